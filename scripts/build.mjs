@@ -1,0 +1,98 @@
+/**
+ * Builds everything that is not committed:
+ *   build/*.wasm            the kernels, one file per target of asconfig.json
+ *   src/wasm/generated/     the same as base64 modules, and the typed kernel table
+ *   src/{models,methods}/index.generated.ts   the folder listings
+ *   dist/                   the published package
+ *
+ *   node scripts/build.mjs          what is out of date
+ *   node scripts/build.mjs --kernels   kernels and listings only
+ */
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import asc from "assemblyscript/asc";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+process.chdir(root);
+
+const filesUnder = (folder) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((e) => e.isFile())
+    .map((e) => join(e.parentPath ?? e.path, e.name))
+    .sort();
+
+/** Runs `make` unless the stamp says that these inputs were already built. */
+async function whenChanged(stamp, inputs, outputs, make) {
+  const hash = createHash("sha256");
+  for (const file of inputs) hash.update(file).update(readFileSync(file));
+  const digest = hash.digest("hex");
+  if (outputs.every((o) => existsSync(o)) && existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return;
+  await make();
+  mkdirSync(dirname(stamp), { recursive: true });
+  writeFileSync(stamp, digest);
+}
+
+async function compile(target) {
+  const { error, stderr } = await asc.main(["--config", "asconfig.json", "--target", target]);
+  if (error) {
+    process.stderr.write(stderr.toString());
+    process.exit(1);
+  }
+}
+
+/** The kernel table's type, from the declarations asc writes for `--bindings raw`. */
+function kernelTable() {
+  const text = readFileSync("build/baseline.d.ts", "utf8");
+  const kernels = [...text.matchAll(/^ {2}export function ([a-z]\w*)\(([^)]*)\): (\w+);/gm)].map(([, name, args, result]) => {
+    return `  ${name}(${args}): ${result};`;
+  });
+  if (kernels.length === 0) throw new Error("build/baseline.d.ts declares no kernels: has asc changed its format?");
+  return `// Made by scripts/build.mjs from assembly/index.ts.\nexport interface Kernels {\n${kernels.join("\n")}\n}\n`;
+}
+
+async function buildWasm() {
+  const targets = Object.keys(JSON.parse(readFileSync("asconfig.json", "utf8")).targets);
+  const inputs = ["asconfig.json", "scripts/build.mjs", ...filesUnder("assembly")];
+  const outputs = [...targets.map((t) => `build/${t}.wasm`), "src/wasm/generated/kernels.ts"];
+  await whenChanged("build/wasm.stamp", inputs, outputs, async () => {
+    mkdirSync("build", { recursive: true });
+    mkdirSync("src/wasm/generated", { recursive: true });
+    for (const target of targets) await compile(target);
+    for (const target of ["baseline", "relaxed"]) {
+      const base64 = readFileSync(`build/${target}.wasm`).toString("base64");
+      writeFileSync(`src/wasm/generated/${target}.ts`, `// Made by scripts/build.mjs.\nexport const wasm =\n  "${base64}";\n`);
+    }
+    writeFileSync("src/wasm/generated/kernels.ts", kernelTable());
+  });
+}
+
+/** `index.generated.ts`: file name to lazy import, so that the folder listing is the registration. */
+function listFolder(folder, describe) {
+  if (!existsSync(folder)) return;
+  const names = readdirSync(folder)
+    .filter((f) => f.endsWith(".ts") && !f.endsWith(".generated.ts"))
+    .map((f) => f.slice(0, -3))
+    .sort();
+  const lines = names.map((n) => `  ${JSON.stringify(n)}: () => import("./${n}.ts"),`);
+  const text = `// Made by scripts/build.mjs from the folder listing. ${describe}\nexport const files = {\n${lines.join("\n")}\n};\n`;
+  const file = join(folder, "index.generated.ts");
+  if (!existsSync(file) || readFileSync(file, "utf8") !== text) writeFileSync(file, text);
+}
+
+async function buildDist() {
+  const inputs = ["tsconfig.json", "tsconfig.build.json", "build/wasm.stamp", ...filesUnder("src")];
+  await whenChanged("build/dist.stamp", inputs, ["dist/index.js"], () => {
+    rmSync("dist", { recursive: true, force: true });
+    const tsc = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" });
+    if (tsc.status !== 0) process.exit(1);
+    for (const target of ["baseline", "relaxed"]) cpSync(`build/${target}.wasm`, `dist/wasm/${target}.wasm`);
+  });
+}
+
+await buildWasm();
+listFolder("src/models", "One architecture per file.");
+listFolder("src/methods", "One PEFT method per file.");
+if (!process.argv.includes("--kernels")) await buildDist();

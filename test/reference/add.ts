@@ -1,0 +1,7 @@
+import type { Reference } from "../kernels/bed.ts";
+
+/** a + alpha·b in f64. */
+export function addScaled(a: ArrayLike<number>, b: ArrayLike<number>, alpha: number): Reference {
+  const values = Array.from(a, (v, i) => v + alpha * b[i]!);
+  return { values, magnitudes: Array.from(a, (v, i) => Math.abs(v) + Math.abs(alpha * b[i]!)) };
+}

@@ -1,0 +1,14 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  resolve: { alias: { "#host": fileURLToPath(new URL("./src/runtime/node.ts", import.meta.url)) } },
+  test: {
+    include: ["test/**/*.test.ts"],
+    // Node 20 knows relaxed SIMD only behind this flag; later versions accept and ignore it.
+    execArgv: process.version.startsWith("v20.") ? ["--experimental-wasm-relaxed-simd"] : [],
+    pool: "forks",
+    maxWorkers: 2,
+    testTimeout: 60_000,
+  },
+});
