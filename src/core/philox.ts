@@ -3,6 +3,7 @@
  * 1, 2, 3" (SC 2011). Block number `counter` of the stream named `key` is a pure function of both: any position can
  * be computed without the ones before it, and the whole state is a few small numbers.
  */
+import { FormatError, ShapeError } from "./errors.ts";
 
 /** Four 32-bit words, each an unsigned integer below 2^32. */
 export type Words4 = readonly [number, number, number, number];
@@ -75,7 +76,7 @@ export class Philox {
     this.stream = expectWhole("stream", stream);
   }
 
-  /** A generator that goes on exactly where the one that gave `state` was. Throws RangeError for a damaged state. */
+  /** A generator that goes on exactly where the one that gave `state` was. Throws FormatError for a damaged state. */
   static from(state: PhiloxState): Philox {
     const random = new Philox(state.seed, state.stream);
     random.#drawn = expectWhole("drawn", state.drawn);
@@ -113,7 +114,9 @@ export class Philox {
 
   /** An integer from 0 to n - 1, each equally likely (words in the ragged end are drawn again). n is 1 to 2^32. */
   below(n: number): number {
-    if (!Number.isInteger(n) || n < 1 || n > TWO_32) throw new RangeError(`below(${n}): expected an integer from 1 to 2^32`);
+    if (!Number.isInteger(n) || n < 1 || n > TWO_32) {
+      throw new ShapeError(`Philox.below(${n}): the count should be an integer from 1 to 2^32, the range of one word`);
+    }
     const end = TWO_32 - (TWO_32 % n);
     let word = this.nextU32();
     while (word >= end) word = this.nextU32();
@@ -143,5 +146,5 @@ function split(n: number): Words2 {
 
 function expectWhole(what: string, n: number): number {
   if (Number.isSafeInteger(n) && n >= 0) return n;
-  throw new RangeError(`Philox ${what} is ${n}, expected an integer from 0 to 2^53 - 1`);
+  throw new FormatError(`Philox ${what} is ${n}, it should be an integer from 0 to 2^53 - 1`);
 }

@@ -1,0 +1,179 @@
+/** Where files come from and go to, besides folders (which belong to the hosts): bytes in memory, and URLs. */
+import { StateError } from "../core/errors.ts";
+import { expectInside, expectRange, missingFile, type Source, type Target } from "../core/host.ts";
+
+export type { Source, Target } from "../core/host.ts";
+
+/** Contents of one file. */
+export type FileBytes = Uint8Array | ArrayBuffer | Blob;
+
+/**
+ * Files held in memory, or picked by a person (a `File` is a `Blob`, and is read only where asked).
+ *
+ * @example
+ * const source = mapSource({ "config.json": bytes, "model.safetensors": input.files[0] });
+ */
+export function mapSource(files: ReadonlyMap<string, FileBytes> | Readonly<Record<string, FileBytes>>, name = "the given files"): Source {
+  const held = new Map<string, Blob | Uint8Array>();
+  for (const [file, bytes] of files instanceof Map ? files : Object.entries(files)) {
+    held.set(file, bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes);
+  }
+  const open = (file: string) => {
+    const bytes = held.get(file);
+    if (bytes === undefined) throw missingFile(name, file);
+    return { bytes, size: bytes instanceof Uint8Array ? bytes.length : bytes.size };
+  };
+  return {
+    name,
+    has: async (file) => held.has(file),
+    size: async (file) => open(file).size,
+    async read(file, from = 0, to = undefined) {
+      const { bytes, size } = open(file);
+      const [start, end] = expectRange(name, file, from, to ?? size, size);
+      if (bytes instanceof Uint8Array) return bytes.subarray(start, end);
+      return new Uint8Array(await bytes.slice(start, end).arrayBuffer());
+    },
+    list: async () => [...held.keys()].sort(),
+    close: async () => {},
+  };
+}
+
+/** Files written to memory; `files` is what has been written, and can be read by `mapSource`. */
+export interface MemoryTarget extends Target {
+  readonly files: Map<string, Uint8Array>;
+}
+
+/** A target that keeps what is written in a map. */
+export function memoryTarget(name = "memory"): MemoryTarget {
+  const files = new Map<string, Uint8Array>();
+  return {
+    name,
+    files,
+    async write(file, chunks) {
+      const pieces: Uint8Array[] = [];
+      for await (const chunk of chunks) pieces.push(chunk.slice());
+      const whole = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0));
+      let at = 0;
+      for (const piece of pieces) {
+        whole.set(piece, at);
+        at += piece.length;
+      }
+      files.set(file, whole);
+    },
+  };
+}
+
+/** How to ask for a URL. */
+export interface UrlOptions {
+  /** Sent with each request, such as `{ authorization: "Bearer ..." }`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Ends running and later requests; reads then reject with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Instead of the platform's `fetch`. */
+  readonly fetch?: typeof fetch;
+}
+
+/** What is known of a file after the first request for it: null when it is not there. */
+interface Remote {
+  readonly size: number;
+  /** The whole file, from a server that does not send parts. */
+  readonly whole: Blob | null;
+}
+
+/**
+ * Files below an http(s) URL, read by Range requests. A server that answers such a request with the whole file has it
+ * kept in a Blob and sliced. Redirects are followed. Throws StateError naming URL and status when a request fails,
+ * FormatError when a file is missing (status 404 or 410).
+ *
+ * @example
+ * const source = urlSource("https://example.org/models/pocket");
+ */
+export function urlSource(base: string | URL, { headers = {}, signal, fetch: get }: UrlOptions = {}): Source {
+  const root = new URL(base);
+  if (!root.pathname.endsWith("/")) root.pathname += "/";
+  const name = `URL "${root.href}"`;
+  const known = new Map<string, Promise<Remote | null>>();
+
+  async function request(file: string, start: number, end: number): Promise<Response> {
+    const url = urlOf(root, expectInside(name, file));
+    const range = { range: `bytes=${start}-${end - 1}` };
+    try {
+      return await (get ?? globalThis.fetch)(url, { headers: { ...headers, ...range }, signal: signal ?? null });
+    } catch (cause) {
+      signal?.throwIfAborted();
+      throw new StateError(`cannot reach ${url}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    }
+  }
+
+  async function probe(file: string): Promise<Remote | null> {
+    const response = await request(file, 0, 1);
+    if (response.status === 200) return whole(await response.blob());
+    await response.body?.cancel();
+    if (response.status === 404 || response.status === 410) return null;
+    if (response.status !== 206 && response.status !== 416) throw failed(response, urlOf(root, file));
+    return { size: sizeFrom(response, urlOf(root, file)), whole: null };
+  }
+
+  function look(file: string): Promise<Remote | null> {
+    const looked = known.get(file) ?? probe(file);
+    known.set(file, looked);
+    looked.catch(() => known.delete(file)); // a failed request may be tried again
+    return looked;
+  }
+
+  async function open(file: string): Promise<Remote> {
+    const remote = await look(file);
+    if (remote === null) throw missingFile(name, file);
+    return remote;
+  }
+
+  async function readPart(file: string, start: number, end: number): Promise<Uint8Array> {
+    const response = await request(file, start, end);
+    if (response.status !== 206) {
+      await response.body?.cancel();
+      throw failed(response, urlOf(root, file));
+    }
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    if (bytes.length === end - start) return bytes;
+    throw new StateError(`${urlOf(root, file)}: got ${bytes.length} bytes for the range ${start} to ${end}; try again`);
+  }
+
+  return {
+    name,
+    has: async (file) => (await look(file)) !== null,
+    size: async (file) => (await open(file)).size,
+    async read(file, from = 0, to = undefined) {
+      const remote = await open(file);
+      const [start, end] = expectRange(name, file, from, to ?? remote.size, remote.size);
+      if (start === end) return new Uint8Array();
+      if (remote.whole === null) return readPart(file, start, end);
+      return new Uint8Array(await remote.whole.slice(start, end).arrayBuffer());
+    },
+    list: async () => null,
+    close: async () => known.clear(),
+  };
+}
+
+function whole(blob: Blob): Remote {
+  return { size: blob.size, whole: blob };
+}
+
+/** The base's query (a signed token, say) is kept. */
+function urlOf(root: URL, file: string): string {
+  const url = new URL(root);
+  url.pathname += file.split("/").map(encodeURIComponent).join("/");
+  return url.href;
+}
+
+/** Content-Range is `bytes 0-0/SIZE`, or `bytes *\/0` for an empty file. */
+function sizeFrom(response: Response, url: string): number {
+  const range = response.headers.get("content-range");
+  const size = /\/(\d+)$/.exec(range ?? "")?.[1];
+  if (size !== undefined) return Number(size);
+  throw new StateError(`${url}: status ${response.status} came with content-range ${JSON.stringify(range)}, expected "bytes 0-0/SIZE"`);
+}
+
+function failed(response: Response, url: string): StateError {
+  const hint = response.status === 401 || response.status === 403 ? "; does it need an authorization header?" : "";
+  return new StateError(`${url}: status ${response.status} ${response.statusText}`.trimEnd() + hint);
+}

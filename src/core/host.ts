@@ -1,0 +1,70 @@
+/** What the library asks of the machine it runs on. Files in runtime/ implement it; nothing else reaches a platform. */
+import { FormatError } from "./errors.ts";
+
+/** A set of named files that can be read in part. Names are relative, with "/" between folders. */
+export interface Source {
+  /** What messages call it, such as `folder "out/adapter"`. */
+  readonly name: string;
+  has(file: string): Promise<boolean>;
+  /** Size in bytes. Throws FormatError when the file is missing. */
+  size(file: string): Promise<number>;
+  /**
+   * Bytes [start, end) of a file, all of it by default. Throws FormatError when the file is missing or shorter than
+   * `end`. The bytes may be a view of what the source holds: do not write to them, and do not rely on alignment.
+   */
+  read(file: string, start?: number, end?: number): Promise<Uint8Array>;
+  /** Names of all files at the top, sorted, or null where that cannot be known (a URL). */
+  list(): Promise<string[] | null>;
+  /** Frees what reading holds open. Reading again afterwards is allowed and opens it again. */
+  close(): Promise<void>;
+}
+
+/** A place to write named files to, each of them whole or not at all. */
+export interface Target {
+  /** What messages call it, such as `folder "out/adapter"`. */
+  readonly name: string;
+  /**
+   * Writes one file, piece by piece. A piece is used up before the next one is asked for, so it may be a view of memory
+   * that is written again. When it fails, a file that was there before is as it was.
+   */
+  write(file: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>;
+}
+
+/** One platform. Each file in runtime/ exports these functions by name and, together, as `host`. */
+export interface Host {
+  readonly name: string;
+  /** The files of a folder, to read. Nothing is opened before the first read. */
+  openFolder(path: string): Source;
+  /** A folder to write to, made when first written to. Files already there and not written stay. */
+  folderTarget(path: string): Target;
+  /** Writes a whole folder elsewhere first and then puts it in place of `path`: the old one or the new one, never half. */
+  replaceFolder(path: string, write: (target: Target) => Promise<void>): Promise<void>;
+  /** Cleans up what a killed process left beside `path`, and puts back a folder it had just moved aside. */
+  recoverFolder(path: string): Promise<void>;
+  /** A module from the bytes of a .wasm file. */
+  compileWasm(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module>;
+}
+
+/**
+ * Returns `file` if it is a relative name that stays inside its folder. A shard index comes from elsewhere, so names in
+ * it may not reach out. Throws FormatError.
+ */
+export function expectInside(source: string, file: string): string {
+  const parts = file.split("/");
+  const inside = !/[\\\0]|^[a-zA-Z]:/.test(file) && parts.every((part) => part !== "" && part !== "." && part !== "..");
+  if (inside) return file;
+  throw new FormatError(`${source}: file name ${JSON.stringify(file)} should be relative and stay inside it`);
+}
+
+/** The error for a file that is not there. */
+export function missingFile(source: string, file: string): FormatError {
+  return new FormatError(`${source} has no file "${file}"`);
+}
+
+/** Returns [start, end) once it lies inside a file of `size` bytes. Throws FormatError. */
+export function expectRange(source: string, file: string, start: number, end: number, size: number): [number, number] {
+  if (start >= 0 && start <= end && end <= size) return [start, end];
+  throw new FormatError(
+    `"${file}" in ${source} has ${size} bytes, but bytes ${start} to ${end} were asked for: it is cut short or has changed`,
+  );
+}

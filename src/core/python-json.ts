@@ -1,0 +1,255 @@
+/**
+ * JSON as Python's `json` module writes and reads it. A file we write has the bytes that
+ * `json.dumps(value, indent=2, sort_keys=True)` would give: only ASCII, `1e-05` where JavaScript says `0.00001`, and
+ * `0.0` for a float where JavaScript, which has one kind of number, says `0`.
+ */
+import { compareCodePoints } from "./code-points.ts";
+import { FormatError } from "./errors.ts";
+
+/** A number that Python holds as a float, so that 1 is written `1.0`. Fractions need no marking. */
+export class PyFloat {
+  readonly value: number;
+  constructor(value: number) {
+    this.value = value;
+  }
+  valueOf(): number {
+    return this.value;
+  }
+}
+
+/** Marks a number as a float: `pyFloat(0)` is written `0.0`, `pyFloat(150)` is written `150.0`. */
+export function pyFloat(value: number): PyFloat {
+  return new PyFloat(value);
+}
+
+/** What plain JSON text holds. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** The same, telling Python's int from its float: a whole `number` is an int, so is a `bigint`. */
+export type PyJson =
+  | null
+  | boolean
+  | number
+  | bigint
+  | PyFloat
+  | string
+  | readonly PyJson[]
+  | { readonly [key: string]: PyJson };
+
+/** How to write. `indent: null` puts everything on one line with ", " and ": ", Python's default. */
+export interface PythonJsonStyle {
+  readonly indent?: number | null;
+  readonly sortKeys?: boolean;
+}
+
+/**
+ * What `json.dumps(value, indent=indent, sort_keys=sortKeys)` gives, without a final newline.
+ *
+ * @example
+ * pythonJson({ r: 8, lora_dropout: pyFloat(0) }); // '{\n  "lora_dropout": 0.0,\n  "r": 8\n}'
+ */
+export function pythonJson(value: PyJson, { indent = 2, sortKeys = true }: PythonJsonStyle = {}): string {
+  const newline = (depth: number) => (indent === null ? "" : `\n${" ".repeat(indent * depth)}`);
+  const comma = indent === null ? ", " : ",";
+  const join = (items: string[], depth: number) =>
+    newline(depth + 1) + items.join(comma + newline(depth + 1)) + newline(depth);
+
+  function write(item: PyJson, depth: number): string {
+    if (item === null || typeof item === "boolean" || typeof item === "bigint") return String(item);
+    if (typeof item === "number") return Number.isSafeInteger(item) && !Object.is(item, -0) ? String(item) : floatRepr(item);
+    if (typeof item === "string") return quote(item);
+    if (item instanceof PyFloat) return floatRepr(item.value);
+    if (isList(item)) return item.length === 0 ? "[]" : `[${join(item.map((each) => write(each, depth + 1)), depth)}]`;
+    const keys = Object.keys(item);
+    if (sortKeys) keys.sort(compareCodePoints);
+    if (keys.length === 0) return "{}";
+    return `{${join(keys.map((key) => `${quote(key)}: ${write(item[key]!, depth + 1)}`), depth)}}`;
+  }
+  return write(value, 0);
+}
+
+/** `Array.isArray` for read-only arrays. */
+function isList<T>(value: readonly T[] | object): value is readonly T[] {
+  return Array.isArray(value);
+}
+
+/** Python's `repr` of a float: the shortest digits that read back the same, an exponent below 1e-4 and from 1e16. */
+function floatRepr(value: number): string {
+  if (Number.isNaN(value)) return "NaN";
+  if (!Number.isFinite(value)) return value < 0 ? "-Infinity" : "Infinity";
+  const sign = value < 0 || Object.is(value, -0) ? "-" : "";
+  const [mantissa, power] = Math.abs(value).toExponential().split("e") as [string, string];
+  const exponent = Number(power);
+  if (exponent < -4 || exponent >= 16) {
+    const size = String(Math.abs(exponent)).padStart(2, "0");
+    return `${sign}${mantissa}e${exponent < 0 ? "-" : "+"}${size}`;
+  }
+  const digits = mantissa.replace(".", "");
+  if (exponent < 0) return `${sign}0.${"0".repeat(-exponent - 1)}${digits}`;
+  return `${sign}${digits.slice(0, exponent + 1).padEnd(exponent + 1, "0")}.${digits.slice(exponent + 1) || "0"}`;
+}
+
+/** Everything outside printable ASCII is escaped, by UTF-16 unit. */
+function quote(text: string): string {
+  const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(text).replace(/[^ -~]/g, escape);
+}
+
+/** What to do about a key that occurs twice in one object: keep the last, as JSON and Python do, or refuse. */
+export interface ParseJsonOptions {
+  readonly duplicates?: "last" | "refuse";
+}
+
+/**
+ * Reads JSON, and also `NaN`, `Infinity` and `-Infinity` as Python writes them. `name` is what messages call the text.
+ * Throws FormatError naming line and column (of UTF-16 units).
+ */
+export function parseJson(text: string, name: string, options: ParseJsonOptions = {}): Json {
+  return new Reader(text, name, options.duplicates === "refuse", Number).document() as Json;
+}
+
+/**
+ * The same, keeping what `pythonJson` needs to write the text again: a whole number written as a float becomes a
+ * `PyFloat`, an integer beyond 2^53 a `bigint`.
+ */
+export function parsePythonJson(text: string, name = "JSON"): PyJson {
+  return new Reader(text, name, false, pythonNumber).document();
+}
+
+function pythonNumber(literal: string): PyJson {
+  const value = Number(literal);
+  if (/^-?\d+$/.test(literal)) return Number.isSafeInteger(value) ? value : BigInt(literal);
+  return Number.isInteger(value) ? new PyFloat(value) : value;
+}
+
+const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+const WORD = /-?Infinity|NaN|true|false|null/y;
+const WORDS = new Map([
+  ["null", null],
+  ["true", true],
+  ["false", false],
+  ["NaN", Number.NaN],
+  ["Infinity", Number.POSITIVE_INFINITY],
+  ["-Infinity", Number.NEGATIVE_INFINITY],
+]);
+/** Far above any real file, far below what the stack holds. */
+const MAX_DEPTH = 500;
+
+/** Recursive descent over one text. */
+class Reader {
+  readonly #text: string;
+  readonly #name: string;
+  readonly #refuseDuplicates: boolean;
+  readonly #number: (literal: string) => PyJson;
+  #at = 0;
+
+  constructor(text: string, name: string, refuseDuplicates: boolean, number: (literal: string) => PyJson) {
+    this.#text = text;
+    this.#name = name;
+    this.#refuseDuplicates = refuseDuplicates;
+    this.#number = number;
+  }
+
+  document(): PyJson {
+    const value = this.#value(0);
+    this.#space();
+    if (this.#at < this.#text.length) this.#fail("the end of the text");
+    return value;
+  }
+
+  #value(depth: number): PyJson {
+    if (depth > MAX_DEPTH) this.#fail(`at most ${MAX_DEPTH} levels of nesting`);
+    this.#space();
+    const first = this.#text[this.#at];
+    if (first === "{") return this.#object(depth);
+    if (first === "[") return this.#array(depth);
+    if (first === '"') return this.#string();
+    const word = this.#match(WORD);
+    if (word !== null) return WORDS.get(word)!;
+    const literal = this.#match(NUMBER);
+    return literal === null ? this.#fail("a value") : this.#number(literal);
+  }
+
+  #object(depth: number): PyJson {
+    const object: Record<string, PyJson> = {};
+    this.#at++;
+    if (this.#take("}")) return object;
+    do {
+      this.#space();
+      const start = this.#at;
+      if (this.#text[start] !== '"') this.#fail("a key in double quotes");
+      const key = this.#string();
+      if (this.#refuseDuplicates && Object.hasOwn(object, key)) this.#fail("a key not used before", start);
+      if (!this.#take(":")) this.#fail('":"');
+      const value = this.#value(depth + 1);
+      if (key !== "__proto__") object[key] = value;
+      else Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+    } while (this.#take(","));
+    if (!this.#take("}")) this.#fail('"," or "}"');
+    return object;
+  }
+
+  #array(depth: number): PyJson {
+    const list: PyJson[] = [];
+    this.#at++;
+    if (this.#take("]")) return list;
+    do list.push(this.#value(depth + 1));
+    while (this.#take(","));
+    if (!this.#take("]")) this.#fail('"," or "]"');
+    return list;
+  }
+
+  #string(): string {
+    const start = this.#at;
+    let end = start + 1;
+    let escaped = false;
+    for (; this.#text[end] !== '"'; end++) {
+      if (end >= this.#text.length) this.#fail("a closing quote", end);
+      if (this.#text.charCodeAt(end) < 0x20) this.#fail("an escape instead of a control character", end);
+      if (this.#text[end] !== "\\") continue;
+      escaped = true;
+      end++;
+    }
+    this.#at = end + 1;
+    return escaped ? this.#unescape(start, end + 1) : this.#text.slice(start + 1, end);
+  }
+
+  #unescape(start: number, end: number): string {
+    try {
+      return JSON.parse(this.#text.slice(start, end)) as string;
+    } catch {
+      return this.#fail("a string with valid escapes", start);
+    }
+  }
+
+  #match(pattern: RegExp): string | null {
+    pattern.lastIndex = this.#at;
+    const found = pattern.exec(this.#text);
+    if (found === null) return null;
+    this.#at = pattern.lastIndex;
+    return found[0];
+  }
+
+  /** Skips white space and then `mark`, if it is there. */
+  #take(mark: string): boolean {
+    this.#space();
+    if (this.#text[this.#at] !== mark) return false;
+    this.#at++;
+    return true;
+  }
+
+  #space(): void {
+    for (; this.#at < this.#text.length; this.#at++) {
+      const unit = this.#text.charCodeAt(this.#at);
+      if (unit !== 0x20 && unit !== 0x0a && unit !== 0x0d && unit !== 0x09) return;
+    }
+  }
+
+  #fail(expected: string, at = this.#at): never {
+    const before = this.#text.slice(0, at).split("\n");
+    const found = at < this.#text.length ? JSON.stringify(this.#text.slice(at, at + 20)) : "the end";
+    throw new FormatError(
+      `${this.#name}: line ${before.length}, column ${before.at(-1)!.length + 1}: found ${found}, expected ${expected}`,
+    );
+  }
+}

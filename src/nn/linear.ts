@@ -1,0 +1,47 @@
+import { linear, type LowRank, type Stored } from "../ops/linear.ts";
+import type { Value } from "../tape/tape.ts";
+import type { Weight } from "../tensor/tensor.ts";
+
+/** The layer below a delta: the matmul, or the next delta. */
+export type LinearForward = (x: Value, deltas: readonly LowRank[]) => Value;
+
+/**
+ * What an adapter may do to one linear layer. Written in src/methods/, attached by src/adapt/. Deltas of several active
+ * adapters are nested, the first outermost.
+ */
+export interface LinearDelta {
+  /** Returns the adapted output. `deltas` are low-rank terms that ride in the matmul: pass them on to `below`, with its own added. */
+  forward(x: Value, deltas: readonly LowRank[], below: LinearForward): Value;
+}
+
+/** y = x·Wᵀ + bias, plus whatever deltas are active. */
+export class Linear {
+  readonly kind = "linear";
+  readonly name: string;
+  readonly stored: Stored;
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  /** [out, in], or [in, out] when stored "in-out". Replaced while a trained copy is active. */
+  weight: Weight;
+  bias: Weight | null;
+  deltas: readonly LinearDelta[] = [];
+
+  constructor(name: string, weight: Weight, bias: Weight | null, stored: Stored = "out-in") {
+    this.name = name;
+    this.weight = weight;
+    this.bias = bias;
+    this.stored = stored;
+    const [first, second] = weight.shape as [number, number];
+    [this.outFeatures, this.inFeatures] = stored === "out-in" ? [first, second] : [second, first];
+  }
+
+  forward(x: Value): Value {
+    return this.#below(0)(x, []);
+  }
+
+  #below(depth: number): LinearForward {
+    const delta = this.deltas[depth];
+    if (!delta) return (x, deltas) => linear(x, this.weight, this.stored, this.bias, deltas);
+    return (x, deltas) => delta.forward(x, deltas, this.#below(depth + 1));
+  }
+}

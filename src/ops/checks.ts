@@ -1,0 +1,18 @@
+import { ShapeError } from "../core/errors.ts";
+import { formatShape, type Shape, sameShape } from "../core/shape.ts";
+
+/** Throws a ShapeError unless both shapes are the same. */
+export function expectSame(what: string, a: Shape, b: Shape): void {
+  if (sameShape(a, b)) return;
+  throw new ShapeError(`${what} should have one shape, found ${formatShape(a)} and ${formatShape(b)}`);
+}
+
+/** Rows of an activation [T, D]: its tokens. */
+export function rowsOf(shape: Shape): number {
+  return shape[0]!;
+}
+
+/** Columns of an activation [T, D]: its features. */
+export function columnsOf(shape: Shape): number {
+  return shape[1]!;
+}

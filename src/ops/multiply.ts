@@ -1,0 +1,47 @@
+/** The call of the matmul kernels: which dtype, which path, and the working memory of the panels. */
+import type { Tape } from "../tape/tape.ts";
+import type { FrozenDtype } from "../tensor/tensor.ts";
+import type { Ptr } from "../wasm/memory.ts";
+
+/** Bits of the kernels' `layout` argument. They mirror assembly/linear/matmul.ts; a test holds them together. */
+export const Layout = { bTransposed: 1, lowTransposed: 2, aTransposed: 4, accumulate: 8 } as const;
+
+/** Up to this many rows, reading the weight once beats filling panels (measured, see docs/decisions.md). */
+export const FEW_ROWS = 4;
+
+export interface Product {
+  /** c [rows, columns] (+)= bias + a·b + scale·low.a·low.b */
+  c: Ptr;
+  a: Ptr;
+  b: { dtype: FrozenDtype; ptr: Ptr };
+  rows: number;
+  columns: number;
+  inner: number;
+  layout: number;
+  bias?: Ptr | undefined;
+  low?: { a: Ptr; b: Ptr; r: number; ldb: number; scale: number; layout: number } | undefined;
+  /** Row strides in elements where they are not the row's own length. */
+  lda?: number;
+  ldb?: number;
+  ldc?: number;
+}
+
+/** Computes one product by the path that suits its number of rows. */
+export function multiply(tape: Tape, p: Product): void {
+  const { kernels } = tape;
+  const { c, a, b, rows, columns, inner, low } = p;
+  const layout = p.layout | (low?.layout ?? 0);
+  const lda = p.lda ?? (layout & Layout.aTransposed ? rows : inner);
+  const ldb = p.ldb ?? (layout & Layout.bTransposed ? inner : columns);
+  const ldc = p.ldc ?? columns;
+  const lowArgs = [low?.a ?? 0, low?.b ?? 0, low?.r ?? 0, low?.r ?? 0, low?.ldb ?? 0, low?.scale ?? 0] as const;
+  if (rows <= FEW_ROWS && !(layout & Layout.aTransposed)) {
+    const matvec = kernels[`matvec_${b.dtype}`];
+    matvec(c, a, b.ptr, rows, columns, inner, lda, ldb, ldc, layout, p.bias ?? 0, ...lowArgs, 0, columns);
+    return;
+  }
+  const matmul = kernels[`matmul_${b.dtype}`];
+  const workspace = tape.alloc(kernels.matmul_workspace());
+  matmul(c, a, b.ptr, rows, columns, inner, lda, ldb, ldc, layout, p.bias ?? 0, ...lowArgs, workspace, 0, rows, 0, columns);
+  tape.free(workspace);
+}

@@ -1,0 +1,67 @@
+/** Text from tokens as they come, one at a time. */
+
+/** What is asked of a tokenizer here. */
+export interface Decoder {
+  decode(ids: readonly number[], options: { skipSpecialTokens: boolean }): string;
+}
+
+export interface StreamDecoderOptions {
+  /** Tokens that come before the first one, such as the prompt: they decide whether a leading blank is kept. */
+  readonly after?: readonly number[];
+  /** Leave special tokens such as </s> out of the text; on by default. */
+  readonly skipSpecialTokens?: boolean;
+}
+
+/** Tokens of context kept before a piece: the longest character has 4 bytes, and some decoders look one token back. */
+const CONTEXT = 6;
+
+/**
+ * Gives the text of each token once it is certain. A character whose bytes are spread over several tokens comes with the
+ * last of them, so no piece holds half a character; all pieces joined are what `decode` says of all tokens at once.
+ *
+ * @example
+ * const stream = new StreamDecoder(tokenizer);
+ * for (const id of ids) write(stream.push(id));
+ * write(stream.end());
+ */
+export class StreamDecoder {
+  readonly #decoder: Decoder;
+  readonly #skipSpecialTokens: boolean;
+  /** Tokens whose text is out, as far as still needed, then those whose text is not. */
+  #ids: number[];
+  #told: number;
+
+  constructor(decoder: Decoder, { after = [], skipSpecialTokens = true }: StreamDecoderOptions = {}) {
+    this.#decoder = decoder;
+    this.#skipSpecialTokens = skipSpecialTokens;
+    this.#ids = after.slice(-CONTEXT);
+    this.#told = this.#ids.length;
+  }
+
+  /** Takes the next token; returns what text is new, often one token's, sometimes none. */
+  push(id: number): string {
+    this.#ids.push(id);
+    const piece = this.#pending();
+    return piece.endsWith("\ufffd") ? "" : this.#tell(piece);
+  }
+
+  /** Returns what is left: bytes that never became a character, as U+FFFD. */
+  end(): string {
+    return this.#tell(this.#pending());
+  }
+
+  #pending(): string {
+    const told = this.#text(this.#ids.slice(0, this.#told));
+    return this.#text(this.#ids).slice(told.length);
+  }
+
+  #tell(piece: string): string {
+    if (piece !== "") this.#ids = this.#ids.slice(-CONTEXT);
+    if (piece !== "") this.#told = this.#ids.length;
+    return piece;
+  }
+
+  #text(ids: readonly number[]): string {
+    return this.#decoder.decode(ids, { skipSpecialTokens: this.#skipSpecialTokens });
+  }
+}

@@ -1,0 +1,268 @@
+/**
+ * Text to token numbers and back, as Hugging Face's fast tokenizers do it: `tokenizer.json` says how, and
+ * `tokenizer_config.json` beside it names the special tokens and holds the chat template.
+ */
+import { Tokenizer as JsonTokenizer } from "@huggingface/tokenizers";
+import type { Source } from "../checkpoint/source.ts";
+import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { type Json, parseJson } from "../core/python-json.ts";
+import { ChatTemplate, type Message, type RenderOptions } from "./chat.ts";
+import { StreamDecoder, type StreamDecoderOptions } from "./stream-decoder.ts";
+
+type JsonObject = Readonly<Record<string, Json>>;
+
+/** Parsed files of a tokenizer. Only the first is needed to encode and decode. */
+export interface TokenizerFiles {
+  /** Contents of tokenizer.json. */
+  readonly tokenizer: JsonObject;
+  /** Contents of tokenizer_config.json. */
+  readonly config?: JsonObject;
+  /** Contents of special_tokens_map.json, generation_config.json and config.json, in the order in which they are asked. */
+  readonly fallbacks?: readonly JsonObject[];
+  /** A Jinja template; it goes before the one in tokenizer_config.json. */
+  readonly chatTemplate?: string;
+}
+
+/** Tokens of a conversation. `labels[i]` is `inputIds[i]` where the assistant wrote it, else -100: no loss there. */
+export interface EncodedChat {
+  readonly inputIds: number[];
+  readonly labels: number[];
+}
+
+const SPECIAL_NAMES = [
+  "bos_token",
+  "eos_token",
+  "unk_token",
+  "sep_token",
+  "pad_token",
+  "cls_token",
+  "mask_token",
+] as const;
+const IGNORED = -100;
+/** Classes that in transformers put <s> and </s> themselves, by `add_bos_token` and `add_eos_token`. */
+const ADDS_BY_CONFIG = /^(Code)?Llama(Tokenizer|TokenizerFast)$|^Gemma(Tokenizer|TokenizerFast)$/;
+
+/** Loads tokenizers, by the name transformers gives this. */
+export const AutoTokenizer = {
+  /**
+   * Reads tokenizer.json and what lies beside it. Throws FormatError when a file is damaged, UnsupportedError when
+   * there is no tokenizer.json (a SentencePiece or vocabulary file alone is not read).
+   *
+   * @example
+   * const tokenizer = await AutoTokenizer.fromPretrained(source);
+   * tokenizer.decode(tokenizer.encode("Call me Ishmael."), { skipSpecialTokens: true });
+   */
+  async fromPretrained(source: Source): Promise<Tokenizer> {
+    const tokenizer = await readTokenizerJson(source);
+    const config = await readObject(source, "tokenizer_config.json");
+    const fallbacks: JsonObject[] = [];
+    for (const file of ["special_tokens_map.json", "generation_config.json", "config.json"]) {
+      fallbacks.push(await readObject(source, file));
+    }
+    const chatTemplate = await readChatTemplate(source);
+    return new Tokenizer(source.name, { tokenizer, config, fallbacks, ...(chatTemplate !== null && { chatTemplate }) });
+  },
+};
+
+/** One tokenizer. Token numbers index the rows of the model's embedding. */
+export class Tokenizer {
+  /** What messages call it. */
+  readonly name: string;
+  /** Begins a text, ends one, fills up a batch: null where the files name none. */
+  readonly bosTokenId: number | null;
+  readonly eosTokenId: number | null;
+  readonly padTokenId: number | null;
+  /** Tokens at which generation stops: `eosTokenId` and those that generation_config.json adds. */
+  readonly stopTokenIds: readonly number[];
+  /** One more than the highest token number. A model's embedding may have more rows than that. */
+  readonly vocabSize: number;
+  readonly #json: JsonTokenizer;
+  readonly #known: ReadonlySet<number>;
+  readonly #cleanUp: boolean;
+  readonly #template: ChatTemplate | null;
+
+  /** Throws FormatError when the parts of the files do not fit each other. */
+  constructor(name: string, { tokenizer, config = {}, fallbacks = [], chatTemplate }: TokenizerFiles) {
+    this.name = name;
+    this.#json = build(name, tokenizer, config);
+    this.#known = new Set(this.#json.get_vocab().values());
+    this.#cleanUp = config.clean_up_tokenization_spaces === true;
+    let highest = -1;
+    for (const id of this.#known) highest = Math.max(highest, id);
+    this.vocabSize = highest + 1;
+
+    const settings = [config, ...fallbacks];
+    const idOf = (which: string) => tokenId(this.#json, settings, which);
+    this.bosTokenId = idOf("bos_token");
+    this.eosTokenId = idOf("eos_token");
+    this.padTokenId = idOf("pad_token");
+    const stops = fallbacks.flatMap((file) => file.eos_token_id ?? []).filter((id) => typeof id === "number");
+    this.stopTokenIds = [...new Set([...(this.eosTokenId === null ? [] : [this.eosTokenId]), ...stops])];
+
+    const template = chatTemplate ?? defaultTemplate(config.chat_template);
+    const label = `the chat template of ${name}`;
+    this.#template = template === null ? null : new ChatTemplate(label, template, namedTokens(settings));
+  }
+
+  /** Token numbers of `text`, with what the tokenizer puts around a text (such as <s>) unless `addSpecialTokens` is false. */
+  encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
+    const ids: (number | undefined)[] = this.#json.encode(text, { add_special_tokens: addSpecialTokens }).ids;
+    return ids.filter((id) => id !== undefined); // without an unknown token, unknown characters vanish
+  }
+
+  /** The text of `ids`. Numbers beyond the vocabulary have no text. */
+  decode(ids: Iterable<number>, { skipSpecialTokens = false }: { skipSpecialTokens?: boolean } = {}): string {
+    const known = [...ids].filter((id) => this.#known.has(id));
+    if (known.length === 0) return "";
+    const options = { skip_special_tokens: skipSpecialTokens, clean_up_tokenization_spaces: this.#cleanUp };
+    return this.#json.decode(known, options);
+  }
+
+  /** Text from tokens as they come. */
+  streamDecoder(options: StreamDecoderOptions = {}): StreamDecoder {
+    return new StreamDecoder(this, options);
+  }
+
+  /** A conversation as the text the model was trained on. Throws UnsupportedError without a chat template. */
+  applyChatTemplate(messages: readonly Message[], options: RenderOptions = {}): string {
+    return this.#chatTemplate().render(messages, options);
+  }
+
+  /**
+   * A conversation as tokens, with a label wherever the assistant wrote: its words and what closes its turn. A token
+   * that holds characters of both sides counts as the assistant's. Throws FormatError when the template does not let
+   * the turns be told apart, UnsupportedError without a chat template.
+   */
+  encodeChat(messages: readonly Message[], tools: readonly unknown[] | null = null): EncodedChat {
+    const { text, assistant } = this.#chatTemplate().spans(messages, tools);
+    const inputIds = this.encode(text, { addSpecialTokens: false });
+    const labels = inputIds.map(() => IGNORED);
+    for (const { start, end } of assistant) {
+      const first = this.#sharedTokens(text.slice(0, start), inputIds).whole;
+      const last = this.#sharedTokens(text.slice(0, end), inputIds).begun;
+      for (let i = first; i < last; i++) labels[i] = inputIds[i]!;
+    }
+    return { inputIds, labels };
+  }
+
+  /** How many of `ids` lie wholly inside `prefix`, the start of their text, and how many at least begin there. */
+  #sharedTokens(prefix: string, ids: readonly number[]): { whole: number; begun: number } {
+    const own = this.encode(prefix, { addSpecialTokens: false });
+    let whole = 0;
+    while (whole < own.length && own[whole] === ids[whole]) whole++;
+    return { whole, begun: whole < own.length ? whole + 1 : whole };
+  }
+
+  #chatTemplate(): ChatTemplate {
+    if (this.#template !== null) return this.#template;
+    throw new UnsupportedError(
+      `${this.name} has no chat template: neither chat_template.jinja nor chat_template in tokenizer_config.json is there. ` +
+        'Use {"prompt", "completion"} rows, or put the template of its instruction-tuned version beside it.',
+    );
+  }
+}
+
+/** Makes the tokenizer of the file, with <s> and </s> put as transformers' class for it would. */
+function build(name: string, tokenizer: JsonObject, config: JsonObject): JsonTokenizer {
+  const absent = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
+  const adds = typeof config.tokenizer_class === "string" && ADDS_BY_CONFIG.test(config.tokenizer_class);
+  const whole = { ...absent, ...tokenizer, ...(adds && { post_processor: postProcessor(config) }) };
+  try {
+    return new JsonTokenizer(whole, config);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new FormatError(`"tokenizer.json" in ${name} does not make a tokenizer: ${reason}`, { cause });
+  }
+}
+
+/** What a Llama or Gemma tokenizer puts around a text: <s> before it unless told not to, </s> after it if told to. */
+function postProcessor(config: JsonObject): object {
+  const special = (id: string | null) => (id === null ? [] : [{ SpecialToken: { id, type_id: 0 } }]);
+  const bos = special(config.add_bos_token === false ? null : (tokenText(config.bos_token) ?? "<s>"));
+  const eos = special(config.add_eos_token === true ? (tokenText(config.eos_token) ?? "</s>") : null);
+  const text = (id: string) => ({ Sequence: { id, type_id: 0 } });
+  const single = [...bos, text("A"), ...eos];
+  return { type: "TemplateProcessing", single, pair: [...single, ...bos, text("B"), ...eos], special_tokens: {} };
+}
+
+/** The number of, say, "bos_token": by its text in the first file that names it, else by "bos_token_id". */
+function tokenId(json: JsonTokenizer, settings: readonly JsonObject[], which: string): number | null {
+  for (const file of settings) {
+    const text = tokenText(file[which]);
+    const id = text === null ? undefined : json.token_to_id(text);
+    if (id !== undefined) return id;
+  }
+  for (const file of settings) {
+    const id = [file[`${which}_id`] ?? []].flat()[0];
+    if (typeof id === "number") return id;
+  }
+  return null;
+}
+
+/** The special tokens' texts, by the names templates know them by. */
+function namedTokens(settings: readonly JsonObject[]): Record<string, string> {
+  const found = SPECIAL_NAMES.map((name) => [
+    name,
+    settings.map((file) => tokenText(file[name])).find((text) => text !== null),
+  ]);
+  return Object.fromEntries(found.filter(([, text]) => text !== undefined));
+}
+
+/** A special token is given as its text, or as an object with its `content`. */
+function tokenText(token: Json | undefined): string | null {
+  const text = isObject(token) ? token.content : token;
+  return typeof text === "string" ? text : null;
+}
+
+/** tokenizer_config.json holds one template, or several by name, of which "default" is for plain conversations. */
+function defaultTemplate(template: Json | undefined): string | null {
+  if (typeof template === "string") return template;
+  if (!Array.isArray(template)) return null;
+  const chosen = template.filter(isObject).find((entry) => entry.name === "default");
+  return typeof chosen?.template === "string" ? chosen.template : null;
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** This file has up to 30 MB, so the engine's own parser goes first; ours says where a damaged one is wrong. */
+async function readTokenizerJson(source: Source): Promise<JsonObject> {
+  const file = "tokenizer.json";
+  if (!(await source.has(file))) {
+    throw new UnsupportedError(
+      `${source.name} has no "${file}", which says how text becomes tokens. Models with only a tokenizer.model or ` +
+        "vocab.json get one from `AutoTokenizer.from_pretrained(folder).save_pretrained(folder)` in Python.",
+    );
+  }
+  const text = await readText(source, file);
+  const parse = (): Json => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      return parseJson(text, `"${file}" in ${source.name}`);
+    }
+  };
+  return expectObject(parse(), source, file);
+}
+
+/** A JSON object, empty when the file is not there. */
+async function readObject(source: Source, file: string): Promise<JsonObject> {
+  if (!(await source.has(file))) return {};
+  return expectObject(parseJson(await readText(source, file), `"${file}" in ${source.name}`), source, file);
+}
+
+function expectObject(value: Json, source: Source, file: string): JsonObject {
+  if (isObject(value)) return value;
+  throw new FormatError(`"${file}" in ${source.name} should hold a JSON object`);
+}
+
+/** The template from a file of its own, or null. */
+async function readChatTemplate(source: Source): Promise<string | null> {
+  if (await source.has("chat_template.jinja")) return readText(source, "chat_template.jinja");
+  return tokenText((await readObject(source, "chat_template.json")).chat_template);
+}
+
+async function readText(source: Source, file: string): Promise<string> {
+  return new TextDecoder().decode(await source.read(file));
+}

@@ -1,0 +1,98 @@
+/**
+ * Memory of one step. Activations and gradients come and go in the same order on every run of the same shapes, so the
+ * offsets and the peak of a step can be found beforehand by walking through it without computing (a plan).
+ */
+import { StateError } from "../core/errors.ts";
+import { aligned, formatBytes, type Ptr } from "./memory.ts";
+
+interface Hole {
+  offset: number;
+  bytes: number;
+}
+
+export class Arena {
+  readonly base: number;
+  readonly capacity: number;
+  readonly #sizes = new Map<number, number>();
+  #holes: Hole[] = [];
+  #end = 0;
+  #peak = 0;
+
+  /** `base` is the address of a block of `capacity` bytes; a plan has neither: `new Arena(0, Infinity)`. */
+  constructor(base: number, capacity: number) {
+    this.base = base;
+    this.capacity = capacity;
+  }
+
+  /** The largest extent so far, in bytes: what a block must hold for this to run. */
+  get peakBytes(): number {
+    return this.#peak;
+  }
+  /** Bytes in use now. */
+  get usedBytes(): number {
+    return [...this.#sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
+  }
+
+  alloc(byteLength: number): Ptr {
+    const bytes = Math.max(64, aligned(byteLength));
+    const offset = this.#take(bytes);
+    this.#sizes.set(offset, bytes);
+    return (this.base + offset) as Ptr;
+  }
+
+  free(ptr: Ptr): void {
+    const offset = ptr - this.base;
+    const bytes = this.#sizes.get(offset);
+    if (bytes === undefined) throw new StateError(`arena block at ${ptr} is not in use`);
+    this.#sizes.delete(offset);
+    let at = this.#holes.findIndex((h) => h.offset > offset);
+    if (at < 0) at = this.#holes.length;
+    const before = this.#holes[at - 1];
+    const after = this.#holes[at];
+    const hole = { offset, bytes };
+    if (after && offset + bytes === after.offset) {
+      hole.bytes += after.bytes;
+      this.#holes.splice(at, 1);
+    }
+    if (before && before.offset + before.bytes === offset) {
+      before.bytes += hole.bytes;
+    } else {
+      this.#holes.splice(at, 0, hole);
+    }
+    const last = this.#holes.at(-1);
+    if (last && last.offset + last.bytes === this.#end) {
+      this.#end = last.offset;
+      this.#holes.pop();
+    }
+  }
+
+  /** Gives everything back at once. The peak stays. */
+  reset(): void {
+    this.#sizes.clear();
+    this.#holes = [];
+    this.#end = 0;
+  }
+
+  /** Best fit: the smallest hole that is large enough, else the end. */
+  #take(bytes: number): number {
+    let best: Hole | undefined;
+    for (const hole of this.#holes) if (hole.bytes >= bytes && (!best || hole.bytes < best.bytes)) best = hole;
+    if (best) {
+      const { offset } = best;
+      best.offset += bytes;
+      best.bytes -= bytes;
+      if (best.bytes === 0) this.#holes.splice(this.#holes.indexOf(best), 1);
+      return offset;
+    }
+    const offset = this.#end;
+    const end = offset + bytes;
+    if (end > this.capacity) {
+      throw new StateError(
+        `the step needs at least ${formatBytes(end)} of working memory, ${formatBytes(this.capacity)} were set aside for it`,
+      );
+    }
+    this.#end = end;
+    this.#peak = Math.max(this.#peak, end);
+    return offset;
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * The engine's one linear memory. Long-lived things (weights, adapters, optimiser state, the step's arena) are blocks
+ * handed out here; kernels never allocate. Freed blocks are joined and used again, first fit from the low end, and the
+ * memory grows by just what is missing.
+ */
+import { StateError } from "../core/errors.ts";
+
+declare const brand: unique symbol;
+/** Byte offset into kernel memory: never a length, never an element count. */
+export type Ptr = number & { readonly [brand]: "ptr" };
+
+const PAGE = 65536;
+const ALIGN = 64;
+/** 4 GiB less one page: the end of the memory must itself be an address. */
+export const MAX_BYTES = 65535 * PAGE;
+/** Kernels' constant tables live below this address. */
+const FIRST_BLOCK = PAGE;
+
+/** Rounds up to the alignment of every block, 64 bytes: one cache line, four vectors. */
+export function aligned(byteLength: number): number {
+  return Math.ceil(byteLength / ALIGN) * ALIGN;
+}
+
+interface Block {
+  ptr: number;
+  bytes: number;
+}
+
+export class Memory {
+  readonly wasm: WebAssembly.Memory;
+  readonly maxBytes: number;
+  readonly #sizes = new Map<number, number>();
+  #free: Block[] = [];
+  #end = FIRST_BLOCK;
+  #used = 0;
+  #peak = 0;
+
+  constructor(maxBytes: number = MAX_BYTES) {
+    this.maxBytes = Math.min(maxBytes, MAX_BYTES);
+    this.wasm = new WebAssembly.Memory({ initial: 1 });
+  }
+
+  /** Bytes in blocks now, and the most there have ever been at once. */
+  get usedBytes(): number {
+    return this.#used;
+  }
+  get peakBytes(): number {
+    return this.#peak;
+  }
+  /** Bytes the host has given to this memory so far. It never shrinks. */
+  get byteLength(): number {
+    return this.wasm.buffer.byteLength;
+  }
+
+  /** A block of at least `byteLength` bytes, 64-byte aligned, contents undefined. `what` names it in the error when memory is short. */
+  alloc(byteLength: number, what: string): Ptr {
+    const bytes = Math.max(ALIGN, aligned(byteLength));
+    const ptr = this.#takeFree(bytes) ?? this.#takeEnd(bytes, what);
+    this.#sizes.set(ptr, bytes);
+    this.#used += bytes;
+    this.#peak = Math.max(this.#peak, this.#used);
+    return ptr as Ptr;
+  }
+
+  free(ptr: Ptr): void {
+    const bytes = this.#sizes.get(ptr);
+    if (bytes === undefined) throw new StateError(`memory block at ${ptr} is not in use: was it disposed of twice?`);
+    this.#sizes.delete(ptr);
+    this.#used -= bytes;
+    const at = this.#free.findIndex((b) => b.ptr > ptr);
+    this.#free.splice(at < 0 ? this.#free.length : at, 0, { ptr, bytes });
+    this.#join();
+  }
+
+  #takeFree(bytes: number): number | undefined {
+    const block = this.#free.find((b) => b.bytes >= bytes);
+    if (!block) return undefined;
+    const { ptr } = block;
+    block.ptr += bytes;
+    block.bytes -= bytes;
+    if (block.bytes === 0) this.#free = this.#free.filter((b) => b !== block);
+    return ptr;
+  }
+
+  #takeEnd(bytes: number, what: string): number {
+    const ptr = this.#end;
+    const end = ptr + bytes;
+    const message = () =>
+      `memory: ${what} needs ${formatBytes(bytes)} more, ${formatBytes(this.#used)} of at most ${formatBytes(this.maxBytes)} are in use`;
+    if (end > this.maxBytes) throw new StateError(message());
+    const missing = Math.ceil((end - this.byteLength) / PAGE);
+    if (missing > 0) {
+      try {
+        this.wasm.grow(missing);
+      } catch {
+        throw new StateError(`${message()}, and this host refuses to give that much`);
+      }
+    }
+    this.#end = end;
+    return ptr;
+  }
+
+  #join(): void {
+    const joined: Block[] = [];
+    for (const block of this.#free) {
+      const last = joined.at(-1);
+      if (last && last.ptr + last.bytes === block.ptr) last.bytes += block.bytes;
+      else joined.push(block);
+    }
+    const last = joined.at(-1);
+    if (last && last.ptr + last.bytes === this.#end) {
+      this.#end = last.ptr;
+      joined.pop();
+    }
+    this.#free = joined;
+  }
+
+  /** Views are valid until the memory next grows: use them at once, never keep them. */
+  u8(ptr: Ptr, length: number): Uint8Array {
+    return new Uint8Array(this.wasm.buffer, ptr, length);
+  }
+  u16(ptr: Ptr, length: number): Uint16Array {
+    return new Uint16Array(this.wasm.buffer, ptr, length);
+  }
+  i32(ptr: Ptr, length: number): Int32Array {
+    return new Int32Array(this.wasm.buffer, ptr, length);
+  }
+  f32(ptr: Ptr, length: number): Float32Array {
+    return new Float32Array(this.wasm.buffer, ptr, length);
+  }
+}
+
+/** "1.5 MB": decimal units, as disks and browsers count. */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB"];
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
