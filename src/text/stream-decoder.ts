@@ -16,8 +16,8 @@ export interface StreamDecoderOptions {
 const CONTEXT = 6;
 
 /**
- * Gives the text of each token once it is certain. A character whose bytes are spread over several tokens comes with the
- * last of them, so no piece holds half a character; all pieces joined are what `decode` says of all tokens at once.
+ * Gives the text of each token once it is certain. A character whose bytes are spread over several tokens comes with
+ * the last of them, so no piece holds half a character; all pieces joined are what `decode` says of all tokens at once.
  *
  * @example
  * const stream = new StreamDecoder(tokenizer);
@@ -56,8 +56,9 @@ export class StreamDecoder {
   }
 
   #tell(piece: string): string {
-    if (piece !== "") this.#ids = this.#ids.slice(-CONTEXT);
-    if (piece !== "") this.#told = this.#ids.length;
+    if (piece === "") return "";
+    this.#ids = this.#ids.slice(-CONTEXT);
+    this.#told = this.#ids.length;
     return piece;
   }
 

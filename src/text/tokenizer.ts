@@ -6,7 +6,7 @@ import { Tokenizer as JsonTokenizer } from "@huggingface/tokenizers";
 import type { Source } from "../checkpoint/source.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { type Json, parseJson } from "../core/python-json.ts";
-import { ChatTemplate, type Message, type RenderOptions } from "./chat.ts";
+import { ChatTemplate, type Message, type RenderOptions, type Span } from "./chat.ts";
 import { StreamDecoder, type StreamDecoderOptions } from "./stream-decoder.ts";
 
 type JsonObject = Readonly<Record<string, Json>>;
@@ -17,14 +17,14 @@ export interface TokenizerFiles {
   readonly tokenizer: JsonObject;
   /** Contents of tokenizer_config.json. */
   readonly config?: JsonObject;
-  /** Contents of special_tokens_map.json, generation_config.json and config.json, in the order in which they are asked. */
+  /** Contents of special_tokens_map.json, generation_config.json and config.json, the first to be asked first. */
   readonly fallbacks?: readonly JsonObject[];
   /** A Jinja template; it goes before the one in tokenizer_config.json. */
   readonly chatTemplate?: string;
 }
 
-/** Tokens of a conversation. `labels[i]` is `inputIds[i]` where the assistant wrote it, else -100: no loss there. */
-export interface EncodedChat {
+/** Tokens, of which some are to be learnt: `labels[i]` is `inputIds[i]` there, and -100 (no loss) elsewhere. */
+export interface Labelled {
   readonly inputIds: number[];
   readonly labels: number[];
 }
@@ -104,7 +104,7 @@ export class Tokenizer {
     this.#template = template === null ? null : new ChatTemplate(label, template, namedTokens(settings));
   }
 
-  /** Token numbers of `text`, with what the tokenizer puts around a text (such as <s>) unless `addSpecialTokens` is false. */
+  /** Token numbers of `text`; with what the tokenizer puts around one, such as <s>, if `addSpecialTokens`. */
   encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
     const ids: (number | undefined)[] = this.#json.encode(text, { add_special_tokens: addSpecialTokens }).ids;
     return ids.filter((id) => id !== undefined); // without an unknown token, unknown characters vanish
@@ -133,33 +133,40 @@ export class Tokenizer {
    * that holds characters of both sides counts as the assistant's. Throws FormatError when the template does not let
    * the turns be told apart, UnsupportedError without a chat template.
    */
-  encodeChat(messages: readonly Message[], tools: readonly unknown[] | null = null): EncodedChat {
+  encodeChat(messages: readonly Message[], tools: readonly unknown[] | null = null): Labelled {
     const { text, assistant } = this.#chatTemplate().spans(messages, tools);
-    const inputIds = this.encode(text, { addSpecialTokens: false });
+    return this.encodeSpans(text, assistant, { addSpecialTokens: false });
+  }
+
+  /** `text` as tokens, with a label wherever a token has characters of one of `spans`, and -100 elsewhere. */
+  encodeSpans(text: string, spans: readonly Span[], options: { addSpecialTokens?: boolean } = {}): Labelled {
+    const inputIds = this.encode(text, options);
     const labels = inputIds.map(() => IGNORED);
-    for (const { start, end } of assistant) {
-      const first = this.#sharedTokens(text.slice(0, start), inputIds).whole;
-      const last = this.#sharedTokens(text.slice(0, end), inputIds).begun;
+    for (const { start, end } of spans) {
+      const { whole: first } = shared(this.encode(text.slice(0, start), options), inputIds);
+      const { begun: last } = shared(this.encode(text.slice(0, end), options), inputIds);
       for (let i = first; i < last; i++) labels[i] = inputIds[i]!;
     }
     return { inputIds, labels };
   }
 
-  /** How many of `ids` lie wholly inside `prefix`, the start of their text, and how many at least begin there. */
-  #sharedTokens(prefix: string, ids: readonly number[]): { whole: number; begun: number } {
-    const own = this.encode(prefix, { addSpecialTokens: false });
-    let whole = 0;
-    while (whole < own.length && own[whole] === ids[whole]) whole++;
-    return { whole, begun: whole < own.length ? whole + 1 : whole };
-  }
-
   #chatTemplate(): ChatTemplate {
     if (this.#template !== null) return this.#template;
     throw new UnsupportedError(
-      `${this.name} has no chat template: neither chat_template.jinja nor chat_template in tokenizer_config.json is there. ` +
+      `${this.name} has no chat template: neither chat_template.jinja nor one in tokenizer_config.json is there. ` +
         'Use {"prompt", "completion"} rows, or put the template of its instruction-tuned version beside it.',
     );
   }
+}
+
+/**
+ * `own` are the tokens of the start of a text, `ids` those of all of it: how many of the latter lie wholly inside that
+ * start, and how many at least begin there.
+ */
+function shared(own: readonly number[], ids: readonly number[]): { whole: number; begun: number } {
+  let whole = 0;
+  while (whole < own.length && own[whole] === ids[whole]) whole++;
+  return { whole, begun: whole < own.length ? whole + 1 : whole };
 }
 
 /** Makes the tokenizer of the file, with <s> and </s> put as transformers' class for it would. */
@@ -194,7 +201,7 @@ function tokenId(json: JsonTokenizer, settings: readonly JsonObject[], which: st
   }
   for (const file of settings) {
     const id = [file[`${which}_id`] ?? []].flat()[0];
-    if (typeof id === "number") return id;
+    if (typeof id === "number" && id >= 0) return id; // some write -1 for none
   }
   return null;
 }
@@ -260,7 +267,7 @@ function expectObject(value: Json, source: Source, file: string): JsonObject {
 /** The template from a file of its own, or null. */
 async function readChatTemplate(source: Source): Promise<string | null> {
   if (await source.has("chat_template.jinja")) return readText(source, "chat_template.jinja");
-  return tokenText((await readObject(source, "chat_template.json")).chat_template);
+  return defaultTemplate((await readObject(source, "chat_template.json")).chat_template);
 }
 
 async function readText(source: Source, file: string): Promise<string> {
