@@ -7,3 +7,20 @@
  * the debug build asserts.
  */
 export * from "./pointwise/add";
+export * from "./attention/attention";
+export * from "./attention/rotary";
+export * from "./norm/rms-norm";
+export * from "./norm/layer-norm";
+export * from "./pointwise/silu-gate";
+export * from "./pointwise/gelu";
+export * from "./pointwise/columns";
+export * from "./pointwise/dropout";
+export * from "./embed/embedding";
+export * from "./loss/head";
+export * from "./optim/adamw";
+export * from "./optim/norm";
+export * from "./linear/matmul";
+export * from "./linear/matvec";
+export * from "./linear/low-rank";
+export * from "./linear/column-sum";
+export * from "./linear/peak";

@@ -13,7 +13,10 @@ export type FileBytes = Uint8Array | ArrayBuffer | Blob;
  * @example
  * const source = mapSource({ "config.json": bytes, "model.safetensors": input.files[0] });
  */
-export function mapSource(files: ReadonlyMap<string, FileBytes> | Readonly<Record<string, FileBytes>>, name = "the given files"): Source {
+export function mapSource(
+  files: ReadonlyMap<string, FileBytes> | Readonly<Record<string, FileBytes>>,
+  name = "the given files",
+): Source {
   const held = new Map<string, Blob | Uint8Array>();
   for (const [file, bytes] of files instanceof Map ? files : Object.entries(files)) {
     held.set(file, bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes);
@@ -94,24 +97,35 @@ export function urlSource(base: string | URL, { headers = {}, signal, fetch: get
   const name = `URL "${root.href}"`;
   const known = new Map<string, Promise<Remote | null>>();
 
-  async function request(file: string, start: number, end: number): Promise<Response> {
-    const url = urlOf(root, expectInside(name, file));
-    const range = { range: `bytes=${start}-${end - 1}` };
+  /** Runs one exchange over the network. A failure without a status (no route, cut connection) names the URL. */
+  async function attempt<T>(url: string, exchange: () => Promise<T>): Promise<T> {
     try {
-      return await (get ?? globalThis.fetch)(url, { headers: { ...headers, ...range }, signal: signal ?? null });
+      return await exchange();
     } catch (cause) {
       signal?.throwIfAborted();
-      throw new StateError(`cannot reach ${url}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+      if (cause instanceof StateError) throw cause;
+      throw new StateError(`cannot read ${url}: ${cause instanceof Error ? cause.message : cause}`, { cause });
     }
   }
 
-  async function probe(file: string): Promise<Remote | null> {
-    const response = await request(file, 0, 1);
-    if (response.status === 200) return whole(await response.blob());
-    await response.body?.cancel();
-    if (response.status === 404 || response.status === 410) return null;
-    if (response.status !== 206 && response.status !== 416) throw failed(response, urlOf(root, file));
-    return { size: sizeFrom(response, urlOf(root, file)), whole: null };
+  function request(url: string, start: number, end: number): Promise<Response> {
+    const range = { range: `bytes=${start}-${end - 1}` };
+    return (get ?? globalThis.fetch)(url, { headers: { ...headers, ...range }, signal: signal ?? null });
+  }
+
+  function probe(file: string): Promise<Remote | null> {
+    const url = urlOf(root, expectInside(name, file));
+    return attempt(url, async () => {
+      const response = await request(url, 0, 1);
+      if (response.status === 200) {
+        const whole = await response.blob();
+        return { size: whole.size, whole };
+      }
+      await response.body?.cancel();
+      if (response.status === 404 || response.status === 410) return null;
+      if (response.status !== 206 && response.status !== 416) throw failed(response, url);
+      return { size: sizeFrom(response, url), whole: null };
+    });
   }
 
   function look(file: string): Promise<Remote | null> {
@@ -127,15 +141,18 @@ export function urlSource(base: string | URL, { headers = {}, signal, fetch: get
     return remote;
   }
 
-  async function readPart(file: string, start: number, end: number): Promise<Uint8Array> {
-    const response = await request(file, start, end);
-    if (response.status !== 206) {
-      await response.body?.cancel();
-      throw failed(response, urlOf(root, file));
-    }
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    if (bytes.length === end - start) return bytes;
-    throw new StateError(`${urlOf(root, file)}: got ${bytes.length} bytes for the range ${start} to ${end}; try again`);
+  function readPart(file: string, start: number, end: number): Promise<Uint8Array> {
+    const url = urlOf(root, file);
+    return attempt(url, async () => {
+      const response = await request(url, start, end);
+      if (response.status !== 206) {
+        await response.body?.cancel();
+        throw failed(response, url);
+      }
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      if (bytes.length === end - start) return bytes;
+      throw new StateError(`${url}: got ${bytes.length} bytes for the range ${start} to ${end}; try again`);
+    });
   }
 
   return {
@@ -154,10 +171,6 @@ export function urlSource(base: string | URL, { headers = {}, signal, fetch: get
   };
 }
 
-function whole(blob: Blob): Remote {
-  return { size: blob.size, whole: blob };
-}
-
 /** The base's query (a signed token, say) is kept. */
 function urlOf(root: URL, file: string): string {
   const url = new URL(root);
@@ -170,7 +183,9 @@ function sizeFrom(response: Response, url: string): number {
   const range = response.headers.get("content-range");
   const size = /\/(\d+)$/.exec(range ?? "")?.[1];
   if (size !== undefined) return Number(size);
-  throw new StateError(`${url}: status ${response.status} came with content-range ${JSON.stringify(range)}, expected "bytes 0-0/SIZE"`);
+  throw new StateError(
+    `${url}: status ${response.status} came with content-range ${JSON.stringify(range)}, expected "bytes 0-0/SIZE"`,
+  );
 }
 
 function failed(response: Response, url: string): StateError {

@@ -11,28 +11,28 @@
 import { ShapeError } from "./errors.ts";
 
 /** Widens f16 bits into `out` (made when not given) and returns it. */
-export function f16ToF32(bits: Uint16Array, out = new Float32Array(bits.length)): Float32Array {
+export function f16ToF32(bits: Uint16Array, out: Float32Array = new Float32Array(bits.length)): Float32Array {
   const words = wordsOf(out, bits.length);
   for (let i = 0; i < bits.length; i++) words[i] = widenF16(bits[i]!);
   return out;
 }
 
 /** Rounds float32 values to f16 bits in `out` (made when not given) and returns it. */
-export function f32ToF16(values: Float32Array, out = new Uint16Array(values.length)): Uint16Array {
+export function f32ToF16(values: Float32Array, out: Uint16Array = new Uint16Array(values.length)): Uint16Array {
   const words = wordsOf(values, out.length);
   for (let i = 0; i < words.length; i++) out[i] = narrowF16(words[i]!);
   return out;
 }
 
 /** Widens bf16 bits into `out` (made when not given) and returns it. */
-export function bf16ToF32(bits: Uint16Array, out = new Float32Array(bits.length)): Float32Array {
+export function bf16ToF32(bits: Uint16Array, out: Float32Array = new Float32Array(bits.length)): Float32Array {
   const words = wordsOf(out, bits.length);
   for (let i = 0; i < bits.length; i++) words[i] = bits[i]! << 16;
   return out;
 }
 
 /** Rounds float32 values to bf16 bits in `out` (made when not given) and returns it. */
-export function f32ToBf16(values: Float32Array, out = new Uint16Array(values.length)): Uint16Array {
+export function f32ToBf16(values: Float32Array, out: Uint16Array = new Uint16Array(values.length)): Uint16Array {
   const words = wordsOf(values, out.length);
   for (let i = 0; i < words.length; i++) out[i] = narrowBf16(words[i]!);
   return out;

@@ -1,5 +1,6 @@
 /** What the library asks of the machine it runs on. Files in runtime/ implement it; nothing else reaches a platform. */
 import { FormatError } from "./errors.ts";
+import type { RunFolder } from "./run-folder.ts";
 
 /** A set of named files that can be read in part. Names are relative, with "/" between folders. */
 export interface Source {
@@ -15,7 +16,7 @@ export interface Source {
   read(file: string, start?: number, end?: number): Promise<Uint8Array>;
   /** Names of all files at the top, sorted, or null where that cannot be known (a URL). */
   list(): Promise<string[] | null>;
-  /** Frees what reading holds open. Reading again afterwards is allowed and opens it again. */
+  /** Frees what the source keeps of what was read. Reading again afterwards is allowed. */
   close(): Promise<void>;
 }
 
@@ -37,12 +38,10 @@ export interface Host {
   openFolder(path: string): Source;
   /** A folder to write to, made when first written to. Files already there and not written stay. */
   folderTarget(path: string): Target;
-  /** Writes a whole folder elsewhere first and then puts it in place of `path`: the old one or the new one, never half. */
-  replaceFolder(path: string, write: (target: Target) => Promise<void>): Promise<void>;
-  /** Cleans up what a killed process left beside `path`, and puts back a folder it had just moved aside. */
-  recoverFolder(path: string): Promise<void>;
-  /** A module from the bytes of a .wasm file. */
-  compileWasm(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module>;
+  /** A folder for the files of a training run. */
+  openRun(path: string): RunFolder;
+  /** A build of the kernels, compiled. */
+  compileBuild(build: "baseline" | "relaxed"): Promise<WebAssembly.Module>;
 }
 
 /**

@@ -56,16 +56,29 @@ export function pythonJson(value: PyJson, { indent = 2, sortKeys = true }: Pytho
 
   function write(item: PyJson, depth: number): string {
     if (item === null || typeof item === "boolean" || typeof item === "bigint") return String(item);
-    if (typeof item === "number") return Number.isSafeInteger(item) && !Object.is(item, -0) ? String(item) : floatRepr(item);
+    if (typeof item === "number") return isInt(item) ? String(item) : floatRepr(item);
     if (typeof item === "string") return quote(item);
     if (item instanceof PyFloat) return floatRepr(item.value);
-    if (isList(item)) return item.length === 0 ? "[]" : `[${join(item.map((each) => write(each, depth + 1)), depth)}]`;
-    const keys = Object.keys(item);
-    if (sortKeys) keys.sort(compareCodePoints);
+    return isList(item) ? writeList(item, depth) : writeObject(item, depth);
+  }
+  function writeList(list: readonly PyJson[], depth: number): string {
+    if (list.length === 0) return "[]";
+    const items = list.map((item) => write(item, depth + 1));
+    return `[${join(items, depth)}]`;
+  }
+  function writeObject(object: { readonly [key: string]: PyJson }, depth: number): string {
+    const keys = Object.keys(object);
     if (keys.length === 0) return "{}";
-    return `{${join(keys.map((key) => `${quote(key)}: ${write(item[key]!, depth + 1)}`), depth)}}`;
+    if (sortKeys) keys.sort(compareCodePoints);
+    const items = keys.map((key) => `${quote(key)}: ${write(object[key]!, depth + 1)}`);
+    return `{${join(items, depth)}}`;
   }
   return write(value, 0);
+}
+
+/** Whether Python would hold a plain number as an int. Beyond 2^53 only a float can have been meant. */
+function isInt(value: number): boolean {
+  return Number.isSafeInteger(value) && !Object.is(value, -0);
 }
 
 /** `Array.isArray` for read-only arrays. */
@@ -91,8 +104,7 @@ function floatRepr(value: number): string {
 
 /** Everything outside printable ASCII is escaped, by UTF-16 unit. */
 function quote(text: string): string {
-  const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return JSON.stringify(text).replace(/[^ -~]/g, escape);
+  return JSON.stringify(text).replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** What to do about a key that occurs twice in one object: keep the last, as JSON and Python do, or refuse. */
@@ -124,7 +136,7 @@ function pythonNumber(literal: string): PyJson {
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const WORD = /-?Infinity|NaN|true|false|null/y;
-const WORDS = new Map([
+const WORDS = new Map<string, boolean | number | null>([
   ["null", null],
   ["true", true],
   ["false", false],

@@ -14,7 +14,7 @@ import type { Module } from "./weights.ts";
 
 export interface CausalLMParts {
   readonly engine: Engine;
-  readonly definition: ModelDefinition<never>;
+  readonly definition: ModelDefinition;
   readonly config: RawConfig;
   readonly decoder: Decoder;
   readonly modules: ReadonlyMap<string, Module>;

@@ -48,7 +48,7 @@ export class Pass {
     });
     this.ids = { tape, ptr: tape.upload(ids), count: ids.length };
     this.positions = { tape, ptr: tape.upload(positions), count: ids.length };
-    this.#segments = { ptr: tape.upload(this.#quadruples(past)), count: past.length };
+    this.#segments = { ptr: tape.upload(this.#quadruples(past)), count: past.length, lengths: Array.from(counts, (n, s) => [n, past[s]! + n] as const) };
   }
 
   /** qStart, qEnd, kStart, kEnd of each sequence: keys are the pass's own rows, or the cache's. */

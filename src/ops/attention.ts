@@ -13,10 +13,13 @@ export interface KeptHeads {
   readonly width: number;
 }
 
-/** Which rows attend to which: i32 quadruples qStart, qEnd, kStart, kEnd, ends exclusive. */
+/** Which rows attend to which. */
 export interface Segments {
+  /** i32 quadruples qStart, qEnd, kStart, kEnd, ends exclusive. */
   readonly ptr: Ptr;
   readonly count: number;
+  /** Queries and keys of each segment. */
+  readonly lengths: readonly (readonly [queries: number, keys: number])[];
 }
 
 export interface AttentionShape {
@@ -52,6 +55,7 @@ export function attention(q: Heads, k: Heads, v: Heads, shape: AttentionShape, s
       workspace, 0, segments.count * shape.kvHeads,
     );
     tape.free(workspace);
+    tape.flops += 2 * 4 * pairProducts(shape, segments); // dq, dk, dv and dp; computing the scores again is not the model's need
   });
   return y;
 }
@@ -61,6 +65,18 @@ export function attendKept(q: Heads, k: KeptHeads, v: KeptHeads, shape: Attentio
   const y = q.value.tape.value([q.value.shape[0]!, shape.heads * shape.headDim]);
   run(y, null, at(q), k, v, q, shape, segments);
   return y;
+}
+
+/** Multiply-adds of one product over all pairs of a query and a key that it sees, for all heads. */
+function pairProducts({ heads, headDim, causal, window }: AttentionShape, { lengths }: Segments): number {
+  let pairs = 0;
+  for (const [queries, keys] of lengths) {
+    for (let i = 0; i < queries; i++) {
+      const seen = causal ? keys - queries + i + 1 : keys;
+      pairs += window > 0 ? Math.min(seen, window) : seen;
+    }
+  }
+  return pairs * heads * headDim;
 }
 
 const at = (heads: Heads): Ptr => (heads.value.ptr + 4 * heads.column) as Ptr;
@@ -76,4 +92,5 @@ function run(
     segments.ptr, scale, Number(causal), window, workspace, 0, segments.count * kvHeads,
   );
   tape.free(workspace);
+  tape.flops += 2 * 2 * pairProducts(shape, segments);
 }

@@ -113,6 +113,7 @@ function project({ input, a }: LowRank): Value {
   expectLast(`input of "${a.name}"`, input.shape, width, `the input width of "${a.name}"`);
   const rows = rowsOf(input.shape);
   const t = tape.value([rows, r]);
+  tape.flops += 2 * rows * width * r;
   tape.kernels.low_rank_f32(t.ptr, input.ptr, a.ptr, rows, width, r, width, width, 1, 0, rows);
   return t;
 }
@@ -121,6 +122,7 @@ function project({ input, a }: LowRank): Value {
 function backProject({ tape, rows, out, width }: Call, { a, b, t, input, scale }: Term, dy: Ptr): Ptr {
   const r = columnsOf(b.shape);
   const u = tape.alloc(rows * r * 4);
+  tape.flops += 2 * rows * r * (out + (a.trainable ? width : 0) + (b.trainable ? out : 0));
   tape.kernels.low_rank_f32(u, dy, b.ptr, rows, out, r, out, r, 0, 0, rows);
   if (a.trainable) tape.kernels.low_rank_f32_da(a.grad, u, input.ptr, rows, width, r, scale, 1, r, width, 0, width);
   if (b.trainable) tape.kernels.low_rank_f32_da(b.grad, t.ptr, dy, rows, out, r, scale, 0, r, out, 0, out);

@@ -34,6 +34,7 @@ export function multiply(tape: Tape, p: Product): void {
   const lda = p.lda ?? (layout & Layout.aTransposed ? rows : inner);
   const ldb = p.ldb ?? (layout & Layout.bTransposed ? inner : columns);
   const ldc = p.ldc ?? columns;
+  tape.flops += 2 * rows * columns * (inner + (low?.r ?? 0));
   const lowArgs = [low?.a ?? 0, low?.b ?? 0, low?.r ?? 0, low?.r ?? 0, low?.ldb ?? 0, low?.scale ?? 0] as const;
   if (rows <= FEW_ROWS && !(layout & Layout.aTransposed)) {
     const matvec = kernels[`matvec_${b.dtype}`];

@@ -58,7 +58,8 @@ export class Tape {
   readonly recording: boolean;
   readonly training: boolean;
   readonly seed: readonly [number, number];
-  readonly #engine: Engine;
+  /** Floating-point operations of the products run or planned so far: two for each multiply-add that the model needs. */
+  flops = 0;
   readonly #arena: Arena;
   #steps: Step[] = [];
   #scopes: Slot[][] = [];
@@ -66,7 +67,6 @@ export class Tape {
   #released = false;
 
   private constructor(engine: Engine, arena: Arena, planning: boolean, options: TapeOptions) {
-    this.#engine = engine;
     this.#arena = arena;
     this.planning = planning;
     this.memory = engine.memory;

@@ -1,0 +1,10 @@
+/** How the operands of a matmul lie in memory: bits of its `layout` argument. The host mirrors them. */
+
+/** B is stored [n, k], as a published Linear weight; else [k, n]. */
+export const B_NK: i32 = 1;
+/** The low-rank B2 is stored [n, r]; else [r, n]. */
+export const B2_NK: i32 = 2;
+/** A is stored [k, m]; else [m, k]. */
+export const A_KM: i32 = 4;
+/** C += the product; else C is overwritten. */
+export const ACCUMULATE: i32 = 8;

@@ -1,0 +1,174 @@
+/**
+ * The matmul of every linear layer, forward and backward, with the low-rank delta inside it.
+ *
+ *   C[i, j] (+)= bias[j] + Σ_p A[i, p]·B[p, j] + scale·Σ_q A2[i, q]·B2[q, j]
+ *
+ *   c [m, n]   a [m, k] or [k, m]   b [n, k] or [k, n], of the kernel's dtype   bias [n] or 0
+ *   a2 [m, r]  b2 [n, r] or [r, n]  r = 0: no low-rank part
+ *   layout     which of them, and whether C is overwritten: bits of layout.ts
+ *   ld*        elements from one stored row to the next
+ *
+ *   forward    y  = x·Wᵀ + bias + s·t·Bᵀ      B_NK | B2_NK
+ *   backward   dx = dy·W + s·u·A              0
+ *   full       dW = dyᵀ·x                     A_KM | ACCUMULATE
+ *
+ * Only rows rowStart..rowEnd and columns colStart..colEnd of C are computed; every element is one sum in order of p, then q,
+ * so its bits do not depend on the range. `workspace` is matmul_workspace() bytes, one for each simultaneous caller.
+ *
+ * As in BLIS: a block of A (heights rows, the L2 cache's share) is packed once, B goes through one sliver at a time, which
+ * stays in L1 while it meets the whole block. The delta is just more depth: columns k..k+r of the packed operands are
+ * scale·A2 and B2. With m rows the filling costs about 1/m of the work, so below 5 rows matvec.ts is the better kernel.
+ */
+import { BF16, F16 } from "../simd/half";
+import { loadPart, storePart } from "../simd/part";
+import { fill, fillScaled } from "./fill";
+import { A_KM, ACCUMULATE, B2_NK, B_NK } from "./layout";
+import { COLS, ROWS, tile } from "./tile";
+
+/** Most rows of A packed at once: with DEPTH, 0.5 MB. */
+const HEIGHT: i32 = 360;
+/** Most terms of a sum per pass over C: a sliver of each operand, 22 KB, in L1. */
+const DEPTH: i32 = 400;
+
+/** Bytes of working memory that a matmul needs, 16-byte aligned; their contents do not matter. */
+export function matmul_workspace(): i32 {
+  return ZEROS + SCRATCH + (HEIGHT + ROWS + COLS) * DEPTH * 4;
+}
+const ZEROS: i32 = COLS * 4;
+const SCRATCH: i32 = ROWS * COLS * 4;
+
+export function matmul_f32(
+  c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
+  a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, workspace: usize,
+  rowStart: i32, rowEnd: i32, colStart: i32, colEnd: i32,
+): void {
+  matmul<f32>(
+    c, a, b, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, workspace, rowStart, rowEnd, colStart, colEnd,
+  );
+}
+
+export function matmul_f16(
+  c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
+  a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, workspace: usize,
+  rowStart: i32, rowEnd: i32, colStart: i32, colEnd: i32,
+): void {
+  matmul<F16>(
+    c, a, b, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, workspace, rowStart, rowEnd, colStart, colEnd,
+  );
+}
+
+export function matmul_bf16(
+  c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
+  a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, workspace: usize,
+  rowStart: i32, rowEnd: i32, colStart: i32, colEnd: i32,
+): void {
+  matmul<BF16>(
+    c, a, b, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, workspace, rowStart, rowEnd, colStart, colEnd,
+  );
+}
+
+function matmul<T>(
+  c: usize, a: usize, b: usize, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
+  a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, workspace: usize,
+  rowStart: i32, rowEnd: i32, colStart: i32, colEnd: i32,
+): void {
+  const rowC = <usize>ldc << 2;
+  const scratch = workspace + ZEROS;
+  const sliverB = scratch + SCRATCH;
+  const blockA = sliverB + COLS * DEPTH * 4;
+  memory.fill(workspace, 0, ZEROS);
+  const total = k + r;
+  const depth = evenShare(total, DEPTH, 1), height = evenShare(rowEnd - rowStart, HEIGHT, ROWS);
+  for (let i = rowStart; i < rowEnd; i += height) {
+    const rows = min(height, rowEnd - i);
+    for (let p = 0; p < total; p += depth) {
+      const pEnd = min(p + depth, total);
+      fillBlockA(blockA, a, lda, layout, a2, lda2, scale, i, i + rows, p, pEnd, k);
+      const first = p == 0 && !(layout & ACCUMULATE);
+      for (let j = colStart; j < colEnd; j += COLS) {
+        const cols = min(COLS, colEnd - j);
+        fillSliverB<T>(sliverB, b, ldb, layout, b2, ldb2, j, cols, p, pEnd, k);
+        const out = c + <usize>i * rowC + (<usize>j << 2);
+        const from = !first ? out : bias ? bias + (<usize>j << 2) : workspace;
+        sweep(blockA, sliverB, pEnd - p, out, rowC, from, first ? 0 : rowC, rows, cols, scratch);
+      }
+    }
+  }
+}
+
+/** The smallest multiple of `unit` that splits `size` into equal parts of at most `most`. */
+function evenShare(size: i32, most: i32, unit: i32): i32 {
+  const parts = (size + most - 1) / most;
+  const share = (size + parts - 1) / max(parts, 1);
+  return max((share + unit - 1) / unit, 1) * unit;
+}
+
+/** Rows i..iEnd and terms p..pEnd of [A | scale·A2], sliver after sliver. */
+function fillBlockA(
+  block: usize, a: usize, lda: i32, layout: i32, a2: usize, lda2: i32, scale: f32,
+  i: i32, iEnd: i32, p: i32, pEnd: i32, k: i32,
+): void {
+  const across = (layout & A_KM) != 0;
+  const row = <usize>lda << 2, row2 = <usize>lda2 << 2;
+  const depth = max(min(pEnd, k) - p, 0), depth2 = pEnd - p - depth;
+  for (; i < iEnd; i += ROWS) {
+    const lanes = min(ROWS, iEnd - i);
+    const down = <usize>i, right = <usize>p;
+    if (depth > 0) {
+      fill<f32>(block, ROWS, a + (across ? right * row + (down << 2) : down * row + (right << 2)), row, across, lanes, depth);
+      block += depth * ROWS << 2;
+    }
+    if (depth2 > 0) {
+      const q = <usize>(p + depth - k);
+      fillScaled<f32>(block, ROWS, a2 + down * row2 + (q << 2), row2, 4, lanes, depth2, scale);
+      block += depth2 * ROWS << 2;
+    }
+  }
+}
+
+/** Columns j..j+cols and terms p..pEnd of B with B2 below it. */
+function fillSliverB<T>(
+  sliver: usize, b: usize, ldb: i32, layout: i32, b2: usize, ldb2: i32, j: i32, cols: i32, p: i32, pEnd: i32, k: i32,
+): void {
+  const depth = max(min(pEnd, k) - p, 0), depth2 = pEnd - p - depth;
+  if (depth > 0) {
+    const across = !(layout & B_NK);
+    fill<T>(sliver, COLS, b + element(j, p, ldb, across) * sizeof<T>(), <usize>ldb * sizeof<T>(), across, cols, depth);
+  }
+  if (depth2 > 0) {
+    const across = !(layout & B2_NK);
+    const src = b2 + (element(j, p + depth - k, ldb2, across) << 2);
+    fill<f32>(sliver + (depth * COLS << 2), COLS, src, <usize>ldb2 << 2, across, cols, depth2);
+  }
+}
+
+/** Index of lane i, term p in a stored matrix. */
+// @ts-ignore: decorator
+@inline
+function element(i: i32, p: i32, ld: i32, across: bool): usize {
+  return across ? <usize>p * <usize>ld + <usize>i : <usize>i * <usize>ld + <usize>p;
+}
+
+/** One sliver of B against the whole block of A. Tiles at C's edge are computed in `scratch`. */
+function sweep(
+  a: usize, b: usize, depth: i32, c: usize, rowC: usize, from: usize, rowFrom: usize, rows: i32, cols: i32, scratch: usize,
+): void {
+  const sliver = <usize>(depth * ROWS << 2);
+  for (; rows > 0; rows -= ROWS, a += sliver, c += <usize>ROWS * rowC, from += <usize>ROWS * rowFrom) {
+    if (rows >= ROWS && cols == COLS) {
+      tile(a, b, depth, c, rowC, from, rowFrom);
+    } else {
+      const inside = min(rows, ROWS);
+      copy(scratch, COLS << 2, from, rowFrom, inside, cols);
+      tile(a, b, depth, scratch, COLS << 2, scratch, COLS << 2);
+      copy(c, rowC, scratch, COLS << 2, inside, cols);
+    }
+  }
+}
+
+function copy(to: usize, rowTo: usize, from: usize, rowFrom: usize, rows: i32, cols: i32): void {
+  for (let i = 0; i < rows; i++, to += rowTo, from += rowFrom) {
+    storePart(to, loadPart(from, cols), cols);
+    if (cols > 4) storePart(to + 16, loadPart(from + 16, cols - 4), cols - 4);
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * The matmul of matmul.ts for one to a few rows of A, as in decoding: nothing is packed and B is read from memory once.
+ *
+ *   C[i, j] (+)= bias[j] + Σ_p A[i, p]·B[p, j] + scale·Σ_q A2[i, q]·B2[q, j]
+ *
+ * Arguments as there, but A is [m, k] always (no A_KM), and the range is of columns. With B stored [n, k] each element is a
+ * dot product along a row of B; with [k, n] the rows of B are added up, four at a time. Sums are ordered otherwise than in
+ * matmul.ts, so the two agree to rounding only; bits do not depend on the range.
+ */
+import { BF16, F16, load1, load4 } from "../simd/half";
+import { hsum, madd } from "../simd/lanes";
+import { A_KM, ACCUMULATE, B2_NK, B_NK } from "./layout";
+
+export function matvec_f32(
+  c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
+  a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, colStart: i32, colEnd: i32,
+): void {
+  matvec<f32>(c, a, b, m, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, colStart, colEnd);
+}
+
+export function matvec_f16(
+  c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
+  a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, colStart: i32, colEnd: i32,
+): void {
+  matvec<F16>(c, a, b, m, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, colStart, colEnd);
+}
+
+export function matvec_bf16(
+  c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
+  a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, colStart: i32, colEnd: i32,
+): void {
+  matvec<BF16>(c, a, b, m, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, colStart, colEnd);
+}
+
+function matvec<T>(
+  c: usize, a: usize, b: usize, m: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
+  a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, colStart: i32, colEnd: i32,
+): void {
+  assert(!(layout & A_KM));
+  const n = colEnd - colStart, skip = <usize>colStart << 2;
+  c += skip;
+  if (!(layout & ACCUMULATE)) setRows(c, m, n, <usize>ldc << 2, bias ? bias + skip : 0);
+  addProduct<T>(c, a, b, m, n, k, lda, ldb, ldc, (layout & B_NK) != 0, 1, colStart);
+  if (r > 0) addProduct<f32>(c, a2, b2, m, n, r, lda2, ldb2, ldc, (layout & B2_NK) != 0, scale, colStart);
+}
+
+/** Every row becomes the bias, or zero without one. */
+function setRows(c: usize, m: i32, n: i32, rowC: usize, bias: usize): void {
+  for (let i = 0; i < m; i++, c += rowC) {
+    if (bias) memory.copy(c, bias, n << 2);
+    else memory.fill(c, 0, n << 2);
+  }
+}
+
+/** c += scale·a·b for columns colStart.. of b, of which c points at the first. */
+function addProduct<T>(
+  c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, nk: bool, scale: f32, colStart: i32,
+): void {
+  const rowA = <usize>lda << 2, rowB = <usize>ldb * sizeof<T>(), rowC = <usize>ldc << 2;
+  if (nk) {
+    addDots<T>(c, a, b + <usize>colStart * rowB, m, n, k, rowA, rowB, rowC, scale);
+  } else {
+    addRows<T>(c, a, b + <usize>colStart * sizeof<T>(), m, n, k, rowA, rowB, rowC, scale);
+  }
+}
+
+function addDots<T>(
+  c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, rowA: usize, rowB: usize, rowC: usize, scale: f32,
+): void {
+  for (let j = 0; j < n; j++, b += rowB, c += 4) {
+    let x = a, out = c;
+    for (let i = 0; i < m; i++, x += rowA, out += rowC) {
+      store<f32>(out, load<f32>(out) + scale * dot<T>(x, b, k));
+    }
+  }
+}
+
+/** Σ x[p]·y[p] with y of dtype T; sixteen partial sums. */
+// @ts-ignore: decorator
+@inline
+function dot<T>(x: usize, y: usize, n: i32): f32 {
+  const end16 = x + (<usize>(n & ~15) << 2), end = x + (<usize>n << 2);
+  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
+  for (; x < end16; x += 64, y += 16 * sizeof<T>()) {
+    s0 = madd(v128.load(x), load4<T>(y), s0);
+    s1 = madd(v128.load(x, 16), load4<T>(y + 4 * sizeof<T>()), s1);
+    s2 = madd(v128.load(x, 32), load4<T>(y + 8 * sizeof<T>()), s2);
+    s3 = madd(v128.load(x, 48), load4<T>(y + 12 * sizeof<T>()), s3);
+  }
+  let sum = hsum(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
+  for (; x < end; x += 4, y += sizeof<T>()) sum += load<f32>(x) * load1<T>(y);
+  return sum;
+}
+
+function addRows<T>(
+  c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, rowA: usize, rowB: usize, rowC: usize, scale: f32,
+): void {
+  for (let p = 0; p < k; p += 4, a += 16, b += 4 * rowB) {
+    let x = a, out = c;
+    const count = min(k - p, 4);
+    for (let i = 0; i < m; i++, x += rowA, out += rowC) addFourRows<T>(out, x, b, n, rowB, scale, count);
+  }
+}
+
+/** c[j] += Σ_q scale·x[q]·b[q, j] for q < count ≤ 4. Missing rows count as the first times zero. */
+function addFourRows<T>(c: usize, x: usize, b: usize, n: i32, rowB: usize, scale: f32, count: i32): void {
+  const b1 = count > 1 ? rowB : 0, b2 = count > 2 ? rowB * 2 : 0, b3 = count > 3 ? rowB * 3 : 0;
+  const x0 = f32x4.splat(scale * load<f32>(x));
+  const x1 = f32x4.splat(count > 1 ? scale * load<f32>(x, 4) : 0);
+  const x2 = f32x4.splat(count > 2 ? scale * load<f32>(x, 8) : 0);
+  const x3 = f32x4.splat(count > 3 ? scale * load<f32>(x, 12) : 0);
+  const end = c + (<usize>n << 2), end4 = c + (<usize>(n & ~3) << 2);
+  for (; c < end4; c += 16, b += 4 * sizeof<T>()) {
+    let sum = madd(x0, load4<T>(b), v128.load(c));
+    sum = madd(x1, load4<T>(b + b1), sum);
+    sum = madd(x2, load4<T>(b + b2), sum);
+    v128.store(c, madd(x3, load4<T>(b + b3), sum));
+  }
+  for (; c < end; c += 4, b += sizeof<T>()) {
+    let sum = madd(x0, f32x4.splat(load1<T>(b)), f32x4.splat(load<f32>(c)));
+    sum = madd(x1, f32x4.splat(load1<T>(b + b1)), sum);
+    sum = madd(x2, f32x4.splat(load1<T>(b + b2)), sum);
+    store<f32>(c, f32x4.extract_lane(madd(x3, f32x4.splat(load1<T>(b + b3)), sum), 0));
+  }
+}

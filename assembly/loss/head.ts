@@ -1,0 +1,118 @@
+/**
+ * The pieces of cross-entropy over a vocabulary that is walked in chunks, with the running maximum of online softmax
+ * (Milakov and Gimelshein 2018). For one row with logits l, after some chunks: m = max l, S = Σ exp(l − m).
+ *
+ *   head_chunk       takes in one chunk: l ← exp(l − m′), m ← m′, S ← S·rescale + Σ exp(l − m′), rescale = exp(m − m′)
+ *   scale_rows       y[i, :] *= c[i]                       what was gathered so far follows m by its rescale
+ *   head_loss        lse = m + ln S                        loss = lse − l[label]
+ *   head_dx          dx = scale·(acc/S − w)                acc = Σ exp(l − m)·W, w = the label's row of W
+ *   softmax_dlogits  l ← scale·(exp(l − lse) − [id = label])
+ *
+ *   logits [R, count], ldl elements from row to row, of ids firstId .. firstId + count
+ *   max, sum, rescale, picked, loss, lse [R]; the caller starts with max = −∞ and sum = 0
+ *   picked receives l[label] when the chunk has the label   labels [R] i32   acc, w, dx [R, cols]; dx may be acc or w
+ *   start, end: range of rows
+ *
+ * A NaN among a row's logits makes its loss NaN.
+ */
+import { exp1, exp4 } from "../simd/exp";
+import { hmax, hsum, madd } from "../simd/lanes";
+import { log1 } from "../simd/math";
+import { loadPart, storePart } from "../simd/part";
+
+export function head_chunk_f32(
+  logits: usize, max: usize, sum: usize, rescale: usize, picked: usize, labels: usize,
+  firstId: i32, count: i32, ldl: i32, start: i32, end: i32,
+): void {
+  for (let i = start; i < end; i++) {
+    const row = logits + (<usize>(i * ldl) << 2), at = <usize>i << 2;
+    const label = load<i32>(labels + at) - firstId;
+    if (label >= 0 && label < count) store<f32>(picked + at, load<f32>(row + (<usize>label << 2)));
+    const before = load<f32>(max + at);
+    const now = largest(row, count, before);
+    const factor = exp1(before - now);
+    store<f32>(sum + at, load<f32>(sum + at) * factor + expRow(row, count, now));
+    store<f32>(rescale + at, factor);
+    store<f32>(max + at, now);
+  }
+}
+
+/** The largest of n floats at p and `most`. */
+// @ts-ignore: decorator
+@inline
+function largest(p: usize, n: i32, most: f32): f32 {
+  let m = f32x4.splat(most);
+  for (; n > 3; n -= 4, p += 16) m = f32x4.pmax(m, v128.load(p));
+  most = hmax(m);
+  for (; n > 0; n--, p += 4) most = max<f32>(most, load<f32>(p));
+  return most;
+}
+
+/** l ← exp(l − m) for n floats at p; returns their sum, in four partial sums. */
+// @ts-ignore: decorator
+@inline
+function expRow(p: usize, n: i32, m: f32): f32 {
+  const shift = f32x4.splat(m);
+  let sums = f32x4.splat(0);
+  for (; n > 3; n -= 4, p += 16) {
+    const e = exp4(f32x4.sub(v128.load(p), shift));
+    v128.store(p, e);
+    sums = f32x4.add(sums, e);
+  }
+  let sum = hsum(sums);
+  for (; n > 0; n--, p += 4) {
+    const e = exp1(load<f32>(p) - m);
+    store<f32>(p, e);
+    sum += e;
+  }
+  return sum;
+}
+
+export function scale_rows_f32(y: usize, c: usize, cols: i32, start: i32, end: i32): void {
+  for (let i = start; i < end; i++) {
+    const f = v128.load32_splat(c + (<usize>i << 2));
+    let p = y + (<usize>(i * cols) << 2);
+    for (let left = cols; left > 0; left -= 4, p += 16) storePart(p, f32x4.mul(f, loadPart(p, left)), left);
+  }
+}
+
+export function head_loss_f32(
+  loss: usize, lse: usize, max: usize, sum: usize, picked: usize, start: i32, end: i32,
+): void {
+  for (let at = <usize>start << 2; at < <usize>end << 2; at += 4) {
+    const total = load<f32>(max + at) + log1(load<f32>(sum + at));
+    store<f32>(lse + at, total);
+    store<f32>(loss + at, total - load<f32>(picked + at));
+  }
+}
+
+export function head_dx_f32(
+  dx: usize, acc: usize, sum: usize, w: usize, scale: f32, cols: i32, start: i32, end: i32,
+): void {
+  const s = f32x4.splat(scale);
+  for (let i = start; i < end; i++) {
+    const share = f32x4.splat(1 / load<f32>(sum + (<usize>i << 2)));
+    let at = <usize>(i * cols) << 2;
+    for (let left = cols; left > 0; left -= 4, at += 16) {
+      const d = f32x4.sub(f32x4.mul(share, loadPart(acc + at, left)), loadPart(w + at, left));
+      storePart(dx + at, f32x4.mul(s, d), left);
+    }
+  }
+}
+
+export function softmax_dlogits_f32(
+  logits: usize, lse: usize, labels: usize, firstId: i32, count: i32, ldl: i32, scale: f32, start: i32, end: i32,
+): void {
+  const s = f32x4.splat(scale);
+  for (let i = start; i < end; i++) {
+    const row = logits + (<usize>(i * ldl) << 2), shift = v128.load32_splat(lse + (<usize>i << 2));
+    let p = row;
+    for (let left = count; left > 0; left -= 4, p += 16) {
+      storePart(p, f32x4.mul(s, exp4(f32x4.sub(loadPart(p, left), shift))), left);
+    }
+    const label = load<i32>(labels + (<usize>i << 2)) - firstId;
+    if (label < 0 || label >= count) continue;
+    const own = row + (<usize>label << 2);
+    store<f32>(own, load<f32>(own) - scale);
+  }
+}

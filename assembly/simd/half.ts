@@ -1,0 +1,40 @@
+/**
+ * Reading stored numbers as f32, whatever their dtype: f32 itself, IEEE half (`F16`) and bfloat16 (`BF16`).
+ * Exact for every bit pattern, subnormals, infinities and NaN included. `p` is a byte address of any alignment.
+ */
+
+/** Stands for IEEE half precision as a type argument; its bits are a u16. */
+export type F16 = u16;
+/** Stands for bfloat16 as a type argument; an i16 only to differ from `F16`. */
+export type BF16 = i16;
+
+/** Four consecutive numbers of dtype T at p. */
+// @ts-ignore: decorator
+@inline
+export function load4<T>(p: usize): v128 {
+  if (sizeof<T>() == 4) return v128.load(p);
+  if (isSigned<T>()) return i32x4.shl(v128.load_ext<u16>(p), 16);
+  return widenHalf(v128.load_ext<i16>(p));
+}
+
+/** One number of dtype T at p. */
+// @ts-ignore: decorator
+@inline
+export function load1<T>(p: usize): f32 {
+  if (sizeof<T>() == 4) return load<f32>(p);
+  if (isSigned<T>()) return reinterpret<f32>(<i32>load<i16>(p) << 16);
+  return f32x4.extract_lane(widenHalf(i32x4.splat(<i32>load<i16>(p))), 0);
+}
+
+/**
+ * Sign-extended halves to f32. Exponent and mantissa move into the f32 fields, and the product with 2¹¹² = 2¹²⁷⁻¹⁵ mends
+ * the exponent's bias, subnormals too; the half's all-ones exponent becomes that of f32.
+ */
+// @ts-ignore: decorator
+@inline
+function widenHalf(h: v128): v128 {
+  const magnitude = v128.and(i32x4.shl(h, 13), i32x4.splat(0x0fffe000));
+  const finite = f32x4.mul(magnitude, f32x4.splat(5.192296858534828e33));
+  const special = v128.and(i32x4.gt_s(magnitude, i32x4.splat(0x0f7fffff)), i32x4.splat(0x7f800000));
+  return v128.or(v128.or(finite, special), v128.and(h, i32x4.splat(0x80000000)));
+}

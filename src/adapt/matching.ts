@@ -1,0 +1,159 @@
+/** Which modules of a model an adapter reaches: PEFT's rules for `target_modules` and its companions. */
+import { compareCodePoints } from "../core/code-points.ts";
+import { FormatError } from "../core/errors.ts";
+import { didYouMean } from "../core/similar.ts";
+import type { CommonValues } from "./define-method.ts";
+import { fullMatch, matchStart } from "./python-pattern.ts";
+
+/** The modules of a model as matching sees them. */
+export interface Names {
+  /** Layers with weights, in the order of the model. */
+  readonly layers: readonly string[];
+  /** What "all-linear" stands for: matmuls, all but the output projection. */
+  readonly allLinear: readonly string[];
+  /** `target_modules` when the user names none. */
+  readonly byDefault: readonly string[];
+}
+
+type Matching = Pick<CommonValues, "targetModules" | "excludeModules" | "layersToTransform" | "layersPattern" | "modulesToSave">;
+
+export interface Matched {
+  /** Names of the layers to adapt, in the order of the model. */
+  readonly targets: readonly string[];
+  /** What the adapter's config says from now on. */
+  readonly targetModules: readonly string[] | string;
+}
+
+/** PEFT shortens longer lists before it saves them. */
+const LONG_LIST = 20;
+
+/**
+ * Finds the layers to adapt. A list matches a name that is equal to an entry or ends in "." and the entry; a string is a
+ * regular expression over whole names, or "all-linear". Exclusions win. Throws FormatError when nothing matches.
+ */
+export function findTargets(names: Names, matching: Matching, warn: (message: string) => void): Matched {
+  const targetModules = condensed(resolve(names, matching.targetModules), names);
+  const rules = { ...matching, targetModules };
+  const isTarget = targetRule(rules);
+  const isExcluded = exclusionRule(rules);
+  const included = names.layers.filter(isTarget);
+  const targets = included.filter((name) => !isExcluded(name));
+  if (targets.length === 0) throw new FormatError(nothingMatched(names, rules, included.length > 0));
+  if (matching.excludeModules?.length && !names.layers.some(isExcluded)) {
+    warn(`excludeModules ${JSON.stringify(matching.excludeModules)} excludes no module of the model`);
+  }
+  if (typeof targetModules !== "string") {
+    const idle = targetModules.filter((entry) => !names.layers.some((name) => endsIn(name, entry)));
+    if (idle.length > 0) warn(`targetModules ${JSON.stringify(idle)} match no module.${nearestNames(idle, names.layers)}`);
+  }
+  return { targets, targetModules };
+}
+
+function resolve(names: Names, targetModules: readonly string[] | string | null): readonly string[] | string {
+  if (targetModules === null) return names.byDefault;
+  const all = typeof targetModules === "string" && targetModules.toLowerCase() === "all-linear";
+  return all ? names.allLinear : targetModules;
+}
+
+/** Whether a list entry names `name`: the whole of it or its last parts. */
+function endsIn(name: string, entry: string): boolean {
+  return name === entry || name.endsWith(`.${entry}`);
+}
+
+function targetRule({ targetModules, layersToTransform, layersPattern }: Matching): (name: string) => boolean {
+  if (typeof targetModules === "string") return fullMatch(targetModules, "targetModules");
+  const entries = targetModules ?? [];
+  const inLayer = layerRule(layersToTransform, layersPattern);
+  return (name) => entries.includes(name) || (entries.some((entry) => endsIn(name, entry)) && inLayer(name));
+}
+
+/** Whether the first layer number in a name is one that was asked for. */
+function layerRule(layers: Matching["layersToTransform"], pattern: Matching["layersPattern"]): (name: string) => boolean {
+  if (layers === null || (Array.isArray(layers) && layers.length === 0)) return () => true;
+  const wanted = typeof layers === "number" ? [layers] : layers;
+  const patterns = pattern === null || pattern.length === 0 ? [] : [pattern].flat();
+  const searches =
+    patterns.length === 0
+      ? [matchStart(".*?\\.[^.]*\\.(?<idx>\\d+)\\.", "layersPattern")]
+      : patterns.map((each) => matchStart(`(?:^|.*?\\.)${each}\\.(?<idx>\\d+)\\.`, "layersPattern"));
+  return (name) => {
+    const match = searches.map((search) => search(name)).find((found) => found !== null);
+    return match !== undefined && match !== null && wanted.includes(Number(match.groups!["idx"]));
+  };
+}
+
+function exclusionRule({ excludeModules, modulesToSave }: Matching): (name: string) => boolean {
+  const saved = (modulesToSave ?? []).map((entry) => matchStart(`(^|.*\\.)${entry}($|\\..*)`, "modulesToSave"));
+  const excluded =
+    typeof excludeModules === "string"
+      ? fullMatch(excludeModules, "excludeModules")
+      : (name: string) => (excludeModules ?? []).some((entry) => endsIn(name, entry));
+  return (name) => excluded(name) || saved.some((rule) => rule(name) !== null);
+}
+
+function nothingMatched(names: Names, matching: Matching, allExcluded: boolean): string {
+  const asked = `targetModules ${JSON.stringify(matching.targetModules)}`;
+  if (allExcluded) {
+    return `${asked}: every module that matches is excluded by excludeModules ${JSON.stringify(matching.excludeModules)} or modulesToSave ${JSON.stringify(matching.modulesToSave)}`;
+  }
+  const layers = matching.layersToTransform === null ? "" : ` in layers ${JSON.stringify(matching.layersToTransform)}`;
+  const pattern = matching.layersPattern === null ? "" : ` below ${JSON.stringify(matching.layersPattern)}`;
+  const endings = [...new Set(names.layers.map(lastPart))].map((name) => `"${name}"`).join(", ");
+  const hint = typeof matching.targetModules === "string" ? "" : nearestNames(matching.targetModules ?? [], names.layers);
+  return `${asked} match no module of the model${layers}${pattern}.${hint} Its modules end in ${endings}`;
+}
+
+function nearestNames(entries: readonly string[], layers: readonly string[]): string {
+  return didYouMean(entries[0] ?? "", [...new Set(layers.map(lastPart)), ...layers]);
+}
+
+function lastPart(name: string): string {
+  return name.slice(name.lastIndexOf(".") + 1);
+}
+
+/** A long list of names as the fewest endings that tell them from all other modules. */
+function condensed(targetModules: readonly string[] | string, { layers }: Names): readonly string[] | string {
+  if (typeof targetModules === "string" || targetModules.length < LONG_LIST) return targetModules;
+  const matches = (name: string) => targetModules.some((entry) => endsIn(name, entry));
+  const others = withContainers(layers).filter((name) => !matches(name));
+  const taken = new Set(others.flatMap(endings));
+  const chosen = new Set<string>();
+  const ordered = targetModules.map(endings).sort(compareLists);
+  for (const candidates of ordered) {
+    const name = candidates.at(-1)!;
+    const covered = () => Array.from(chosen).some((ending) => name.endsWith(`.${ending}`));
+    const ending = candidates.find((each) => !chosen.has(each) && !taken.has(each) && !covered());
+    if (ending !== undefined) chosen.add(ending);
+  }
+  return chosen.size > 0 && chosen.size < targetModules.length ? [...chosen] : targetModules;
+}
+
+/** Layers and the modules that hold them: "model" and "model.layers" of "model.layers.0". */
+function withContainers(layers: readonly string[]): string[] {
+  return [...new Set(layers.flatMap((name) => name.split(".").map((_, i, parts) => parts.slice(0, i + 1).join("."))))];
+}
+
+/** "c", "b.c", "a.b.c" of "a.b.c". */
+function endings(name: string): string[] {
+  return name.split(".").map((_, i, parts) => parts.slice(parts.length - 1 - i).join("."));
+}
+
+function compareLists(a: readonly string[], b: readonly string[]): number {
+  const at = a.findIndex((each, i) => each !== b[i]);
+  if (at < 0) return a.length - b.length;
+  return b[at] === undefined ? 1 : compareCodePoints(a[at]!, b[at]!);
+}
+
+/** The layers that `modules_to_save` copies: those whose name, or whose container's name, ends in an entry (no dot needed). */
+export function findCopied(layers: readonly string[], entries: readonly string[], warn: (message: string) => void): string[] {
+  const reaches = (entry: string) => (name: string) => withContainers([name]).some((part) => part.endsWith(entry));
+  const idle = entries.filter((entry) => !layers.some(reaches(entry)));
+  if (idle.length > 0) warn(`modulesToSave ${JSON.stringify(idle)} match no module.${nearestNames(idle, layers)}`);
+  return layers.filter((name) => entries.some((entry) => reaches(entry)(name)));
+}
+
+/** The value of the first pattern that fits a layer's name, or undefined. A pattern is a regular expression for its last parts. */
+export function byPattern(patterns: Readonly<Record<string, number>>, name: string, option: string): number | undefined {
+  const key = Object.keys(patterns).find((each) => matchStart(`(.*\\.)?(${each})$`, option)(name) !== null);
+  return key === undefined ? undefined : patterns[key];
+}

@@ -1,0 +1,105 @@
+/** A model's tensors, whether they lie in one file or in many with an index, as the Hugging Face libraries write them. */
+import { FormatError } from "../core/errors.ts";
+import { expectInside, type Source } from "../core/host.ts";
+import { type Json, parseJson } from "../core/python-json.ts";
+import { type CheckpointTensor, listProblems, openSafetensors, type SafetensorsFile } from "./safetensors.ts";
+
+export type { CheckpointTensor } from "./safetensors.ts";
+
+/** All tensors of a model, by published name. Headers have been read and checked; no tensor has been read. */
+export interface Checkpoint {
+  /** What messages call it. */
+  readonly name: string;
+  /** The safetensors files it is made of. */
+  readonly files: readonly string[];
+  readonly tensors: ReadonlyMap<string, CheckpointTensor>;
+}
+
+/**
+ * Opens `model.safetensors`, or the shards of `model.safetensors.index.json` when that file is missing. With an index,
+ * a tensor is taken from the shard that the index names; what only a shard names is left out. Throws FormatError
+ * listing every shard that is missing and every tensor that is not in its shard.
+ */
+export async function openCheckpoint(source: Source): Promise<Checkpoint> {
+  const single = "model.safetensors";
+  const index = `${single}.index.json`;
+  if (await source.has(single)) {
+    const { tensors } = await openSafetensors(source, single);
+    return { name: source.name, files: [single], tensors };
+  }
+  if (await source.has(index)) return openShards(source, index);
+  throw new FormatError(`${source.name} has neither "${single}" nor "${index}"${await whatElse(source)}`);
+}
+
+async function whatElse(source: Source): Promise<string> {
+  const files = await source.list();
+  if (files === null) return "";
+  const pickled = files.find((file) => /\.(bin|pt|pth|ckpt)$/.test(file));
+  if (pickled !== undefined) return `; "${pickled}" is pickled Python, save it again with safe_serialization=True`;
+  return files.length === 0 ? "; it is empty" : `; it has ${files.slice(0, 10).join(", ")}`;
+}
+
+async function openShards(source: Source, index: string): Promise<Checkpoint> {
+  const places = await readWeightMap(source, index);
+  const files = [...new Set(places.values())].sort().map((file) => expectInside(source.name, file));
+  const missing: string[] = [];
+  for (const file of files) if (!(await source.has(file))) missing.push(`"${file}": missing`);
+  if (missing.length > 0) {
+    throw new FormatError(listProblems(`${source.name} lacks ${missing.length} of ${files.length} shards`, missing));
+  }
+  const shards = new Map<string, SafetensorsFile>();
+  for (const file of files) shards.set(file, await openSafetensors(source, file));
+  return { name: source.name, files, tensors: pickTensors(`"${index}" in ${source.name}`, places, shards) };
+}
+
+function pickTensors(
+  what: string,
+  places: ReadonlyMap<string, string>,
+  shards: ReadonlyMap<string, SafetensorsFile>,
+): Map<string, CheckpointTensor> {
+  const tensors = new Map<string, CheckpointTensor>();
+  const problems: string[] = [];
+  for (const [name, file] of places) {
+    const tensor = shards.get(file)!.tensors.get(name);
+    if (tensor === undefined) problems.push(`${JSON.stringify(name)}: not in "${file}", where the index puts it`);
+    else tensors.set(name, tensor);
+  }
+  if (problems.length > 0) throw new FormatError(listProblems(`${what} does not fit its shards`, problems));
+  return tensors;
+}
+
+/** Tensor name to shard, from `{ "weight_map": { name: file } }`. */
+async function readWeightMap(source: Source, index: string): Promise<Map<string, string>> {
+  const json = await readJson(source, index);
+  const map = isObject(json) ? json.weight_map : undefined;
+  const entries = map !== undefined && isObject(map) ? Object.entries(map) : [];
+  const places = entries.filter((entry): entry is [string, string] => typeof entry[1] === "string");
+  if (places.length > 0 && places.length === entries.length) return new Map(places);
+  throw new FormatError(
+    `"${index}" in ${source.name}: expected { "weight_map": { tensor name: file name, ... } } with at least one tensor`,
+  );
+}
+
+/** Reads a JSON file, as Python may have written it. Throws FormatError naming file, line and column. */
+export async function readJson(source: Source, file: string): Promise<Json> {
+  const text = await readText(source, file);
+  try {
+    return JSON.parse(text) as Json; // many times faster on a large tokenizer.json
+  } catch {
+    return parseJson(text, `"${file}" in ${source.name}`); // accepts NaN, and says where the fault is
+  }
+}
+
+/** Reads a UTF-8 text file. Throws FormatError naming the file when it is not UTF-8. */
+export async function readText(source: Source, file: string): Promise<string> {
+  const bytes = await source.read(file);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new FormatError(`"${file}" in ${source.name} is not UTF-8 text`, { cause });
+  }
+}
+
+function isObject(value: Json): value is { readonly [key: string]: Json } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

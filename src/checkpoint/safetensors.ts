@@ -1,0 +1,276 @@
+/**
+ * The safetensors file format (published with its reference implementation):
+ *
+ *   8 bytes   n, length of the header, little endian
+ *   n bytes   JSON: { "__metadata__"?: { text: text }, name: { "dtype", "shape", "data_offsets": [start, end] }, ... }
+ *   the rest  the tensors, row-major, little endian, one after another without gaps or overlap
+ *
+ * Offsets in the header count from the end of the header; those of a `CheckpointTensor` count from the start of the file.
+ */
+import { compareCodePoints } from "../core/code-points.ts";
+import { type Dtype, dtypeBytes, dtypes, isDtype } from "../core/dtype.ts";
+import { FormatError, ShapeError } from "../core/errors.ts";
+import { expectRange, type Source, type Target } from "../core/host.ts";
+import { type Json, parseJson } from "../core/python-json.ts";
+import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
+
+/** The reference implementation refuses longer headers, too. */
+const MAX_HEADER_BYTES = 100_000_000;
+const LENGTH_BYTES = 8;
+/** How many problems one message lists. */
+const MAX_PROBLEMS = 20;
+
+/** One tensor in a file. Nothing of it is in memory until `read`. */
+export interface CheckpointTensor {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: Shape;
+  /** The file that holds it, and where: bytes [start, end). */
+  readonly file: string;
+  readonly start: number;
+  readonly end: number;
+  /** end - start. */
+  readonly byteLength: number;
+  /**
+   * Bytes [start, end) counted from the tensor's first, all of them by default; in pieces, a large tensor is never held
+   * twice. They may be a view of the source and unaligned: do not write to them.
+   */
+  read(start?: number, end?: number): Promise<Uint8Array>;
+}
+
+/** What the header of a file says. */
+export interface SafetensorsFile {
+  readonly file: string;
+  /** Free text, `{ format: "pt" }` as a rule, or null when the header has none. */
+  readonly metadata: Readonly<Record<string, string>> | null;
+  /** In the order of their bytes in the file. */
+  readonly tensors: ReadonlyMap<string, CheckpointTensor>;
+}
+
+/**
+ * Reads and checks the header of a file, and nothing else of it. Throws FormatError listing everything that is wrong:
+ * by tensor, with what was found and what was expected.
+ */
+export async function openSafetensors(source: Source, file: string): Promise<SafetensorsFile> {
+  const what = `"${file}" in ${source.name}`;
+  const size = await source.size(file);
+  const dataStart = LENGTH_BYTES + (await headerLength(source, file, size, what));
+  const header = parseHeader(await source.read(file, LENGTH_BYTES, dataStart), what);
+  const problems: string[] = [];
+  const metadata = readMetadata(header, problems);
+  const tensors: CheckpointTensor[] = [];
+  for (const [name, info] of Object.entries(header)) {
+    if (name === "__metadata__") continue;
+    const place = readInfo(name, info, problems);
+    if (place !== null) tensors.push(new Stored(source, file, name, place, dataStart));
+  }
+  tensors.sort((a, b) => a.start - b.start || a.end - b.end);
+  if (problems.length === 0) checkLayout(tensors, dataStart, size, problems);
+  if (problems.length > 0) throw new FormatError(listProblems(`${what} is not a valid safetensors file`, problems));
+  return { file, metadata, tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])) };
+}
+
+async function headerLength(source: Source, file: string, size: number, what: string): Promise<number> {
+  if (size < LENGTH_BYTES) {
+    throw new FormatError(`${what} has ${size} bytes, a safetensors file has at least 8 (the length of its header)`);
+  }
+  const bytes = await source.read(file, 0, LENGTH_BYTES);
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+  if (length <= Math.min(size - LENGTH_BYTES, MAX_HEADER_BYTES)) return Number(length);
+  const most =
+    length > MAX_HEADER_BYTES ? `at most ${MAX_HEADER_BYTES} are allowed` : `only ${size - LENGTH_BYTES} follow`;
+  throw new FormatError(
+    `${what} announces a header of ${length} bytes, but ${most}: it is cut short or not a safetensors file`,
+  );
+}
+
+function parseHeader(bytes: Uint8Array, what: string): Readonly<Record<string, Json>> {
+  const header = parseJson(decode(bytes, what), `header of ${what}`, { duplicates: "refuse" });
+  if (isObject(header)) return header;
+  throw new FormatError(`header of ${what}: found ${brief(header)}, expected an object of tensors`);
+}
+
+function decode(bytes: Uint8Array, what: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new FormatError(`header of ${what} is not UTF-8 text: it is damaged or not a safetensors file`, { cause });
+  }
+}
+
+function readMetadata(header: Readonly<Record<string, Json>>, problems: string[]): Record<string, string> | null {
+  const metadata = Object.hasOwn(header, "__metadata__") ? header.__metadata__! : null;
+  if (metadata === null) return null;
+  if (isObject(metadata) && Object.values(metadata).every((text) => typeof text === "string")) {
+    return metadata as Record<string, string>;
+  }
+  problems.push(`__metadata__: found ${brief(metadata)}, expected an object whose values are all text`);
+  return null;
+}
+
+/** Where the header says a tensor lies, counted from the end of the header. */
+interface Place {
+  readonly dtype: Dtype;
+  readonly shape: Shape;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** One entry of the header, or null after adding to `problems`. */
+function readInfo(name: string, info: Json, problems: string[]): Place | null {
+  const problem = (text: string) => {
+    problems.push(`${JSON.stringify(name)}: ${text}`);
+    return null;
+  };
+  if (!isObject(info)) return problem(`found ${brief(info)}, expected { dtype, shape, data_offsets }`);
+  const { dtype, shape, data_offsets: offsets } = info;
+  if (!isDtype(dtype)) return problem(`dtype is ${brief(dtype)}, expected one of ${dtypes.join(", ")}`);
+  if (!isSizes(shape)) return problem(`shape is ${brief(shape)}, expected a list of whole numbers from 0`);
+  if (!isSizes(offsets) || offsets.length !== 2) {
+    return problem(`data_offsets is ${brief(offsets)}, expected two whole numbers [start, end]`);
+  }
+  const [start, end] = offsets as [number, number];
+  const bytes = sizeOf(shape) * dtypeBytes[dtype];
+  if (!Number.isSafeInteger(bytes)) return problem(`shape ${formatShape(shape)} is too large for any file`);
+  if (end - start === bytes) return { dtype, shape, start, end };
+  return problem(
+    `data_offsets [${start}, ${end}] hold ${end - start} bytes, but shape ${formatShape(shape)} of ${dtype} takes ${bytes}`,
+  );
+}
+
+/** Bytes must be used once each, from the end of the header to the end of the file. `tensors` are sorted by place. */
+function checkLayout(tensors: readonly CheckpointTensor[], dataStart: number, size: number, problems: string[]): void {
+  let at = dataStart;
+  for (const { name, start, end } of tensors) {
+    if (start !== at) {
+      const fault = start < at ? "overlaps the tensor before it, which ends" : "leaves a hole after the bytes that end";
+      problems.push(`${JSON.stringify(name)}: starts at ${start - dataStart} and ${fault} at ${at - dataStart}`);
+    }
+    at = Math.max(at, end);
+  }
+  if (at > size) problems.push(`the header describes ${at} bytes, the file has ${size}: it is cut short`);
+  if (at < size) problems.push(`the header describes ${at} bytes, the file has ${size}: the rest belongs to no tensor`);
+}
+
+class Stored implements CheckpointTensor {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: Shape;
+  readonly file: string;
+  readonly start: number;
+  readonly end: number;
+  readonly #source: Source;
+
+  constructor(source: Source, file: string, name: string, place: Place, dataStart: number) {
+    this.#source = source;
+    this.file = file;
+    this.name = name;
+    this.dtype = place.dtype;
+    this.shape = place.shape;
+    this.start = dataStart + place.start;
+    this.end = dataStart + place.end;
+  }
+
+  get byteLength(): number {
+    return this.end - this.start;
+  }
+
+  async read(start = 0, end = this.byteLength): Promise<Uint8Array> {
+    expectRange(this.#source.name, this.name, start, end, this.byteLength);
+    return this.#source.read(this.file, this.start + start, this.start + end);
+  }
+}
+
+/** One tensor to write. `bytes` is called once, when its turn comes, and what it gives is used at once. */
+export interface TensorToWrite {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: Shape;
+  bytes(): Uint8Array | Promise<Uint8Array>;
+}
+
+/**
+ * Writes a file with the bytes the reference implementation gives: larger element types first (in the order of
+ * `dtypes`, from the end), then by name; the header without white space, `__metadata__` first, and filled up with
+ * spaces to a multiple of 8 bytes, so that every tensor is aligned. One tensor is in memory at a time.
+ *
+ * `metadata` is `{ format: "pt" }` as Python readers expect; null leaves it out. Throws FormatError for a name used
+ * twice, ShapeError when `bytes` gives another number of bytes than the shape takes.
+ */
+export async function writeSafetensors(
+  target: Target,
+  file: string,
+  tensors: Iterable<TensorToWrite>,
+  metadata: Readonly<Record<string, string>> | null = { format: "pt" },
+): Promise<void> {
+  const ordered = [...tensors].sort(byDtypeThenName);
+  const header = encodeHeader(`"${file}" in ${target.name}`, ordered, metadata);
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    yield header;
+    for (const tensor of ordered) yield checkedBytes(tensor, await tensor.bytes());
+  }
+  await target.write(file, chunks());
+}
+
+function byDtypeThenName(a: TensorToWrite, b: TensorToWrite): number {
+  return dtypes.indexOf(b.dtype) - dtypes.indexOf(a.dtype) || compareCodePoints(a.name, b.name);
+}
+
+function byteLength(tensor: { readonly dtype: Dtype; readonly shape: Shape }): number {
+  return sizeOf(tensor.shape) * dtypeBytes[tensor.dtype];
+}
+
+/** Length and header. Entries are joined by hand since an object would put names such as "10" first. */
+function encodeHeader(
+  what: string,
+  ordered: readonly TensorToWrite[],
+  metadata: Readonly<Record<string, string>> | null,
+): Uint8Array {
+  const entries = metadata === null ? [] : [`"__metadata__":${JSON.stringify(metadata)}`];
+  const names = new Set(["__metadata__"]);
+  let at = 0;
+  for (const tensor of ordered) {
+    const { name, dtype, shape } = tensor;
+    if (names.has(name)) throw new FormatError(`${what} cannot hold two entries named ${JSON.stringify(name)}`);
+    names.add(name);
+    const end = at + byteLength(tensor);
+    entries.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [at, end] })}`);
+    at = end;
+  }
+  const text = new TextEncoder().encode(`{${entries.join(",")}}`);
+  const padded = Math.ceil(text.length / 8) * 8;
+  const header = new Uint8Array(LENGTH_BYTES + padded).fill(0x20);
+  new DataView(header.buffer).setBigUint64(0, BigInt(padded), true);
+  header.set(text, LENGTH_BYTES);
+  return header;
+}
+
+function checkedBytes(tensor: TensorToWrite, bytes: Uint8Array): Uint8Array {
+  const expected = byteLength(tensor);
+  if (bytes.length === expected) return bytes;
+  throw new ShapeError(
+    `"${tensor.name}": got ${bytes.length} bytes to write, shape ${formatShape(tensor.shape)} of ${tensor.dtype} takes ${expected}`,
+  );
+}
+
+/** A message with one indented line per problem, and a count of those left out. */
+export function listProblems(summary: string, problems: readonly string[]): string {
+  const count = `${problems.length} ${problems.length === 1 ? "problem" : "problems"}`;
+  const shown = problems.slice(0, MAX_PROBLEMS).map((problem) => `\n  ${problem}`);
+  const more = problems.length > MAX_PROBLEMS ? `\n  and ${problems.length - MAX_PROBLEMS} more` : "";
+  return `${summary} (${count})${shown.join("")}${more}`;
+}
+
+function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isSizes(value: Json | undefined): value is readonly number[] {
+  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+}
+
+/** A value as it stands in a message: its JSON, cut to 60 characters. */
+function brief(value: Json | undefined): string {
+  const text = value === undefined ? "missing" : JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}

@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+/** The command line. One file per command; what they print is what `--help` says. */
+import { Command } from "commander";
+import { command as bench } from "./bench.ts";
+import { command as evaluate } from "./eval.ts";
+import { command as generate } from "./generate.ts";
+import { command as inspect } from "./inspect.ts";
+import { command as merge } from "./merge.ts";
+import { command as predict } from "./predict.ts";
+import { command as train } from "./train.ts";
+import { version } from "./version.ts";
+
+/** The whole command line, not yet run. */
+export function program(): Command {
+  const lorikeet = new Command("lorikeet")
+    .description("Parameter-efficient fine-tuning on the CPU, with Hugging Face's files in and out.")
+    .version(version)
+    .addHelpText("after", `
+Examples:
+  $ lorikeet train --model base --data train.jsonl --output runs/first --steps 200
+  $ lorikeet generate --model base --adapter runs/first/adapter --prompt "Once upon a time"
+  $ lorikeet <command> --help shows the options of a command`);
+  for (const command of [train, generate, evaluate, predict, merge, inspect, bench]) {
+    lorikeet.addCommand(command.showHelpAfterError("(--help shows the options, with examples)").allowExcessArguments(false));
+  }
+  return lorikeet;
+}
+
+/** Errors that say what to do are shown as they are; anything else is a fault of ours and keeps its stack. */
+function fail(error: unknown): void {
+  const told = error instanceof Error && ["ShapeError", "FormatError", "UnsupportedError", "StateError"].includes(error.name);
+  process.stderr.write(told ? `error: ${error.message}\n` : `${error instanceof Error ? error.stack : error}\n`);
+  process.exitCode = 1;
+}
+
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0); // the reader, `head` say, has seen enough
+  throw error;
+});
+program().parseAsync().catch(fail);

@@ -1,0 +1,286 @@
+/**
+ * Node, and through node:fs Bun and Deno.
+ *
+ * Nothing is ever half written: a file or folder is made under a temporary name beside its own, `NAME.tmp-PID-RANDOM`,
+ * flushed to the disk and then renamed. A folder that is replaced is called `NAME.old-PID-RANDOM` between two renames.
+ */
+import { randomUUID } from "node:crypto";
+import { appendFile, type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { FormatError, StateError } from "../core/errors.ts";
+import { expectInside, expectRange, type Host, missingFile, type Source, type Target } from "../core/host.ts";
+import type { RunFolder } from "../core/run-folder.ts";
+import { compileBundled } from "../wasm/bundled.ts";
+
+export { compileBundled as compileBuild };
+
+/** A single read call gives at most 2^31 - 1 bytes. */
+const MAX_READ = 2 ** 30;
+
+/** The files of a folder, to read. A file is open only while it is being read, so there is nothing to forget. */
+export function openFolder(path: string): Source {
+  const name = `folder "${path}"`;
+  const pathOf = (file: string) => join(path, expectInside(name, file));
+  return {
+    name,
+    async has(file) {
+      const found = await orAbsent(stat(pathOf(file)), `"${file}" in ${name}`);
+      return found?.isFile() ?? false;
+    },
+    size: async (file) => withFile(name, file, pathOf(file), async (_, size) => size),
+    read: async (file, from = 0, to = undefined) =>
+      withFile(name, file, pathOf(file), async (handle, size) => {
+        const [start, end] = expectRange(name, file, from, to ?? size, size);
+        return readAll(handle, start, end, `"${file}" in ${name}`);
+      }),
+    async list() {
+      const entries = await orAbsent(readdir(path, { withFileTypes: true }), name);
+      if (entries === null) throw new FormatError(`${name} does not exist, or is not a folder`);
+      const files = entries.filter((entry) => !entry.isDirectory() && leftover(entry.name) === null);
+      return files.map((entry) => entry.name).sort();
+    },
+    close: async () => {},
+  };
+}
+
+async function withFile<T>(
+  folder: string,
+  file: string,
+  path: string,
+  use: (handle: FileHandle, size: number) => Promise<T>,
+): Promise<T> {
+  const handle = await orAbsent(open(path, "r"), `"${file}" in ${folder}`);
+  if (handle === null) throw missingFile(folder, file);
+  try {
+    const found = await handle.stat();
+    if (!found.isFile()) throw missingFile(folder, file);
+    return await use(handle, found.size);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readAll(handle: FileHandle, start: number, end: number, what: string): Promise<Uint8Array> {
+  const bytes = new Uint8Array(end - start);
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesRead } = await handle.read(bytes, at, Math.min(bytes.length - at, MAX_READ), start + at);
+    if (bytesRead === 0)
+      throw new FormatError(`${what} ended after ${start + at} of ${end} bytes: it was cut meanwhile`);
+    at += bytesRead;
+  }
+  return bytes;
+}
+
+/** The result, or null when the file or folder is not there. Throws StateError for anything else that goes wrong. */
+async function orAbsent<T>(reading: Promise<T>, what: string): Promise<T | null> {
+  try {
+    return await reading;
+  } catch (cause) {
+    const code = codeOf(cause);
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    throw explained(`cannot read ${what}`, cause);
+  }
+}
+
+/** A folder to write to, made when first written to. Files already there and not written stay. */
+export function folderTarget(path: string): Target {
+  return targetAt(path, `folder "${path}"`);
+}
+
+function targetAt(path: string, name: string): Target {
+  return {
+    name,
+    async write(file, chunks) {
+      const final = join(path, expectInside(name, file));
+      await onTheSide(final, async (temporary) => {
+        try {
+          await mkdir(dirname(final), { recursive: true });
+          await writeFlushed(temporary, chunks);
+          await rename(temporary, final);
+          await flushFolder(dirname(final));
+        } catch (cause) {
+          throw explained(`cannot write "${file}" in ${name}`, cause);
+        }
+      });
+    },
+  };
+}
+
+async function writeFlushed(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
+  const handle = await open(path, "w");
+  try {
+    for await (const chunk of chunks) {
+      for (let at = 0; at < chunk.length; ) {
+        at += (await handle.write(chunk, at, Math.min(chunk.length - at, MAX_READ))).bytesWritten;
+      }
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes renames in a folder survive a power cut. Not every system lets a folder be flushed; there it is best effort. */
+async function flushFolder(path: string): Promise<void> {
+  try {
+    const handle = await open(path, "r");
+    await handle.sync().finally(() => handle.close());
+  } catch {}
+}
+
+/** A folder for the files of a training run. */
+export function openRun(path: string): RunFolder {
+  const name = `folder "${path}"`;
+  const pathOf = (entry: string) => join(path, expectInside(name, entry));
+  return {
+    name,
+    async list() {
+      const entries = await orAbsent(readdir(path), name);
+      return (entries ?? []).filter((entry) => leftover(entry) === null).sort();
+    },
+    source: (sub) => openFolder(sub === undefined ? path : pathOf(sub)),
+    target: () => folderTarget(path),
+    replace: async (sub, write) => replaceFolder(pathOf(sub), write),
+    async append(file, text) {
+      try {
+        await mkdir(path, { recursive: true });
+        await appendFile(pathOf(file), text);
+      } catch (cause) {
+        throw explained(`cannot write "${file}" in ${name}`, cause);
+      }
+    },
+    remove: async (entry) => removeWhole(pathOf(entry)),
+    recover: () => recover(path),
+  };
+}
+
+/** Writes a folder on the side and puts it in place of `path`: the old one or the new one, never half. */
+async function replaceFolder(path: string, write: (target: Target) => Promise<void>): Promise<void> {
+  const name = `folder "${path}"`;
+  await onTheSide(path, async (made) => {
+    try {
+      await mkdir(made, { recursive: true });
+      await write(targetAt(made, name));
+      await swap(path, made);
+    } catch (cause) {
+      throw explained(`cannot write ${name}`, cause);
+    }
+  });
+}
+
+/** There is no call that does both renames at once; `recover` undoes the first when the process dies between them. */
+async function swap(path: string, made: string): Promise<void> {
+  const aside = sideName(path, "old");
+  inUse.add(aside);
+  try {
+    const replaced = await moved(path, aside);
+    try {
+      await rename(made, path);
+    } catch (cause) {
+      if (replaced) await rename(aside, path);
+      throw cause;
+    }
+    await flushFolder(dirname(path));
+    await rm(aside, { recursive: true, force: true });
+  } finally {
+    inUse.delete(aside);
+  }
+}
+
+/** Renames first, so that a process killed meanwhile leaves something that `recover` knows to be rubbish. */
+async function removeWhole(path: string): Promise<void> {
+  await onTheSide(path, async (aside) => {
+    try {
+      await moved(path, aside);
+    } catch (cause) {
+      throw explained(`cannot remove "${path}"`, cause);
+    }
+  });
+}
+
+/** Renames, and tells whether there was something to rename. */
+async function moved(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return false;
+    throw cause;
+  }
+}
+
+/** Names on the side that this process uses now. Its number alone says nothing: it may be that of a killed one. */
+const inUse = new Set<string>();
+
+function sideName(path: string, kind: "tmp" | "old"): string {
+  return `${path}.${kind}-${process.pid}-${randomUUID().slice(0, 8)}`;
+}
+
+/** Runs `work` with an unused name beside `path`, and removes whatever has that name afterwards. */
+async function onTheSide(path: string, work: (aside: string) => Promise<void>): Promise<void> {
+  const aside = sideName(path, "tmp");
+  inUse.add(aside);
+  try {
+    await work(aside);
+  } finally {
+    await rm(aside, { recursive: true, force: true }).catch(() => {}); // left for `recover`, and not worth an error
+    inUse.delete(aside);
+  }
+}
+
+/** What a name on the side says, or null for any other name. */
+function leftover(entry: string): { name: string; kind: "tmp" | "old"; pid: number } | null {
+  const parts = /^(.+)\.(tmp|old)-(\d+)-[0-9a-f]{8}$/.exec(entry);
+  return parts === null ? null : { name: parts[1]!, kind: parts[2] as "tmp" | "old", pid: Number(parts[3]) };
+}
+
+/** Puts back folders that a killed process had moved aside and not replaced, and removes all else that it left. */
+async function recover(path: string): Promise<void> {
+  const entries = (await orAbsent(readdir(path), `folder "${path}"`)) ?? [];
+  for (const entry of entries) {
+    const left = leftover(entry);
+    const aside = join(path, entry);
+    if (left === null || inUse.has(aside)) continue;
+    if (left.kind === "old" && !entries.includes(left.name)) await rename(aside, join(path, left.name));
+    else if (left.pid === process.pid || !alive(left.pid)) await rm(aside, { recursive: true, force: true });
+  }
+}
+
+/** Signal 0 is sent to nobody: it only asks whether the process is there. */
+function alive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (cause) {
+    return codeOf(cause) !== "ESRCH";
+  }
+}
+
+const REASONS = new Map([
+  ["ENOSPC", "the disk is full"],
+  ["EDQUOT", "the disk quota is used up"],
+  ["EROFS", "the file system is read-only"],
+  ["EACCES", "permission denied"],
+  ["EPERM", "permission denied"],
+  ["EISDIR", "a folder of that name is in the way"],
+  ["ENOTDIR", "a file is where a folder should be"],
+  ["EEXIST", "a file is where a folder should be"],
+  ["ENAMETOOLONG", "the name is too long"],
+  ["EMFILE", "too many files are open"],
+]);
+
+/** A StateError for what the operating system refused; any other error as it is. */
+function explained(what: string, cause: unknown): unknown {
+  const code = codeOf(cause);
+  if (code === null) return cause;
+  return new StateError(`${what}: ${REASONS.get(code) ?? (cause as Error).message} (${code})`, { cause });
+}
+
+/** The operating system's name for an error, such as ENOSPC, or null when it did not come from there. */
+function codeOf(cause: unknown): string | null {
+  if (!(cause instanceof Error) || !("syscall" in cause) || !("code" in cause)) return null;
+  return String(cause.code);
+}
+
+/** This platform. */
+export const host: Host = { name: "node", openFolder, folderTarget, openRun, compileBuild: compileBundled };

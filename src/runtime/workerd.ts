@@ -1,0 +1,15 @@
+/** Cloudflare's workerd: no folders, and modules only from static imports, since it refuses to compile from bytes. */
+import type { Host } from "../core/host.ts";
+import baseline from "../wasm/baseline.wasm";
+import relaxed from "../wasm/relaxed.wasm";
+import { noFolders } from "./no-folders.ts";
+
+export const { openFolder, folderTarget, openRun } = noFolders("workerd");
+
+/** A build of the kernels. workerd has compiled it already. */
+export async function compileBuild(build: "baseline" | "relaxed"): Promise<WebAssembly.Module> {
+  return build === "relaxed" ? relaxed : baseline;
+}
+
+/** This platform. */
+export const host: Host = { name: "workerd", openFolder, folderTarget, openRun, compileBuild };

@@ -1,0 +1,160 @@
+/** The settings of a run, named as in transformers' TrainingArguments, in camelCase. */
+import { FormatError } from "../core/errors.ts";
+import { didYouMean } from "../core/similar.ts";
+import { type SchedulerType, schedulerTypes } from "../optim/schedules.ts";
+
+/** All settings. Where transformers has the setting, the default is its own, except weightDecay, loggingSteps and seed's range. */
+export interface TrainingArguments {
+  /** Passes over the data; a fraction ends inside a pass. Ignored when `maxSteps` is given. */
+  numTrainEpochs: number;
+  /** Optimiser steps. */
+  maxSteps: number | null;
+  /** Examples of a micro-batch. */
+  perDeviceTrainBatchSize: number;
+  perDeviceEvalBatchSize: number;
+  /** Tokens that a micro-batch may have at most, instead of a count of examples. */
+  tokensPerBatch: number | null;
+  /** Micro-batches of an optimiser step. */
+  gradientAccumulationSteps: number;
+  learningRate: number;
+  lrSchedulerType: SchedulerType;
+  warmupSteps: number;
+  /** Not applied to biases and norms. */
+  weightDecay: number;
+  adamBeta1: number;
+  adamBeta2: number;
+  adamEpsilon: number;
+  /** Gradients are scaled down to this global norm; 0 is off. */
+  maxGradNorm: number;
+  /** Steps between evaluations; null evaluates at the end only. */
+  evalSteps: number | null;
+  /** Steps between checkpoints; null writes none, except when the run is aborted. */
+  saveSteps: number | null;
+  /** How many checkpoints are kept; null keeps all. The best model is kept apart. */
+  saveTotalLimit: number | null;
+  loggingSteps: number;
+  /** Decides the order of the data and every dropout mask. */
+  seed: number;
+  shuffle: boolean;
+  /** Ends the run after so many evaluations in a row without a new best; null never does. */
+  earlyStoppingPatience: number | null;
+  /** Whether training ends with the parameters of the best evaluation instead of the last ones. */
+  loadBestModelAtEnd: boolean;
+  /** Replaces every dropout probability of model and adapter. */
+  dropout: number | null;
+  /** Whether a run that already lies in the output folder may be thrown away. */
+  overwriteOutputDir: boolean;
+}
+
+export const defaultArguments: Readonly<TrainingArguments> = {
+  numTrainEpochs: 3,
+  maxSteps: null,
+  perDeviceTrainBatchSize: 8,
+  perDeviceEvalBatchSize: 8,
+  tokensPerBatch: null,
+  gradientAccumulationSteps: 1,
+  learningRate: 5e-5,
+  lrSchedulerType: "linear",
+  warmupSteps: 0,
+  weightDecay: 0,
+  adamBeta1: 0.9,
+  adamBeta2: 0.999,
+  adamEpsilon: 1e-8,
+  maxGradNorm: 1,
+  evalSteps: null,
+  saveSteps: 500,
+  saveTotalLimit: null,
+  loggingSteps: 10,
+  seed: 42,
+  shuffle: true,
+  earlyStoppingPatience: null,
+  loadBestModelAtEnd: false,
+  dropout: null,
+  overwriteOutputDir: false,
+};
+
+/** Settings that decide where a run goes: a resumed run must have the same. Its length may change. */
+export const fixedOnResume = [
+  "perDeviceTrainBatchSize",
+  "tokensPerBatch",
+  "gradientAccumulationSteps",
+  "learningRate",
+  "lrSchedulerType",
+  "warmupSteps",
+  "weightDecay",
+  "adamBeta1",
+  "adamBeta2",
+  "adamEpsilon",
+  "maxGradNorm",
+  "evalSteps",
+  "loggingSteps",
+  "seed",
+  "shuffle",
+  "earlyStoppingPatience",
+  "loadBestModelAtEnd",
+  "dropout",
+] as const satisfies readonly (keyof TrainingArguments)[];
+
+interface Rule {
+  readonly is: (value: unknown) => boolean;
+  readonly expected: string;
+}
+
+const whole = (value: unknown): value is number => Number.isSafeInteger(value);
+const finite = (value: unknown): value is number => Number.isFinite(value);
+const count: Rule = { is: (v) => whole(v) && v >= 1, expected: "a whole number of at least 1" };
+const orZero: Rule = { is: (v) => whole(v) && v >= 0, expected: "a whole number of at least 0" };
+const size: Rule = { is: (v) => finite(v) && v >= 0, expected: "a number of at least 0" };
+const positive: Rule = { is: (v) => finite(v) && v > 0, expected: "a number above 0" };
+const fraction: Rule = { is: (v) => finite(v) && v >= 0 && v < 1, expected: "a number from 0 to below 1" };
+const flag: Rule = { is: (v) => typeof v === "boolean", expected: "true or false" };
+const orNull = ({ is, expected }: Rule): Rule => ({ is: (v) => v === null || is(v), expected: `${expected}, or null` });
+
+const rules: Record<keyof TrainingArguments, Rule> = {
+  numTrainEpochs: positive,
+  maxSteps: orNull(count),
+  perDeviceTrainBatchSize: count,
+  perDeviceEvalBatchSize: count,
+  tokensPerBatch: orNull(count),
+  gradientAccumulationSteps: count,
+  learningRate: size,
+  lrSchedulerType: {
+    is: (v) => (schedulerTypes as readonly unknown[]).includes(v),
+    expected: `one of ${schedulerTypes.join(", ")}`,
+  },
+  warmupSteps: orZero,
+  weightDecay: size,
+  adamBeta1: fraction,
+  adamBeta2: fraction,
+  adamEpsilon: size,
+  maxGradNorm: size,
+  evalSteps: orNull(count),
+  saveSteps: orNull(count),
+  saveTotalLimit: orNull(count),
+  loggingSteps: count,
+  seed: orZero,
+  shuffle: flag,
+  earlyStoppingPatience: orNull(count),
+  loadBestModelAtEnd: flag,
+  dropout: orNull(fraction),
+  overwriteOutputDir: flag,
+};
+
+/** The given settings and defaults for the rest. Throws one FormatError that lists every unknown or wrong one. */
+export function completeArguments(given: Partial<TrainingArguments>): TrainingArguments {
+  const names = Object.keys(rules);
+  const problems: string[] = [];
+  const known = Object.entries(given).filter(([name, value]) => {
+    if (!Object.hasOwn(rules, name)) {
+      problems.push(`"${name}" is not a setting.${didYouMean(name, names)}`);
+      return false;
+    }
+    if (value === undefined) return false;
+    const { is, expected } = rules[name as keyof TrainingArguments];
+    if (!is(value)) problems.push(`${name} is ${JSON.stringify(value)}, expected ${expected}`);
+    return true;
+  });
+  const counted = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
+  if (problems.length > 0) throw new FormatError([`training arguments (${counted})`, ...problems].join("\n  "));
+  return { ...defaultArguments, ...Object.fromEntries(known) };
+}

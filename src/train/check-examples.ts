@@ -1,0 +1,68 @@
+/** What must be true of the data before the first step, and a fingerprint that tells one set of examples from another. */
+import { listProblems } from "../checkpoint/safetensors.ts";
+import { FormatError } from "../core/errors.ts";
+import { countLabels, type Example } from "../data/examples.ts";
+import { IGNORED } from "../nn/sequences.ts";
+
+/** An example, with the place it came from ("train.jsonl:12") if that is known. */
+export interface TrainingExample extends Example {
+  readonly where?: string;
+}
+
+export interface Limits {
+  readonly vocabSize: number;
+  readonly contextLength: number;
+  readonly tokensPerBatch: number | null;
+}
+
+/** What messages call an example: "example 3 (train.jsonl:4)", counted from 0. */
+export function nameExample(examples: readonly TrainingExample[], index: number): string {
+  const where = examples[index]?.where;
+  return where === undefined ? `example ${index}` : `example ${index} (${where})`;
+}
+
+/** Throws one FormatError that lists everything wrong with `examples`. `what` names the data set. */
+export function checkExamples(what: string, examples: readonly TrainingExample[], limits: Limits): void {
+  if (examples.length === 0) throw new FormatError(`${what} is empty, expected at least one example`);
+  const problems: string[] = [];
+  examples.forEach((example, i) => {
+    const problem = wrongWith(example, limits);
+    if (problem !== null) problems.push(`${nameExample(examples, i)}: ${problem}`);
+  });
+  if (problems.length > 0) throw new FormatError(listProblems(`${what} cannot be used with this model`, problems));
+}
+
+function wrongWith(example: TrainingExample, { vocabSize, contextLength, tokensPerBatch }: Limits): string | null {
+  const { inputIds, labels } = example;
+  const outside = (id: number) => id < 0 || id >= vocabSize;
+  if (inputIds.length !== labels.length) return `${labels.length} labels for ${inputIds.length} tokens, expected one each`;
+  if (inputIds.length > contextLength) return `${inputIds.length} tokens, the model's context is ${contextLength}`;
+  if (tokensPerBatch !== null && inputIds.length > tokensPerBatch) {
+    return `${inputIds.length} tokens, a batch may have ${tokensPerBatch} (tokensPerBatch)`;
+  }
+  const id = inputIds.find(outside) ?? labels.find((label) => label !== IGNORED && outside(label));
+  if (id !== undefined) return `token ${id} should be from 0 to ${vocabSize - 1}, the model's vocabulary`;
+  return countLabels(example) === 0 ? "nothing to learn: no token after the first has a label" : null;
+}
+
+const FNV_PRIME = 0x01000193;
+const FNV_START = 0x811c9dc5;
+
+/** 64 bits in hex over all ids and labels in order: two FNV-1a sums over 32-bit words, for noticing a changed file. */
+export function fingerprint(examples: readonly TrainingExample[]): string {
+  let one = FNV_START;
+  let two = ~FNV_START;
+  const add = (word: number) => {
+    one = Math.imul(one ^ word, FNV_PRIME);
+    one ^= one >>> 15;
+    two = Math.imul(two ^ ((word << 16) | (word >>> 16)), FNV_PRIME);
+    two ^= two >>> 13;
+  };
+  add(examples.length);
+  for (const { inputIds, labels } of examples) {
+    add(inputIds.length);
+    inputIds.forEach(add);
+    labels.forEach(add);
+  }
+  return [one, two].map((sum) => (sum >>> 0).toString(16).padStart(8, "0")).join("");
+}

@@ -1,0 +1,140 @@
+/**
+ * Checkpoints of a run, one folder each, whole or not there at all:
+ *
+ *   checkpoint-N/                     what was trained, as users load it, and transformers' trainer_state.json
+ *   checkpoint-N/state/optimizer.safetensors   param., exp_avg. and exp_avg_sq. of every trained tensor, f32, exact
+ *   checkpoint-N/state/trainer.json   step, place in the data, generator, and the settings that a resumed run must share
+ */
+import { readJson } from "../checkpoint/checkpoint.ts";
+import { type CheckpointTensor, listProblems, openSafetensors, type TensorToWrite, writeSafetensors } from "../checkpoint/safetensors.ts";
+import { FormatError, StateError } from "../core/errors.ts";
+import type { Source, Target } from "../core/host.ts";
+import type { RunFolder } from "../core/run-folder.ts";
+import { formatShape, sameShape, type Shape } from "../core/shape.ts";
+import type { AdamW } from "../optim/adamw.ts";
+import type { Memory, Ptr } from "../wasm/memory.ts";
+import { fixedOnResume, type TrainingArguments } from "./arguments.ts";
+import type { Progress } from "./progress.ts";
+
+const OPTIMIZER = "state/optimizer.safetensors";
+const PARAMS = "state/params.safetensors";
+const TRAINER = "state/trainer.json";
+const VERSION = 1;
+/** Bytes read at a time. */
+const PIECE = 2 ** 22;
+
+/** What must be the same for a run to go on as if it had never stopped. */
+export type Identity = Readonly<Record<string, string | number | boolean | null>>;
+
+/** The identity of a run: its settings and the fingerprints of its data. */
+export function identityOf(args: TrainingArguments, data: Identity): Identity {
+  return { ...Object.fromEntries(fixedOnResume.map((name) => [name, args[name]])), ...data };
+}
+
+/** Numbers of the complete checkpoints of a run, oldest first. */
+export async function checkpointsOf(run: RunFolder): Promise<number[]> {
+  const found: number[] = [];
+  for (const name of await run.list()) {
+    const [, step] = /^checkpoint-(\d+)$/.exec(name) ?? [];
+    if (step === undefined) continue;
+    const source = run.source(name);
+    if ((await source.has(OPTIMIZER)) && (await source.has(TRAINER))) found.push(Number(step));
+  }
+  return found.sort((a, b) => a - b);
+}
+
+/** Writes the state of a run below `state/`. */
+export async function writeState(target: Target, optimizer: AdamW, progress: Progress, identity: Identity): Promise<void> {
+  await writeSafetensors(target, OPTIMIZER, blocksOf(optimizer).map(toWrite));
+  const text = JSON.stringify({ version: VERSION, identity, progress }, null, 2);
+  await target.write(TRAINER, [new TextEncoder().encode(`${text}\n`)]);
+}
+
+/**
+ * Reads a state into parameters and moments and returns how far the run was. Nothing is changed unless all of it fits:
+ * throws StateError naming every setting that differs, FormatError listing every tensor that does not fit.
+ */
+export async function readState(source: Source, optimizer: AdamW, identity: Identity): Promise<Progress> {
+  const { identity: saved, progress } = await readTrainer(source);
+  const different = Object.keys(identity).filter((key) => saved[key] !== identity[key]);
+  if (different.length > 0) {
+    const lines = different.map((key) => `${key}: was ${JSON.stringify(saved[key])}, is ${JSON.stringify(identity[key])}`);
+    const advice = "Resume with the same settings and data, or start a new run in another folder.";
+    throw new StateError(`${listProblems(`cannot resume from ${source.name}: the run has changed`, lines)}\n${advice}`);
+  }
+  await readTensors(source, OPTIMIZER, blocksOf(optimizer));
+  optimizer.steps = progress.step;
+  return progress;
+}
+
+/** Writes the parameters alone, exactly, below `state/`. */
+export async function writeParams(target: Target, optimizer: AdamW): Promise<void> {
+  await writeSafetensors(target, PARAMS, paramsOf(optimizer).map(toWrite));
+}
+
+/** Reads parameters written by `writeParams`. Throws FormatError listing every tensor that does not fit. */
+export async function readParams(source: Source, optimizer: AdamW): Promise<void> {
+  await readTensors(source, PARAMS, paramsOf(optimizer));
+}
+
+async function readTrainer(source: Source): Promise<{ identity: Identity; progress: Progress }> {
+  const saved = (await readJson(source, TRAINER)) as { version?: unknown; identity?: unknown; progress?: unknown } | null;
+  if (saved?.version !== VERSION || !saved.identity || !saved.progress) {
+    throw new FormatError(
+      `"${TRAINER}" in ${source.name} is not a trainer's state of version ${VERSION}; resume from another checkpoint`,
+    );
+  }
+  return saved as { identity: Identity; progress: Progress };
+}
+
+/** A tensor of the state and where it lies. */
+interface Block {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly ptr: Ptr;
+  readonly memory: Memory;
+}
+
+function paramsOf({ slots }: AdamW): Block[] {
+  return slots.map(({ name, param: { shape, memory, ptr } }) => ({ name: `param.${name}`, shape, memory, ptr }));
+}
+
+/** Every tensor of the state. */
+function blocksOf(optimizer: AdamW): Block[] {
+  const moments = optimizer.slots.flatMap(({ name, param: { shape, memory }, expAvg, expAvgSq }) => [
+    { name: `exp_avg.${name}`, shape, memory, ptr: expAvg },
+    { name: `exp_avg_sq.${name}`, shape, memory, ptr: expAvgSq },
+  ]);
+  return [...paramsOf(optimizer), ...moments];
+}
+
+function bytesOf({ memory, ptr, shape }: Block): Uint8Array {
+  return memory.u8(ptr, shape.reduce((size, axis) => size * axis, 4));
+}
+
+function toWrite(block: Block): TensorToWrite {
+  return { name: block.name, dtype: "F32", shape: block.shape, bytes: () => bytesOf(block) };
+}
+
+async function readTensors(source: Source, file: string, blocks: readonly Block[]): Promise<void> {
+  const { tensors } = await openSafetensors(source, file);
+  const wanted = new Set(blocks.map((block) => block.name));
+  const problems = [...tensors.keys()].filter((name) => !wanted.has(name)).map((name) => `${name}: not trained now`);
+  for (const { name, shape } of blocks) {
+    const stored = tensors.get(name);
+    if (!stored) problems.push(`${name}: missing`);
+    else if (!sameShape(stored.shape, shape) || stored.dtype !== "F32") {
+      problems.push(`${name}: file has ${stored.dtype} ${formatShape(stored.shape)}, training needs F32 ${formatShape(shape)}`);
+    }
+  }
+  if (problems.length > 0) {
+    throw new FormatError(listProblems(`"${file}" in ${source.name} does not fit what is trained`, problems));
+  }
+  for (const block of blocks) await fill(block, tensors.get(block.name)!);
+}
+
+async function fill(block: Block, stored: CheckpointTensor): Promise<void> {
+  for (let start = 0; start < stored.byteLength; start += PIECE) {
+    bytesOf(block).set(await stored.read(start, Math.min(start + PIECE, stored.byteLength)), start);
+  }
+}

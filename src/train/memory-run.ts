@@ -1,0 +1,57 @@
+/** A run folder in memory, for hosts without a file system. */
+import type { RunFolder } from "../core/run-folder.ts";
+import { mapSource, memoryTarget } from "../checkpoint/source.ts";
+
+/** `files` holds all that was written, by path: "metrics.jsonl", "adapter/adapter_config.json". */
+export interface MemoryRun extends RunFolder {
+  readonly files: Map<string, Uint8Array>;
+}
+
+/**
+ * Keeps what a run writes in a map.
+ *
+ * @example
+ * const output = memoryRun();
+ * await new Trainer({ model, trainDataset, output }).train();
+ * const adapter = output.source("adapter");
+ */
+export function memoryRun(name = "memory"): MemoryRun {
+  const files = new Map<string, Uint8Array>();
+  const below = (sub: string) => [...files].filter(([path]) => path.startsWith(`${sub}/`));
+  const top = memoryTarget(name);
+  return {
+    name,
+    files,
+    list: async () => [...new Set([...files.keys()].map((path) => path.split("/")[0]!))].sort(),
+    source(sub) {
+      const found: [string, Uint8Array][] = sub === undefined ? [...files] : below(sub).map(([path, bytes]) => [path.slice(sub.length + 1), bytes]);
+      return mapSource(new Map(found), sub === undefined ? name : `"${sub}" of ${name}`);
+    },
+    target: () => ({
+      name,
+      async write(file, chunks) {
+        await top.write(file, chunks);
+        files.set(file, top.files.get(file)!);
+      },
+    }),
+    async replace(sub, write) {
+      const staged = memoryTarget(`"${sub}" of ${name}`);
+      await write(staged);
+      for (const [path] of below(sub)) files.delete(path);
+      for (const [file, bytes] of staged.files) files.set(`${sub}/${file}`, bytes);
+    },
+    async append(file, text) {
+      const before = files.get(file) ?? new Uint8Array();
+      const added = new TextEncoder().encode(text);
+      const joined = new Uint8Array(before.length + added.length);
+      joined.set(before);
+      joined.set(added, before.length);
+      files.set(file, joined);
+    },
+    async remove(path) {
+      files.delete(path);
+      for (const [each] of below(path)) files.delete(each);
+    },
+    recover: async () => {},
+  };
+}

@@ -1,0 +1,51 @@
+/** The two files that report on a run: trainer_state.json in transformers' shape, and metrics.jsonl. */
+import type { RunFolder } from "../core/run-folder.ts";
+import type { TrainingArguments } from "./arguments.ts";
+import type { LogEntry, Progress } from "./progress.ts";
+
+const METRICS = "metrics.jsonl";
+/** What depends on the clock: left out of metrics.jsonl, so that a repeated or resumed run gives the same lines. */
+const CLOCK = /_runtime$|_per_second$/;
+
+/** transformers' TrainerState. Numbers that are not finite become null, as JSON wants. */
+export function trainerState(progress: Progress, args: TrainingArguments, steps: number, epoch: number): string {
+  const { best, log, step, tokens } = progress;
+  const state = {
+    best_global_step: best?.step ?? null,
+    best_metric: best?.loss ?? null,
+    best_model_checkpoint: best ? "best" : null,
+    epoch,
+    eval_steps: args.evalSteps ?? steps,
+    global_step: step,
+    is_hyper_param_search: false,
+    is_local_process_zero: true,
+    is_world_process_zero: true,
+    log_history: log,
+    logging_steps: args.loggingSteps,
+    max_steps: steps,
+    num_input_tokens_seen: tokens,
+    num_train_epochs: Math.ceil(args.maxSteps === null ? args.numTrainEpochs : epoch),
+    save_steps: args.saveSteps ?? steps,
+    stateful_callbacks: {},
+    total_flos: 0,
+    train_batch_size: args.perDeviceTrainBatchSize,
+    trial_name: null,
+    trial_params: null,
+  };
+  return `${JSON.stringify(state, null, 2)}\n`;
+}
+
+/** Adds one report to metrics.jsonl. */
+export async function appendMetrics(run: RunFolder, entry: LogEntry): Promise<void> {
+  await run.append(METRICS, lineOf(entry));
+}
+
+/** Makes metrics.jsonl say just what `log` says: reports of steps that a resumed run takes again are dropped. */
+export async function rewriteMetrics(run: RunFolder, log: readonly LogEntry[]): Promise<void> {
+  await run.target().write(METRICS, [new TextEncoder().encode(log.map(lineOf).join(""))]);
+}
+
+function lineOf(entry: LogEntry): string {
+  const kept = Object.entries(entry).filter(([key]) => !CLOCK.test(key));
+  return `${JSON.stringify(Object.fromEntries(kept))}\n`;
+}

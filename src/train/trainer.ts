@@ -1,0 +1,477 @@
+/**
+ * The training loop. The loss of an optimiser step is the mean over all label tokens of all its micro-batches, so
+ * splitting a step into more micro-batches changes nothing but rounding.
+ *
+ * A run is a pure function of model, data and settings: the order of the data and the dropout masks come from
+ * counter-based generators, so a run that stops at a checkpoint and goes on ends with the same bits as one that never
+ * stopped.
+ */
+import { StateError } from "../core/errors.ts";
+import type { RunFolder } from "../core/run-folder.ts";
+import { batchSchedule } from "../data/batches.ts";
+import { AdamW } from "../optim/adamw.ts";
+import { clipScale, gradientNorm } from "../optim/clip.ts";
+import { type Schedule, schedule } from "../optim/schedules.ts";
+import { completeArguments, type TrainingArguments } from "./arguments.ts";
+import { checkExamples, fingerprint, nameExample, type TrainingExample } from "./check-examples.ts";
+import { checkpointsOf, type Identity, identityOf, readParams, readState, writeParams, writeState } from "./checkpoint.ts";
+import { Course, type StepBatches } from "./course.ts";
+import { lossAndGradients, lossOf, type MicroBatch, microBatch, plannedBytes } from "./micro-batch.ts";
+import { atStart, type LogEntry, type Progress } from "./progress.ts";
+import type { Trainable } from "./trainable.ts";
+import { appendMetrics, rewriteMetrics, trainerState } from "./trainer-state.ts";
+
+export interface TrainerOptions {
+  readonly model: Trainable;
+  readonly args?: Partial<TrainingArguments>;
+  readonly trainDataset: readonly TrainingExample[];
+  readonly evalDataset?: readonly TrainingExample[] | null;
+  /** Where checkpoints, the result and reports are written; nothing is written without it. */
+  readonly output?: RunFolder | null;
+  /** Called after each optimiser step. */
+  readonly onProgress?: (report: ProgressReport) => void;
+  /** Called with each report: every `loggingSteps`, after each evaluation, and at the end. */
+  readonly onLog?: (entry: LogEntry) => void;
+  readonly onWarning?: (text: string) => void;
+  /** Ends the run after the step under way, with a checkpoint. */
+  readonly signal?: AbortSignal;
+}
+
+/** Where a run stands after a step. */
+export interface ProgressReport {
+  readonly step: number;
+  readonly steps: number;
+  /** Mean loss of the step in nats. */
+  readonly loss: number;
+  readonly learningRate: number;
+  /** Global norm of the gradients before clipping. */
+  readonly gradNorm: number;
+  readonly tokensPerSecond: number;
+  readonly secondsLeft: number;
+  readonly epoch: number;
+  /** Tokens trained on since the beginning. */
+  readonly tokens: number;
+}
+
+/** What a run will take, known before its first step. */
+export interface RunPlan {
+  readonly steps: number;
+  /** Peak of the working memory over every batch of the run, in bytes. */
+  readonly workingBytes: number;
+  /** The optimiser's state, in bytes. */
+  readonly optimizerBytes: number;
+}
+
+export interface Evaluation {
+  /** Mean loss over all label tokens, in nats. */
+  readonly loss: number;
+  /** e to the loss. */
+  readonly perplexity: number;
+  /** Label tokens. */
+  readonly tokens: number;
+  readonly seconds: number;
+}
+
+export interface TrainResult {
+  readonly stopped: "finished" | "aborted" | "early";
+  readonly step: number;
+  /** Mean of the losses of all steps. */
+  readonly trainLoss: number;
+  readonly best: { readonly loss: number; readonly step: number } | null;
+}
+
+/** One optimiser step that was taken. */
+interface Taken {
+  readonly loss: number;
+  readonly gradNorm: number;
+  readonly learningRate: number;
+  readonly tokens: number;
+  readonly microBatches: number;
+}
+
+/** What a run holds while it runs. */
+interface Run {
+  readonly optimizer: AdamW;
+  readonly rate: Schedule;
+  readonly workingBytes: number;
+  readonly breathe: () => Promise<void>;
+}
+
+/**
+ * Trains what is trainable in a model.
+ *
+ * @example
+ * const trainer = new Trainer({ model, args: { maxSteps: 100, learningRate: 1e-3 }, trainDataset, output: runFolder("out") });
+ * const { trainLoss } = await trainer.train();
+ */
+export class Trainer {
+  readonly args: Readonly<TrainingArguments>;
+  readonly #options: TrainerOptions;
+  readonly #model: Trainable;
+  readonly #run: RunFolder | null;
+  readonly #course: Course;
+  #plan: RunPlan | null = null;
+
+  /** Throws FormatError listing everything wrong with the settings, or with the examples. */
+  constructor(options: TrainerOptions) {
+    this.args = completeArguments(options.args ?? {});
+    this.#options = options;
+    this.#model = options.model;
+    this.#run = options.output ?? null;
+    const { vocabSize, contextLength } = this.#model;
+    const limits = { vocabSize, contextLength, tokensPerBatch: this.args.tokensPerBatch };
+    checkExamples("training data", options.trainDataset, limits);
+    if (options.evalDataset) checkExamples("evaluation data", options.evalDataset, limits);
+    this.#expectUsable();
+    this.#course = new Course(options.trainDataset.map(({ inputIds }) => inputIds.length), this.args);
+  }
+
+  #expectUsable(): void {
+    const { earlyStoppingPatience, loadBestModelAtEnd } = this.args;
+    const asks = loadBestModelAtEnd ? "loadBestModelAtEnd" : earlyStoppingPatience !== null ? "earlyStoppingPatience" : null;
+    if (asks !== null && !this.#options.evalDataset) throw new StateError(`${asks} needs an evalDataset to tell the best from`);
+    if (loadBestModelAtEnd && this.#run === null) {
+      throw new StateError("loadBestModelAtEnd needs an output to keep the best model in; memoryRun() keeps it in memory");
+    }
+  }
+
+  /** What the run will take. Walks through every batch shape of the run once, without computing. */
+  plan(): RunPlan {
+    this.#plan ??= this.#withDropout(() => ({
+      steps: this.#course.steps,
+      workingBytes: Math.max(
+        plannedBytes(this.#model, this.#trainBatches(), true),
+        plannedBytes(this.#model, this.#evalBatches(this.#options.evalDataset ?? []), false),
+      ),
+      optimizerBytes: AdamW.stateBytes(this.#model.namedTrainable().values()),
+    }));
+    return this.#plan;
+  }
+
+  *#trainBatches(): Iterable<MicroBatch> {
+    for (const step of this.#course.all()) {
+      for (const indices of step) yield microBatch(this.#options.trainDataset, indices);
+    }
+  }
+
+  *#evalBatches(examples: readonly TrainingExample[]): Iterable<MicroBatch & { indices: readonly number[] }> {
+    const { perDeviceEvalBatchSize, tokensPerBatch, seed } = this.args;
+    const lengths = examples.map(({ inputIds }) => inputIds.length);
+    const limit = tokensPerBatch === null ? { batchSize: perDeviceEvalBatchSize } : { tokenBudget: tokensPerBatch };
+    for (const indices of batchSchedule({ lengths, ...limit, shuffle: false, seed, epoch: 0 })) {
+      yield { ...microBatch(examples, indices), indices };
+    }
+  }
+
+  /**
+   * Trains to the end, or until the signal. With `resume` it goes on from the newest checkpoint in the output, or starts
+   * when there is none. Throws StateError when the loss or the gradient stops being a number: parameters are then as they
+   * were after the step before.
+   */
+  async train({ resume = false }: { resume?: boolean } = {}): Promise<TrainResult> {
+    const { workingBytes, steps } = this.plan();
+    await this.#prepareOutput(resume);
+    const { engine } = this.#model;
+    const { adamBeta1: beta1, adamBeta2: beta2, adamEpsilon: eps, weightDecay } = this.args;
+    const optimizer = new AdamW(engine, this.#model.namedTrainable(), { beta1, beta2, eps, weightDecay, decays });
+    try {
+      engine.takeArena(workingBytes);
+      engine.returnArena();
+      const progress = resume ? await this.#restore(optimizer) : atStart;
+      const rate = schedule(this.args.lrSchedulerType, { steps, warmupSteps: this.args.warmupSteps });
+      const run = { optimizer, rate, workingBytes, breathe: breather() };
+      return await this.#withDropout(() => this.#loop(run, progress));
+    } finally {
+      optimizer.dispose();
+    }
+  }
+
+  async #loop(run: Run, start: Progress): Promise<TrainResult> {
+    const { steps } = this.#course;
+    const began = performance.now();
+    let training = 0;
+    let progress = start;
+    while (progress.step < steps && !this.#endsEarly(progress)) {
+      if (this.#options.signal?.aborted) return this.#abort(run, progress);
+      const stepBegan = performance.now();
+      const taken = await this.#step(run, progress);
+      progress = this.#advance(progress, taken);
+      training += (performance.now() - stepBegan) / 1000;
+      this.#options.onProgress?.(this.#progressReport(progress, taken, training, start));
+      progress = await this.#afterStep(run, progress, taken);
+    }
+    return this.#finish(run, progress, start, (performance.now() - began) / 1000);
+  }
+
+  /** Forward and backward passes of all micro-batches, then one update. */
+  async #step(run: Run, { step, epoch, position, microStep }: Progress): Promise<Taken> {
+    const { optimizer, rate, workingBytes } = run;
+    const indices = this.#course.epoch(epoch)[position]!;
+    const batches = indices.map((chosen) => microBatch(this.#options.trainDataset, chosen));
+    const labels = batches.reduce((sum, batch) => sum + batch.labels, 0);
+    optimizer.zeroGrad();
+    let loss = 0;
+    for (const [i, batch] of batches.entries()) {
+      const seed = [this.args.seed, microStep + i] as const;
+      const sum = lossAndGradients(this.#model, workingBytes, batch, { divisor: labels, seed });
+      if (!Number.isFinite(sum)) throw this.#notFinite("loss", sum, step, indices, i);
+      loss += sum;
+      await run.breathe();
+    }
+    const gradNorm = gradientNorm(this.#model.engine, this.#model.namedTrainable().values());
+    if (!Number.isFinite(gradNorm)) throw this.#notFinite("gradient norm", gradNorm, step, indices, null);
+    const learningRate = this.args.learningRate * rate(step);
+    optimizer.step(learningRate, clipScale(gradNorm, this.args.maxGradNorm));
+    const tokens = batches.reduce((sum, batch) => sum + batch.tokens, 0);
+    return { loss: loss / labels, gradNorm, learningRate, tokens, microBatches: batches.length };
+  }
+
+  /** `at` is the micro-batch, or null when it may be any of the step's. */
+  #notFinite(what: string, value: number, step: number, indices: StepBatches, at: number | null): StateError {
+    const named = (at === null ? indices.flat() : indices[at]!).map((i) => nameExample(this.#options.trainDataset, i));
+    const shown = named.length > 20 ? [...named.slice(0, 20), `${named.length - 20} more`] : named;
+    const batch = at === null ? "" : ` in micro-batch ${at + 1} of ${indices.length}`;
+    return new StateError(
+      `step ${step + 1}: ${what} is ${value}${batch}, expected a finite number (${shown.join(", ")}). ` +
+        "Parameters and checkpoints are as they were before this step; lower learningRate, or look at these examples.",
+    );
+  }
+
+  #advance(progress: Progress, { loss, tokens, microBatches }: Taken): Progress {
+    const { unreported } = progress;
+    return {
+      ...progress,
+      ...this.#course.after(progress),
+      step: progress.step + 1,
+      microStep: progress.microStep + microBatches,
+      tokens: progress.tokens + tokens,
+      lossSum: progress.lossSum + loss,
+      unreported: { lossSum: unreported.lossSum + loss, steps: unreported.steps + 1 },
+    };
+  }
+
+  #progressReport(progress: Progress, taken: Taken, seconds: number, start: Progress): ProgressReport {
+    const { step, tokens } = progress;
+    const { steps } = this.#course;
+    const { loss, learningRate, gradNorm } = taken;
+    const tokensPerSecond = (tokens - start.tokens) / seconds;
+    const secondsLeft = ((steps - step) * seconds) / (step - start.step);
+    return { step, steps, loss, learningRate, gradNorm, tokensPerSecond, secondsLeft, epoch: this.#epochOf(progress), tokens };
+  }
+
+  /** Epochs completed, with a fraction: micro-batches done of those in the epoch. */
+  #epochOf({ epoch, position }: Progress): number {
+    if (position === 0) return epoch;
+    const steps = this.#course.epoch(epoch);
+    const done = steps.slice(0, position).reduce((sum, step) => sum + step.length, 0);
+    return epoch + done / this.#course.microBatches(epoch);
+  }
+
+  /** Reports, evaluates and saves where the settings say so. */
+  async #afterStep(run: Run, progress: Progress, taken: Taken): Promise<Progress> {
+    const { loggingSteps, evalSteps, saveSteps } = this.args;
+    const { step } = progress;
+    const last = step === this.#course.steps;
+    let next = progress;
+    if (step % loggingSteps === 0) next = await this.#report(next, taken);
+    if (this.#options.evalDataset && (last || (evalSteps !== null && step % evalSteps === 0))) {
+      next = await this.#evaluateAndKeepBest(run, next);
+    }
+    if (saveSteps !== null && (last || step % saveSteps === 0 || this.#endsEarly(next))) await this.#save(run, next);
+    return next;
+  }
+
+  async #report(progress: Progress, { gradNorm, learningRate }: Taken): Promise<Progress> {
+    const { lossSum, steps } = progress.unreported;
+    const numbers = { loss: lossSum / steps, grad_norm: gradNorm, learning_rate: learningRate };
+    return { ...(await this.#log(progress, numbers)), unreported: atStart.unreported };
+  }
+
+  async #log(progress: Progress, numbers: LogEntry): Promise<Progress> {
+    const entry = { ...numbers, epoch: this.#epochOf(progress), step: progress.step };
+    if (this.#run) await appendMetrics(this.#run, entry);
+    this.#options.onLog?.(entry);
+    return { ...progress, log: [...progress.log, entry] };
+  }
+
+  async #evaluateAndKeepBest(run: Run, progress: Progress): Promise<Progress> {
+    const examples = this.#options.evalDataset!;
+    const { loss, perplexity, seconds } = await this.#evaluate(examples, run.workingBytes, run.breathe);
+    const logged = await this.#log(progress, {
+      eval_loss: loss,
+      perplexity,
+      eval_runtime: seconds,
+      eval_samples_per_second: examples.length / seconds,
+    });
+    if (progress.best && loss >= progress.best.loss) {
+      return { ...logged, evaluationsSinceBest: progress.evaluationsSinceBest + 1 };
+    }
+    await this.#run?.replace("best", async (target) => {
+      await this.#model.savePretrained(target);
+      if (this.args.loadBestModelAtEnd) await writeParams(target, run.optimizer);
+    });
+    return { ...logged, best: { loss, step: progress.step }, evaluationsSinceBest: 0 };
+  }
+
+  #endsEarly({ evaluationsSinceBest }: Progress): boolean {
+    const { earlyStoppingPatience } = this.args;
+    return earlyStoppingPatience !== null && evaluationsSinceBest >= earlyStoppingPatience;
+  }
+
+  /** Loss and perplexity of `examples`, the evaluation data by default. Throws StateError when the loss is not finite. */
+  async evaluate(examples: readonly TrainingExample[] | null = this.#options.evalDataset ?? null): Promise<Evaluation> {
+    if (examples === null) throw new StateError("evaluate: this trainer has no evalDataset; pass examples");
+    const { vocabSize, contextLength } = this.#model;
+    checkExamples("evaluation data", examples, { vocabSize, contextLength, tokensPerBatch: this.args.tokensPerBatch });
+    return this.#evaluate(examples, plannedBytes(this.#model, this.#evalBatches(examples), false), breather());
+  }
+
+  async #evaluate(
+    examples: readonly TrainingExample[],
+    bytes: number,
+    breathe: () => Promise<void>,
+  ): Promise<Evaluation> {
+    const began = performance.now();
+    let sum = 0;
+    let tokens = 0;
+    for (const batch of this.#evalBatches(examples)) {
+      const loss = lossOf(this.#model, bytes, batch);
+      if (!Number.isFinite(loss)) {
+        const named = batch.indices.map((i) => nameExample(examples, i)).join(", ");
+        throw new StateError(`evaluation: loss is ${loss}, expected a finite number (${named})`);
+      }
+      sum += loss;
+      tokens += batch.labels;
+      await breathe();
+    }
+    const loss = sum / tokens;
+    return { loss, perplexity: Math.exp(loss), tokens, seconds: (performance.now() - began) / 1000 };
+  }
+
+  // ---- files
+
+  async #prepareOutput(resume: boolean): Promise<void> {
+    const run = this.#run;
+    if (run === null) {
+      if (resume) throw new StateError("train: resume needs an output, the folder of the run to go on with");
+      return;
+    }
+    await run.recover();
+    if (resume) return;
+    const ours = (await run.list()).filter((name) => OURS.test(name));
+    if (ours.length > 0 && !this.args.overwriteOutputDir) {
+      throw new StateError(
+        `${run.name} already has a run in it (${ours.join(", ")}), expected none: resume it, choose another folder, or set overwriteOutputDir`,
+      );
+    }
+    for (const name of ours) await run.remove(name);
+  }
+
+  #identity(): Identity {
+    const { trainDataset, evalDataset } = this.#options;
+    const evaluation = evalDataset ? fingerprint(evalDataset) : null;
+    return identityOf(this.args, { trainingData: fingerprint(trainDataset), evaluationData: evaluation });
+  }
+
+  async #restore(optimizer: AdamW): Promise<Progress> {
+    const run = this.#run!;
+    const newest = (await checkpointsOf(run)).at(-1);
+    if (newest === undefined) {
+      this.#options.onWarning?.(`${run.name} has no checkpoint to resume from: starting at the beginning`);
+      await rewriteMetrics(run, []);
+      return atStart;
+    }
+    const source = run.source(`checkpoint-${newest}`);
+    try {
+      const progress = await readState(source, optimizer, this.#identity());
+      await rewriteMetrics(run, progress.log);
+      return progress;
+    } finally {
+      await source.close();
+    }
+  }
+
+  async #save({ optimizer }: Run, progress: Progress): Promise<void> {
+    const run = this.#run;
+    if (run === null) return;
+    const state = this.#stateText(progress);
+    await run.replace(`checkpoint-${progress.step}`, async (target) => {
+      await this.#model.savePretrained(target);
+      await writeState(target, optimizer, progress, this.#identity());
+      await target.write("trainer_state.json", [state]);
+    });
+    await run.target().write("trainer_state.json", [state]);
+    const { saveTotalLimit } = this.args;
+    if (saveTotalLimit === null) return;
+    for (const step of (await checkpointsOf(run)).slice(0, -saveTotalLimit)) await run.remove(`checkpoint-${step}`);
+  }
+
+  #stateText(progress: Progress): Uint8Array {
+    return new TextEncoder().encode(trainerState(progress, this.args, this.#course.steps, this.#epochOf(progress)));
+  }
+
+  async #abort(run: Run, progress: Progress): Promise<TrainResult> {
+    await this.#save(run, progress);
+    return this.#result("aborted", progress);
+  }
+
+  async #finish({ optimizer }: Run, progress: Progress, start: Progress, seconds: number): Promise<TrainResult> {
+    const stopped = this.#endsEarly(progress) ? "early" : "finished";
+    const { trainLoss } = this.#result(stopped, progress);
+    const steps = progress.step - start.step;
+    const final = await this.#log(progress, {
+      train_loss: trainLoss,
+      train_runtime: seconds,
+      train_steps_per_second: steps / seconds,
+      train_tokens_per_second: (progress.tokens - start.tokens) / seconds,
+    });
+    const run = this.#run;
+    if (run === null) return this.#result(stopped, progress);
+    if (this.args.loadBestModelAtEnd && progress.best) await readParams(run.source("best"), optimizer);
+    await run.replace("adapter", (target) => this.#model.savePretrained(target));
+    await run.target().write("trainer_state.json", [this.#stateText(final)]);
+    return this.#result(stopped, progress);
+  }
+
+  #result(stopped: TrainResult["stopped"], { step, lossSum, best }: Progress): TrainResult {
+    return { stopped, step, trainLoss: step === 0 ? 0 : lossSum / step, best };
+  }
+
+  /** Runs `body` with the dropout of the settings, if they have one, and puts back the model's own. */
+  #withDropout<T>(body: () => T): T {
+    const model = this.#model;
+    const own = model.dropout;
+    const putBack = () => {
+      model.dropout = own;
+    };
+    if (this.args.dropout !== null) model.dropout = this.args.dropout;
+    let result: T;
+    try {
+      result = body();
+    } catch (error) {
+      putBack();
+      throw error;
+    }
+    if (result instanceof Promise) return result.finally(putBack) as T;
+    putBack();
+    return result;
+  }
+}
+
+/** What a run writes to the top of its folder. */
+const OURS = /^(checkpoint-\d+|adapter|best|metrics\.jsonl|trainer_state\.json)$/;
+
+/** transformers' rule: weight decay leaves biases and norms alone. GPT-2 calls its norms ln_1, ln_2 and ln_f. */
+function decays(name: string): boolean {
+  return !/bias|layernorm|rmsnorm|(^|\.)norm($|\.)|_norm($|\.)|(^|\.)ln_/.test(name.toLowerCase());
+}
+
+/** Lets timers, signals and user interfaces run. Returns a function that waits only if it last did so 50 ms ago. */
+function breather(): () => Promise<void> {
+  let last = performance.now();
+  return async () => {
+    if (performance.now() - last < 50) return;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    last = performance.now();
+  };
+}
