@@ -6,23 +6,15 @@ import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { didYouMean } from "../core/similar.ts";
 import type { Embedding, EmbeddingDelta } from "../nn/embedding.ts";
 import type { Linear, LinearDelta } from "../nn/linear.ts";
+import type { WeightRows } from "../ops/fold.ts";
 import type { Tape } from "../tape/tape.ts";
-import type { Ptr } from "../wasm/memory.ts";
 import type { Make } from "./make.ts";
 import { layerNumbers, names, namesOrPattern, type Options, sameJson, snakeCase, text, type ValuesOf, whole } from "./options.ts";
-
-/** Rows `start` to `end` (exclusive) of a weight as it is stored, widened to f32 at `ptr`. */
-export interface Piece {
-  readonly tape: Tape;
-  readonly ptr: Ptr;
-  readonly start: number;
-  readonly end: number;
-}
 
 /** How an adapter becomes part of the weights below it. Left out by methods that no single weight can express. */
 export interface Foldable {
   /** Looks at the unchanged weight, then returns what changes it, piece by piece and in place. */
-  fold?(tape: Tape): (piece: Piece) => void;
+  fold?(tape: Tape): (rows: WeightRows) => void;
   /** The same for the layer's bias, as a whole. */
   foldBias?(bias: Float32Array): void;
   /** Told after the base weight has changed by merging or unmerging. */

@@ -1,18 +1,28 @@
 /** What a method is given to make its tensors with: names, memory and reproducible random numbers are looked after here. */
 import { Philox } from "../core/philox.ts";
 import type { Shape } from "../core/shape.ts";
+import { Tape } from "../tape/tape.ts";
 import { Param } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { Memory, Ptr } from "../wasm/memory.ts";
 
-/**
- * How a tensor starts: "kaiming-uniform" is U(−1/√k, 1/√k) with k the size of axis 1 (torch's nn.Linear), `normal` is
- * N(0, std²); a function writes the values itself.
- */
-export type Start = "zeros" | "ones" | "kaiming-uniform" | { readonly normal: number } | ((values: Float32Array) => void);
+/** How a tensor starts: `uniform` is U(−bound, bound), `normal` is N(0, std²); a function writes the values itself. */
+export type Start =
+  | "zeros"
+  | "ones"
+  | { readonly uniform: number }
+  | { readonly normal: number }
+  | ((values: Float32Array) => void);
+
+/** torch's start of nn.Linear, Kaiming-uniform with a = √5: U(−1/√inputs, 1/√inputs). */
+export function kaimingUniform(inputs: number): Start {
+  return { uniform: 1 / Math.sqrt(inputs) };
+}
 
 export interface Make {
   readonly engine: Engine;
+  /** Runs a computation that looks at the base, in working memory of its own. */
+  once<T>(compute: (tape: Tape) => T): T;
   /** Decides random starts that a method draws itself. */
   readonly seed: number;
   /** A trained tensor. It is saved as the layer's name, a dot and `suffix`. */
@@ -44,6 +54,7 @@ export class TensorMaker {
   for(layer: string): Make {
     return {
       engine: this.#engine,
+      once: (compute) => Tape.once(this.#engine, {}, compute),
       seed: this.#seed,
       param: (suffix, shape, start) => this.param(`${layer}.${suffix}`, shape, start),
       constant: (suffix, shape, start) => {
@@ -87,8 +98,7 @@ function begin(tensor: Param, start: Start, random: Philox): void {
   }
   const values = tensor.values();
   if (start === "zeros" || start === "ones") values.fill(start === "ones" ? 1 : 0);
-  else if (start === "kaiming-uniform") {
-    const bound = 1 / Math.sqrt(tensor.size / tensor.shape[0]!);
-    for (let i = 0; i < values.length; i++) values[i] = bound * (2 * random.uniform() - 1);
+  else if ("uniform" in start) {
+    for (let i = 0; i < values.length; i++) values[i] = start.uniform * (2 * random.uniform() - 1);
   } else for (let i = 0; i < values.length; i++) values[i] = start.normal * random.normal();
 }

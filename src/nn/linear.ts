@@ -2,16 +2,19 @@ import { linear, type LowRank, type Stored } from "../ops/linear.ts";
 import type { Value } from "../tape/tape.ts";
 import type { Weight } from "../tensor/tensor.ts";
 
-/** The layer below a delta: the matmul, or the next delta. */
-export type LinearForward = (x: Value, deltas: readonly LowRank[]) => Value;
+/** The layer below a delta: the matmul, or the next delta. `biased` says whether the layer's bias is part of the result. */
+export type LinearForward = (x: Value, deltas: readonly LowRank[], biased: boolean) => Value;
 
 /**
  * What an adapter may do to one linear layer. Written in src/methods/, attached by src/adapt/. Deltas of several active
  * adapters are nested, the first outermost.
  */
 export interface LinearDelta {
-  /** Returns the adapted output. `deltas` are low-rank terms that ride in the matmul: pass them on to `below`, with its own added. */
-  forward(x: Value, deltas: readonly LowRank[], below: LinearForward): Value;
+  /**
+   * Returns the adapted output. `deltas` are low-rank terms to be added to it: where nothing happens to the result of `below`,
+   * pass them on, with its own, to ride in the matmul. `biased` says whether the layer's bias is part of the result.
+   */
+  forward(x: Value, deltas: readonly LowRank[], below: LinearForward, biased: boolean): Value;
 }
 
 /** y = x·Wᵀ + bias, plus whatever deltas are active. */
@@ -36,12 +39,12 @@ export class Linear {
   }
 
   forward(x: Value): Value {
-    return this.#below(0)(x, []);
+    return this.#below(0)(x, [], true);
   }
 
   #below(depth: number): LinearForward {
     const delta = this.deltas[depth];
-    if (!delta) return (x, deltas) => linear(x, this.weight, this.stored, this.bias, deltas);
-    return (x, deltas) => delta.forward(x, deltas, this.#below(depth + 1));
+    if (!delta) return (x, deltas, biased) => linear(x, this.weight, this.stored, biased ? this.bias : null, deltas);
+    return (x, deltas, biased) => delta.forward(x, deltas, this.#below(depth + 1), biased);
   }
 }

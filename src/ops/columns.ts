@@ -17,17 +17,26 @@ export function scaleColumns(x: Value, c: Value): Value {
   return y;
 }
 
-/** y = x + b on every row: a bias [N] on its own. */
-export function addBias(x: Value, bias: Weight): Value {
+/** y = x + s·b on every row: a bias [N] on its own. */
+export function addBias(x: Value, bias: Weight, scale = 1): Value {
   const { tape } = x;
   const rows = rowsOf(x.shape);
   const columns = columnsOf(x.shape);
   const y = tape.value(x.shape, [x, bias.kind === "param" ? bias : null]);
   tape.copy(y.ptr, x.ptr, sizeOf(x.shape) * 4);
-  tape.kernels.add_columns_f32(y.ptr, bias.ptr, columns, 0, rows);
+  const scaled = tape.alloc(columns * 4);
+  tape.copy(scaled, bias.ptr, columns * 4);
+  tape.kernels.scale_f32(scaled, scale, 0, columns);
+  tape.kernels.add_columns_f32(y.ptr, scaled, columns, 0, rows);
+  tape.free(scaled);
   tape.record(y, [], (dy) => {
     if (x.needsGrad) tape.addGradient(x, dy);
-    if (isTrained(bias)) tape.kernels.column_sum_f32(bias.grad, dy, rows, columns, columns, 0, columns);
+    if (!isTrained(bias)) return;
+    const sum = tape.alloc(columns * 4);
+    tape.fill(sum, columns, 0);
+    tape.kernels.column_sum_f32(sum, dy, rows, columns, columns, 0, columns);
+    tape.kernels.axpy_f32(bias.grad, sum, scale, 0, columns);
+    tape.free(sum);
   });
   return y;
 }

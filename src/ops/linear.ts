@@ -56,12 +56,37 @@ export function linear(
     bias: bias?.ptr, low: riding && lowPart(riding.t.ptr, riding.b.ptr, riding, Layout.lowTransposed),
   });
   for (const term of others) addLow(tape, y.ptr, rows, out, lowPart(term.t.ptr, term.b.ptr, term, Layout.lowTransposed));
-  const trainsA = terms.filter((term) => term.a.trainable).map((term) => term.input);
-  const trainsB = terms.filter((term) => term.b.trainable).map((term) => term.t);
-  tape.record(y, [...(isTrained(weight) ? [x] : []), ...trainsA, ...trainsB], (dy) => {
+  tape.record(y, [...(isTrained(weight) ? [x] : []), ...keptFor(terms)], (dy) => {
     linearBackward({ tape, x, weight, stored, bias, terms, rows, out, width }, dy);
   });
   return y;
+}
+
+/** y + Σᵢ sᵢ·tᵢ·Bᵢᵀ: low-rank terms that cannot ride in a matmul, because something happened to its result. */
+export function addLowRank(y: Value, deltas: readonly LowRank[]): Value {
+  if (deltas.length === 0) return y;
+  const { tape } = y;
+  const [rows, out] = y.shape as [number, number];
+  const terms = deltas.map((delta): Term => ({ ...delta, t: project(delta) }));
+  const sum = tape.value(y.shape, [y, ...deltas.flatMap(({ input, a, b }) => [input, a, b])]);
+  tape.copy(sum.ptr, y.ptr, rows * out * 4);
+  for (const term of terms) addLow(tape, sum.ptr, rows, out, lowPart(term.t.ptr, term.b.ptr, term, Layout.lowTransposed));
+  tape.record(sum, keptFor(terms), (dy) => {
+    for (const term of terms) {
+      const width = columnsOf(term.a.shape);
+      const u = backProject({ tape, rows, out, width }, term, dy);
+      if (term.input.needsGrad) addLow(tape, tape.gradient(term.input), rows, width, lowPart(u, term.a.ptr, term, 0));
+      tape.free(u);
+    }
+    if (y.needsGrad) tape.addGradient(y, dy);
+  });
+  return sum;
+}
+
+/** What the gradients of terms read. */
+function keptFor(terms: readonly Term[]): Value[] {
+  const forA = terms.filter((term) => term.a.trainable).map((term) => term.input);
+  return [...forA, ...terms.filter((term) => term.b.trainable).map((term) => term.t)];
 }
 
 interface Call {
@@ -119,7 +144,7 @@ function project({ input, a }: LowRank): Value {
 }
 
 /** Returns u = dy·b [T, r] and adds to the gradients of a and b. */
-function backProject({ tape, rows, out, width }: Call, { a, b, t, input, scale }: Term, dy: Ptr): Ptr {
+function backProject({ tape, rows, out, width }: Pick<Call, "tape" | "rows" | "out" | "width">, { a, b, t, input, scale }: Term, dy: Ptr): Ptr {
   const r = columnsOf(b.shape);
   const u = tape.alloc(rows * r * 4);
   tape.flops += 2 * rows * r * (out + (a.trainable ? width : 0) + (b.trainable ? out : 0));

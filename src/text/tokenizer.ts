@@ -3,7 +3,8 @@
  * `tokenizer_config.json` beside it names the special tokens and holds the chat template.
  */
 import { Tokenizer as JsonTokenizer } from "@huggingface/tokenizers";
-import type { Source } from "../checkpoint/source.ts";
+import { openSource, type SourceLike } from "../checkpoint/open.ts";
+import type { Source } from "../core/host.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { type Json, parseJson } from "../core/python-json.ts";
 import { ChatTemplate, type Message, type RenderOptions, type Span } from "./chat.ts";
@@ -49,10 +50,11 @@ export const AutoTokenizer = {
    * there is no tokenizer.json (a SentencePiece or vocabulary file alone is not read).
    *
    * @example
-   * const tokenizer = await AutoTokenizer.fromPretrained(source);
+   * const tokenizer = await AutoTokenizer.fromPretrained("models/stories260K");
    * tokenizer.decode(tokenizer.encode("Call me Ishmael."), { skipSpecialTokens: true });
    */
-  async fromPretrained(source: Source): Promise<Tokenizer> {
+  async fromPretrained(from: SourceLike): Promise<Tokenizer> {
+    const source = openSource(from);
     const tokenizer = await readTokenizerJson(source);
     const config = await readObject(source, "tokenizer_config.json");
     const fallbacks: JsonObject[] = [];

@@ -3,8 +3,11 @@ import { FormatError } from "../core/errors.ts";
 import { didYouMean } from "../core/similar.ts";
 import { type SchedulerType, schedulerTypes } from "../optim/schedules.ts";
 
-/** All settings. Where transformers has the setting, the default is its own, except weightDecay, loggingSteps and seed's range. */
-export interface TrainingArguments {
+/** What a user gives: any of the settings. */
+export type TrainingArguments = Partial<Settings>;
+
+/** All settings of a run. Defaults are transformers' own, except that loggingSteps is 10 and saving and evaluating need no strategy. */
+export interface Settings {
   /** Passes over the data; a fraction ends inside a pass. Ignored when `maxSteps` is given. */
   numTrainEpochs: number;
   /** Optimiser steps. */
@@ -26,9 +29,9 @@ export interface TrainingArguments {
   adamEpsilon: number;
   /** Gradients are scaled down to this global norm; 0 is off. */
   maxGradNorm: number;
-  /** Steps between evaluations; null evaluates at the end only. */
+  /** Steps between evaluations, of which one more is at the end; null takes a tenth of the run. */
   evalSteps: number | null;
-  /** Steps between checkpoints; null writes none, except when the run is aborted. */
+  /** Steps between checkpoints, of which one more is at the end; null writes that one only. */
   saveSteps: number | null;
   /** How many checkpoints are kept; null keeps all. The best model is kept apart. */
   saveTotalLimit: number | null;
@@ -46,7 +49,7 @@ export interface TrainingArguments {
   overwriteOutputDir: boolean;
 }
 
-export const defaultArguments: Readonly<TrainingArguments> = {
+export const defaultArguments: Readonly<Settings> = {
   numTrainEpochs: 3,
   maxSteps: null,
   perDeviceTrainBatchSize: 8,
@@ -93,7 +96,7 @@ export const fixedOnResume = [
   "earlyStoppingPatience",
   "loadBestModelAtEnd",
   "dropout",
-] as const satisfies readonly (keyof TrainingArguments)[];
+] as const satisfies readonly (keyof Settings)[];
 
 interface Rule {
   readonly is: (value: unknown) => boolean;
@@ -110,7 +113,7 @@ const fraction: Rule = { is: (v) => finite(v) && v >= 0 && v < 1, expected: "a n
 const flag: Rule = { is: (v) => typeof v === "boolean", expected: "true or false" };
 const orNull = ({ is, expected }: Rule): Rule => ({ is: (v) => v === null || is(v), expected: `${expected}, or null` });
 
-const rules: Record<keyof TrainingArguments, Rule> = {
+const rules: Record<keyof Settings, Rule> = {
   numTrainEpochs: positive,
   maxSteps: orNull(count),
   perDeviceTrainBatchSize: count,
@@ -141,7 +144,7 @@ const rules: Record<keyof TrainingArguments, Rule> = {
 };
 
 /** The given settings and defaults for the rest. Throws one FormatError that lists every unknown or wrong one. */
-export function completeArguments(given: Partial<TrainingArguments>): TrainingArguments {
+export function completeArguments(given: TrainingArguments): Settings {
   const names = Object.keys(rules);
   const problems: string[] = [];
   const known = Object.entries(given).filter(([name, value]) => {
@@ -150,7 +153,7 @@ export function completeArguments(given: Partial<TrainingArguments>): TrainingAr
       return false;
     }
     if (value === undefined) return false;
-    const { is, expected } = rules[name as keyof TrainingArguments];
+    const { is, expected } = rules[name as keyof Settings];
     if (!is(value)) problems.push(`${name} is ${JSON.stringify(value)}, expected ${expected}`);
     return true;
   });

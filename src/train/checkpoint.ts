@@ -13,7 +13,7 @@ import type { RunFolder } from "../core/run-folder.ts";
 import { formatShape, sameShape, type Shape } from "../core/shape.ts";
 import type { AdamW } from "../optim/adamw.ts";
 import type { Memory, Ptr } from "../wasm/memory.ts";
-import { fixedOnResume, type TrainingArguments } from "./arguments.ts";
+import { fixedOnResume, type Settings } from "./arguments.ts";
 import type { Progress } from "./progress.ts";
 
 const OPTIMIZER = "state/optimizer.safetensors";
@@ -27,7 +27,7 @@ const PIECE = 2 ** 22;
 export type Identity = Readonly<Record<string, string | number | boolean | null>>;
 
 /** The identity of a run: its settings and the fingerprints of its data. */
-export function identityOf(args: TrainingArguments, data: Identity): Identity {
+export function identityOf(args: Settings, data: Identity): Identity {
   return { ...Object.fromEntries(fixedOnResume.map((name) => [name, args[name]])), ...data };
 }
 

@@ -1,6 +1,6 @@
 /** The course of a run: which examples each optimiser step sees. A pure function of the settings, so that any step can be found again. */
 import { batchSchedule } from "../data/batches.ts";
-import type { TrainingArguments } from "./arguments.ts";
+import type { Settings } from "./arguments.ts";
 
 /** One optimiser step: the examples of each micro-batch. */
 export type StepBatches = readonly (readonly number[])[];
@@ -14,12 +14,12 @@ export interface Place {
 export class Course {
   /** Optimiser steps of the whole run. */
   readonly steps: number;
-  readonly #args: TrainingArguments;
+  readonly #args: Settings;
   readonly #lengths: readonly number[];
   #held: { epoch: number; steps: StepBatches[] } | null = null;
 
   /** `lengths` are the tokens of each example. */
-  constructor(lengths: readonly number[], args: TrainingArguments) {
+  constructor(lengths: readonly number[], args: Settings) {
     this.#lengths = lengths;
     this.#args = args;
     this.steps = args.maxSteps ?? this.#countSteps(args.numTrainEpochs);

@@ -24,7 +24,7 @@ export function microBatch(examples: readonly TrainingExample[], indices: readon
 }
 
 /** Sum of the losses of all labelled positions, in f64. */
-export function lossOf(model: Trainable, bytes: number, { sequences }: MicroBatch): number {
+export function lossOf(model: Pick<Trainable, "engine" | "loss">, bytes: number, { sequences }: MicroBatch): number {
   return Tape.run(model.engine, bytes, {}, (tape) => sumOf(tape, model.loss(tape, sequences)));
 }
 
@@ -33,7 +33,7 @@ export function lossOf(model: Trainable, bytes: number, { sequences }: MicroBatc
  * added when the sum is not finite.
  */
 export function lossAndGradients(
-  model: Trainable,
+  model: Pick<Trainable, "engine" | "loss">,
   bytes: number,
   { sequences }: MicroBatch,
   { divisor, seed }: { divisor: number; seed: readonly [number, number] },
@@ -52,7 +52,7 @@ const trainingTape: TapeOptions = { recording: true, training: true };
  * Bytes of working memory that the largest of `batches` needs, found by walking through each shape once without
  * computing: a step's memory depends on the numbers of tokens, labels and sequences only.
  */
-export function plannedBytes(model: Trainable, batches: Iterable<MicroBatch>, training: boolean): number {
+export function plannedBytes(model: Pick<Trainable, "engine" | "loss">, batches: Iterable<MicroBatch>, training: boolean): number {
   const seen = new Set<string>();
   let bytes = 0;
   for (const { sequences, tokens, labels } of batches) {

@@ -1,6 +1,6 @@
 /** The two files that report on a run: trainer_state.json in transformers' shape, and metrics.jsonl. */
 import type { RunFolder } from "../core/run-folder.ts";
-import type { TrainingArguments } from "./arguments.ts";
+import type { Settings } from "./arguments.ts";
 import type { LogEntry, Progress } from "./progress.ts";
 
 const METRICS = "metrics.jsonl";
@@ -8,7 +8,7 @@ const METRICS = "metrics.jsonl";
 const CLOCK = /_runtime$|_per_second$/;
 
 /** transformers' TrainerState. Numbers that are not finite become null, as JSON wants. */
-export function trainerState(progress: Progress, args: TrainingArguments, steps: number, epoch: number): string {
+export function trainerState(progress: Progress, args: Settings, steps: number, epoch: number): string {
   const { best, log, step, tokens } = progress;
   const state = {
     best_global_step: best?.step ?? null,

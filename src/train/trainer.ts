@@ -8,22 +8,25 @@
  */
 import { StateError } from "../core/errors.ts";
 import type { RunFolder } from "../core/run-folder.ts";
-import { batchSchedule } from "../data/batches.ts";
 import { AdamW } from "../optim/adamw.ts";
 import { clipScale, gradientNorm } from "../optim/clip.ts";
 import { type Schedule, schedule } from "../optim/schedules.ts";
-import { completeArguments, type TrainingArguments } from "./arguments.ts";
+import { completeArguments, type Settings, type TrainingArguments } from "./arguments.ts";
+import { breather } from "./breather.ts";
 import { checkExamples, fingerprint, nameExample, type TrainingExample } from "./check-examples.ts";
 import { checkpointsOf, type Identity, identityOf, readParams, readState, writeParams, writeState } from "./checkpoint.ts";
 import { Course, type StepBatches } from "./course.ts";
-import { lossAndGradients, lossOf, type MicroBatch, microBatch, plannedBytes } from "./micro-batch.ts";
+import { type EvaluateOptions, type Evaluation, evaluateIn, evaluateLoss, evaluationBytes } from "./evaluate.ts";
+import { lossAndGradients, type MicroBatch, microBatch, plannedBytes } from "./micro-batch.ts";
 import { atStart, type LogEntry, type Progress } from "./progress.ts";
 import type { Trainable } from "./trainable.ts";
 import { appendMetrics, rewriteMetrics, trainerState } from "./trainer-state.ts";
 
+export type { TrainingArguments } from "./arguments.ts";
+
 export interface TrainerOptions {
   readonly model: Trainable;
-  readonly args?: Partial<TrainingArguments>;
+  readonly args?: TrainingArguments;
   readonly trainDataset: readonly TrainingExample[];
   readonly evalDataset?: readonly TrainingExample[] | null;
   /** Where checkpoints, the result and reports are written; nothing is written without it. */
@@ -53,30 +56,11 @@ export interface ProgressReport {
   readonly tokens: number;
 }
 
-/** What a run will take, known before its first step. */
-export interface RunPlan {
-  readonly steps: number;
-  /** Peak of the working memory over every batch of the run, in bytes. */
-  readonly workingBytes: number;
-  /** The optimiser's state, in bytes. */
-  readonly optimizerBytes: number;
-}
-
-export interface Evaluation {
-  /** Mean loss over all label tokens, in nats. */
-  readonly loss: number;
-  /** e to the loss. */
-  readonly perplexity: number;
-  /** Label tokens. */
-  readonly tokens: number;
-  readonly seconds: number;
-}
-
 export interface TrainResult {
   readonly stopped: "finished" | "aborted" | "early";
   readonly step: number;
-  /** Mean of the losses of all steps. */
-  readonly trainLoss: number;
+  /** Mean of the losses of all steps, in nats. */
+  readonly loss: number;
   readonly best: { readonly loss: number; readonly step: number } | null;
 }
 
@@ -93,7 +77,7 @@ interface Taken {
 interface Run {
   readonly optimizer: AdamW;
   readonly rate: Schedule;
-  readonly workingBytes: number;
+  readonly bytes: number;
   readonly breathe: () => Promise<void>;
 }
 
@@ -101,16 +85,16 @@ interface Run {
  * Trains what is trainable in a model.
  *
  * @example
- * const trainer = new Trainer({ model, args: { maxSteps: 100, learningRate: 1e-3 }, trainDataset, output: runFolder("out") });
- * const { trainLoss } = await trainer.train();
+ * const trainer = new Trainer({ model, args: { maxSteps: 100, learningRate: 1e-3 }, trainDataset, output: openRun("out") });
+ * const { loss } = await trainer.train();
  */
 export class Trainer {
-  readonly args: Readonly<TrainingArguments>;
+  readonly args: Readonly<Settings>;
   readonly #options: TrainerOptions;
   readonly #model: Trainable;
   readonly #run: RunFolder | null;
   readonly #course: Course;
-  #plan: RunPlan | null = null;
+  #planned: number | null = null;
 
   /** Throws FormatError listing everything wrong with the settings, or with the examples. */
   constructor(options: TrainerOptions) {
@@ -135,31 +119,32 @@ export class Trainer {
     }
   }
 
-  /** What the run will take. Walks through every batch shape of the run once, without computing. */
-  plan(): RunPlan {
-    this.#plan ??= this.#withDropout(() => ({
-      steps: this.#course.steps,
-      workingBytes: Math.max(
-        plannedBytes(this.#model, this.#trainBatches(), true),
-        plannedBytes(this.#model, this.#evalBatches(this.#options.evalDataset ?? []), false),
-      ),
-      optimizerBytes: AdamW.stateBytes(this.#model.namedTrainable().values()),
-    }));
-    return this.#plan;
+  /** Optimiser steps of the run. */
+  get steps(): number {
+    return this.#course.steps;
+  }
+
+  /**
+   * The peak of the working memory over every batch of the run, in bytes: training and evaluation use that much and no
+   * more. Found by walking through every batch shape once without computing.
+   */
+  plan(): number {
+    this.#planned ??= this.#withDropout(() => {
+      const { evalDataset } = this.#options;
+      const training = plannedBytes(this.#model, this.#trainBatches(), true);
+      return evalDataset ? Math.max(training, evaluationBytes(this.#model, evalDataset, this.#evaluation)) : training;
+    });
+    return this.#planned;
+  }
+
+  get #evaluation(): EvaluateOptions {
+    const { perDeviceEvalBatchSize: batchSize, tokensPerBatch } = this.args;
+    return { batchSize, tokensPerBatch };
   }
 
   *#trainBatches(): Iterable<MicroBatch> {
     for (const step of this.#course.all()) {
       for (const indices of step) yield microBatch(this.#options.trainDataset, indices);
-    }
-  }
-
-  *#evalBatches(examples: readonly TrainingExample[]): Iterable<MicroBatch & { indices: readonly number[] }> {
-    const { perDeviceEvalBatchSize, tokensPerBatch, seed } = this.args;
-    const lengths = examples.map(({ inputIds }) => inputIds.length);
-    const limit = tokensPerBatch === null ? { batchSize: perDeviceEvalBatchSize } : { tokenBudget: tokensPerBatch };
-    for (const indices of batchSchedule({ lengths, ...limit, shuffle: false, seed, epoch: 0 })) {
-      yield { ...microBatch(examples, indices), indices };
     }
   }
 
@@ -169,17 +154,17 @@ export class Trainer {
    * were after the step before.
    */
   async train({ resume = false }: { resume?: boolean } = {}): Promise<TrainResult> {
-    const { workingBytes, steps } = this.plan();
+    const bytes = this.plan();
     await this.#prepareOutput(resume);
     const { engine } = this.#model;
     const { adamBeta1: beta1, adamBeta2: beta2, adamEpsilon: eps, weightDecay } = this.args;
     const optimizer = new AdamW(engine, this.#model.namedTrainable(), { beta1, beta2, eps, weightDecay, decays });
     try {
-      engine.takeArena(workingBytes);
+      engine.takeArena(bytes);
       engine.returnArena();
       const progress = resume ? await this.#restore(optimizer) : atStart;
-      const rate = schedule(this.args.lrSchedulerType, { steps, warmupSteps: this.args.warmupSteps });
-      const run = { optimizer, rate, workingBytes, breathe: breather() };
+      const rate = schedule(this.args.lrSchedulerType, { steps: this.steps, warmupSteps: this.args.warmupSteps });
+      const run = { optimizer, rate, bytes, breathe: breather() };
       return await this.#withDropout(() => this.#loop(run, progress));
     } finally {
       optimizer.dispose();
@@ -187,11 +172,10 @@ export class Trainer {
   }
 
   async #loop(run: Run, start: Progress): Promise<TrainResult> {
-    const { steps } = this.#course;
     const began = performance.now();
     let training = 0;
     let progress = start;
-    while (progress.step < steps && !this.#endsEarly(progress)) {
+    while (progress.step < this.steps && !this.#endsEarly(progress)) {
       if (this.#options.signal?.aborted) return this.#abort(run, progress);
       const stepBegan = performance.now();
       const taken = await this.#step(run, progress);
@@ -205,7 +189,7 @@ export class Trainer {
 
   /** Forward and backward passes of all micro-batches, then one update. */
   async #step(run: Run, { step, epoch, position, microStep }: Progress): Promise<Taken> {
-    const { optimizer, rate, workingBytes } = run;
+    const { optimizer, rate, bytes } = run;
     const indices = this.#course.epoch(epoch)[position]!;
     const batches = indices.map((chosen) => microBatch(this.#options.trainDataset, chosen));
     const labels = batches.reduce((sum, batch) => sum + batch.labels, 0);
@@ -213,7 +197,7 @@ export class Trainer {
     let loss = 0;
     for (const [i, batch] of batches.entries()) {
       const seed = [this.args.seed, microStep + i] as const;
-      const sum = lossAndGradients(this.#model, workingBytes, batch, { divisor: labels, seed });
+      const sum = lossAndGradients(this.#model, bytes, batch, { divisor: labels, seed });
       if (!Number.isFinite(sum)) throw this.#notFinite("loss", sum, step, indices, i);
       loss += sum;
       await run.breathe();
@@ -252,7 +236,7 @@ export class Trainer {
 
   #progressReport(progress: Progress, taken: Taken, seconds: number, start: Progress): ProgressReport {
     const { step, tokens } = progress;
-    const { steps } = this.#course;
+    const { steps } = this;
     const { loss, learningRate, gradNorm } = taken;
     const tokensPerSecond = (tokens - start.tokens) / seconds;
     const secondsLeft = ((steps - step) * seconds) / (step - start.step);
@@ -271,13 +255,15 @@ export class Trainer {
   async #afterStep(run: Run, progress: Progress, taken: Taken): Promise<Progress> {
     const { loggingSteps, evalSteps, saveSteps } = this.args;
     const { step } = progress;
-    const last = step === this.#course.steps;
+    const last = step === this.steps;
+    const evalEvery = evalSteps ?? Math.ceil(this.steps / 10);
     let next = progress;
     if (step % loggingSteps === 0) next = await this.#report(next, taken);
-    if (this.#options.evalDataset && (last || (evalSteps !== null && step % evalSteps === 0))) {
+    if (this.#options.evalDataset && (last || step % evalEvery === 0)) {
       next = await this.#evaluateAndKeepBest(run, next);
     }
-    if (saveSteps !== null && (last || step % saveSteps === 0 || this.#endsEarly(next))) await this.#save(run, next);
+    const saves = last || (saveSteps !== null && step % saveSteps === 0) || this.#endsEarly(next);
+    if (saves) await this.#save(run, next);
     return next;
   }
 
@@ -296,7 +282,7 @@ export class Trainer {
 
   async #evaluateAndKeepBest(run: Run, progress: Progress): Promise<Progress> {
     const examples = this.#options.evalDataset!;
-    const { loss, perplexity, seconds } = await this.#evaluate(examples, run.workingBytes, run.breathe);
+    const { loss, perplexity, seconds } = await evaluateIn(run.bytes, this.#model, examples, this.#evaluation);
     const logged = await this.#log(progress, {
       eval_loss: loss,
       perplexity,
@@ -318,34 +304,10 @@ export class Trainer {
     return earlyStoppingPatience !== null && evaluationsSinceBest >= earlyStoppingPatience;
   }
 
-  /** Loss and perplexity of `examples`, the evaluation data by default. Throws StateError when the loss is not finite. */
+  /** Loss and perplexity of `examples`, the evaluation data by default. */
   async evaluate(examples: readonly TrainingExample[] | null = this.#options.evalDataset ?? null): Promise<Evaluation> {
     if (examples === null) throw new StateError("evaluate: this trainer has no evalDataset; pass examples");
-    const { vocabSize, contextLength } = this.#model;
-    checkExamples("evaluation data", examples, { vocabSize, contextLength, tokensPerBatch: this.args.tokensPerBatch });
-    return this.#evaluate(examples, plannedBytes(this.#model, this.#evalBatches(examples), false), breather());
-  }
-
-  async #evaluate(
-    examples: readonly TrainingExample[],
-    bytes: number,
-    breathe: () => Promise<void>,
-  ): Promise<Evaluation> {
-    const began = performance.now();
-    let sum = 0;
-    let tokens = 0;
-    for (const batch of this.#evalBatches(examples)) {
-      const loss = lossOf(this.#model, bytes, batch);
-      if (!Number.isFinite(loss)) {
-        const named = batch.indices.map((i) => nameExample(examples, i)).join(", ");
-        throw new StateError(`evaluation: loss is ${loss}, expected a finite number (${named})`);
-      }
-      sum += loss;
-      tokens += batch.labels;
-      await breathe();
-    }
-    const loss = sum / tokens;
-    return { loss, perplexity: Math.exp(loss), tokens, seconds: (performance.now() - began) / 1000 };
+    return evaluateLoss(this.#model, examples, this.#evaluation);
   }
 
   // ---- files
@@ -370,7 +332,8 @@ export class Trainer {
   #identity(): Identity {
     const { trainDataset, evalDataset } = this.#options;
     const evaluation = evalDataset ? fingerprint(evalDataset) : null;
-    return identityOf(this.args, { trainingData: fingerprint(trainDataset), evaluationData: evaluation });
+    const dropout = this.args.dropout ?? this.#model.dropout;
+    return identityOf({ ...this.args, dropout }, { trainingData: fingerprint(trainDataset), evaluationData: evaluation });
   }
 
   async #restore(optimizer: AdamW): Promise<Progress> {
@@ -407,7 +370,7 @@ export class Trainer {
   }
 
   #stateText(progress: Progress): Uint8Array {
-    return new TextEncoder().encode(trainerState(progress, this.args, this.#course.steps, this.#epochOf(progress)));
+    return new TextEncoder().encode(trainerState(progress, this.args, this.steps, this.#epochOf(progress)));
   }
 
   async #abort(run: Run, progress: Progress): Promise<TrainResult> {
@@ -417,24 +380,24 @@ export class Trainer {
 
   async #finish({ optimizer }: Run, progress: Progress, start: Progress, seconds: number): Promise<TrainResult> {
     const stopped = this.#endsEarly(progress) ? "early" : "finished";
-    const { trainLoss } = this.#result(stopped, progress);
+    const result = this.#result(stopped, progress);
     const steps = progress.step - start.step;
     const final = await this.#log(progress, {
-      train_loss: trainLoss,
+      train_loss: result.loss,
       train_runtime: seconds,
       train_steps_per_second: steps / seconds,
       train_tokens_per_second: (progress.tokens - start.tokens) / seconds,
     });
     const run = this.#run;
-    if (run === null) return this.#result(stopped, progress);
+    if (run === null) return result;
     if (this.args.loadBestModelAtEnd && progress.best) await readParams(run.source("best"), optimizer);
     await run.replace("adapter", (target) => this.#model.savePretrained(target));
     await run.target().write("trainer_state.json", [this.#stateText(final)]);
-    return this.#result(stopped, progress);
+    return result;
   }
 
   #result(stopped: TrainResult["stopped"], { step, lossSum, best }: Progress): TrainResult {
-    return { stopped, step, trainLoss: step === 0 ? 0 : lossSum / step, best };
+    return { stopped, step, loss: step === 0 ? 0 : lossSum / step, best };
   }
 
   /** Runs `body` with the dropout of the settings, if they have one, and puts back the model's own. */
@@ -464,14 +427,4 @@ const OURS = /^(checkpoint-\d+|adapter|best|metrics\.jsonl|trainer_state\.json)$
 /** transformers' rule: weight decay leaves biases and norms alone. GPT-2 calls its norms ln_1, ln_2 and ln_f. */
 function decays(name: string): boolean {
   return !/bias|layernorm|rmsnorm|(^|\.)norm($|\.)|_norm($|\.)|(^|\.)ln_/.test(name.toLowerCase());
-}
-
-/** Lets timers, signals and user interfaces run. Returns a function that waits only if it last did so 50 ms ago. */
-function breather(): () => Promise<void> {
-  let last = performance.now();
-  return async () => {
-    if (performance.now() - last < 50) return;
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    last = performance.now();
-  };
 }

@@ -1,7 +1,7 @@
-/** Weights of the base as numbers on the host: widened from, and rounded to, the dtype they are stored in. */
+/** Weights as numbers on the host: widened from, and rounded to, the dtype they are stored in. */
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../core/half.ts";
 import { sizeOf } from "../core/shape.ts";
-import { bytesPerElement, type Weight } from "../tensor/tensor.ts";
+import { bytesPerElement, type Weight } from "./tensor.ts";
 import type { Memory, Ptr } from "../wasm/memory.ts";
 
 /** Elements `start` to `end` (exclusive) of a weight in f32. A copy. */

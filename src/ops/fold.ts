@@ -1,0 +1,49 @@
+/** Folding a low-rank delta into rows of a weight: what its matmul would have added, added to the weight itself. */
+import type { Param } from "../tensor/tensor.ts";
+import type { Tape } from "../tape/tape.ts";
+import type { Ptr } from "../wasm/memory.ts";
+import type { Stored } from "./linear.ts";
+import { Layout, multiply } from "./multiply.ts";
+import type { LowRankPair } from "./weight-norm.ts";
+
+/** Rows `start` to `end` (exclusive) of a weight in f32 at `ptr`, in the order in which it is stored. */
+export interface WeightRows {
+  readonly tape: Tape;
+  readonly ptr: Ptr;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** W += s·B·A, or its transpose where W is stored [in, out]; a is [r, in] and b [out, r]. */
+export function foldLowRank(piece: WeightRows, stored: Stored, { a, b, scale }: LowRankPair): void {
+  const { tape, ptr, start, end } = piece;
+  const [r, width] = a.shape as [number, number];
+  const rows = end - start;
+  const straight = stored === "out-in";
+  const left = straight ? ((b.ptr + start * r * 4) as Ptr) : tape.upload(transposedColumns(a, start, end));
+  const low = straight
+    ? { a: left, b: a.ptr, r, ldb: width, scale, layout: 0 }
+    : { a: left, b: b.ptr, r, ldb: r, scale, layout: Layout.lowTransposed };
+  const columns = straight ? width : b.shape[0]!;
+  multiply(tape, { c: ptr, a: ptr, b: { dtype: "f32", ptr }, rows, columns, inner: 0, layout: Layout.accumulate, low });
+  if (!straight) tape.free(left);
+}
+
+/** Multiplies each output feature of the rows by its own factor c [out]. */
+export function foldOutputScale({ tape, ptr, start, end }: WeightRows, stored: Stored, columns: number, c: Float64Array): void {
+  if (tape.planning) return;
+  const values = tape.memory.f32(ptr, (end - start) * columns);
+  for (let i = start; i < end; i++) {
+    const row = (i - start) * columns;
+    for (let j = 0; j < columns; j++) values[row + j]! *= c[stored === "out-in" ? i : j]!;
+  }
+}
+
+/** Columns `start` to `end` of a [r, in], one a row. */
+function transposedColumns(a: Param, start: number, end: number): Float32Array {
+  const [r, width] = a.shape as [number, number];
+  const values = a.values();
+  const out = new Float32Array((end - start) * r);
+  for (let k = 0; k < r; k++) for (let i = start; i < end; i++) out[(i - start) * r + k] = values[k * width + i]!;
+  return out;
+}

@@ -1,0 +1,94 @@
+/** How well a model predicts examples: the mean loss over all their label tokens. */
+import { StateError } from "../core/errors.ts";
+import { batchSchedule } from "../data/batches.ts";
+import { breather } from "./breather.ts";
+import { checkExamples, nameExample, type TrainingExample } from "./check-examples.ts";
+import { lossOf, type MicroBatch, microBatch, plannedBytes } from "./micro-batch.ts";
+import type { Trainable } from "./trainable.ts";
+
+/** What is asked of a model here. */
+export type Evaluable = Pick<Trainable, "engine" | "vocabSize" | "contextLength" | "loss">;
+
+export interface EvaluateOptions {
+  /** Examples computed together, 8 by default. */
+  readonly batchSize?: number;
+  /** Tokens computed together at most, instead of a count of examples. */
+  readonly tokensPerBatch?: number | null;
+  /** Called after each batch with the examples done so far and in all. */
+  readonly onProgress?: (done: number, all: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface Evaluation {
+  /** Mean over all label tokens, in nats. */
+  readonly loss: number;
+  /** e to the loss. */
+  readonly perplexity: number;
+  /** Label tokens. */
+  readonly tokens: number;
+  readonly seconds: number;
+}
+
+interface EvaluationBatch extends MicroBatch {
+  readonly indices: readonly number[];
+}
+
+function* batchesOf(
+  examples: readonly TrainingExample[],
+  { batchSize = 8, tokensPerBatch = null }: EvaluateOptions,
+): Iterable<EvaluationBatch> {
+  const lengths = examples.map(({ inputIds }) => inputIds.length);
+  const limit = tokensPerBatch === null ? { batchSize } : { tokenBudget: tokensPerBatch };
+  for (const indices of batchSchedule({ lengths, ...limit, shuffle: false, seed: 0, epoch: 0 })) {
+    yield { ...microBatch(examples, indices), indices };
+  }
+}
+
+/** Bytes of working memory that evaluating takes. */
+export function evaluationBytes(model: Evaluable, examples: readonly TrainingExample[], options: EvaluateOptions): number {
+  return plannedBytes(model, batchesOf(examples, options), false);
+}
+
+/**
+ * Loss and perplexity of `examples` in the file's order. Throws FormatError listing every example that does not fit the
+ * model, StateError when a loss is not finite.
+ *
+ * @example
+ * const { perplexity } = await evaluateLoss(model, examples, { batchSize: 16 });
+ */
+export async function evaluateLoss(
+  model: Evaluable,
+  examples: readonly TrainingExample[],
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const { vocabSize, contextLength } = model;
+  checkExamples("evaluation data", examples, { vocabSize, contextLength, tokensPerBatch: options.tokensPerBatch ?? null });
+  return evaluateIn(evaluationBytes(model, examples, options), model, examples, options);
+}
+
+/** The same in `bytes` of working memory, for examples that were checked. */
+export async function evaluateIn(
+  bytes: number,
+  model: Evaluable,
+  examples: readonly TrainingExample[],
+  options: EvaluateOptions,
+): Promise<Evaluation> {
+  const began = performance.now();
+  const breathe = breather();
+  let [sum, tokens, done] = [0, 0, 0];
+  for (const batch of batchesOf(examples, options)) {
+    options.signal?.throwIfAborted();
+    const loss = lossOf(model, bytes, batch);
+    if (!Number.isFinite(loss)) {
+      const named = batch.indices.map((i) => nameExample(examples, i)).join(", ");
+      throw new StateError(`evaluation: loss is ${loss}, expected a finite number (${named})`);
+    }
+    sum += loss;
+    tokens += batch.labels;
+    done += batch.indices.length;
+    options.onProgress?.(done, examples.length);
+    await breathe();
+  }
+  const loss = sum / tokens;
+  return { loss, perplexity: Math.exp(loss), tokens, seconds: (performance.now() - began) / 1000 };
+}
