@@ -16,8 +16,8 @@
  *   workspace: attention_workspace(headDim) bytes, 16-byte aligned, one for each caller.
  *
  * Scores are held transposed, [key][four queries]: a softmax then runs along the lanes with no horizontal step, and the
- * probabilities already are the packed left operand of p·v. The online softmax is that of Milakov and Gimelshein (2018),
- * the order of the tiles that of FlashAttention-2 (Dao 2023).
+ * probabilities already are the packed left operand of p·v. The online softmax is that of Milakov and Gimelshein
+ * (2018), the order of the tiles that of FlashAttention-2 (Dao 2023).
  */
 import { exp4 } from "../simd/exp";
 import { axpy, dot } from "../simd/lanes";
@@ -29,7 +29,7 @@ import { packLanes, packRows, product, roundUp, tile, transposePanels } from "./
 const GRADIENT: i32 = 128;
 /** Queries that share one packing of the keys in the forward pass. */
 const BLOCK: i32 = 256;
-/** Queries of one score tile. 16 beats 32 by 15 % at 64 tokens (less is computed above the diagonal), equals it at 1024. */
+/** Queries of one score tile. 16 beats 32 by 15 % at 64 tokens (less lies above the diagonal) and equals it at 1024. */
 const ROWS: i32 = 16;
 /** Fewer queries than this attend one by one, with nothing packed (decoding). */
 const FEW: i32 = 4;
@@ -96,7 +96,9 @@ function attendBlock(job: Job, i: i32, rows: i32): void {
       product(out, rowSum, scores, PANEL, packedV + (<usize>from << 5), <usize>n4 << 5, m, depth, count, false);
     }
   }
-  for (let r = 0; r < rows; r += 4) finish4(job, sums + <usize>r * rowSum, stats + <usize>r * 12, i + r, min(rows - r, 4));
+  for (let r = 0; r < rows; r += 4) {
+    finish4(job, sums + <usize>r * rowSum, stats + <usize>r * 12, i + r, min(rows - r, 4));
+  }
 }
 
 /** scores[query / 4][key][query & 3] = kⱼ·qᵢ for `rows` queries, rounded up to whole panels of 8, and `count` keys. */
@@ -187,7 +189,8 @@ class Gradient {
 
 export function attention_f32_d(
   dq: usize, dk: usize, dv: usize, dO: usize, q: usize, k: usize, v: usize, o: usize, lse: usize,
-  heads: i32, kvHeads: i32, headDim: i32, ldq: i32, ldk: i32, ldv: i32, ldo: i32, lddq: i32, lddk: i32, lddv: i32, lddo: i32,
+  heads: i32, kvHeads: i32, headDim: i32, ldq: i32, ldk: i32, ldv: i32, ldo: i32,
+  lddq: i32, lddk: i32, lddv: i32, lddo: i32,
   segments: usize, scale: f32, causal: i32, window: i32, workspace: usize, start: i32, end: i32,
 ): void {
   assert(heads % kvHeads == 0);

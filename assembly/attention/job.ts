@@ -34,7 +34,8 @@ export class Job {
 }
 
 export function open(
-  workspace: usize, heads: i32, headDim: i32, ldq: i32, ldk: i32, ldv: i32, ldo: i32, scale: f32, causal: i32, window: i32,
+  workspace: usize, heads: i32, headDim: i32, ldq: i32, ldk: i32, ldv: i32, ldo: i32,
+  scale: f32, causal: i32, window: i32,
 ): Job {
   const job = changetype<Job>(workspace);
   job.headDim = headDim;
@@ -50,7 +51,9 @@ export function open(
   return job;
 }
 
-export function enter(job: Job, segment: usize, h: i32, kvHead: i32, q: usize, k: usize, v: usize, o: usize, lse: usize): void {
+export function enter(
+  job: Job, segment: usize, h: i32, kvHead: i32, q: usize, k: usize, v: usize, o: usize, lse: usize,
+): void {
   const qStart = load<i32>(segment), kStart = load<i32>(segment, 8);
   const column = <usize>(h * job.headDim) << 2;
   const kvColumn = <usize>(kvHead * job.headDim) << 2;

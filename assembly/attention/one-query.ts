@@ -4,6 +4,7 @@
  */
 import { exp1, exp4 } from "../simd/exp";
 import { dot, hsum, madd } from "../simd/lanes";
+import { log1 } from "../simd/math";
 import { endKey, firstKey, JOB, Job, KEYS } from "./job";
 
 /** The forward pass of one query, reading keys and values where they lie. */
@@ -74,10 +75,11 @@ function weighRows(o: usize, factor: f32, p: usize, v: usize, rowV: usize, n: i3
   }
 }
 
-/** o *= 1 / sum, lse = highest + log(sum). */
+/** o *= 1 / sum, lse = highest + log(sum); 0 and −∞ when the sum is empty. */
 export function finish1(job: Job, i: i32, highest: f32, sum: f32): void {
   const o = job.o + <usize>i * job.rowO;
   const inverse: f32 = sum == 0 ? 0 : 1 / sum;
   for (let c: usize = 0, end = <usize>job.headDim << 2; c < end; c += 4) store<f32>(o + c, load<f32>(o + c) * inverse);
-  if (job.lse != 0) store<f32>(job.lse + ((<usize>i * job.heads) << 2), highest + Mathf.log(sum));
+  if (job.lse == 0) return;
+  store<f32>(job.lse + ((<usize>i * job.heads) << 2), sum == 0 ? -Infinity : highest + log1(sum));
 }

@@ -46,7 +46,7 @@ function put(c: usize, half: usize, low: v128, high: v128, fresh: bool): void {
   v128.store(c + half, fresh ? high : f32x4.add(v128.load(c + half), high));
 }
 
-/** c[rows, columns] (+)= A·B, from panels of 4 and of 8 that are panelA and panelB bytes apart; c has rows of rowC bytes. */
+/** c[rows, columns] (+)= A·B from panels of 4, panelA bytes apart, and of 8, panelB bytes apart; c steps by rowC. */
 export function product(
   c: usize, rowC: usize, a: usize, panelA: usize, b: usize, panelB: usize,
   rows: i32, columns: i32, inner: i32, fresh: bool,
@@ -68,7 +68,8 @@ export function packLanes(dst: usize, width: i32, x: usize, rowX: usize, n: i32,
     for (let c = 0; c < whole; c += 4) {
       const p = x + (<usize>c << 2);
       const q = p + rowX * 2;
-      storeTransposed(out + <usize>c * step, step, v128.load(p), v128.load(p + rowX), v128.load(q), v128.load(q + rowX));
+      const column = out + <usize>c * step;
+      storeTransposed(column, step, v128.load(p), v128.load(p + rowX), v128.load(q), v128.load(q + rowX));
     }
     for (let c = whole; c < d; c++) {
       for (let r = 0; r < 4; r++) {

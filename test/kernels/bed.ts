@@ -35,7 +35,7 @@ export class Bed {
   constructor(build: string, seed = 1) {
     let module = modules.get(build);
     if (!module) modules.set(build, (module = new WebAssembly.Module(bytes(build))));
-    this.kernels = instantiateSync(module, { env: { memory: this.memory } }).exports as unknown as Kernels;
+    this.kernels = instantiateSync(module, { env: { memory: this.memory } }).instance.exports as unknown as Kernels;
     this.#state = seed;
   }
 

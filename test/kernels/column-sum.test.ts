@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { columnSum } from "../reference/column-sum.ts";
+import { around4, Bed, builds } from "./bed.ts";
+
+for (const build of builds) {
+  test(`column_sum_f32 (${build}) matches f64 for every tail, and ranges do not change a bit`, () => {
+    for (const rows of around4)
+      for (const cols of around4) {
+        const bed = new Bed(build);
+        const ldx = cols + 3;
+        const x = bed.random(rows * ldx);
+        const out = bed.random(cols);
+        const cut = bed.from(out);
+        const want = columnSum(out, x, rows, ldx);
+        bed.kernels.column_sum_f32(out.byteOffset, x.byteOffset, rows, cols, ldx, 0, cols);
+        bed.check(out, want, rows + 1);
+        const middle = Math.ceil(cols / 3);
+        bed.kernels.column_sum_f32(cut.byteOffset, x.byteOffset, rows, cols, ldx, middle, cols);
+        bed.kernels.column_sum_f32(cut.byteOffset, x.byteOffset, rows, cols, ldx, 0, middle);
+        expect(cut).toEqual(out);
+        bed.checkGuards();
+      }
+  });
+
+  test(`simd_peak (${build}) advances every chain`, () => {
+    const { kernels } = new Bed(build);
+    expect(kernels.simd_peak(0, 0.5)).toBe(264); // 0 + 1 + … + 11 in each of four lanes
+    expect(kernels.simd_peak(1000, 0.5)).toBe(96); // c = c/2 + 1 settles at 2
+  });
+}

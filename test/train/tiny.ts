@@ -1,0 +1,68 @@
+/** A model small enough to train in milliseconds, and examples for it. */
+import { AutoModelForCausalLM } from "../../src/auto/auto-model.ts";
+import { Philox } from "../../src/core/philox.ts";
+import { saveModel } from "../../src/nn/save-model.ts";
+import type { TrainingExample } from "../../src/train/check-examples.ts";
+import { fullTraining, type Trainable } from "../../src/train/trainable.ts";
+import { createEngine, type Engine } from "../../src/wasm/engine.ts";
+
+export const tinyConfig = {
+  architectures: ["LlamaForCausalLM"],
+  model_type: "llama",
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  vocab_size: 32,
+  max_position_embeddings: 64,
+  rms_norm_eps: 1e-5,
+  rope_theta: 10000,
+  tie_word_embeddings: true,
+  initializer_range: 0.2,
+};
+
+/** All weights trainable, from the same random numbers each time. */
+export async function tinyModel(engine?: Engine): Promise<Trainable> {
+  const place = engine ?? (await createEngine({ build: "baseline" }));
+  const model = await AutoModelForCausalLM.fromConfig(tinyConfig, { engine: place, seed: 1 });
+  return fullTraining(model, (target) => saveModel(model, target));
+}
+
+/** Random tokens in sequences of 4 to 12. */
+export function examples(count: number, seed = 7): TrainingExample[] {
+  const random = new Philox(seed);
+  return Array.from({ length: count }, (_, i) => {
+    const inputIds = Int32Array.from({ length: 4 + random.below(9) }, () => random.below(32));
+    const labels = inputIds.map((id, t) => (t % 5 === 3 ? -100 : id));
+    return { inputIds, labels, where: `tiny.jsonl:${i + 1}` };
+  });
+}
+
+/** A copy of every trained value. */
+export function valuesOf(model: Trainable): Map<string, Float32Array> {
+  return new Map(Array.from(model.namedTrainable(), ([name, param]) => [name, param.values().slice()]));
+}
+
+/** GPT-2 with dropout in every block, so that the state of the generator matters. `seed` decides its weights. */
+export async function tinyDropoutModel(seed = 1): Promise<Trainable> {
+  const engine = await createEngine({ build: "baseline" });
+  const model = await AutoModelForCausalLM.fromConfig(gpt2Config, { engine, seed });
+  return fullTraining(model, (target) => saveModel(model, target));
+}
+
+const gpt2Config = {
+  architectures: ["GPT2LMHeadModel"],
+  model_type: "gpt2",
+  n_embd: 16,
+  n_layer: 2,
+  n_head: 2,
+  n_positions: 64,
+  vocab_size: 32,
+  layer_norm_epsilon: 1e-5,
+  activation_function: "gelu_new",
+  resid_pdrop: 0.2,
+  embd_pdrop: 0.2,
+  attn_pdrop: 0,
+  initializer_range: 0.2,
+};
