@@ -68,28 +68,47 @@ function addDots<T>(
   c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, rowA: usize, rowB: usize, rowC: usize, scale: f32,
 ): void {
   for (let j = 0; j < n; j++, b += rowB, c += 4) {
-    let x = a, out = c;
-    for (let i = 0; i < m; i++, x += rowA, out += rowC) {
-      store<f32>(out, load<f32>(out) + scale * dot<T>(x, b, k));
-    }
+    if (m == 1) addDot<T>(c, a, b, k, scale);
+    else for (let i = 0; i < m; i += 4) addFourDots<T>(c, a, b, i, m - 1, k, rowA, rowC, scale);
   }
 }
 
-/** Σ x[p]·y[p] with y of dtype T; sixteen partial sums. */
-// @ts-ignore: decorator
-@inline
-function dot<T>(x: usize, y: usize, n: i32): f32 {
-  const end16 = x + (<usize>(n & ~15) << 2), end = x + (<usize>n << 2);
-  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
-  for (; x < end16; x += 64, y += 16 * sizeof<T>()) {
+/** c += scale·Σ x[p]·y[p] with y of dtype T; eight partial sums. */
+function addDot<T>(c: usize, x: usize, y: usize, n: i32, scale: f32): void {
+  const end8 = x + (<usize>(n & ~7) << 2), end = x + (<usize>n << 2);
+  let s0 = f32x4.splat(0), s1 = s0;
+  for (; x < end8; x += 32, y += 8 * sizeof<T>()) {
     s0 = madd(v128.load(x), load4<T>(y), s0);
     s1 = madd(v128.load(x, 16), load4<T>(y + 4 * sizeof<T>()), s1);
-    s2 = madd(v128.load(x, 32), load4<T>(y + 8 * sizeof<T>()), s2);
-    s3 = madd(v128.load(x, 48), load4<T>(y + 12 * sizeof<T>()), s3);
   }
-  let sum = hsum(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
+  let sum = hsum(f32x4.add(s0, s1));
   for (; x < end; x += 4, y += sizeof<T>()) sum += load<f32>(x) * load1<T>(y);
-  return sum;
+  store<f32>(c, load<f32>(c) + scale * sum);
+}
+
+/** The same for rows i..i+4 of a and c at once; rows beyond the last are the last again. Four partial sums each. */
+function addFourDots<T>(
+  c: usize, a: usize, y: usize, i: i32, last: i32, n: i32, rowA: usize, rowC: usize, scale: f32,
+): void {
+  const i1 = min(i + 1, last), i2 = min(i + 2, last), i3 = min(i + 3, last);
+  let x0 = a + <usize>i * rowA, x1 = a + <usize>i1 * rowA, x2 = a + <usize>i2 * rowA, x3 = a + <usize>i3 * rowA;
+  const end4 = x0 + (<usize>(n & ~3) << 2), end = x0 + (<usize>n << 2);
+  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
+  for (; x0 < end4; x0 += 16, x1 += 16, x2 += 16, x3 += 16, y += 4 * sizeof<T>()) {
+    const value = load4<T>(y);
+    s0 = madd(v128.load(x0), value, s0), s1 = madd(v128.load(x1), value, s1);
+    s2 = madd(v128.load(x2), value, s2), s3 = madd(v128.load(x3), value, s3);
+  }
+  let t0 = hsum(s0), t1 = hsum(s1), t2 = hsum(s2), t3 = hsum(s3);
+  for (; x0 < end; x0 += 4, x1 += 4, x2 += 4, x3 += 4, y += sizeof<T>()) {
+    const value = load1<T>(y);
+    t0 += load<f32>(x0) * value, t1 += load<f32>(x1) * value;
+    t2 += load<f32>(x2) * value, t3 += load<f32>(x3) * value;
+  }
+  const c0 = c + <usize>i * rowC, c1 = c + <usize>i1 * rowC, c2 = c + <usize>i2 * rowC, c3 = c + <usize>i3 * rowC;
+  t0 = load<f32>(c0) + scale * t0, t1 = load<f32>(c1) + scale * t1;
+  t2 = load<f32>(c2) + scale * t2, t3 = load<f32>(c3) + scale * t3;
+  store<f32>(c0, t0), store<f32>(c1, t1), store<f32>(c2, t2), store<f32>(c3, t3);
 }
 
 function addRows<T>(

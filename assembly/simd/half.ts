@@ -28,13 +28,14 @@ export function load1<T>(p: usize): f32 {
 
 /**
  * Sign-extended halves to f32. Exponent and mantissa move into the f32 fields, and the product with 2¹¹² = 2¹²⁷⁻¹⁵ mends
- * the exponent's bias, subnormals too; the half's all-ones exponent becomes that of f32.
+ * the exponent's bias, subnormals too; the half's all-ones exponent becomes that of f32. Shifts rather than masks where
+ * there is a choice: V8 12 and later build a vector constant anew at every use.
  */
 // @ts-ignore: decorator
 @inline
 function widenHalf(h: v128): v128 {
-  const magnitude = v128.and(i32x4.shl(h, 13), i32x4.splat(0x0fffe000));
+  const magnitude = i32x4.shr_u(i32x4.shl(h, 17), 4);
   const finite = f32x4.mul(magnitude, f32x4.splat(5.192296858534828e33));
   const special = v128.and(i32x4.gt_s(magnitude, i32x4.splat(0x0f7fffff)), i32x4.splat(0x7f800000));
-  return v128.or(v128.or(finite, special), v128.and(h, i32x4.splat(0x80000000)));
+  return v128.or(v128.or(finite, special), i32x4.shl(i32x4.shr_s(h, 31), 31));
 }

@@ -37,7 +37,7 @@ export function normalTail4(z: v128, e: v128): v128 {
 }
 
 /**
- * ln x of one positive, normal number, correctly rounded but for rare ties: x = 2ⁿ·f with √½ < f < √2, and
+ * ln x of one positive, normal number, to within 0.51 units in the last place: x = 2ⁿ·f with √½ < f < √2, and
  * ln f = 2·atanh(s) = 2·(s + s³/3 + …), s = (f − 1) / (f + 1), in f64; |s| < 0.172, so terms from s¹³ on are below 2⁻³³·s.
  * NaN and +∞ stay.
  */

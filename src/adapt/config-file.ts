@@ -6,6 +6,7 @@ import { checkedValues, type Method, type MethodConfig, optionsOf, publishedName
 import { plain, sameJson } from "./options.ts";
 
 export const CONFIG_FILE = "adapter_config.json";
+export const WEIGHTS_FILE = "adapter_model.safetensors";
 
 /** The version of PEFT whose format is written. A file that is read and saved again keeps its own. */
 const FORMAT_VERSION = "0.21.0";

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { evaluateLoss } from "../train/evaluate.ts";
 import { readExamples } from "./data.ts";
 import { type EngineFlags, loadModel, loadTokenizer, withEngineOptions } from "./model-options.ts";
-import { whole } from "./options.ts";
+import { needs, whole } from "./options.ts";
 import { grouped, LiveLine, print } from "./terminal.ts";
 
 interface Flags extends EngineFlags {
@@ -18,9 +18,9 @@ interface Flags extends EngineFlags {
 export const command: Command = withEngineOptions(
   new Command("eval")
     .description("Measure loss and perplexity on a data file.")
-    .requiredOption("--model <dir>", "model folder")
+    .option("--model <dir>", "model folder")
     .option("--adapter <dir>", "adapter folder to use on top of it")
-    .requiredOption("--data <file>", ".jsonl or .txt file")
+    .option("--data <file>", ".jsonl or .txt file")
     .option("--max-length <n>", "cut longer rows off after this many tokens", whole(2))
     .option("--batch-size <n>", "rows computed together", whole(1), 8)
     .option("--json", "print one JSON object"),
@@ -30,6 +30,8 @@ Examples:
   $ lorikeet eval --model examples/pocket --data examples/sonnets/valid.jsonl
   $ lorikeet eval --model base --adapter runs/sonnets/adapter --data valid.jsonl --json`)
   .action(run);
+
+needs(command, "--model", "--data");
 
 async function run(flags: Flags): Promise<void> {
   const tokenizer = await loadTokenizer(flags.model);

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { generate } from "../generate/generate.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type EngineFlags, loadModel, loadTokenizer, withEngineOptions } from "./model-options.ts";
-import { number, whole } from "./options.ts";
+import { needs, number, whole } from "./options.ts";
 import { notice, print } from "./terminal.ts";
 
 interface Flags extends EngineFlags {
@@ -21,9 +21,9 @@ interface Flags extends EngineFlags {
 export const command: Command = withEngineOptions(
   new Command("generate")
     .description("Write on from a prompt, streaming to the terminal.")
-    .requiredOption("--model <dir>", "model folder: config.json, model.safetensors, tokenizer.json")
+    .option("--model <dir>", "model folder: config.json, model.safetensors, tokenizer.json")
     .option("--adapter <dir>", "adapter folder to use on top of it")
-    .requiredOption("--prompt <text>", 'how the text starts; "" starts from the beginning-of-sequence token')
+    .option("--prompt <text>", 'how the text starts; "" starts from the beginning-of-sequence token')
     .option("--max-new-tokens <n>", "stop after this many tokens", whole(1), 128)
     .option("--temperature <x>", "0 is greedy, 1 draws as the model thinks likely", number(0), 1)
     .option("--top-k <n>", "draw from the k likeliest tokens only, 0 for all", whole(0), 0)
@@ -36,6 +36,8 @@ Examples:
   $ lorikeet generate --model examples/pocket --prompt "The sea" --temperature 0.8 --top-p 0.95
   $ lorikeet generate --model base --adapter runs/sonnets/adapter --prompt "" --temperature 0 --max-new-tokens 60`)
   .action(run);
+
+needs(command, "--model", "--prompt");
 
 async function run(flags: Flags): Promise<void> {
   const tokenizer = await loadTokenizer(flags.model);

@@ -5,6 +5,7 @@ import { openSource, openTarget } from "../checkpoint/open.ts";
 import { StateError } from "../core/errors.ts";
 import { saveModel } from "../nn/save-model.ts";
 import { type EngineFlags, loadModel, withEngineOptions } from "./model-options.ts";
+import { needs } from "./options.ts";
 import { notice } from "./terminal.ts";
 
 interface Flags extends EngineFlags {
@@ -23,15 +24,17 @@ const companions = [
 export const command: Command = withEngineOptions(
   new Command("merge")
     .description("Fold an adapter into its base and write an ordinary model folder, in the dtype of the base.")
-    .requiredOption("--model <dir>", "model folder")
-    .requiredOption("--adapter <dir>", "adapter folder")
-    .requiredOption("--output <dir>", "folder to write, with the tokenizer's files copied beside")
+    .option("--model <dir>", "model folder")
+    .option("--adapter <dir>", "adapter folder")
+    .option("--output <dir>", "folder to write, with the tokenizer's files copied beside")
     .option("--safe", "check every merged weight for NaN and infinity before anything is changed"),
 )
   .addHelpText("after", `
 Examples:
   $ lorikeet merge --model base --adapter runs/sonnets/adapter --output merged --safe`)
   .action(run);
+
+needs(command, "--model", "--adapter", "--output");
 
 async function run(flags: Flags): Promise<void> {
   if (flags.output === flags.model || flags.output === flags.adapter) {

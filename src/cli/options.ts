@@ -1,5 +1,5 @@
 /** Parsers of option values: a wrong value is an error that names the option, the value and what was expected. */
-import { InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 
 /** A whole number of at least `least`. */
 export const whole = (least: number) => (text: string): number => {
@@ -26,4 +26,15 @@ export function names(text: string): string[] {
 /** A regular expression, "all-linear", or names separated by commas: PEFT's `target_modules`. */
 export function targetModules(text: string): string | string[] {
   return text === "all-linear" || /[\\^$*+?()[\]{}|]/.test(text) ? text : names(text);
+}
+
+/**
+ * Makes options required once unknown ones have been reported (so that a misspelt one is named as such) and a --config file
+ * has been read.
+ */
+export function needs(command: Command, ...flags: readonly string[]): Command {
+  return command.hook("preAction", () => {
+    const missing = command.options.filter((o) => flags.includes(o.long!) && command.getOptionValue(o.attributeName()) === undefined);
+    for (const option of missing) command.error(`error: required option '${option.flags}' not specified`);
+  });
 }

@@ -6,7 +6,7 @@ import { concatenate } from "../nn/sequences.ts";
 import { Tape } from "../tape/tape.ts";
 import { readExamples, splitPath } from "./data.ts";
 import { type EngineFlags, loadModel, loadTokenizer, withEngineOptions } from "./model-options.ts";
-import { whole } from "./options.ts";
+import { needs, whole } from "./options.ts";
 import { grouped, LiveLine, notice } from "./terminal.ts";
 
 interface Flags extends EngineFlags {
@@ -20,16 +20,18 @@ interface Flags extends EngineFlags {
 export const command: Command = withEngineOptions(
   new Command("predict")
     .description('Write the logits of every row to a safetensors file: one float32 tensor a row, named "0", "1", ... [tokens, vocabulary].')
-    .requiredOption("--model <dir>", "model folder")
+    .option("--model <dir>", "model folder")
     .option("--adapter <dir>", "adapter folder to use on top of it")
-    .requiredOption("--data <file>", ".jsonl or .txt file")
-    .requiredOption("--output <file>", "where to write, ends in .safetensors")
+    .option("--data <file>", ".jsonl or .txt file")
+    .option("--output <file>", "where to write, ends in .safetensors")
     .option("--max-length <n>", "cut longer rows off after this many tokens", whole(2)),
 )
   .addHelpText("after", `
 Examples:
   $ lorikeet predict --model base --adapter runs/sonnets/adapter --data rows.jsonl --output logits.safetensors`)
   .action(run);
+
+needs(command, "--model", "--data", "--output");
 
 async function run(flags: Flags): Promise<void> {
   const tokenizer = await loadTokenizer(flags.model);

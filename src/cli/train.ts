@@ -16,7 +16,7 @@ import { Trainer, type TrainingArguments } from "../train/trainer.ts";
 import { formatBytes } from "../wasm/memory.ts";
 import { readExamples, splitPath } from "./data.ts";
 import { type EngineFlags, loadTokenizer, openEngine, withEngineOptions } from "./model-options.ts";
-import { number, targetModules, whole } from "./options.ts";
+import { needs, number, targetModules, whole } from "./options.ts";
 import { duration, grouped, LiveLine, type LogFormat, notice, print } from "./terminal.ts";
 
 interface Flags extends EngineFlags {
@@ -50,6 +50,7 @@ interface Flags extends EngineFlags {
   saveTotalLimit: number;
   earlyStoppingPatience?: number;
   loggingSteps: number;
+  overwrite?: boolean;
   resume?: boolean;
   config?: string;
   logFormat: LogFormat;
@@ -58,10 +59,10 @@ interface Flags extends EngineFlags {
 export const command: Command = withEngineOptions(
   new Command("train")
     .description("Adapt a model to a data file and leave an adapter folder that PEFT loads.")
-    .requiredOption("--model <dir>", "model folder: config.json, model.safetensors, tokenizer.json")
-    .requiredOption("--data <file>", "training data: .jsonl rows (text; prompt and completion; messages; input_ids) or .txt")
+    .option("--model <dir>", "model folder: config.json, model.safetensors, tokenizer.json")
+    .option("--data <file>", "training data: .jsonl rows (text; prompt and completion; messages; input_ids) or .txt")
     .option("--valid <file>", "data to evaluate on")
-    .requiredOption("--output <dir>", "run folder: adapter/, best/, checkpoint-N/, metrics.jsonl, trainer_state.json")
+    .option("--output <dir>", "run folder: adapter/, best/, checkpoint-N/, metrics.jsonl, trainer_state.json")
     .option("--adapter-config <file>", "a PEFT adapter_config.json instead of the method's options")
     .option("--init-adapter <dir>", "go on training an adapter that exists")
     .addOption(new Option("--method <name>", "PEFT method").choices(["lora"]).default("lora"))
@@ -84,10 +85,11 @@ export const command: Command = withEngineOptions(
     .option("--seed <n>", "decides initialisation, order and dropout", whole(0), 0)
     .option("--no-shuffle", "take the rows in the file's order")
     .option("--eval-steps <n>", "evaluate on --valid after every n steps (default: at each tenth of the run)", whole(1))
-    .option("--save-steps <n>", "write a checkpoint after every n steps (default: at the end only)", whole(1))
+    .option("--save-steps <n>", "write a checkpoint after every n steps (default: 500)", whole(1))
     .option("--save-total-limit <n>", "keep this many checkpoints", whole(1), 2)
     .option("--early-stopping-patience <n>", "stop after n evaluations without improvement", whole(1))
     .option("--logging-steps <n>", "report after every n steps", whole(1), 10)
+    .option("--overwrite", "throw away a run that lies in --output already")
     .option("--resume", "go on from the newest checkpoint in --output, bit for bit as if never stopped")
     .option("--config <file>", "a YAML file with any of these options; the command line goes before it")
     .addOption(new Option("--log-format <name>", "live line, plain lines, or JSON lines on standard output").choices(["auto", "plain", "json"]).default("auto")),
@@ -101,6 +103,8 @@ Examples:
   $ lorikeet train --config run.yaml`)
   .hook("preAction", applyYaml)
   .action(run);
+
+needs(command, "--model", "--data", "--output");
 
 /** Fills in options that the command line left out from --config. Runs before required options would be missed: see main.ts. */
 async function applyYaml(command: Command): Promise<void> {
@@ -228,6 +232,7 @@ function trainingArguments(flags: Flags, evaluates: boolean): TrainingArguments 
     ...(flags.saveSteps !== undefined && { saveSteps: flags.saveSteps }),
     saveTotalLimit: flags.saveTotalLimit,
     loggingSteps: flags.loggingSteps,
+    overwriteOutputDir: flags.overwrite ?? false,
     ...(flags.earlyStoppingPatience !== undefined && { earlyStoppingPatience: flags.earlyStoppingPatience }),
   };
 }

@@ -29,8 +29,8 @@ export class CausalLM {
   readonly modelType: string;
   readonly architecture: string;
   readonly adaptByDefault: readonly string[];
-  /** The published config.json, as parsed. */
-  readonly config: RawConfig;
+  /** The published config.json, as parsed. Replaced when merging unties the output projection. */
+  config: RawConfig;
   readonly nameOrPath: string;
   /** Layers with weights, by published name. */
   readonly modules: ReadonlyMap<string, Module>;

@@ -54,7 +54,8 @@ export class AdamW {
     this.#engine = engine;
     this.#options = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, decays: () => true, ...options };
     this.slots = Array.from(params, ([name, param]) => {
-      if (!param.trainable) throw new StateError(`AdamW: "${name}" is not trainable; call setTrainable(true) on it first`);
+      if (!param.trainable)
+        throw new StateError(`AdamW: "${name}" is not trainable; call setTrainable(true) on it first`);
       return { name, param, expAvg: this.#moment(name, param), expAvgSq: this.#moment(name, param) };
     });
   }

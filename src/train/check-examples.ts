@@ -35,7 +35,8 @@ export function checkExamples(what: string, examples: readonly TrainingExample[]
 function wrongWith(example: TrainingExample, { vocabSize, contextLength, tokensPerBatch }: Limits): string | null {
   const { inputIds, labels } = example;
   const outside = (id: number) => id < 0 || id >= vocabSize;
-  if (inputIds.length !== labels.length) return `${labels.length} labels for ${inputIds.length} tokens, expected one each`;
+  if (inputIds.length !== labels.length)
+    return `${labels.length} labels for ${inputIds.length} tokens, expected one each`;
   if (inputIds.length > contextLength) return `${inputIds.length} tokens, the model's context is ${contextLength}`;
   if (tokensPerBatch !== null && inputIds.length > tokensPerBatch) {
     return `${inputIds.length} tokens, a batch may have ${tokensPerBatch} (tokensPerBatch)`;

@@ -6,11 +6,17 @@
  *   checkpoint-N/state/trainer.json   step, place in the data, generator, and the settings that a resumed run must share
  */
 import { readJson } from "../checkpoint/checkpoint.ts";
-import { type CheckpointTensor, listProblems, openSafetensors, type TensorToWrite, writeSafetensors } from "../checkpoint/safetensors.ts";
+import {
+  type CheckpointTensor,
+  listProblems,
+  openSafetensors,
+  type TensorToWrite,
+  writeSafetensors,
+} from "../checkpoint/safetensors.ts";
 import { FormatError, StateError } from "../core/errors.ts";
 import type { Source, Target } from "../core/host.ts";
 import type { RunFolder } from "../core/run-folder.ts";
-import { formatShape, sameShape, type Shape } from "../core/shape.ts";
+import { formatShape, type Shape, sameShape } from "../core/shape.ts";
 import type { AdamW } from "../optim/adamw.ts";
 import type { Memory, Ptr } from "../wasm/memory.ts";
 import { fixedOnResume, type Settings } from "./arguments.ts";
@@ -44,7 +50,12 @@ export async function checkpointsOf(run: RunFolder): Promise<number[]> {
 }
 
 /** Writes the state of a run below `state/`. */
-export async function writeState(target: Target, optimizer: AdamW, progress: Progress, identity: Identity): Promise<void> {
+export async function writeState(
+  target: Target,
+  optimizer: AdamW,
+  progress: Progress,
+  identity: Identity,
+): Promise<void> {
   await writeSafetensors(target, OPTIMIZER, blocksOf(optimizer).map(toWrite));
   const text = JSON.stringify({ version: VERSION, identity, progress }, null, 2);
   await target.write(TRAINER, [new TextEncoder().encode(`${text}\n`)]);
@@ -58,7 +69,9 @@ export async function readState(source: Source, optimizer: AdamW, identity: Iden
   const { identity: saved, progress } = await readTrainer(source);
   const different = Object.keys(identity).filter((key) => saved[key] !== identity[key]);
   if (different.length > 0) {
-    const lines = different.map((key) => `${key}: was ${JSON.stringify(saved[key])}, is ${JSON.stringify(identity[key])}`);
+    const lines = different.map(
+      (key) => `${key}: was ${JSON.stringify(saved[key])}, is ${JSON.stringify(identity[key])}`,
+    );
     const advice = "Resume with the same settings and data, or start a new run in another folder.";
     throw new StateError(`${listProblems(`cannot resume from ${source.name}: the run has changed`, lines)}\n${advice}`);
   }
@@ -78,7 +91,11 @@ export async function readParams(source: Source, optimizer: AdamW): Promise<void
 }
 
 async function readTrainer(source: Source): Promise<{ identity: Identity; progress: Progress }> {
-  const saved = (await readJson(source, TRAINER)) as { version?: unknown; identity?: unknown; progress?: unknown } | null;
+  const saved = (await readJson(source, TRAINER)) as {
+    version?: unknown;
+    identity?: unknown;
+    progress?: unknown;
+  } | null;
   if (saved?.version !== VERSION || !saved.identity || !saved.progress) {
     throw new FormatError(
       `"${TRAINER}" in ${source.name} is not a trainer's state of version ${VERSION}; resume from another checkpoint`,
@@ -109,7 +126,10 @@ function blocksOf(optimizer: AdamW): Block[] {
 }
 
 function bytesOf({ memory, ptr, shape }: Block): Uint8Array {
-  return memory.u8(ptr, shape.reduce((size, axis) => size * axis, 4));
+  return memory.u8(
+    ptr,
+    shape.reduce((size, axis) => size * axis, 4),
+  );
 }
 
 function toWrite(block: Block): TensorToWrite {
@@ -124,7 +144,9 @@ async function readTensors(source: Source, file: string, blocks: readonly Block[
     const stored = tensors.get(name);
     if (!stored) problems.push(`${name}: missing`);
     else if (!sameShape(stored.shape, shape) || stored.dtype !== "F32") {
-      problems.push(`${name}: file has ${stored.dtype} ${formatShape(stored.shape)}, training needs F32 ${formatShape(shape)}`);
+      problems.push(
+        `${name}: file has ${stored.dtype} ${formatShape(stored.shape)}, training needs F32 ${formatShape(shape)}`,
+      );
     }
   }
   if (problems.length > 0) {

@@ -44,21 +44,18 @@ export class Course {
     return steps;
   }
 
-  /** Micro-batches of an epoch. */
-  microBatches(epoch: number): number {
-    return this.epoch(epoch).reduce((sum, step) => sum + step.length, 0);
-  }
-
   /** The place after `place`. */
   after({ epoch, position }: Place): Place {
-    return position + 1 < this.epoch(epoch).length ? { epoch, position: position + 1 } : { epoch: epoch + 1, position: 0 };
+    return position + 1 < this.epoch(epoch).length
+      ? { epoch, position: position + 1 }
+      : { epoch: epoch + 1, position: 0 };
   }
 
-  /** All steps of the run in order. */
-  *all(): Iterable<StepBatches> {
+  /** All micro-batches of the run in order. */
+  *microBatches(): Iterable<readonly number[]> {
     let place: Place = { epoch: 0, position: 0 };
     for (let step = 0; step < this.steps; step++) {
-      yield this.epoch(place.epoch)[place.position]!;
+      yield* this.epoch(place.epoch)[place.position]!;
       place = this.after(place);
     }
   }

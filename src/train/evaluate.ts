@@ -3,7 +3,7 @@ import { StateError } from "../core/errors.ts";
 import { batchSchedule } from "../data/batches.ts";
 import { breather } from "./breather.ts";
 import { checkExamples, nameExample, type TrainingExample } from "./check-examples.ts";
-import { lossOf, type MicroBatch, microBatch, plannedBytes } from "./micro-batch.ts";
+import { lossOf, microBatch, plannedBytes } from "./micro-batch.ts";
 import type { Trainable } from "./trainable.ts";
 
 /** What is asked of a model here. */
@@ -29,24 +29,23 @@ export interface Evaluation {
   readonly seconds: number;
 }
 
-interface EvaluationBatch extends MicroBatch {
-  readonly indices: readonly number[];
-}
-
-function* batchesOf(
+/** Indices of the examples of each batch, in the file's order. */
+function batchesOf(
   examples: readonly TrainingExample[],
   { batchSize = 8, tokensPerBatch = null }: EvaluateOptions,
-): Iterable<EvaluationBatch> {
+): number[][] {
   const lengths = examples.map(({ inputIds }) => inputIds.length);
   const limit = tokensPerBatch === null ? { batchSize } : { tokenBudget: tokensPerBatch };
-  for (const indices of batchSchedule({ lengths, ...limit, shuffle: false, seed: 0, epoch: 0 })) {
-    yield { ...microBatch(examples, indices), indices };
-  }
+  return batchSchedule({ lengths, ...limit, shuffle: false, seed: 0, epoch: 0 });
 }
 
 /** Bytes of working memory that evaluating takes. */
-export function evaluationBytes(model: Evaluable, examples: readonly TrainingExample[], options: EvaluateOptions): number {
-  return plannedBytes(model, batchesOf(examples, options), false);
+export function evaluationBytes(
+  model: Evaluable,
+  examples: readonly TrainingExample[],
+  options: EvaluateOptions,
+): number {
+  return plannedBytes(model, examples, batchesOf(examples, options), false);
 }
 
 /**
@@ -62,7 +61,11 @@ export async function evaluateLoss(
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const { vocabSize, contextLength } = model;
-  checkExamples("evaluation data", examples, { vocabSize, contextLength, tokensPerBatch: options.tokensPerBatch ?? null });
+  checkExamples("evaluation data", examples, {
+    vocabSize,
+    contextLength,
+    tokensPerBatch: options.tokensPerBatch ?? null,
+  });
   return evaluateIn(evaluationBytes(model, examples, options), model, examples, options);
 }
 
@@ -76,16 +79,17 @@ export async function evaluateIn(
   const began = performance.now();
   const breathe = breather();
   let [sum, tokens, done] = [0, 0, 0];
-  for (const batch of batchesOf(examples, options)) {
+  for (const indices of batchesOf(examples, options)) {
     options.signal?.throwIfAborted();
+    const batch = microBatch(examples, indices);
     const loss = lossOf(model, bytes, batch);
     if (!Number.isFinite(loss)) {
-      const named = batch.indices.map((i) => nameExample(examples, i)).join(", ");
+      const named = indices.map((i) => nameExample(examples, i)).join(", ");
       throw new StateError(`evaluation: loss is ${loss}, expected a finite number (${named})`);
     }
     sum += loss;
     tokens += batch.labels;
-    done += batch.indices.length;
+    done += indices.length;
     options.onProgress?.(done, examples.length);
     await breathe();
   }

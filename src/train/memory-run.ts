@@ -1,6 +1,7 @@
 /** A run folder in memory, for hosts without a file system. */
-import type { RunFolder } from "../core/run-folder.ts";
+
 import { mapSource, memoryTarget } from "../checkpoint/source.ts";
+import type { RunFolder } from "../core/run-folder.ts";
 
 /** `files` holds all that was written, by path: "metrics.jsonl", "adapter/adapter_config.json". */
 export interface MemoryRun extends RunFolder {
@@ -24,7 +25,8 @@ export function memoryRun(name = "memory"): MemoryRun {
     files,
     list: async () => [...new Set([...files.keys()].map((path) => path.split("/")[0]!))].sort(),
     source(sub) {
-      const found: [string, Uint8Array][] = sub === undefined ? [...files] : below(sub).map(([path, bytes]) => [path.slice(sub.length + 1), bytes]);
+      const found: [string, Uint8Array][] =
+        sub === undefined ? [...files] : below(sub).map(([path, bytes]) => [path.slice(sub.length + 1), bytes]);
       return mapSource(new Map(found), sub === undefined ? name : `"${sub}" of ${name}`);
     },
     target: () => ({

@@ -1,10 +1,13 @@
 /** One forward pass, with or without its backward pass, and the working memory that it needs. */
+import { sizeOf } from "../core/shape.ts";
 import { countLabels } from "../data/examples.ts";
 import { concatenateLabelled, type LabelledSequences } from "../nn/sequences.ts";
 import { Tape, type TapeOptions, type Value } from "../tape/tape.ts";
-import { sizeOf } from "../core/shape.ts";
 import type { TrainingExample } from "./check-examples.ts";
 import type { Trainable } from "./trainable.ts";
+
+/** What computing a loss asks of a model. */
+type Computing = Pick<Trainable, "engine" | "loss">;
 
 /** Examples laid end to end, with what is counted of them. */
 export interface MicroBatch {
@@ -24,7 +27,7 @@ export function microBatch(examples: readonly TrainingExample[], indices: readon
 }
 
 /** Sum of the losses of all labelled positions, in f64. */
-export function lossOf(model: Pick<Trainable, "engine" | "loss">, bytes: number, { sequences }: MicroBatch): number {
+export function lossOf(model: Computing, bytes: number, { sequences }: MicroBatch): number {
   return Tape.run(model.engine, bytes, {}, (tape) => sumOf(tape, model.loss(tape, sequences)));
 }
 
@@ -33,7 +36,7 @@ export function lossOf(model: Pick<Trainable, "engine" | "loss">, bytes: number,
  * added when the sum is not finite.
  */
 export function lossAndGradients(
-  model: Pick<Trainable, "engine" | "loss">,
+  model: Computing,
   bytes: number,
   { sequences }: MicroBatch,
   { divisor, seed }: { divisor: number; seed: readonly [number, number] },
@@ -49,23 +52,37 @@ export function lossAndGradients(
 const trainingTape: TapeOptions = { recording: true, training: true };
 
 /**
- * Bytes of working memory that the largest of `batches` needs, found by walking through each shape once without
- * computing: a step's memory depends on the numbers of tokens, labels and sequences only.
+ * Bytes of working memory that the largest of `batches` of examples needs, found by walking through each shape once
+ * without computing: a step's memory depends on the numbers of tokens, labels and sequences only.
  */
-export function plannedBytes(model: Pick<Trainable, "engine" | "loss">, batches: Iterable<MicroBatch>, training: boolean): number {
+export function plannedBytes(
+  model: Computing,
+  examples: readonly TrainingExample[],
+  batches: Iterable<readonly number[]>,
+  training: boolean,
+): number {
+  const labels = examples.map(countLabels);
   const seen = new Set<string>();
   let bytes = 0;
-  for (const { sequences, tokens, labels } of batches) {
-    const shape = `${tokens} ${labels} ${sequences.starts.length}`;
+  for (const indices of batches) {
+    let [tokens, targets] = [0, 0];
+    for (const i of indices) {
+      tokens += examples[i]!.inputIds.length;
+      targets += labels[i]!;
+    }
+    const shape = `${tokens} ${targets} ${indices.length}`;
     if (seen.has(shape)) continue;
     seen.add(shape);
-    const planned = Tape.plan(model.engine, training ? trainingTape : {}, (tape) => {
-      const losses = model.loss(tape, sequences);
-      if (training) tape.backward(losses, 1);
-    });
-    bytes = Math.max(bytes, planned);
+    bytes = Math.max(bytes, plannedBytesOf(model, microBatch(examples, indices), training));
   }
   return bytes;
+}
+
+function plannedBytesOf(model: Computing, { sequences }: MicroBatch, training: boolean): number {
+  return Tape.plan(model.engine, training ? trainingTape : {}, (tape) => {
+    const losses = model.loss(tape, sequences);
+    if (training) tape.backward(losses, 1);
+  });
 }
 
 function sumOf(tape: Tape, losses: Value): number {

@@ -14,10 +14,18 @@ import { type Schedule, schedule } from "../optim/schedules.ts";
 import { completeArguments, type Settings, type TrainingArguments } from "./arguments.ts";
 import { breather } from "./breather.ts";
 import { checkExamples, fingerprint, nameExample, type TrainingExample } from "./check-examples.ts";
-import { checkpointsOf, type Identity, identityOf, readParams, readState, writeParams, writeState } from "./checkpoint.ts";
+import {
+  checkpointsOf,
+  type Identity,
+  identityOf,
+  readParams,
+  readState,
+  writeParams,
+  writeState,
+} from "./checkpoint.ts";
 import { Course, type StepBatches } from "./course.ts";
 import { type EvaluateOptions, type Evaluation, evaluateIn, evaluateLoss, evaluationBytes } from "./evaluate.ts";
-import { lossAndGradients, type MicroBatch, microBatch, plannedBytes } from "./micro-batch.ts";
+import { lossAndGradients, microBatch, plannedBytes } from "./micro-batch.ts";
 import { atStart, type LogEntry, type Progress } from "./progress.ts";
 import type { Trainable } from "./trainable.ts";
 import { appendMetrics, rewriteMetrics, trainerState } from "./trainer-state.ts";
@@ -107,15 +115,25 @@ export class Trainer {
     checkExamples("training data", options.trainDataset, limits);
     if (options.evalDataset) checkExamples("evaluation data", options.evalDataset, limits);
     this.#expectUsable();
-    this.#course = new Course(options.trainDataset.map(({ inputIds }) => inputIds.length), this.args);
+    this.#course = new Course(
+      options.trainDataset.map(({ inputIds }) => inputIds.length),
+      this.args,
+    );
   }
 
   #expectUsable(): void {
     const { earlyStoppingPatience, loadBestModelAtEnd } = this.args;
-    const asks = loadBestModelAtEnd ? "loadBestModelAtEnd" : earlyStoppingPatience !== null ? "earlyStoppingPatience" : null;
-    if (asks !== null && !this.#options.evalDataset) throw new StateError(`${asks} needs an evalDataset to tell the best from`);
+    const asks = loadBestModelAtEnd
+      ? "loadBestModelAtEnd"
+      : earlyStoppingPatience !== null
+        ? "earlyStoppingPatience"
+        : null;
+    if (asks !== null && !this.#options.evalDataset)
+      throw new StateError(`${asks} needs an evalDataset to tell the best from`);
     if (loadBestModelAtEnd && this.#run === null) {
-      throw new StateError("loadBestModelAtEnd needs an output to keep the best model in; memoryRun() keeps it in memory");
+      throw new StateError(
+        "loadBestModelAtEnd needs an output to keep the best model in; memoryRun() keeps it in memory",
+      );
     }
   }
 
@@ -130,8 +148,8 @@ export class Trainer {
    */
   plan(): number {
     this.#planned ??= this.#withDropout(() => {
-      const { evalDataset } = this.#options;
-      const training = plannedBytes(this.#model, this.#trainBatches(), true);
+      const { trainDataset, evalDataset } = this.#options;
+      const training = plannedBytes(this.#model, trainDataset, this.#course.microBatches(), true);
       return evalDataset ? Math.max(training, evaluationBytes(this.#model, evalDataset, this.#evaluation)) : training;
     });
     return this.#planned;
@@ -140,12 +158,6 @@ export class Trainer {
   get #evaluation(): EvaluateOptions {
     const { perDeviceEvalBatchSize: batchSize, tokensPerBatch } = this.args;
     return { batchSize, tokensPerBatch };
-  }
-
-  *#trainBatches(): Iterable<MicroBatch> {
-    for (const step of this.#course.all()) {
-      for (const indices of step) yield microBatch(this.#options.trainDataset, indices);
-    }
   }
 
   /**
@@ -240,15 +252,25 @@ export class Trainer {
     const { loss, learningRate, gradNorm } = taken;
     const tokensPerSecond = (tokens - start.tokens) / seconds;
     const secondsLeft = ((steps - step) * seconds) / (step - start.step);
-    return { step, steps, loss, learningRate, gradNorm, tokensPerSecond, secondsLeft, epoch: this.#epochOf(progress), tokens };
+    return {
+      step,
+      steps,
+      loss,
+      learningRate,
+      gradNorm,
+      tokensPerSecond,
+      secondsLeft,
+      epoch: this.#epochOf(progress),
+      tokens,
+    };
   }
 
   /** Epochs completed, with a fraction: micro-batches done of those in the epoch. */
   #epochOf({ epoch, position }: Progress): number {
     if (position === 0) return epoch;
+    const count = (steps: readonly StepBatches[]) => steps.reduce((sum, step) => sum + step.length, 0);
     const steps = this.#course.epoch(epoch);
-    const done = steps.slice(0, position).reduce((sum, step) => sum + step.length, 0);
-    return epoch + done / this.#course.microBatches(epoch);
+    return epoch + count(steps.slice(0, position)) / count(steps);
   }
 
   /** Reports, evaluates and saves where the settings say so. */
@@ -333,7 +355,10 @@ export class Trainer {
     const { trainDataset, evalDataset } = this.#options;
     const evaluation = evalDataset ? fingerprint(evalDataset) : null;
     const dropout = this.args.dropout ?? this.#model.dropout;
-    return identityOf({ ...this.args, dropout }, { trainingData: fingerprint(trainDataset), evaluationData: evaluation });
+    return identityOf(
+      { ...this.args, dropout },
+      { trainingData: fingerprint(trainDataset), evaluationData: evaluation },
+    );
   }
 
   async #restore(optimizer: AdamW): Promise<Progress> {

@@ -14,8 +14,7 @@ function prepare(build: string, rows: number, cols: number) {
   const dc = bed.random(cols);
   const [atX, atC, atDy] = [x, c, dy].map((a) => a.byteOffset) as [number, number, number];
   const { kernels } = bed;
-  const scale = (start: number, end: number) =>
-    kernels.scale_columns_f32(y.byteOffset, atX, atC, cols, start, end);
+  const scale = (start: number, end: number) => kernels.scale_columns_f32(y.byteOffset, atX, atC, cols, start, end);
   const scaleDx = (start: number, end: number) =>
     kernels.scale_columns_f32_dx(dx.byteOffset, atDy, atC, cols, start, end);
   const scaleDc = (start: number, end: number) =>

@@ -37,12 +37,21 @@ for (const build of builds) {
     const bed = new Bed(build);
     const out = new Uint32Array(bed.memory.buffer, bed.scratch(16), 4);
     for (const [counter, key, words] of published) {
-      bed.kernels.philox4x32(out.byteOffset, ...(counter as [number, number, number, number]), ...(key as [number, number]));
+      bed.kernels.philox4x32(
+        out.byteOffset,
+        ...(counter as [number, number, number, number]),
+        ...(key as [number, number]),
+      );
       expect(Array.from(out)).toEqual(words);
     }
     for (let i = 0; i < 100; i++) {
       const [c0, c1, c2, c3, k0, k1] = numbers(6, i).map((v) => Math.floor((v + 1) * 2 ** 31)) as [
-        number, number, number, number, number, number,
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
       ];
       bed.kernels.philox4x32(out.byteOffset, c0, c1, c2, c3, k0, k1);
       expect(Array.from(out)).toEqual(philox4x32([c0, c1, c2, c3], [k0, k1]));
@@ -74,7 +83,10 @@ for (const build of builds) {
     const first = kept(mask);
     const deviation = Math.sqrt(mask.p * (1 - mask.p) * n);
     expect(Math.abs(first.filter((k) => !k).length - mask.p * n)).toBeLessThan(4 * deviation);
-    for (const other of [{ ...mask, stream: 8 }, { ...mask, seed: [1, 2] as const }]) {
+    for (const other of [
+      { ...mask, stream: 8 },
+      { ...mask, seed: [1, 2] as const },
+    ]) {
       const both = kept(other).filter((k, e) => k && first[e]).length;
       expect(Math.abs(both - (1 - mask.p) ** 2 * n)).toBeLessThan(4 * deviation);
     }

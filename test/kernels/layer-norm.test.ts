@@ -83,7 +83,14 @@ for (const build of builds) {
     const same = (i: number) => i;
     checkRanges(rows, () => {
       const { forward, y, mean, inv } = prepare(build, rows, width);
-      return { run: forward, outputs: [[y, byRow], [mean, same], [inv, same]] };
+      return {
+        run: forward,
+        outputs: [
+          [y, byRow],
+          [mean, same],
+          [inv, same],
+        ],
+      };
     });
     checkRanges(rows, () => {
       const { forward, backwardX, dx } = prepare(build, rows, width);
@@ -93,7 +100,13 @@ for (const build of builds) {
     checkRanges(width, () => {
       const { forward, backwardW, dw, db } = prepare(build, rows, width);
       forward(0, rows);
-      return { run: backwardW, outputs: [[dw, same], [db, same]] };
+      return {
+        run: backwardW,
+        outputs: [
+          [dw, same],
+          [db, same],
+        ],
+      };
     });
   });
 }

@@ -60,7 +60,13 @@ for (const build of builds) {
     const byRow = (e: number) => Math.floor(e / width);
     checkRanges(rows, () => {
       const { forward, y, inv } = prepare(build, rows, width);
-      return { run: forward, outputs: [[y, byRow], [inv, (i) => i]] };
+      return {
+        run: forward,
+        outputs: [
+          [y, byRow],
+          [inv, (i) => i],
+        ],
+      };
     });
     checkRanges(rows, () => {
       const { forward, backwardX, dx } = prepare(build, rows, width);

@@ -58,7 +58,13 @@ for (const build of builds) {
     });
     checkRanges(37, () => {
       const { backward, dgate, dup } = prepare(build, 37, 4);
-      return { run: backward, outputs: [[dgate, same], [dup, same]] };
+      return {
+        run: backward,
+        outputs: [
+          [dgate, same],
+          [dup, same],
+        ],
+      };
     });
   });
 }

@@ -30,7 +30,10 @@ const gradientsOfQ = [
 function fourSteps(weightDecay: number, maxNorm: number, more: AdamWOptions = {}) {
   const p = param(engine, "p", [0.5, -1.25, 2, 0, -0.75]);
   const q = param(engine, "q", [1, -3]);
-  const params = new Map([["p", p], ["q", q]]);
+  const params = new Map([
+    ["p", p],
+    ["q", q],
+  ]);
   using optimizer = new AdamW(engine, params, { beta2: 0.98, eps: 1e-6, weightDecay, ...more });
   const norms = gradientsOfP.map((gradient, i) => {
     optimizer.zeroGrad();
@@ -45,7 +48,8 @@ function fourSteps(weightDecay: number, maxNorm: number, more: AdamWOptions = {}
 
 function expectClose(got: number[], want: number[]): void {
   expect(got.length).toBe(want.length);
-  for (const [i, value] of got.entries()) expect(Math.abs(value - want[i]!)).toBeLessThanOrEqual(4 * 2 ** -24 * Math.max(1, Math.abs(want[i]!)));
+  for (const [i, value] of got.entries())
+    expect(Math.abs(value - want[i]!)).toBeLessThanOrEqual(4 * 2 ** -24 * Math.max(1, Math.abs(want[i]!)));
 }
 
 // Made by torch 2.13.0: torch.optim.AdamW([p, q], betas=(0.9, 0.98), eps=1e-6, weight_decay=...) on the gradients above,
@@ -54,14 +58,20 @@ const torchNorms = [3.816084146499634, 4.160829067230225, 5.2929792404174805, 8.
 
 test("four steps without decay or clipping are those of torch", () => {
   const { p, q, norms } = fourSteps(0, 0);
-  expectClose(p, [0.3526778221130371, -1.158892035484314, 1.8677318096160889, -0.06968914717435837, -0.9154980778694153]);
+  expectClose(
+    p,
+    [0.3526778221130371, -1.158892035484314, 1.8677318096160889, -0.06968914717435837, -0.9154980778694153],
+  );
   expectClose(q, [0.8336952924728394, -2.8697402477264404]);
   for (const [i, norm] of norms.entries()) expect(norm).toBeCloseTo(torchNorms[i]!, 5);
 });
 
 test("four steps with weight decay 0.1 and norms clipped to 1.5 are those of torch", () => {
   const { p, q } = fourSteps(0.1, 1.5);
-  expectClose(p, [0.3390500247478485, -1.1284942626953125, 1.8259738683700562, -0.0680079311132431, -0.9042280912399292]);
+  expectClose(
+    p,
+    [0.3390500247478485, -1.1284942626953125, 1.8259738683700562, -0.0680079311132431, -0.9042280912399292],
+  );
   expectClose(q, [0.8111945986747742, -2.8075718879699707]);
 });
 

@@ -24,8 +24,7 @@ function normed(x: ArrayLike<number>, width: number, eps: number) {
   const magnitudes = values.map((n, e) => {
     const i = Math.floor(e / width);
     return (
-      inv.values[i]! * (Math.abs(x[e]!) + mean.magnitudes[i]!) +
-      Math.abs(n) * (inv.magnitudes[i]! / inv.values[i]!)
+      inv.values[i]! * (Math.abs(x[e]!) + mean.magnitudes[i]!) + Math.abs(n) * (inv.magnitudes[i]! / inv.values[i]!)
     );
   });
   return { values, magnitudes, inv: inv.values, relativeInv: inv.magnitudes.map((m, i) => m / inv.values[i]!) };

@@ -25,7 +25,11 @@ interface Ran {
 }
 
 /** Trains with dropout, 4 steps an epoch, stopping after `stopAfter` steps. `seed` is that of the fresh weights. */
-async function train(run: MemoryRun, more: Partial<TrainerOptions> = {}, { stopAfter = 0, resume = false, seed = 1 } = {}): Promise<Ran> {
+async function train(
+  run: MemoryRun,
+  more: Partial<TrainerOptions> = {},
+  { stopAfter = 0, resume = false, seed = 1 } = {},
+): Promise<Ran> {
   const model = await tinyDropoutModel(seed);
   const stop = new AbortController();
   const losses: number[] = [];
@@ -49,9 +53,11 @@ async function train(run: MemoryRun, more: Partial<TrainerOptions> = {}, { stopA
 /** All files of a run without what depends on the clock. */
 function contents(run: MemoryRun): Record<string, string> {
   const clock = /"(eval_runtime|eval_samples_per_second|train_\w+_per_second|train_runtime)": [^,\n]+/g;
-  return Object.fromEntries([...run.files].map(([file, bytes]) => {
-    return [file, file.endsWith(".safetensors") ? bytes.join() : new TextDecoder().decode(bytes).replace(clock, "")];
-  }));
+  return Object.fromEntries(
+    [...run.files].map(([file, bytes]) => {
+      return [file, file.endsWith(".safetensors") ? bytes.join() : new TextDecoder().decode(bytes).replace(clock, "")];
+    }),
+  );
 }
 
 for (const stopAfter of [1, 2, 3, 5]) {

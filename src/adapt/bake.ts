@@ -1,0 +1,36 @@
+/** Making permanent what adapters replace rather than add to: copied modules and trained biases. */
+import { sizeOf } from "../core/shape.ts";
+import type { CausalLM } from "../nn/causal-lm.ts";
+import type { Module } from "../nn/weights.ts";
+import { writeElements } from "../tensor/elements.ts";
+import { bytesPerElement, type Frozen, type Param, type Weight } from "../tensor/tensor.ts";
+import type { Adapter, Base, Warn } from "./adapter.ts";
+
+/**
+ * Writes copies into the base weights that they replaced, rounded to those weights' dtype. A copy of one of two tied layers gets
+ * a weight of its own instead, and the model's config says that they are tied no longer.
+ */
+export function bakeReplaced(model: CausalLM, base: Base, adapters: readonly Adapter[], warn: Warn): void {
+  for (const { module, weight, bias } of adapters.flatMap(({ replaced }) => replaced)) {
+    const own = base.weightsOf(module);
+    if (bias && own.bias) writeElements(model.engine.memory, own.bias, 0, bias.values());
+    if (!weight) continue;
+    if (isShared(base, module, own.weight)) untie(model, base, module, weight, warn);
+    else writeElements(model.engine.memory, own.weight, 0, weight.values());
+  }
+}
+
+function isShared(base: Base, module: Module, weight: Weight): boolean {
+  return Array.from(base.layers.values()).some((other) => other !== module && base.weightsOf(other).weight === weight);
+}
+
+function untie(model: CausalLM, base: Base, module: Module, copy: Param, warn: Warn): void {
+  const { dtype, shape } = base.weightsOf(module).weight;
+  const { memory } = model.engine;
+  const name = `${module.name}.weight`;
+  const own: Frozen = { kind: "frozen", name, shape, dtype, ptr: memory.alloc(sizeOf(shape) * bytesPerElement[dtype], `"${name}"`) };
+  writeElements(memory, own, 0, copy.values());
+  base.replaceWeight(module, own);
+  model.config = { ...model.config, tie_word_embeddings: false };
+  warn(`"${module.name}" has a weight of its own after merging: the config says that it is tied no longer`);
+}

@@ -1,0 +1,149 @@
+/** Reads an adapter folder written by PEFT or here: adapter_config.json and adapter_model.safetensors. */
+import { type CheckpointTensor, readText } from "../checkpoint/checkpoint.ts";
+import { listProblems, openSafetensors } from "../checkpoint/safetensors.ts";
+import { FormatError } from "../core/errors.ts";
+import { bf16ToF32, f16ToF32 } from "../core/half.ts";
+import type { Source } from "../core/host.ts";
+import { formatShape, type Shape, sameShape } from "../core/shape.ts";
+import { readElements } from "../tensor/elements.ts";
+import type { Weight } from "../tensor/tensor.ts";
+import type { Memory } from "../wasm/memory.ts";
+import { type Adapter, type Base, KEY_PREFIX, type Warn } from "./adapter.ts";
+import { CONFIG_FILE, type ModelClass, parseConfig, readConfig, WEIGHTS_FILE } from "./config-file.ts";
+import type { MethodConfig } from "./define-method.ts";
+import { methodFor } from "./known-methods.ts";
+
+/** What to call the text, and whom to tell of oddities. */
+export interface ConfigOptions {
+  name?: string;
+  onWarning?: Warn;
+}
+
+/**
+ * A method's options from the parsed keys of an adapter_config.json.
+ *
+ * @example
+ * const config = await configFromJson({ peft_type: "LORA", r: 4, target_modules: "all-linear" });
+ */
+export async function configFromJson(json: unknown, options: ConfigOptions = {}): Promise<MethodConfig> {
+  return configFromText(JSON.stringify(json), options);
+}
+
+/** The same from the text of the file, which also tells 16.0 from 16. */
+export async function configFromText(text: string, { name = CONFIG_FILE, onWarning = console.warn }: ConfigOptions = {}): Promise<MethodConfig> {
+  const { keys, peftType } = parseConfig(text, name);
+  return readConfig(await methodFor(peftType, name), keys, name, onWarning);
+}
+
+/** Reads adapter_config.json of a folder. */
+export async function readAdapterConfig(source: Source, onWarning: Warn): Promise<MethodConfig> {
+  const name = `"${CONFIG_FILE}" in ${source.name}`;
+  return configFromText(await readText(source, CONFIG_FILE), { name, onWarning });
+}
+
+/** The tensors of an adapter file, by key. Nothing but the header has been read. */
+export async function openAdapterWeights(source: Source): Promise<ReadonlyMap<string, CheckpointTensor>> {
+  if (await source.has(WEIGHTS_FILE)) return (await openSafetensors(source, WEIGHTS_FILE)).tensors;
+  const pickled = (await source.has("adapter_model.bin")) ? `; "adapter_model.bin" is pickled Python, save it again from PEFT` : "";
+  throw new FormatError(`${source.name} has no "${WEIGHTS_FILE}"${pickled}`);
+}
+
+/**
+ * Fills an adapter with the tensors of a file. Throws one FormatError with every mismatch before anything is written:
+ * other shapes, keys for modules that are not adapted, missing keys, another base.
+ */
+export async function readTensors(
+  adapter: Adapter,
+  base: Base,
+  tensors: ReadonlyMap<string, CheckpointTensor>,
+  model: ModelClass,
+  from: string,
+): Promise<void> {
+  const { params } = adapter;
+  const savedBase = adapter.savedBase(base);
+  const problems = Array.from(params, ([key, param]) => mismatch(key, tensors.get(key), param.shape));
+  for (const [key, tensor] of tensors) {
+    if (!params.has(key)) problems.push(await foreign(key, tensor, savedBase.get(key), base, adapter));
+  }
+  const found = problems.filter((problem) => problem !== null);
+  if (found.length > 0) throw new FormatError(misfit(adapter, model, from, found));
+  const values = new Map<string, Float32Array>();
+  for (const key of params.keys()) values.set(key, await readFloats(tensors.get(key)!));
+  for (const [key, param] of params) param.values().set(values.get(key)!);
+}
+
+function mismatch(key: string, tensor: CheckpointTensor | undefined, shape: Shape): string | null {
+  if (!tensor) return `${short(key)}: missing, the model needs ${formatShape(shape)}`;
+  if (!readable.has(tensor.dtype)) return `${short(key)}: dtype ${tensor.dtype}, expected F32, F16 or BF16`;
+  if (sameShape(tensor.shape, shape)) return null;
+  const [r] = tensor.shape;
+  const rank = key.includes("lora_A.") && r !== shape[0] ? ` (rank is ${r} in the file, ${shape[0]} in its config)` : "";
+  return `${short(key)}: file has ${formatShape(tensor.shape)}, model needs ${formatShape(shape)}${rank}`;
+}
+
+/** A key that is no tensor of the adapter: fine if it is the base's own weight, else a problem. */
+async function foreign(
+  key: string,
+  tensor: CheckpointTensor,
+  weight: Weight | undefined,
+  base: Base,
+  adapter: Adapter,
+): Promise<string | null> {
+  const own = weight ?? baseWeight(key, base);
+  if (own !== undefined) {
+    const shape = mismatch(key, tensor, own.shape);
+    return shape ?? ((await sameNumbers(base.engine.memory, own, tensor)) ? null : `${short(key)}: differs from the model's own weight`);
+  }
+  const layer = Array.from(base.layers.values()).find(({ name }) => key.startsWith(`${KEY_PREFIX}${name}.`));
+  if (layer === undefined) return `${short(key)}: in the file, but the model has no such module`;
+  const adapted = layer.kind === "linear" ? adapter.linear.has(layer) : layer.kind === "embedding" && adapter.embedding.has(layer);
+  return `${short(key)}: in the file, but ${adapted ? "its config does not train this in" : "not adapted by its config:"} "${layer.name}"`;
+}
+
+/** A layer's own weight that a file carries along under its plain or its wrapped name. */
+function baseWeight(key: string, base: Base): Weight | undefined {
+  const name = /^base_model\.model\.(.+?)(\.base_layer)?\.weight$/.exec(key)?.[1];
+  const layer = name === undefined ? undefined : base.layers.get(name);
+  return layer && base.weightsOf(layer).weight;
+}
+
+/** Relative difference that storing a weight in bfloat16 can make. */
+const ROUNDING = 2 ** -8;
+/** Elements compared at a time. */
+const PIECE = 1 << 20;
+
+async function sameNumbers(memory: Memory, weight: Weight, tensor: CheckpointTensor): Promise<boolean> {
+  const bytes = tensor.dtype === "F32" ? 4 : 2;
+  const size = tensor.byteLength / bytes;
+  for (let start = 0; start < size; start += PIECE) {
+    const end = Math.min(size, start + PIECE);
+    const theirs = widen(tensor.dtype, await tensor.read(start * bytes, end * bytes));
+    const ours = readElements(memory, weight, start, end);
+    if (!theirs.every((x, i) => Math.abs(x - ours[i]!) <= ROUNDING * Math.abs(x) + 1e-7)) return false;
+  }
+  return true;
+}
+
+const readable: ReadonlySet<string> = new Set(["F32", "F16", "BF16"]);
+
+/** A tensor of any of the readable dtypes in f32. */
+async function readFloats(tensor: CheckpointTensor): Promise<Float32Array> {
+  return widen(tensor.dtype, await tensor.read());
+}
+
+function widen(dtype: string, bytes: Uint8Array): Float32Array {
+  const { buffer } = bytes.slice(); // sources give views of any alignment
+  if (dtype === "F32") return new Float32Array(buffer);
+  return dtype === "F16" ? f16ToF32(new Uint16Array(buffer)) : bf16ToF32(new Uint16Array(buffer));
+}
+
+function misfit({ name, config }: Adapter, { modelType }: ModelClass, from: string, problems: readonly string[]): string {
+  const { baseModelNameOrPath } = config.values;
+  const made = baseModelNameOrPath ? `\nIt was made for ${JSON.stringify(baseModelNameOrPath)}.` : "";
+  return listProblems(`adapter "${name}" of ${from} does not fit model "${modelType}"`, problems) + made;
+}
+
+/** Keys in messages: without the prefix that all of them share. */
+function short(key: string): string {
+  return key.startsWith(KEY_PREFIX) ? key.slice(KEY_PREFIX.length) : key;
+}

@@ -1,0 +1,106 @@
+/** Folding adapters into the base weights, in place and piece by piece: no second copy of a weight in the engine's memory. */
+import { FormatError, StateError, UnsupportedError } from "../core/errors.ts";
+import type { Embedding } from "../nn/embedding.ts";
+import type { Linear } from "../nn/linear.ts";
+import type { WeightRows } from "../ops/fold.ts";
+import { Tape } from "../tape/tape.ts";
+import { readElements, rounded, storedBytes, writeElements } from "../tensor/elements.ts";
+import type { Weight } from "../tensor/tensor.ts";
+import type { Engine } from "../wasm/engine.ts";
+import type { Adapter, Base } from "./adapter.ts";
+import type { Foldable } from "./define-method.ts";
+
+/** Elements folded at a time. */
+const PIECE = 1 << 20;
+
+/** One layer and what is folded into it, in order. */
+interface Job {
+  readonly layer: Linear | Embedding;
+  readonly weight: Weight;
+  readonly bias: Weight | null;
+  readonly parts: readonly { readonly adapter: string; readonly part: Foldable }[];
+}
+
+/** The bytes of weights as they were before merging, to put back exactly. */
+export type Originals = Map<Weight, Uint8Array>;
+
+export interface MergeOptions {
+  /** Compute everything first and change nothing if a result is not finite. */
+  readonly safe: boolean;
+  /** Where to keep the bytes that were there before, or null when there is no way back. */
+  readonly originals: Originals | null;
+}
+
+/**
+ * W ← what the adapters make of W, for every layer that any of them adapts: in f32, rounded once to the dtype that W is stored
+ * in. Throws UnsupportedError for a method that cannot be folded, and with `safe` FormatError for a result that is not finite,
+ * each before any weight is changed.
+ */
+export function mergeInto(base: Base, adapters: readonly Adapter[], { safe, originals }: MergeOptions): void {
+  const jobs = jobsFor(base, adapters);
+  const { engine } = base;
+  if (safe) for (const job of jobs) eachResult(engine, job, (values) => expectFinite(values, job));
+  for (const { weight, bias } of jobs) {
+    for (const tensor of [weight, bias]) {
+      if (tensor && originals && !originals.has(tensor)) originals.set(tensor, storedBytes(engine.memory, tensor).slice());
+    }
+  }
+  for (const job of jobs) eachResult(engine, job, (values, weight, start) => writeElements(engine.memory, weight, start, values));
+}
+
+/** Puts back the bytes from before. */
+export function restore({ memory }: Engine, originals: Originals): void {
+  for (const [weight, bytes] of originals) storedBytes(memory, weight).set(bytes);
+  originals.clear();
+}
+
+function jobsFor(base: Base, adapters: readonly Adapter[]): Job[] {
+  const jobs: Job[] = [];
+  for (const module of base.layers.values()) {
+    if (module.kind === "norm") continue;
+    const parts = adapters.flatMap((adapter) => {
+      const part = module.kind === "linear" ? adapter.linear.get(module) : adapter.embedding.get(module);
+      return part ? [{ adapter: adapter.name, part }] : [];
+    });
+    if (parts.length === 0) continue;
+    const stuck = parts.find(({ part }) => !part.fold);
+    if (stuck) throw new UnsupportedError(`adapter "${stuck.adapter}": its method cannot become part of the weight of "${module.name}"`);
+    const { weight, bias } = base.weightsOf(module);
+    const foldsBias = parts.find(({ part }) => part.foldBias);
+    if (foldsBias && bias === null) {
+      throw new StateError(`adapter "${foldsBias.adapter}" adds to the bias of "${module.name}", which has none: it cannot be merged`);
+    }
+    jobs.push({ layer: module, weight, bias: foldsBias ? bias : null, parts });
+  }
+  return jobs;
+}
+
+/** Calls `use` with the merged values of a layer's weight, in pieces, and of its bias, as they will be stored. */
+function eachResult(engine: Engine, job: Job, use: (values: Float32Array, weight: Weight, start: number) => void): void {
+  const { weight, bias, parts } = job;
+  const [rows, columns] = weight.shape as [number, number];
+  const step = Math.max(1, Math.floor(PIECE / columns));
+  Tape.once(engine, {}, (tape) => {
+    const folds = parts.map(({ part }) => part.fold!(tape));
+    const ptr = tape.alloc(Math.min(step, rows) * columns * 4);
+    for (let start = 0; start < rows; start += step) {
+      const piece: WeightRows = { tape, ptr, start, end: Math.min(rows, start + step) };
+      const size = (piece.end - start) * columns;
+      if (!tape.planning) tape.memory.f32(ptr, size).set(readElements(tape.memory, weight, start * columns, piece.end * columns));
+      for (const fold of folds) fold(piece);
+      if (!tape.planning) use(rounded(weight, tape.memory.f32(ptr, size).slice()), weight, start * columns);
+    }
+  });
+  if (bias === null) return;
+  const values = readElements(engine.memory, bias);
+  for (const { part } of parts) part.foldBias?.(values);
+  use(rounded(bias, values), bias, 0);
+}
+
+function expectFinite(values: Float32Array, { layer, parts }: Job): void {
+  if (values.every(Number.isFinite)) return;
+  const names = parts.map(({ adapter }) => `"${adapter}"`).join(", ");
+  throw new FormatError(
+    `NaNs detected in the merged weights of "${layer.name}". The adapter ${names} seems to be broken; nothing was merged`,
+  );
+}

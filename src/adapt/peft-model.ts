@@ -1,0 +1,457 @@
+/**
+ * A model with named adapters on it. The base is changed in place, as in PEFT: layers run through whatever adapters are active.
+ * Which adapters are active and which are trained are two questions, asked apart.
+ */
+import { openSource, openTarget, type SourceLike, type TargetLike } from "../checkpoint/open.ts";
+import { FormatError, ShapeError, StateError } from "../core/errors.ts";
+import { formatShape } from "../core/shape.ts";
+import { didYouMean } from "../core/similar.ts";
+import type { CausalLM } from "../nn/causal-lm.ts";
+import type { KvCache } from "../nn/kv-cache.ts";
+import type { PassOptions } from "../nn/pass.ts";
+import type { LabelledSequences, Sequences } from "../nn/sequences.ts";
+import type { Tape, Value } from "../tape/tape.ts";
+import type { Param, Weight } from "../tensor/tensor.ts";
+import { Adapter, type Base, biasOf, type Warn } from "./adapter.ts";
+import { bakeReplaced } from "./bake.ts";
+import { baseOf } from "./base.ts";
+import { checkedValues, type MethodConfig } from "./define-method.ts";
+import { openAdapterWeights, readAdapterConfig, readTensors } from "./load.ts";
+import type { Purpose } from "./make.ts";
+import { mergeInto, type Originals, restore } from "./merge.ts";
+import { writeAdapter } from "./save.ts";
+
+/** The adapter that lies at the root of a folder; others have sub-folders by name. */
+export const DEFAULT_ADAPTER = "default";
+
+export interface AdapterOptions {
+  adapterName?: string;
+  /** Told of what is odd but not wrong. By default `console.warn`. */
+  onWarning?: Warn;
+}
+
+export interface GetPeftModelOptions extends AdapterOptions {
+  /** Decides the random start; the config's own `seed` by default. */
+  seed?: number;
+}
+
+export interface LoadAdapterOptions {
+  /** Go on training it. An adapter for inference has no gradients, which halves its memory. */
+  isTrainable?: boolean;
+  /** Options of the method, in camelCase, to use instead of the file's: another dropout, for instance. */
+  values?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Puts a fresh adapter on a model, active and trainable. The model is changed in place.
+ *
+ * @example
+ * const model = getPeftModel(base, lora({ r: 8, loraAlpha: 16 }));
+ */
+export function getPeftModel(model: CausalLM, config: MethodConfig, options: GetPeftModelOptions = {}): PeftModel {
+  const { adapterName = DEFAULT_ADAPTER, seed = config.values.seed } = options;
+  const peft = new PeftModel(model, options);
+  peft.addAdapter(adapterName, changed(config, { seed }));
+  peft.setAdapter(adapterName);
+  peft.setTrainable(adapterName, true);
+  return peft;
+}
+
+export class PeftModel {
+  /** The model below. Its layers run through the active adapters until `dispose` or `unload`. */
+  readonly base: CausalLM;
+  readonly #layers: Base;
+  readonly #warn: Warn;
+  readonly #adapters = new Map<string, Adapter>();
+  readonly #originals: Originals = new Map();
+  #active: readonly string[] = [];
+  #merged: readonly string[] = [];
+  #enabled = true;
+
+  /** A model without adapters yet: see `getPeftModel` and `PeftModel.fromPretrained`. */
+  constructor(model: CausalLM, { onWarning = console.warn }: { onWarning?: Warn } = {}) {
+    this.base = model;
+    this.#layers = baseOf(model);
+    this.#warn = onWarning;
+  }
+
+  /**
+   * Loads an adapter folder, written here or by PEFT, on top of a model: active, and trainable when asked for.
+   *
+   * @example
+   * const model = await PeftModel.fromPretrained(base, "runs/sonnets/adapter");
+   */
+  static async fromPretrained(
+    model: CausalLM,
+    source: SourceLike,
+    options: AdapterOptions & LoadAdapterOptions = {},
+  ): Promise<PeftModel> {
+    const { adapterName = DEFAULT_ADAPTER } = options;
+    const peft = new PeftModel(model, options);
+    await peft.loadAdapter(source, adapterName, options);
+    peft.setAdapter(adapterName);
+    return peft;
+  }
+
+  // ---- the model
+
+  get engine() {
+    return this.base.engine;
+  }
+  get vocabSize(): number {
+    return this.base.vocabSize;
+  }
+  get contextLength(): number {
+    return this.base.contextLength;
+  }
+  /** Replaces every dropout probability of the base's config in training, when set. Adapters keep their own. */
+  get dropout(): number | null {
+    return this.base.dropout;
+  }
+  set dropout(p: number | null) {
+    this.base.dropout = p;
+  }
+  /** Losses of each labelled position: see `CausalLM.loss`. */
+  loss(tape: Tape, batch: LabelledSequences): Value {
+    return this.base.loss(tape, batch);
+  }
+  /** Logits of rows: see `CausalLM.logits`. */
+  logits(tape: Tape, sequences: Sequences, rows?: Int32Array, options?: PassOptions): Value {
+    return this.base.logits(tape, sequences, rows, options);
+  }
+  /** Hidden rows after the last norm: see `CausalLM.hidden`. */
+  hidden(tape: Tape, sequences: Sequences, options?: PassOptions): Value {
+    return this.base.hidden(tape, sequences, options);
+  }
+  /** Logits of a batch on the host: see `CausalLM.forward`. */
+  forward(sequences: Sequences): Float32Array {
+    return this.base.forward(sequences);
+  }
+  /** A key-value cache. What it holds belongs to the adapters that were active when it was filled. */
+  cache(capacity: number, sequences?: number): KvCache {
+    return this.base.cache(capacity, sequences);
+  }
+
+  // ---- adapters by name
+
+  /** Config of each adapter, with its targets filled in. */
+  get peftConfig(): ReadonlyMap<string, MethodConfig> {
+    return new Map(Array.from(this.#adapters, ([name, { config }]) => [name, config]));
+  }
+  get activeAdapters(): readonly string[] {
+    return this.#active;
+  }
+  get mergedAdapters(): readonly string[] {
+    return this.#merged;
+  }
+  get adaptersEnabled(): boolean {
+    return this.#enabled;
+  }
+
+  /** Adds a fresh adapter, neither active nor trainable yet. */
+  addAdapter(name: string, config: MethodConfig): void {
+    const baseModelNameOrPath = config.values.baseModelNameOrPath ?? (this.base.nameOrPath || null);
+    this.#add(name, changed(config, { baseModelNameOrPath }), "fresh");
+  }
+
+  /** Loads an adapter folder under a name, not active yet. Leaves the model as it was when the folder does not fit. */
+  async loadAdapter(from: SourceLike, name: string, { isTrainable = false, values = {} }: LoadAdapterOptions = {}): Promise<void> {
+    const source = openSource(from);
+    try {
+      const config = changed(await readAdapterConfig(source, this.#warn), values);
+      const tensors = await openAdapterWeights(source);
+      const adapter = this.#add(name, config, "load");
+      try {
+        await readTensors(adapter, this.#layers, tensors, this.base, source.name);
+      } catch (error) {
+        this.#adapters.delete(name);
+        adapter.dispose();
+        throw error;
+      }
+      adapter.setTrainable(isTrainable);
+    } finally {
+      await source.close();
+    }
+  }
+
+  /** Makes one adapter active, or several whose changes add up. Whether they are trained stays as it is. */
+  setAdapter(names: string | readonly string[]): void {
+    const wanted = [names].flat();
+    for (const name of wanted) this.#get(name);
+    const shared = this.#sharedLayer(wanted);
+    if (shared !== null) throw new StateError(`adapters ${quoted(wanted)}: more than one has its own copy of "${shared}"; activate one at a time`);
+    if (this.#merged.length > 0) {
+      this.#warn(`adapters ${quoted(this.#merged)} are unmerged, since other adapters become active`);
+      this.unmergeAdapter();
+    }
+    this.#active = wanted;
+    this.#refresh();
+  }
+
+  /** Gives the adapters gradients, or takes them away. */
+  setTrainable(names: string | readonly string[], trainable: boolean): void {
+    const adapters = [names].flat().map((name) => this.#get(name));
+    for (const adapter of adapters) adapter.setTrainable(trainable);
+  }
+
+  /** Removes an adapter. If it was active and no other is, the first of the rest by name becomes active, as in PEFT. */
+  deleteAdapter(name: string): void {
+    const adapter = this.#get(name);
+    if (this.#merged.includes(name)) throw new StateError(`adapter "${name}" is merged: unmerge it before deleting it`);
+    this.#adapters.delete(name);
+    this.#active = this.#active.filter((other) => other !== name);
+    const [next] = [...this.#adapters.keys()].sort();
+    if (this.#active.length === 0 && next !== undefined) {
+      this.#warn(`adapter "${name}" was active and is deleted: "${next}" is active now`);
+      this.#active = [next];
+    }
+    this.#refresh();
+    adapter.dispose();
+  }
+
+  /** Runs `body` on the base alone: its output is the base's, bit for bit, whatever is active or merged. */
+  disableAdapter<T>(body: () => T): T {
+    const before = { enabled: this.#enabled, merged: this.#merged };
+    if (before.merged.length > 0) this.unmergeAdapter();
+    this.#enabled = false;
+    this.#refresh();
+    const back = () => {
+      this.#enabled = before.enabled;
+      this.#refresh();
+      if (before.merged.length > 0) this.mergeAdapter({ adapterNames: before.merged });
+    };
+    let result: T;
+    try {
+      result = body();
+    } catch (error) {
+      back();
+      throw error;
+    }
+    if (result instanceof Promise) return result.finally(back) as T;
+    back();
+    return result;
+  }
+
+  // ---- merging
+
+  /**
+   * Folds adapters (the active ones by default) into the base weights, rounding once to the base's dtype. What was there is kept,
+   * so `unmergeAdapter` is exact. With `safeMerge` nothing is changed unless every result is finite.
+   */
+  mergeAdapter({ adapterNames = this.#active, safeMerge = false }: { adapterNames?: readonly string[]; safeMerge?: boolean } = {}): void {
+    const fresh = adapterNames.filter((name) => !this.#merged.includes(name));
+    if (fresh.length === 0) return this.#warn("all adapters are already merged, nothing to do");
+    const before = this.#merged;
+    if (before.length > 0) this.#warn(`adapters ${quoted(before)} are merged already, now also ${quoted(fresh)}`);
+    const names = [...before, ...fresh];
+    const adapters = names.map((name) => this.#get(name));
+    this.#restore();
+    try {
+      mergeInto(this.#layers, adapters, { safe: safeMerge, originals: this.#originals });
+      this.#merged = names;
+    } catch (error) {
+      this.#restore();
+      if (before.length > 0) mergeInto(this.#layers, before.map((name) => this.#get(name)), { safe: false, originals: this.#originals });
+      throw error;
+    } finally {
+      this.#refresh();
+    }
+  }
+
+  /** Puts the base weights back as they were, bit for bit. */
+  unmergeAdapter(): void {
+    if (this.#merged.length === 0) return this.#warn("no adapter is merged, nothing to do");
+    this.#restore();
+    this.#merged = [];
+    this.#refresh();
+  }
+
+  /**
+   * Folds adapters into the base for good, along with what they replace (modules_to_save, biases), and gives the base back as a
+   * plain model. All adapters are gone afterwards.
+   */
+  mergeAndUnload({ adapterNames = this.#active, safeMerge = false }: { adapterNames?: readonly string[]; safeMerge?: boolean } = {}): CausalLM {
+    const adapters = adapterNames.map((name) => this.#get(name));
+    this.#restore();
+    this.#merged = [];
+    mergeInto(this.#layers, adapters, { safe: safeMerge, originals: null });
+    bakeReplaced(this.base, this.#layers, adapters, this.#warn);
+    return this.unload();
+  }
+
+  /** Takes all adapters off and gives the base back. */
+  unload(): CausalLM {
+    this.dispose();
+    return this.base;
+  }
+
+  // ---- parameters
+
+  /**
+   * Tensors that a training step changes (those of active and trainable adapters) by their key in a file, always in the same
+   * order. With more than one such adapter, keys begin with the adapter's name and a slash.
+   */
+  namedTrainable(): Map<string, Param> {
+    const trained = this.#active.map((name) => this.#get(name)).filter((adapter) => adapter.trainable);
+    const prefix = (name: string) => (trained.length > 1 ? `${name}/` : "");
+    return new Map(trained.flatMap(({ name, params }) => Array.from(params, ([key, param]) => [prefix(name) + key, param] as const)));
+  }
+
+  /** How many numbers are trained, and how many there are in all: base, adapters, copied modules. */
+  getNbTrainableParameters(): { trainable: number; all: number } {
+    const weights = new Set<Weight>();
+    for (const module of this.#layers.layers.values()) {
+      const { weight, bias } = this.#layers.weightsOf(module);
+      weights.add(weight);
+      if (bias) weights.add(bias);
+    }
+    let all = Array.from(weights).reduce((sum, { shape }) => sum + shape.reduce((size, axis) => size * axis, 1), 0);
+    for (const adapter of this.#adapters.values()) {
+      const { params, standIns } = adapter.count();
+      all += params - standIns;
+    }
+    const trainable = Array.from(this.namedTrainable().values()).reduce((sum, { size }) => sum + size, 0);
+    return { trainable, all };
+  }
+
+  /**
+   * The counts in PEFT's words. `digits` is how many follow the point of the percentage; null is all, as older versions of PEFT
+   * print them.
+   */
+  describeTrainable({ digits = 4 }: { digits?: number | null } = {}): string {
+    const { trainable, all } = this.getNbTrainableParameters();
+    const share = (100 * trainable) / all;
+    const percentage = digits === null ? String(share) : share.toFixed(digits);
+    return `trainable params: ${grouped(trainable)} || all params: ${grouped(all)} || trainable%: ${percentage}`;
+  }
+  /** Prints `describeTrainable`. */
+  printTrainableParameters(options: { digits?: number | null } = {}): void {
+    console.log(this.describeTrainable(options));
+  }
+
+  /** A copy of an adapter's numbers by their key in a file, for checkpoints. */
+  adapterState(name: string): Map<string, Float32Array> {
+    return new Map(Array.from(this.#get(name).params, ([key, param]) => [key, param.values().slice()]));
+  }
+
+  /** Puts back what `adapterState` gave. Throws before anything is changed. */
+  loadAdapterState(name: string, state: ReadonlyMap<string, Float32Array>): void {
+    const { params } = this.#get(name);
+    for (const [key, { size, shape }] of params) {
+      const given = state.get(key);
+      if (given?.length === size) continue;
+      throw new ShapeError(`state of adapter "${name}": "${key}" has ${given?.length ?? "no"} numbers, expected ${formatShape(shape)}`);
+    }
+    const extra = Array.from(state.keys()).find((key) => !params.has(key));
+    if (extra !== undefined) throw new FormatError(`state of adapter "${name}": "${extra}" is none of its tensors`);
+    for (const [key, param] of params) param.values().set(state.get(key)!);
+  }
+
+  /** Writes adapters as PEFT reads them: "default" at the root of the target, others in sub-folders by name. */
+  async savePretrained(to: TargetLike, { selectedAdapters }: { selectedAdapters?: readonly string[] } = {}): Promise<void> {
+    const adapters = (selectedAdapters ?? [...this.#adapters.keys()]).map((name) => this.#get(name));
+    const target = openTarget(to);
+    for (const adapter of adapters) {
+      const folder = adapter.name === DEFAULT_ADAPTER ? "" : adapter.name;
+      await writeAdapter(adapter, this.#layers, this.base, target, folder);
+    }
+  }
+
+  /** Takes all adapters off the model and frees them. The model itself stays. */
+  dispose(): void {
+    this.#restore();
+    this.#merged = [];
+    this.#active = [];
+    this.#refresh();
+    for (const adapter of this.#adapters.values()) adapter.dispose();
+    this.#adapters.clear();
+  }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  // ---- inside
+
+  #add(name: string, config: MethodConfig, purpose: Purpose): Adapter {
+    if (this.#adapters.has(name)) throw new StateError(`there is an adapter "${name}" already: delete it first, or choose another name`);
+    if (name === "" || /[./\\]/.test(name)) throw new FormatError(`adapter name ${JSON.stringify(name)} should be a word without "." and "/": it names a folder`);
+    const biased = Array.from(this.#adapters.values()).find((other) => biasOf(other.config) !== "none");
+    if (biased && biasOf(config) !== "none") {
+      throw new StateError(`adapter "${name}" and adapter "${biased.name}" both train biases (bias "${biasOf(config)}"): at most one may`);
+    }
+    if (this.#merged.length > 0) throw new StateError(`adapters ${quoted(this.#merged)} are merged: unmerge them before adding "${name}"`);
+    const adapter = new Adapter(name, config, this.#layers, purpose, this.#warn);
+    this.#adapters.set(name, adapter);
+    return adapter;
+  }
+
+  #get(name: string): Adapter {
+    const adapter = this.#adapters.get(name);
+    if (adapter) return adapter;
+    const names = [...this.#adapters.keys()];
+    throw new StateError(`there is no adapter "${name}", there are ${quoted(names) || "none"}.${didYouMean(name, names)}`);
+  }
+
+  /** The name of a layer of which more than one adapter has a copy, or null. */
+  #sharedLayer(names: readonly string[]): string | null {
+    const seen = new Set<string>();
+    for (const name of new Set(names)) {
+      for (const { module } of this.#get(name).replaced) {
+        if (seen.has(module.name)) return module.name;
+        seen.add(module.name);
+      }
+    }
+    return null;
+  }
+
+  #restore(): void {
+    restore(this.engine, this.#originals);
+    this.#rebase();
+  }
+  /** Tells methods that keep something about the base weights that these have changed. */
+  #rebase(): void {
+    for (const { linear, embedding } of this.#adapters.values()) {
+      for (const part of [...linear.values(), ...embedding.values()]) part.rebase?.();
+    }
+  }
+
+  /** Brings the layers in line with what is active, merged and enabled. */
+  #refresh(): void {
+    this.#rebase();
+    const active = this.#enabled ? this.#active.map((name) => this.#get(name)) : [];
+    const applied = active.filter(({ name }) => !this.#merged.includes(name));
+    for (const module of this.#layers.layers.values()) {
+      const { weight, bias } = this.#layers.weightsOf(module);
+      module.weight = weight;
+      if (module.kind === "linear") {
+        module.bias = bias;
+        // The adapter that was activated first acts on the base, the next on its result: the last is outermost.
+        module.deltas = applied.flatMap(({ linear }) => linear.get(module) ?? []).reverse();
+      } else if (module.kind === "embedding") {
+        module.deltas = applied.flatMap(({ embedding }) => embedding.get(module) ?? []);
+      } else if (module.bias !== null) module.bias = bias!;
+    }
+    for (const { replaced } of active) {
+      for (const { module, weight, bias } of replaced) {
+        if (weight) module.weight = weight;
+        if (bias && module.kind !== "embedding" && module.bias !== null) module.bias = bias;
+      }
+    }
+  }
+}
+
+/** The config with other values for some of its options, checked. */
+function changed(config: MethodConfig, values: Readonly<Record<string, unknown>>): MethodConfig {
+  const { method } = config;
+  const what = `${method.peftType.toLowerCase()} options`;
+  return { ...config, values: checkedValues(method, { ...config.values, ...values }, what, (name) => name) };
+}
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `"${name}"`).join(", ");
+}
+
+/** "15,776", whatever the locale. */
+function grouped(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+}
