@@ -8,9 +8,10 @@
  *   node scripts/build.mjs          what is out of date
  *   node scripts/build.mjs --kernels   kernels and listings only
  */
+
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
@@ -46,9 +47,11 @@ async function compile(target) {
 /** The kernel table's type, from the declarations asc writes for `--bindings raw`. */
 function kernelTable() {
   const text = readFileSync("build/baseline.d.ts", "utf8");
-  const kernels = [...text.matchAll(/^ {2}export function ([a-z]\w*)\(([^)]*)\): (\w+);/gm)].map(([, name, args, result]) => {
-    return `  ${name}(${args}): ${result};`;
-  });
+  const kernels = [...text.matchAll(/^ {2}export function ([a-z]\w*)\(([^)]*)\): (\w+);/gm)].map(
+    ([, name, args, result]) => {
+      return `  ${name}(${args}): ${result};`;
+    },
+  );
   if (kernels.length === 0) throw new Error("build/baseline.d.ts declares no kernels: has asc changed its format?");
   return `// Made by scripts/build.mjs from assembly/index.ts.\nexport interface Kernels {\n${kernels.join("\n")}\n}\n`;
 }
@@ -63,7 +66,10 @@ async function buildWasm() {
     for (const target of targets) await compile(target);
     for (const target of ["baseline", "relaxed"]) {
       const base64 = readFileSync(`build/${target}.wasm`).toString("base64");
-      writeFileSync(`src/wasm/generated/${target}.ts`, `// Made by scripts/build.mjs.\nexport const wasm =\n  "${base64}";\n`);
+      writeFileSync(
+        `src/wasm/generated/${target}.ts`,
+        `// Made by scripts/build.mjs.\nexport const wasm =\n  "${base64}";\n`,
+      );
     }
     writeFileSync("src/wasm/generated/kernels.ts", kernelTable());
   });
@@ -86,7 +92,9 @@ async function buildDist() {
   const inputs = ["tsconfig.json", "tsconfig.build.json", "build/wasm.stamp", ...filesUnder("src")];
   await whenChanged("build/dist.stamp", inputs, ["dist/index.js"], () => {
     rmSync("dist", { recursive: true, force: true });
-    const tsc = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" });
+    const tsc = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], {
+      stdio: "inherit",
+    });
     if (tsc.status !== 0) process.exit(1);
     for (const target of ["baseline", "relaxed"]) cpSync(`build/${target}.wasm`, `dist/wasm/${target}.wasm`);
   });

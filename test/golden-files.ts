@@ -1,8 +1,8 @@
 /** Reads the fixtures that test/parity/make_goldens.py wrote. LORIKEET_GOLDEN names another folder, for a live comparison. */
 import { readdirSync, readFileSync } from "node:fs";
+import { expect } from "vitest";
 import { openSafetensors } from "../src/checkpoint/safetensors.ts";
 import { bf16ToF32, f16ToF32 } from "../src/core/half.ts";
-import { expect } from "vitest";
 import { openFolder } from "../src/runtime/node.ts";
 
 export const golden: string = process.env["LORIKEET_GOLDEN"] ?? new URL("./golden", import.meta.url).pathname;
@@ -18,7 +18,10 @@ export interface TrainCase {
 
 /** Names of the folders below `path` of the goldens. */
 export function cases(path: string): string[] {
-  return readdirSync(`${golden}/${path}`, { withFileTypes: true }).filter((e) => e.isDirectory()).map((e) => e.name).sort();
+  return readdirSync(`${golden}/${path}`, { withFileTypes: true })
+    .filter((e) => e.isDirectory())
+    .map((e) => e.name)
+    .sort();
 }
 
 export function readCase<T>(path: string): T {
@@ -40,7 +43,13 @@ export async function readTensors(path: string): Promise<Map<string, Float32Arra
 }
 
 /** Fails unless |got − want| ≤ absolute + relative·|want| everywhere; says where it is worst. */
-export function expectClose(what: string, got: ArrayLike<number>, want: ArrayLike<number>, absolute: number, relative: number): void {
+export function expectClose(
+  what: string,
+  got: ArrayLike<number>,
+  want: ArrayLike<number>,
+  absolute: number,
+  relative: number,
+): void {
   expect(got.length, `${what}: length`).toBe(want.length);
   let worst = -1;
   let excess = 0;
@@ -52,12 +61,20 @@ export function expectClose(what: string, got: ArrayLike<number>, want: ArrayLik
       excess = error / allowed;
     }
   }
-  if (worst >= 0) expect.fail(`${what}[${worst}]: got ${got[worst]}, want ${want[worst]}: ${excess.toFixed(1)} times what is allowed`);
+  if (worst >= 0)
+    expect.fail(
+      `${what}[${worst}]: got ${got[worst]}, want ${want[worst]}: ${excess.toFixed(1)} times what is allowed`,
+    );
 }
 
 /** Fails unless the trained values differ from the reference's by at most `share` of the distance that training moved them. */
 export function expectTravelled(
-  what: string, got: ArrayLike<number>, want: ArrayLike<number>, start: ArrayLike<number>, share: number, skip: (i: number) => boolean = () => false,
+  what: string,
+  got: ArrayLike<number>,
+  want: ArrayLike<number>,
+  start: ArrayLike<number>,
+  share: number,
+  skip: (i: number) => boolean = () => false,
 ): void {
   let error = 0;
   let distance = 0;

@@ -5,7 +5,8 @@
  *
  * Arguments as there, but A is [m, k] always (no A_KM), and the range is of columns. With B stored [n, k] each element is a
  * dot product along a row of B; with [k, n] the rows of B are added up, four at a time. Sums are ordered otherwise than in
- * matmul.ts, so the two agree to rounding only; bits do not depend on the range.
+ * matmul.ts, so the two agree to rounding only; bits do not depend on the range. Any m is correct; up to 4 rows this is
+ * faster than packing (halves stored [k, n]: up to 2).
  */
 import { BF16, F16, load1, load4 } from "../simd/half";
 import { hsum, madd } from "../simd/lanes";

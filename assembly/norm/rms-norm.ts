@@ -10,7 +10,9 @@
 import { dot, hsum, madd } from "../simd/lanes";
 import { loadPart, storePart } from "../simd/part";
 
-export function rms_norm_f32(y: usize, inv: usize, x: usize, w: usize, width: i32, eps: f32, start: i32, end: i32): void {
+export function rms_norm_f32(
+  y: usize, inv: usize, x: usize, w: usize, width: i32, eps: f32, start: i32, end: i32,
+): void {
   const row = <usize>width << 2;
   for (let i: usize = start; i < <usize>end; i++) {
     const from = x + i * row, to = y + i * row;

@@ -54,18 +54,16 @@ function drop(
       key = nextKey(key);
     }
     const kept = i32x4.ge_u(v128.shuffle<i32>(even, odd, 0, 4, 1, 5), least);
-    const kept4 = i32x4.ge_u(v128.shuffle<i32>(even, odd, 2, 6, 3, 7), least);
+    const keptNext = i32x4.ge_u(v128.shuffle<i32>(even, odd, 2, 6, 3, 7), least);
     put(out, x, accumulate, kept, scale, e, start, end);
-    put(out, x, accumulate, kept4, scale, e + 4, start, end);
+    put(out, x, accumulate, keptNext, scale, e + 4, start, end);
   }
 }
 
 /** Writes those of elements e to e + 3 that lie in the range. */
 // @ts-ignore: decorator
 @inline
-function put(
-  out: usize, x: usize, accumulate: bool, kept: v128, scale: v128, e: i32, start: i32, end: i32,
-): void {
+function put(out: usize, x: usize, accumulate: bool, kept: v128, scale: v128, e: i32, start: i32, end: i32): void {
   let count = min(4, end - e);
   for (; e < start && count > 0; e++, count--) kept = v128.shuffle<i32>(kept, kept, 1, 2, 3, 3);
   if (count <= 0) return;
@@ -85,7 +83,7 @@ const ROUNDS: i32 = 10;
 // @ts-ignore: decorator
 @inline
 function highHalves(even: v128): v128 {
-  const multipliers = lanes(0xd2511f53, 0xcd9e8d57, 0xd2511f53, 0xcd9e8d57);
+  const multipliers = i32x4(0xd2511f53, 0xcd9e8d57, 0xd2511f53, 0xcd9e8d57);
   const first = i64x2.extmul_low_i32x4_u(even, multipliers), second = i64x2.extmul_high_i32x4_u(even, multipliers);
   return v128.shuffle<i32>(first, second, 3, 1, 7, 5);
 }
@@ -93,7 +91,7 @@ function highHalves(even: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function lowHalves(even: v128): v128 {
-  const multipliers = lanes(0xd2511f53, 0xcd9e8d57, 0xd2511f53, 0xcd9e8d57);
+  const multipliers = i32x4(0xd2511f53, 0xcd9e8d57, 0xd2511f53, 0xcd9e8d57);
   const first = i64x2.extmul_low_i32x4_u(even, multipliers), second = i64x2.extmul_high_i32x4_u(even, multipliers);
   return v128.shuffle<i32>(first, second, 2, 0, 6, 4);
 }
@@ -102,7 +100,7 @@ function lowHalves(even: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function nextKey(key: v128): v128 {
-  return i32x4.add(key, lanes(0x9e3779b9, 0xbb67ae85, 0x9e3779b9, 0xbb67ae85));
+  return i32x4.add(key, i32x4(0x9e3779b9, 0xbb67ae85, 0x9e3779b9, 0xbb67ae85));
 }
 
 // @ts-ignore: decorator

@@ -11,8 +11,8 @@ export function sigmoid4(x: v128): v128 {
 }
 
 /**
- * Upper tail of the standard normal distribution, erfc(z/√2) / 2, for z ≥ 0, given e = exp(−z²/2). About two units in the
- * last place beside the error of e; 0 where e underflows.
+ * Upper tail of the standard normal distribution, erfc(z/√2) / 2, for z ≥ 0, given e = exp(−z²/2). About two units in
+ * the last place beside the error of e; 0 where e underflows.
  *
  * The tail over e is P(s) / (z + 3) with s = (z − 3) / (z + 3), P the degree-8 minimax polynomial for relative error on
  * 0 ≤ z ≤ 13.5 (4.2e-8, by the Remez algorithm).
@@ -37,8 +37,8 @@ export function normalTail4(z: v128, e: v128): v128 {
 }
 
 /**
- * ln x of one positive, normal number, to within 0.51 units in the last place: x = 2ⁿ·f with √½ < f < √2, and
- * ln f = 2·atanh(s) = 2·(s + s³/3 + …), s = (f − 1) / (f + 1), in f64; |s| < 0.172, so terms from s¹³ on are below 2⁻³³·s.
+ * ln x of one positive, normal number, to within 0.51 units in the last place: x = 2ⁿ·f with √½ < f < √2, and in f64
+ * ln f = 2·atanh(s) = 2·(s + s³/3 + …), s = (f − 1) / (f + 1). |s| < 0.172, so terms from s¹³ on are below 2⁻³³·s.
  * NaN and +∞ stay.
  */
 export function log1(x: f32): f32 {

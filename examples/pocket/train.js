@@ -9,7 +9,14 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import {
-  AutoModelForCausalLM, AutoTokenizer, encodeRows, fullTraining, openRun, parseRows, saveModel, Trainer,
+  AutoModelForCausalLM,
+  AutoTokenizer,
+  encodeRows,
+  fullTraining,
+  openRun,
+  parseRows,
+  saveModel,
+  Trainer,
 } from "lorikeet";
 
 const { values: flags } = parseArgs({
@@ -25,7 +32,11 @@ const { values: flags } = parseArgs({
 const tokenizer = await AutoTokenizer.fromPretrained(flags.data);
 const model = await AutoModelForCausalLM.fromConfig(JSON.parse(readFileSync(flags.config, "utf8")), { seed: 1 });
 const rows = (file) =>
-  encodeRows(file, parseRows(file, readFileSync(`${flags.data}/${file}`)), { tokenizer, ...limits(model), maxLength: 512 });
+  encodeRows(file, parseRows(file, readFileSync(`${flags.data}/${file}`)), {
+    tokenizer,
+    ...limits(model),
+    maxLength: 512,
+  });
 
 const trainer = new Trainer({
   model: fullTraining(model, (target) => saveModel(model, target, { dtype: "bf16" })),
@@ -33,14 +44,26 @@ const trainer = new Trainer({
   evalDataset: rows("valid.jsonl"),
   output: openRun(flags.output),
   args: {
-    maxSteps: Number(flags.steps), perDeviceTrainBatchSize: 12, learningRate: 3e-3, lrSchedulerType: "cosine",
-    warmupSteps: 100, weightDecay: 0.1, adamBeta2: 0.98, maxGradNorm: 1, evalSteps: 200, saveSteps: 200, saveTotalLimit: 2,
-    loggingSteps: 20, seed: 1,
+    maxSteps: Number(flags.steps),
+    perDeviceTrainBatchSize: 12,
+    learningRate: 3e-3,
+    lrSchedulerType: "cosine",
+    warmupSteps: 100,
+    weightDecay: 0.1,
+    adamBeta2: 0.98,
+    maxGradNorm: 1,
+    evalSteps: 200,
+    saveSteps: 200,
+    saveTotalLimit: 2,
+    loggingSteps: 20,
+    seed: 1,
   },
   onLog: (entry) => console.log(JSON.stringify(entry)),
   onProgress: ({ step, steps, loss, tokensPerSecond, secondsLeft }) => {
     if (step % 20 === 0 || step < 4) {
-      console.error(`${step}/${steps} loss ${loss.toFixed(3)} ${tokensPerSecond.toFixed(0)} tokens/s ${(secondsLeft / 60).toFixed(0)} min left`);
+      console.error(
+        `${step}/${steps} loss ${loss.toFixed(3)} ${tokensPerSecond.toFixed(0)} tokens/s ${(secondsLeft / 60).toFixed(0)} min left`,
+      );
     }
   },
 });

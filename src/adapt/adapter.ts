@@ -57,7 +57,10 @@ export class Adapter {
   constructor(name: string, config: MethodConfig, base: Base, purpose: Purpose, warn: Warn) {
     this.name = name;
     const found = findTargets(base.names, config.values, warn);
-    const layers = adaptable(found.targets.map((target) => base.layers.get(target)!), config);
+    const layers = adaptable(
+      found.targets.map((target) => base.layers.get(target)!),
+      config,
+    );
     const own = { ...config.values, targetModules: found.targetModules };
     const values = { ...own, ...config.method.settle?.(own, layers, warn) } as MethodValues;
     this.config = { ...config, values };
@@ -99,7 +102,9 @@ export class Adapter {
     const { targetModules } = this.config.values;
     const targeted =
       typeof targetModules === "string"
-        ? base.names.layers.filter((name) => embeddingNames.includes(lastPart(name))).some(fullMatch(targetModules, "targetModules"))
+        ? base.names.layers
+            .filter((name) => embeddingNames.includes(lastPart(name)))
+            .some(fullMatch(targetModules, "targetModules"))
         : embeddingNames.some((name) => targetModules!.includes(name));
     if (!targeted) return new Map();
     const input = Array.from(base.layers.values()).find(({ kind }) => kind === "embedding")?.name;
@@ -146,8 +151,8 @@ export class Adapter {
     }
   }
 
-  #copy({ memory }: Engine, name: string, from: Weight, savedAs = name): Param {
-    return this.#maker.param(name, from.shape, (values) => values.set(readElements(memory, from)), savedAs);
+  #copy(engine: Engine, name: string, from: Weight, savedAs = name): Param {
+    return this.#maker.param(name, from.shape, (values) => values.set(readElements(engine.memory, from)), savedAs);
   }
 
   #warnOfPatterns(warn: Warn): void {
@@ -164,16 +169,24 @@ export class Adapter {
   #warnOfTies(base: Base, warn: Warn): void {
     const head = base.layers.get(base.headName)!;
     const { weight } = base.weightsOf(head);
-    const isTied = Array.from(base.layers.values()).some((layer) => layer !== head && base.weightsOf(layer).weight === weight);
+    const isTied = Array.from(base.layers.values()).some(
+      (layer) => layer !== head && base.weightsOf(layer).weight === weight,
+    );
     const { targetModules, modulesToSave } = this.config.values;
     const entries = [...(typeof targetModules === "string" ? [] : (targetModules ?? [])), ...(modulesToSave ?? [])];
     if (!isTied || !entries.some((entry) => embeddingNames.includes(lastPart(entry)))) return;
-    warn(`"${base.headName}" is tied to the embedding and one of them is part of adapter "${this.name}": the other does not follow`);
+    warn(
+      `"${base.headName}" is tied to the embedding and one of them is part of adapter "${this.name}": the other does not follow`,
+    );
   }
 }
 
 /** Listed, not made: names and shapes of what an adapter would train. */
-export function listAdapter(config: MethodConfig, base: Base, warn: Warn): { name: string; shape: readonly number[]; size: number }[] {
+export function listAdapter(
+  config: MethodConfig,
+  base: Base,
+  warn: Warn,
+): { name: string; shape: readonly number[]; size: number }[] {
   const adapter = new Adapter("default", config, base, "list", warn);
   return Array.from(adapter.params, ([name, { shape }]) => ({ name, shape, size: sizeOf(shape) }));
 }

@@ -28,7 +28,13 @@ function untie(model: CausalLM, base: Base, module: Module, copy: Param, warn: W
   const { dtype, shape } = base.weightsOf(module).weight;
   const { memory } = model.engine;
   const name = `${module.name}.weight`;
-  const own: Frozen = { kind: "frozen", name, shape, dtype, ptr: memory.alloc(sizeOf(shape) * bytesPerElement[dtype], `"${name}"`) };
+  const own: Frozen = {
+    kind: "frozen",
+    name,
+    shape,
+    dtype,
+    ptr: memory.alloc(sizeOf(shape) * bytesPerElement[dtype], `"${name}"`),
+  };
   writeElements(memory, own, 0, copy.values());
   base.replaceWeight(module, own);
   model.config = { ...model.config, tie_word_embeddings: false };

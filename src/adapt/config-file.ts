@@ -1,7 +1,7 @@
 /** adapter_config.json: a method's options as PEFT writes and reads them. */
 import { compareCodePoints } from "../core/code-points.ts";
 import { FormatError } from "../core/errors.ts";
-import { parsePythonJson, type PyJson, pyFloat, pythonJson } from "../core/python-json.ts";
+import { type PyJson, parsePythonJson, pyFloat, pythonJson } from "../core/python-json.ts";
 import { checkedValues, type Method, type MethodConfig, optionsOf, publishedNames } from "./define-method.ts";
 import { plain, sameJson } from "./options.ts";
 
@@ -15,7 +15,10 @@ const FORMAT_VERSION = "0.21.0";
 const bookkeeping = new Set(["peft_type", "peft_version", "auto_mapping", "inference_mode"]);
 
 /** The file's keys, parsed. `name` is what messages call the file. Throws FormatError unless it says which method it is for. */
-export function parseConfig(content: string, name: string): { keys: Readonly<Record<string, PyJson>>; peftType: string } {
+export function parseConfig(
+  content: string,
+  name: string,
+): { keys: Readonly<Record<string, PyJson>>; peftType: string } {
   const json = parsePythonJson(content, name);
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
     throw new FormatError(`${name}: found ${content.slice(0, 20)}, expected an object of options`);
@@ -23,7 +26,9 @@ export function parseConfig(content: string, name: string): { keys: Readonly<Rec
   const keys = json as Readonly<Record<string, PyJson>>;
   const { peft_type: peftType } = keys;
   if (typeof peftType === "string") return { keys, peftType };
-  throw new FormatError(`${name}: "peft_type" is ${JSON.stringify(peftType) ?? "missing"}, expected a method such as "LORA"`);
+  throw new FormatError(
+    `${name}: "peft_type" is ${JSON.stringify(peftType) ?? "missing"}, expected a method such as "LORA"`,
+  );
 }
 
 /**
@@ -47,7 +52,8 @@ export function readConfig(
     if (option !== undefined || bookkeeping.has(key)) file[key] = value;
     else unknown.push(`"${key}"`);
   }
-  if (unknown.length > 0) onWarning(`${name}: ignoring unknown ${unknown.join(", ")}; was it written by a newer version?`);
+  if (unknown.length > 0)
+    onWarning(`${name}: ignoring unknown ${unknown.join(", ")}; was it written by a newer version?`);
   return { method, values: checkedValues(method, given, name, (option) => published.get(option) ?? option), file };
 }
 
@@ -66,7 +72,8 @@ export function writeConfig(config: MethodConfig, model: ModelClass): string {
   for (const [name, key] of publishedNames(method)) {
     if (Object.hasOwn(absent, name)) keys[key] = absent[name] as PyJson;
     else if (Object.hasOwn(inert, name)) keys[key] = (file?.[key] as PyJson) ?? inert[name]!;
-    else keys[key] = asWritten(values[name as keyof typeof values], file?.[key] as PyJson | undefined, specs[name]?.float);
+    else
+      keys[key] = asWritten(values[name as keyof typeof values], file?.[key] as PyJson | undefined, specs[name]?.float);
   }
   for (const key of ["target_modules", "exclude_modules"]) {
     const list = keys[key]; // sets in PEFT

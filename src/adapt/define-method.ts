@@ -9,7 +9,17 @@ import type { Linear, LinearDelta } from "../nn/linear.ts";
 import type { WeightRows } from "../ops/fold.ts";
 import type { Tape } from "../tape/tape.ts";
 import type { Make } from "./make.ts";
-import { layerNumbers, names, namesOrPattern, type Options, sameJson, snakeCase, text, type ValuesOf, whole } from "./options.ts";
+import {
+  layerNumbers,
+  names,
+  namesOrPattern,
+  type Options,
+  sameJson,
+  snakeCase,
+  text,
+  type ValuesOf,
+  whole,
+} from "./options.ts";
 
 /** How an adapter becomes part of the weights below it. Left out by methods that no single weight can express. */
 export interface Foldable {
@@ -54,7 +64,11 @@ export interface MethodDefinition<S extends Options> {
   /** What is wrong with options that are each well typed, or null. `spell` gives an option's name as its author wrote it. */
   check?(values: MethodValues<S>, spell: (name: string) => string): string | null;
   /** Options that follow from the layers that were matched; says through `warn` what it changes. */
-  settle?(values: MethodValues<S>, layers: readonly (Linear | Embedding)[], warn: (message: string) => void): Partial<ValuesOf<S>>;
+  settle?(
+    values: MethodValues<S>,
+    layers: readonly (Linear | Embedding)[],
+    warn: (message: string) => void,
+  ): Partial<ValuesOf<S>>;
   linear?(layer: Linear, values: MethodValues<S>, make: Make): LinearPart;
   embedding?(layer: Embedding, values: MethodValues<S>, make: Make): EmbeddingPart;
 }
@@ -112,12 +126,15 @@ export function checkedValues(
     if (Object.hasOwn(absent, name)) expectAbsent(what, spell(name), value, absent[name]);
     else if (!Object.hasOwn(options, name) && !Object.hasOwn(method.inert ?? {}, name)) {
       const known = Object.keys(options).map(spell);
-      throw new FormatError(`${what}: "${spell(name)}" is unknown to ${method.peftType}.${didYouMean(spell(name), known)}`);
+      throw new FormatError(
+        `${what}: "${spell(name)}" is unknown to ${method.peftType}.${didYouMean(spell(name), known)}`,
+      );
     }
   }
   for (const [name, { fallback, is, expected }] of Object.entries(options)) {
     const value = given[name] ?? (given[name] === null && is(null) ? null : fallback);
-    if (!is(value)) throw new FormatError(`${what}: "${spell(name)}" is ${JSON.stringify(value)}, expected ${expected}`);
+    if (!is(value))
+      throw new FormatError(`${what}: "${spell(name)}" is ${JSON.stringify(value)}, expected ${expected}`);
     values[name] = value;
   }
   const problem = problemOf(method, values as MethodValues, spell);
@@ -135,7 +152,9 @@ function expectAbsent(what: string, name: string, value: unknown, only: unknown)
 /** Rules about several options at once: PEFT's own, and the method's. */
 function problemOf(method: Method, values: MethodValues, spell: (name: string) => string): string | null {
   const { targetModules, layersToTransform, layersPattern } = values;
-  const [targets, layers, pattern] = ["targetModules", "layersToTransform", "layersPattern"].map((n) => `"${spell(n)}"`);
+  const [targets, layers, pattern] = ["targetModules", "layersToTransform", "layersPattern"].map(
+    (n) => `"${spell(n)}"`,
+  );
   if (typeof targetModules === "string" && layersToTransform !== null) {
     return `${layers} cannot be used when ${targets} is one regular expression; name the layers in it`;
   }

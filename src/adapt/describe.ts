@@ -23,7 +23,11 @@ export interface DescribedAdapter {
 }
 
 /** Lists the tensors of an adapter with this adapter_config.json on this model. Throws as making the adapter would. */
-export async function describeAdapter(model: DescribedModel, config: RawConfig, onWarning: Warn): Promise<DescribedAdapter> {
+export async function describeAdapter(
+  model: DescribedModel,
+  config: RawConfig,
+  onWarning: Warn,
+): Promise<DescribedAdapter> {
   const { keys, peftType } = parseConfig(JSON.stringify(config), CONFIG_FILE);
   const chosen = readConfig(await methodFor(peftType, CONFIG_FILE), keys, CONFIG_FILE, onWarning);
   // Listing computes nothing, so no engine is touched.

@@ -30,7 +30,10 @@ export async function configFromJson(json: unknown, options: ConfigOptions = {})
 }
 
 /** The same from the text of the file, which also tells 16.0 from 16. */
-export async function configFromText(text: string, { name = CONFIG_FILE, onWarning = console.warn }: ConfigOptions = {}): Promise<MethodConfig> {
+export async function configFromText(
+  text: string,
+  { name = CONFIG_FILE, onWarning = console.warn }: ConfigOptions = {},
+): Promise<MethodConfig> {
   const { keys, peftType } = parseConfig(text, name);
   return readConfig(await methodFor(peftType, name), keys, name, onWarning);
 }
@@ -44,7 +47,9 @@ export async function readAdapterConfig(source: Source, onWarning: Warn): Promis
 /** The tensors of an adapter file, by key. Nothing but the header has been read. */
 export async function openAdapterWeights(source: Source): Promise<ReadonlyMap<string, CheckpointTensor>> {
   if (await source.has(WEIGHTS_FILE)) return (await openSafetensors(source, WEIGHTS_FILE)).tensors;
-  const pickled = (await source.has("adapter_model.bin")) ? `; "adapter_model.bin" is pickled Python, save it again from PEFT` : "";
+  const pickled = (await source.has("adapter_model.bin"))
+    ? `; "adapter_model.bin" is pickled Python, save it again from PEFT`
+    : "";
   throw new FormatError(`${source.name} has no "${WEIGHTS_FILE}"${pickled}`);
 }
 
@@ -77,7 +82,8 @@ function mismatch(key: string, tensor: CheckpointTensor | undefined, shape: Shap
   if (!readable.has(tensor.dtype)) return `${short(key)}: dtype ${tensor.dtype}, expected F32, F16 or BF16`;
   if (sameShape(tensor.shape, shape)) return null;
   const [r] = tensor.shape;
-  const rank = key.includes("lora_A.") && r !== shape[0] ? ` (rank is ${r} in the file, ${shape[0]} in its config)` : "";
+  const rank =
+    key.includes("lora_A.") && r !== shape[0] ? ` (rank is ${r} in the file, ${shape[0]} in its config)` : "";
   return `${short(key)}: file has ${formatShape(tensor.shape)}, model needs ${formatShape(shape)}${rank}`;
 }
 
@@ -92,11 +98,17 @@ async function foreign(
   const own = weight ?? baseWeight(key, base);
   if (own !== undefined) {
     const shape = mismatch(key, tensor, own.shape);
-    return shape ?? ((await sameNumbers(base.engine.memory, own, tensor)) ? null : `${short(key)}: differs from the model's own weight`);
+    return (
+      shape ??
+      ((await sameNumbers(base.engine.memory, own, tensor))
+        ? null
+        : `${short(key)}: differs from the model's own weight`)
+    );
   }
   const layer = Array.from(base.layers.values()).find(({ name }) => key.startsWith(`${KEY_PREFIX}${name}.`));
   if (layer === undefined) return `${short(key)}: in the file, but the model has no such module`;
-  const adapted = layer.kind === "linear" ? adapter.linear.has(layer) : layer.kind === "embedding" && adapter.embedding.has(layer);
+  const adapted =
+    layer.kind === "linear" ? adapter.linear.has(layer) : layer.kind === "embedding" && adapter.embedding.has(layer);
   return `${short(key)}: in the file, but ${adapted ? "its config does not train this in" : "not adapted by its config:"} "${layer.name}"`;
 }
 
@@ -137,7 +149,12 @@ function widen(dtype: string, bytes: Uint8Array): Float32Array {
   return dtype === "F16" ? f16ToF32(new Uint16Array(buffer)) : bf16ToF32(new Uint16Array(buffer));
 }
 
-function misfit({ name, config }: Adapter, { modelType }: ModelClass, from: string, problems: readonly string[]): string {
+function misfit(
+  { name, config }: Adapter,
+  { modelType }: ModelClass,
+  from: string,
+  problems: readonly string[],
+): string {
   const { baseModelNameOrPath } = config.values;
   const made = baseModelNameOrPath ? `\nIt was made for ${JSON.stringify(baseModelNameOrPath)}.` : "";
   return listProblems(`adapter "${name}" of ${from} does not fit model "${modelType}"`, problems) + made;

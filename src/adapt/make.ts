@@ -80,8 +80,13 @@ export class TensorMaker {
     const memory = this.purpose === "list" ? noMemory : this.#engine.memory;
     const tensor = new Param(memory, name, shape);
     const random = new Philox(this.#seed, this.#stream++);
-    if (written) begin(tensor, start, random);
-    return tensor;
+    try {
+      if (written) begin(tensor, start, random);
+      return tensor;
+    } catch (error) {
+      tensor.dispose();
+      throw error;
+    }
   }
 }
 

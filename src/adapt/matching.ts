@@ -15,7 +15,10 @@ export interface Names {
   readonly byDefault: readonly string[];
 }
 
-type Matching = Pick<CommonValues, "targetModules" | "excludeModules" | "layersToTransform" | "layersPattern" | "modulesToSave">;
+type Matching = Pick<
+  CommonValues,
+  "targetModules" | "excludeModules" | "layersToTransform" | "layersPattern" | "modulesToSave"
+>;
 
 export interface Matched {
   /** Names of the layers to adapt, in the order of the model. */
@@ -44,7 +47,8 @@ export function findTargets(names: Names, matching: Matching, warn: (message: st
   }
   if (typeof targetModules !== "string") {
     const idle = targetModules.filter((entry) => !names.layers.some((name) => endsIn(name, entry)));
-    if (idle.length > 0) warn(`targetModules ${JSON.stringify(idle)} match no module.${nearestNames(idle, names.layers)}`);
+    if (idle.length > 0)
+      warn(`targetModules ${JSON.stringify(idle)} match no module.${nearestNames(idle, names.layers)}`);
   }
   return { targets, targetModules };
 }
@@ -68,7 +72,10 @@ function targetRule({ targetModules, layersToTransform, layersPattern }: Matchin
 }
 
 /** Whether the first layer number in a name is one that was asked for. */
-function layerRule(layers: Matching["layersToTransform"], pattern: Matching["layersPattern"]): (name: string) => boolean {
+function layerRule(
+  layers: Matching["layersToTransform"],
+  pattern: Matching["layersPattern"],
+): (name: string) => boolean {
   if (layers === null || (Array.isArray(layers) && layers.length === 0)) return () => true;
   const wanted = typeof layers === "number" ? [layers] : layers;
   const patterns = pattern === null || pattern.length === 0 ? [] : [pattern].flat();
@@ -99,7 +106,8 @@ function nothingMatched(names: Names, matching: Matching, allExcluded: boolean):
   const layers = matching.layersToTransform === null ? "" : ` in layers ${JSON.stringify(matching.layersToTransform)}`;
   const pattern = matching.layersPattern === null ? "" : ` below ${JSON.stringify(matching.layersPattern)}`;
   const endings = [...new Set(names.layers.map(lastPart))].map((name) => `"${name}"`).join(", ");
-  const hint = typeof matching.targetModules === "string" ? "" : nearestNames(matching.targetModules ?? [], names.layers);
+  const hint =
+    typeof matching.targetModules === "string" ? "" : nearestNames(matching.targetModules ?? [], names.layers);
   return `${asked} match no module of the model${layers}${pattern}.${hint} Its modules end in ${endings}`;
 }
 
@@ -145,7 +153,11 @@ function compareLists(a: readonly string[], b: readonly string[]): number {
 }
 
 /** The layers that `modules_to_save` copies: those whose name, or whose container's name, ends in an entry (no dot needed). */
-export function findCopied(layers: readonly string[], entries: readonly string[], warn: (message: string) => void): string[] {
+export function findCopied(
+  layers: readonly string[],
+  entries: readonly string[],
+  warn: (message: string) => void,
+): string[] {
   const reaches = (entry: string) => (name: string) => withContainers([name]).some((part) => part.endsWith(entry));
   const idle = entries.filter((entry) => !layers.some(reaches(entry)));
   if (idle.length > 0) warn(`modulesToSave ${JSON.stringify(idle)} match no module.${nearestNames(idle, layers)}`);
@@ -153,7 +165,11 @@ export function findCopied(layers: readonly string[], entries: readonly string[]
 }
 
 /** The value of the first pattern that fits a layer's name, or undefined. A pattern is a regular expression for its last parts. */
-export function byPattern(patterns: Readonly<Record<string, number>>, name: string, option: string): number | undefined {
+export function byPattern(
+  patterns: Readonly<Record<string, number>>,
+  name: string,
+  option: string,
+): number | undefined {
   const key = Object.keys(patterns).find((each) => matchStart(`(.*\\.)?(${each})$`, option)(name) !== null);
   return key === undefined ? undefined : patterns[key];
 }

@@ -42,10 +42,12 @@ export function mergeInto(base: Base, adapters: readonly Adapter[], { safe, orig
   if (safe) for (const job of jobs) eachResult(engine, job, (values) => expectFinite(values, job));
   for (const { weight, bias } of jobs) {
     for (const tensor of [weight, bias]) {
-      if (tensor && originals && !originals.has(tensor)) originals.set(tensor, storedBytes(engine.memory, tensor).slice());
+      if (tensor && originals && !originals.has(tensor))
+        originals.set(tensor, storedBytes(engine.memory, tensor).slice());
     }
   }
-  for (const job of jobs) eachResult(engine, job, (values, weight, start) => writeElements(engine.memory, weight, start, values));
+  for (const job of jobs)
+    eachResult(engine, job, (values, weight, start) => writeElements(engine.memory, weight, start, values));
 }
 
 /** Puts back the bytes from before. */
@@ -64,11 +66,16 @@ function jobsFor(base: Base, adapters: readonly Adapter[]): Job[] {
     });
     if (parts.length === 0) continue;
     const stuck = parts.find(({ part }) => !part.fold);
-    if (stuck) throw new UnsupportedError(`adapter "${stuck.adapter}": its method cannot become part of the weight of "${module.name}"`);
+    if (stuck)
+      throw new UnsupportedError(
+        `adapter "${stuck.adapter}": its method cannot become part of the weight of "${module.name}"`,
+      );
     const { weight, bias } = base.weightsOf(module);
     const foldsBias = parts.find(({ part }) => part.foldBias);
     if (foldsBias && bias === null) {
-      throw new StateError(`adapter "${foldsBias.adapter}" adds to the bias of "${module.name}", which has none: it cannot be merged`);
+      throw new StateError(
+        `adapter "${foldsBias.adapter}" adds to the bias of "${module.name}", which has none: it cannot be merged`,
+      );
     }
     jobs.push({ layer: module, weight, bias: foldsBias ? bias : null, parts });
   }
@@ -76,7 +83,11 @@ function jobsFor(base: Base, adapters: readonly Adapter[]): Job[] {
 }
 
 /** Calls `use` with the merged values of a layer's weight, in pieces, and of its bias, as they will be stored. */
-function eachResult(engine: Engine, job: Job, use: (values: Float32Array, weight: Weight, start: number) => void): void {
+function eachResult(
+  engine: Engine,
+  job: Job,
+  use: (values: Float32Array, weight: Weight, start: number) => void,
+): void {
   const { weight, bias, parts } = job;
   const [rows, columns] = weight.shape as [number, number];
   const step = Math.max(1, Math.floor(PIECE / columns));
@@ -86,7 +97,8 @@ function eachResult(engine: Engine, job: Job, use: (values: Float32Array, weight
     for (let start = 0; start < rows; start += step) {
       const piece: WeightRows = { tape, ptr, start, end: Math.min(rows, start + step) };
       const size = (piece.end - start) * columns;
-      if (!tape.planning) tape.memory.f32(ptr, size).set(readElements(tape.memory, weight, start * columns, piece.end * columns));
+      if (!tape.planning)
+        tape.memory.f32(ptr, size).set(readElements(tape.memory, weight, start * columns, piece.end * columns));
       for (const fold of folds) fold(piece);
       if (!tape.planning) use(rounded(weight, tape.memory.f32(ptr, size).slice()), weight, start * columns);
     }

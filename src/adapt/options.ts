@@ -1,5 +1,5 @@
 /** The options of a PEFT method: what type each has, what it is when not given, and how it is spelt in a file. */
-import { type PyJson, PyFloat } from "../core/python-json.ts";
+import { PyFloat, type PyJson } from "../core/python-json.ts";
 
 /** One option: its default and which values it takes. */
 export interface Option<T> {
@@ -64,7 +64,11 @@ export function text(): Option<string | null> {
 
 /** A list of names, or null. */
 export function names(): Option<readonly string[] | null> {
-  return option<readonly string[] | null>(null, "a list of names or null", (value) => value === null || isStrings(value));
+  return option<readonly string[] | null>(
+    null,
+    "a list of names or null",
+    (value) => value === null || isStrings(value),
+  );
 }
 
 /** A list of name endings, one regular expression over whole names, or null. */
@@ -104,5 +108,7 @@ export function sameJson(a: unknown, b: unknown): boolean {
   if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((each, i) => sameJson(each, b[i]));
   if (!isRecord(a) || !isRecord(b)) return a === b;
   const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && sameJson(a[key], b[key]));
+  return (
+    keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && sameJson(a[key], b[key]))
+  );
 }

@@ -155,7 +155,11 @@ export class PeftModel {
   }
 
   /** Loads an adapter folder under a name, not active yet. Leaves the model as it was when the folder does not fit. */
-  async loadAdapter(from: SourceLike, name: string, { isTrainable = false, values = {} }: LoadAdapterOptions = {}): Promise<void> {
+  async loadAdapter(
+    from: SourceLike,
+    name: string,
+    { isTrainable = false, values = {} }: LoadAdapterOptions = {},
+  ): Promise<void> {
     const source = openSource(from);
     try {
       const config = changed(await readAdapterConfig(source, this.#warn), values);
@@ -179,7 +183,10 @@ export class PeftModel {
     const wanted = [names].flat();
     for (const name of wanted) this.#get(name);
     const shared = this.#sharedLayer(wanted);
-    if (shared !== null) throw new StateError(`adapters ${quoted(wanted)}: more than one has its own copy of "${shared}"; activate one at a time`);
+    if (shared !== null)
+      throw new StateError(
+        `adapters ${quoted(wanted)}: more than one has its own copy of "${shared}"; activate one at a time`,
+      );
     if (this.#merged.length > 0) {
       this.#warn(`adapters ${quoted(this.#merged)} are unmerged, since other adapters become active`);
       this.unmergeAdapter();
@@ -238,7 +245,13 @@ export class PeftModel {
    * Folds adapters (the active ones by default) into the base weights, rounding once to the base's dtype. What was there is kept,
    * so `unmergeAdapter` is exact. With `safeMerge` nothing is changed unless every result is finite.
    */
-  mergeAdapter({ adapterNames = this.#active, safeMerge = false }: { adapterNames?: readonly string[]; safeMerge?: boolean } = {}): void {
+  mergeAdapter({
+    adapterNames = this.#active,
+    safeMerge = false,
+  }: {
+    adapterNames?: readonly string[];
+    safeMerge?: boolean;
+  } = {}): void {
     const fresh = adapterNames.filter((name) => !this.#merged.includes(name));
     if (fresh.length === 0) return this.#warn("all adapters are already merged, nothing to do");
     const before = this.#merged;
@@ -251,7 +264,12 @@ export class PeftModel {
       this.#merged = names;
     } catch (error) {
       this.#restore();
-      if (before.length > 0) mergeInto(this.#layers, before.map((name) => this.#get(name)), { safe: false, originals: this.#originals });
+      if (before.length > 0)
+        mergeInto(
+          this.#layers,
+          before.map((name) => this.#get(name)),
+          { safe: false, originals: this.#originals },
+        );
       throw error;
     } finally {
       this.#refresh();
@@ -270,7 +288,13 @@ export class PeftModel {
    * Folds adapters into the base for good, along with what they replace (modules_to_save, biases), and gives the base back as a
    * plain model. All adapters are gone afterwards.
    */
-  mergeAndUnload({ adapterNames = this.#active, safeMerge = false }: { adapterNames?: readonly string[]; safeMerge?: boolean } = {}): CausalLM {
+  mergeAndUnload({
+    adapterNames = this.#active,
+    safeMerge = false,
+  }: {
+    adapterNames?: readonly string[];
+    safeMerge?: boolean;
+  } = {}): CausalLM {
     const adapters = adapterNames.map((name) => this.#get(name));
     this.#restore();
     this.#merged = [];
@@ -294,7 +318,9 @@ export class PeftModel {
   namedTrainable(): Map<string, Param> {
     const trained = this.#active.map((name) => this.#get(name)).filter((adapter) => adapter.trainable);
     const prefix = (name: string) => (trained.length > 1 ? `${name}/` : "");
-    return new Map(trained.flatMap(({ name, params }) => Array.from(params, ([key, param]) => [prefix(name) + key, param] as const)));
+    return new Map(
+      trained.flatMap(({ name, params }) => Array.from(params, ([key, param]) => [prefix(name) + key, param] as const)),
+    );
   }
 
   /** How many numbers are trained, and how many there are in all: base, adapters, copied modules. */
@@ -340,7 +366,9 @@ export class PeftModel {
     for (const [key, { size, shape }] of params) {
       const given = state.get(key);
       if (given?.length === size) continue;
-      throw new ShapeError(`state of adapter "${name}": "${key}" has ${given?.length ?? "no"} numbers, expected ${formatShape(shape)}`);
+      throw new ShapeError(
+        `state of adapter "${name}": "${key}" has ${given?.length ?? "no"} numbers, expected ${formatShape(shape)}`,
+      );
     }
     const extra = Array.from(state.keys()).find((key) => !params.has(key));
     if (extra !== undefined) throw new FormatError(`state of adapter "${name}": "${extra}" is none of its tensors`);
@@ -348,7 +376,10 @@ export class PeftModel {
   }
 
   /** Writes adapters as PEFT reads them: "default" at the root of the target, others in sub-folders by name. */
-  async savePretrained(to: TargetLike, { selectedAdapters }: { selectedAdapters?: readonly string[] } = {}): Promise<void> {
+  async savePretrained(
+    to: TargetLike,
+    { selectedAdapters }: { selectedAdapters?: readonly string[] } = {},
+  ): Promise<void> {
     const adapters = (selectedAdapters ?? [...this.#adapters.keys()]).map((name) => this.#get(name));
     const target = openTarget(to);
     for (const adapter of adapters) {
@@ -373,13 +404,20 @@ export class PeftModel {
   // ---- inside
 
   #add(name: string, config: MethodConfig, purpose: Purpose): Adapter {
-    if (this.#adapters.has(name)) throw new StateError(`there is an adapter "${name}" already: delete it first, or choose another name`);
-    if (name === "" || /[./\\]/.test(name)) throw new FormatError(`adapter name ${JSON.stringify(name)} should be a word without "." and "/": it names a folder`);
+    if (this.#adapters.has(name))
+      throw new StateError(`there is an adapter "${name}" already: delete it first, or choose another name`);
+    if (name === "" || /[./\\]/.test(name))
+      throw new FormatError(
+        `adapter name ${JSON.stringify(name)} should be a word without "." and "/": it names a folder`,
+      );
     const biased = Array.from(this.#adapters.values()).find((other) => biasOf(other.config) !== "none");
     if (biased && biasOf(config) !== "none") {
-      throw new StateError(`adapter "${name}" and adapter "${biased.name}" both train biases (bias "${biasOf(config)}"): at most one may`);
+      throw new StateError(
+        `adapter "${name}" and adapter "${biased.name}" both train biases (bias "${biasOf(config)}"): at most one may`,
+      );
     }
-    if (this.#merged.length > 0) throw new StateError(`adapters ${quoted(this.#merged)} are merged: unmerge them before adding "${name}"`);
+    if (this.#merged.length > 0)
+      throw new StateError(`adapters ${quoted(this.#merged)} are merged: unmerge them before adding "${name}"`);
     const adapter = new Adapter(name, config, this.#layers, purpose, this.#warn);
     this.#adapters.set(name, adapter);
     return adapter;
@@ -389,7 +427,9 @@ export class PeftModel {
     const adapter = this.#adapters.get(name);
     if (adapter) return adapter;
     const names = [...this.#adapters.keys()];
-    throw new StateError(`there is no adapter "${name}", there are ${quoted(names) || "none"}.${didYouMean(name, names)}`);
+    throw new StateError(
+      `there is no adapter "${name}", there are ${quoted(names) || "none"}.${didYouMean(name, names)}`,
+    );
   }
 
   /** The name of a layer of which more than one adapter has a copy, or null. */

@@ -23,10 +23,19 @@ export function isPrincipal(start: unknown): start is string {
  *   pissa_niter_k   the same after k power iterations from random vectors
  *   olora           b, a = the first r columns and rows of Q, R in W = Q·R; not divided by scale
  */
-export function principalFactors(start: string, layer: Linear, memory: Memory, r: number, scale: number, seed: number): Factors {
+export function principalFactors(
+  start: string,
+  layer: Linear,
+  memory: Memory,
+  r: number,
+  scale: number,
+  seed: number,
+): Factors {
   const { inFeatures, outFeatures, name } = layer;
   if (r > Math.min(inFeatures, outFeatures)) {
-    throw new ShapeError(`"${name}" [${outFeatures}, ${inFeatures}]: rank ${r} is more than the weight has, which "${start}" starts from`);
+    throw new ShapeError(
+      `"${name}" [${outFeatures}, ${inFeatures}]: rank ${r} is more than the weight has, which "${start}" starts from`,
+    );
   }
   const weight = weightMatrix(layer, memory);
   if (start.toLowerCase() === "olora") {

@@ -28,7 +28,9 @@ export function matchStart(pattern: string, option: string): (text: string) => R
 function translate(pattern: string, option: string): string {
   const found = lacking.find(([form]) => form.test(pattern));
   if (found) {
-    throw new UnsupportedError(`${option} ${JSON.stringify(pattern)}: ${found[1]} cannot be matched here; write it without them`);
+    throw new UnsupportedError(
+      `${option} ${JSON.stringify(pattern)}: ${found[1]} cannot be matched here; write it without them`,
+    );
   }
   return pattern
     .replace(/\(\?P</g, "(?<")
@@ -44,6 +46,8 @@ function compile(source: string, pattern: string, option: string): RegExp {
     return new RegExp(source);
   } catch (cause) {
     const reason = (cause as Error).message.split(": ").at(-1);
-    throw new FormatError(`${option} ${JSON.stringify(pattern)} is not a valid regular expression: ${reason}`, { cause });
+    throw new FormatError(`${option} ${JSON.stringify(pattern)} is not a valid regular expression: ${reason}`, {
+      cause,
+    });
   }
 }

@@ -8,15 +8,24 @@ import { CONFIG_FILE, type ModelClass, WEIGHTS_FILE, writeConfig } from "./confi
 const published = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
 
 /** Writes an adapter into `folder` of the target ("" is its root). Tensors are float32. */
-export async function writeAdapter(adapter: Adapter, base: Base, model: ModelClass, target: Target, folder: string): Promise<void> {
+export async function writeAdapter(
+  adapter: Adapter,
+  base: Base,
+  model: ModelClass,
+  target: Target,
+  folder: string,
+): Promise<void> {
   const path = (file: string) => (folder === "" ? file : `${folder}/${file}`);
   const { memory } = base.engine;
-  const tensors = Array.from([...adapter.params, ...adapter.savedBase(base)], ([name, tensor]): TensorToWrite => ({
-    name,
-    dtype: published[tensor.dtype],
-    shape: tensor.shape,
-    bytes: () => storedBytes(memory, tensor).slice(), // training may go on, and memory move, while this is written
-  }));
+  const tensors = Array.from(
+    [...adapter.params, ...adapter.savedBase(base)],
+    ([name, tensor]): TensorToWrite => ({
+      name,
+      dtype: published[tensor.dtype],
+      shape: tensor.shape,
+      bytes: () => storedBytes(memory, tensor).slice(), // training may go on, and memory move, while this is written
+    }),
+  );
   await writeSafetensors(target, path(WEIGHTS_FILE), tensors);
   await target.write(path(CONFIG_FILE), [new TextEncoder().encode(writeConfig(adapter.config, model))]);
 }

@@ -45,7 +45,10 @@ export async function definitionFor(config: RawConfig, name: string): Promise<Mo
 }
 
 /** The layers of a model by name, with shapes and no memory: for counting and for `inspect`. */
-export async function describeModel(config: RawConfig, name = "config.json"): Promise<{
+export async function describeModel(
+  config: RawConfig,
+  name = "config.json",
+): Promise<{
   definition: ModelDefinition;
   modules: ReadonlyMap<string, Module>;
   decoder: Decoder;
@@ -53,7 +56,11 @@ export async function describeModel(config: RawConfig, name = "config.json"): Pr
   const definition = await definitionFor(config, name);
   const weights = new Weights(shapesOnly());
   // Nothing is computed with a model of shapes, so building it touches no engine.
-  const decoder = definition.build(definition.config(new ConfigReader(config, name)), weights, null as unknown as Engine);
+  const decoder = definition.build(
+    definition.config(new ConfigReader(config, name)),
+    weights,
+    null as unknown as Engine,
+  );
   return { definition, modules: weights.modules, decoder };
 }
 

@@ -27,8 +27,12 @@ interface Flags extends EngineFlags {
 
 const step = withEngineOptions(
   new Command("step")
-    .description("Time one training step: forward, backward and AdamW, every token labelled, on weights made on the spot.")
-    .addOption(new Option("--shape <name>", "sizes of a real network").choices(Object.keys(shapes)).makeOptionMandatory())
+    .description(
+      "Time one training step: forward, backward and AdamW, every token labelled, on weights made on the spot.",
+    )
+    .addOption(
+      new Option("--shape <name>", "sizes of a real network").choices(Object.keys(shapes)).makeOptionMandatory(),
+    )
     .option("--tokens <t>", "tokens per sequence", whole(2))
     .option("--batch <b>", "sequences per step", whole(1))
     .addOption(new Option("--method <name>", "PEFT method").choices(["lora"]).default("lora"))
@@ -37,10 +41,13 @@ const step = withEngineOptions(
     .option("--rounds <n>", "timed rounds; peak and step take turns", whole(1), 5)
     .option("--json", "print one JSON object"),
 )
-  .addHelpText("after", `
+  .addHelpText(
+    "after",
+    `
 Examples:
   $ lorikeet bench step --shape llama-15m --tokens 256 --batch 4
-  $ lorikeet bench step --shape gpt2-124m --build baseline --rounds 3 --json`)
+  $ lorikeet bench step --shape gpt2-124m --build baseline --rounds 3 --json`,
+  )
   .action(run);
 
 export const command: Command = new Command("bench").description("Measure speed on this machine.").addCommand(step);
@@ -100,16 +107,35 @@ function report(flags: Flags, m: Measured): void {
   const fraction = median(m.seconds.map((s, i) => m.flops / s / m.peaks[i]!));
   const rate = (m.tokens * m.batch) / second;
   if (flags.json) {
-    print(JSON.stringify({
-      shape: flags.shape, build: flags.build, tokens: m.tokens, batch: m.batch, method: flags.method, r: flags.r, threads: 1,
-      msPerStep: 1000 * second, tokensPerSecond: rate, flopsPerStep: m.flops, simdPeakFlops: peak, fractionOfPeak: fraction,
-      arenaBytes: m.arenaBytes, peakBytes: m.peakBytes, samplesMs: m.seconds.map((s) => 1000 * s), peakSamples: m.peaks,
-    }));
+    print(
+      JSON.stringify({
+        shape: flags.shape,
+        build: flags.build,
+        tokens: m.tokens,
+        batch: m.batch,
+        method: flags.method,
+        r: flags.r,
+        threads: 1,
+        msPerStep: 1000 * second,
+        tokensPerSecond: rate,
+        flopsPerStep: m.flops,
+        simdPeakFlops: peak,
+        fractionOfPeak: fraction,
+        arenaBytes: m.arenaBytes,
+        peakBytes: m.peakBytes,
+        samplesMs: m.seconds.map((s) => 1000 * s),
+        peakSamples: m.peaks,
+      }),
+    );
     return;
   }
-  print(`${flags.shape}, ${m.batch} x ${m.tokens} tokens, ${flags.method} r ${flags.r}, one thread, node ${process.version}`);
+  print(
+    `${flags.shape}, ${m.batch} x ${m.tokens} tokens, ${flags.method} r ${flags.r}, one thread, node ${process.version}`,
+  );
   print(`  ${(1000 * second).toFixed(1)} ms/step   ${grouped(rate)} tokens/s   (median of ${m.seconds.length})`);
-  print(`  ${(m.flops / second / 1e9).toFixed(1)} GFLOP/s of ${(peak / 1e9).toFixed(1)} at the SIMD peak: ${(100 * fraction).toFixed(0)} %`);
+  print(
+    `  ${(m.flops / second / 1e9).toFixed(1)} GFLOP/s of ${(peak / 1e9).toFixed(1)} at the SIMD peak: ${(100 * fraction).toFixed(0)} %`,
+  );
   print(`  peak memory ${formatBytes(m.peakBytes)}, of which the step ${formatBytes(m.arenaBytes)}`);
 }
 

@@ -25,10 +25,13 @@ export const command: Command = withEngineOptions(
     .option("--batch-size <n>", "rows computed together", whole(1), 8)
     .option("--json", "print one JSON object"),
 )
-  .addHelpText("after", `
+  .addHelpText(
+    "after",
+    `
 Examples:
   $ lorikeet eval --model examples/pocket --data examples/sonnets/valid.jsonl
-  $ lorikeet eval --model base --adapter runs/sonnets/adapter --data valid.jsonl --json`)
+  $ lorikeet eval --model base --adapter runs/sonnets/adapter --data valid.jsonl --json`,
+  )
   .action(run);
 
 needs(command, "--model", "--data");
@@ -45,5 +48,8 @@ async function run(flags: Flags): Promise<void> {
   line.end();
   const perplexity = Math.exp(loss);
   if (flags.json) print(JSON.stringify({ loss, perplexity, tokens, rows: examples.length }));
-  else print(`loss ${loss.toFixed(4)}   perplexity ${perplexity.toFixed(3)}   label tokens ${grouped(tokens)}   rows ${grouped(examples.length)}`);
+  else
+    print(
+      `loss ${loss.toFixed(4)}   perplexity ${perplexity.toFixed(3)}   label tokens ${grouped(tokens)}   rows ${grouped(examples.length)}`,
+    );
 }

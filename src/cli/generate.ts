@@ -31,10 +31,13 @@ export const command: Command = withEngineOptions(
     .option("--seed <n>", "decides the draws", whole(0), 0)
     .option("--json", "print one JSON object instead of streaming"),
 )
-  .addHelpText("after", `
+  .addHelpText(
+    "after",
+    `
 Examples:
   $ lorikeet generate --model examples/pocket --prompt "The sea" --temperature 0.8 --top-p 0.95
-  $ lorikeet generate --model base --adapter runs/sonnets/adapter --prompt "" --temperature 0 --max-new-tokens 60`)
+  $ lorikeet generate --model base --adapter runs/sonnets/adapter --prompt "" --temperature 0 --max-new-tokens 60`,
+  )
   .action(run);
 
 needs(command, "--model", "--prompt");
@@ -59,7 +62,9 @@ async function run(flags: Flags): Promise<void> {
   const seconds = (performance.now() - started) / 1000;
   if (flags.json) {
     const text = tokenizer.decode(ids, { skipSpecialTokens: true });
-    print(JSON.stringify({ prompt: flags.prompt, text, tokens: ids, seconds, tokens_per_second: ids.length / seconds }));
+    print(
+      JSON.stringify({ prompt: flags.prompt, text, tokens: ids, seconds, tokens_per_second: ids.length / seconds }),
+    );
   } else {
     notice(`${ids.length} tokens, ${(ids.length / seconds).toFixed(0)} tokens/s`);
   }

@@ -30,11 +30,14 @@ export const command: Command = new Command("inspect")
   .argument("<dir>", "model or adapter folder")
   .option("--adapter-config <file>", "count what an adapter of this adapter_config.json would train on the model")
   .option("--json", "print one JSON object")
-  .addHelpText("after", `
+  .addHelpText(
+    "after",
+    `
 Examples:
   $ lorikeet inspect examples/pocket
   $ lorikeet inspect runs/sonnets/adapter --json
-  $ lorikeet inspect base --adapter-config adapter_config.json`)
+  $ lorikeet inspect base --adapter-config adapter_config.json`,
+  )
   .action(run);
 
 async function run(dir: string, flags: Flags): Promise<void> {
@@ -59,12 +62,30 @@ async function showAdapter(dir: string, flags: Flags): Promise<void> {
     print(JSON.stringify({ kind: "adapter", config, tensors: list, parameters, bytes }));
     return;
   }
-  print(`adapter: ${config["peft_type"]} for ${config["base_model_name_or_path"] || "an unnamed base"}, task ${config["task_type"] ?? "not stated"}`);
-  for (const key of ["r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora", "bias", "target_modules", "modules_to_save"]) {
+  print(
+    `adapter: ${config["peft_type"]} for ${config["base_model_name_or_path"] || "an unnamed base"}, task ${config["task_type"] ?? "not stated"}`,
+  );
+  for (const key of [
+    "r",
+    "lora_alpha",
+    "lora_dropout",
+    "use_rslora",
+    "use_dora",
+    "bias",
+    "target_modules",
+    "modules_to_save",
+  ]) {
     const value = config[key];
     if (value !== undefined && value !== null && value !== false) print(`  ${key}: ${JSON.stringify(value)}`);
   }
-  table(Array.from(tensors, ([name, t]) => ({ name, kind: t.dtype, shape: formatShape(t.shape), parameters: sizeOf(t.shape) })));
+  table(
+    Array.from(tensors, ([name, t]) => ({
+      name,
+      kind: t.dtype,
+      shape: formatShape(t.shape),
+      parameters: sizeOf(t.shape),
+    })),
+  );
   print(`${grouped(parameters)} parameters in ${tensors.size} tensors, ${formatBytes(bytes)} on disk`);
 }
 
@@ -73,28 +94,57 @@ async function showModel(dir: string, flags: Flags): Promise<void> {
   const config = (await readJson(source, "config.json")) as RawConfig;
   const { definition, modules, decoder } = await describeModel(config, `config.json of ${source.name}`);
   const lines = Array.from(modules.values(), lineOf);
-  const tied = config["tie_word_embeddings"] !== false && modules.get(decoder.head.name)?.weight.name !== `${decoder.head.name}.weight`;
-  const parameters = lines.reduce((sum, line) => sum + (tied && line.name === decoder.head.name ? 0 : line.parameters), 0);
+  const tied =
+    config["tie_word_embeddings"] !== false &&
+    modules.get(decoder.head.name)?.weight.name !== `${decoder.head.name}.weight`;
+  const parameters = lines.reduce(
+    (sum, line) => sum + (tied && line.name === decoder.head.name ? 0 : line.parameters),
+    0,
+  );
   const stored = await storedTensors(dir);
   const adapter = flags.adapterConfig === undefined ? null : await countAdapter(flags.adapterConfig, config, dir);
   if (flags.json) {
-    print(JSON.stringify({
-      kind: "model", modelType: definition.modelType, architecture: definition.architecture, contextLength: decoder.contextLength,
-      vocabSize: decoder.vocabSize, parameters, ...stored,
-      modules: Array.from(modules.values(), (m) => ({ name: m.name, kind: kindOf(m), shape: m.weight.shape, bias: m.kind !== "embedding" && m.bias !== null })),
-      defaultTargetModules: definition.adaptByDefault, ...(adapter && { adapter }),
-    }));
+    print(
+      JSON.stringify({
+        kind: "model",
+        modelType: definition.modelType,
+        architecture: definition.architecture,
+        contextLength: decoder.contextLength,
+        vocabSize: decoder.vocabSize,
+        parameters,
+        ...stored,
+        modules: Array.from(modules.values(), (m) => ({
+          name: m.name,
+          kind: kindOf(m),
+          shape: m.weight.shape,
+          bias: m.kind !== "embedding" && m.bias !== null,
+        })),
+        defaultTargetModules: definition.adaptByDefault,
+        ...(adapter && { adapter }),
+      }),
+    );
     return;
   }
-  print(`model: ${definition.modelType} (${definition.architecture}), context ${grouped(decoder.contextLength)}, vocabulary ${grouped(decoder.vocabSize)}`);
+  print(
+    `model: ${definition.modelType} (${definition.architecture}), context ${grouped(decoder.contextLength)}, vocabulary ${grouped(decoder.vocabSize)}`,
+  );
   table(lines);
   print(`${grouped(parameters)} parameters${tied ? `; ${decoder.head.name} is tied to the embedding` : ""}`);
   if (stored) print(`stored: ${formatBytes(stored.bytes)} in ${stored.dtypes.join(", ")}`);
   print(`adapted by default: ${definition.adaptByDefault.join(", ")}`);
   if (!adapter) return;
-  table(adapter.tensors.map(({ name, shape }) => ({ name, kind: adapter.peftType, shape: formatShape(shape), parameters: sizeOf(shape) })));
+  table(
+    adapter.tensors.map(({ name, shape }) => ({
+      name,
+      kind: adapter.peftType,
+      shape: formatShape(shape),
+      parameters: sizeOf(shape),
+    })),
+  );
   const all = parameters + adapter.trainable;
-  print(`trainable params: ${grouped(adapter.trainable)} || all params: ${grouped(all)} || trainable%: ${((100 * adapter.trainable) / all).toFixed(4)}`);
+  print(
+    `trainable params: ${grouped(adapter.trainable)} || all params: ${grouped(all)} || trainable%: ${((100 * adapter.trainable) / all).toFixed(4)}`,
+  );
 }
 
 /** Bytes and dtypes of the weights on disk, null where there are none (a config alone can be inspected too). */

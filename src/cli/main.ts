@@ -15,20 +15,26 @@ export function program(): Command {
   const lorikeet = new Command("lorikeet")
     .description("Parameter-efficient fine-tuning on the CPU, with Hugging Face's files in and out.")
     .version(version)
-    .addHelpText("after", `
+    .addHelpText(
+      "after",
+      `
 Examples:
   $ lorikeet train --model base --data train.jsonl --output runs/first --steps 200
   $ lorikeet generate --model base --adapter runs/first/adapter --prompt "Once upon a time"
-  $ lorikeet <command> --help shows the options of a command`);
+  $ lorikeet <command> --help shows the options of a command`,
+    );
   for (const command of [train, generate, evaluate, predict, merge, inspect, bench]) {
-    lorikeet.addCommand(command.showHelpAfterError("(--help shows the options, with examples)").allowExcessArguments(false));
+    lorikeet.addCommand(
+      command.showHelpAfterError("(--help shows the options, with examples)").allowExcessArguments(false),
+    );
   }
   return lorikeet;
 }
 
 /** Errors that say what to do are shown as they are; anything else is a fault of ours and keeps its stack. */
 function fail(error: unknown): void {
-  const told = error instanceof Error && ["ShapeError", "FormatError", "UnsupportedError", "StateError"].includes(error.name);
+  const told =
+    error instanceof Error && ["ShapeError", "FormatError", "UnsupportedError", "StateError"].includes(error.name);
   process.stderr.write(told ? `error: ${error.message}\n` : `${error instanceof Error ? error.stack : error}\n`);
   process.exitCode = 1;
 }

@@ -1,6 +1,6 @@
 /** lorikeet merge: folds an adapter into its base and writes an ordinary model folder. */
 import { Command } from "commander";
-import { PeftModel } from "../adapt/peft-model.ts";
+import type { PeftModel } from "../adapt/peft-model.ts";
 import { openSource, openTarget } from "../checkpoint/open.ts";
 import { StateError } from "../core/errors.ts";
 import { saveModel } from "../nn/save-model.ts";
@@ -17,8 +17,15 @@ interface Flags extends EngineFlags {
 
 /** What lies beside the weights and belongs to the merged model too. */
 const companions = [
-  "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "chat_template.jinja",
-  "vocab.json", "merges.txt", "tokenizer.model", "added_tokens.json",
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "generation_config.json",
+  "chat_template.jinja",
+  "vocab.json",
+  "merges.txt",
+  "tokenizer.model",
+  "added_tokens.json",
 ];
 
 export const command: Command = withEngineOptions(
@@ -29,9 +36,12 @@ export const command: Command = withEngineOptions(
     .option("--output <dir>", "folder to write, with the tokenizer's files copied beside")
     .option("--safe", "check every merged weight for NaN and infinity before anything is changed"),
 )
-  .addHelpText("after", `
+  .addHelpText(
+    "after",
+    `
 Examples:
-  $ lorikeet merge --model base --adapter runs/sonnets/adapter --output merged --safe`)
+  $ lorikeet merge --model base --adapter runs/sonnets/adapter --output merged --safe`,
+  )
   .action(run);
 
 needs(command, "--model", "--adapter", "--output");

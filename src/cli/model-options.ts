@@ -5,7 +5,7 @@ import { AutoModelForCausalLM } from "../auto/auto-model.ts";
 import { openSource } from "../checkpoint/open.ts";
 import type { CausalLM } from "../nn/causal-lm.ts";
 import { AutoTokenizer, type Tokenizer } from "../text/tokenizer.ts";
-import { type Build } from "../wasm/builds.ts";
+import type { Build } from "../wasm/builds.ts";
 import { createEngine, type Engine } from "../wasm/engine.ts";
 import { whole } from "./options.ts";
 import { notice } from "./terminal.ts";
@@ -19,7 +19,11 @@ export interface EngineFlags {
 export function withEngineOptions(command: Command): Command {
   return command
     .option("--threads <n>", "threads to compute with; results do not depend on it", whole(1))
-    .addOption(new Option("--build <name>", "kernels: fused multiply-add or the same bits everywhere").choices(["auto", "baseline", "relaxed"]).default("auto"));
+    .addOption(
+      new Option("--build <name>", "kernels: fused multiply-add or the same bits everywhere")
+        .choices(["auto", "baseline", "relaxed"])
+        .default("auto"),
+    );
 }
 
 export async function openEngine({ threads = 1, build }: EngineFlags): Promise<Engine> {
@@ -35,10 +39,15 @@ export interface Loaded {
 }
 
 /** Loads the model folder and, when named, the adapter folder on top of it. */
-export async function loadModel(modelFolder: string, adapterFolder: string | undefined, flags: EngineFlags): Promise<Loaded> {
+export async function loadModel(
+  modelFolder: string,
+  adapterFolder: string | undefined,
+  flags: EngineFlags,
+): Promise<Loaded> {
   const engine = await openEngine(flags);
   const base = await AutoModelForCausalLM.fromPretrained(modelFolder, { engine });
-  const model = adapterFolder === undefined ? base : await PeftModel.fromPretrained(base, adapterFolder, { onWarning: notice });
+  const model =
+    adapterFolder === undefined ? base : await PeftModel.fromPretrained(base, adapterFolder, { onWarning: notice });
   return { engine, base, model };
 }
 

@@ -2,23 +2,30 @@
 import { type Command, InvalidArgumentError } from "commander";
 
 /** A whole number of at least `least`. */
-export const whole = (least: number) => (text: string): number => {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
-  throw new InvalidArgumentError(`Expected a whole number of at least ${least}.`);
-};
+export const whole =
+  (least: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`Expected a whole number of at least ${least}.`);
+  };
 
 /** A number from `least` up to `most`. */
-export const number = (least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY) => (text: string): number => {
-  const value = Number(text);
-  if (text.trim() !== "" && Number.isFinite(value) && value >= least && value <= most) return value;
-  const range = most === Number.POSITIVE_INFINITY ? `of at least ${least}` : `from ${least} to ${most}`;
-  throw new InvalidArgumentError(`Expected a number ${range}.`);
-};
+export const number =
+  (least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() !== "" && Number.isFinite(value) && value >= least && value <= most) return value;
+    const range = most === Number.POSITIVE_INFINITY ? `of at least ${least}` : `from ${least} to ${most}`;
+    throw new InvalidArgumentError(`Expected a number ${range}.`);
+  };
 
 /** Names separated by commas. */
 export function names(text: string): string[] {
-  const list = text.split(",").map((name) => name.trim()).filter((name) => name !== "");
+  const list = text
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
   if (list.length > 0) return list;
   throw new InvalidArgumentError("Expected names separated by commas.");
 }
@@ -34,7 +41,9 @@ export function targetModules(text: string): string | string[] {
  */
 export function needs(command: Command, ...flags: readonly string[]): Command {
   return command.hook("preAction", () => {
-    const missing = command.options.filter((o) => flags.includes(o.long!) && command.getOptionValue(o.attributeName()) === undefined);
+    const missing = command.options.filter(
+      (o) => flags.includes(o.long!) && command.getOptionValue(o.attributeName()) === undefined,
+    );
     for (const option of missing) command.error(`error: required option '${option.flags}' not specified`);
   });
 }

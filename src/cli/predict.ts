@@ -19,16 +19,21 @@ interface Flags extends EngineFlags {
 
 export const command: Command = withEngineOptions(
   new Command("predict")
-    .description('Write the logits of every row to a safetensors file: one float32 tensor a row, named "0", "1", ... [tokens, vocabulary].')
+    .description(
+      'Write the logits of every row to a safetensors file: one float32 tensor a row, named "0", "1", ... [tokens, vocabulary].',
+    )
     .option("--model <dir>", "model folder")
     .option("--adapter <dir>", "adapter folder to use on top of it")
     .option("--data <file>", ".jsonl or .txt file")
     .option("--output <file>", "where to write, ends in .safetensors")
     .option("--max-length <n>", "cut longer rows off after this many tokens", whole(2)),
 )
-  .addHelpText("after", `
+  .addHelpText(
+    "after",
+    `
 Examples:
-  $ lorikeet predict --model base --adapter runs/sonnets/adapter --data rows.jsonl --output logits.safetensors`)
+  $ lorikeet predict --model base --adapter runs/sonnets/adapter --data rows.jsonl --output logits.safetensors`,
+  )
   .action(run);
 
 needs(command, "--model", "--data", "--output");

@@ -2,8 +2,8 @@
 import { Command, Option } from "commander";
 import { parse as parseYaml } from "yaml";
 import { openRun } from "#host";
-import { configFromJson } from "../adapt/load.ts";
 import type { MethodConfig } from "../adapt/define-method.ts";
+import { configFromJson } from "../adapt/load.ts";
 import { getPeftModel, PeftModel } from "../adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../auto/auto-model.ts";
 import { readJson } from "../checkpoint/checkpoint.ts";
@@ -69,7 +69,11 @@ export const command: Command = withEngineOptions(
     .option("--r <n>", "rank of the adapter", whole(1), 8)
     .option("--lora-alpha <x>", "the adapter counts alpha / r times", number(0), 16)
     .option("--lora-dropout <p>", "dropout in front of the adapter", number(0, 1), 0)
-    .option("--target-modules <names>", 'layers to adapt: names with commas, a regular expression, or "all-linear"', targetModules)
+    .option(
+      "--target-modules <names>",
+      'layers to adapt: names with commas, a regular expression, or "all-linear"',
+      targetModules,
+    )
     .addOption(new Option("--steps <n>", "optimiser steps").argParser(whole(1)).conflicts("epochs"))
     .option("--epochs <n>", "times through the data (default: 3)", number(0))
     .option("--batch-size <n>", "rows per batch", whole(1), 8)
@@ -77,7 +81,11 @@ export const command: Command = withEngineOptions(
     .option("--grad-accum <n>", "batches per optimiser step", whole(1), 1)
     .option("--max-length <n>", "cut longer rows off after this many tokens", whole(2))
     .option("--learning-rate <x>", "peak learning rate", number(0), 2e-4)
-    .addOption(new Option("--lr-scheduler <name>", "course of the learning rate").choices(["constant", "linear", "cosine"]).default("linear"))
+    .addOption(
+      new Option("--lr-scheduler <name>", "course of the learning rate")
+        .choices(["constant", "linear", "cosine"])
+        .default("linear"),
+    )
     .option("--warmup-steps <n>", "steps of rising learning rate at the start", whole(0), 0)
     .option("--weight-decay <x>", "AdamW's decoupled weight decay", number(0), 0)
     .option("--max-grad-norm <x>", "clip the gradient to this norm, 0 = off", number(0), 1)
@@ -92,15 +100,22 @@ export const command: Command = withEngineOptions(
     .option("--overwrite", "throw away a run that lies in --output already")
     .option("--resume", "go on from the newest checkpoint in --output, bit for bit as if never stopped")
     .option("--config <file>", "a YAML file with any of these options; the command line goes before it")
-    .addOption(new Option("--log-format <name>", "live line, plain lines, or JSON lines on standard output").choices(["auto", "plain", "json"]).default("auto")),
+    .addOption(
+      new Option("--log-format <name>", "live line, plain lines, or JSON lines on standard output")
+        .choices(["auto", "plain", "json"])
+        .default("auto"),
+    ),
 )
-  .addHelpText("after", `
+  .addHelpText(
+    "after",
+    `
 Examples:
   $ lorikeet train --model examples/pocket --data examples/sonnets/train.jsonl --valid examples/sonnets/valid.jsonl \\
       --output runs/sonnets --r 8 --lora-alpha 16 --target-modules all-linear --epochs 4 --learning-rate 2e-3
   $ lorikeet train --model base --data chat.jsonl --output runs/chat --steps 500 --save-steps 100
   $ lorikeet train --model base --data chat.jsonl --output runs/chat --steps 500 --save-steps 100 --resume
-  $ lorikeet train --config run.yaml`)
+  $ lorikeet train --config run.yaml`,
+  )
   .hook("preAction", applyYaml)
   .action(run);
 
@@ -124,7 +139,10 @@ async function mergeYaml(command: Command, path: string): Promise<void> {
     const flag = `--${key.replaceAll("_", "-")}`;
     const option = command.options.find((o) => o.long === flag || o.long === flag.replace("--", "--no-"));
     if (!option) {
-      const close = nearest(flag, command.options.map((o) => o.long ?? ""))[0];
+      const close = nearest(
+        flag,
+        command.options.map((o) => o.long ?? ""),
+      )[0];
       throw new FormatError(`${path}: unknown option "${key}"${close ? `, did you mean "${close.slice(2)}"?` : ""}`);
     }
     const name = option.attributeName();
@@ -156,7 +174,10 @@ async function run(flags: Flags): Promise<void> {
     signal: stop.signal,
     onLog: (log) => {
       if (flags.logFormat === "json") print(JSON.stringify(log));
-      else if ("eval_loss" in log) line.above(`step ${log.step}  eval loss ${format(log.eval_loss)}  perplexity ${format(Math.exp(log.eval_loss as number))}`);
+      else if ("eval_loss" in log)
+        line.above(
+          `step ${log.step}  eval loss ${format(log.eval_loss)}  perplexity ${format(Math.exp(log.eval_loss as number))}`,
+        );
     },
     onProgress: (p) => {
       if (flags.logFormat === "json") return;
@@ -170,7 +191,9 @@ async function run(flags: Flags): Promise<void> {
     notice(`${base.modelType} from ${flags.model}, ${engine.build} build`);
     notice(model.describeTrainable());
     const tokens = train.reduce((sum, e) => sum + e.inputIds.length, 0);
-    notice(`${grouped(train.length)} rows, ${grouped(tokens)} tokens; ${grouped(trainer.steps)} steps; working memory ${formatBytes(trainer.plan())}`);
+    notice(
+      `${grouped(train.length)} rows, ${grouped(tokens)} tokens; ${grouped(trainer.steps)} steps; working memory ${formatBytes(trainer.plan())}`,
+    );
   }
   const interrupt = () => {
     line.above("stopping after this step, with a checkpoint (again to quit at once)");
@@ -183,7 +206,10 @@ async function run(flags: Flags): Promise<void> {
   line.end();
   const took = duration((performance.now() - started) / 1000);
   if (flags.logFormat === "json") print(JSON.stringify({ ...result, output: flags.output }));
-  else notice(`${describe(result.stopped)} at step ${result.step}, loss ${result.loss.toFixed(4)}, ${took}; adapter in ${flags.output}/adapter`);
+  else
+    notice(
+      `${describe(result.stopped)} at step ${result.step}, loss ${result.loss.toFixed(4)}, ${took}; adapter in ${flags.output}/adapter`,
+    );
   if (result.stopped === "aborted") process.exitCode = 130;
 }
 

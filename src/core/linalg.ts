@@ -17,7 +17,11 @@ export interface Svd {
 }
 
 /** A matrix of zeros, or of the given numbers row by row. */
-export function matrix(rows: number, columns: number, data: ArrayLike<number> = new Float64Array(rows * columns)): Matrix {
+export function matrix(
+  rows: number,
+  columns: number,
+  data: ArrayLike<number> = new Float64Array(rows * columns),
+): Matrix {
   if (data.length !== rows * columns) throw new ShapeError(`matrix [${rows}, ${columns}]: got ${data.length} numbers`);
   return { rows, columns, data: data instanceof Float64Array ? data : Float64Array.from(data) };
 }
@@ -162,13 +166,16 @@ const CONVERGED = 1e-11;
  */
 export function largestSvd(a: Matrix, count: number): Svd {
   const most = Math.min(a.rows, a.columns);
-  if (count > most) throw new ShapeError(`a matrix [${a.rows}, ${a.columns}] has ${most} singular values, ${count} were asked for`);
+  if (count > most)
+    throw new ShapeError(`a matrix [${a.rows}, ${a.columns}] has ${most} singular values, ${count} were asked for`);
   if (most <= SMALL) return truncated(svd(a), count);
   const chain = new Lanczos(a);
   for (let size = Math.min(most, 2 * count + 20); ; size = Math.min(most, Math.ceil(size * 1.3))) {
     while (chain.length < size) chain.step();
     const inner = svd(chain.bidiagonal());
-    const worst = Math.max(...Array.from({ length: count }, (_, i) => Math.abs(chain.beta * inner.u.data[(size - 1) * size + i]!)));
+    const worst = Math.max(
+      ...Array.from({ length: count }, (_, i) => Math.abs(chain.beta * inner.u.data[(size - 1) * size + i]!)),
+    );
     if (size < most && worst > CONVERGED * inner.s[0]!) continue;
     const { u, s, v } = truncated(inner, count);
     return { u: product(transpose(chain.lefts()), u), s, v: product(v, chain.rights()) };
@@ -256,7 +263,11 @@ function orthogonaliseAgainst(x: Float64Array, others: readonly Float64Array[]):
  */
 export function randomSvd(a: Matrix, count: number, iterations: number, seed: number): Svd {
   const random = new Philox(seed);
-  const start = matrix(a.columns, count, Float64Array.from({ length: a.columns * count }, () => random.normal()));
+  const start = matrix(
+    a.columns,
+    count,
+    Float64Array.from({ length: a.columns * count }, () => random.normal()),
+  );
   const at = transpose(a);
   let { q } = qr(product(a, start));
   for (let i = 0; i < iterations; i++) q = qr(product(a, qr(product(at, q)).q)).q;

@@ -35,7 +35,11 @@ export interface GenerateOptions extends SamplingOptions {
  * @example
  * const ids = await generate(model, tokenizer.encode("Call me"), { maxNewTokens: 50, temperature: 0 });
  */
-export async function generate(model: Decodable, inputIds: readonly number[], options: GenerateOptions = {}): Promise<number[]> {
+export async function generate(
+  model: Decodable,
+  inputIds: readonly number[],
+  options: GenerateOptions = {},
+): Promise<number[]> {
   const { maxNewTokens = 128, eosTokenId = null, seed = 0, onToken, signal } = options;
   if (inputIds.length === 0) {
     throw new FormatError("generate: the prompt has no tokens, expected at least the beginning-of-sequence token");

@@ -18,7 +18,11 @@ export function argmax(logits: Float32Array): number {
 }
 
 /** One id drawn from softmax(logits / temperature), cut to the top k, then to the top p, as transformers does. */
-export function sample(logits: Float32Array, { temperature = 1, topK = 0, topP = 1 }: SamplingOptions, random: Philox): number {
+export function sample(
+  logits: Float32Array,
+  { temperature = 1, topK = 0, topP = 1 }: SamplingOptions,
+  random: Philox,
+): number {
   if (temperature === 0) return argmax(logits);
   const order = Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b);
   const kept = topK > 0 ? order.slice(0, topK) : order;
@@ -26,7 +30,8 @@ export function sample(logits: Float32Array, { temperature = 1, topK = 0, topP =
   const weights = kept.map((id) => Math.exp((logits[id]! - largest) / temperature));
   const total = sum(weights);
   let count = 0;
-  for (let reached = 0; count < kept.length && (count === 0 || reached < topP * total); count++) reached += weights[count]!;
+  for (let reached = 0; count < kept.length && (count === 0 || reached < topP * total); count++)
+    reached += weights[count]!;
   let left = random.uniform() * sum(weights.slice(0, count));
   for (let i = 0; i < count; i++) {
     left -= weights[i]!;

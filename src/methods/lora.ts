@@ -21,7 +21,7 @@ import { addBias, scaleColumns } from "../ops/columns.ts";
 import { dropout } from "../ops/dropout.ts";
 import { addEmbeddingDelta, type Ids } from "../ops/embedding.ts";
 import { foldLowRank, foldOutputScale, type WeightRows } from "../ops/fold.ts";
-import { addLowRank, linear, type LowRank, type Stored } from "../ops/linear.ts";
+import { addLowRank, type LowRank, linear, type Stored } from "../ops/linear.ts";
 import { constantRow, type LowRankPair, magnitudeOverNorm, WeightNorms } from "../ops/weight-norm.ts";
 import type { Tape, Value } from "../tape/tape.ts";
 import type { Param, Weight } from "../tensor/tensor.ts";
@@ -35,7 +35,11 @@ const options = {
   useDora: flag(false),
   loraBias: flag(false),
   fanInFanOut: flag(false),
-  initLoraWeights: option<boolean | string>(true, 'true, false, "gaussian", "pissa", "pissa_niter_[number]" or "olora"', isStart),
+  initLoraWeights: option<boolean | string>(
+    true,
+    'true, false, "gaussian", "pissa", "pissa_niter_[number]" or "olora"',
+    isStart,
+  ),
   rankPattern: numbersByPattern(whole(8, 1)),
   alphaPattern: numbersByPattern(number(8)),
 };
@@ -56,9 +60,21 @@ export const lora = defineMethod({
   options,
   patterns: { rankPattern: "r", alphaPattern: "loraAlpha" },
   absent: {
-    aloraInvocationTokens: null, arrowConfig: null, cordaConfig: null, ensureWeightTying: false, evaConfig: null,
-    kasaConfig: null, layerReplication: null, loftqConfig: {}, loraGaConfig: null, megatronConfig: null,
-    montecloraConfig: null, targetParameters: null, trainableTokenIndices: null, useBdlora: null, useQalora: false,
+    aloraInvocationTokens: null,
+    arrowConfig: null,
+    cordaConfig: null,
+    ensureWeightTying: false,
+    evaConfig: null,
+    kasaConfig: null,
+    layerReplication: null,
+    loftqConfig: {},
+    loraGaConfig: null,
+    megatronConfig: null,
+    montecloraConfig: null,
+    targetParameters: null,
+    trainableTokenIndices: null,
+    useBdlora: null,
+    useQalora: false,
     veloraConfig: null,
   },
   inert: { megatronCore: "megatron.core", qaloraGroupSize: 16 },
@@ -91,7 +107,9 @@ function settle({ fanInFanOut }: Values, layers: readonly (Linear | Embedding)[]
   for (const layer of layers) {
     if (layer.kind !== "linear" || settled === (layer.stored === "in-out")) continue;
     settled = layer.stored === "in-out";
-    warn(`fanInFanOut is set to ${settled}, since "${layer.name}" stores its weight as ${settled ? "[in, out]" : "[out, in]"}`);
+    warn(
+      `fanInFanOut is set to ${settled}, since "${layer.name}" stores its weight as ${settled ? "[in, out]" : "[out, in]"}`,
+    );
   }
   return { fanInFanOut: settled };
 }
@@ -149,7 +167,8 @@ function takenOut({ inFeatures, outFeatures }: Linear, values: Values, starts: S
 function embeddingPart(layer: Embedding, values: Values, make: Make): EmbeddingPart {
   const { r, useDora } = values;
   const fresh = values.initLoraWeights !== false;
-  if (values.loraBias) throw new UnsupportedError(`loraBias is not defined for embeddings, found "${layer.name}" among the targets`);
+  if (values.loraBias)
+    throw new UnsupportedError(`loraBias is not defined for embeddings, found "${layer.name}" among the targets`);
   const a = make.param("lora_embedding_A", [r, layer.rows], fresh ? "zeros" : { normal: 1 });
   const b = make.param("lora_embedding_B", [layer.width, r], { normal: 1 });
   const pair = { a, b, scale: scaleOf(values) };

@@ -26,7 +26,10 @@ interface Gpt2Config {
 }
 
 const activations: ReadonlyMap<string, GeluForm> = new Map([
-  ["gelu_new", "tanh"], ["gelu_pytorch_tanh", "tanh"], ["gelu_fast", "tanh"], ["gelu", "erf"],
+  ["gelu_new", "tanh"],
+  ["gelu_pytorch_tanh", "tanh"],
+  ["gelu_fast", "tanh"],
+  ["gelu", "erf"],
 ]);
 
 export const gpt2 = defineModel({

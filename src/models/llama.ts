@@ -109,7 +109,11 @@ function block(config: LlamaConfig, layer: number, w: Weights): (x: Value, pass:
   };
 }
 
-function selfAttention(config: LlamaConfig, layer: number, w: Weights): (x: Value, pass: Pass, rotation: Rotation) => Value {
+function selfAttention(
+  config: LlamaConfig,
+  layer: number,
+  w: Weights,
+): (x: Value, pass: Pass, rotation: Rotation) => Value {
   const { hidden, heads, kvHeads, headDim, eps } = config;
   const part = w.at("self_attn");
   const into = (count: number) => ({ inFeatures: hidden, outFeatures: count * headDim, bias: config.qkvBias });
@@ -121,7 +125,12 @@ function selfAttention(config: LlamaConfig, layer: number, w: Weights): (x: Valu
   const kNorm = config.headNorms ? part.rmsNorm("k_norm", headDim, eps) : null;
   const norm = w.rmsNorm("input_layernorm", hidden, eps);
   const shape: AttentionShape = {
-    heads, kvHeads, headDim, scale: 1 / Math.sqrt(headDim), causal: true, window: config.window(layer),
+    heads,
+    kvHeads,
+    headDim,
+    scale: 1 / Math.sqrt(headDim),
+    causal: true,
+    window: config.window(layer),
   };
   return (x, pass, rotation) => {
     const h = norm.forward(x);

@@ -9,7 +9,10 @@ export const qwen3 = defineModel({
   prefix: "model",
   adaptByDefault: queryAndValue,
   config: (c) => ({
-    ...llamaConfig(c), mlpBias: false, headNorms: true, window: qwenWindow(c),
+    ...llamaConfig(c),
+    mlpBias: false,
+    headNorms: true,
+    window: qwenWindow(c),
   }),
   build: buildLlama,
 });

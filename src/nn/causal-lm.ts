@@ -94,7 +94,9 @@ export class CausalLM {
     return tape.scope(() => {
       const hidden = gatherRows(this.hidden(tape, batch), ids(rows));
       const plain = head.deltas.length === 0 && head.bias === null && head.stored === "out-in";
-      return plain ? headCrossEntropy(hidden, head.weight, ids(targets)) : crossEntropy(head.forward(hidden), ids(targets));
+      return plain
+        ? headCrossEntropy(hidden, head.weight, ids(targets))
+        : crossEntropy(head.forward(hidden), ids(targets));
     });
   }
 
@@ -120,7 +122,8 @@ export class CausalLM {
   /** Makes every weight trainable and returns them. Only a model made by `fromConfig` has weights that can be trained. */
   trainAll(): Param[] {
     return Array.from(this.namedWeights().values(), (weight) => {
-      if (weight.kind !== "param") throw new StateError(`"${weight.name}" was loaded frozen; train an adapter on it instead`);
+      if (weight.kind !== "param")
+        throw new StateError(`"${weight.name}" was loaded frozen; train an adapter on it instead`);
       weight.setTrainable(true);
       return weight;
     });
@@ -143,5 +146,6 @@ export class CausalLM {
 }
 
 function* weightsOf(modules: ReadonlyMap<string, Module>): Iterable<{ weight: Weight; bias: Weight | null }> {
-  for (const module of modules.values()) yield { weight: module.weight, bias: module.kind === "embedding" ? null : module.bias };
+  for (const module of modules.values())
+    yield { weight: module.weight, bias: module.kind === "embedding" ? null : module.bias };
 }

@@ -11,7 +11,11 @@ import type { Tensors } from "./weights.ts";
 /** Bytes read at a time: small against any model, large against a request. */
 const PIECE = 8 << 20;
 
-const dtypes: ReadonlyMap<string, FrozenDtype> = new Map([["F32", "f32"], ["F16", "f16"], ["BF16", "bf16"]]);
+const dtypes: ReadonlyMap<string, FrozenDtype> = new Map([
+  ["F32", "f32"],
+  ["F16", "f16"],
+  ["BF16", "bf16"],
+]);
 
 export interface LoadOptions {
   /** Called after each piece with bytes loaded so far and in all. */
@@ -49,7 +53,9 @@ export class CheckpointTensors implements Tensors {
     // Vectors are small and read by kernels that know f32 only.
     const kept = shape.length === 1 ? "f32" : (dtype ?? "f32");
     const sound = this.#problems.length === 0;
-    const ptr = sound ? this.#engine.memory.alloc(sizeOf(shape) * bytesPerElement[kept], `"${name}" ${formatShape(shape)}`) : 0;
+    const ptr = sound
+      ? this.#engine.memory.alloc(sizeOf(shape) * bytesPerElement[kept], `"${name}" ${formatShape(shape)}`)
+      : 0;
     const tensor: Frozen = { kind: "frozen", name, shape, dtype: kept, ptr: ptr as Ptr };
     if (sound) this.#placements.push({ tensor, stored: stored! });
     return tensor;

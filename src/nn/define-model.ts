@@ -1,7 +1,7 @@
-import type { Linear } from "./linear.ts";
-import type { ConfigReader } from "./config.ts";
-import type { Engine } from "../wasm/engine.ts";
 import type { Value } from "../tape/tape.ts";
+import type { Engine } from "../wasm/engine.ts";
+import type { ConfigReader } from "./config.ts";
+import type { Linear } from "./linear.ts";
 import type { Pass } from "./pass.ts";
 import type { Weights } from "./weights.ts";
 

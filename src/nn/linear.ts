@@ -1,4 +1,4 @@
-import { linear, type LowRank, type Stored } from "../ops/linear.ts";
+import { type LowRank, linear, type Stored } from "../ops/linear.ts";
 import type { Value } from "../tape/tape.ts";
 import type { Weight } from "../tensor/tensor.ts";
 

@@ -1,6 +1,6 @@
 /** What the layers of one forward pass share: the tape, the tokens, their positions and who attends to whom. */
 import { FormatError } from "../core/errors.ts";
-import { attendKept, type AttentionShape, attention, type Heads, type Segments } from "../ops/attention.ts";
+import { type AttentionShape, attendKept, attention, type Heads, type Segments } from "../ops/attention.ts";
 import { dropout } from "../ops/dropout.ts";
 import type { Ids } from "../ops/embedding.ts";
 import type { Tape, Value } from "../tape/tape.ts";
@@ -26,7 +26,12 @@ export class Pass {
   readonly #cache: KvCache | null;
   readonly #dropout: number | null;
 
-  constructor(tape: Tape, sequences: Sequences, limits: { vocabSize: number; contextLength: number }, options: PassOptions = {}) {
+  constructor(
+    tape: Tape,
+    sequences: Sequences,
+    limits: { vocabSize: number; contextLength: number },
+    options: PassOptions = {},
+  ) {
     const { ids, starts } = sequences;
     this.tape = tape;
     this.#sequences = sequences;
@@ -48,7 +53,11 @@ export class Pass {
     });
     this.ids = { tape, ptr: tape.upload(ids), count: ids.length };
     this.positions = { tape, ptr: tape.upload(positions), count: ids.length };
-    this.#segments = { ptr: tape.upload(this.#quadruples(past)), count: past.length, lengths: Array.from(counts, (n, s) => [n, past[s]! + n] as const) };
+    this.#segments = {
+      ptr: tape.upload(this.#quadruples(past)),
+      count: past.length,
+      lengths: Array.from(counts, (n, s) => [n, past[s]! + n] as const),
+    };
   }
 
   /** qStart, qEnd, kStart, kEnd of each sequence: keys are the pass's own rows, or the cache's. */

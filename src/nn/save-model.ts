@@ -15,7 +15,11 @@ export interface SaveModelOptions {
 const published = { f32: ["F32", "float32"], f16: ["F16", "float16"], bf16: ["BF16", "bfloat16"] } as const;
 
 /** Writes config.json and model.safetensors. The tokenizer's files are not the model's: copy them beside. */
-export async function saveModel(model: CausalLM, target: Target, { dtype = storedDtype(model) }: SaveModelOptions = {}): Promise<void> {
+export async function saveModel(
+  model: CausalLM,
+  target: Target,
+  { dtype = storedDtype(model) }: SaveModelOptions = {},
+): Promise<void> {
   const { memory } = model.engine;
   const [inFile, inConfig] = published[dtype];
   const tensors = Array.from(model.namedWeights(), ([name, weight]) => ({
@@ -38,7 +42,8 @@ function storedDtype(model: CausalLM): FrozenDtype {
 function bytesOf(weight: Weight, dtype: FrozenDtype, memory: Memory): Uint8Array {
   const size = sizeOf(weight.shape);
   if (weight.dtype === dtype) return memory.u8(weight.ptr, size * bytesPerElement[dtype]).slice();
-  if (weight.dtype !== "f32") throw new TypeError(`"${weight.name}" is ${weight.dtype} in memory, saving it as ${dtype} would lose bits`);
+  if (weight.dtype !== "f32")
+    throw new TypeError(`"${weight.name}" is ${weight.dtype} in memory, saving it as ${dtype} would lose bits`);
   const values = memory.f32(weight.ptr, size);
   const halves = dtype === "f16" ? f32ToF16(values) : f32ToBf16(values);
   return new Uint8Array(halves.buffer);

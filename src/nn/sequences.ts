@@ -66,7 +66,9 @@ export function targetsOf({ labels, starts }: LabelledSequences): { rows: Int32A
 export function expectIds(what: string, ids: Int32Array, vocabulary: number): void {
   const at = ids.findIndex((id) => id < 0 || id >= vocabulary);
   if (at < 0) return;
-  throw new FormatError(`${what}: id ${ids[at]} at position ${at} should be from 0 to ${vocabulary - 1}, the model's vocabulary`);
+  throw new FormatError(
+    `${what}: id ${ids[at]} at position ${at} should be from 0 to ${vocabulary - 1}, the model's vocabulary`,
+  );
 }
 
 function join(parts: readonly ArrayLike<number>[]): Int32Array {

@@ -45,7 +45,9 @@ export class Weights {
     const name = this.#name(path);
     const shape = stored === "out-in" ? [outFeatures, inFeatures] : [inFeatures, outFeatures];
     const weight = this.#tensors.get(`${name}.weight`, shape, "normal");
-    return this.#add(new Linear(name, weight, bias ? this.#tensors.get(`${name}.bias`, [outFeatures], "zeros") : null, stored));
+    return this.#add(
+      new Linear(name, weight, bias ? this.#tensors.get(`${name}.bias`, [outFeatures], "zeros") : null, stored),
+    );
   }
 
   /** An output projection that is the embedding's own table. Nothing is stored for it. */

@@ -1,5 +1,5 @@
-import type { Value } from "../tape/tape.ts";
 import { sizeOf } from "../core/shape.ts";
+import type { Value } from "../tape/tape.ts";
 import { expectSame } from "./checks.ts";
 
 /** y = a + b, same shapes. Keeps nothing for the backward pass. */

@@ -43,20 +43,51 @@ export function attention(q: Heads, k: Heads, v: Heads, shape: AttentionShape, s
   const rows = q.value.shape[0]!;
   const y = tape.value([rows, heads * shape.headDim], [q.value, k.value, v.value]);
   const lse = y.needsGrad ? tape.value([rows, heads]) : null;
-  run(y, lse, at(q), { ptr: at(k), width: k.value.shape[1]! }, { ptr: at(v), width: v.value.shape[1]! }, q, shape, segments);
+  run(
+    y,
+    lse,
+    at(q),
+    { ptr: at(k), width: k.value.shape[1]! },
+    { ptr: at(v), width: v.value.shape[1]! },
+    q,
+    shape,
+    segments,
+  );
   const parts = [q, k, v];
-  tape.record(y, [...new Set(parts.map((p) => p.value)), y, lse!].filter((x) => x !== null), (dy) => {
-    const grads = parts.map((p) => (tape.gradient(p.value) + 4 * p.column) as Ptr) as [Ptr, Ptr, Ptr];
-    const widths = parts.map((p) => p.value.shape[1]!) as [number, number, number];
-    const workspace = tape.alloc(tape.kernels.attention_workspace(shape.headDim));
-    tape.kernels.attention_f32_d(
-      ...grads, dy, at(q), at(k), at(v), y.ptr, lse!.ptr, heads, shape.kvHeads, shape.headDim,
-      ...widths, y.shape[1]!, ...widths, y.shape[1]!, segments.ptr, shape.scale, Number(shape.causal), shape.window,
-      workspace, 0, segments.count * shape.kvHeads,
-    );
-    tape.free(workspace);
-    tape.flops += 2 * 4 * pairProducts(shape, segments); // dq, dk, dv and dp; computing the scores again is not the model's need
-  });
+  tape.record(
+    y,
+    [...new Set(parts.map((p) => p.value)), y, lse!].filter((x) => x !== null),
+    (dy) => {
+      const grads = parts.map((p) => (tape.gradient(p.value) + 4 * p.column) as Ptr) as [Ptr, Ptr, Ptr];
+      const widths = parts.map((p) => p.value.shape[1]!) as [number, number, number];
+      const workspace = tape.alloc(tape.kernels.attention_workspace(shape.headDim));
+      tape.kernels.attention_f32_d(
+        ...grads,
+        dy,
+        at(q),
+        at(k),
+        at(v),
+        y.ptr,
+        lse!.ptr,
+        heads,
+        shape.kvHeads,
+        shape.headDim,
+        ...widths,
+        y.shape[1]!,
+        ...widths,
+        y.shape[1]!,
+        segments.ptr,
+        shape.scale,
+        Number(shape.causal),
+        shape.window,
+        workspace,
+        0,
+        segments.count * shape.kvHeads,
+      );
+      tape.free(workspace);
+      tape.flops += 2 * 4 * pairProducts(shape, segments); // dq, dk, dv and dp; computing the scores again is not the model's need
+    },
+  );
   return y;
 }
 
@@ -82,14 +113,38 @@ function pairProducts({ heads, headDim, causal, window }: AttentionShape, { leng
 const at = (heads: Heads): Ptr => (heads.value.ptr + 4 * heads.column) as Ptr;
 
 function run(
-  y: Value, lse: Value | null, qPtr: Ptr, k: KeptHeads, v: KeptHeads, q: Heads, shape: AttentionShape, segments: Segments,
+  y: Value,
+  lse: Value | null,
+  qPtr: Ptr,
+  k: KeptHeads,
+  v: KeptHeads,
+  q: Heads,
+  shape: AttentionShape,
+  segments: Segments,
 ): void {
   const { tape } = y;
   const { heads, kvHeads, headDim, scale, causal, window } = shape;
   const workspace = tape.alloc(tape.kernels.attention_workspace(headDim));
   tape.kernels.attention_f32(
-    y.ptr, lse?.ptr ?? 0, qPtr, k.ptr, v.ptr, heads, kvHeads, headDim, q.value.shape[1]!, k.width, v.width, y.shape[1]!,
-    segments.ptr, scale, Number(causal), window, workspace, 0, segments.count * kvHeads,
+    y.ptr,
+    lse?.ptr ?? 0,
+    qPtr,
+    k.ptr,
+    v.ptr,
+    heads,
+    kvHeads,
+    headDim,
+    q.value.shape[1]!,
+    k.width,
+    v.width,
+    y.shape[1]!,
+    segments.ptr,
+    scale,
+    Number(causal),
+    window,
+    workspace,
+    0,
+    segments.count * kvHeads,
   );
   tape.free(workspace);
   tape.flops += 2 * 2 * pairProducts(shape, segments);

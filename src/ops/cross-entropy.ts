@@ -33,7 +33,15 @@ export function headCrossEntropy(h: Value, head: Weight, labels: Ids): Value {
     running.add(logits, first, count);
     if (!sums) return;
     tape.kernels.scale_rows_f32(sums.ptr, running.rescale, width, 0, rows);
-    multiply(tape, { c: sums.ptr, a: logits, b: rowsOfHead, rows, columns: width, inner: count, layout: Layout.accumulate });
+    multiply(tape, {
+      c: sums.ptr,
+      a: logits,
+      b: rowsOfHead,
+      rows,
+      columns: width,
+      inner: count,
+      layout: Layout.accumulate,
+    });
   });
   const { lse, sum } = running.finish(loss);
   const kept = sums ? [sums, sum] : [h, lse];
@@ -60,7 +68,10 @@ class Running {
     this.#rows = rows;
     this.#labels = labels;
     [this.#max, this.#sum, this.#picked, this.#rescale] = Array.from({ length: 4 }, () => tape.value([rows, 1])) as [
-      Value, Value, Value, Value,
+      Value,
+      Value,
+      Value,
+      Value,
     ];
     tape.fill(this.#max.ptr, rows, Number.NEGATIVE_INFINITY);
     tape.fill(this.#sum.ptr, rows, 0);
@@ -71,8 +82,17 @@ class Running {
   /** Takes in the logits [R, count] of ids first.., overwriting them by exp(l − max). */
   add(logits: Ptr, first: number, count: number): void {
     this.#tape.kernels.head_chunk_f32(
-      logits, this.#max.ptr, this.#sum.ptr, this.#rescale.ptr, this.#picked.ptr, this.#labels.ptr, first, count, count,
-      0, this.#rows,
+      logits,
+      this.#max.ptr,
+      this.#sum.ptr,
+      this.#rescale.ptr,
+      this.#picked.ptr,
+      this.#labels.ptr,
+      first,
+      count,
+      count,
+      0,
+      this.#rows,
     );
   }
   /** Writes the losses; returns log Σ exp(l) and Σ exp(l − max) of each row. */
@@ -103,7 +123,13 @@ function eachChunk(
     const ptr = (head.ptr + first * width * bytesPerElement[head.dtype]) as Ptr;
     const rowsOfHead = { dtype: head.dtype, ptr };
     multiply(tape, {
-      c: logits, a: h.ptr, b: rowsOfHead, rows, columns: count, inner: width, layout: Layout.bTransposed,
+      c: logits,
+      a: h.ptr,
+      b: rowsOfHead,
+      rows,
+      columns: count,
+      inner: width,
+      layout: Layout.bTransposed,
     });
     use(logits, first, count, rowsOfHead);
   }
@@ -138,8 +164,13 @@ function trainedHeadBackward(h: Value, head: Weight, labels: Ids, lse: Value, sc
     }
     if (!isTrained(head)) return;
     multiply(tape, {
-      c: (head.grad + first * width * 4) as Ptr, a: dl, b: { dtype: "f32", ptr: h.ptr }, rows: count, columns: width,
-      inner: rows, layout: Layout.aTransposed | Layout.accumulate,
+      c: (head.grad + first * width * 4) as Ptr,
+      a: dl,
+      b: { dtype: "f32", ptr: h.ptr },
+      rows: count,
+      columns: width,
+      inner: rows,
+      layout: Layout.aTransposed | Layout.accumulate,
     });
   });
 }

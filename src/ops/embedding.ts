@@ -35,8 +35,14 @@ export function addEmbeddingDelta(y: Value, ids: Ids, a: Param, b: Param, scale:
   const t = tape.value([count, r]);
   tape.kernels.embedding_columns_f32(t.ptr, a.ptr, ids.ptr, r, vocabulary, 0, count);
   multiply(tape, {
-    c: sum.ptr, a: sum.ptr, b: { dtype: "f32", ptr: sum.ptr }, rows: count, columns: width, inner: 0,
-    layout: Layout.accumulate, low: { a: t.ptr, b: b.ptr, r, ldb: r, scale, layout: Layout.lowTransposed },
+    c: sum.ptr,
+    a: sum.ptr,
+    b: { dtype: "f32", ptr: sum.ptr },
+    rows: count,
+    columns: width,
+    inner: 0,
+    layout: Layout.accumulate,
+    low: { a: t.ptr, b: b.ptr, r, ldb: r, scale, layout: Layout.lowTransposed },
   });
   tape.record(sum, b.trainable ? [t] : [], (dy) => {
     if (y.needsGrad) tape.addGradient(y, dy);

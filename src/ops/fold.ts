@@ -1,6 +1,7 @@
 /** Folding a low-rank delta into rows of a weight: what its matmul would have added, added to the weight itself. */
-import type { Param } from "../tensor/tensor.ts";
+
 import type { Tape } from "../tape/tape.ts";
+import type { Param } from "../tensor/tensor.ts";
 import type { Ptr } from "../wasm/memory.ts";
 import type { Stored } from "./linear.ts";
 import { Layout, multiply } from "./multiply.ts";
@@ -30,7 +31,12 @@ export function foldLowRank(piece: WeightRows, stored: Stored, { a, b, scale }: 
 }
 
 /** Multiplies each output feature of the rows by its own factor c [out]. */
-export function foldOutputScale({ tape, ptr, start, end }: WeightRows, stored: Stored, columns: number, c: Float64Array): void {
+export function foldOutputScale(
+  { tape, ptr, start, end }: WeightRows,
+  stored: Stored,
+  columns: number,
+  c: Float64Array,
+): void {
   if (tape.planning) return;
   const values = tape.memory.f32(ptr, (end - start) * columns);
   for (let i = start; i < end; i++) {

@@ -14,7 +14,8 @@ export function layerNorm(x: Value, weight: Weight, bias: Weight, eps: number): 
   tape.kernels.layer_norm_f32(y.ptr, mean.ptr, inv.ptr, x.ptr, weight.ptr, bias.ptr, width, eps, 0, rows);
   tape.record(y, [x, mean, inv], (dy) => {
     const { kernels } = tape;
-    if (x.needsGrad) kernels.layer_norm_f32_dx(tape.gradient(x), dy, x.ptr, weight.ptr, mean.ptr, inv.ptr, width, 0, rows);
+    if (x.needsGrad)
+      kernels.layer_norm_f32_dx(tape.gradient(x), dy, x.ptr, weight.ptr, mean.ptr, inv.ptr, width, 0, rows);
     const dw = isTrained(weight) ? weight.grad : 0;
     const db = isTrained(bias) ? bias.grad : 0;
     if (dw || db) kernels.layer_norm_f32_dw(dw, db, dy, x.ptr, mean.ptr, inv.ptr, rows, width, 0, width);

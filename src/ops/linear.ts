@@ -48,14 +48,24 @@ export function linear(
   const rows = rowsOf(x.shape);
   const terms = deltas.map((delta): Term => ({ ...delta, t: project(delta) }));
   const parts = deltas.flatMap(({ input, a, b }) => [input, a, b]);
-  const y = tape.value([rows, out], [x, weight.kind === "param" ? weight : null, bias?.kind === "param" ? bias : null, ...parts]);
+  const y = tape.value(
+    [rows, out],
+    [x, weight.kind === "param" ? weight : null, bias?.kind === "param" ? bias : null, ...parts],
+  );
   const [riding, ...others] = terms;
   multiply(tape, {
-    c: y.ptr, a: x.ptr, b: weight, rows, columns: out, inner: width,
+    c: y.ptr,
+    a: x.ptr,
+    b: weight,
+    rows,
+    columns: out,
+    inner: width,
     layout: stored === "out-in" ? Layout.bTransposed : 0,
-    bias: bias?.ptr, low: riding && lowPart(riding.t.ptr, riding.b.ptr, riding, Layout.lowTransposed),
+    bias: bias?.ptr,
+    low: riding && lowPart(riding.t.ptr, riding.b.ptr, riding, Layout.lowTransposed),
   });
-  for (const term of others) addLow(tape, y.ptr, rows, out, lowPart(term.t.ptr, term.b.ptr, term, Layout.lowTransposed));
+  for (const term of others)
+    addLow(tape, y.ptr, rows, out, lowPart(term.t.ptr, term.b.ptr, term, Layout.lowTransposed));
   tape.record(y, [...(isTrained(weight) ? [x] : []), ...keptFor(terms)], (dy) => {
     linearBackward({ tape, x, weight, stored, bias, terms, rows, out, width }, dy);
   });
@@ -70,7 +80,8 @@ export function addLowRank(y: Value, deltas: readonly LowRank[]): Value {
   const terms = deltas.map((delta): Term => ({ ...delta, t: project(delta) }));
   const sum = tape.value(y.shape, [y, ...deltas.flatMap(({ input, a, b }) => [input, a, b])]);
   tape.copy(sum.ptr, y.ptr, rows * out * 4);
-  for (const term of terms) addLow(tape, sum.ptr, rows, out, lowPart(term.t.ptr, term.b.ptr, term, Layout.lowTransposed));
+  for (const term of terms)
+    addLow(tape, sum.ptr, rows, out, lowPart(term.t.ptr, term.b.ptr, term, Layout.lowTransposed));
   tape.record(sum, keptFor(terms), (dy) => {
     for (const term of terms) {
       const width = columnsOf(term.a.shape);
@@ -108,7 +119,12 @@ function linearBackward(call: Call, dy: Ptr): void {
     const { ptr, fresh } = tape.gradientSlot(x);
     const rides = terms.findIndex((term) => term.input === x);
     multiply(tape, {
-      c: ptr, a: dy, b: weight, rows, columns: width, inner: out,
+      c: ptr,
+      a: dy,
+      b: weight,
+      rows,
+      columns: width,
+      inner: out,
       layout: (stored === "out-in" ? 0 : Layout.bTransposed) | (fresh ? 0 : Layout.accumulate),
       low: rides < 0 ? undefined : lowPart(us[rides]!, terms[rides]!.a.ptr, terms[rides]!, 0),
     });
@@ -124,7 +140,12 @@ function linearBackward(call: Call, dy: Ptr): void {
   if (isTrained(weight)) {
     const [left, right, m, n] = stored === "out-in" ? [dy, x.ptr, out, width] : [x.ptr, dy, width, out];
     multiply(tape, {
-      c: weight.grad, a: left, b: { dtype: "f32", ptr: right }, rows: m, columns: n, inner: rows,
+      c: weight.grad,
+      a: left,
+      b: { dtype: "f32", ptr: right },
+      rows: m,
+      columns: n,
+      inner: rows,
       layout: Layout.aTransposed | Layout.accumulate,
     });
   }
@@ -144,7 +165,11 @@ function project({ input, a }: LowRank): Value {
 }
 
 /** Returns u = dy·b [T, r] and adds to the gradients of a and b. */
-function backProject({ tape, rows, out, width }: Pick<Call, "tape" | "rows" | "out" | "width">, { a, b, t, input, scale }: Term, dy: Ptr): Ptr {
+function backProject(
+  { tape, rows, out, width }: Pick<Call, "tape" | "rows" | "out" | "width">,
+  { a, b, t, input, scale }: Term,
+  dy: Ptr,
+): Ptr {
   const r = columnsOf(b.shape);
   const u = tape.alloc(rows * r * 4);
   tape.flops += 2 * rows * r * (out + (a.trainable ? width : 0) + (b.trainable ? out : 0));

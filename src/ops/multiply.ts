@@ -43,6 +43,24 @@ export function multiply(tape: Tape, p: Product): void {
   }
   const matmul = kernels[`matmul_${b.dtype}`];
   const workspace = tape.alloc(kernels.matmul_workspace());
-  matmul(c, a, b.ptr, rows, columns, inner, lda, ldb, ldc, layout, p.bias ?? 0, ...lowArgs, workspace, 0, rows, 0, columns);
+  matmul(
+    c,
+    a,
+    b.ptr,
+    rows,
+    columns,
+    inner,
+    lda,
+    ldb,
+    ldc,
+    layout,
+    p.bias ?? 0,
+    ...lowArgs,
+    workspace,
+    0,
+    rows,
+    0,
+    columns,
+  );
   tape.free(workspace);
 }

@@ -9,7 +9,8 @@ import { isTrained, type Weight } from "../tensor/tensor.ts";
 export function rmsNorm(x: Value, weight: Weight, eps: number): Value {
   const { tape } = x;
   const width = weight.shape[0]!;
-  if (x.shape[1]! % width !== 0) expectLast(`input of "${weight.name}"`, x.shape, width, `the length of "${weight.name}"`);
+  if (x.shape[1]! % width !== 0)
+    expectLast(`input of "${weight.name}"`, x.shape, width, `the length of "${weight.name}"`);
   const rows = (x.shape[0]! * x.shape[1]!) / width;
   const y = tape.value(x.shape, [x, weight.kind === "param" ? weight : null]);
   const inv = tape.value([rows, 1]);

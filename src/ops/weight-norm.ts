@@ -51,7 +51,15 @@ export class WeightNorms {
     const layout = this.#stored === "out-in" ? Layout.bTransposed : 0;
     multiply(tape, { c: cross, a: stack, b: weight, rows: rank, columns: out, inner: width, layout });
     const right = { dtype: "f32", ptr: stack } as const;
-    multiply(tape, { c: gram, a: stack, b: right, rows: rank, columns: rank, inner: width, layout: Layout.bTransposed });
+    multiply(tape, {
+      c: gram,
+      a: stack,
+      b: right,
+      rows: rank,
+      columns: rank,
+      inner: width,
+      layout: Layout.bTransposed,
+    });
     const norms = tape.planning ? new Float64Array(out) : this.#sum(tape.memory, weight, cross, gram, rank, out);
     for (const ptr of [stack, cross, gram]) tape.free(ptr);
     return norms;

@@ -105,7 +105,8 @@ export class Tape {
 
   /** A new Value with undefined contents. It needs a gradient if any of `from` does and the tape is recording. */
   value(shape: Shape, from: readonly (Value | Param | null)[] = []): Value {
-    const needsGrad = this.recording && from.some((x) => x !== null && (x.kind === "value" ? x.needsGrad : x.trainable));
+    const needsGrad =
+      this.recording && from.some((x) => x !== null && (x.kind === "value" ? x.needsGrad : x.trainable));
     const slot: Slot = {
       kind: "value",
       tape: this,

@@ -1,8 +1,8 @@
 /** Weights as numbers on the host: widened from, and rounded to, the dtype they are stored in. */
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../core/half.ts";
 import { sizeOf } from "../core/shape.ts";
-import { bytesPerElement, type Weight } from "./tensor.ts";
 import type { Memory, Ptr } from "../wasm/memory.ts";
+import { bytesPerElement, type Weight } from "./tensor.ts";
 
 /** Elements `start` to `end` (exclusive) of a weight in f32. A copy. */
 export function readElements(memory: Memory, weight: Weight, start = 0, end = sizeOf(weight.shape)): Float32Array {

@@ -4,8 +4,8 @@
  */
 import { Tokenizer as JsonTokenizer } from "@huggingface/tokenizers";
 import { openSource, type SourceLike } from "../checkpoint/open.ts";
-import type { Source } from "../core/host.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
+import type { Source } from "../core/host.ts";
 import { type Json, parseJson } from "../core/python-json.ts";
 import { ChatTemplate, type Message, type RenderOptions, type Span } from "./chat.ts";
 import { StreamDecoder, type StreamDecoderOptions } from "./stream-decoder.ts";

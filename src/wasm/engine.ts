@@ -35,7 +35,8 @@ export class Engine {
   constructor(module: WebAssembly.Module, build: Build, maxBytes: number = MAX_BYTES) {
     this.build = build;
     this.memory = new Memory(maxBytes);
-    this.kernels = instantiateSync(module, { env: { memory: this.memory.wasm } }).instance.exports as unknown as Kernels;
+    this.kernels = instantiateSync(module, { env: { memory: this.memory.wasm } }).instance
+      .exports as unknown as Kernels;
   }
 
   /** The working memory of the next step, with room for `bytes`; grows the block when it is too small. One at a time. */

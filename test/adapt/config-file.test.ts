@@ -1,20 +1,27 @@
 /** adapter_config.json: the bytes that PEFT writes, and what is refused. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { getPeftModel } from "../../src/adapt/peft-model.ts";
 import { configFromJson, configFromText } from "../../src/adapt/load.ts";
+import { getPeftModel } from "../../src/adapt/peft-model.ts";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
 import { lora } from "../../src/methods/lora.ts";
 import { casesIn, GOLDEN, loadGolden } from "./goldens.ts";
 
 function sortLists(text: string): string {
-  return text.replace(/\[\n([^\]]*)\n {2}\]/g, (_, lines: string) => `[\n${lines.split(",\n").sort().join(",\n")}\n  ]`);
+  return text.replace(
+    /\[\n([^\]]*)\n {2}\]/g,
+    (_, lines: string) => `[\n${lines.split(",\n").sort().join(",\n")}\n  ]`,
+  );
 }
 
 async function savedConfig(config: Parameters<typeof getPeftModel>[1], model = "llama"): Promise<string> {
   const base = (await loadGolden(model)).model;
   // Goldens were made beside the folder "models".
-  const peft = getPeftModel(base, { ...config, values: { ...config.values, baseModelNameOrPath: `models/${model}` } }, { onWarning: () => {} });
+  const peft = getPeftModel(
+    base,
+    { ...config, values: { ...config.values, baseModelNameOrPath: `models/${model}` } },
+    { onWarning: () => {} },
+  );
   const files = new Map<string, Uint8Array>();
   await peft.savePretrained(files);
   return new TextDecoder().decode(files.get("adapter_config.json")!);
@@ -43,7 +50,10 @@ test("options given in code are written as PEFT's: dropout as a float, ranks as 
 
 test("unknown keys are left out with a warning", async () => {
   const warnings: string[] = [];
-  await configFromJson({ peft_type: "LORA", r: 4, use_magic: true }, { onWarning: (message) => warnings.push(message) });
+  await configFromJson(
+    { peft_type: "LORA", r: 4, use_magic: true },
+    { onWarning: (message) => warnings.push(message) },
+  );
   expect(warnings).toHaveLength(1);
   expect(warnings[0]).toContain('"use_magic"');
 });
@@ -54,9 +64,16 @@ test("the keys of older versions of PEFT are enough", async () => {
 });
 
 const unsupported = [
-  { use_qalora: true }, { layer_replication: [[0, 4]] }, { target_parameters: ["experts"] }, { trainable_token_indices: [1] },
-  { init_lora_weights: "eva" }, { init_lora_weights: "corda" }, { loftq_config: { loftq_bits: 4 } }, { ensure_weight_tying: true },
-  { alora_invocation_tokens: [1, 2] }, { use_bdlora: { nblocks: 2 } },
+  { use_qalora: true },
+  { layer_replication: [[0, 4]] },
+  { target_parameters: ["experts"] },
+  { trainable_token_indices: [1] },
+  { init_lora_weights: "eva" },
+  { init_lora_weights: "corda" },
+  { loftq_config: { loftq_bits: 4 } },
+  { ensure_weight_tying: true },
+  { alora_invocation_tokens: [1, 2] },
+  { use_bdlora: { nblocks: 2 } },
 ];
 test.each(unsupported)("%o is known but not implemented, and the message says so", async (keys) => {
   const [[key, value]] = Object.entries(keys) as [[string, unknown]];
@@ -73,7 +90,10 @@ const wrong: [Record<string, unknown>, string][] = [
   [{ target_modules: [1] }, '"target_modules" is [1]'],
   [{ bias: "some" }, '"bias" is "some", expected "none" or "all" or "lora_only"'],
   [{ rank_pattern: { q_proj: 0 } }, '"rank_pattern" is {"q_proj":0}'],
-  [{ target_modules: "a.*", layers_to_transform: 1 }, '"layers_to_transform" cannot be used when "target_modules" is one regular expression'],
+  [
+    { target_modules: "a.*", layers_to_transform: 1 },
+    '"layers_to_transform" cannot be used when "target_modules" is one regular expression',
+  ],
   [{ layers_pattern: "layers" }, '"layers_pattern" says where layer numbers stand'],
   [{ lora_bias: true, use_dora: true }, '"lora_bias" cannot be used together with "use_dora"'],
   [{ init_lora_weights: "gausian" }, '"init_lora_weights" is "gausian"'],
@@ -85,7 +105,9 @@ test.each(wrong)("%o is refused by name", async (keys, message) => {
 });
 
 test("an unknown method is an error that names the known ones", async () => {
-  await expect(configFromJson({ peft_type: "LORRA" })).rejects.toThrow(/"LORRA", this version knows .*LORA.* Did you mean "LORA"/);
+  await expect(configFromJson({ peft_type: "LORRA" })).rejects.toThrow(
+    /"LORRA", this version knows .*LORA.* Did you mean "LORA"/,
+  );
   await expect(configFromJson({ peft_type: "constructor" })).rejects.toThrow(UnsupportedError);
   await expect(configFromJson({ r: 8 })).rejects.toThrow('"peft_type" is missing');
 });

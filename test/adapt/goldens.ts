@@ -36,7 +36,9 @@ export interface Tensor {
 
 /** Names of the folders in one of the golden's folders. */
 export function casesIn(folder: string): string[] {
-  return readdirSync(`${GOLDEN}${folder}`, { withFileTypes: true }).filter((e) => e.isDirectory()).map((e) => e.name);
+  return readdirSync(`${GOLDEN}${folder}`, { withFileTypes: true })
+    .filter((e) => e.isDirectory())
+    .map((e) => e.name);
 }
 
 export function readCase<T>(folder: string, file = "case.json"): T {
@@ -67,14 +69,23 @@ export function labelCount({ labels }: Batch): number {
 }
 
 /** A golden model in an engine of its own. The name that configs give as their base is PEFT's: models/<name>. */
-export async function loadGolden(name: string, build: "baseline" | "relaxed" = "baseline"): Promise<{ engine: Engine; model: CausalLM }> {
+export async function loadGolden(
+  name: string,
+  build: "baseline" | "relaxed" = "baseline",
+): Promise<{ engine: Engine; model: CausalLM }> {
   const engine = await createEngine({ build });
   const model = await AutoModelForCausalLM.fromPretrained(`${GOLDEN}models/${name}`, { engine });
   return { engine, model };
 }
 
 /** Every |got − want| ≤ atol + rtol·|want|; says where it is worst. */
-export function expectNear(what: string, got: ArrayLike<number>, want: ArrayLike<number>, atol: number, rtol: number): void {
+export function expectNear(
+  what: string,
+  got: ArrayLike<number>,
+  want: ArrayLike<number>,
+  atol: number,
+  rtol: number,
+): void {
   expect(got.length, `${what}: how many numbers`).toBe(want.length);
   let worst = 0;
   let message = "";

@@ -2,11 +2,23 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { PeftModel } from "../../src/adapt/peft-model.ts";
-import { clipScale, gradientNorm } from "../../src/optim/clip.ts";
 import { AdamW } from "../../src/optim/adamw.ts";
+import { clipScale, gradientNorm } from "../../src/optim/clip.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { readElements } from "../../src/tensor/elements.ts";
-import { type Batch, batchOf, casesIn, distance, expectNear, GOLDEN, labelCount, loadGolden, readCase, readTensors, type TrainedCase } from "./goldens.ts";
+import {
+  type Batch,
+  batchOf,
+  casesIn,
+  distance,
+  expectNear,
+  GOLDEN,
+  labelCount,
+  loadGolden,
+  readCase,
+  readTensors,
+  type TrainedCase,
+} from "./goldens.ts";
 
 /** Runs one batch forward and backward; returns the mean loss. Gradients are added to. */
 function backward(model: PeftModel, batch: Batch): number {
@@ -41,7 +53,9 @@ describe.each(casesIn("methods/lora"))("%s", (name) => {
       expectNear("logits", peft.forward(batchOf(batch!)), expected.get("logits")!.values, 1e-4, 2e-4);
       zeroGradients(peft);
       expectNear("loss", [backward(peft, batch!)], expected.get("loss")!.values, 1e-5, 1e-5);
-      const grads = Array.from(expected.keys()).filter((key) => key.startsWith("grad.")).map((key) => key.slice(5));
+      const grads = Array.from(expected.keys())
+        .filter((key) => key.startsWith("grad."))
+        .map((key) => key.slice(5));
       const trained = peft.namedTrainable();
       for (const key of grads) {
         const want = expected.get(`grad.${key}`)!.values;
@@ -57,7 +71,12 @@ describe.each(casesIn("methods/lora"))("%s", (name) => {
     const trained = peft.namedTrainable();
     const start = new Map(Array.from(trained, ([key, param]) => [key, param.values().slice()]));
     const [beta1, beta2] = golden.betas;
-    const optimizer = new AdamW(peft.engine, trained, { beta1, beta2, eps: golden.eps, weightDecay: golden.weight_decay });
+    const optimizer = new AdamW(peft.engine, trained, {
+      beta1,
+      beta2,
+      eps: golden.eps,
+      weightDecay: golden.weight_decay,
+    });
     const losses = golden.batches.map((batch) => {
       optimizer.zeroGrad();
       const loss = backward(peft, batch);
@@ -69,7 +88,9 @@ describe.each(casesIn("methods/lora"))("%s", (name) => {
       const after = expected.get(`after.${key}`)?.values;
       if (after === undefined || golden.unsettled.includes(key)) continue;
       const travelled = distance(after, start.get(key)!);
-      expect(distance(param.values(), after), `${key}, which travelled ${travelled}`).toBeLessThanOrEqual(0.02 * travelled);
+      expect(distance(param.values(), after), `${key}, which travelled ${travelled}`).toBeLessThanOrEqual(
+        0.02 * travelled,
+      );
     }
   });
 
@@ -108,5 +129,8 @@ describe.each(casesIn("methods/lora"))("%s", (name) => {
 
 /** PEFT writes sets in no order: the text with the lines of each list sorted. */
 function sortLists(text: string): string {
-  return text.replace(/\[\n([^\]]*)\n {2}\]/g, (_, lines: string) => `[\n${lines.split(",\n").sort().join(",\n")}\n  ]`);
+  return text.replace(
+    /\[\n([^\]]*)\n {2}\]/g,
+    (_, lines: string) => `[\n${lines.split(",\n").sort().join(",\n")}\n  ]`,
+  );
 }

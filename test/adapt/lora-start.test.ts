@@ -18,7 +18,8 @@ function deltaOf(model: PeftModel, module: string, scale: number): Float32Array 
   const [x, y] = [a.values(), b.values()];
   const out = new Float32Array(b.shape[0]! * width);
   for (let i = 0; i < b.shape[0]!; i++) {
-    for (let k = 0; k < r; k++) for (let j = 0; j < width; j++) out[i * width + j]! += scale * y[i * r + k]! * x[k * width + j]!;
+    for (let k = 0; k < r; k++)
+      for (let j = 0; j < width; j++) out[i * width + j]! += scale * y[i * r + k]! * x[k * width + j]!;
   }
   return out;
 }
@@ -98,7 +99,7 @@ describe("random starts", () => {
   });
 });
 
-test("pissa_niter_16 is near pissa, and changes nothing at the start", async () => {
+test("pissa_niter_16 finds nearly as much of the weight as pissa, and changes nothing at the start", async () => {
   const { model } = await loadGolden("llama");
   const batch = batchOf({ sequences: [[5, 6, 7, 8]], labels: [[5, 6, 7, 8]] });
   const plain = model.forward(batch);
@@ -109,16 +110,21 @@ test("pissa_niter_16 is near pissa, and changes nothing at the start", async () 
     peft.dispose();
     return delta;
   });
-  const [exact, near] = deltas as [Float32Array, Float32Array];
-  const error = Math.hypot(...exact.map((x, i) => x - near[i]!)) / Math.hypot(...exact);
-  expect(error).toBeLessThan(0.05);
+  const [exact, near] = deltas.map((delta) => Math.hypot(...delta)) as [number, number];
+  expect(near).toBeGreaterThan(0.99 * exact); // singular values lie close together in a random weight: vectors may differ
+  expect(near).toBeLessThanOrEqual(exact * (1 + 1e-6));
 });
 
 test("an adapter that started from the base's principal part is saved and loaded like any other, and merges", async () => {
   const batch = batchOf({ sequences: [[5, 6, 7, 8]], labels: [[5, 6, 7, 8]] });
   const { model } = await loadGolden("llama");
-  const peft = getPeftModel(model, lora({ r: 4, loraAlpha: 8, initLoraWeights: "pissa", targetModules: ["q_proj", "up_proj"] }), silent);
-  for (const param of peft.namedTrainable().values()) param.values().forEach((x, i, all) => (all[i] = x * (1 + 0.3 * Math.sin(i))));
+  const peft = getPeftModel(
+    model,
+    lora({ r: 4, loraAlpha: 8, initLoraWeights: "pissa", targetModules: ["q_proj", "up_proj"] }),
+    silent,
+  );
+  for (const param of peft.namedTrainable().values())
+    param.values().forEach((x, i, all) => (all[i] = x * (1 + 0.3 * Math.sin(i))));
   const logits = peft.forward(batch);
   const files = new Map<string, Uint8Array>();
   await peft.savePretrained(files);

@@ -1,10 +1,25 @@
 import { describe, expect, test } from "vitest";
-import { firstColumns, largestSvd, type Matrix, matrix, product, qr, randomSvd, type Svd, svd, transpose } from "../../src/core/linalg.ts";
+import {
+  firstColumns,
+  largestSvd,
+  type Matrix,
+  matrix,
+  product,
+  qr,
+  randomSvd,
+  type Svd,
+  svd,
+  transpose,
+} from "../../src/core/linalg.ts";
 import { Philox } from "../../src/core/philox.ts";
 
 function random(rows: number, columns: number, seed = 1): Matrix {
   const draw = new Philox(seed);
-  return matrix(rows, columns, Float64Array.from({ length: rows * columns }, () => draw.normal()));
+  return matrix(
+    rows,
+    columns,
+    Float64Array.from({ length: rows * columns }, () => draw.normal()),
+  );
 }
 
 /** Largest difference of two matrices. */
@@ -20,7 +35,11 @@ function identity(n: number): Matrix {
 }
 
 function join({ u, s, v }: Svd): Matrix {
-  const scaled = matrix(u.rows, u.columns, u.data.map((x, i) => x * s[i % s.length]!));
+  const scaled = matrix(
+    u.rows,
+    u.columns,
+    u.data.map((x, i) => x * s[i % s.length]!),
+  );
   return product(scaled, v);
 }
 
@@ -37,7 +56,13 @@ function withValues(rows: number, columns: number, values: readonly number[]): M
 }
 
 describe("qr", () => {
-  for (const [rows, columns] of [[7, 4], [4, 7], [5, 5], [1, 3], [3, 1]] as const) {
+  for (const [rows, columns] of [
+    [7, 4],
+    [4, 7],
+    [5, 5],
+    [1, 3],
+    [3, 1],
+  ] as const) {
     test(`Q·R gives back a matrix [${rows}, ${columns}], Q has orthonormal columns, R is upper triangular`, () => {
       const a = random(rows, columns);
       const { q, r } = qr(a);
@@ -60,7 +85,13 @@ describe("qr", () => {
 });
 
 describe("svd", () => {
-  for (const [rows, columns] of [[8, 5], [5, 8], [6, 6], [40, 33], [1, 4]] as const) {
+  for (const [rows, columns] of [
+    [8, 5],
+    [5, 8],
+    [6, 6],
+    [40, 33],
+    [1, 4],
+  ] as const) {
     test(`U·diag(s)·V gives back a matrix [${rows}, ${columns}]`, () => {
       const a = random(rows, columns);
       const parts = svd(a);
@@ -78,7 +109,11 @@ describe("largestSvd", () => {
     const all = svd(a);
     expectOrthonormal(some);
     some.s.forEach((value, i) => expect(Math.abs(value / all.s[i]! - 1)).toBeLessThan(1e-12));
-    const rank6 = join({ u: firstColumns(all.u, 6), s: all.s.slice(0, 6), v: matrix(6, 210, all.v.data.slice(0, 6 * 210)) });
+    const rank6 = join({
+      u: firstColumns(all.u, 6),
+      s: all.s.slice(0, 6),
+      v: matrix(6, 210, all.v.data.slice(0, 6 * 210)),
+    });
     expect(distance(join(some), rank6)).toBeLessThan(1e-8);
   });
   test("finds repeated singular values, and all of a matrix of low rank", () => {

@@ -42,7 +42,9 @@ for (const build of builds) {
   });
 
   test(`matmul (${build}) matches f64 in every layout and dtype, with and without a low rank`, () => {
-    const shapes = ["6 8 4 8", "13 21 11 1", "10 16 67 0", "1 7 3 9"].map((s) => s.split(" ").map(Number) as Shape);
+    const shapes = ["6 8 4 8", "13 21 11 1", "10 16 67 0", "1 7 3 9"].map(
+      (s) => s.split(" ").map(Number) as unknown as Shape,
+    );
     for (let layout = 0; layout < 16; layout++) {
       const bed = new Bed(build);
       for (const dtype of dtypes) for (const shape of shapes) agrees(bed, dtype, layout, shape);
@@ -50,7 +52,7 @@ for (const build of builds) {
   });
 
   test(`matmul (${build}) matches f64 beyond one block of rows, terms and ranks`, () => {
-    const shapes = ["731 19 9 2", "7 9 1205 5", "3 4 398 411"].map((s) => s.split(" ").map(Number) as Shape);
+    const shapes = ["731 19 9 2", "7 9 1205 5", "3 4 398 411"].map((s) => s.split(" ").map(Number) as unknown as Shape);
     for (const layout of [bNk | b2Nk, 0, aKm | accumulate])
       for (const shape of shapes) agrees(new Bed(build), "f32", layout, shape);
   });

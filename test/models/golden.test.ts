@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { AutoModelForCausalLM } from "../../src/auto/auto-model.ts";
-import { targetsOf, concatenateLabelled } from "../../src/nn/sequences.ts";
+import { concatenateLabelled, targetsOf } from "../../src/nn/sequences.ts";
 import { AdamW } from "../../src/optim/adamw.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
@@ -40,10 +40,18 @@ for (const build of builds as ("baseline" | "relaxed")[]) {
         const want = await readTensors(`${folder}/expected.safetensors`);
         const start = await readTensors(`${folder}/model.safetensors`);
         using engine = await createEngine({ build });
-        using model = await AutoModelForCausalLM.fromConfig(JSON.parse(readFileSync(`${golden}/${folder}/config.json`, "utf8")), { engine });
+        using model = await AutoModelForCausalLM.fromConfig(
+          JSON.parse(readFileSync(`${golden}/${folder}/config.json`, "utf8")),
+          { engine },
+        );
         const params = new Map(model.trainAll().map((p) => [p.name, p]));
         for (const [key, param] of params) param.values().set(start.get(key)!);
-        using optimizer = new AdamW(engine, params, { beta1: betas[0], beta2: betas[1], eps, weightDecay: weight_decay });
+        using optimizer = new AdamW(engine, params, {
+          beta1: betas[0],
+          beta2: betas[1],
+          eps,
+          weightDecay: weight_decay,
+        });
         const batch = labelled(given);
         const count = targetsOf(batch).targets.length;
         let checked = 0;

@@ -27,7 +27,8 @@ function normed(x: ArrayLike<number>, width: number, eps: number) {
       inv.values[i]! * (Math.abs(x[e]!) + mean.magnitudes[i]!) + Math.abs(n) * (inv.magnitudes[i]! / inv.values[i]!)
     );
   });
-  return { values, magnitudes, inv: inv.values, relativeInv: inv.magnitudes.map((m, i) => m / inv.values[i]!) };
+  const relativeInv = Array.from(inv.magnitudes, (m, i) => m / inv.values[i]!);
+  return { values, magnitudes, inv: inv.values, relativeInv };
 }
 
 /** n·w + b in f64; b may be null. */

@@ -1,0 +1,22 @@
+/** Trains a tiny model with a checkpoint after every step: the process that kill.test.ts kills. Arguments: folder, steps. */
+import { openRun } from "#host";
+import { Trainer } from "../../src/train/trainer.ts";
+import { examples, tinyDropoutModel } from "./tiny.ts";
+
+const [folder, steps] = process.argv.slice(2) as [string, string];
+const trainer = new Trainer({
+  model: await tinyDropoutModel(),
+  args: {
+    maxSteps: Number(steps),
+    saveSteps: 1,
+    saveTotalLimit: 2,
+    evalSteps: 1,
+    loggingSteps: 1,
+    lrSchedulerType: "constant",
+  },
+  trainDataset: examples(20),
+  evalDataset: examples(4, 8),
+  output: openRun(folder),
+  onProgress: ({ step }) => process.stdout.write(`${step}\n`),
+});
+await trainer.train({ resume: true });
