@@ -71,7 +71,7 @@ async function freshBase(): Promise<CausalLM> {
 function scramble(model: PeftModel, seed = 5): void {
   const random = new Philox(seed);
   for (const param of model.namedTrainable().values())
-    param.values().forEach((x, i, all) => (all[i] = x + 0.15 * random.normal()));
+    param.values().set(param.values().map((x) => x + 0.15 * random.normal()));
 }
 
 function lossOf(model: PeftModel): number {
@@ -106,7 +106,7 @@ function slopes(
 ): { measured: number; predicted: number } {
   const start = param.values().slice();
   const at = (step: number) => {
-    param.values().forEach((_, i, all) => (all[i] = start[i]! + step * direction[i]!));
+    param.values().set(start.map((x, i) => x + step * direction[i]!));
     return lossOf(model);
   };
   const measured = (at(reach) - at(-reach)) / (2 * reach);

@@ -6,8 +6,8 @@
  *   p ← p − (lr / biasCorrection1)·m / (√v / √biasCorrection2 + eps)
  *
  * p, g, m, v: parameter, gradient, first and second moment. biasCorrection1 = 1 − beta1ᵗ, biasCorrection2 = 1 − beta2ᵗ
- * at step t = 1, 2, … Scalars are combined in f64 and rounded once, as torch does. Multiplications and additions are not
- * fused, so all builds give the same bits (torch fuses some: a unit in the last place). start, end: element range.
+ * at step t = 1, 2, … Scalars are combined in f64 and rounded once, as torch does. Multiplications and additions are
+ * not fused, so all builds give the same bits (torch fuses some: a unit in the last place). start, end: element range.
  */
 import { loadPart, storePart } from "../simd/part";
 

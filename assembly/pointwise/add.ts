@@ -7,7 +7,8 @@
  *
  * start, end: element range. y may be a or b.
  */
-import { axpy } from "../simd/lanes";
+import { madd } from "../simd/lanes";
+import { loadPart, storePart } from "../simd/part";
 
 export function add_f32(y: usize, a: usize, b: usize, start: i32, end: i32): void {
   let i: usize = <usize>start << 2;
@@ -18,7 +19,11 @@ export function add_f32(y: usize, a: usize, b: usize, start: i32, end: i32): voi
 }
 
 export function axpy_f32(y: usize, x: usize, alpha: f32, start: i32, end: i32): void {
-  axpy(y + (<usize>start << 2), alpha, x + (<usize>start << 2), end - start);
+  const a = f32x4.splat(alpha);
+  for (let i = start; i < end; i += 4) {
+    const at = <usize>i << 2;
+    storePart(y + at, madd(a, loadPart(x + at, end - i), loadPart(y + at, end - i)), end - i);
+  }
 }
 
 export function scale_f32(y: usize, alpha: f32, start: i32, end: i32): void {

@@ -202,7 +202,7 @@ function adaptable(layers: readonly Module[], { method }: MethodConfig): (Linear
 
 /** `bias` of methods that have it. */
 export function biasOf({ values }: MethodConfig): string {
-  return ((values as Readonly<Record<string, unknown>>)["bias"] as string | undefined) ?? "none";
+  return ((values as Readonly<Record<string, unknown>>).bias as string | undefined) ?? "none";
 }
 
 /** Options of one layer where patterns say otherwise than for the rest. */

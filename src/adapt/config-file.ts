@@ -82,7 +82,7 @@ export function writeConfig(config: MethodConfig, model: ModelClass): string {
   return pythonJson({
     ...keys,
     peft_type: method.peftType,
-    peft_version: (file?.["peft_version"] as PyJson) ?? FORMAT_VERSION,
+    peft_version: (file?.peft_version as PyJson) ?? FORMAT_VERSION,
     auto_mapping: values.taskType === null ? autoMapping(model) : null,
     inference_mode: true,
   });

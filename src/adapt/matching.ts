@@ -85,7 +85,7 @@ function layerRule(
       : patterns.map((each) => matchStart(`(?:^|.*?\\.)${each}\\.(?<idx>\\d+)\\.`, "layersPattern"));
   return (name) => {
     const match = searches.map((search) => search(name)).find((found) => found !== null);
-    return match !== undefined && match !== null && wanted.includes(Number(match.groups!["idx"]));
+    return match !== undefined && match !== null && wanted.includes(Number(match.groups!.idx));
   };
 }
 

@@ -24,22 +24,28 @@ interface Job {
 /** The bytes of weights as they were before merging, to put back exactly. */
 export type Originals = Map<Weight, Uint8Array>;
 
-export interface MergeOptions {
-  /** Compute everything first and change nothing if a result is not finite. */
-  readonly safe: boolean;
-  /** Where to keep the bytes that were there before, or null when there is no way back. */
-  readonly originals: Originals | null;
+/**
+ * Throws unless the adapters can be merged: UnsupportedError for a method that cannot be folded, StateError for a bias that a
+ * layer does not have, and with `safe` FormatError for a result that would not be finite. Changes nothing.
+ */
+export function expectMergeable(base: Base, adapters: readonly Adapter[], safe: boolean): void {
+  const jobs = jobsFor(base, adapters);
+  if (safe) for (const job of jobs) eachResult(base.engine, job, (values) => expectFinite(values, job));
 }
 
 /**
  * W ← what the adapters make of W, for every layer that any of them adapts: in f32, rounded once to the dtype that W is stored
- * in. Throws UnsupportedError for a method that cannot be folded, and with `safe` FormatError for a result that is not finite,
- * each before any weight is changed.
+ * in. `originals` is where to keep the bytes that were there before, or null when there is no way back.
  */
-export function mergeInto(base: Base, adapters: readonly Adapter[], { safe, originals }: MergeOptions): void {
+export function mergeInto(base: Base, adapters: readonly Adapter[], originals: Originals | null): void {
   const jobs = jobsFor(base, adapters);
   const { engine } = base;
-  if (safe) for (const job of jobs) eachResult(engine, job, (values) => expectFinite(values, job));
+  for (const { layer, bias } of jobs) {
+    if (bias === null || (layer as Linear).bias === bias) continue;
+    throw new StateError(
+      `the bias of "${layer.name}" is trained by another active adapter: it cannot be merged into, only merged and unloaded`,
+    );
+  }
   for (const { weight, bias } of jobs) {
     for (const tensor of [weight, bias]) {
       if (tensor && originals && !originals.has(tensor))

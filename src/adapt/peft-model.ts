@@ -18,7 +18,7 @@ import { baseOf } from "./base.ts";
 import { checkedValues, type MethodConfig } from "./define-method.ts";
 import { openAdapterWeights, readAdapterConfig, readTensors } from "./load.ts";
 import type { Purpose } from "./make.ts";
-import { mergeInto, type Originals, restore } from "./merge.ts";
+import { expectMergeable, mergeInto, type Originals, restore } from "./merge.ts";
 import { writeAdapter } from "./save.ts";
 
 /** The adapter that lies at the root of a folder; others have sub-folders by name. */
@@ -55,6 +55,13 @@ export function getPeftModel(model: CausalLM, config: MethodConfig, options: Get
   peft.setAdapter(adapterName);
   peft.setTrainable(adapterName, true);
   return peft;
+}
+
+export interface MergeOptions {
+  /** Which adapters, the active ones by default. */
+  adapterNames?: readonly string[];
+  /** Change nothing unless every result is finite. */
+  safeMerge?: boolean;
 }
 
 export class PeftModel {
@@ -180,7 +187,7 @@ export class PeftModel {
 
   /** Makes one adapter active, or several whose changes add up. Whether they are trained stays as it is. */
   setAdapter(names: string | readonly string[]): void {
-    const wanted = [names].flat();
+    const wanted = [...new Set([names].flat())];
     for (const name of wanted) this.#get(name);
     const shared = this.#sharedLayer(wanted);
     if (shared !== null)
@@ -245,31 +252,24 @@ export class PeftModel {
    * Folds adapters (the active ones by default) into the base weights, rounding once to the base's dtype. What was there is kept,
    * so `unmergeAdapter` is exact. With `safeMerge` nothing is changed unless every result is finite.
    */
-  mergeAdapter({
-    adapterNames = this.#active,
-    safeMerge = false,
-  }: {
-    adapterNames?: readonly string[];
-    safeMerge?: boolean;
-  } = {}): void {
+  mergeAdapter({ adapterNames = this.#active, safeMerge = false }: MergeOptions = {}): void {
     const fresh = adapterNames.filter((name) => !this.#merged.includes(name));
-    if (fresh.length === 0) return this.#warn("all adapters are already merged, nothing to do");
+    if (fresh.length === 0) {
+      this.#warn("all adapters are already merged, nothing to do");
+      return;
+    }
     const before = this.#merged;
     if (before.length > 0) this.#warn(`adapters ${quoted(before)} are merged already, now also ${quoted(fresh)}`);
     const names = [...before, ...fresh];
     const adapters = names.map((name) => this.#get(name));
     this.#restore();
     try {
-      mergeInto(this.#layers, adapters, { safe: safeMerge, originals: this.#originals });
+      expectMergeable(this.#layers, adapters, safeMerge);
+      mergeInto(this.#layers, adapters, this.#originals);
       this.#merged = names;
     } catch (error) {
       this.#restore();
-      if (before.length > 0)
-        mergeInto(
-          this.#layers,
-          before.map((name) => this.#get(name)),
-          { safe: false, originals: this.#originals },
-        );
+      mergeInto(this.#layers, adapters.slice(0, before.length), this.#originals);
       throw error;
     } finally {
       this.#refresh();
@@ -278,7 +278,10 @@ export class PeftModel {
 
   /** Puts the base weights back as they were, bit for bit. */
   unmergeAdapter(): void {
-    if (this.#merged.length === 0) return this.#warn("no adapter is merged, nothing to do");
+    if (this.#merged.length === 0) {
+      this.#warn("no adapter is merged, nothing to do");
+      return;
+    }
     this.#restore();
     this.#merged = [];
     this.#refresh();
@@ -288,18 +291,14 @@ export class PeftModel {
    * Folds adapters into the base for good, along with what they replace (modules_to_save, biases), and gives the base back as a
    * plain model. All adapters are gone afterwards.
    */
-  mergeAndUnload({
-    adapterNames = this.#active,
-    safeMerge = false,
-  }: {
-    adapterNames?: readonly string[];
-    safeMerge?: boolean;
-  } = {}): CausalLM {
+  mergeAndUnload({ adapterNames = this.#active, safeMerge = false }: MergeOptions = {}): CausalLM {
     const adapters = adapterNames.map((name) => this.#get(name));
-    this.#restore();
-    this.#merged = [];
-    mergeInto(this.#layers, adapters, { safe: safeMerge, originals: null });
+    if (this.#merged.length > 0) this.unmergeAdapter();
+    expectMergeable(this.#layers, adapters, safeMerge);
     bakeReplaced(this.base, this.#layers, adapters, this.#warn);
+    this.#active = [];
+    this.#refresh();
+    mergeInto(this.#layers, adapters, null);
     return this.unload();
   }
 
@@ -435,7 +434,7 @@ export class PeftModel {
   /** The name of a layer of which more than one adapter has a copy, or null. */
   #sharedLayer(names: readonly string[]): string | null {
     const seen = new Set<string>();
-    for (const name of new Set(names)) {
+    for (const name of names) {
       for (const { module } of this.#get(name).replaced) {
         if (seen.has(module.name)) return module.name;
         seen.add(module.name);

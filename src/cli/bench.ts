@@ -10,7 +10,7 @@ import { Tape } from "../tape/tape.ts";
 import type { Engine } from "../wasm/engine.ts";
 import { formatBytes } from "../wasm/memory.ts";
 import { type EngineFlags, openEngine, withEngineOptions } from "./model-options.ts";
-import { targetModules, whole } from "./options.ts";
+import { needs, targetModules, whole } from "./options.ts";
 import { shapes } from "./shapes.ts";
 import { grouped, LiveLine, print } from "./terminal.ts";
 
@@ -50,6 +50,8 @@ Examples:
   )
   .action(run);
 
+needs(step, "--shape");
+
 export const command: Command = new Command("bench").description("Measure speed on this machine.").addCommand(step);
 
 async function run(flags: Flags): Promise<void> {
@@ -88,10 +90,20 @@ async function run(flags: Flags): Promise<void> {
     seconds.push(timed(train));
   }
   line.end();
-  report(flags, { tokens, batch, seconds, peaks, flops, arenaBytes: bytes, peakBytes: engine.memory.peakBytes });
+  report(flags, {
+    build: engine.build,
+    tokens,
+    batch,
+    seconds,
+    peaks,
+    flops,
+    arenaBytes: bytes,
+    peakBytes: engine.memory.peakBytes,
+  });
 }
 
 interface Measured {
+  build: string;
   tokens: number;
   batch: number;
   seconds: number[];
@@ -130,7 +142,7 @@ function report(flags: Flags, m: Measured): void {
     return;
   }
   print(
-    `${flags.shape}, ${m.batch} x ${m.tokens} tokens, ${flags.method} r ${flags.r}, one thread, node ${process.version}`,
+    `${flags.shape}, ${m.batch} x ${m.tokens} tokens, ${flags.method} r ${flags.r}, ${m.build} build, one thread, node ${process.version}`,
   );
   print(`  ${(1000 * second).toFixed(1)} ms/step   ${grouped(rate)} tokens/s   (median of ${m.seconds.length})`);
   print(

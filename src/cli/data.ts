@@ -1,28 +1,31 @@
 /** Reads a data file given on the command line into examples, with one error for everything that is wrong in it. */
+import { basename, dirname } from "node:path";
 import { openSource } from "../checkpoint/open.ts";
 import { type Example, encodeRows } from "../data/examples.ts";
 import { parseRows } from "../data/rows.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
+import { AutoTokenizer } from "../text/tokenizer.ts";
 
-export interface DataLimits {
+export interface ReadOptions {
+  /** The model's folder, where its tokenizer is. Rows that are tokens already need none. */
+  readonly modelFolder: string;
   readonly vocabSize: number;
   readonly contextLength: number;
+  /** Cut longer rows off after this many tokens. */
+  readonly maxLength?: number | undefined;
+  /** Take rows that have nothing to learn as well: to compute with, not to measure. */
+  readonly unlabelled?: boolean;
 }
 
 /** Examples of a .jsonl or .txt file. */
-export async function readExamples(
-  path: string,
-  tokenizer: Tokenizer,
-  { vocabSize, contextLength }: DataLimits,
-  maxLength: number | null = null,
-): Promise<Example[]> {
+export async function readExamples(path: string, options: ReadOptions): Promise<Example[]> {
+  const { modelFolder, vocabSize, contextLength, maxLength = null, unlabelled = false } = options;
   const [folder, file] = splitPath(path);
-  const bytes = await openSource(folder).read(file);
-  return encodeRows(path, parseRows(path, bytes), { tokenizer, vocabSize, contextLength, maxLength });
+  const rows = parseRows(path, await openSource(folder).read(file));
+  const tokenizer = rows.some(({ kind }) => kind !== "tokens") ? await AutoTokenizer.fromPretrained(modelFolder) : null;
+  return encodeRows(path, rows, { tokenizer, vocabSize, contextLength, maxLength, unlabelled });
 }
 
 /** Folder and file name of a path. */
 export function splitPath(path: string): [folder: string, file: string] {
-  const at = path.lastIndexOf("/");
-  return at < 0 ? [".", path] : [path.slice(0, at) || "/", path.slice(at + 1)];
+  return [dirname(path), basename(path)];
 }

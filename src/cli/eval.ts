@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { evaluateLoss } from "../train/evaluate.ts";
 import { readExamples } from "./data.ts";
-import { type EngineFlags, loadModel, loadTokenizer, withEngineOptions } from "./model-options.ts";
+import { type EngineFlags, loadModel, withEngineOptions } from "./model-options.ts";
 import { needs, whole } from "./options.ts";
 import { grouped, LiveLine, print } from "./terminal.ts";
 
@@ -37,16 +37,16 @@ Examples:
 needs(command, "--model", "--data");
 
 async function run(flags: Flags): Promise<void> {
-  const tokenizer = await loadTokenizer(flags.model);
   const { model, base } = await loadModel(flags.model, flags.adapter, flags);
-  const examples = await readExamples(flags.data, tokenizer, base, flags.maxLength ?? null);
+  const { vocabSize, contextLength } = base;
+  const limits = { modelFolder: flags.model, vocabSize, contextLength, maxLength: flags.maxLength };
+  const examples = await readExamples(flags.data, limits);
   const line = new LiveLine();
-  const { loss, tokens } = await evaluateLoss(model, examples, {
+  const { loss, perplexity, tokens } = await evaluateLoss(model, examples, {
     batchSize: flags.batchSize,
     onProgress: (done, all) => line.show(`${done} of ${all} rows`),
   });
   line.end();
-  const perplexity = Math.exp(loss);
   if (flags.json) print(JSON.stringify({ loss, perplexity, tokens, rows: examples.length }));
   else
     print(

@@ -1,8 +1,9 @@
 /** lorikeet generate: writes on from a prompt. */
 import { Command } from "commander";
+import { FormatError, ShapeError } from "../core/errors.ts";
 import { generate } from "../generate/generate.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
-import { type EngineFlags, loadModel, loadTokenizer, withEngineOptions } from "./model-options.ts";
+import { AutoTokenizer, type Tokenizer } from "../text/tokenizer.ts";
+import { type EngineFlags, loadModel, withEngineOptions } from "./model-options.ts";
 import { needs, number, whole } from "./options.ts";
 import { notice, print } from "./terminal.ts";
 
@@ -43,9 +44,9 @@ Examples:
 needs(command, "--model", "--prompt");
 
 async function run(flags: Flags): Promise<void> {
-  const tokenizer = await loadTokenizer(flags.model);
+  const tokenizer = await AutoTokenizer.fromPretrained(flags.model);
   const { model } = await loadModel(flags.model, flags.adapter, flags);
-  const inputIds = promptIds(tokenizer, flags.prompt);
+  const inputIds = promptIds(tokenizer, flags.prompt, model.contextLength);
   const decoder = tokenizer.streamDecoder();
   const stream = (text: string) => void (flags.json || process.stdout.write(text));
   const stop = new AbortController();
@@ -54,7 +55,7 @@ async function run(flags: Flags): Promise<void> {
   const started = performance.now();
   const ids = await generate(model, inputIds, {
     ...flags,
-    eosTokenId: tokenizer.eosTokenId,
+    eosTokenId: tokenizer.stopTokenIds,
     signal: stop.signal,
     onToken: (id) => stream(decoder.push(id)),
   });
@@ -68,12 +69,21 @@ async function run(flags: Flags): Promise<void> {
   } else {
     notice(`${ids.length} tokens, ${(ids.length / seconds).toFixed(0)} tokens/s`);
   }
+  if (stop.signal.aborted) process.exitCode = 130;
 }
 
-/** The prompt's ids, begun as the tokenizer begins a text; never empty. */
-function promptIds(tokenizer: Tokenizer, prompt: string): number[] {
+/** The prompt's ids, begun as the tokenizer begins a text; never empty, and with room for at least one more. */
+function promptIds(tokenizer: Tokenizer, prompt: string, contextLength: number): number[] {
   const ids = prompt === "" ? [] : tokenizer.encode(prompt);
+  if (ids.length >= contextLength) {
+    throw new ShapeError(
+      `--prompt has ${ids.length} tokens, the model's context is ${contextLength} and has to hold one more`,
+    );
+  }
   if (ids.length > 0) return ids;
   const begin = tokenizer.bosTokenId ?? tokenizer.eosTokenId;
-  return begin === null ? [] : [begin];
+  if (begin !== null) return [begin];
+  throw new FormatError(
+    `--prompt ${JSON.stringify(prompt)} has no tokens, and ${tokenizer.name} names no beginning-of-sequence token to start from`,
+  );
 }

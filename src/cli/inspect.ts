@@ -1,11 +1,13 @@
 /** lorikeet inspect: what is in a model or adapter folder. */
 import { Command } from "commander";
+import { CONFIG_FILE, WEIGHTS_FILE } from "../adapt/config-file.ts";
 import { describeAdapter } from "../adapt/describe.ts";
+import { openAdapterWeights } from "../adapt/load.ts";
 import { describeModel } from "../auto/auto-model.ts";
 import { openCheckpoint, readJson } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
-import { openSafetensors } from "../checkpoint/safetensors.ts";
-import { FormatError } from "../core/errors.ts";
+import { FormatError, StateError } from "../core/errors.ts";
+import type { Source } from "../core/host.ts";
 import { formatShape, sizeOf } from "../core/shape.ts";
 import type { RawConfig } from "../nn/config.ts";
 import type { Module } from "../nn/weights.ts";
@@ -43,19 +45,30 @@ Examples:
 async function run(dir: string, flags: Flags): Promise<void> {
   const source = openSource(dir);
   try {
-    if (await source.has("adapter_config.json")) await showAdapter(dir, flags);
-    else if (await source.has("config.json")) await showModel(dir, flags);
-    else throw new FormatError(`${source.name} has neither config.json (a model) nor adapter_config.json (an adapter)`);
+    if (await source.has(CONFIG_FILE)) await showAdapter(source, flags);
+    else if (await source.has("config.json")) await showModel(source, flags);
+    else {
+      await source.list(); // says when the folder is not there at all
+      throw new FormatError(`${source.name} has neither "config.json" (a model) nor "${CONFIG_FILE}" (an adapter)`);
+    }
   } finally {
     await source.close();
   }
 }
 
-async function showAdapter(dir: string, flags: Flags): Promise<void> {
-  const source = openSource(dir);
-  const config = (await readJson(source, "adapter_config.json")) as RawConfig;
-  const { tensors } = await openSafetensors(source, "adapter_model.safetensors");
-  const bytes = await source.size("adapter_model.safetensors");
+async function readConfig(source: Source, file: string): Promise<RawConfig> {
+  const config = await readJson(source, file);
+  if (typeof config === "object" && config !== null && !Array.isArray(config)) return config as RawConfig;
+  throw new FormatError(`"${file}" in ${source.name} should hold a JSON object`);
+}
+
+async function showAdapter(source: Source, flags: Flags): Promise<void> {
+  if (flags.adapterConfig !== undefined) {
+    throw new StateError(`--adapter-config counts on a model, but ${source.name} is an adapter: give a model folder`);
+  }
+  const config = await readConfig(source, CONFIG_FILE);
+  const tensors = await openAdapterWeights(source);
+  const bytes = await source.size(WEIGHTS_FILE);
   const parameters = Array.from(tensors.values()).reduce((sum, t) => sum + sizeOf(t.shape), 0);
   if (flags.json) {
     const list = Array.from(tensors, ([name, t]) => ({ name, dtype: t.dtype, shape: t.shape }));
@@ -63,7 +76,7 @@ async function showAdapter(dir: string, flags: Flags): Promise<void> {
     return;
   }
   print(
-    `adapter: ${config["peft_type"]} for ${config["base_model_name_or_path"] || "an unnamed base"}, task ${config["task_type"] ?? "not stated"}`,
+    `adapter: ${config.peft_type} for ${config.base_model_name_or_path || "an unnamed base"}, task ${config.task_type ?? "not stated"}`,
   );
   for (const key of [
     "r",
@@ -89,20 +102,20 @@ async function showAdapter(dir: string, flags: Flags): Promise<void> {
   print(`${grouped(parameters)} parameters in ${tensors.size} tensors, ${formatBytes(bytes)} on disk`);
 }
 
-async function showModel(dir: string, flags: Flags): Promise<void> {
-  const source = openSource(dir);
-  const config = (await readJson(source, "config.json")) as RawConfig;
+async function showModel(source: Source, flags: Flags): Promise<void> {
+  const config = await readConfig(source, "config.json");
   const { definition, modules, decoder } = await describeModel(config, `config.json of ${source.name}`);
   const lines = Array.from(modules.values(), lineOf);
   const tied =
-    config["tie_word_embeddings"] !== false &&
+    config.tie_word_embeddings !== false &&
     modules.get(decoder.head.name)?.weight.name !== `${decoder.head.name}.weight`;
   const parameters = lines.reduce(
     (sum, line) => sum + (tied && line.name === decoder.head.name ? 0 : line.parameters),
     0,
   );
-  const stored = await storedTensors(dir);
-  const adapter = flags.adapterConfig === undefined ? null : await countAdapter(flags.adapterConfig, config, dir);
+  const stored = await storedTensors(source);
+  const adapter =
+    flags.adapterConfig === undefined ? null : await countAdapter(flags.adapterConfig, config, source.name);
   if (flags.json) {
     print(
       JSON.stringify({
@@ -148,18 +161,17 @@ async function showModel(dir: string, flags: Flags): Promise<void> {
 }
 
 /** Bytes and dtypes of the weights on disk, null where there are none (a config alone can be inspected too). */
-async function storedTensors(dir: string): Promise<{ bytes: number; dtypes: string[] } | null> {
-  const source = openSource(dir);
+async function storedTensors(source: Source): Promise<{ bytes: number; dtypes: string[] } | null> {
   if (!(await source.has("model.safetensors")) && !(await source.has("model.safetensors.index.json"))) return null;
   const { tensors } = await openCheckpoint(source);
   const all = Array.from(tensors.values());
   return { bytes: all.reduce((sum, t) => sum + t.byteLength, 0), dtypes: [...new Set(all.map((t) => t.dtype))].sort() };
 }
 
-async function countAdapter(path: string, config: RawConfig, dir: string) {
+async function countAdapter(path: string, config: RawConfig, name: string) {
   const [folder, file] = splitPath(path);
-  const adapterConfig = (await readJson(openSource(folder), file)) as RawConfig;
-  return describeAdapter(await describeModel(config, `config.json of ${dir}`), adapterConfig, notice);
+  const adapterConfig = await readConfig(openSource(folder), file);
+  return describeAdapter(await describeModel(config, `config.json of ${name}`), adapterConfig, notice);
 }
 
 function kindOf(module: Module): string {

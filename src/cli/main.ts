@@ -7,6 +7,7 @@ import { command as generate } from "./generate.ts";
 import { command as inspect } from "./inspect.ts";
 import { command as merge } from "./merge.ts";
 import { command as predict } from "./predict.ts";
+import { watchPipes } from "./terminal.ts";
 import { command as train } from "./train.ts";
 import { version } from "./version.ts";
 
@@ -31,16 +32,20 @@ Examples:
   return lorikeet;
 }
 
+const OURS = ["ShapeError", "FormatError", "UnsupportedError", "StateError"];
+
 /** Errors that say what to do are shown as they are; anything else is a fault of ours and keeps its stack. */
 function fail(error: unknown): void {
-  const told =
-    error instanceof Error && ["ShapeError", "FormatError", "UnsupportedError", "StateError"].includes(error.name);
-  process.stderr.write(told ? `error: ${error.message}\n` : `${error instanceof Error ? error.stack : error}\n`);
+  const clear = process.stderr.isTTY ? "\r\x1b[2K" : "";
+  process.stderr.write(`${clear}error: ${textOf(error)}\n`);
   process.exitCode = 1;
 }
 
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0); // the reader, `head` say, has seen enough
-  throw error;
-});
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (OURS.includes(error.name) || "syscall" in error) return error.message;
+  return `a fault in lorikeet itself, please report it: ${error.stack}`;
+}
+
+watchPipes();
 program().parseAsync().catch(fail);

@@ -1,4 +1,6 @@
 /** lorikeet merge: folds an adapter into its base and writes an ordinary model folder. */
+import { realpathSync } from "node:fs";
+import { resolve } from "node:path";
 import { Command } from "commander";
 import type { PeftModel } from "../adapt/peft-model.ts";
 import { openSource, openTarget } from "../checkpoint/open.ts";
@@ -6,7 +8,7 @@ import { StateError } from "../core/errors.ts";
 import { saveModel } from "../nn/save-model.ts";
 import { type EngineFlags, loadModel, withEngineOptions } from "./model-options.ts";
 import { needs } from "./options.ts";
-import { notice } from "./terminal.ts";
+import { print } from "./terminal.ts";
 
 interface Flags extends EngineFlags {
   model: string;
@@ -47,7 +49,7 @@ Examples:
 needs(command, "--model", "--adapter", "--output");
 
 async function run(flags: Flags): Promise<void> {
-  if (flags.output === flags.model || flags.output === flags.adapter) {
+  if ([flags.model, flags.adapter].some((input) => samePlace(input, flags.output))) {
     throw new StateError(`--output ${flags.output} is an input too; merge writes to a folder of its own`);
   }
   const { model } = await loadModel(flags.model, flags.adapter, flags);
@@ -59,5 +61,18 @@ async function run(flags: Flags): Promise<void> {
     if (await source.has(file)) await target.write(file, [await source.read(file)]);
   }
   await source.close();
-  notice(`wrote the merged model to ${flags.output}`);
+  print(`wrote the merged model to ${flags.output}`);
+}
+
+/** Whether two paths lead to one folder, by whatever spelling or link. */
+function samePlace(a: string, b: string): boolean {
+  return placeOf(a) === placeOf(b);
+}
+
+function placeOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path); // not there yet
+  }
 }

@@ -1,10 +1,8 @@
-/** What every command that runs a model shares: its options, and loading model, adapter and tokenizer. */
+/** What every command that runs a model shares: its options, and loading model and adapter. */
 import { type Command, Option } from "commander";
 import { PeftModel } from "../adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../auto/auto-model.ts";
-import { openSource } from "../checkpoint/open.ts";
 import type { CausalLM } from "../nn/causal-lm.ts";
-import { AutoTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import type { Build } from "../wasm/builds.ts";
 import { createEngine, type Engine } from "../wasm/engine.ts";
 import { whole } from "./options.ts";
@@ -49,9 +47,4 @@ export async function loadModel(
   const model =
     adapterFolder === undefined ? base : await PeftModel.fromPretrained(base, adapterFolder, { onWarning: notice });
   return { engine, base, model };
-}
-
-/** The model folder's tokenizer. */
-export async function loadTokenizer(modelFolder: string): Promise<Tokenizer> {
-  return AutoTokenizer.fromPretrained(openSource(modelFolder));
 }

@@ -1,5 +1,5 @@
-/** Parsers of option values: a wrong value is an error that names the option, the value and what was expected. */
-import { type Command, InvalidArgumentError } from "commander";
+/** Parsers of option values, and rules about several options: a wrong one is an error that names option, value and what was expected. */
+import { type Command, InvalidArgumentError, type Option } from "commander";
 
 /** A whole number of at least `least`. */
 export const whole =
@@ -12,7 +12,7 @@ export const whole =
 
 /** A number from `least` up to `most`. */
 export const number =
-  (least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY) =>
+  (least: number, most: number = Number.POSITIVE_INFINITY) =>
   (text: string): number => {
     const value = Number(text);
     if (text.trim() !== "" && Number.isFinite(value) && value >= least && value <= most) return value;
@@ -20,19 +20,48 @@ export const number =
     throw new InvalidArgumentError(`Expected a number ${range}.`);
   };
 
-/** Names separated by commas. */
-export function names(text: string): string[] {
-  const list = text
-    .split(",")
-    .map((name) => name.trim())
-    .filter((name) => name !== "");
-  if (list.length > 0) return list;
-  throw new InvalidArgumentError("Expected names separated by commas.");
+/** A probability: from 0 up to but not including 1. */
+export function probability(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= 0 && value < 1) return value;
+  throw new InvalidArgumentError("Expected a number from 0 up to but not including 1.");
 }
 
 /** A regular expression, "all-linear", or names separated by commas: PEFT's `target_modules`. */
 export function targetModules(text: string): string | string[] {
-  return text === "all-linear" || /[\\^$*+?()[\]{}|]/.test(text) ? text : names(text);
+  if (text === "all-linear" || /[\\^$*+?()[\]{}|]/.test(text)) return text;
+  const names = text.split(",").map((name) => name.trim());
+  if (names.every((name) => name !== "")) return names;
+  throw new InvalidArgumentError("Expected names separated by commas.");
+}
+
+/** Those of the options that the command line or a --config file gives. Names are attributes, such as "learningRate". */
+export function givenOptions(command: Command, names: readonly string[]): Option[] {
+  const sources = ["cli", "config"];
+  return command.options.filter((option) => {
+    const name = option.attributeName();
+    return names.includes(name) && sources.includes(command.getOptionValueSource(name) ?? "");
+  });
+}
+
+/**
+ * Makes two groups of options exclude each other. The command line goes before a --config file: what it chooses drops what
+ * the file says of the other group.
+ */
+export function alternatives(command: Command, one: readonly string[], other: readonly string[]): Command {
+  const typed = (group: readonly Option[]) =>
+    group.some((option) => command.getOptionValueSource(option.attributeName()) === "cli");
+  return command.hook("preAction", () => {
+    const first = givenOptions(command, one);
+    const second = givenOptions(command, other);
+    if (first.length === 0 || second.length === 0) return;
+    if (typed(first) === typed(second)) {
+      command.error(`error: option '${first[0]!.flags}' cannot be used with option '${second[0]!.flags}'`);
+    }
+    for (const option of typed(first) ? second : first) {
+      command.setOptionValueWithSource(option.attributeName(), option.defaultValue, "default");
+    }
+  });
 }
 
 /**

@@ -5,9 +5,9 @@ import { writeSafetensors } from "../checkpoint/safetensors.ts";
 import { concatenate } from "../nn/sequences.ts";
 import { Tape } from "../tape/tape.ts";
 import { readExamples, splitPath } from "./data.ts";
-import { type EngineFlags, loadModel, loadTokenizer, withEngineOptions } from "./model-options.ts";
+import { type EngineFlags, loadModel, withEngineOptions } from "./model-options.ts";
 import { needs, whole } from "./options.ts";
-import { grouped, LiveLine, notice } from "./terminal.ts";
+import { grouped, LiveLine, print } from "./terminal.ts";
 
 interface Flags extends EngineFlags {
   model: string;
@@ -39,14 +39,15 @@ Examples:
 needs(command, "--model", "--data", "--output");
 
 async function run(flags: Flags): Promise<void> {
-  const tokenizer = await loadTokenizer(flags.model);
   const { engine, base, model } = await loadModel(flags.model, flags.adapter, flags);
-  const examples = await readExamples(flags.data, tokenizer, base, flags.maxLength ?? null);
+  const { vocabSize, contextLength } = base;
+  const limits = { modelFolder: flags.model, vocabSize, contextLength, maxLength: flags.maxLength };
+  const examples = await readExamples(flags.data, { ...limits, unlabelled: true });
   const line = new LiveLine();
   const tensors = examples.map(({ inputIds }, row) => ({
     name: String(row),
     dtype: "F32" as const,
-    shape: [inputIds.length, base.vocabSize],
+    shape: [inputIds.length, vocabSize],
     // Computed when its turn to be written comes, so that one row at a time is in memory.
     bytes: () => {
       line.show(`row ${row + 1} of ${examples.length}`);
@@ -57,5 +58,5 @@ async function run(flags: Flags): Promise<void> {
   const [folder, file] = splitPath(flags.output);
   await writeSafetensors(openTarget(folder), file, tensors);
   line.end();
-  notice(`wrote logits of ${grouped(examples.length)} rows to ${flags.output}`);
+  print(`wrote logits of ${grouped(examples.length)} rows to ${flags.output}`);
 }

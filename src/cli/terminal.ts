@@ -1,6 +1,12 @@
-/** What goes to the terminal. Results go to standard output; progress and notices to standard error, so that pipes stay clean. */
+/**
+ * What goes to the terminal. Results, and the reports of a training run, go to standard output; warnings, errors and the
+ * progress of shorter commands to standard error, so that pipes stay clean.
+ */
 
 export type LogFormat = "auto" | "plain" | "json";
+
+/** Off a terminal, milliseconds between two lines about progress that is no report. */
+const QUIET = 10_000;
 
 /** One line about something that the user should know. */
 export function notice(text: string): void {
@@ -15,9 +21,11 @@ export function print(text: string): void {
 /** "1.2 s", "3 min 20 s", "2 h 5 min". */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return "?";
-  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
@@ -26,23 +34,45 @@ export function grouped(n: number): string {
   return Math.round(n).toLocaleString("en-US");
 }
 
+let endsWithReader = true;
+
+/**
+ * Ends the command quietly when nobody reads its output any more, as after `| head`. When nobody reads its warnings any
+ * more, it goes on.
+ */
+export function watchPipes(): void {
+  const broken = (error: NodeJS.ErrnoException, ends: boolean) => {
+    if (error.code !== "EPIPE") throw error;
+    if (ends) process.exit(0);
+  };
+  process.stdout.on("error", (error) => broken(error, endsWithReader));
+  process.stderr.on("error", (error) => broken(error, false));
+}
+
+/** For a command whose result is in files: it goes on when nobody reads its reports any more. */
+export function outliveReader(): void {
+  endsWithReader = false;
+}
+
 /** A line that is drawn again in place on a terminal, and written once in a while as a plain line otherwise. */
 export class LiveLine {
+  readonly #stream: NodeJS.WriteStream;
   readonly #live: boolean;
   #drawn = false;
-  #lastPlain = 0;
+  #lastPlain = Date.now();
 
-  constructor(format: LogFormat = "auto") {
-    this.#live = format === "auto" && process.stderr.isTTY === true;
+  constructor(stream: NodeJS.WriteStream = process.stderr, format: LogFormat = "auto") {
+    this.#stream = stream;
+    this.#live = format === "auto" && stream.isTTY === true;
   }
 
   /** Shows `text` now. Off a terminal it appears only when `report` is true, or if nothing was for ten seconds. */
   show(text: string, report = false): void {
     if (this.#live) {
-      process.stderr.write(`\r\x1b[2K${text.slice(0, (process.stderr.columns ?? 80) - 1)}`);
+      this.#stream.write(`\r\x1b[2K${text.slice(0, (this.#stream.columns || 80) - 1)}`);
       this.#drawn = true;
-    } else if (report || Date.now() - this.#lastPlain > 10_000) {
-      process.stderr.write(`${text}\n`);
+    } else if (report || Date.now() - this.#lastPlain > QUIET) {
+      this.#stream.write(`${text}\n`);
       this.#lastPlain = Date.now();
     }
   }
@@ -50,13 +80,13 @@ export class LiveLine {
   /** A line above the live one, which stays. */
   above(text: string): void {
     this.end();
-    process.stderr.write(`${text}\n`);
+    this.#stream.write(`${text}\n`);
     this.#lastPlain = Date.now();
   }
 
   /** Removes the live line. */
   end(): void {
-    if (this.#drawn) process.stderr.write("\r\x1b[2K");
+    if (this.#drawn) this.#stream.write("\r\x1b[2K");
     this.#drawn = false;
   }
 }

@@ -1,23 +1,23 @@
 /** lorikeet train: adapts a model folder to a data file. */
 import { Command, Option } from "commander";
-import { parse as parseYaml } from "yaml";
 import { openRun } from "#host";
 import type { MethodConfig } from "../adapt/define-method.ts";
-import { configFromJson } from "../adapt/load.ts";
+import { configFromText, readAdapterConfig } from "../adapt/load.ts";
 import { getPeftModel, PeftModel } from "../adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../auto/auto-model.ts";
-import { readJson } from "../checkpoint/checkpoint.ts";
+import { readText } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
-import { FormatError } from "../core/errors.ts";
-import { nearest } from "../core/similar.ts";
+import type { Example } from "../data/examples.ts";
 import { lora } from "../methods/lora.ts";
 import type { CausalLM } from "../nn/causal-lm.ts";
-import { Trainer, type TrainingArguments } from "../train/trainer.ts";
+import type { LogEntry } from "../train/progress.ts";
+import { type ProgressReport, Trainer, type TrainingArguments, type TrainResult } from "../train/trainer.ts";
 import { formatBytes } from "../wasm/memory.ts";
 import { readExamples, splitPath } from "./data.ts";
-import { type EngineFlags, loadTokenizer, openEngine, withEngineOptions } from "./model-options.ts";
-import { needs, number, targetModules, whole } from "./options.ts";
-import { duration, grouped, LiveLine, type LogFormat, notice, print } from "./terminal.ts";
+import { type EngineFlags, openEngine, withEngineOptions } from "./model-options.ts";
+import { alternatives, givenOptions, needs, number, probability, targetModules, whole } from "./options.ts";
+import { applyRunFile } from "./run-file.ts";
+import { duration, grouped, LiveLine, type LogFormat, notice, outliveReader, print } from "./terminal.ts";
 
 interface Flags extends EngineFlags {
   model: string;
@@ -56,6 +56,9 @@ interface Flags extends EngineFlags {
   logFormat: LogFormat;
 }
 
+/** The options that say what the adapter is. */
+const METHOD_OPTIONS = ["r", "loraAlpha", "loraDropout", "targetModules"];
+
 export const command: Command = withEngineOptions(
   new Command("train")
     .description("Adapt a model to a data file and leave an adapter folder that PEFT loads.")
@@ -68,13 +71,13 @@ export const command: Command = withEngineOptions(
     .addOption(new Option("--method <name>", "PEFT method").choices(["lora"]).default("lora"))
     .option("--r <n>", "rank of the adapter", whole(1), 8)
     .option("--lora-alpha <x>", "the adapter counts alpha / r times", number(0), 16)
-    .option("--lora-dropout <p>", "dropout in front of the adapter", number(0, 1), 0)
+    .option("--lora-dropout <p>", "dropout in front of the adapter", probability, 0)
     .option(
       "--target-modules <names>",
       'layers to adapt: names with commas, a regular expression, or "all-linear"',
       targetModules,
     )
-    .addOption(new Option("--steps <n>", "optimiser steps").argParser(whole(1)).conflicts("epochs"))
+    .option("--steps <n>", "optimiser steps, instead of --epochs", whole(1))
     .option("--epochs <n>", "times through the data (default: 3)", number(0))
     .option("--batch-size <n>", "rows per batch", whole(1), 8)
     .option("--tokens-per-batch <n>", "batches by tokens instead of rows", whole(1))
@@ -89,7 +92,7 @@ export const command: Command = withEngineOptions(
     .option("--warmup-steps <n>", "steps of rising learning rate at the start", whole(0), 0)
     .option("--weight-decay <x>", "AdamW's decoupled weight decay", number(0), 0)
     .option("--max-grad-norm <x>", "clip the gradient to this norm, 0 = off", number(0), 1)
-    .option("--dropout <p>", "replaces every dropout of the model's config and the adapter's", number(0, 1))
+    .option("--dropout <p>", "replaces every dropout of the model's config and the adapter's", probability)
     .option("--seed <n>", "decides initialisation, order and dropout", whole(0), 0)
     .option("--no-shuffle", "take the rows in the file's order")
     .option("--eval-steps <n>", "evaluate on --valid after every n steps (default: at each tenth of the run)", whole(1))
@@ -99,7 +102,7 @@ export const command: Command = withEngineOptions(
     .option("--logging-steps <n>", "report after every n steps", whole(1), 10)
     .option("--overwrite", "throw away a run that lies in --output already")
     .option("--resume", "go on from the newest checkpoint in --output, bit for bit as if never stopped")
-    .option("--config <file>", "a YAML file with any of these options; the command line goes before it")
+    .option("--config <file>", "a YAML file with any of these options, one a line; the command line goes before it")
     .addOption(
       new Option("--log-format <name>", "live line, plain lines, or JSON lines on standard output")
         .choices(["auto", "plain", "json"])
@@ -116,54 +119,30 @@ Examples:
   $ lorikeet train --model base --data chat.jsonl --output runs/chat --steps 500 --save-steps 100 --resume
   $ lorikeet train --config run.yaml`,
   )
-  .hook("preAction", applyYaml)
+  .hook("preAction", (_, command) => applyConfig(command))
   .action(run);
 
+alternatives(command, ["steps"], ["epochs"]);
+alternatives(command, ["adapterConfig"], METHOD_OPTIONS);
 needs(command, "--model", "--data", "--output");
 
-/** Fills in options that the command line left out from --config. Runs before required options would be missed: see main.ts. */
-async function applyYaml(command: Command): Promise<void> {
-  const path = command.opts<Flags>().config;
-  if (path === undefined) return;
-  await mergeYaml(command, path);
-}
-
-async function mergeYaml(command: Command, path: string): Promise<void> {
-  const [folder, file] = splitPath(path);
-  const text = new TextDecoder().decode(await openSource(folder).read(file));
-  const given: unknown = parseYaml(text);
-  if (typeof given !== "object" || given === null || Array.isArray(given)) {
-    throw new FormatError(`${path}: expected option names with values, one a line, such as "learning-rate: 2e-4"`);
-  }
-  for (const [key, value] of Object.entries(given)) {
-    const flag = `--${key.replaceAll("_", "-")}`;
-    const option = command.options.find((o) => o.long === flag || o.long === flag.replace("--", "--no-"));
-    if (!option) {
-      const close = nearest(
-        flag,
-        command.options.map((o) => o.long ?? ""),
-      )[0];
-      throw new FormatError(`${path}: unknown option "${key}"${close ? `, did you mean "${close.slice(2)}"?` : ""}`);
-    }
-    const name = option.attributeName();
-    if (command.getOptionValueSource(name) === "cli") continue;
-    const text = Array.isArray(value) ? value.join(",") : String(value);
-    const parsed = typeof value === "boolean" ? value : option.parseArg ? option.parseArg(text, undefined) : text;
-    command.setOptionValueWithSource(name, parsed, "config");
-  }
+async function applyConfig(command: Command): Promise<void> {
+  const { config } = command.opts<Flags>();
+  if (config !== undefined) await applyRunFile(command, config);
 }
 
 async function run(flags: Flags): Promise<void> {
-  const started = performance.now();
-  const tokenizer = await loadTokenizer(flags.model);
+  const began = performance.now();
+  outliveReader();
   const engine = await openEngine(flags);
   const base = await AutoModelForCausalLM.fromPretrained(flags.model, { engine });
   base.dropout = flags.dropout ?? null;
-  const maxLength = flags.maxLength ?? null;
-  const train = await readExamples(flags.data, tokenizer, base, maxLength);
-  const valid = flags.valid === undefined ? null : await readExamples(flags.valid, tokenizer, base, maxLength);
+  const { vocabSize, contextLength } = base;
+  const limits = { modelFolder: flags.model, vocabSize, contextLength, maxLength: flags.maxLength };
+  const train = await readExamples(flags.data, limits);
+  const valid = flags.valid === undefined ? null : await readExamples(flags.valid, limits);
   const model = await adapted(base, flags);
-  const line = new LiveLine(flags.logFormat);
+  const reporter = flags.logFormat === "json" ? new JsonReporter() : new LineReporter(flags);
   const stop = new AbortController();
   const trainer = new Trainer({
     model,
@@ -172,73 +151,132 @@ async function run(flags: Flags): Promise<void> {
     evalDataset: valid,
     output: openRun(flags.output),
     signal: stop.signal,
-    onLog: (log) => {
-      if (flags.logFormat === "json") print(JSON.stringify(log));
-      else if ("eval_loss" in log)
-        line.above(
-          `step ${log.step}  eval loss ${format(log.eval_loss)}  perplexity ${format(Math.exp(log.eval_loss as number))}`,
-        );
-    },
-    onProgress: (p) => {
-      if (flags.logFormat === "json") return;
-      line.show(
-        `step ${p.step}/${p.steps}  loss ${p.loss.toFixed(4)}  ${grouped(p.tokensPerSecond)} tokens/s  ${duration(p.secondsLeft)} left`,
-        p.step === 1 || p.step % flags.loggingSteps === 0 || p.step === p.steps,
-      );
-    },
+    onLog: (entry) => reporter.log(entry),
+    onProgress: (progress) => reporter.progress(progress),
+    onWarning: notice,
   });
-  if (flags.logFormat !== "json") {
-    notice(`${base.modelType} from ${flags.model}, ${engine.build} build`);
-    notice(model.describeTrainable());
-    const tokens = train.reduce((sum, e) => sum + e.inputIds.length, 0);
-    notice(
-      `${grouped(train.length)} rows, ${grouped(tokens)} tokens; ${grouped(trainer.steps)} steps; working memory ${formatBytes(trainer.plan())}`,
+  reporter.begin(model, train, trainer);
+  const signalled = stopOnSignals(stop, reporter);
+  const result = await trainer.train({ resume: flags.resume ?? false });
+  reporter.end(result, (performance.now() - began) / 1000, flags.output);
+  if (result.stopped === "aborted") process.exitCode = signalled();
+}
+
+/**
+ * Ends the run with a checkpoint on Ctrl-C or when the system asks; at once when asked again. The function returned gives the
+ * exit code that says so: 128 and the signal's number.
+ */
+function stopOnSignals(stop: AbortController, reporter: Reporter): () => number {
+  let code = 0;
+  for (const [signal, number] of [
+    ["SIGINT", 2],
+    ["SIGTERM", 15],
+  ] as const) {
+    process.on(signal, () => {
+      if (code > 0) process.exit(128 + number);
+      code = 128 + number;
+      reporter.pause();
+      notice("stopping after this step, with a checkpoint (again to quit at once)");
+      stop.abort();
+    });
+  }
+  return () => code;
+}
+
+/** How a run tells of itself on standard output. */
+interface Reporter {
+  begin(model: PeftModel, examples: readonly Example[], trainer: Trainer): void;
+  progress(report: ProgressReport): void;
+  log(entry: LogEntry): void;
+  /** Leaves the terminal clean for a notice. */
+  pause(): void;
+  end(result: TrainResult, seconds: number, output: string): void;
+}
+
+/** One JSON object a line: each report, and the result. */
+class JsonReporter implements Reporter {
+  begin(): void {}
+  progress(): void {}
+  log(entry: LogEntry): void {
+    print(JSON.stringify(entry));
+  }
+  pause(): void {}
+  end(result: TrainResult, _seconds: number, output: string): void {
+    print(JSON.stringify({ ...result, output }));
+  }
+}
+
+/** A live line on a terminal, one plain line per report elsewhere. */
+class LineReporter implements Reporter {
+  readonly #line: LiveLine;
+  readonly #flags: Flags;
+
+  constructor(flags: Flags) {
+    this.#line = new LiveLine(process.stdout, flags.logFormat);
+    this.#flags = flags;
+  }
+  begin(model: PeftModel, examples: readonly Example[], trainer: Trainer): void {
+    const tokens = examples.reduce((sum, { inputIds }) => sum + inputIds.length, 0);
+    print(`${model.base.modelType} from ${this.#flags.model}, ${model.engine.build} build`);
+    print(model.describeTrainable());
+    print(
+      `${grouped(examples.length)} rows, ${grouped(tokens)} tokens; ${grouped(trainer.steps)} steps; ` +
+        `working memory ${formatBytes(trainer.plan())}`,
     );
   }
-  const interrupt = () => {
-    line.above("stopping after this step, with a checkpoint (again to quit at once)");
-    stop.abort();
-    process.once("SIGINT", () => process.exit(130));
-  };
-  process.once("SIGINT", interrupt);
-  const result = await trainer.train({ resume: flags.resume ?? false });
-  process.removeListener("SIGINT", interrupt);
-  line.end();
-  const took = duration((performance.now() - started) / 1000);
-  if (flags.logFormat === "json") print(JSON.stringify({ ...result, output: flags.output }));
-  else
-    notice(
-      `${describe(result.stopped)} at step ${result.step}, loss ${result.loss.toFixed(4)}, ${took}; adapter in ${flags.output}/adapter`,
+  progress({ step, steps, loss, tokensPerSecond, secondsLeft }: ProgressReport): void {
+    this.#line.show(
+      `step ${step}/${steps}  loss ${loss.toFixed(4)}  ${grouped(tokensPerSecond)} tokens/s  ${duration(secondsLeft)} left`,
+      step === 1 || step % this.#flags.loggingSteps === 0 || step === steps,
     );
-  if (result.stopped === "aborted") process.exitCode = 130;
-}
-
-function describe(stopped: string | null): string {
-  if (stopped === "aborted") return "interrupted; --resume goes on";
-  return stopped === "early" ? "stopped early, no improvement," : "done";
-}
-
-function format(value: unknown): string {
-  return typeof value === "number" ? value.toFixed(4) : String(value);
+  }
+  log({ step, eval_loss: loss, perplexity }: LogEntry): void {
+    if (loss === undefined) return;
+    this.#line.above(`step ${step}  eval loss ${loss.toFixed(4)}  perplexity ${perplexity!.toFixed(4)}`);
+  }
+  pause(): void {
+    this.#line.end();
+  }
+  end({ stopped, step, loss }: TrainResult, seconds: number, output: string): void {
+    this.#line.end();
+    const at = `at step ${grouped(step)}, loss ${loss.toFixed(4)}, ${duration(seconds)}`;
+    if (stopped === "aborted") print(`interrupted ${at}; --resume goes on from the checkpoint in ${output}`);
+    else
+      print(`${stopped === "early" ? "stopped early, no improvement," : "done"} ${at}; adapter in ${output}/adapter`);
+  }
 }
 
 /** The base with the adapter that the flags describe, ready to train. */
 async function adapted(base: CausalLM, flags: Flags): Promise<PeftModel> {
-  if (flags.initAdapter !== undefined) {
-    return PeftModel.fromPretrained(base, flags.initAdapter, { isTrainable: true, onWarning: notice });
+  const { initAdapter, dropout, seed } = flags;
+  if (initAdapter === undefined) {
+    const config = await methodConfig(flags);
+    const values = { ...config.values, ...withDropout(config, dropout) };
+    return getPeftModel(base, { ...config, values }, { seed, onWarning: notice });
   }
-  return getPeftModel(base, await methodConfig(flags), { seed: flags.seed, onWarning: notice });
+  const ignored = givenOptions(command, ["adapterConfig", ...METHOD_OPTIONS]).map(({ long }) => long);
+  if (ignored.length > 0) notice(`--init-adapter brings its own options: ${ignored.join(", ")} not used`);
+  const config = await readAdapterConfig(openSource(initAdapter), () => {}); // warnings come when it is loaded
+  const values = withDropout(config, dropout);
+  return PeftModel.fromPretrained(base, initAdapter, { isTrainable: true, values, onWarning: notice });
+}
+
+/** What --dropout makes of a method's own dropouts: all of them `p`. */
+function withDropout({ values }: MethodConfig, p: number | undefined): Record<string, number> {
+  if (p === undefined) return {};
+  const names = Object.keys(values).filter((name) => /dropout$/i.test(name));
+  return Object.fromEntries(names.map((name) => [name, p]));
 }
 
 async function methodConfig(flags: Flags): Promise<MethodConfig> {
   if (flags.adapterConfig !== undefined) {
     const [folder, file] = splitPath(flags.adapterConfig);
-    const config = await readJson(openSource(folder), file);
-    return configFromJson(config, { name: flags.adapterConfig, onWarning: notice });
+    const text = await readText(openSource(folder), file);
+    return configFromText(text, { name: `"${flags.adapterConfig}"`, onWarning: notice });
   }
-  const { r, loraAlpha, dropout, targetModules } = flags;
+  const { r, loraAlpha, loraDropout, targetModules } = flags;
   const named = targetModules === undefined ? {} : { targetModules };
-  return lora({ r, loraAlpha, loraDropout: dropout ?? flags.loraDropout, taskType: "CAUSAL_LM", ...named });
+  return lora({ r, loraAlpha, loraDropout, taskType: "CAUSAL_LM", ...named });
 }
 
 function trainingArguments(flags: Flags, evaluates: boolean): TrainingArguments {

@@ -65,7 +65,7 @@ export function qr(a: Matrix, count = Math.min(a.rows, a.columns)): { q: Matrix;
   const reflectors: Float64Array[] = [];
   for (let k = 0; k < count; k++) {
     const column = panel.data.subarray(k * m, (k + 1) * m);
-    reflectors.forEach((v, i) => reflect(v, column, i));
+    for (let i = 0; i < k; i++) reflect(reflectors[i]!, column, i);
     reflectors.push(reflector(column, k));
   }
   const q = matrix(count, m); // transposed
@@ -281,7 +281,7 @@ function truncated({ u, s, v }: Svd, count: number): Svd {
 
 function stacked(vectors: readonly Float64Array[]): Matrix {
   const out = matrix(vectors.length, vectors[0]!.length);
-  vectors.forEach((vector, i) => out.data.set(vector, i * vector.length));
+  for (const [i, vector] of vectors.entries()) out.data.set(vector, i * vector.length);
   return out;
 }
 

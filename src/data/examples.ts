@@ -8,7 +8,7 @@
  *   tokens       as given; without labels all of it is learnt
  *   document     windows as long as allowed, each beginning as a text does; the last one ends as a text does
  */
-import { FormatError, ShapeError } from "../core/errors.ts";
+import { FormatError, ShapeError, StateError } from "../core/errors.ts";
 import type { Labelled, Tokenizer } from "../text/tokenizer.ts";
 import { malformed, type Row, type RowProblem } from "./rows.ts";
 
@@ -16,16 +16,21 @@ import { malformed, type Row, type RowProblem } from "./rows.ts";
 export interface Example {
   readonly inputIds: Int32Array;
   readonly labels: Int32Array;
+  /** Where it comes from, "file:line", for messages. */
+  readonly where?: string;
 }
 
 export interface EncodeRowsOptions {
-  readonly tokenizer: Tokenizer;
+  /** May be null when every row is tokens already. */
+  readonly tokenizer: Tokenizer | null;
   /** Rows of the model's embedding. */
   readonly vocabSize: number;
   /** The longest sequence the model takes, or null when nothing limits it. */
   readonly contextLength: number | null;
   /** Cut longer rows off after this many tokens. Without it a row longer than the context is an error. */
   readonly maxLength?: number | null;
+  /** Take rows that have nothing to learn as well: to compute with, not to measure. */
+  readonly unlabelled?: boolean;
 }
 
 /** Windows of a plain text when neither the model nor the caller limits them. */
@@ -34,7 +39,8 @@ const IGNORED = -100;
 
 /**
  * Tokenizes the rows of `file`. Throws one FormatError that lists every row that is too long for the model, has a
- * token the model does not know, or has nothing to learn; ShapeError when `maxLength` itself does not fit the model.
+ * token the model does not know, or has nothing to learn; ShapeError when `maxLength` itself does not fit the model,
+ * StateError when there is text and no tokenizer.
  *
  * @example
  * const examples = encodeRows("train.jsonl", rows, { tokenizer, vocabSize: 1024, contextLength: 512, maxLength: 256 });
@@ -46,7 +52,7 @@ export function encodeRows(file: string, rows: readonly Row[], options: EncodeRo
   for (const row of rows) {
     const found = encodeRow(row, options);
     if (typeof found === "string") problems.push({ line: row.line, problem: found });
-    else for (const example of found) examples.push(example);
+    else for (const example of found) examples.push({ ...example, where: `${file}:${row.line}` });
   }
   if (problems.length > 0) throw malformed(file, problems, "Correct these rows, or take them out.");
   return examples;
@@ -75,7 +81,7 @@ function expectMaxLength({ maxLength = null, contextLength }: EncodeRowsOptions)
 function encodeRow(row: Row, options: EncodeRowsOptions): Example[] | string {
   let encoded: Labelled[];
   try {
-    encoded = row.kind === "document" ? windows(row.text, options) : [tokens(row, options.tokenizer)];
+    encoded = encode(row, options);
   } catch (error) {
     if (error instanceof FormatError) return error.message; // the chat template does not take this conversation
     throw error;
@@ -89,22 +95,26 @@ function encodeRow(row: Row, options: EncodeRowsOptions): Example[] | string {
       inputIds: Int32Array.from(inputIds.slice(0, kept)),
       labels: Int32Array.from(labels.slice(0, kept)),
     };
-    if (countLabels(example) === 0) return nothingToLearn(row, inputIds.length, kept);
+    const usable = options.unlabelled ? inputIds.length > 0 : countLabels(example) > 0;
+    if (!usable) return nothingToLearn(row, inputIds.length, kept);
     examples.push(example);
   }
   return examples;
 }
 
-function tokens(row: Exclude<Row, { kind: "document" }>, tokenizer: Tokenizer): Labelled {
+function encode(row: Row, options: EncodeRowsOptions): Labelled[] {
+  const { tokenizer } = options;
+  if (row.kind === "tokens") return [{ inputIds: [...row.inputIds], labels: [...(row.labels ?? row.inputIds)] }];
+  if (tokenizer === null) throw new StateError(`line ${row.line} is text, which needs a tokenizer, but none is given`);
   switch (row.kind) {
     case "text":
-      return whole(ended(tokenizer.encode(row.text), tokenizer));
+      return [whole(ended(tokenizer.encode(row.text), tokenizer))];
     case "completion":
-      return completion(row.prompt, row.completion, tokenizer);
+      return [completion(row.prompt, row.completion, tokenizer)];
     case "chat":
-      return tokenizer.encodeChat(row.messages, row.tools);
-    case "tokens":
-      return { inputIds: [...row.inputIds], labels: [...(row.labels ?? row.inputIds)] };
+      return [tokenizer.encodeChat(row.messages, row.tools)];
+    case "document":
+      return windows(row.text, tokenizer, options);
   }
 }
 
@@ -126,7 +136,7 @@ function ended(ids: readonly number[], { eosTokenId }: Tokenizer): number[] {
 }
 
 /** A long text in windows of equal length. A last window of one token, from which nothing is learnt, is left out. */
-function windows(text: string, { tokenizer, contextLength, maxLength }: EncodeRowsOptions): Labelled[] {
+function windows(text: string, tokenizer: Tokenizer, { contextLength, maxLength }: EncodeRowsOptions): Labelled[] {
   const length = maxLength ?? contextLength ?? DEFAULT_WINDOW;
   const opening = openingTokens(tokenizer);
   const body = ended(tokenizer.encode(text, { addSpecialTokens: false }), tokenizer);

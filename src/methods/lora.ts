@@ -89,13 +89,18 @@ function isStart(value: unknown): boolean {
   return typeof value === "string" && (value.toLowerCase() === "gaussian" || otherStarts.has(value));
 }
 
-function check({ initLoraWeights, loraBias, useDora }: Values, spell: (name: string) => string): string | null {
+function check({ initLoraWeights, loraBias, useDora, bias }: Values, spell: (name: string) => string): string | null {
   if (typeof initLoraWeights === "string" && otherStarts.has(initLoraWeights)) {
     throw new UnsupportedError(
       `"${spell("initLoraWeights")}" is "${initLoraWeights}", this version implements ${options.initLoraWeights.expected}`,
     );
   }
   if (!loraBias) return null;
+  if (bias !== "none") {
+    throw new UnsupportedError(
+      `"${spell("loraBias")}" with "${spell("bias")}" "${bias}" is not implemented: one bias a layer is enough`,
+    );
+  }
   if (useDora) return `"${spell("loraBias")}" cannot be used together with "${spell("useDora")}"`;
   if (typeof initLoraWeights === "boolean") return null;
   return `"${spell("loraBias")}" needs "${spell("initLoraWeights")}" true or false, found "${initLoraWeights}"`;
@@ -137,8 +142,12 @@ function linearPart(layer: Linear, values: Values, make: Make): LinearPart {
       return bias === null ? y : addBias(y, bias, scale);
     },
     fold: () => foldPairs(layer.stored, [pair, ...taken]),
-    ...(bias && { foldBias: (values: Float32Array) => bias.values().forEach((x, i) => (values[i]! += scale * x)) }),
+    ...(bias && { foldBias: (values: Float32Array) => addScaled(values, bias.values(), scale) }),
   };
+}
+
+function addScaled(to: Float32Array, values: Float32Array, scale: number): void {
+  for (let i = 0; i < to.length; i++) to[i]! += scale * values[i]!;
 }
 
 interface Starts {

@@ -22,7 +22,7 @@ export interface Settings {
   learningRate: number;
   lrSchedulerType: SchedulerType;
   warmupSteps: number;
-  /** Not applied to biases and norms. */
+  /** Applied to everything that is trained, as torch.optim.AdamW does with one group. */
   weightDecay: number;
   adamBeta1: number;
   adamBeta2: number;

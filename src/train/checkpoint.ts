@@ -19,7 +19,7 @@ import type { RunFolder } from "../core/run-folder.ts";
 import { formatShape, type Shape, sameShape } from "../core/shape.ts";
 import type { AdamW } from "../optim/adamw.ts";
 import type { Memory, Ptr } from "../wasm/memory.ts";
-import { fixedOnResume, type Settings } from "./arguments.ts";
+import type { Identity } from "./identity.ts";
 import type { Progress } from "./progress.ts";
 
 const OPTIMIZER = "state/optimizer.safetensors";
@@ -28,14 +28,6 @@ const TRAINER = "state/trainer.json";
 const VERSION = 1;
 /** Bytes read at a time. */
 const PIECE = 2 ** 22;
-
-/** What must be the same for a run to go on as if it had never stopped. */
-export type Identity = Readonly<Record<string, string | number | boolean | null>>;
-
-/** The identity of a run: its settings and the fingerprints of its data. */
-export function identityOf(args: Settings, data: Identity): Identity {
-  return { ...Object.fromEntries(fixedOnResume.map((name) => [name, args[name]])), ...data };
-}
 
 /** Numbers of the complete checkpoints of a run, oldest first. */
 export async function checkpointsOf(run: RunFolder): Promise<number[]> {
@@ -67,10 +59,11 @@ export async function writeState(
  */
 export async function readState(source: Source, optimizer: AdamW, identity: Identity): Promise<Progress> {
   const { identity: saved, progress } = await readTrainer(source);
-  const different = Object.keys(identity).filter((key) => saved[key] !== identity[key]);
+  const names = new Set([...Object.keys(saved), ...Object.keys(identity)]);
+  const different = [...names].filter((name) => saved[name] !== identity[name]);
   if (different.length > 0) {
     const lines = different.map(
-      (key) => `${key}: was ${JSON.stringify(saved[key])}, is ${JSON.stringify(identity[key])}`,
+      (name) => `${name}: was ${saved[name] ?? "not set"}, is ${identity[name] ?? "not set"}`,
     );
     const advice = "Resume with the same settings and data, or start a new run in another folder.";
     throw new StateError(`${listProblems(`cannot resume from ${source.name}: the run has changed`, lines)}\n${advice}`);

@@ -13,18 +13,11 @@ import { clipScale, gradientNorm } from "../optim/clip.ts";
 import { type Schedule, schedule } from "../optim/schedules.ts";
 import { completeArguments, type Settings, type TrainingArguments } from "./arguments.ts";
 import { breather } from "./breather.ts";
-import { checkExamples, fingerprint, nameExample, type TrainingExample } from "./check-examples.ts";
-import {
-  checkpointsOf,
-  type Identity,
-  identityOf,
-  readParams,
-  readState,
-  writeParams,
-  writeState,
-} from "./checkpoint.ts";
+import { checkExamples, nameExample, type TrainingExample } from "./check-examples.ts";
+import { checkpointsOf, readParams, readState, writeParams, writeState } from "./checkpoint.ts";
 import { Course, type StepBatches } from "./course.ts";
 import { type EvaluateOptions, type Evaluation, evaluateIn, evaluateLoss, evaluationBytes } from "./evaluate.ts";
+import { type Identity, identityOf } from "./identity.ts";
 import { lossAndGradients, microBatch, plannedBytes } from "./micro-batch.ts";
 import { atStart, type LogEntry, type Progress } from "./progress.ts";
 import type { Trainable } from "./trainable.ts";
@@ -86,6 +79,7 @@ interface Run {
   readonly optimizer: AdamW;
   readonly rate: Schedule;
   readonly bytes: number;
+  readonly identity: Identity;
   readonly breathe: () => Promise<void>;
 }
 
@@ -167,16 +161,18 @@ export class Trainer {
    */
   async train({ resume = false }: { resume?: boolean } = {}): Promise<TrainResult> {
     const bytes = this.plan();
-    await this.#prepareOutput(resume);
     const { engine } = this.#model;
     const { adamBeta1: beta1, adamBeta2: beta2, adamEpsilon: eps, weightDecay } = this.args;
-    const optimizer = new AdamW(engine, this.#model.namedTrainable(), { beta1, beta2, eps, weightDecay, decays });
+    const optimizer = new AdamW(engine, this.#model.namedTrainable(), { beta1, beta2, eps, weightDecay });
     try {
       engine.takeArena(bytes);
       engine.returnArena();
-      const progress = resume ? await this.#restore(optimizer) : atStart;
+      const { trainDataset, evalDataset = null } = this.#options;
+      const identity = await identityOf(this.#model, this.args, trainDataset, evalDataset);
+      await this.#prepareOutput(resume);
+      const progress = resume ? await this.#restore(optimizer, identity) : atStart;
       const rate = schedule(this.args.lrSchedulerType, { steps: this.steps, warmupSteps: this.args.warmupSteps });
-      const run = { optimizer, rate, bytes, breathe: breather() };
+      const run = { optimizer, rate, bytes, identity, breathe: breather() };
       return await this.#withDropout(() => this.#loop(run, progress));
     } finally {
       optimizer.dispose();
@@ -351,17 +347,7 @@ export class Trainer {
     for (const name of ours) await run.remove(name);
   }
 
-  #identity(): Identity {
-    const { trainDataset, evalDataset } = this.#options;
-    const evaluation = evalDataset ? fingerprint(evalDataset) : null;
-    const dropout = this.args.dropout ?? this.#model.dropout;
-    return identityOf(
-      { ...this.args, dropout },
-      { trainingData: fingerprint(trainDataset), evaluationData: evaluation },
-    );
-  }
-
-  async #restore(optimizer: AdamW): Promise<Progress> {
+  async #restore(optimizer: AdamW, identity: Identity): Promise<Progress> {
     const run = this.#run!;
     const newest = (await checkpointsOf(run)).at(-1);
     if (newest === undefined) {
@@ -371,7 +357,7 @@ export class Trainer {
     }
     const source = run.source(`checkpoint-${newest}`);
     try {
-      const progress = await readState(source, optimizer, this.#identity());
+      const progress = await readState(source, optimizer, identity);
       await rewriteMetrics(run, progress.log);
       return progress;
     } finally {
@@ -379,13 +365,13 @@ export class Trainer {
     }
   }
 
-  async #save({ optimizer }: Run, progress: Progress): Promise<void> {
+  async #save({ optimizer, identity }: Run, progress: Progress): Promise<void> {
     const run = this.#run;
     if (run === null) return;
     const state = this.#stateText(progress);
     await run.replace(`checkpoint-${progress.step}`, async (target) => {
       await this.#model.savePretrained(target);
-      await writeState(target, optimizer, progress, this.#identity());
+      await writeState(target, optimizer, progress, identity);
       await target.write("trainer_state.json", [state]);
     });
     await run.target().write("trainer_state.json", [state]);
@@ -448,8 +434,3 @@ export class Trainer {
 
 /** What a run writes to the top of its folder. */
 const OURS = /^(checkpoint-\d+|adapter|best|metrics\.jsonl|trainer_state\.json)$/;
-
-/** transformers' rule: weight decay leaves biases and norms alone. GPT-2 calls its norms ln_1, ln_2 and ln_f. */
-function decays(name: string): boolean {
-  return !/bias|layernorm|rmsnorm|(^|\.)norm($|\.)|_norm($|\.)|(^|\.)ln_/.test(name.toLowerCase());
-}

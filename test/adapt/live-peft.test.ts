@@ -14,7 +14,7 @@ import { lora } from "../../src/methods/lora.ts";
 import { folderTarget } from "../../src/runtime/node.ts";
 import { batchOf, GOLDEN, loadGolden } from "./goldens.ts";
 
-const python = process.env["PYTHON"] ?? "python3";
+const python = process.env.PYTHON ?? "python3";
 const there = spawnSync(python, ["-c", "import peft, transformers, torch, safetensors"]).status === 0;
 if (!there)
   console.warn(
@@ -27,6 +27,7 @@ const sequences = [
   [3, 4, 5, 6],
 ];
 
+// loraBias is left out: PEFT 0.21 warns of every lora_B.bias when it saves, its own included.
 type Options = Parameters<typeof lora>[0];
 const cases: readonly (readonly [string, string, Options])[] = [
   ["default", "llama", {}],
@@ -37,7 +38,6 @@ const cases: readonly (readonly [string, string, Options])[] = [
     { targetModules: "all-linear", useRslora: true, rankPattern: { q_proj: 2 }, alphaPattern: { v_proj: 3 } },
   ],
   ["dora", "llama-bias", { useDora: true, targetModules: ["q_proj", "down_proj", "embed_tokens"] }],
-  ["own-bias", "llama-bias", { loraBias: true, targetModules: ["q_proj", "o_proj"] }],
   ["bias", "llama-bias", { bias: "all", modulesToSave: ["lm_head"] }],
   ["bias-of-adapted", "gpt2", { bias: "lora_only" }],
   ["embedding-and-head", "llama", { targetModules: ["embed_tokens", "lm_head"] }],
@@ -59,7 +59,7 @@ async function write(folder: string, model: string, options: Options): Promise<v
   const peft = getPeftModel(base, lora({ r: 4, loraAlpha: 10, ...options }), { onWarning: () => {} });
   const random = new Philox(3);
   for (const param of peft.namedTrainable().values())
-    param.values().forEach((x, i, all) => (all[i] = x + 0.1 * random.normal()));
+    param.values().set(param.values().map((x) => x + 0.1 * random.normal()));
   const logits = peft.forward(batchOf({ sequences, labels: sequences }));
   const shape = [sequences.flat().length, base.vocabSize];
   cpSync(`${GOLDEN}models/${model}`, join(folder, "model"), { recursive: true });

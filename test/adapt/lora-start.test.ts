@@ -32,7 +32,7 @@ describe.each(casesIn("methods/lora-init"))("%s", (name) => {
     const { model } = await loadGolden(golden.model);
     const config = await configFromJson({ peft_type: "LORA", ...golden.options });
     const peft = getPeftModel(model, config, silent);
-    const scale = golden.options["lora_alpha"]! / golden.options["r"]!;
+    const scale = golden.options.lora_alpha! / golden.options.r!;
     const deltas = Array.from(expected.keys()).filter((key) => key.startsWith("delta."));
     expect(deltas.length).toBeGreaterThan(0);
     for (const key of deltas) {
@@ -124,7 +124,7 @@ test("an adapter that started from the base's principal part is saved and loaded
     silent,
   );
   for (const param of peft.namedTrainable().values())
-    param.values().forEach((x, i, all) => (all[i] = x * (1 + 0.3 * Math.sin(i))));
+    param.values().set(param.values().map((x, i) => x * (1 + 0.3 * Math.sin(i))));
   const logits = peft.forward(batch);
   const files = new Map<string, Uint8Array>();
   await peft.savePretrained(files);

@@ -28,7 +28,7 @@ async function base(name = "llama"): Promise<CausalLM> {
 function scramble(model: PeftModel, name: string, seed = 5): void {
   const random = new Philox(seed);
   const state = model.adapterState(name);
-  for (const values of state.values()) values.forEach((x, i) => (values[i] = x + 0.2 * random.normal()));
+  for (const values of state.values()) values.set(values.map((x) => x + 0.2 * random.normal()));
   model.loadAdapterState(name, state);
 }
 
@@ -51,6 +51,17 @@ async function twoAdapters(name = "llama"): Promise<{ model: PeftModel; plain: C
   scramble(model, "default", 1);
   scramble(model, "other", 2);
   return { model, plain };
+}
+
+/** "default" has magnitudes, "other" has not, and both adapt the same layers. */
+async function withMagnitudes(): Promise<{ model: PeftModel }> {
+  const plain = await base("llama-bias");
+  const targetModules = ["q_proj", "down_proj"];
+  const model = getPeftModel(plain, lora({ r: 4, loraAlpha: 12, useDora: true, targetModules }), silent);
+  model.addAdapter("other", lora({ r: 2, loraAlpha: 3, targetModules }));
+  scramble(model, "default", 1);
+  scramble(model, "other", 2);
+  return { model };
 }
 
 describe("several adapters", () => {
@@ -94,6 +105,51 @@ describe("several adapters", () => {
     model.dispose();
     expect(plain.forward(batch)).toEqual(bare);
   });
+
+  test("an adapter with magnitudes acts on what was activated before it, and not on what comes after", async () => {
+    const { model } = await withMagnitudes();
+    const [lowFirst, magnitudesFirst] = [
+      ["other", "default"],
+      ["default", "other"],
+    ].map((names) => {
+      model.setAdapter(names);
+      const applied = model.forward(batch);
+      model.mergeAdapter(); // folding is one after the other by itself
+      expectNear("merged", model.forward(batch), applied, 1e-4, 1e-4);
+      return applied;
+    });
+    expect(lowFirst!.some((x, i) => Math.abs(x - magnitudesFirst![i]!) > 0.01)).toBe(true);
+  });
+
+  for (const names of [
+    ["default", "other"],
+    ["other", "default"],
+  ]) {
+    test(`gradients reach two adapters at once, ${names.join(" below ")}`, async () => {
+      const { model } = await withMagnitudes();
+      model.setTrainable(names, true);
+      model.setAdapter(names);
+      const lossOf = () =>
+        Tape.once(model.engine, {}, (tape) => tape.download(model.loss(tape, batch)).reduce((sum, x) => sum + x, 0));
+      for (const param of model.namedTrainable().values()) param.gradient().fill(0);
+      Tape.once(model.engine, { recording: true }, (tape) => tape.backward(model.loss(tape, batch), 1));
+      for (const [key, param] of model.namedTrainable()) {
+        if (/^default.*lora_[AB]/.test(key)) continue; // the norm is a constant for the gradient, but not for the loss
+        const start = param.values().slice();
+        const length = Math.hypot(...param.gradient());
+        const along = param.gradient().map((g) => g / length);
+        const at = (step: number) => {
+          param.values().set(start.map((x, i) => x + step * along[i]!));
+          return lossOf();
+        };
+        const measured = (at(4e-3) - at(-4e-3)) / 8e-3;
+        param.values().set(start);
+        expect(Math.abs(measured / length - 1), `${key}: slope ${measured}, by the gradient ${length}`).toBeLessThan(
+          0.01,
+        );
+      }
+    });
+  }
 
   test("a deleted adapter is gone, and the first of the rest becomes active", async () => {
     const { model } = await twoAdapters();
@@ -259,7 +315,21 @@ describe("merging", () => {
     scramble(model, "default");
     const applied = model.forward(batch);
     expectNear("merged", model.mergeAndUnload().forward(batch), applied, 1e-4, 1e-4);
-    expect(plain.config["tie_word_embeddings"]).toBe(false);
+    expect(plain.config.tie_word_embeddings).toBe(false);
+  });
+
+  test("a bias of an adapter's own is folded into one that another adapter trains, when merging for good", async () => {
+    const plain = await base("llama-bias");
+    const model = getPeftModel(plain, lora({ loraBias: true }), silent);
+    model.addAdapter("other", lora({ bias: "all", targetModules: ["o_proj"] }));
+    scramble(model, "default", 1);
+    scramble(model, "other", 2);
+    model.setAdapter(["default", "other"]);
+    const applied = model.forward(batch);
+    expect(() => model.mergeAdapter()).toThrow("is trained by another active adapter");
+    expect(model.forward(batch)).toEqual(applied);
+    expectNear("merged", model.mergeAndUnload({ safeMerge: true }).forward(batch), applied, 1e-4, 1e-4);
+    expect(() => lora({ loraBias: true, bias: "all" })).toThrow(UnsupportedError);
   });
 
   test("a trained copy of a tied head is untied by merging, and the config says so", async () => {
@@ -272,7 +342,7 @@ describe("merging", () => {
     const embedding = weightBytes(plain).get("model.embed_tokens.weight")!;
     const merged = model.mergeAndUnload();
     expectNear("merged", merged.forward(batch), applied, 1e-4, 1e-4);
-    expect(merged.config["tie_word_embeddings"]).toBe(false);
+    expect(merged.config.tie_word_embeddings).toBe(false);
     expect([...merged.namedWeights().keys()]).toContain("lm_head.weight");
     expect(weightBytes(plain).get("model.embed_tokens.weight")).toEqual(embedding);
   });
@@ -478,7 +548,7 @@ describe("dropout", () => {
       const logits = Tape.once(model.engine, { training: true, seed: [seed, 0] }, (tape) =>
         tape.download(model.logits(tape, batch)),
       );
-      logits.forEach((x, i) => (mean[i]! += x / runs));
+      for (let i = 0; i < mean.length; i++) mean[i]! += logits[i]! / runs;
     }
     const spread = Math.sqrt(exact.reduce((sum, x) => sum + x * x, 0) / exact.length);
     const off = Math.sqrt(exact.reduce((sum, x, i) => sum + (x - mean[i]!) ** 2, 0) / exact.length);

@@ -1,10 +1,11 @@
 /** A model small enough to train in milliseconds, and examples for it. */
 import { AutoModelForCausalLM } from "../../src/auto/auto-model.ts";
 import { Philox } from "../../src/core/philox.ts";
+import type { CausalLM } from "../../src/nn/causal-lm.ts";
 import { saveModel } from "../../src/nn/save-model.ts";
 import type { TrainingExample } from "../../src/train/check-examples.ts";
 import { fullTraining, type Trainable } from "../../src/train/trainable.ts";
-import { createEngine, type Engine } from "../../src/wasm/engine.ts";
+import { createEngine } from "../../src/wasm/engine.ts";
 
 export const tinyConfig = {
   architectures: ["LlamaForCausalLM"],
@@ -23,10 +24,15 @@ export const tinyConfig = {
 };
 
 /** All weights trainable, from the same random numbers each time. */
-export async function tinyModel(engine?: Engine): Promise<Trainable> {
-  const place = engine ?? (await createEngine({ build: "baseline" }));
-  const model = await AutoModelForCausalLM.fromConfig(tinyConfig, { engine: place, seed: 1 });
-  return fullTraining(model, (target) => saveModel(model, target));
+export async function tinyModel(): Promise<Trainable> {
+  const base = await tinyLlama();
+  return fullTraining(base, (target) => saveModel(base, target));
+}
+
+/** The same model before anything is trainable, to adapt. */
+export async function tinyLlama(): Promise<CausalLM> {
+  const engine = await createEngine({ build: "baseline" });
+  return AutoModelForCausalLM.fromConfig(tinyConfig, { engine, seed: 1 });
 }
 
 /** Random tokens in sequences of 4 to 12. */

@@ -1,0 +1,135 @@
+/**
+ * Timing that bears repetition: variants take turns in short rounds, in an order that is reversed every round; medians are
+ * shown and every raw sample is kept. Plain JavaScript on the built kernels, so that it runs as it is.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { dirname } from "node:path";
+import { instantiateSync } from "@assemblyscript/loader";
+import { Bench } from "tinybench";
+
+const bytesOf = (build) => readFileSync(new URL(`../build/${build}.wasm`, import.meta.url));
+const runs = (build) => WebAssembly.validate(bytesOf(build));
+
+/** Node 20 has relaxed SIMD behind a flag only: starts this very program again with it, and exits as that does. */
+export function withRelaxedSimd() {
+  const flag = "--experimental-wasm-relaxed-simd";
+  if (runs("relaxed") || process.execArgv.includes(flag)) return;
+  const again = spawnSync(process.execPath, [flag, ...process.argv.slice(1)], { stdio: "inherit" });
+  if (again.status !== 9) process.exit(again.status ?? 1); // 9: the engine does not know the flag
+}
+
+/** The builds that this engine can run. */
+export function availableBuilds() {
+  return ["baseline", "relaxed"].filter(
+    (build) => runs(build) || console.log(`SKIPPED: no ${build} build in this engine`),
+  );
+}
+
+/** One build in a memory of its own. `place(n)` gives the address of n random f32 in [-1, 1). */
+export function openBuild(build, megabytes) {
+  const memory = new WebAssembly.Memory({ initial: megabytes * 16 });
+  const { exports } = instantiateSync(new WebAssembly.Module(bytesOf(build)), { env: { memory } }).instance;
+  let next = 65536;
+  let state = 1;
+  const place = (length) => {
+    const at = next;
+    next = Math.ceil((at + 4 * length) / 64) * 64;
+    if (next > memory.buffer.byteLength) throw new RangeError(`${megabytes} MB are too few for this benchmark`);
+    const array = new Float32Array(memory.buffer, at, length);
+    for (let i = 0; i < length; i++) {
+      state = (Math.imul(state, 1664525) + 1013904223) | 0;
+      array[i] = state / 2 ** 31;
+    }
+    return at;
+  };
+  const release = () => {
+    next = 65536;
+  };
+  return { kernels: exports, memory, place, release };
+}
+
+/** Machine, engine, build and commit in one line, for the head of a table. */
+export function machineLine(build) {
+  const git = spawnSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" });
+  const machine = `${cpus()[0]?.model.trim()} (${cpus().length} cores)`;
+  return `${machine}, node ${process.version}, ${build} build, 1 thread, commit ${git.stdout?.trim() || "unknown"}`;
+}
+
+const PEAK_ITERATIONS = 20000;
+
+/** What the peak kernel does in a call: 192 operations an iteration, see assembly/linear/peak.ts. */
+export function peakTask(kernels) {
+  return { name: "peak", flops: 192 * PEAK_ITERATIONS, run: () => kernels.simd_peak(PEAK_ITERATIONS, 0.5) };
+}
+
+/**
+ * Times tasks ({ name, flops, run }) in turns, each beside a run of the peak kernel, about `slice` milliseconds each.
+ * Returns per task the rate in GFLOP/s and its fraction of the peak, medians over the rounds, with the raw samples.
+ */
+export function inTurns(tasks, kernels, rounds, slice = 4) {
+  const peak = peakTask(kernels);
+  const counts = new Map([peak, ...tasks].map((task) => [task, repetitions(task, slice)]));
+  const samples = tasks.map(() => ({ rate: [], peak: [] }));
+  for (let round = 0; round < rounds; round++) {
+    const order = tasks.map((_, i) => (round % 2 ? tasks.length - 1 - i : i));
+    for (const i of order) {
+      samples[i].peak.push(rateOf(peak, counts));
+      samples[i].rate.push(rateOf(tasks[i], counts));
+    }
+  }
+  return tasks.map(({ name }, i) => {
+    const { rate, peak } = samples[i];
+    const fractions = rate.map((r, at) => r / peak[at]);
+    return {
+      name,
+      rate: median(rate),
+      fraction: median(fractions),
+      best: Math.max(...rate) / Math.max(...peak),
+      samples: samples[i],
+    };
+  });
+}
+
+/** Warms the task up, which also lets the engine optimise it, and says how often it fits into the time. */
+function repetitions({ run }, slice) {
+  for (const until = performance.now() + 10 * slice; performance.now() < until; ) run();
+  const start = performance.now();
+  run();
+  return Math.max(1, Math.round(slice / (performance.now() - start)));
+}
+
+/** Processor time of this process in milliseconds: what others take of a shared machine is not counted. One thread only. */
+function cpuMilliseconds() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+/** Median rate of a few calls, in GFLOP/s of processor time. */
+function rateOf(task, counts) {
+  const bench = new Bench({
+    now: cpuMilliseconds,
+    iterations: counts.get(task),
+    time: 0,
+    warmup: false,
+    retainSamples: true,
+  });
+  bench.add(task.name, task.run).runSync();
+  const { result } = bench.tasks[0];
+  if (result.state !== "completed") throw result.error;
+  return task.flops / (1e6 * median(result.latency.samples));
+}
+
+export function median(values) {
+  const sorted = Float64Array.from(values).sort();
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Writes everything measured, raw samples included. */
+export function keep(file, results) {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(results)}\n`);
+  console.log(`raw samples: ${file}`);
+}

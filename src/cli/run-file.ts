@@ -1,0 +1,65 @@
+/** A YAML file of options for --config: `learning-rate: 2e-4` says what `--learning-rate 2e-4` says. */
+import { type Command, InvalidArgumentError, type Option } from "commander";
+import { parse } from "yaml";
+import { readText } from "../checkpoint/checkpoint.ts";
+import { openSource } from "../checkpoint/open.ts";
+import { listProblems } from "../checkpoint/safetensors.ts";
+import { FormatError } from "../core/errors.ts";
+import { didYouMean } from "../core/similar.ts";
+import { splitPath } from "./data.ts";
+
+/**
+ * Fills in the options that the command line left out. Names may be written with hyphens or underscores; an empty value says
+ * nothing. Throws one FormatError that lists every unknown name and wrong value.
+ */
+export async function applyRunFile(command: Command, path: string): Promise<void> {
+  const problems: string[] = [];
+  for (const [key, value] of Object.entries(await readRunFile(path))) {
+    const problem = value === null ? null : applyEntry(command, key, value);
+    if (problem !== null) problems.push(problem);
+  }
+  if (problems.length > 0) throw new FormatError(listProblems(`options in "${path}" cannot be used`, problems));
+}
+
+async function readRunFile(path: string): Promise<object> {
+  const [folder, file] = splitPath(path);
+  const text = await readText(openSource(folder), file);
+  let content: unknown;
+  try {
+    content = parse(text, { logLevel: "error" });
+  } catch (cause) {
+    const [reason] = (cause as Error).message.split("\n");
+    throw new FormatError(`"${path}" is not YAML: ${reason}`, { cause });
+  }
+  if (typeof content === "object" && content !== null && !Array.isArray(content)) return content;
+  throw new FormatError(`"${path}": expected option names with values, one a line, such as "learning-rate: 2e-4"`);
+}
+
+/** Sets one option unless the command line has; returns what is wrong with it, or null. */
+function applyEntry(command: Command, key: string, value: unknown): string | null {
+  const named = key.replaceAll("_", "-");
+  const option = command.options.find(({ long }) => long === `--${named}` || long === `--no-${named}`);
+  if (!option || named === "config") {
+    const names = command.options.map(({ long }) => long!.slice(2)).filter((name) => name !== "config");
+    return `"${key}" is not an option of ${command.name()}.${didYouMean(named, names)}`;
+  }
+  try {
+    const found = parsed(option, named, value);
+    const name = option.attributeName();
+    if (command.getOptionValueSource(name) !== "cli") command.setOptionValueWithSource(name, found, "config");
+    return null;
+  } catch (error) {
+    if (error instanceof InvalidArgumentError) return `"${key}" is ${JSON.stringify(value)}. ${error.message}`;
+    throw error;
+  }
+}
+
+function parsed(option: Option, named: string, value: unknown): unknown {
+  if (!option.required) {
+    if (typeof value !== "boolean") throw new InvalidArgumentError("Expected true or false.");
+    return option.negate && option.long === `--${named}` ? !value : value;
+  }
+  const text = Array.isArray(value) ? value.join(",") : value;
+  if (typeof text !== "string" && typeof text !== "number") throw new InvalidArgumentError("Expected one value.");
+  return option.parseArg ? option.parseArg(String(text), undefined) : String(text);
+}

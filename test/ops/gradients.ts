@@ -1,0 +1,166 @@
+/** What the tests of ops share: leaves on a tape, and a comparison of an op's gradients with differences of its values. */
+import { expect, vi } from "vitest";
+import { f32ToBf16, f32ToF16 } from "../../src/core/half.ts";
+import { type Shape, sizeOf } from "../../src/core/shape.ts";
+import { Tape, type TapeOptions, type Value } from "../../src/tape/tape.ts";
+import { bytesPerElement, type Frozen, type FrozenDtype, Param } from "../../src/tensor/tensor.ts";
+import { Arena } from "../../src/wasm/arena.ts";
+import { createEngine, type Engine } from "../../src/wasm/engine.ts";
+import { aligned, type Ptr } from "../../src/wasm/memory.ts";
+import { builds as known } from "../kernels/bed.ts";
+import { numbers } from "../reference/finite-differences.ts";
+
+/** The builds that this engine can run. */
+export const builds: ("baseline" | "relaxed")[] = known as ("baseline" | "relaxed")[];
+
+/** An engine with tensors of its own, the same numbers on every run. */
+export class Gym {
+  readonly engine: Engine;
+  #seed = 0;
+
+  constructor(engine: Engine) {
+    this.engine = engine;
+  }
+  static async open(build: "baseline" | "relaxed"): Promise<Gym> {
+    return new Gym(await createEngine({ build }));
+  }
+
+  param(name: string, shape: Shape, trainable = true): Param {
+    const param = new Param(this.engine.memory, name, shape);
+    param.values().set(numbers(param.size, ++this.#seed));
+    param.setTrainable(trainable);
+    return param;
+  }
+
+  frozen(name: string, shape: Shape, dtype: FrozenDtype = "f32"): Frozen {
+    const { memory } = this.engine;
+    const values = Float32Array.from(numbers(sizeOf(shape), ++this.#seed));
+    const ptr = memory.alloc(values.length * bytesPerElement[dtype], name);
+    if (dtype === "f32") memory.f32(ptr, values.length).set(values);
+    else (dtype === "f16" ? f32ToF16 : f32ToBf16)(values, memory.u16(ptr, values.length));
+    return { kind: "frozen", name, shape, dtype, ptr };
+  }
+  [Symbol.dispose](): void {
+    this.engine.dispose();
+  }
+}
+
+/** A Value with the numbers of a Param, to which its gradient flows back. */
+export function leaf(tape: Tape, param: Param): Value {
+  const x = tape.value(param.shape, [param]);
+  tape.copy(x.ptr, param.ptr, param.size * 4);
+  tape.record(x, [], (dx) => tape.kernels.axpy_f32(param.grad, dx, 1, 0, param.size));
+  return x;
+}
+
+/** Stands for the loss Σ w·y with `weights` w that are constants, so that no two elements of y count alike. */
+function weighed(y: Value, weights: Float32Array): Value {
+  const { tape } = y;
+  const loss = tape.value([1], [y]);
+  tape.record(loss, [], () => {
+    const dy = tape.alloc(weights.byteLength);
+    if (!tape.planning) tape.memory.f32(dy, weights.length).set(weights);
+    tape.addGradient(y, dy);
+    tape.free(dy);
+  });
+  return loss;
+}
+
+export interface GradientOptions {
+  /** Every element of the result counts the same: for losses, whose gradient is one number. */
+  uniform?: boolean;
+  /** Of the tape: training mode for dropout. */
+  training?: boolean;
+  /** Distance of the differences. */
+  h?: number;
+}
+
+/**
+ * Fails unless the gradient that `op` brings to each of `params` is that of Σ w·op() by differences of fourth order:
+ * (8·(f(h) − f(−h)) − (f(2h) − f(−2h))) / 12h. Their error is about h⁴/30 of the fifth derivative, 2e-9 here, and that
+ * of the rounding of values, about 2⁻²⁴·√size/h, below 1e-4 for the sizes of these tests. Fails too unless a second
+ * backward pass adds the same again, the plan was exact, and all of the step but its result and uploads is given back.
+ */
+export function expectGradients(
+  engine: Engine,
+  params: readonly Param[],
+  op: (tape: Tape) => Value,
+  { uniform = false, training = false, h = 2 ** -6 }: GradientOptions = {},
+): void {
+  const values = () => Tape.once(engine, { training }, (tape) => tape.download(op(tape)));
+  const size = values().length;
+  const weights = uniform ? new Float32Array(size).fill(1) : Float32Array.from(numbers(size, 99));
+  const loss = () => values().reduce((sum, y, i) => sum + y * weights[i]!, 0);
+  const backward = () => {
+    const { planned, peak, left, uploaded } = measure(engine, { recording: true, training }, (tape) => {
+      tape.backward(
+        tape.scope(() => (uniform ? op(tape) : weighed(op(tape), weights))),
+        1,
+      );
+    });
+    expect(peak, "bytes of the run against its plan").toBe(planned);
+    expect(left - uploaded, "bytes left: the loss alone").toBe(blockBytes(uniform ? size * 4 : 4));
+  };
+  for (const param of params) param.gradient().fill(0);
+  backward();
+  const found = params.map((param) => param.gradient().slice());
+  params.forEach((param, p) => {
+    expectSlopes(param, found[p]!, (i) => slope(loss, param, i, h));
+  });
+  backward();
+  params.forEach((param, p) => {
+    const twice = found[p]!.map((once) => 2 * once);
+    expectSlopes(param, param.gradient(), (i) => twice[i]!);
+  });
+}
+
+function expectSlopes(param: Param, found: Float32Array, want: (i: number) => number): void {
+  const slopes = Array.from(found, (_, i) => want(i));
+  const scale = Math.max(1, ...slopes.map(Math.abs));
+  slopes.forEach((slope, i) => {
+    if (Math.abs(found[i]! - slope) <= 1e-4 * scale) return;
+    expect.fail(`gradient of ${param.name}[${i}] is ${found[i]}, expected ${slope} (the largest is ${scale})`);
+  });
+}
+
+function slope(loss: () => number, param: Param, i: number, h: number): number {
+  const value = param.values()[i]!;
+  const at = (step: number) => {
+    param.values()[i] = value + step;
+    return loss();
+  };
+  const want = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h);
+  param.values()[i] = value;
+  return want;
+}
+
+/** Bytes that an arena gives to a request. */
+export function blockBytes(byteLength: number): number {
+  return Math.max(64, aligned(byteLength));
+}
+
+/** What a step took: by its plan, at its peak, at its end, and in what the host uploaded. */
+export interface StepMemory {
+  readonly planned: number;
+  readonly peak: number;
+  readonly left: number;
+  readonly uploaded: number;
+}
+
+/** Plans and runs `step` in an arena of just the planned size. */
+export function measure(engine: Engine, options: TapeOptions, step: (tape: Tape) => void): StepMemory {
+  const planned = Tape.plan(engine, options, step);
+  const arena = new Arena(engine.memory.alloc(planned, "an arena of the test"), planned);
+  const take = vi.spyOn(engine, "takeArena").mockReturnValue(arena);
+  let left = 0;
+  let uploaded = 0;
+  Tape.run(engine, planned, options, (tape) => {
+    const upload = vi.spyOn(tape, "upload");
+    step(tape);
+    left = arena.usedBytes;
+    uploaded = upload.mock.calls.reduce((sum, [data]) => sum + blockBytes(data.byteLength), 0);
+  });
+  take.mockRestore();
+  engine.memory.free(arena.base as Ptr);
+  return { planned, peak: arena.peakBytes, left, uploaded };
+}

@@ -1,0 +1,91 @@
+import { expect, test } from "vitest";
+import { ShapeError } from "../../src/core/errors.ts";
+import { add } from "../../src/ops/add.ts";
+import { addBias, scaleColumns } from "../../src/ops/columns.ts";
+import { dropout } from "../../src/ops/dropout.ts";
+import { gelu } from "../../src/ops/gelu.ts";
+import { siluGate } from "../../src/ops/silu-gate.ts";
+import { Tape, type Value } from "../../src/tape/tape.ts";
+import { expectClose } from "../golden-files.ts";
+import { scaleColumns as scaled } from "../reference/columns.ts";
+import { maskFactors } from "../reference/dropout.ts";
+import { geluErf, geluTanh } from "../reference/gelu.ts";
+import { siluGate as gated } from "../reference/silu-gate.ts";
+import { builds, expectGradients, Gym, leaf } from "./gradients.ts";
+
+const run = (gym: Gym, op: (tape: Tape) => Value, training = false) =>
+  Tape.once(gym.engine, { training }, (tape) => tape.download(op(tape)));
+
+for (const build of builds) {
+  test(`add (${build}) sums, and its gradient reaches both terms, twice where they are one`, async () => {
+    using gym = await Gym.open(build);
+    const [a, b] = [gym.param("a", [3, 5]), gym.param("b", [3, 5])];
+    const sum = (tape: Tape) => add(leaf(tape, a), leaf(tape, b));
+    expectClose("sum", run(gym, sum), a.values().map((v, i) => v + b.values()[i]!), 1e-7, 0);
+    expectGradients(gym.engine, [a, b], sum);
+    expectGradients(gym.engine, [a], (tape) => {
+      const x = leaf(tape, a);
+      return add(x, x);
+    });
+  });
+
+  test(`siluGate (${build}) is silu(gate)·up, with both gradients`, async () => {
+    using gym = await Gym.open(build);
+    const [gate, up] = [gym.param("gate", [3, 7]), gym.param("up", [3, 7])];
+    const op = (tape: Tape) => siluGate(leaf(tape, gate), leaf(tape, up));
+    expectClose("siluGate", run(gym, op), gated(gate.values(), up.values()).values, 1e-6, 1e-6);
+    expectGradients(gym.engine, [gate, up], op);
+  });
+
+  test.each([["tanh", geluTanh], ["erf", geluErf]] as const)(`gelu %s (${build}) is the published function, with its gradient`, async (form, reference) => {
+    using gym = await Gym.open(build);
+    const x = gym.param("x", [3, 7]);
+    const op = (tape: Tape) => gelu(leaf(tape, x), form);
+    expectClose("gelu", run(gym, op), reference(x.values()).values, 1e-6, 1e-6);
+    expectGradients(gym.engine, [x], op);
+  });
+
+  test(`scaleColumns (${build}) scales each column, with the gradients of either or both factors`, async () => {
+    using gym = await Gym.open(build);
+    const [x, c] = [gym.param("x", [4, 5]), gym.param("c", [1, 5])];
+    const op = (tape: Tape) => scaleColumns(leaf(tape, x), leaf(tape, c));
+    expectClose("scaleColumns", run(gym, op), scaled(x.values().map(() => 0), x.values(), c.values()).values, 1e-6, 1e-6);
+    expectGradients(gym.engine, [x, c], op);
+    c.setTrainable(false);
+    expectGradients(gym.engine, [x], op);
+  });
+
+  test(`addBias (${build}) adds s·b to every row, with the gradients of x and of a trained bias`, async () => {
+    using gym = await Gym.open(build);
+    const [x, b, fixed] = [gym.param("x", [4, 5]), gym.param("b", [5]), gym.frozen("fixed", [5])];
+    const op = (tape: Tape) => addBias(leaf(tape, x), b, 0.75);
+    expectClose("addBias", run(gym, op), x.values().map((v, i) => v + 0.75 * b.values()[i % 5]!), 1e-6, 1e-6);
+    expectGradients(gym.engine, [x, b], op);
+    expectGradients(gym.engine, [x], (tape) => addBias(leaf(tape, x), fixed));
+  });
+
+  test(`dropout (${build}) masks by the step's seed and the op's number in training, and is the identity outside it`, async () => {
+    using gym = await Gym.open(build);
+    const x = gym.param("x", [6, 9]);
+    const op = (tape: Tape) => dropout(dropout(leaf(tape, x), 0.25), 0.5);
+    const p = [Math.fround(0.25), Math.fround(0.5)];
+    const factors = p.map((each, stream) => maskFactors(x.size, { p: each, seed: [0, 0], stream }));
+    expect(Array.from(run(gym, op))).toEqual(Array.from(x.values()));
+    expectClose("dropout", run(gym, op, true), x.values().map((v, i) => v * factors[0]![i]! * factors[1]![i]!), 0, 1e-6);
+    expectGradients(gym.engine, [x], op, { training: true });
+    Tape.once(gym.engine, { training: true }, (tape) => {
+      const given = leaf(tape, x);
+      expect(dropout(given, 0)).toBe(given);
+    });
+  });
+}
+
+test("add and siluGate refuse operands of different shapes, naming both", async () => {
+  using gym = await Gym.open("baseline");
+  const [a, b] = [gym.param("a", [3, 5]), gym.param("b", [3, 4])];
+  for (const op of [add, siluGate]) {
+    const call = () => Tape.plan(gym.engine, {}, (tape) => op(leaf(tape, a), leaf(tape, b)));
+    expect(call).toThrow(ShapeError);
+    expect(call).toThrow("[3, 5] and [3, 4]");
+  }
+});
