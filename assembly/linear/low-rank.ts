@@ -13,7 +13,7 @@
  * its bits do not depend on the range. Rows and ranks left over by the tiles repeat the last one: the same number is then
  * stored twice. x is streamed once for every 4 or 8 ranks, from the first cache after the first time.
  */
-import { hsum, madd } from "../simd/lanes";
+import { dot, hsum, madd } from "../simd/lanes";
 import { loadPart, storePart } from "../simd/part";
 
 export function low_rank_f32(
@@ -44,30 +44,46 @@ function dot2x4(
   t1: usize, t2: usize, t3: usize,
 ): void {
   let c00 = f32x4.splat(0), c01 = c00, c02 = c00, c03 = c00, c10 = c00, c11 = c00, c12 = c00, c13 = c00;
-  for (; k > 0; k -= 4, x += 16) {
-    const x0 = loadPart(x, k), x1 = loadPart(x + moreX, k);
-    const v0 = loadPart(a0, k), v1 = loadPart(a1, k);
+  for (; k >= 4; k -= 4) {
+    const x0 = v128.load(x), x1 = v128.load(x + moreX);
+    const v0 = v128.load(a0), v1 = v128.load(a1);
     c00 = madd(x0, v0, c00), c10 = madd(x1, v0, c10);
     c01 = madd(x0, v1, c01), c11 = madd(x1, v1, c11);
-    const v2 = loadPart(a2, k), v3 = loadPart(a3, k);
+    const v2 = v128.load(a2), v3 = v128.load(a3);
     c02 = madd(x0, v2, c02), c12 = madd(x1, v2, c12);
     c03 = madd(x0, v3, c03), c13 = madd(x1, v3, c13);
-    a0 += 16, a1 += 16, a2 += 16, a3 += 16;
+    x += 16, a0 += 16, a1 += 16, a2 += 16, a3 += 16;
   }
-  store<f32>(t, hsum(c00)), store<f32>(t + t1, hsum(c01)), store<f32>(t + t2, hsum(c02)), store<f32>(t + t3, hsum(c03));
-  t += moreT;
-  store<f32>(t, hsum(c10)), store<f32>(t + t1, hsum(c11)), store<f32>(t + t2, hsum(c12)), store<f32>(t + t3, hsum(c13));
+  store<f32>(t, total(c00, x, a0, k)), store<f32>(t + t1, total(c01, x, a1, k));
+  store<f32>(t + t2, total(c02, x, a2, k)), store<f32>(t + t3, total(c03, x, a3, k));
+  t += moreT, x += moreX;
+  store<f32>(t, total(c10, x, a0, k)), store<f32>(t + t1, total(c11, x, a1, k));
+  store<f32>(t + t2, total(c12, x, a2, k)), store<f32>(t + t3, total(c13, x, a3, k));
+}
+
+/** The four partial sums and the terms that no vector holds. */
+function total(partial: v128, x: usize, a: usize, rest: i32): f32 {
+  return hsum(partial) + dot(x, a, rest);
 }
 
 /** Ranks j..j+8 of rows 0..last ≤ 3 of t = x·a. */
 function addColumns(
   t: usize, x: usize, a: usize, k: i32, j: i32, r: i32, last: i32, rowX: usize, rowA: usize, rowT: usize,
 ): void {
-  const left = r - j;
+  t += <usize>j << 2, a += <usize>j << 2;
+  if (r - j >= 8) columnTile(t, x, a, k, 8, last, rowX, rowA, rowT);
+  else columnTile(t, x, a, k, r - j, last, rowX, rowA, rowT);
+}
+
+/** For up to `left` ranks. Inlined for the constant 8, where nothing is partial, and for fewer. */
+// @ts-ignore: decorator
+@inline
+function columnTile(
+  t: usize, x: usize, a: usize, k: i32, left: i32, last: i32, rowX: usize, rowA: usize, rowT: usize,
+): void {
   const i1 = <usize>min(1, last), i2 = <usize>min(2, last), i3 = <usize>min(3, last);
   const x1 = i1 * rowX, x2 = i2 * rowX, x3 = i3 * rowX;
   let c00 = f32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
-  a += <usize>j << 2, t += <usize>j << 2;
   for (const end = x + (<usize>k << 2); x < end; x += 4, a += rowA) {
     const v0 = loadPart(a, left), v1 = left > 4 ? loadPart(a + 16, left - 4) : v0;
     const s0 = v128.load32_splat(x), s1 = v128.load32_splat(x + x1);
@@ -89,8 +105,8 @@ function storePair(p: usize, v0: v128, v1: v128, count: i32): void {
   if (count > 4) storePart(p + 16, v1, count - 4);
 }
 
-/** Rows of x summed up before da is touched: 64 rows of one cache line each stay in L1 and its page table. */
-const BLOCK: i32 = 64;
+/** Rows of x summed up before da is touched: one cache line of each fits L1. Of 16, 32, 64 and 128 the fastest. */
+const BLOCK: i32 = 128;
 
 export function low_rank_f32_da(
   da: usize, u: usize, x: usize, m: i32, k: i32, r: i32, scale: f32, layout: i32, ldu: i32, ldx: i32,
@@ -115,6 +131,17 @@ export function low_rank_f32_da(
 
 /** The sums over `rows` for 8 columns of x and 4 ranks, added to da; only `cols` and `ranks` of them exist. */
 function addOuter(
+  da: usize, u: usize, x: usize, rows: i32, rowU: usize, rowX: usize, scale: f32, rankMajor: bool,
+  stepP: usize, stepJ: usize, cols: i32, ranks: i32,
+): void {
+  if (cols >= 8) outerTile(da, u, x, rows, rowU, rowX, scale, rankMajor, stepP, stepJ, 8, ranks);
+  else outerTile(da, u, x, rows, rowU, rowX, scale, rankMajor, stepP, stepJ, cols, ranks);
+}
+
+/** Inlined for the constant 8, where no vector of x is partial, and for fewer columns. */
+// @ts-ignore: decorator
+@inline
+function outerTile(
   da: usize, u: usize, x: usize, rows: i32, rowU: usize, rowX: usize, scale: f32, rankMajor: bool,
   stepP: usize, stepJ: usize, cols: i32, ranks: i32,
 ): void {

@@ -15,7 +15,7 @@
  * Only rows rowStart..rowEnd and columns colStart..colEnd of C are computed; every element is one sum in order of p, then q,
  * so its bits do not depend on the range. `workspace` is matmul_workspace() bytes, one for each simultaneous caller.
  *
- * As in BLIS: a block of A (heights rows, the L2 cache's share) is packed once, B goes through one sliver at a time, which
+ * As in BLIS: a block of A (the L2 cache's share) is packed once, B goes through one sliver at a time, which
  * stays in L1 while it meets the whole block. The delta is just more depth: columns k..k+r of the packed operands are
  * scale·A2 and B2. With m rows the filling costs about 1/m of the work, so below 5 rows matvec.ts is the better kernel.
  */

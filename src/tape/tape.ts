@@ -240,15 +240,19 @@ export class Tape {
   #backThrough({ y, kept, inPlace, backward }: Step): void {
     if (y.grad !== null) {
       backward(y.grad);
-      if (!inPlace) {
-        this.#arena.free(y.grad);
-        y.grad = null;
-      }
+      if (!inPlace) this.#freeGradient(y);
     }
     for (const slot of kept) {
+      // Some kernels compute the gradients of all operands at once, needed or not.
+      if (!slot.needsGrad) this.#freeGradient(slot);
       slot.holders--;
       if (slot.holders === 0 && slot.scopeEnded) this.#arena.free(slot.ptr);
     }
+  }
+
+  #freeGradient(slot: Slot): void {
+    if (slot.grad !== null) this.#arena.free(slot.grad);
+    slot.grad = null;
   }
 }
 

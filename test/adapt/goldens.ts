@@ -8,7 +8,10 @@ import { concatenateLabelled, type LabelledSequences } from "../../src/nn/sequen
 import { openFolder } from "../../src/runtime/node.ts";
 import { createEngine, type Engine } from "../../src/wasm/engine.ts";
 
-export const GOLDEN = new URL("../golden/", import.meta.url).pathname;
+/** Where they lie, with a slash. LORIKEET_GOLDEN names another folder, for a live comparison. */
+export const GOLDEN = process.env.LORIKEET_GOLDEN
+  ? `${process.env.LORIKEET_GOLDEN}/`
+  : new URL("../golden/", import.meta.url).pathname;
 
 export interface Batch {
   readonly sequences: readonly number[][];

@@ -102,19 +102,24 @@ def randomise(model, seed):
             parameter.add_(0.1 * noise)
 
 
-def adapted(case, seed):
-    """The adapted model with random adapter tensors, and its trainable parameters by the names they have on disk."""
-    torch.manual_seed(seed)
-    model = get_peft_model(load_model(f"models/{case['model']}"), LoraConfig(**case["options"]))
-    randomise(model, seed)
-    model.eval()
+def by_key(model):
+    """The trainable parameters of an adapted model, by the names they have on disk."""
     at = {p.data_ptr(): p for p in model.parameters() if p.requires_grad}
     named = {}
     for key, tensor in get_peft_model_state_dict(model).items():
         if tensor.data_ptr() in at:
             named[key] = at.pop(tensor.data_ptr())
     assert not at, "a trainable parameter is not saved"
-    return model, dict(sorted(named.items()))
+    return dict(sorted(named.items()))
+
+
+def adapted(case, seed):
+    """The adapted model with random adapter tensors, and its trainable parameters by the names they have on disk."""
+    torch.manual_seed(seed)
+    model = get_peft_model(load_model(f"models/{case['model']}"), LoraConfig(**case["options"]))
+    randomise(model, seed)
+    model.eval()
+    return model, by_key(model)
 
 
 def save_adapter(model, folder):

@@ -1,0 +1,128 @@
+import { expect, test } from "vitest";
+import { StateError } from "../../src/core/errors.ts";
+import { add } from "../../src/ops/add.ts";
+import { gelu } from "../../src/ops/gelu.ts";
+import { siluGate } from "../../src/ops/silu-gate.ts";
+import { Tape, type Value } from "../../src/tape/tape.ts";
+import { blockBytes, Gym, leaf, measure } from "../ops/gradients.ts";
+
+const rows = [16, 64];
+const one = blockBytes(16 * 64 * 4);
+
+/** Five gelus on top of each other, each in a scope of its own or all in one. */
+function tower(x: Value, scoped: boolean): Value {
+  let y = x;
+  for (let i = 0; i < 5; i++) {
+    const below = y;
+    y = scoped
+      ? below.tape.scope(() => add(gelu(gelu(below, "erf"), "erf"), below))
+      : add(gelu(gelu(below, "erf"), "erf"), below);
+  }
+  return y;
+}
+
+test("a plan computes nothing and its bytes are the peak of the run, forward and back", async () => {
+  using gym = await Gym.open("baseline");
+  const x = gym.param("x", rows);
+  for (const recording of [false, true]) {
+    const step = (tape: Tape) => {
+      const y = tower(leaf(tape, x), true);
+      if (recording) tape.backward(y, 1);
+    };
+    const before = x.gradient().slice();
+    Tape.plan(gym.engine, { recording }, step);
+    expect(x.gradient()).toEqual(before);
+    const { planned, peak } = measure(gym.engine, { recording }, step);
+    expect(peak).toBe(planned);
+  }
+});
+
+test("scopes give back what nobody needs: the peak is lower with them", async () => {
+  using gym = await Gym.open("baseline");
+  const x = gym.param("x", rows);
+  const peak = (scoped: boolean) => Tape.plan(gym.engine, {}, (tape) => void tower(leaf(tape, x), scoped));
+  expect(peak(false)).toBe(16 * one);
+  // The leaf, the results of five scopes (their Values have no scope around them) and two inside the last.
+  expect(peak(true)).toBe(8 * one);
+});
+
+test("a scope in a scope gives back all but its result", async () => {
+  using gym = await Gym.open("baseline");
+  const x = gym.param("x", rows);
+  const { left } = measure(gym.engine, {}, (tape) => {
+    tape.scope(() => tower(leaf(tape, x), true));
+  });
+  expect(left).toBe(one);
+});
+
+test("a scope that returns a Value from outside it gives back what it made", async () => {
+  using gym = await Gym.open("baseline");
+  const x = gym.param("x", rows);
+  const { left } = measure(gym.engine, {}, (tape) => {
+    const given = leaf(tape, x);
+    expect(tape.scope(() => void gelu(given, "erf") ?? given)).toBe(given);
+  });
+  expect(left).toBe(one);
+});
+
+test("what the backward pass needs outlives its scope, and is given back once used", async () => {
+  using gym = await Gym.open("baseline");
+  const x = gym.param("x", rows);
+  const after = (backward: boolean) =>
+    measure(gym.engine, { recording: true }, (tape) => {
+      const y = tape.scope(() => gelu(leaf(tape, x), "erf"));
+      if (backward) tape.backward(y, 1);
+    }).left;
+  expect(after(false)).toBe(2 * one);
+  expect(after(true)).toBe(one);
+});
+
+test("an op is recorded only if a gradient must pass through it", async () => {
+  using gym = await Gym.open("baseline");
+  const x = gym.param("x", rows, false);
+  const { left } = measure(gym.engine, { recording: true }, (tape) => {
+    const y = tape.scope(() => gelu(gelu(leaf(tape, x), "erf"), "erf"));
+    expect(y.needsGrad).toBe(false);
+  });
+  expect(left).toBe(one);
+});
+
+test("a step without memory for it is an error, and the next step runs", async () => {
+  using gym = await Gym.open("baseline");
+  const x = gym.param("x", rows);
+  expect(() => Tape.run(gym.engine, one, {}, (tape) => gelu(leaf(tape, x), "erf"))).toThrow(
+    "the step needs at least 8.2 kB of working memory, 4.1 kB were set aside for it",
+  );
+  Tape.once(gym.engine, {}, (tape) => gelu(leaf(tape, x), "erf"));
+});
+
+test("backward on a tape that does not record, and memory from one that was released, are errors", async () => {
+  using gym = await Gym.open("baseline");
+  const x = gym.param("x", rows);
+  expect(() => Tape.once(gym.engine, {}, (tape) => tape.backward(leaf(tape, x), 1))).toThrow(StateError);
+  const late = Tape.once(gym.engine, {}, (tape) => leaf(tape, x));
+  expect(() => gelu(late, "erf")).toThrow("this tape was released: its step is over");
+});
+
+test("the backward pass of a loss seeded with s is s times that seeded with 1", async () => {
+  using gym = await Gym.open("baseline");
+  const x = gym.param("x", rows);
+  const gradient = (seed: number) => {
+    x.gradient().fill(0);
+    Tape.once(gym.engine, { recording: true }, (tape) => {
+      const given = leaf(tape, x);
+      tape.backward(siluGate(given, given), seed);
+    });
+    return Array.from(x.gradient());
+  };
+  expect(gradient(4)).toEqual(gradient(1).map((g) => 4 * g));
+});
+
+test("random ops are numbered alike in a plan and in every run of the same step", async () => {
+  using gym = await Gym.open("baseline");
+  const streams: number[][] = [];
+  const step = (tape: Tape) => void streams.push([tape.nextStream(), tape.nextStream()]);
+  Tape.once(gym.engine, {}, step);
+  Tape.once(gym.engine, {}, step);
+  expect(streams).toEqual(Array.from({ length: 4 }, () => [0, 1]));
+});
