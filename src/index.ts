@@ -9,8 +9,7 @@ export type { FromConfigOptions, FromPretrainedOptions } from "./auto/auto-model
 export { AutoModelForCausalLM } from "./auto/auto-model.ts";
 export { openSource, openTarget, type SourceLike, type TargetLike } from "./checkpoint/open.ts";
 export { FormatError, ShapeError, StateError, UnsupportedError } from "./core/errors.ts";
-export type { Source, Target } from "./core/host.ts";
-export type { RunFolder } from "./core/run-folder.ts";
+export type { RunFolder, Source, Target } from "./core/host.ts";
 export { type Example, encodeRows } from "./data/examples.ts";
 export { type LoadExamplesOptions, loadExamples } from "./data/load-examples.ts";
 export { parseRows, type Row } from "./data/rows.ts";

@@ -30,9 +30,7 @@ const step = withEngineOptions(
     .description(
       "Time one training step: forward, backward and AdamW, every token labelled, on weights made on the spot.",
     )
-    .addOption(
-      new Option("--shape <name>", "sizes of a real network").choices(Object.keys(shapes)).makeOptionMandatory(),
-    )
+    .addOption(new Option("--shape <name>", "sizes of a real network").choices(Object.keys(shapes)))
     .option("--tokens <t>", "tokens per sequence", whole(2))
     .option("--batch <b>", "sequences per step", whole(1))
     .addOption(new Option("--method <name>", "PEFT method").choices(["lora"]).default("lora"))

@@ -1,6 +1,5 @@
 /** What the library asks of the machine it runs on. Files in runtime/ implement it; nothing else reaches a platform. */
 import { FormatError } from "./errors.ts";
-import type { RunFolder } from "./run-folder.ts";
 
 /** A set of named files that can be read in part. Names are relative, with "/" between folders. */
 export interface Source {
@@ -29,6 +28,26 @@ export interface Target {
    * that is written again. When it fails, a file that was there before is as it was.
    */
   write(file: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>;
+}
+
+/** Where a training run keeps its files: a folder on disk, or a map in memory. */
+export interface RunFolder {
+  /** What messages call it, such as `folder "out"`. */
+  readonly name: string;
+  /** Names of the files and sub-folders at the top, sorted; none when it does not exist yet. */
+  list(): Promise<string[]>;
+  /** The files of a sub-folder, or those at the top. */
+  source(sub?: string): Source;
+  /** Writes files at the top, each of them whole or not at all. */
+  target(): Target;
+  /** Writes a sub-folder and puts it in place of the one of that name: the old one or the new one, never half. */
+  replace(sub: string, write: (target: Target) => Promise<void>): Promise<void>;
+  /** Adds text to the end of a file at the top, which is made when it is not there. */
+  append(file: string, text: string): Promise<void>;
+  /** Removes a file or sub-folder, if it is there. */
+  remove(name: string): Promise<void>;
+  /** Cleans up what a killed process left, and puts back a sub-folder it had just moved aside. */
+  recover(): Promise<void>;
 }
 
 /** One platform. Each file in runtime/ exports these functions by name and, together, as `host`. */

@@ -9,8 +9,15 @@ import { appendFile, type FileHandle, mkdir, open, readdir, rename, rm, stat } f
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { FormatError, StateError } from "../core/errors.ts";
-import { expectInside, expectRange, type Host, missingFile, type Source, type Target } from "../core/host.ts";
-import type { RunFolder } from "../core/run-folder.ts";
+import {
+  expectInside,
+  expectRange,
+  type Host,
+  missingFile,
+  type RunFolder,
+  type Source,
+  type Target,
+} from "../core/host.ts";
 import { compileBundled } from "../wasm/bundled.ts";
 
 export { compileBundled as compileBuild };
@@ -95,7 +102,7 @@ function targetAt(path: string, name: string): Target {
       const final = join(path, expectInside(name, file));
       await onTheSide(final, async (temporary) => {
         try {
-          await mkdir(dirname(final), { recursive: true });
+          await makeFolder(dirname(final));
           await writeFlushed(temporary, chunks);
           await rename(temporary, final);
           await flushFolder(dirname(final));
@@ -105,6 +112,21 @@ function targetAt(path: string, name: string): Target {
       });
     },
   };
+}
+
+/** A folder and those above it. Node's own recursive mkdir never returns where a file system refuses new folders as ENOENT, as /proc does. */
+async function makeFolder(path: string, above = true): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (cause) {
+    const code = codeOf(cause);
+    if (code === "ENOENT" && above && dirname(path) !== path) {
+      await makeFolder(dirname(path));
+      return makeFolder(path, false);
+    }
+    const there = await stat(path).catch(() => null);
+    if (!there?.isDirectory()) throw cause;
+  }
 }
 
 async function writeFlushed(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
@@ -144,7 +166,7 @@ export function openRun(path: string): RunFolder {
     replace: async (sub, write) => replaceFolder(pathOf(sub), write),
     async append(file, text) {
       try {
-        await mkdir(path, { recursive: true });
+        await makeFolder(path);
         await appendFile(pathOf(file), text);
       } catch (cause) {
         throw explained(`cannot write "${file}" in ${name}`, cause);
@@ -160,7 +182,7 @@ async function replaceFolder(path: string, write: (target: Target) => Promise<vo
   const name = `folder "${path}"`;
   await onTheSide(path, async (made) => {
     try {
-      await mkdir(made, { recursive: true });
+      await makeFolder(made);
       await write(targetAt(made, name));
       await swap(path, made);
     } catch (cause) {

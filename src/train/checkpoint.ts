@@ -14,8 +14,7 @@ import {
   writeSafetensors,
 } from "../checkpoint/safetensors.ts";
 import { FormatError, StateError } from "../core/errors.ts";
-import type { Source, Target } from "../core/host.ts";
-import type { RunFolder } from "../core/run-folder.ts";
+import type { RunFolder, Source, Target } from "../core/host.ts";
 import { formatShape, type Shape, sameShape } from "../core/shape.ts";
 import type { AdamW } from "../optim/adamw.ts";
 import type { Memory, Ptr } from "../wasm/memory.ts";

@@ -7,7 +7,7 @@
  * stopped.
  */
 import { StateError } from "../core/errors.ts";
-import type { RunFolder } from "../core/run-folder.ts";
+import type { RunFolder } from "../core/host.ts";
 import { AdamW } from "../optim/adamw.ts";
 import { clipScale, gradientNorm } from "../optim/clip.ts";
 import { type Schedule, schedule } from "../optim/schedules.ts";
@@ -341,10 +341,11 @@ export class Trainer {
     const ours = (await run.list()).filter((name) => OURS.test(name));
     if (ours.length > 0 && !this.args.overwriteOutputDir) {
       throw new StateError(
-        `${run.name} already has a run in it (${ours.join(", ")}), expected none: resume it, choose another folder, or set overwriteOutputDir`,
+        `${run.name} already has a run in it (${ours.join(", ")}), expected none: resume it (--resume), choose another folder, or set overwriteOutputDir (--overwrite)`,
       );
     }
     for (const name of ours) await run.remove(name);
+    await rewriteMetrics(run, []); // a folder that cannot be written to shows itself now, not at the first checkpoint
   }
 
   async #restore(optimizer: AdamW, identity: Identity): Promise<Progress> {

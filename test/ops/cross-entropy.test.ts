@@ -3,7 +3,7 @@ import { crossEntropy, headCrossEntropy } from "../../src/ops/cross-entropy.ts";
 import { Tape, type Value } from "../../src/tape/tape.ts";
 import { readElements } from "../../src/tensor/elements.ts";
 import { expectClose } from "../golden-files.ts";
-import { logitsOf, crossEntropy as losses } from "../reference/head.ts";
+import { crossEntropy as losses } from "../reference/head.ts";
 import { builds, expectGradients, Gym, leaf, measure } from "./gradients.ts";
 
 /** Entries of the vocabulary that the op takes at a time; a test below fails should that no longer be so. */

@@ -66,7 +66,9 @@ CASES = {
         "qwen3", "relaxed", {}, target_modules="all-linear", rank_pattern={"down_proj": 2},
         alpha_pattern={"q_proj": 5}, exclude_modules=["layers.0.mlp.up_proj"],
     ),
-    "pretrained": _case(PRETRAINED, "baseline", {"steps": 4}, r=8, lora_alpha=16, target_modules="all-linear"),
+    # A random adapter at full strength makes nonsense of a trained model, so sensitive that torch in float32 is twice the
+    # allowance away from torch in float64. At an eighth it is still a model.
+    "pretrained": _case(PRETRAINED, "baseline", {"steps": 4}, r=8, lora_alpha=2, target_modules="all-linear"),
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -38,12 +38,19 @@ const { values: options } = parseArgs({
 
 /** What keeps a Python from being used, or null. */
 function unfit(python) {
-  const pins = readFileSync(join(here, "requirements.txt"), "utf8").trim().split("\n").map((line) => line.split("=="));
+  const pins = readFileSync(join(here, "requirements.txt"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => line.split("=="));
   const script = "import sys, importlib.metadata as m; [print(m.version(name)) for name in sys.argv[1:]]";
-  const { status, stdout, error } = spawnSync(python, ["-c", script, ...pins.map(([name]) => name)], { encoding: "utf8" });
+  const { status, stdout, error } = spawnSync(python, ["-c", script, ...pins.map(([name]) => name)], {
+    encoding: "utf8",
+  });
   if (error) return "not there";
   const found = stdout.split("\n").map((version) => version.split("+")[0]);
-  const wrong = pins.flatMap(([name, pin], i) => (found[i] === pin ? [] : `${name} ${found[i] || "missing"}, expected ${pin}`));
+  const wrong = pins.flatMap(([name, pin], i) =>
+    found[i] === pin ? [] : `${name} ${found[i] || "missing"}, expected ${pin}`,
+  );
   return status === 0 && wrong.length === 0 ? null : wrong[0];
 }
 
@@ -93,7 +100,9 @@ function goldenSuites(golden, out) {
     const failed = assertionResults.filter((test) => test.status === "failed");
     const reasons = failed.map((test) => `${test.fullName}: ${test.failureMessages[0]?.split("\n")[0]}`);
     const passed = status === "passed" && assertionResults.length > 0;
-    const note = passed ? `${assertionResults.filter((t) => t.status === "passed").length} tests` : [message, ...reasons];
+    const note = passed
+      ? `${assertionResults.filter((t) => t.status === "passed").length} tests`
+      : [message, ...reasons];
     return { case: `golden: ${basename(name)}`, passed, note: [note].flat().join("; ") };
   });
 }
@@ -117,7 +126,12 @@ function useCommandLine(out, name) {
   const { model, build, train, data, generate } = JSON.parse(readFileSync(path("case.json"), "utf8"));
   const lorikeet = (command, args) => {
     const all = [...nodeFlags, join(root, "dist/cli/main.js"), command, "--model", join(out, "models", model)];
-    const { status, stdout, stderr } = run(`lorikeet ${command}, ${name}`, process.execPath, [...all, ...args, "--build", build]);
+    const { status, stdout, stderr } = run(`lorikeet ${command}, ${name}`, process.execPath, [
+      ...all,
+      ...args,
+      "--build",
+      build,
+    ]);
     if (status !== 0) throw new Error(`lorikeet ${command}: ${stderr}`);
     return stdout;
   };
@@ -135,7 +149,9 @@ function useCommandLine(out, name) {
 }
 
 function endToEnd(python, golden, out) {
-  const real = existsSync(pretrained) ? ["--pretrained", pretrained, "--text", join(root, "examples/sonnets/train.jsonl")] : [];
+  const real = existsSync(pretrained)
+    ? ["--pretrained", pretrained, "--text", join(root, "examples/sonnets/train.jsonl")]
+    : [];
   if (real.length === 0) console.error(`SKIPPED: the pretrained model, since ${pretrained} is not there`);
   runPython(python, "end_to_end.py", ["prepare", golden, out, "--seed", options.seed, ...real]);
   const broken = [];
@@ -183,7 +199,6 @@ if (!existsSync(join(root, "dist/index.js"))) {
   process.exit(1);
 }
 const work = mkdtempSync(join(tmpdir(), "lorikeet-parity-"));
-mkdirSync(work, { recursive: true });
 console.error(`seed ${options.seed}, in ${work}`);
 try {
   if (printTable(await compareAll(python, work)) > 0) process.exitCode = 1;
