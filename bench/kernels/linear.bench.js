@@ -7,8 +7,8 @@
  * forward y = x·Wᵀ, dx = dy·W, dW += dyᵀ·x, and lora: forward with t = x·Aᵀ computed and s·t·Bᵀ riding along (rank 8).
  * "in -> out" are the layer's widths. --cold walks through 64 MB of weights, as a model's layers do, instead of repeating one.
  */
-import { readdirSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { shapes } from "../../dist/cli/shapes.js";
 import { availableBuilds, inTurns, keep, machineLine, openBuild, withRelaxedSimd } from "../harness.js";
 
 const B_NK = 1;
@@ -19,15 +19,9 @@ const RANK = 8;
 const SCALE = 0.75;
 
 withRelaxedSimd();
-const folder = new URL("../shapes/", import.meta.url);
 const { values: flags } = parseArgs({
   options: {
-    shape: {
-      type: "string",
-      default: readdirSync(folder)
-        .map((f) => f.replace(".json", ""))
-        .join(),
-    },
+    shape: { type: "string", default: Object.keys(shapes).join() },
     rows: { type: "string", default: "64,128,256,1024" },
     build: { type: "string", default: "baseline,relaxed" },
     rounds: { type: "string", default: "15" },
@@ -109,7 +103,7 @@ function measure(build) {
   const bed = openBuild(build, 192);
   const results = [];
   for (const shape of flags.shape.split(",")) {
-    const { stored, widths } = layers(JSON.parse(readFileSync(new URL(`${shape}.json`, folder), "utf8")).config);
+    const { stored, widths } = layers(shapes[shape].config);
     for (const rows of flags.rows.split(",").map(Number)) {
       for (const size of widths) {
         bed.release();

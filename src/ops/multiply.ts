@@ -3,7 +3,7 @@ import type { Tape } from "../tape/tape.ts";
 import type { FrozenDtype } from "../tensor/tensor.ts";
 import type { Ptr } from "../wasm/memory.ts";
 
-/** Bits of the kernels' `layout` argument. They mirror assembly/linear/matmul.ts; a test holds them together. */
+/** Bits of the kernels' `layout` argument. They mirror assembly/linear/layout.ts; a test holds them together. */
 export const Layout = { bTransposed: 1, lowTransposed: 2, aTransposed: 4, accumulate: 8 } as const;
 
 /** Up to this many rows, reading the weight once beats filling panels (measured, see docs/decisions.md). */

@@ -281,6 +281,7 @@ function alive(pid: number): boolean {
 const REASONS = new Map([
   ["ENOSPC", "the disk is full"],
   ["EDQUOT", "the disk quota is used up"],
+  ["ENOENT", "no folder can be made there"],
   ["EROFS", "the file system is read-only"],
   ["EACCES", "permission denied"],
   ["EPERM", "permission denied"],

@@ -99,11 +99,11 @@ describe("random starts", () => {
   });
 });
 
-test("pissa_niter_16 finds nearly as much of the weight as pissa, and changes nothing at the start", async () => {
+test("pissa_niter_64 finds nearly as much of the weight as pissa, and changes nothing at the start", async () => {
   const { model } = await loadGolden("llama");
   const batch = batchOf({ sequences: [[5, 6, 7, 8]], labels: [[5, 6, 7, 8]] });
   const plain = model.forward(batch);
-  const deltas = ["pissa", "pissa_niter_16"].map((initLoraWeights) => {
+  const deltas = ["pissa", "pissa_niter_64"].map((initLoraWeights) => {
     const peft = getPeftModel(model, lora({ r: 4, loraAlpha: 4, initLoraWeights, targetModules: ["q_proj"] }), silent);
     expectNear("logits", peft.forward(batch), plain, 1e-4, 2e-4);
     const delta = deltaOf(peft, "model.layers.0.self_attn.q_proj", 1);
@@ -111,7 +111,7 @@ test("pissa_niter_16 finds nearly as much of the weight as pissa, and changes no
     return delta;
   });
   const [exact, near] = deltas.map((delta) => Math.hypot(...delta)) as [number, number];
-  expect(near).toBeGreaterThan(0.99 * exact); // singular values lie close together in a random weight: vectors may differ
+  expect(near).toBeGreaterThan(0.999 * exact); // singular values lie close together in a random weight: vectors may differ
   expect(near).toBeLessThanOrEqual(exact * (1 + 1e-6));
 });
 
