@@ -6,7 +6,7 @@
  * Everything happens on this machine's CPU, without a network. --short does a few steps only.
  */
 import { readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import {
