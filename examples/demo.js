@@ -46,7 +46,7 @@ const train = examples("train.jsonl");
 const valid = examples("valid.jsonl");
 
 say(
-  `base     ${flags.model}: ${base.modelType}, ${millions(parameters(base))} parameters, ${engine.build} kernels, one thread`,
+  `base     ${relative(".", flags.model)}: ${base.modelType}, ${millions(parameters(base))} parameters, ${engine.build} kernels, one thread`,
 );
 say(`data     ${train.length} sonnets to train on, ${valid.length} to judge by`);
 
