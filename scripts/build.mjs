@@ -11,7 +11,7 @@
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
@@ -97,6 +97,7 @@ async function buildDist() {
     });
     if (tsc.status !== 0) process.exit(1);
     for (const target of ["baseline", "relaxed"]) cpSync(`build/${target}.wasm`, `dist/wasm/${target}.wasm`);
+    chmodSync("dist/cli/main.js", 0o755); // npm makes it so where the package is installed; a clone runs it from here
   });
 }
 

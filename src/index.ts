@@ -18,10 +18,16 @@ export { lora } from "./methods/lora.ts";
 export type { CausalLM } from "./nn/causal-lm.ts";
 export { saveModel } from "./nn/save-model.ts";
 export { concatenate, type Sequences, stripPadding } from "./nn/sequences.ts";
+export { AdamW, type AdamWOptions } from "./optim/adamw.ts";
 export { AutoTokenizer, type Tokenizer } from "./text/tokenizer.ts";
-export { fullTraining, type Trainable } from "./train/trainable.ts";
 export { type EvaluateOptions, type Evaluation, evaluateLoss } from "./train/evaluate.ts";
 export { type MemoryRun, memoryRun } from "./train/memory-run.ts";
-export { type ProgressReport, Trainer, type TrainerOptions, type TrainingArguments, type TrainResult } from "./train/trainer.ts";
-export { AdamW, type AdamWOptions } from "./optim/adamw.ts";
+export { fullTraining, type Trainable } from "./train/trainable.ts";
+export {
+  type ProgressReport,
+  Trainer,
+  type TrainerOptions,
+  type TrainingArguments,
+  type TrainResult,
+} from "./train/trainer.ts";
 export { createEngine, type Engine, type EngineOptions } from "./wasm/engine.ts";

@@ -64,6 +64,7 @@ export interface MergeOptions {
   safeMerge?: boolean;
 }
 
+/** A language model with named adapters on it: add, load, activate, train, merge and save them. */
 export class PeftModel {
   /** The model below. Its layers run through the active adapters until `dispose` or `unload`. */
   readonly base: CausalLM;

@@ -11,6 +11,7 @@ import { randomTensors, shapesOnly } from "../nn/fresh-tensors.ts";
 import { type Module, type Tensors, Weights } from "../nn/weights.ts";
 import { createEngine, type Engine } from "../wasm/engine.ts";
 
+/** How and where a published model is loaded. */
 export interface FromPretrainedOptions extends LoadOptions {
   /** The engine to place the model in. Made for the model, and disposed of with it, when none is given. */
   engine?: Engine;
@@ -18,6 +19,7 @@ export interface FromPretrainedOptions extends LoadOptions {
   config?: RawConfig;
 }
 
+/** Where a random model is made, and from which numbers. */
 export interface FromConfigOptions {
   engine?: Engine;
   /** Decides every random weight. */
@@ -64,6 +66,7 @@ export async function describeModel(
   return { definition, modules: weights.modules, decoder };
 }
 
+/** Makes language models: from a published folder, or random from a config. The architecture is chosen by `model_type`. */
 export const AutoModelForCausalLM = {
   /**
    * Loads a model folder as published on the Hugging Face hub: config.json with model.safetensors or its shards. Weights stay

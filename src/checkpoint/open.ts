@@ -9,6 +9,7 @@ export type SourceLike = string | URL | ReadonlyMap<string, FileBytes> | Readonl
 /** A folder path, a map to be filled, or anything that implements Target. */
 export type TargetLike = string | Map<string, Uint8Array> | Target;
 
+/** The files that a user means. Nothing is read yet. Throws UnsupportedError for a folder where the host has none. */
 export function openSource(from: SourceLike): Source {
   if (from instanceof URL)
     return from.protocol === "file:" ? openFolder(decodeURIComponent(from.pathname)) : urlSource(from);
@@ -22,6 +23,7 @@ export function nameOf(from: SourceLike): string {
   return typeof from === "string" ? from : from instanceof URL ? from.href : "";
 }
 
+/** The place that a user means. Nothing is written yet. Throws UnsupportedError for a folder where the host has none. */
 export function openTarget(to: TargetLike): Target {
   if (typeof to === "string") return folderTarget(to);
   if (!(to instanceof Map)) return to;

@@ -3,6 +3,7 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 import { type Example, encodeRows } from "./examples.ts";
 import { parseRows } from "./rows.ts";
 
+/** How rows become examples. */
 export interface LoadExamplesOptions {
   /** Cut longer rows off after this many tokens. Without it a row longer than the model's context is an error. */
   readonly maxLength?: number | null;

@@ -16,6 +16,7 @@ export interface Decodable {
   logits(tape: Tape, sequences: Sequences, rows?: Int32Array, options?: PassOptions): Value;
 }
 
+/** How the next token is chosen, when to stop, and who is told. */
 export interface GenerateOptions extends SamplingOptions {
   /** At most this many tokens; fewer when a stop token comes or the context is full. */
   readonly maxNewTokens?: number;

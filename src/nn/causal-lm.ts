@@ -24,6 +24,7 @@ export interface CausalLMParts {
   readonly ownsEngine: boolean;
 }
 
+/** A decoder-only language model in an engine, made by `AutoModelForCausalLM`. Adapters change its layers in place. */
 export class CausalLM {
   readonly engine: Engine;
   readonly modelType: string;

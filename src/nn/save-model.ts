@@ -1,5 +1,6 @@
 /** Writes a model folder as the Hugging Face hub has it: config.json and model.safetensors with published names. */
 import { writeSafetensors } from "../checkpoint/safetensors.ts";
+import { UnsupportedError } from "../core/errors.ts";
 import { f32ToBf16, f32ToF16 } from "../core/half.ts";
 import type { Target } from "../core/host.ts";
 import { sizeOf } from "../core/shape.ts";
@@ -43,7 +44,7 @@ function bytesOf(weight: Weight, dtype: FrozenDtype, memory: Memory): Uint8Array
   const size = sizeOf(weight.shape);
   if (weight.dtype === dtype) return memory.u8(weight.ptr, size * bytesPerElement[dtype]).slice();
   if (weight.dtype !== "f32")
-    throw new TypeError(`"${weight.name}" is ${weight.dtype} in memory, saving it as ${dtype} would lose bits`);
+    throw new UnsupportedError(`"${weight.name}" is ${weight.dtype} in memory, saving it as ${dtype} would lose bits`);
   const values = memory.f32(weight.ptr, size);
   const halves = dtype === "f16" ? f32ToF16(values) : f32ToBf16(values);
   return new Uint8Array(halves.buffer);

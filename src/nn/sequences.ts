@@ -15,6 +15,7 @@ export interface LabelledSequences extends Sequences {
 /** The label that counts for nothing. */
 export const IGNORED = -100;
 
+/** Lays sequences of ids end to end: a batch as the models take it. */
 export function concatenate(sequences: readonly ArrayLike<number>[]): Sequences {
   const starts = new Int32Array(sequences.length + 1);
   sequences.forEach((s, i) => {

@@ -8,6 +8,8 @@
  *
  * and Σ exp(l − m)·W is gathered in the same walk, rescaled whenever m rises: each logit is computed once. Where W is
  * trained, dW = (softmax(l) − onehot)ᵀ·h needs the final S, so its chunks are computed again in the backward pass.
+ *
+ * The gradient that comes back to the losses must be one number for all rows, as it is for their mean or sum.
  */
 import { expectLast, sizeOf } from "../core/shape.ts";
 import type { Tape, Value } from "../tape/tape.ts";

@@ -9,6 +9,7 @@ import type { Trainable } from "./trainable.ts";
 /** What is asked of a model here. */
 export type Evaluable = Pick<Trainable, "engine" | "vocabSize" | "contextLength" | "loss">;
 
+/** How examples are taken together while evaluating, and who is told. */
 export interface EvaluateOptions {
   /** Examples computed together, 8 by default. */
   readonly batchSize?: number;
@@ -19,6 +20,7 @@ export interface EvaluateOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How well a model predicts the labels of a data set. */
 export interface Evaluation {
   /** Mean over all label tokens, in nats. */
   readonly loss: number;

@@ -6,6 +6,7 @@ import type { Tape, Value } from "../tape/tape.ts";
 import type { Param } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";
 
+/** A model with something to train: a PeftModel, or a whole model by `fullTraining`. */
 export interface Trainable {
   readonly engine: Engine;
   readonly vocabSize: number;

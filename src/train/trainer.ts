@@ -25,6 +25,7 @@ import { appendMetrics, rewriteMetrics, trainerState } from "./trainer-state.ts"
 
 export type { TrainingArguments } from "./arguments.ts";
 
+/** What is trained, on what, how, and where results go. */
 export interface TrainerOptions {
   readonly model: Trainable;
   readonly args?: TrainingArguments;
@@ -57,6 +58,7 @@ export interface ProgressReport {
   readonly tokens: number;
 }
 
+/** How a training run ended, and where it got to. */
 export interface TrainResult {
   readonly stopped: "finished" | "aborted" | "early";
   readonly step: number;

@@ -9,6 +9,7 @@ import { type Build, relaxedSupported } from "./builds.ts";
 import type { Kernels } from "./generated/kernels.ts";
 import { formatBytes, MAX_BYTES, Memory, type Ptr } from "./memory.ts";
 
+/** What `createEngine` may be told. */
 export interface EngineOptions {
   /**
    * Which build of the kernels: "relaxed" has fused multiply-add and is faster, "baseline" gives the same bits on every
@@ -23,6 +24,7 @@ export interface EngineOptions {
   module?: WebAssembly.Module;
 }
 
+/** One build of the kernels over one memory. Make it with `createEngine`; dispose of its models before it. */
 export class Engine {
   readonly build: Build;
   readonly threads = 1;

@@ -24,8 +24,13 @@ export function read(file: string): string {
   return readFileSync(join(root, file), "utf8");
 }
 
+const parsed = new Map<string, ts.SourceFile>();
+
+/** The syntax of a file, parsed once. */
 export function parse(file: string): ts.SourceFile {
-  return ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest, true);
+  const source = parsed.get(file) ?? ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest, true);
+  parsed.set(file, source);
+  return source;
 }
 
 /** Everything that a file imports, types included. */

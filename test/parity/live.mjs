@@ -22,7 +22,7 @@ import { parseArgs } from "node:util";
 const here = fileURLToPath(new URL(".", import.meta.url));
 const root = join(here, "../..");
 const pretrained = join(root, "../shared/models/stories260K");
-const goldenTests = ["test/models/golden.test.ts", "test/adapt/lora-goldens.test.ts", "test/adapt/lora-start.test.ts"];
+const goldenTests = ["test/models/golden.test.ts", "test/adapt/lora-goldens.test.ts"];
 // Node 20 knows relaxed SIMD only behind this flag; later versions accept and ignore it.
 const nodeFlags = process.version.startsWith("v20.") ? ["--experimental-wasm-relaxed-simd"] : [];
 

@@ -1,0 +1,122 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path/posix";
+import ts from "typescript";
+import { expect, test } from "vitest";
+import { command as bench } from "../../src/cli/bench.ts";
+import { command as evaluate } from "../../src/cli/eval.ts";
+import { command as generate } from "../../src/cli/generate.ts";
+import { command as inspect } from "../../src/cli/inspect.ts";
+import { command as merge } from "../../src/cli/merge.ts";
+import { command as predict } from "../../src/cli/predict.ts";
+import { command as train } from "../../src/cli/train.ts";
+import { filesBelow, read, root } from "./source.ts";
+
+const manifest = JSON.parse(read("package.json")) as { version: string; scripts: Record<string, string> };
+const pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+for (const folder of ["docs", "examples"]) {
+  pages.push(
+    ...filesBelow(folder)
+      .filter((file) => file.endsWith(".md"))
+      .map((file) => `${folder}/${file}`),
+  );
+}
+
+/** Flags that scripts and people rely on: removing or renaming one breaks them. */
+const contract = {
+  train: `--model --data --valid --output --adapter-config --method --r --lora-alpha --lora-dropout --target-modules
+    --init-adapter --steps --epochs --batch-size --grad-accum --max-length --learning-rate --lr-scheduler --warmup-steps
+    --weight-decay --max-grad-norm --dropout --seed --no-shuffle --eval-steps --save-steps --resume --config --threads
+    --build --log-format`,
+  generate: "--model --adapter --prompt --max-new-tokens --temperature --top-k --top-p --seed",
+  eval: "--model --adapter --data --json",
+  predict: "--model --adapter --data --output",
+  merge: "--model --adapter --output --safe",
+  inspect: "--adapter-config --json",
+  "bench step": "--shape --tokens --batch --method --r --build --json",
+};
+
+const commands = [train, generate, evaluate, predict, merge, inspect, bench];
+const find = (path: string) => {
+  const [name, sub] = path.split(" ");
+  const command = commands.find((c) => c.name() === name)!;
+  return sub === undefined ? command : command.commands.find((c) => c.name() === sub)!;
+};
+
+test.each(Object.entries(contract))("lorikeet %s has the flags of the contract", (path, flags) => {
+  const known = find(path).options.map((option) => option.long);
+  expect(flags.split(/\s+/).filter((flag) => !known.includes(flag))).toEqual([]);
+});
+
+/** Flags of one command line, and the command they are given to. */
+function* commandLines(page: string): Iterable<{ path: string; flags: string[]; line: string }> {
+  for (const [line, path, rest] of read(page)
+    .replaceAll("\\\n", " ")
+    .matchAll(/^.*?\blorikeet (bench step|[a-z]+)((?: +[^\n`]*)?)/gm)) {
+    if (!find(path!)) continue;
+    yield { path: path!, flags: Array.from(rest!.matchAll(/(?:^|\s)(--[a-z-]+)/g), ([, flag]) => flag!), line };
+  }
+}
+
+test("every command line in the documents has flags that exist", () => {
+  let seen = 0;
+  for (const page of pages) {
+    for (const { path, flags, line } of commandLines(page)) {
+      const known = find(path).options.map((option) => option.long);
+      for (const flag of flags) expect(known, `${page}: ${line}`).toContain(flag);
+      seen += flags.length;
+    }
+  }
+  expect(seen).toBeGreaterThan(5);
+});
+
+test("every npm script in the documents exists, and every script's file", () => {
+  const named = pages.flatMap((page) =>
+    Array.from(read(page).matchAll(/npm (?:run ([\w:-]+)|(test))/g), ([, run, word]) => run ?? word!),
+  );
+  expect(named).toContain("demo");
+  expect(named.filter((name) => !Object.hasOwn(manifest.scripts, name))).toEqual([]);
+  const files = Object.values(manifest.scripts).flatMap((script) =>
+    Array.from(script.matchAll(/node ([\w./-]+)/g), ([, file]) => file!),
+  );
+  expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+});
+
+test("relative links in the documents lead to files", () => {
+  const dead = pages.flatMap((page) =>
+    Array.from(read(page).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g), ([, to]) => join(page, "..", to!))
+      .filter((to) => !existsSync(join(root, to)))
+      .map((to) => `${page}: ${to}`),
+  );
+  expect(dead).toEqual([]);
+});
+
+test("the changelog has the version of the manifest", () => {
+  expect(read("CHANGELOG.md")).toMatch(new RegExp(`^## \\[?${manifest.version.replaceAll(".", "\\.")}\\b`, "m"));
+});
+
+test("no placeholder is left in the documents", () => {
+  expect(pages.filter((page) => /@@\w+@@|\bTODO\b|\bFIXME\b/.test(read(page)))).toEqual([]);
+});
+
+/** Public names by file, as the compiler sees them. */
+function publicNames(entry: string): ts.Symbol[] {
+  const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+  const program = ts.createProgram([join(root, entry)], options);
+  const checker = program.getTypeChecker();
+  const module = checker.getSymbolAtLocation(program.getSourceFile(join(root, entry))!)!;
+  return checker.getExportsOfModule(module).map((symbol) => {
+    return symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+  });
+}
+
+test("every public name has a doc comment", () => {
+  const documented = (symbol: ts.Symbol) =>
+    symbol.getDeclarations()?.some((declaration) => {
+      const statement = ts.isVariableDeclaration(declaration) ? declaration.parent.parent : declaration;
+      return ts.getJSDocCommentsAndTags(statement).length > 0;
+    });
+  const names = publicNames("src/index.ts");
+  expect(names.length).toBeGreaterThan(20);
+  expect(names.filter((symbol) => !documented(symbol)).map((symbol) => symbol.name)).toEqual([]);
+});

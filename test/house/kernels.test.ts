@@ -1,0 +1,138 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path/posix";
+import { expect, test } from "vitest";
+import { Layout } from "../../src/ops/multiply.ts";
+import { builds } from "../kernels/bed.ts";
+import { accumulate, aKm, b2Nk, bNk } from "../reference/matmul.ts";
+import { filesBelow, importsOf, parse, read, root, sources } from "./source.ts";
+
+/** Kernel names by their file's, such as "rms-norm", in the order of the ABI. */
+const kernels = new Map(
+  Array.from(read("assembly/index.ts").matchAll(/^export \* from "\.\/(.+)";$/gm), ([, path]) => {
+    const names = Array.from(read(`assembly/${path}.ts`).matchAll(/^export function (\w+)/gm), ([, name]) => name!);
+    return [path!.split("/").at(-1)!, names];
+  }),
+);
+const names = [...kernels.values()].flat();
+
+/** What has no part of its own somewhere, and why. */
+const exceptions = {
+  reference: new Map([
+    ["matvec", "computes what matmul does, so it has the same reference"],
+    ["peak", "multiplies registers to measure the machine; its numbers mean nothing"],
+  ]),
+  test: new Map([["simd_peak", "as above"]]),
+  host: new Map([
+    [
+      "philox4x32",
+      "dropout has the generator inlined; this export is there to be tested against the published vectors",
+    ],
+    ["simd_peak", "called by the benchmark"],
+  ]),
+};
+
+const all = (folder: string, ending: string) =>
+  filesBelow(folder)
+    .filter((file) => file.endsWith(ending))
+    .map((file) => read(`${folder}/${file}`))
+    .join("\n");
+
+/** Whether a text names a kernel: whole, as a template such as `matmul_${dtype}`, or as `${kernel}_dx` of one that it names. */
+function mentions(text: string, name: string): boolean {
+  if (new RegExp(`\\b${name}\\b`).test(text)) return true;
+  return Array.from(text.matchAll(/`(\w*)\$\{\w+(?:\.\w+)*\}(\w*)`/g)).some(([, start, end]) => {
+    if (start !== "") return new RegExp(`^${start}[a-z0-9]+${end}$`).test(name);
+    return end !== "" && name.endsWith(end!) && mentions(text, name.slice(0, -end!.length));
+  });
+}
+
+test.each(builds)("the %s build exports the kernels that the ABI lists, and nothing else", (build) => {
+  const module = new WebAssembly.Module(readFileSync(join(root, `build/${build}.wasm`)));
+  expect(
+    WebAssembly.Module.exports(module)
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual([...names].sort());
+  expect(WebAssembly.Module.imports(module).filter(({ kind }) => kind === "memory")).toHaveLength(1);
+  expect(names.length).toBeGreaterThan(40);
+});
+
+test("the ABI file holds one line a kernel file and nothing else", () => {
+  const files = filesBelow("assembly").filter((file) => /^(?!simd\/).+\/.+\.ts$/.test(file));
+  const withKernels = files.filter((file) => importedByOthers(file) === false);
+  expect(withKernels.map((file) => file.slice(0, -3)).sort()).toEqual(
+    Array.from(read("assembly/index.ts").matchAll(/"\.\/(.+)"/g), ([, path]) => path).sort(),
+  );
+});
+
+/** Whether another kernel file imports this one: then it is a part, not a kernel. */
+function importedByOthers(file: string): boolean {
+  const name = file.split("/").at(-1)!.slice(0, -3);
+  return filesBelow("assembly").some((other) => {
+    if (other === "index.ts" || other === file) return false;
+    return importsOf(parse(`assembly/${other}`)).some(({ specifier }) => specifier.endsWith(`/${name}`));
+  });
+}
+
+test("every kernel file has a reference in f64 and a test", () => {
+  const lacking = [...kernels.keys()].flatMap((file) => [
+    ...(exceptions.reference.has(file) || existsSync(join(root, `test/reference/${file}.ts`))
+      ? []
+      : [`test/reference/${file}.ts`]),
+    ...(file === "peak" || existsSync(join(root, `test/kernels/${file}.test.ts`))
+      ? []
+      : [`test/kernels/${file}.test.ts`]),
+  ]);
+  expect(lacking).toEqual([]);
+});
+
+test("every kernel is called in a kernel test", () => {
+  const tests = all("test/kernels", ".test.ts");
+  const untested = names.filter(
+    (name) => !name.endsWith("_workspace") && !exceptions.test.has(name) && !mentions(tests, name),
+  );
+  expect(untested).toEqual([]);
+});
+
+test("every kernel is called by the host", () => {
+  const host = [...sources].filter(([file]) => !/generated|^cli\//.test(file)).map(([, source]) => source.text);
+  const text = host.join("\n");
+  expect(names.filter((name) => !exceptions.host.has(name) && !mentions(text, name))).toEqual([]);
+});
+
+test("every op has a test that imports it", () => {
+  const tested = filesBelow("test/ops").flatMap((file) =>
+    importsOf(parse(`test/ops/${file}`)).map(({ specifier }) => specifier),
+  );
+  const ops = [...sources.keys()].filter((file) => file.startsWith("ops/") && file !== "ops/checks.ts");
+  expect(ops.filter((file) => !tested.includes(`../../src/${file}`))).toEqual([]);
+});
+
+test("host, kernels and references mean the same bits by a layout", () => {
+  const bits: Record<string, number> = Object.fromEntries(
+    Array.from(read("assembly/linear/layout.ts").matchAll(/^export const (\w+): i32 = (\d+);/gm), ([, name, bit]) => [
+      name,
+      Number(bit),
+    ]),
+  );
+  expect(bits).toEqual({
+    B_NK: Layout.bTransposed,
+    B2_NK: Layout.lowTransposed,
+    A_KM: Layout.aTransposed,
+    ACCUMULATE: Layout.accumulate,
+  });
+  expect([bNk, b2Nk, aKm, accumulate]).toEqual([bits["B_NK"], bits["B2_NK"], bits["A_KM"], bits["ACCUMULATE"]]);
+  const used = Object.values(bits);
+  expect(new Set(used).size).toBe(used.length);
+  for (const bit of used) expect(Math.log2(bit) % 1).toBe(0);
+});
+
+test("kernels import nothing of the host, and the host nothing of them", () => {
+  for (const file of filesBelow("assembly").filter((f) => f.endsWith(".ts"))) {
+    for (const { specifier } of importsOf(parse(`assembly/${file}`))) expect(specifier, file).toMatch(/^\.\.?\//);
+  }
+  const reaching = [...sources].filter(([, source]) =>
+    importsOf(source).some(({ specifier }) => specifier.includes("assembly/")),
+  );
+  expect(reaching).toEqual([]);
+});
