@@ -5,7 +5,7 @@ import { openSafetensors } from "../src/checkpoint/safetensors.ts";
 import { bf16ToF32, f16ToF32 } from "../src/core/half.ts";
 import { openFolder } from "../src/runtime/node.ts";
 
-export const golden: string = process.env["LORIKEET_GOLDEN"] ?? new URL("./golden", import.meta.url).pathname;
+export const golden: string = process.env.LORIKEET_GOLDEN ?? new URL("./golden", import.meta.url).pathname;
 
 export interface TrainCase {
   readonly steps: number;

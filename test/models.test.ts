@@ -26,7 +26,7 @@ const files = readdirSync(new URL("../src/models", import.meta.url))
 test("every architecture has tiny configs here, named by its model_type", () => {
   expect(Object.keys(tinyConfigs).sort()).toEqual(files.sort());
   for (const [type, configs] of Object.entries(tinyConfigs)) {
-    for (const config of Object.values(configs)) expect(config["model_type"]).toBe(type);
+    for (const config of Object.values(configs)) expect(config.model_type).toBe(type);
   }
 });
 
@@ -35,7 +35,7 @@ const lengths = [1, 7, 4, 12];
 
 function randomSequences(config: RawConfig): number[][] {
   const random = new Philox(3);
-  return lengths.map((length) => Array.from({ length }, () => random.below(config["vocab_size"] as number)));
+  return lengths.map((length) => Array.from({ length }, () => random.below(config.vocab_size as number)));
 }
 
 /** Norm weights and biases away from one and zero, so that a model which forgets them is found out. */
@@ -76,7 +76,7 @@ const cases = Object.entries(tinyConfigs).flatMap(([type, configs]) =>
 for (const build of builds) {
   describe.each(cases)(`$name, ${build}`, ({ config }) => {
     const sequences = randomSequences(config);
-    const vocabulary = config["vocab_size"] as number;
+    const vocabulary = config.vocab_size as number;
 
     test("logits have one row of the vocabulary a token, all finite", async () => {
       using model = await randomModel(config, build);

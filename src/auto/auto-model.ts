@@ -36,7 +36,7 @@ export function knownModelTypes(): string[] {
 /** The definition for a config. Throws when the type is missing or unknown. */
 export async function definitionFor(config: RawConfig, name: string): Promise<ModelDefinition> {
   const known = knownModelTypes().join(", ");
-  const type = config["model_type"];
+  const type = config.model_type;
   if (typeof type !== "string") throw new FormatError(`${name}: "model_type" is missing, expected one of ${known}`);
   if (!Object.hasOwn(files, type)) {
     throw new UnsupportedError(`${name}: "model_type" is "${type}", this version knows ${known}`);

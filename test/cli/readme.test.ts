@@ -88,6 +88,14 @@ test("the README's TypeScript is twenty lines at most, type-checks against the p
   for (const [path] of source.matchAll(/runs\/[\w/-]+/g)) expect(existsSync(join(work, path))).toBe(true);
 });
 
+test("npx finds the command in a clone that was built", () => {
+  const { status, stdout } = spawnSync("npx", ["--no-install", "lorikeet", "--version"], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+});
+
 test("the README's command trains, and leaves an adapter that inspect knows", async () => {
   const script = block("One command", "sh");
   const env = { ...process.env, PATH: `${join(work, "bin")}:${process.env.PATH}` };

@@ -121,7 +121,7 @@ test("host, kernels and references mean the same bits by a layout", () => {
     A_KM: Layout.aTransposed,
     ACCUMULATE: Layout.accumulate,
   });
-  expect([bNk, b2Nk, aKm, accumulate]).toEqual([bits["B_NK"], bits["B2_NK"], bits["A_KM"], bits["ACCUMULATE"]]);
+  expect([bNk, b2Nk, aKm, accumulate]).toEqual([bits.B_NK, bits.B2_NK, bits.A_KM, bits.ACCUMULATE]);
   const used = Object.values(bits);
   expect(new Set(used).size).toBe(used.length);
   for (const bit of used) expect(Math.log2(bit) % 1).toBe(0);

@@ -33,8 +33,8 @@ export class Bed {
   #state: number;
 
   constructor(build: string, seed = 1) {
-    let module = modules.get(build);
-    if (!module) modules.set(build, (module = new WebAssembly.Module(bytes(build))));
+    const module = modules.get(build) ?? new WebAssembly.Module(bytes(build));
+    modules.set(build, module);
     this.kernels = instantiateSync(module, { env: { memory: this.memory } }).instance.exports as unknown as Kernels;
     this.#state = seed;
   }
