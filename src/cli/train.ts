@@ -17,6 +17,7 @@ import { readExamples, splitPath } from "./data.ts";
 import { type EngineFlags, openEngine, withEngineOptions } from "./model-options.ts";
 import { alternatives, givenOptions, needs, number, probability, targetModules, whole } from "./options.ts";
 import { applyRunFile } from "./run-file.ts";
+import { expectSameAdapter } from "./same-adapter.ts";
 import { duration, grouped, LiveLine, type LogFormat, notice, outliveReader, print } from "./terminal.ts";
 
 interface Flags extends EngineFlags {
@@ -142,6 +143,8 @@ async function run(flags: Flags): Promise<void> {
   const train = await readExamples(flags.data, limits);
   const valid = flags.valid === undefined ? null : await readExamples(flags.valid, limits);
   const model = await adapted(base, flags);
+  const output = openRun(flags.output);
+  if (flags.resume) await expectSameAdapter(output, model);
   const reporter = flags.logFormat === "json" ? new JsonReporter() : new LineReporter(flags);
   const stop = new AbortController();
   const trainer = new Trainer({
@@ -149,7 +152,7 @@ async function run(flags: Flags): Promise<void> {
     args: trainingArguments(flags, valid !== null),
     trainDataset: train,
     evalDataset: valid,
-    output: openRun(flags.output),
+    output,
     signal: stop.signal,
     onLog: (entry) => reporter.log(entry),
     onProgress: (progress) => reporter.progress(progress),

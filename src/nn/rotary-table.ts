@@ -13,8 +13,7 @@ const WHOLE = 4096;
  */
 export function rotaryFrequencies(config: ConfigReader, dim: number): Float32Array {
   const scaling = config.object("rope_scaling") ?? config.object("rope_parameters");
-  const base =
-    scaling?.raw.rope_theta === undefined ? config.float("rope_theta", 10000) : scaling.float("rope_theta");
+  const base = scaling?.raw.rope_theta === undefined ? config.float("rope_theta", 10000) : scaling.float("rope_theta");
   const plain = Float32Array.from({ length: dim / 2 }, (_, i) => 1 / Math.fround(base ** Math.fround((2 * i) / dim)));
   const type = scaling === null ? "default" : scaling.string("rope_type", scaling.string("type", "default"));
   if (scaling === null || type === "default") return plain;

@@ -390,13 +390,18 @@ describe("a run that is stopped", () => {
   });
 
   test("with --resume and other settings is refused by name; without a checkpoint it starts, and says so", async () => {
-    const [other, fresh] = await Promise.all([
+    const [other, adapter, fresh] = await Promise.all([
       lorikeet(work, ...train("straight", "--steps", "40", "--resume", "--seed", "4", "--batch-size", "3")),
+      lorikeet(work, ...train("straight", "--steps", "40", "--resume", "--lora-alpha", "32", "--lora-dropout", "0.2")),
       lorikeet(work, ...train("fresh", "--steps", "1", "--resume")),
     ]);
     expectRefused(
       other,
       /the run has changed \(2 problems\)\n {2}perDeviceTrainBatchSize: was 2, is 3\n {2}seed: was 3, is 4/,
+    );
+    expectRefused(
+      adapter,
+      /options have changed \(2 problems\)\n {2}lora_alpha: was 16, is 32\n {2}lora_dropout: was 0.1, is 0.2/,
     );
     expect(fresh).toMatchObject({ code: 0, stderr: expect.stringContaining("no checkpoint to resume from") });
   });

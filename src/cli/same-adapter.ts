@@ -1,0 +1,36 @@
+/** A resumed run must go on with the adapter it began with: not only its shapes, which loading checks, but all its options. */
+import { CONFIG_FILE } from "../adapt/config-file.ts";
+import { sameJson } from "../adapt/options.ts";
+import type { PeftModel } from "../adapt/peft-model.ts";
+import { readJson } from "../checkpoint/checkpoint.ts";
+import { listProblems } from "../checkpoint/safetensors.ts";
+import { mapSource } from "../checkpoint/source.ts";
+import { StateError } from "../core/errors.ts";
+import type { Source } from "../core/host.ts";
+import type { RunFolder } from "../core/run-folder.ts";
+import { checkpointsOf } from "../train/checkpoint.ts";
+
+/** Where the base lies may change between a run and its resumption. */
+const FREE = "base_model_name_or_path";
+
+/** Throws StateError that lists every option in which the newest checkpoint's adapter differs from the model's. */
+export async function expectSameAdapter(run: RunFolder, model: PeftModel): Promise<void> {
+  await run.recover();
+  const newest = (await checkpointsOf(run)).at(-1);
+  if (newest === undefined) return;
+  const source = run.source(`checkpoint-${newest}`);
+  const files = new Map<string, Uint8Array>();
+  await model.savePretrained(files);
+  const [was, is] = [await optionsIn(source), await optionsIn(mapSource(files))];
+  const different = Object.keys(is).filter((key) => key !== FREE && !sameJson(was[key], is[key]));
+  if (different.length === 0) return;
+  const lines = different.map((key) => `${key}: was ${JSON.stringify(was[key])}, is ${JSON.stringify(is[key])}`);
+  throw new StateError(
+    `${listProblems(`cannot resume from ${source.name}: the adapter's options have changed`, lines)}\n` +
+      "Resume with the same options, or start a new run in another folder.",
+  );
+}
+
+async function optionsIn(source: Source): Promise<Record<string, unknown>> {
+  return (await readJson(source, CONFIG_FILE)) as Record<string, unknown>;
+}
