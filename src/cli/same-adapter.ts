@@ -6,8 +6,7 @@ import { readJson } from "../checkpoint/checkpoint.ts";
 import { listProblems } from "../checkpoint/safetensors.ts";
 import { mapSource } from "../checkpoint/source.ts";
 import { StateError } from "../core/errors.ts";
-import type { Source } from "../core/host.ts";
-import type { RunFolder } from "../core/run-folder.ts";
+import type { RunFolder, Source } from "../core/host.ts";
 import { checkpointsOf } from "../train/checkpoint.ts";
 
 /** Where the base lies may change between a run and its resumption. */
