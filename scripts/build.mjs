@@ -11,7 +11,17 @@
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
@@ -91,13 +101,14 @@ function listFolder(folder, describe) {
 async function buildDist() {
   const inputs = ["tsconfig.json", "tsconfig.build.json", "build/wasm.stamp", ...filesUnder("src")];
   await whenChanged("build/dist.stamp", inputs, ["dist/index.js"], () => {
+    // Built on the side and put in place whole, so that a program that runs meanwhile finds the old one or the new one.
+    const made = `build/dist-${process.pid}`;
+    const tsc = ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--outDir", made];
+    if (spawnSync(process.execPath, tsc, { stdio: "inherit" }).status !== 0) process.exit(1);
+    for (const target of ["baseline", "relaxed"]) cpSync(`build/${target}.wasm`, `${made}/wasm/${target}.wasm`);
+    chmodSync(`${made}/cli/main.js`, 0o755); // npm makes it so where the package is installed; a clone runs it from here
     rmSync("dist", { recursive: true, force: true });
-    const tsc = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], {
-      stdio: "inherit",
-    });
-    if (tsc.status !== 0) process.exit(1);
-    for (const target of ["baseline", "relaxed"]) cpSync(`build/${target}.wasm`, `dist/wasm/${target}.wasm`);
-    chmodSync("dist/cli/main.js", 0o755); // npm makes it so where the package is installed; a clone runs it from here
+    renameSync(made, "dist");
   });
 }
 

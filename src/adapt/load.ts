@@ -157,7 +157,9 @@ function misfit(
 ): string {
   const { baseModelNameOrPath } = config.values;
   const made = baseModelNameOrPath ? `\nIt was made for ${JSON.stringify(baseModelNameOrPath)}.` : "";
-  return listProblems(`adapter "${name}" of ${from} does not fit model "${modelType}"`, problems) + made;
+  return (
+    listProblems(`adapter "${name}" of ${from} does not fit model "${modelType}"`, problems, problems.length) + made
+  );
 }
 
 /** Keys in messages: without the prefix that all of them share. */

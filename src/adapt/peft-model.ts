@@ -172,7 +172,7 @@ export class PeftModel {
     try {
       const config = changed(await readAdapterConfig(source, this.#warn), values);
       const tensors = await openAdapterWeights(source);
-      const adapter = this.#add(name, config, "load");
+      const adapter = this.#addFrom(source.name, name, config);
       try {
         await readTensors(adapter, this.#layers, tensors, this.base, source.name);
       } catch (error) {
@@ -421,6 +421,23 @@ export class PeftModel {
     const adapter = new Adapter(name, config, this.#layers, purpose, this.#warn);
     this.#adapters.set(name, adapter);
     return adapter;
+  }
+
+  /** An adapter to be filled from a file. That its config fits no layer is told with the file's name and its base's. */
+  #addFrom(source: string, name: string, config: MethodConfig): Adapter {
+    try {
+      return this.#add(name, config, "load");
+    } catch (cause) {
+      if (!(cause instanceof FormatError)) throw cause;
+      const made = config.values.baseModelNameOrPath;
+      const base = made === null ? "" : `, made for "${made}",`;
+      throw new FormatError(
+        `adapter in ${source}${base} does not fit this ${this.base.modelType} model\n  ${cause.message}`,
+        {
+          cause,
+        },
+      );
+    }
   }
 
   #get(name: string): Adapter {

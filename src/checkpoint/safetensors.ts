@@ -254,10 +254,10 @@ function checkedBytes(tensor: TensorToWrite, bytes: Uint8Array): Uint8Array {
 }
 
 /** A message with one indented line per problem, and a count of those left out. */
-export function listProblems(summary: string, problems: readonly string[]): string {
+export function listProblems(summary: string, problems: readonly string[], most: number = MAX_PROBLEMS): string {
   const count = `${problems.length} ${problems.length === 1 ? "problem" : "problems"}`;
-  const shown = problems.slice(0, MAX_PROBLEMS).map((problem) => `\n  ${problem}`);
-  const more = problems.length > MAX_PROBLEMS ? `\n  and ${problems.length - MAX_PROBLEMS} more` : "";
+  const shown = problems.slice(0, most).map((problem) => `\n  ${problem}`);
+  const more = problems.length > most ? `\n  and ${problems.length - most} more` : "";
   return `${summary} (${count})${shown.join("")}${more}`;
 }
 

@@ -1,5 +1,5 @@
 /** Writes on from a prompt, one token at a time, with a key-value cache. */
-import { FormatError } from "../core/errors.ts";
+import { FormatError, StateError } from "../core/errors.ts";
 import { Philox } from "../core/philox.ts";
 import type { KvCache } from "../nn/kv-cache.ts";
 import type { PassOptions } from "../nn/pass.ts";
@@ -53,6 +53,11 @@ export async function generate(
   using decoder = new Decoding(model, inputIds.length + room);
   let logits = decoder.step(inputIds);
   while (true) {
+    if (logits.some(Number.isNaN)) {
+      throw new StateError(
+        `generate: logits of token ${made.length + 1} are NaN, expected numbers: weights or adapter are broken`,
+      );
+    }
     const id = sample(logits, options, random);
     made.push(id);
     onToken?.(id);

@@ -1,5 +1,6 @@
 /** Tensors of a published checkpoint: placed in the engine's memory as they are stored, streamed in piece by piece. */
 import type { Checkpoint, CheckpointTensor } from "../checkpoint/checkpoint.ts";
+import { listProblems } from "../checkpoint/safetensors.ts";
 import { FormatError } from "../core/errors.ts";
 import { bf16ToF32, f16ToF32 } from "../core/half.ts";
 import { formatShape, type Shape, sameShape, sizeOf } from "../core/shape.ts";
@@ -65,11 +66,7 @@ export class CheckpointTensors implements Tensors {
   async load({ onProgress, signal }: LoadOptions = {}): Promise<void> {
     if (this.#problems.length > 0) {
       this.dispose();
-      const count = this.#problems.length === 1 ? "1 problem" : `${this.#problems.length} problems`;
-      const shown = this.#problems.slice(0, 20);
-      const more = this.#problems.length > shown.length ? [`... and ${this.#problems.length - shown.length} more`] : [];
-      const lines = [...shown, ...more].map((line) => `\n  ${line}`).join("");
-      throw new FormatError(`weights in ${this.#checkpoint.name} do not fit config.json (${count})${lines}`);
+      throw new FormatError(listProblems(`weights in ${this.#checkpoint.name} do not fit config.json`, this.#problems));
     }
     const total = this.#placements.reduce((sum, { stored }) => sum + stored.byteLength, 0);
     let loaded = 0;

@@ -18,8 +18,6 @@ export interface AdamWOptions {
   readonly eps?: number;
   /** λ, multiplied by the learning rate. */
   readonly weightDecay?: number;
-  /** Which parameters weight decay shrinks, by name; all of them by default. */
-  readonly decays?: (name: string) => boolean;
 }
 
 /** One trained tensor with its two moments, f32 blocks of the tensor's size. */
@@ -52,7 +50,7 @@ export class AdamW {
   constructor(engine: Engine, params: ReadonlyMap<string, Param>, options: AdamWOptions = {}) {
     if (params.size === 0) throw new StateError("AdamW: no trainable parameters were given, expected at least one");
     this.#engine = engine;
-    this.#options = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, decays: () => true, ...options };
+    this.#options = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, ...options };
     this.slots = Array.from(params, ([name, param]) => {
       if (!param.trainable)
         throw new StateError(`AdamW: "${name}" is not trainable; call setTrainable(true) on it first`);
@@ -82,9 +80,9 @@ export class AdamW {
 
   /** Moves every parameter by its gradient times `gradScale`, the factor of clipping. */
   step(lr: number, gradScale = 1): void {
-    const { beta1, beta2, eps, weightDecay, decays } = this.#options;
+    const { beta1, beta2, eps, weightDecay } = this.#options;
     const t = ++this.#steps;
-    for (const { name, param, expAvg, expAvgSq } of this.slots) {
+    for (const { param, expAvg, expAvgSq } of this.slots) {
       this.#engine.kernels.adamw_f32(
         param.ptr,
         param.grad,
@@ -95,7 +93,7 @@ export class AdamW {
         beta1,
         beta2,
         eps,
-        decays(name) ? weightDecay : 0,
+        weightDecay,
         1 - beta1 ** t,
         1 - beta2 ** t,
         0,
