@@ -11,7 +11,7 @@ export { openSource, openTarget, type SourceLike, type TargetLike } from "./chec
 export { FormatError, ShapeError, StateError, UnsupportedError } from "./core/errors.ts";
 export type { RunFolder, Source, Target } from "./core/host.ts";
 export { type Example, encodeRows } from "./data/examples.ts";
-export { type LoadExamplesOptions, loadExamples } from "./data/load-examples.ts";
+export { type ExampleLimits, type LoadExamplesOptions, loadExamples } from "./data/load-examples.ts";
 export { parseRows, type Row } from "./data/rows.ts";
 export { type GenerateOptions, generate } from "./generate/generate.ts";
 export { lora } from "./methods/lora.ts";
