@@ -20,6 +20,7 @@ import { openAdapterWeights, readAdapterConfig, readTensors } from "./load.ts";
 import type { Purpose } from "./make.ts";
 import { expectMergeable, mergeInto, type Originals, restore } from "./merge.ts";
 import { writeAdapter } from "./save.ts";
+import { trainableLine } from "./trainable-line.ts";
 
 /** The adapter that lies at the root of a folder; others have sub-folders by name. */
 export const DEFAULT_ADAPTER = "default";
@@ -346,9 +347,7 @@ export class PeftModel {
    */
   describeTrainable({ digits = 4 }: { digits?: number | null } = {}): string {
     const { trainable, all } = this.getNbTrainableParameters();
-    const share = (100 * trainable) / all;
-    const percentage = digits === null ? String(share) : share.toFixed(digits);
-    return `trainable params: ${grouped(trainable)} || all params: ${grouped(all)} || trainable%: ${percentage}`;
+    return trainableLine(trainable, all, digits);
   }
   /** Prints `describeTrainable`. */
   printTrainableParameters(options: { digits?: number | null } = {}): void {
@@ -506,9 +505,4 @@ function changed(config: MethodConfig, values: Readonly<Record<string, unknown>>
 
 function quoted(names: readonly string[]): string {
   return names.map((name) => `"${name}"`).join(", ");
-}
-
-/** "15,776", whatever the locale. */
-function grouped(count: number): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
 }

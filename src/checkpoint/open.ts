@@ -1,7 +1,7 @@
 /** Turns what users give as a source or target (a folder, a URL, files in memory) into one that can be read or written. */
 import { folderTarget, openFolder } from "#host";
 import type { Source, Target } from "../core/host.ts";
-import { type FileBytes, mapSource, urlSource } from "./source.ts";
+import { type FileBytes, mapSource, memoryTarget, urlSource } from "./source.ts";
 
 /** A folder path, a URL base, files by name, or anything that implements Source. */
 export type SourceLike = string | URL | ReadonlyMap<string, FileBytes> | Readonly<Record<string, FileBytes>> | Source;
@@ -26,15 +26,7 @@ export function nameOf(from: SourceLike): string {
 /** The place that a user means. Nothing is written yet. Throws UnsupportedError for a folder where the host has none. */
 export function openTarget(to: TargetLike): Target {
   if (typeof to === "string") return folderTarget(to);
-  if (!(to instanceof Map)) return to;
-  return {
-    name: "the given map",
-    async write(file, chunks) {
-      const pieces: Uint8Array[] = [];
-      for await (const chunk of chunks) pieces.push(chunk.slice());
-      to.set(file, new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer()));
-    },
-  };
+  return to instanceof Map ? memoryTarget("the given map", to) : to;
 }
 
 function isSource(from: object): from is Source {

@@ -47,8 +47,7 @@ export interface MemoryTarget extends Target {
 }
 
 /** A target that keeps what is written in a map. */
-export function memoryTarget(name = "memory"): MemoryTarget {
-  const files = new Map<string, Uint8Array>();
+export function memoryTarget(name = "memory", files: Map<string, Uint8Array> = new Map()): MemoryTarget {
   return {
     name,
     files,

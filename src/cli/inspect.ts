@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { CONFIG_FILE, WEIGHTS_FILE } from "../adapt/config-file.ts";
 import { describeAdapter } from "../adapt/describe.ts";
 import { openAdapterWeights } from "../adapt/load.ts";
+import { trainableLine } from "../adapt/trainable-line.ts";
 import { describeModel } from "../auto/auto-model.ts";
 import { openCheckpoint, readJson } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
@@ -155,9 +156,7 @@ async function showModel(source: Source, flags: Flags): Promise<void> {
     })),
   );
   const all = parameters + adapter.trainable;
-  print(
-    `trainable params: ${grouped(adapter.trainable)} || all params: ${grouped(all)} || trainable%: ${((100 * adapter.trainable) / all).toFixed(4)}`,
-  );
+  print(trainableLine(adapter.trainable, all));
 }
 
 /** Bytes and dtypes of the weights on disk, null where there are none (a config alone can be inspected too). */

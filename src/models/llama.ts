@@ -92,7 +92,7 @@ export function buildLlama(config: LlamaConfig, w: Weights, engine: Engine): Dec
     cache: { layers: config.layers, width: config.kvHeads * config.headDim },
     head,
     forward(pass) {
-      const rotation = { positions: pass.positionsPtr, ...table.upTo(pass.length) };
+      const rotation = { positions: pass.positions.ptr, ...table.upTo(pass.length) };
       const last = blocks.reduce((x, run) => pass.tape.scope(() => run(x, pass, rotation)), tokens.forward(pass.ids));
       return norm.forward(last);
     },

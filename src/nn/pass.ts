@@ -4,7 +4,6 @@ import { type AttentionShape, attendKept, attention, type Heads, type Segments }
 import { dropout } from "../ops/dropout.ts";
 import type { Ids } from "../ops/embedding.ts";
 import type { Tape, Value } from "../tape/tape.ts";
-import type { Ptr } from "../wasm/memory.ts";
 import type { KvCache } from "./kv-cache.ts";
 import { expectIds, type Sequences } from "./sequences.ts";
 
@@ -83,10 +82,5 @@ export class Pass {
   /** Dropout with the config's probability, or the one that replaces it. */
   dropout(x: Value, p: number): Value {
     return dropout(x, this.#dropout ?? p);
-  }
-
-  /** Positions for rotary layers, i32 [T]. */
-  get positionsPtr(): Ptr {
-    return this.positions.ptr;
   }
 }

@@ -1,5 +1,5 @@
 /** Reads the goldens of test/golden and compares with them. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { expect } from "vitest";
 import { AutoModelForCausalLM } from "../../src/auto/auto-model.ts";
 import { openSafetensors } from "../../src/checkpoint/safetensors.ts";
@@ -7,26 +7,21 @@ import type { CausalLM } from "../../src/nn/causal-lm.ts";
 import { concatenateLabelled, type LabelledSequences } from "../../src/nn/sequences.ts";
 import { openFolder } from "../../src/runtime/node.ts";
 import { createEngine, type Engine } from "../../src/wasm/engine.ts";
+import { golden, type TrainCase } from "../golden-files.ts";
 
-/** Where they lie, with a slash. LORIKEET_GOLDEN names another folder, for a live comparison. */
-export const GOLDEN = process.env.LORIKEET_GOLDEN
-  ? `${process.env.LORIKEET_GOLDEN}/`
-  : new URL("../golden/", import.meta.url).pathname;
+export { cases as casesIn, expectClose as expectNear } from "../golden-files.ts";
+
+/** Where they lie, with a slash. */
+export const GOLDEN = `${golden}/`;
 
 export interface Batch {
   readonly sequences: readonly number[][];
   readonly labels: readonly number[][];
 }
 
-export interface TrainedCase {
+export interface TrainedCase extends TrainCase {
   readonly model: string;
   readonly options: Readonly<Record<string, unknown>>;
-  readonly steps: number;
-  readonly lr: number;
-  readonly weight_decay: number;
-  readonly betas: readonly [number, number];
-  readonly eps: number;
-  readonly max_grad_norm: number;
   /** Tensors whose way is decided by rounding. */
   readonly unsettled: readonly string[];
   readonly batches: readonly Batch[];
@@ -35,13 +30,6 @@ export interface TrainedCase {
 export interface Tensor {
   readonly shape: readonly number[];
   readonly values: Float32Array;
-}
-
-/** Names of the folders in one of the golden's folders. */
-export function casesIn(folder: string): string[] {
-  return readdirSync(`${GOLDEN}${folder}`, { withFileTypes: true })
-    .filter((e) => e.isDirectory())
-    .map((e) => e.name);
 }
 
 export function readCase<T>(folder: string, file = "case.json"): T {
@@ -79,27 +67,6 @@ export async function loadGolden(
   const engine = await createEngine({ build });
   const model = await AutoModelForCausalLM.fromPretrained(`${GOLDEN}models/${name}`, { engine });
   return { engine, model };
-}
-
-/** Every |got − want| ≤ atol + rtol·|want|; says where it is worst. */
-export function expectNear(
-  what: string,
-  got: ArrayLike<number>,
-  want: ArrayLike<number>,
-  atol: number,
-  rtol: number,
-): void {
-  expect(got.length, `${what}: how many numbers`).toBe(want.length);
-  let worst = 0;
-  let message = "";
-  for (let i = 0; i < got.length; i++) {
-    const excess = Math.abs(got[i]! - want[i]!) / (atol + rtol * Math.abs(want[i]!));
-    if (excess > worst || Number.isNaN(excess)) {
-      worst = Number.isNaN(excess) ? Number.POSITIVE_INFINITY : excess;
-      message = `${what}[${i}] is ${got[i]}, expected ${want[i]}, ${worst.toFixed(2)} times the allowance`;
-    }
-  }
-  expect(worst, message).toBeLessThanOrEqual(1);
 }
 
 /** ‖a − b‖. */
