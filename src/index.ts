@@ -3,13 +3,13 @@
  * camelCase. Importing this module runs nothing.
  */
 
-export { openRun } from "#host";
+export { openHub, openRun } from "#host";
 export { getPeftModel, PeftModel } from "./adapt/peft-model.ts";
 export type { FromConfigOptions, FromPretrainedOptions } from "./auto/auto-model.ts";
 export { AutoModelForCausalLM } from "./auto/auto-model.ts";
 export { openSource, openTarget, type SourceLike, type TargetLike } from "./checkpoint/open.ts";
 export { FormatError, ShapeError, StateError, UnsupportedError } from "./core/errors.ts";
-export type { RunFolder, Source, Target } from "./core/host.ts";
+export type { HubOptions, RunFolder, Source, Target } from "./core/host.ts";
 export { type Example, encodeRows } from "./data/examples.ts";
 export { type ExampleLimits, type LoadExamplesOptions, loadExamples } from "./data/load-examples.ts";
 export { parseRows, type Row } from "./data/rows.ts";

@@ -262,7 +262,7 @@ describe.each(files)("%s", (type) => {
 
   test("its layers can be listed without memory, and are those of a real one", async () => {
     using model = await AutoModelForCausalLM.fromConfig(config);
-    const { modules } = await describeModel(config);
+    const { modules } = (await describeModel(config, "config.json", "CAUSAL_LM")).weights;
     const shapes = (of: CausalLM["modules"]) =>
       Array.from(of, ([name, { kind, weight }]) => [name, kind, weight.shape]);
     expect(shapes(modules)).toEqual(shapes(model.modules));
@@ -270,7 +270,7 @@ describe.each(files)("%s", (type) => {
 
   test("default targets name layers that exist", async () => {
     using model = await AutoModelForCausalLM.fromConfig(config);
-    for (const target of model.adaptByDefault) {
+    for (const target of model.targets.linear) {
       expect([...model.modules.keys()].filter((name) => name.endsWith(`.${target}`))).not.toHaveLength(0);
     }
   });

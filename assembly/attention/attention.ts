@@ -1,16 +1,19 @@
 /**
  * Attention over ragged segments, and its gradient. No tokens × tokens matrix is ever held: a tile of keys at a time.
  *
- *   attention_f32      s[i, j] = scale · qᵢ·kⱼ     p[i, j] = exp(s[i, j] − lse[i])     oᵢ = Σⱼ p[i, j]·vⱼ
+ *   attention_f32      s[i, j] = scale · qᵢ·kⱼ + b[j − i]     p[i, j] = exp(s[i, j] − lse[i])     oᵢ = Σⱼ p[i, j]·vⱼ
  *                      lse[i] = log Σⱼ exp(s[i, j]), kept for the gradient
- *   attention_f32_d    dv += pᵀ·do     ds = scale·p∘(do·vᵀ − D),  D[i] = doᵢ·oᵢ     dq += ds·k     dk += dsᵀ·q
- *                      p is computed again from q, k and lse
+ *   attention_f32_d    dv += pᵀ·do     ds = p∘(do·vᵀ − D),  D[i] = doᵢ·oᵢ     dq += scale·ds·k     dk += scale·dsᵀ·q
+ *                      db[δ] += Σ ds[i, i + δ];   p is computed again from q, k and lse
  *
  *   q, o [T, heads·headDim], k, v [S, kvHeads·headDim], each with a row stride ld… in elements. Query head h reads
  *   key-value head h / (heads / kvHeads). dq, dk, dv, do are shaped and strided in the same way.
  *   lse [T, heads]; 0 for none. −∞, and o = 0, where a query sees no key.
  *   segments: i32 quadruples qStart, qEnd, kStart, kEnd (rows, ends exclusive). The queries are the last of their
  *   segment: query i stands at position p = (kEnd − kStart) − (qEnd − qStart) + i, so a cached past is only more keys.
+ *   bias [heads, ldBias]: b of head h for a key δ positions after the query is element biasZero + δ of row h. It must
+ *   reach every |δ| < max(queries, keys) of a segment. 0 for none.
+ *   dBias [segments, heads, ldBias], one slab for each segment so that no two items share one; 0 for none.
  *   causal: key positions ≤ p, and > p − window if window > 0 (Mistral). Not causal: all keys, whatever the window.
  *   start, end: range of segment · kvHeads + key-value head, so that dk and dv of one item have one writer.
  *   workspace: attention_workspace(headDim) bytes, 16-byte aligned, one for each caller.
@@ -21,6 +24,7 @@
  */
 import { exp4 } from "../simd/exp";
 import { axpy, dot } from "../simd/lanes";
+import { biasScores4, gradientOfBias4 } from "./bias";
 import { below4, end4, endKey, enter, firstKey, JOB, Job, KEYS, open } from "./job";
 import { attendOne, finish1 } from "./one-query";
 import { packLanes, packRows, product, roundUp, tile, transposePanels } from "./tile";
@@ -47,10 +51,11 @@ export function attention_workspace(headDim: i32): i32 {
 export function attention_f32(
   o: usize, lse: usize, q: usize, k: usize, v: usize,
   heads: i32, kvHeads: i32, headDim: i32, ldq: i32, ldk: i32, ldv: i32, ldo: i32,
-  segments: usize, scale: f32, causal: i32, window: i32, workspace: usize, start: i32, end: i32,
+  segments: usize, scale: f32, causal: i32, window: i32, bias: usize, biasZero: i32, ldBias: i32,
+  workspace: usize, start: i32, end: i32,
 ): void {
   assert(heads % kvHeads == 0);
-  const job = open(workspace, heads, headDim, ldq, ldk, ldv, ldo, scale, causal, window);
+  const job = open(workspace, heads, headDim, ldq, ldk, ldv, ldo, scale, causal, window, bias, biasZero, ldBias);
   const group = heads / kvHeads;
   for (let item = start; item < end; item++) {
     const segment = segments + (<usize>(item / kvHeads) << 4);
@@ -90,7 +95,9 @@ function attendBlock(job: Job, i: i32, rows: i32): void {
       const out = sums + <usize>r * rowSum;
       for (let t = 0; t < m; t += 4) {
         const stat = stats + <usize>(r + t) * 12;
-        softmax4(job, scores + <usize>(t >> 2) * PANEL, stat, i + r + t, key + from, count);
+        const panel = scores + <usize>(t >> 2) * PANEL;
+        if (job.bias) biasScores4(job, panel, i + r + t, key + from, count);
+        softmax4(job, panel, stat, i + r + t, key + from, count);
         scaleRows(out + <usize>t * rowSum, rowSum, stat + 32, 4, depth);
       }
       product(out, rowSum, scores, PANEL, packedV + (<usize>from << 5), <usize>n4 << 5, m, depth, count, false);
@@ -119,14 +126,14 @@ function startStats(stat: usize): void {
  * where unseen; the statistics follow, and factor = exp(maximum before − maximum now) is due to all earlier sums.
  */
 function softmax4(job: Job, p: usize, stat: usize, i: i32, key: i32, count: i32): void {
-  const below = below4(job, i), ends = end4(job, i), scale = f32x4.splat(job.scale), unseen = f32x4.splat(-Infinity);
+  const below = below4(job, i), ends = end4(job, i), due = f32x4.splat(job.due), unseen = f32x4.splat(-Infinity);
   const end = p + (<usize>count << 4);
   const before = v128.load(stat);
   let highest = before;
   let j = i32x4.splat(key);
   for (let x = p; x < end; x += 16, j = i32x4.add(j, i32x4.splat(1))) {
     const seen = v128.and(i32x4.gt_s(j, below), i32x4.lt_s(j, ends));
-    const score = v128.bitselect(f32x4.mul(v128.load(x), scale), unseen, seen);
+    const score = v128.bitselect(f32x4.mul(v128.load(x), due), unseen, seen);
     highest = f32x4.pmax(highest, score);
     v128.store(x, score);
   }
@@ -168,6 +175,9 @@ class Gradient {
   rowDO: usize;
   dq: usize;
   rowDq: usize;
+  /** Gradients of the bias of distance 0: of the segment's first head, and of this head. 0 for none. */
+  dBiases: usize;
+  dBias: usize;
   /** k and v with keys as lanes, k by rows, and the tile's sums for dk and dv. */
   keys4: usize;
   values4: usize;
@@ -188,19 +198,21 @@ class Gradient {
 }
 
 export function attention_f32_d(
-  dq: usize, dk: usize, dv: usize, dO: usize, q: usize, k: usize, v: usize, o: usize, lse: usize,
+  dq: usize, dk: usize, dv: usize, dBias: usize, dO: usize, q: usize, k: usize, v: usize, o: usize, lse: usize,
   heads: i32, kvHeads: i32, headDim: i32, ldq: i32, ldk: i32, ldv: i32, ldo: i32,
   lddq: i32, lddk: i32, lddv: i32, lddo: i32,
-  segments: usize, scale: f32, causal: i32, window: i32, workspace: usize, start: i32, end: i32,
+  segments: usize, scale: f32, causal: i32, window: i32, bias: usize, biasZero: i32, ldBias: i32,
+  workspace: usize, start: i32, end: i32,
 ): void {
   assert(heads % kvHeads == 0);
-  const job = open(workspace, heads, headDim, ldq, ldk, ldv, ldo, scale, causal, window);
+  const job = open(workspace, heads, headDim, ldq, ldk, ldv, ldo, scale, causal, window, bias, biasZero, ldBias);
   const g = openGradient(job, lddq, lddo);
   const group = heads / kvHeads;
   const rowDk = <usize>lddk << 2, rowDv = <usize>lddv << 2, rowSum = <usize>job.depth << 2;
   for (let item = start; item < end; item++) {
     const segment = segments + (<usize>(item / kvHeads) << 4);
     const kvHead = item % kvHeads;
+    g.dBiases = dBias == 0 ? 0 : dBias + (<usize>biasZero << 2) + <usize>(item / kvHeads * heads) * job.rowBias;
     enter(job, segment, kvHead * group, kvHead, q, k, v, o, lse);
     for (let key = 0; key < job.keys; key += KEYS) {
       const n = min(job.keys - key, KEYS);
@@ -244,6 +256,7 @@ function enterGradient(job: Job, g: Gradient, segment: usize, h: i32, dq: usize,
   const qStart = <usize>load<i32>(segment), column = <usize>(h * job.headDim) << 2;
   g.dq = dq + qStart * g.rowDq + column;
   g.dO = dO + qStart * g.rowDO + column;
+  g.dBias = g.dBiases == 0 ? 0 : g.dBiases + <usize>h * job.rowBias;
 }
 
 /** Packs n keys and values from `key` and clears their sums. */
@@ -284,7 +297,9 @@ function gradientOfTile(job: Job, g: Gradient, i: i32, m: i32, key: i32, n: i32)
   multiplyScores(g.ds, g.values4 + skip4, g.dO8, d, m, count);
   for (let r = 0; r < m8; r += 4) {
     const skip = <usize>(r >> 2) * PANEL;
+    if (job.bias) biasScores4(job, g.p + skip, i + r, key + from, count);
     probabilities4(job, g.p + skip, g.ds + skip, g.stats + (<usize>r << 3), i + r, key + from, count);
+    if (job.bias) gradientOfBias4(job, g.dBias, g.ds + skip, i + r, key + from, count);
   }
   transposePanels(g.turned, turnedPanel, g.p, PANEL, m8, count);
   product(g.sumDv + skipRows, row, g.turned, turnedPanel, g.dORows, panelM, count, depth, m8, false);
@@ -297,17 +312,17 @@ function gradientOfTile(job: Job, g: Gradient, i: i32, m: i32, key: i32, n: i32)
 
 /**
  * For four queries from query i and `count` keys from `key`: the scores p become probabilities, 0 where unseen, and
- * ds, which holds do·vᵀ, becomes the gradient of the unscaled scores.
+ * ds, which holds do·vᵀ, becomes the gradient of the scores as they were found.
  */
 function probabilities4(job: Job, p: usize, ds: usize, stat: usize, i: i32, key: i32, count: i32): void {
-  const below = below4(job, i), ends = end4(job, i), scale = f32x4.splat(job.scale);
+  const below = below4(job, i), ends = end4(job, i), due = f32x4.splat(job.due);
   const lse = v128.load(stat), mean = v128.load(stat, 16);
   let j = i32x4.splat(key);
   for (const end = p + (<usize>count << 4); p < end; p += 16, ds += 16, j = i32x4.add(j, i32x4.splat(1))) {
     const seen = v128.and(i32x4.gt_s(j, below), i32x4.lt_s(j, ends));
-    const e = v128.and(exp4(f32x4.sub(f32x4.mul(v128.load(p), scale), lse)), seen);
+    const e = v128.and(exp4(f32x4.sub(f32x4.mul(v128.load(p), due), lse)), seen);
     v128.store(p, e);
-    v128.store(ds, f32x4.mul(f32x4.mul(e, scale), f32x4.sub(v128.load(ds), mean)));
+    v128.store(ds, f32x4.mul(f32x4.mul(e, due), f32x4.sub(v128.load(ds), mean)));
   }
 }
 

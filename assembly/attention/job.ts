@@ -16,6 +16,8 @@ export class Job {
   /** 0 when there is none. */
   window: i32;
   scale: f32;
+  /** What a score is still to be multiplied by when a softmax reads it: scale, or 1 where the bias pass has done it. */
+  due: f32;
   /** Queries and keys of the segment, and the position of its first query. */
   queries: i32;
   keys: i32;
@@ -31,11 +33,15 @@ export class Job {
   v: usize;
   o: usize;
   lse: usize;
+  /** Bias of distance 0: of the first head, of this head, and bytes from head to head. 0 for none. */
+  biases: usize;
+  bias: usize;
+  rowBias: usize;
 }
 
 export function open(
   workspace: usize, heads: i32, headDim: i32, ldq: i32, ldk: i32, ldv: i32, ldo: i32,
-  scale: f32, causal: i32, window: i32,
+  scale: f32, causal: i32, window: i32, bias: usize, biasZero: i32, ldBias: i32,
 ): Job {
   const job = changetype<Job>(workspace);
   job.headDim = headDim;
@@ -43,11 +49,14 @@ export function open(
   job.causal = causal != 0;
   job.window = causal != 0 ? window : 0;
   job.scale = scale;
+  job.due = bias == 0 ? scale : 1;
   job.heads = <usize>heads;
   job.rowQ = <usize>ldq << 2;
   job.rowK = <usize>ldk << 2;
   job.rowV = <usize>ldv << 2;
   job.rowO = <usize>ldo << 2;
+  job.biases = bias == 0 ? 0 : bias + (<usize>biasZero << 2);
+  job.rowBias = <usize>ldBias << 2;
   return job;
 }
 
@@ -65,6 +74,7 @@ export function enter(
   job.k = k + <usize>kStart * job.rowK + kvColumn;
   job.v = v + <usize>kStart * job.rowV + kvColumn;
   job.lse = lse == 0 ? 0 : lse + ((<usize>qStart * job.heads + <usize>h) << 2);
+  job.bias = job.biases == 0 ? 0 : job.biases + <usize>h * job.rowBias;
 }
 
 /** First key that query i sees. */

@@ -18,9 +18,11 @@ export function attendOne(job: Job, i: i32): void {
   for (let key = firstKey(job, i); key < end; key += KEYS) {
     const n = min(end - key, KEYS);
     const before = highest;
+    const bias = job.bias == 0 ? 0 : job.bias + (<usize>(key - job.past - i) << 2);
     let k = job.k + <usize>key * job.rowK;
     for (let j = 0; j < n; j++, k += job.rowK) {
-      const score = job.scale * dot(q, k, job.headDim);
+      let score = job.scale * dot(q, k, job.headDim);
+      if (bias) score += load<f32>(bias + (<usize>j << 2));
       store<f32>(scores + (<usize>j << 2), score);
       highest = max(highest, score);
     }

@@ -18,6 +18,9 @@
  * As in BLIS: a block of A (the L2 cache's share) is packed once, B goes through one sliver at a time, which
  * stays in L1 while it meets the whole block. The delta is just more depth: columns k..k+r of the packed operands are
  * scale·A2 and B2. With m rows the filling costs about 1/m of the work, so below 5 rows matvec.ts is the better kernel.
+ *
+ * batched_matmul_f32 does many products of one size, as of the blocks of a block-diagonal matrix: item e at
+ * c + e·strideC, a + e·strideA and b + e·strideB elements. start, end: range of items.
  */
 import { BF16, F16 } from "../simd/half";
 import { loadPart, storePart } from "../simd/part";
@@ -65,6 +68,17 @@ export function matmul_bf16(
   matmul<BF16>(
     c, a, b, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, workspace, rowStart, rowEnd, colStart, colEnd,
   );
+}
+
+export function batched_matmul_f32(
+  c: usize, a: usize, b: usize, strideC: i32, strideA: i32, strideB: i32,
+  m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, workspace: usize, start: i32, end: i32,
+): void {
+  const stepC = <usize>strideC << 2, stepA = <usize>strideA << 2, stepB = <usize>strideB << 2;
+  c += <usize>start * stepC, a += <usize>start * stepA, b += <usize>start * stepB;
+  for (let item = start; item < end; item++, c += stepC, a += stepA, b += stepB) {
+    matmul<f32>(c, a, b, k, lda, ldb, ldc, layout, 0, 0, 0, 0, 0, 0, 0, workspace, 0, m, 0, n);
+  }
 }
 
 function matmul<T>(

@@ -1,9 +1,11 @@
 /**
- * Sums of vectors.
+ * Sums and products of vectors.
  *
- *   add_f32    y = a + b
- *   axpy_f32   y += alpha·x
- *   scale_f32  y *= alpha
+ *   add_f32     y = a + b
+ *   axpy_f32    y += alpha·x
+ *   scale_f32   y *= alpha
+ *   mul_f32     y = a∘b
+ *   mul_f32_da  da += dy∘b
  *
  * start, end: element range. y may be a or b.
  */
@@ -33,4 +35,18 @@ export function scale_f32(y: usize, alpha: f32, start: i32, end: i32): void {
   const a = f32x4.splat(alpha);
   for (; p < stop4; p += 16) v128.store(p, f32x4.mul(a, v128.load(p)));
   for (; p < stop; p += 4) store<f32>(p, alpha * load<f32>(p));
+}
+
+export function mul_f32(y: usize, a: usize, b: usize, start: i32, end: i32): void {
+  let i: usize = <usize>start << 2;
+  for (let left = end - start; left > 0; left -= 4, i += 16) {
+    storePart(y + i, f32x4.mul(loadPart(a + i, left), loadPart(b + i, left)), left);
+  }
+}
+
+export function mul_f32_da(da: usize, dy: usize, b: usize, start: i32, end: i32): void {
+  let i: usize = <usize>start << 2;
+  for (let left = end - start; left > 0; left -= 4, i += 16) {
+    storePart(da + i, madd(loadPart(dy + i, left), loadPart(b + i, left), loadPart(da + i, left)), left);
+  }
 }

@@ -5,9 +5,10 @@
  *   gelu_erf    y = x·Φ(x)                       dx += dy·(Φ(x) + x·φ(x))
  *   gelu_tanh   y = x·s,  s = sigmoid(2u)        dx += dy·(s + x·s·(1 − s)·2u′)
  *               u = √(2/π)·(x + 0.044715·x³)     u′ = √(2/π)·(1 + 3·0.044715·x²)
+ *   gelu_gate   y = gelu_tanh(gate)·up           the gated unit of T5 1.1 (Shazeer 2020, GEGLU)
  *
  * sigmoid(2u) is (1 + tanh u) / 2 without its cancellation for negative u.
- * start, end: element range. y may be x.
+ * start, end: element range. y may be x, gate or up.
  */
 import { exp4 } from "../simd/exp";
 import { madd } from "../simd/lanes";
@@ -27,16 +28,44 @@ export function gelu_tanh_f32(y: usize, x: usize, start: i32, end: i32): void {
 }
 
 export function gelu_tanh_f32_dx(dx: usize, dy: usize, x: usize, start: i32, end: i32): void {
-  const one = f32x4.splat(1);
   let i: usize = <usize>start << 2;
   for (let left = end - start; left > 0; left -= 4, i += 16) {
     const v = loadPart(x + i, left);
     const square = f32x4.mul(v, v);
-    const s = sigmoid4(twiceU(v, square));
-    const slopeOf2U = f32x4.mul(f32x4.splat(TWICE_ROOT_2_PI), madd(f32x4.splat(3 * CUBIC), square, one));
-    const slope = madd(f32x4.mul(f32x4.mul(v, s), f32x4.sub(one, s)), slopeOf2U, s);
+    const slope = slopeOfTanhForm(v, square, sigmoid4(twiceU(v, square)));
     storePart(dx + i, madd(loadPart(dy + i, left), slope, loadPart(dx + i, left)), left);
   }
+}
+
+export function gelu_gate_f32(y: usize, gate: usize, up: usize, start: i32, end: i32): void {
+  let i: usize = <usize>start << 2;
+  for (let left = end - start; left > 0; left -= 4, i += 16) {
+    const g = loadPart(gate + i, left);
+    storePart(y + i, f32x4.mul(f32x4.mul(g, sigmoid4(twiceU(g, f32x4.mul(g, g)))), loadPart(up + i, left)), left);
+  }
+}
+
+export function gelu_gate_f32_d(
+  dgate: usize, dup: usize, dy: usize, gate: usize, up: usize, start: i32, end: i32,
+): void {
+  let i: usize = <usize>start << 2;
+  for (let left = end - start; left > 0; left -= 4, i += 16) {
+    const g = loadPart(gate + i, left), d = loadPart(dy + i, left);
+    const square = f32x4.mul(g, g);
+    const s = sigmoid4(twiceU(g, square));
+    const slope = f32x4.mul(loadPart(up + i, left), slopeOfTanhForm(g, square, s));
+    storePart(dgate + i, madd(d, slope, loadPart(dgate + i, left)), left);
+    storePart(dup + i, madd(d, f32x4.mul(g, s), loadPart(dup + i, left)), left);
+  }
+}
+
+/** s + x·s·(1 − s)·2u′. */
+// @ts-ignore: decorator
+@inline
+function slopeOfTanhForm(x: v128, square: v128, s: v128): v128 {
+  const one = f32x4.splat(1);
+  const slopeOf2U = f32x4.mul(f32x4.splat(TWICE_ROOT_2_PI), madd(f32x4.splat(3 * CUBIC), square, one));
+  return madd(f32x4.mul(f32x4.mul(x, s), f32x4.sub(one, s)), slopeOf2U, s);
 }
 
 // @ts-ignore: decorator

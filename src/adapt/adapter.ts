@@ -1,4 +1,4 @@
-/** One adapter on one model: the tensors of a method at every layer that its options reach, and what else it trains. */
+/** One adapter on one model: the tensors of a method at every layer and site that its options reach, and what else it trains. */
 import { UnsupportedError } from "../core/errors.ts";
 import { sizeOf } from "../core/shape.ts";
 import type { Embedding } from "../nn/embedding.ts";
@@ -7,39 +7,34 @@ import type { Module } from "../nn/weights.ts";
 import { readElements } from "../tensor/elements.ts";
 import type { Param, Weight } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";
-import type { EmbeddingPart, LinearPart, MethodConfig, MethodValues } from "./define-method.ts";
-import { type Purpose, TensorMaker } from "./make.ts";
-import { byPattern, findCopied, findTargets, type Names } from "./matching.ts";
+import type { Base } from "./base.ts";
+import type { EmbeddingPart, LinearPart, MethodConfig, MethodValues, SiteParts, Whole } from "./define-method.ts";
+import { headsOf } from "./head-modules.ts";
+import { type Exported, type MakeAt, type Purpose, type StoredShapes, TensorMaker } from "./make.ts";
+import { byPattern, findCopied, findTargets } from "./matching.ts";
 import { fullMatch } from "./python-pattern.ts";
+
+export type { Base, BaseWeights } from "./base.ts";
 
 /** What every key in an adapter file begins with: where PEFT keeps the model it wraps. */
 export const KEY_PREFIX = "base_model.model.";
-
-/** The weights of a layer before any adapter. */
-export interface BaseWeights {
-  readonly weight: Weight;
-  readonly bias: Weight | null;
-}
-
-/** The model as adapters see it. */
-export interface Base {
-  readonly engine: Engine;
-  readonly layers: ReadonlyMap<string, Module>;
-  readonly names: Names;
-  readonly headName: string;
-  weightsOf(module: Module): BaseWeights;
-  /** From now on this is the layer's own weight. */
-  replaceWeight(module: Module, weight: Weight): void;
-}
 
 /** A layer's own weight or bias, replaced by a trained copy while the adapter is active. */
 export interface Replaced {
   readonly module: Module;
   readonly weight: Param | null;
   readonly bias: Param | null;
+  /** Whether the copy stands in for the base's own numbers, as a trained bias does, rather than beside them. */
+  readonly standsIn: boolean;
 }
 
 export type Warn = (message: string) => void;
+
+/** Why an adapter is made, and the file it is filled from. */
+export interface AdapterOrigin {
+  readonly purpose: Purpose;
+  readonly stored?: StoredShapes;
+}
 
 /** Layers that PEFT calls embeddings, whatever they are: where ties and base weights need care. */
 const embeddingNames = ["embed_tokens", "lm_head"];
@@ -51,24 +46,33 @@ export class Adapter {
   readonly linear = new Map<Linear, LinearPart>();
   readonly embedding = new Map<Embedding, EmbeddingPart>();
   readonly replaced: Replaced[] = [];
+  readonly sites: SiteParts;
+  readonly whole: Whole;
   readonly #maker: TensorMaker;
+  readonly #prefix: string;
 
   /** Makes all tensors; they are not trainable yet. Throws before anything is left behind. */
-  constructor(name: string, config: MethodConfig, base: Base, purpose: Purpose, warn: Warn) {
+  constructor(name: string, config: MethodConfig, base: Base, { purpose, stored }: AdapterOrigin, warn: Warn) {
     this.name = name;
-    const found = findTargets(base.names, config.values, warn);
-    const layers = adaptable(
-      found.targets.map((target) => base.layers.get(target)!),
-      config,
-    );
-    const own = { ...config.values, targetModules: found.targetModules };
-    const values = { ...own, ...config.method.settle?.(own, layers, warn) } as MethodValues;
+    const { method } = config;
+    const { layers, values } = settled(config, base, warn);
     this.config = { ...config, values };
-    this.#maker = new TensorMaker(base.engine, values.seed, purpose);
+    this.#prefix = method.keyPrefix ?? KEY_PREFIX;
+    this.#maker = new TensorMaker({
+      engine: base.engine,
+      seed: values.seed,
+      purpose,
+      prefix: this.#prefix,
+      stored: stored ?? null,
+    });
+    const make: MakeAt = (place) => this.#maker.at(place);
     try {
-      for (const layer of layers) this.#adapt(layer);
+      const shared = method.shared?.(layers, values, make, base) ?? null;
+      for (const layer of layers) this.#adapt(layer, base, shared);
+      this.sites = method.sites?.(base, values, make) ?? {};
       this.#copyModules(base, warn);
       this.#copyBiases(base);
+      this.whole = method.whole?.([...this.linear.values()], values, make, shared) ?? {};
     } catch (error) {
       this.dispose();
       throw error;
@@ -77,9 +81,22 @@ export class Adapter {
     this.#warnOfTies(base, warn);
   }
 
-  /** Trained tensors by the name that they have in a file, in the order of the model. */
-  get params(): Map<string, Param> {
-    return new Map(Array.from(this.#maker.params, ([name, param]) => [KEY_PREFIX + name, param]));
+  /** Trained tensors by the key that they have in a file, in the order of the model. */
+  get params(): ReadonlyMap<string, Param> {
+    return this.#maker.params;
+  }
+  /** What a file holds besides computed tensors: trained and kept ones. */
+  get saved(): Map<string, Param> {
+    const { params, kept, unsaved } = this.#maker;
+    return new Map([...params, ...kept].filter(([key]) => !unsaved.has(key)));
+  }
+  /** Kept tensors, which a file may leave out. */
+  get kept(): ReadonlyMap<string, Param> {
+    return this.#maker.kept;
+  }
+  /** Tensors that are computed when they are saved. */
+  get exported(): ReadonlyMap<string, Exported> {
+    return this.#maker.exported;
   }
   get trainable(): boolean {
     return Array.from(this.#maker.params.values()).some((param) => param.trainable);
@@ -90,8 +107,8 @@ export class Adapter {
   /** How many numbers are trained, and how many of those stand in for numbers of the base (biases). */
   count(): { params: number; standIns: number } {
     const params = Array.from(this.#maker.params.values()).reduce((sum, { size }) => sum + size, 0);
-    const biases = this.replaced.filter(({ weight }) => weight === null);
-    return { params, standIns: biases.reduce((sum, { bias }) => sum + (bias?.size ?? 0), 0) };
+    const standing = this.replaced.filter(({ standsIn }) => standsIn);
+    return { params, standIns: standing.reduce((sum, { bias }) => sum + (bias?.size ?? 0), 0) };
   }
 
   /**
@@ -100,41 +117,65 @@ export class Adapter {
    */
   savedBase(base: Base): Map<string, Weight> {
     const { targetModules } = this.config.values;
+    if (!targetModules || this.config.method.copies) return new Map();
     const targeted =
       typeof targetModules === "string"
-        ? base.names.layers
+        ? [...base.layers.keys()]
             .filter((name) => embeddingNames.includes(lastPart(name)))
             .some(fullMatch(targetModules, "targetModules"))
-        : embeddingNames.some((name) => targetModules!.includes(name));
+        : embeddingNames.some((name) => targetModules.includes(name));
     if (!targeted) return new Map();
     const input = Array.from(base.layers.values()).find(({ kind }) => kind === "embedding")?.name;
     const adapted = [...this.embedding.keys(), ...this.linear.keys()];
     const ends = adapted.filter(({ name }) => name === input || name === base.headName);
-    return new Map(ends.map((layer) => [`${KEY_PREFIX}${layer.name}.base_layer.weight`, base.weightsOf(layer).weight]));
+    return new Map(
+      ends.map((layer) => [`${this.#prefix}${layer.name}.base_layer.weight`, base.weightsOf(layer).weight]),
+    );
+  }
+
+  /** What its keys begin with. */
+  get keyPrefix(): string {
+    return this.#prefix;
   }
 
   dispose(): void {
     this.#maker.dispose();
   }
 
-  #adapt(layer: Linear | Embedding): void {
+  #adapt(layer: Module, base: Base, shared: unknown): void {
     const { method, values } = this.config;
+    if (method.copies !== undefined) {
+      this.#copyLayer(layer, base, `.${method.copies}`);
+      return;
+    }
     const here = { ...values, ...patternValues(this.config, layer.name) };
-    const make = this.#maker.for(layer.name);
-    if (layer.kind === "linear") this.linear.set(layer, method.linear!(layer, here, make));
-    else this.embedding.set(layer, method.embedding!(layer, here, make));
+    const make = this.#maker.at(layer.name);
+    if (layer.kind === "linear") this.linear.set(layer, method.linear!(layer, here, make, shared));
+    else if (layer.kind === "embedding") this.embedding.set(layer, method.embedding!(layer, here, make, shared));
   }
 
   /** modules_to_save: a copy of the whole layer, trained in full. */
   #copyModules(base: Base, warn: Warn): void {
-    const entries = this.config.values.modulesToSave ?? [];
-    if (entries.length === 0) return;
-    for (const name of findCopied([...base.layers.keys()], entries, warn)) {
-      const module = base.layers.get(name)!;
-      const { weight, bias } = base.weightsOf(module);
-      const copy = this.#copy(base.engine, `${name}.weight`, weight);
-      this.replaced.push({ module, weight: copy, bias: bias && this.#copy(base.engine, `${name}.bias`, bias) });
+    const own = this.config.values.modulesToSave ?? [];
+    const byTask = headsOf(base.task);
+    const all = [...base.layers.keys()];
+    const named = findCopied(
+      all,
+      own.filter((entry) => !byTask.includes(entry)),
+      warn,
+    );
+    const heads = findCopied(all, byTask, () => {}); // a model has one of them at most
+    for (const name of all.filter((each) => named.includes(each) || heads.includes(each))) {
+      this.#copyLayer(base.layers.get(name)!, base, "");
     }
+  }
+
+  #copyLayer(module: Module, base: Base, suffix: string): void {
+    const { weight, bias } = base.weightsOf(module);
+    const own = module.kind === "parameter" ? module.name : `${module.name}${suffix}.weight`;
+    const copy = this.#copy(base.engine, `${module.name}.weight`, weight, own);
+    const copiedBias = bias && this.#copy(base.engine, `${module.name}.bias`, bias, `${module.name}${suffix}.bias`);
+    this.replaced.push({ module, weight: copy, bias: copiedBias, standsIn: false });
   }
 
   /** `bias`: "all" trains every bias of the model, "..._only" those of adapted layers. */
@@ -147,12 +188,14 @@ export class Adapter {
       const { bias } = base.weightsOf(module);
       if (bias === null || copied.has(module) || (kind !== "all" && !adapted)) continue;
       const savedAs = adapted ? `${module.name}.base_layer.bias` : `${module.name}.bias`;
-      this.replaced.push({ module, weight: null, bias: this.#copy(base.engine, `${module.name}.bias`, bias, savedAs) });
+      const copy = this.#copy(base.engine, `${module.name}.bias`, bias, savedAs);
+      this.replaced.push({ module, weight: null, bias: copy, standsIn: true });
     }
   }
 
-  #copy(engine: Engine, name: string, from: Weight, savedAs = name): Param {
-    return this.#maker.param(name, from.shape, (values) => values.set(readElements(engine.memory, from)), savedAs);
+  #copy(engine: Engine, name: string, from: Weight, savedAs: string): Param {
+    const start = (values: Float32Array) => values.set(readElements(engine.memory, from));
+    return this.#maker.param(this.#prefix + savedAs, from.shape, start, name);
   }
 
   #warnOfPatterns(warn: Warn): void {
@@ -167,7 +210,8 @@ export class Adapter {
   }
 
   #warnOfTies(base: Base, warn: Warn): void {
-    const head = base.layers.get(base.headName)!;
+    const head = base.layers.get(base.headName);
+    if (!head) return;
     const { weight } = base.weightsOf(head);
     const isTied = Array.from(base.layers.values()).some(
       (layer) => layer !== head && base.weightsOf(layer).weight === weight,
@@ -181,20 +225,51 @@ export class Adapter {
   }
 }
 
-/** Listed, not made: names and shapes of what an adapter would train. */
+/** Listed, not made: names and shapes of what an adapter would train, and how many numbers stand in for the base's. */
 export function listAdapter(
   config: MethodConfig,
   base: Base,
   warn: Warn,
-): { name: string; shape: readonly number[]; size: number }[] {
-  const adapter = new Adapter("default", config, base, "list", warn);
-  return Array.from(adapter.params, ([name, { shape }]) => ({ name, shape, size: sizeOf(shape) }));
+): { tensors: { name: string; shape: readonly number[]; size: number }[]; standIns: number } {
+  const adapter = new Adapter("default", config, base, { purpose: "list" }, warn);
+  const tensors = Array.from(adapter.params, ([name, { shape }]) => ({ name, shape, size: sizeOf(shape) }));
+  return { tensors, standIns: adapter.count().standIns };
+}
+
+/** The layers that an adapter reaches, and its options with what follows from them filled in. */
+function settled(config: MethodConfig, base: Base, warn: Warn): { layers: readonly Module[]; values: MethodValues } {
+  const { method } = config;
+  const heads = headsOf(base.task);
+  const saved = config.values.modulesToSave ?? [];
+  const inFile = method.options.modulesToSave ?? (method.common ?? { modulesToSave: true }).modulesToSave;
+  const named = heads.length > 0 && inFile && !method.keyPrefix;
+  const values = {
+    ...config.values,
+    ...(named && { modulesToSave: [...saved, ...heads.filter((head) => !saved.includes(head))] }),
+    ...(!config.namesTask && config.file === null && { taskType: base.task === "IMAGE_CLS" ? null : base.task }),
+  } as MethodValues;
+  const byDefault =
+    method.targets === undefined ? base.targets.linear : (method.targets?.(base.targets, base, values) ?? null);
+  if (byDefault === null && !values.targetModules) {
+    return { layers: [], values: { ...values, ...method.settle?.(values, [], warn, base) } as MethodValues };
+  }
+  const names = { layers: [...base.layers.keys()], allLinear: base.allLinear, byDefault: byDefault ?? [] };
+  const found = findTargets(names, values, warn);
+  const layers = adaptable(
+    found.targets.map((target) => base.layers.get(target)!),
+    config,
+  );
+  const own = { ...values, targetModules: found.targetModules };
+  return { layers, values: { ...own, ...method.settle?.(own, layers, warn, base) } as MethodValues };
 }
 
 /** The layers, once it is sure that the method knows each kind. */
-function adaptable(layers: readonly Module[], { method }: MethodConfig): (Linear | Embedding)[] {
-  const foreign = layers.filter((layer) => layer.kind === "norm" || method[layer.kind] === undefined);
-  if (foreign.length === 0) return layers as (Linear | Embedding)[];
+function adaptable(layers: readonly Module[], { method }: MethodConfig): readonly Module[] {
+  if (method.copies !== undefined) return layers;
+  const knows = (layer: Module) =>
+    (layer.kind === "linear" && method.linear) || (layer.kind === "embedding" && method.embedding);
+  const foreign = layers.filter((layer) => !knows(layer));
+  if (foreign.length === 0) return layers;
   const kinds = (["linear", "embedding"] as const).filter((kind) => method[kind]).join(" and ");
   const list = foreign.slice(0, 3).map(({ name, kind }) => `"${name}" (${kind})`);
   throw new UnsupportedError(`${method.peftType} adapts ${kinds} layers, but targetModules match ${list.join(", ")}`);

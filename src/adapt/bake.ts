@@ -1,16 +1,17 @@
 /** Making permanent what adapters replace rather than add to: copied modules and trained biases. */
 import { sizeOf } from "../core/shape.ts";
-import type { CausalLM } from "../nn/causal-lm.ts";
+import type { Model } from "../nn/model.ts";
 import type { Module } from "../nn/weights.ts";
 import { writeElements } from "../tensor/elements.ts";
 import { bytesPerElement, type Frozen, type Param, type Weight } from "../tensor/tensor.ts";
-import type { Adapter, Base, Warn } from "./adapter.ts";
+import type { Adapter, Warn } from "./adapter.ts";
+import type { Base } from "./base.ts";
 
 /**
  * Writes copies into the base weights that they replaced, rounded to those weights' dtype. A copy of one of two tied layers gets
  * a weight of its own instead, and the model's config says that they are tied no longer.
  */
-export function bakeReplaced(model: CausalLM, base: Base, adapters: readonly Adapter[], warn: Warn): void {
+export function bakeReplaced(model: Model, base: Base, adapters: readonly Adapter[], warn: Warn): void {
   for (const { module, weight, bias } of adapters.flatMap(({ replaced }) => replaced)) {
     const own = base.weightsOf(module);
     if (bias && own.bias) writeElements(model.engine.memory, own.bias, 0, bias.values());
@@ -24,7 +25,7 @@ function isShared(base: Base, module: Module, weight: Weight): boolean {
   return Array.from(base.layers.values()).some((other) => other !== module && base.weightsOf(other).weight === weight);
 }
 
-function untie(model: CausalLM, base: Base, module: Module, copy: Param, warn: Warn): void {
+function untie(model: Model, base: Base, module: Module, copy: Param, warn: Warn): void {
   const { dtype, shape } = base.weightsOf(module).weight;
   const { memory } = model.engine;
   const name = `${module.name}.weight`;

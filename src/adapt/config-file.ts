@@ -54,7 +54,12 @@ export function readConfig(
   }
   if (unknown.length > 0)
     onWarning(`${name}: ignoring unknown ${unknown.join(", ")}; was it written by a newer version?`);
-  return { method, values: checkedValues(method, given, name, (option) => published.get(option) ?? option), file };
+  return {
+    method,
+    namesTask: true,
+    values: checkedValues(method, given, name, (option) => published.get(option) ?? option),
+    file,
+  };
 }
 
 /** The model that an adapter belongs to, as far as its config tells. */

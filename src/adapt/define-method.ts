@@ -4,22 +4,36 @@
  */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { didYouMean } from "../core/similar.ts";
+import type { Task } from "../core/task.ts";
+import type { Attention, AttentionDelta } from "../nn/attention.ts";
+import type { RawConfig } from "../nn/config.ts";
+import type { DefaultTargets } from "../nn/define-model.ts";
 import type { Embedding, EmbeddingDelta } from "../nn/embedding.ts";
 import type { Linear, LinearDelta } from "../nn/linear.ts";
+import type { Residual, ResidualDelta } from "../nn/residual.ts";
+import type { VirtualTokens } from "../nn/virtual-tokens.ts";
+import type { Module, Site } from "../nn/weights.ts";
 import type { WeightRows } from "../ops/fold.ts";
-import type { Tape } from "../tape/tape.ts";
-import type { Make } from "./make.ts";
+import type { Tape, Value } from "../tape/tape.ts";
+import type { Weight } from "../tensor/tensor.ts";
+import type { Make, MakeAt } from "./make.ts";
 import {
+  flag,
   layerNumbers,
   names,
   namesOrPattern,
+  type Option,
   type Options,
+  option,
   sameJson,
   snakeCase,
   text,
   type ValuesOf,
   whole,
 } from "./options.ts";
+
+/** Rows of an activation, ends exclusive. */
+export type Rows = readonly { readonly start: number; readonly end: number }[];
 
 /** How an adapter becomes part of the weights below it. Left out by methods that no single weight can express. */
 export interface Foldable {
@@ -31,10 +45,50 @@ export interface Foldable {
   rebase?(): void;
 }
 
-export interface LinearPart extends LinearDelta, Foldable {}
+export interface LinearPart extends LinearDelta, Foldable {
+  /** The same for some rows only, where a batch has an adapter for each sequence. Left out by methods that cannot. */
+  forwardRows?(x: Value, rows: Rows, below: (x: Value) => Value): Value;
+}
 export interface EmbeddingPart extends EmbeddingDelta, Foldable {}
 
-/** Options that every method has: which modules it adapts, and what files say about it. */
+/** What a method does at places that are not layers. */
+export interface SiteParts {
+  readonly residual?: ReadonlyMap<Residual, ResidualPart>;
+  readonly attention?: ReadonlyMap<Attention, AttentionDelta>;
+  /** Rows, or keys and values, before every sequence. One adapter with such can be active at a time. */
+  readonly virtual?: VirtualTokens;
+}
+
+/** A bottleneck adapter at one residual connection. Composition of several is the business of src/adapt/composition.ts. */
+export interface ResidualPart extends ResidualDelta {
+  readonly kind: string;
+}
+
+/** The model as methods see it that act on more than single layers. */
+export interface ModelShape {
+  readonly task: Task;
+  readonly modelType: string;
+  readonly config: RawConfig;
+  readonly layers: ReadonlyMap<string, Module>;
+  readonly sites: readonly Site[];
+  readonly headName: string;
+  /** The layer's own weight and bias, whatever is active. */
+  weightsOf(module: Module): { readonly weight: Weight; readonly bias: Weight | null };
+}
+
+/** What a whole adapter does besides what its parts do. A method that has no need of it leaves it out. */
+export interface Whole<V = MethodValues> {
+  /** Added to the mean loss of every training batch, a scalar [1, 1]. */
+  penalty?(tape: Tape): Value | null;
+  /** Called after each optimiser step, with the gradients of that step still there, times `gradScale` as clipping had it. */
+  afterStep?(step: number, gradScale: number): void;
+  /** Numbers that the course of training goes on from, besides the trained ones: for checkpoints. */
+  readonly state?: ReadonlyMap<string, Float32Array>;
+  /** Options as they are saved, where training has changed them. */
+  savedValues?(): Partial<V>;
+}
+
+/** Options that methods with target modules have: which modules they adapt, and what files say about them. */
 export const common = {
   targetModules: namesOrPattern(),
   excludeModules: namesOrPattern(),
@@ -46,15 +100,63 @@ export const common = {
   revision: text(),
 } satisfies Options;
 
+/** Options of prompt methods: how many virtual tokens, and the sizes of the model, which are filled in from it. */
+export const promptCommon = {
+  numVirtualTokens: option<number | null>(null, "a whole number of at least 1", (v) => v === null || isCount(v)),
+  tokenDim: sizeOfModel(),
+  numTransformerSubmodules: sizeOfModel(),
+  numAttentionHeads: sizeOfModel(),
+  numLayers: sizeOfModel(),
+  modulesToSave: names(),
+  taskType: text(),
+  baseModelNameOrPath: text(),
+  revision: text(),
+} satisfies Options;
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 1;
+}
+function sizeOfModel(): Option<number | null> {
+  return option<number | null>(null, "a whole number or null", (v) => v === null || isCount(v));
+}
+
+/** Some options of `common`, for methods that have no others. */
+export function commonOnly<K extends keyof typeof common>(...keys: readonly K[]): Pick<typeof common, K> {
+  return Object.fromEntries(keys.map((key) => [key, common[key]])) as Pick<typeof common, K>;
+}
+
 export type CommonValues = ValuesOf<typeof common>;
 
 /** All values of a method's options, its own and the common ones. */
-export type MethodValues<S extends Options = Options> = ValuesOf<S> & CommonValues & { readonly seed: number };
+export type MethodValues<S extends Options = Options> = ValuesOf<S> &
+  CommonValues & { readonly seed: number; readonly inferenceMode: boolean };
+
+/** What a reader of docs/methods.md wants to know. */
+export interface About {
+  readonly title: string;
+  /** Author, year, where; with the link. */
+  readonly paper: string;
+  /** The change to the model, in one or a few lines of plain text. */
+  readonly equation: string;
+  /** When to choose it, in a sentence or two. */
+  readonly when: string;
+}
 
 export interface MethodDefinition<S extends Options> {
-  /** The published `peft_type`. The file of the method is called so in lower case. */
+  /** The published `peft_type`. The file of the method is called so in lower case, unless it has a name of its own. */
   readonly peftType: string;
+  /** The name of its file where that is not `peftType` in lower case. */
+  readonly file?: string;
+  readonly about: About;
   readonly options: S;
+  /** Options besides its own; `common` unless told otherwise. They stand for `targetModules` and what goes with it. */
+  readonly common?: Options;
+  /** What keys in files begin with; "base_model.model." unless told otherwise. */
+  readonly keyPrefix?: string;
+  /** How adapters of it are stored: as PEFT does unless told otherwise. */
+  readonly format?: "peft" | "adapterhub";
+  /** `targetModules` when the user names none; null where the method has no target modules. LoRA's table by default. */
+  targets?: ((defaults: DefaultTargets, model: ModelShape, values: MethodValues<S>) => readonly string[] | null) | null;
   /** Options that differ by layer: the one that holds patterns, and the one whose value they replace. */
   readonly patterns?: { readonly [Pattern in keyof S]?: keyof S };
   /** Published keys that this version does not implement, with the only value that they may have. */
@@ -66,17 +168,29 @@ export interface MethodDefinition<S extends Options> {
   /** Options that follow from the layers that were matched; says through `warn` what it changes. */
   settle?(
     values: MethodValues<S>,
-    layers: readonly (Linear | Embedding)[],
+    layers: readonly Module[],
     warn: (message: string) => void,
-  ): Partial<ValuesOf<S>>;
-  linear?(layer: Linear, values: MethodValues<S>, make: Make): LinearPart;
-  embedding?(layer: Embedding, values: MethodValues<S>, make: Make): EmbeddingPart;
+    model: ModelShape,
+  ): Partial<MethodValues<S>>;
+  /** Made once for an adapter and given to each of its parts: what layers share. */
+  shared?(layers: readonly Module[], values: MethodValues<S>, make: MakeAt, model: ModelShape): unknown;
+  linear?(layer: Linear, values: MethodValues<S>, make: Make, shared: unknown): LinearPart;
+  embedding?(layer: Embedding, values: MethodValues<S>, make: Make, shared: unknown): EmbeddingPart;
+  /** The target layers are replaced by trained copies, whose tensors are saved below the layer's name and this suffix. */
+  readonly copies?: string;
+  sites?(model: ModelShape, values: MethodValues<S>, make: MakeAt): SiteParts;
+  /** Called last, when all parts are there. */
+  whole?(parts: readonly LinearPart[], values: MethodValues<S>, make: MakeAt, shared: unknown): Whole<MethodValues<S>>;
+  /** Whether ΔW of its layers is the same whatever W: then it can be turned into plain LoRA. */
+  readonly additive?: boolean;
 }
 
 /** A method with its options chosen: what `getPeftModel` and `addAdapter` take. */
 export interface MethodConfig {
   readonly method: Method;
   readonly values: MethodValues;
+  /** Whether the user named a task; otherwise it is the model's. */
+  readonly namesTask: boolean;
   /** The file that it was read from, key by key, so that saving it again changes nothing else. */
   readonly file: Readonly<Record<string, unknown>> | null;
 }
@@ -95,18 +209,26 @@ export interface Method<S extends Options = Options> extends MethodDefinition<S>
  */
 export function defineMethod<S extends Options>(definition: MethodDefinition<S>): Method<S> {
   const choose = (options: Partial<MethodValues<S>> = {}): MethodConfig => {
-    const what = `${definition.peftType.toLowerCase()} options`;
-    const given = { taskType: "CAUSAL_LM", ...options };
+    const what = `${methodName(definition)} options`;
     const erased = method as unknown as Method;
-    return { method: erased, values: checkedValues(erased, given, what, (name) => name), file: null };
+    const values = checkedValues(erased, options, what, (name) => name);
+    return { method: erased, values, namesTask: options.taskType !== undefined, file: null };
   };
   const method = Object.assign(choose, definition);
   return method;
 }
 
-/** Every option of a method by name. `seed` decides the random start of an adapter and is in no file. */
+/** What a method is called: the name of its file. */
+export function methodName({ file, peftType }: { readonly file?: string; readonly peftType: string }): string {
+  return file ?? peftType.toLowerCase();
+}
+
+/** Options that are in no file: what decides the random start of an adapter, and whether it is made to be trained. */
+const unsaved = { seed: whole(0, 0), inferenceMode: flag(false) } satisfies Options;
+
+/** Every option of a method by name. */
 export function optionsOf(method: Method): Options {
-  return { ...common, seed: whole(0, 0), ...method.options };
+  return { ...(method.common ?? common), ...unsaved, ...method.options };
 }
 
 /**
@@ -151,7 +273,7 @@ function expectAbsent(what: string, name: string, value: unknown, only: unknown)
 
 /** Rules about several options at once: PEFT's own, and the method's. */
 function problemOf(method: Method, values: MethodValues, spell: (name: string) => string): string | null {
-  const { targetModules, layersToTransform, layersPattern } = values;
+  const { targetModules = null, layersToTransform = null, layersPattern = null } = values;
   const [targets, layers, pattern] = ["targetModules", "layersToTransform", "layersPattern"].map(
     (n) => `"${spell(n)}"`,
   );
@@ -169,7 +291,7 @@ function problemOf(method: Method, values: MethodValues, spell: (name: string) =
 
 /** What a method's options are called in files, by camelCase name. */
 export function publishedNames(method: Method): Map<string, string> {
-  const own = [...Object.keys(common), ...Object.keys(method.options)];
+  const own = [...Object.keys(method.common ?? common), ...Object.keys(method.options)];
   const others = [...Object.keys(method.absent ?? {}), ...Object.keys(method.inert ?? {})];
   return new Map([...own, ...others].map((name) => [name, snakeCase(name)]));
 }

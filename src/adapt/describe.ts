@@ -1,39 +1,71 @@
 /** What an adapter would train on a model, found without loading either. */
 import type { Shape } from "../core/shape.ts";
+import type { Task } from "../core/task.ts";
 import type { RawConfig } from "../nn/config.ts";
-import type { Decoder, ModelDefinition } from "../nn/define-model.ts";
-import type { Module } from "../nn/weights.ts";
+import type { ModelDefinition } from "../nn/define-model.ts";
+import type { Weights } from "../nn/weights.ts";
+import type { Weight } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";
 import { listAdapter, type Warn } from "./adapter.ts";
 import { baseOf } from "./base.ts";
 import { CONFIG_FILE, parseConfig, readConfig } from "./config-file.ts";
+import type { MethodConfig } from "./define-method.ts";
 import { methodFor } from "./known-methods.ts";
 
-export interface DescribedModel {
+/** A model of which only the shapes are known: what `describeModel` gives. */
+export interface ModelOfShapes {
   readonly definition: ModelDefinition;
-  readonly modules: ReadonlyMap<string, Module>;
-  readonly decoder: Decoder;
+  readonly task: Task;
+  readonly config: RawConfig;
+  readonly weights: Weights;
+  readonly headName: string;
 }
 
 export interface DescribedAdapter {
   readonly peftType: string;
   /** How many numbers are trained. */
   readonly trainable: number;
+  /** How many there are in all, base and adapter. */
+  readonly all: number;
   readonly tensors: readonly { readonly name: string; readonly shape: Shape }[];
 }
 
 /** Lists the tensors of an adapter with this adapter_config.json on this model. Throws as making the adapter would. */
 export async function describeAdapter(
-  model: DescribedModel,
+  model: ModelOfShapes,
   config: RawConfig,
   onWarning: Warn,
 ): Promise<DescribedAdapter> {
   const { keys, peftType } = parseConfig(JSON.stringify(config), CONFIG_FILE);
-  const chosen = readConfig(await methodFor(peftType, CONFIG_FILE), keys, CONFIG_FILE, onWarning);
+  return describeConfig(
+    model,
+    readConfig(await methodFor(peftType, CONFIG_FILE), keys, CONFIG_FILE, onWarning),
+    onWarning,
+  );
+}
+
+/** The same for a method with its options. */
+export function describeConfig(
+  { definition, task, config, weights, headName }: ModelOfShapes,
+  chosen: MethodConfig,
+  onWarning: Warn,
+): DescribedAdapter {
   // Listing computes nothing, so no engine is touched.
   const engine = null as unknown as Engine;
-  const { modules, definition, decoder } = model;
-  const base = baseOf({ engine, modules, adaptByDefault: definition.adaptByDefault, headName: decoder.head.name });
-  const tensors = listAdapter(chosen, base, onWarning);
-  return { peftType, trainable: tensors.reduce((sum, { size }) => sum + size, 0), tensors };
+  const { modules, sites } = weights;
+  const { modelType, targets } = definition;
+  const base = baseOf({ engine, task, modelType, config, modules, sites, targets, headName });
+  const { tensors, standIns } = listAdapter(chosen, base, onWarning);
+  const trainable = tensors.reduce((sum, { size }) => sum + size, 0);
+  return { peftType: chosen.method.peftType, trainable, all: countWeights(weights) + trainable - standIns, tensors };
+}
+
+/** Numbers of a model, each tensor counted once. */
+export function countWeights({ modules }: Weights): number {
+  const named = new Map<string, Weight>();
+  for (const { weight, bias } of modules.values()) {
+    named.set(weight.name, weight);
+    if (bias) named.set(bias.name, bias);
+  }
+  return Array.from(named.values()).reduce((sum, { shape }) => sum + shape.reduce((size, axis) => size * axis, 1), 0);
 }

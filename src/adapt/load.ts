@@ -1,6 +1,7 @@
 /** Reads an adapter folder written by PEFT or here: adapter_config.json and adapter_model.safetensors. */
 import { type CheckpointTensor, readText } from "../checkpoint/checkpoint.ts";
 import { listProblems, openSafetensors } from "../checkpoint/safetensors.ts";
+import { openTorchFile } from "../checkpoint/torch-file.ts";
 import { FormatError } from "../core/errors.ts";
 import { bf16ToF32, f16ToF32 } from "../core/half.ts";
 import type { Source } from "../core/host.ts";
@@ -8,7 +9,8 @@ import { formatShape, type Shape, sameShape } from "../core/shape.ts";
 import { readElements } from "../tensor/elements.ts";
 import type { Weight } from "../tensor/tensor.ts";
 import type { Memory } from "../wasm/memory.ts";
-import { type Adapter, type Base, KEY_PREFIX, type Warn } from "./adapter.ts";
+import { type Adapter, KEY_PREFIX, type Warn } from "./adapter.ts";
+import type { Base } from "./base.ts";
 import { CONFIG_FILE, type ModelClass, parseConfig, readConfig, WEIGHTS_FILE } from "./config-file.ts";
 import type { MethodConfig } from "./define-method.ts";
 import { methodFor } from "./known-methods.ts";
@@ -44,13 +46,14 @@ export async function readAdapterConfig(source: Source, onWarning: Warn): Promis
   return configFromText(await readText(source, CONFIG_FILE), { name, onWarning });
 }
 
-/** The tensors of an adapter file, by key. Nothing but the header has been read. */
+/** What PEFT saves when asked for no safetensors. */
+const PICKLED_FILE = "adapter_model.bin";
+
+/** The tensors of an adapter file, by key. None has been read. */
 export async function openAdapterWeights(source: Source): Promise<ReadonlyMap<string, CheckpointTensor>> {
   if (await source.has(WEIGHTS_FILE)) return (await openSafetensors(source, WEIGHTS_FILE)).tensors;
-  const pickled = (await source.has("adapter_model.bin"))
-    ? `; "adapter_model.bin" is pickled Python, save it again from PEFT`
-    : "";
-  throw new FormatError(`${source.name} has no "${WEIGHTS_FILE}"${pickled}`);
+  if (await source.has(PICKLED_FILE)) return (await openTorchFile(source, PICKLED_FILE)).tensors;
+  throw new FormatError(`${source.name} has no "${WEIGHTS_FILE}" and no "${PICKLED_FILE}"`);
 }
 
 /**
@@ -64,17 +67,18 @@ export async function readTensors(
   model: ModelClass,
   from: string,
 ): Promise<void> {
-  const { params } = adapter;
+  const { saved, kept } = adapter;
   const savedBase = adapter.savedBase(base);
-  const problems = Array.from(params, ([key, param]) => mismatch(key, tensors.get(key), param.shape));
+  const needed = Array.from(saved).filter(([key]) => tensors.has(key) || !kept.has(key));
+  const problems = needed.map(([key, param]) => mismatch(key, tensors.get(key), param.shape));
   for (const [key, tensor] of tensors) {
-    if (!params.has(key)) problems.push(await foreign(key, tensor, savedBase.get(key), base, adapter));
+    if (!saved.has(key)) problems.push(await foreign(key, tensor, savedBase.get(key), base, adapter));
   }
   const found = problems.filter((problem) => problem !== null);
   if (found.length > 0) throw new FormatError(misfit(adapter, model, from, found));
   const values = new Map<string, Float32Array>();
-  for (const key of params.keys()) values.set(key, await readFloats(tensors.get(key)!));
-  for (const [key, param] of params) param.values().set(values.get(key)!);
+  for (const [key] of needed) values.set(key, await readFloats(tensors.get(key)!));
+  for (const [key, param] of needed) param.values().set(values.get(key)!);
 }
 
 function mismatch(key: string, tensor: CheckpointTensor | undefined, shape: Shape): string | null {

@@ -25,61 +25,107 @@ export interface Make {
   once<T>(compute: (tape: Tape) => T): T;
   /** Decides random starts that a method draws itself. */
   readonly seed: number;
-  /** A trained tensor. It is saved as the layer's name, a dot and `suffix`. */
-  param(suffix: string, shape: Shape, start: Start): Param;
+  /** The shape that a tensor has in the file that the adapter is loaded from; null where it has none, or there is no file. */
+  stored(suffix: string): Shape | null;
+  /** Whether the adapter is filled from a file. */
+  readonly loading: boolean;
+  /** A trained tensor. It is saved as the layer's name, a dot and `suffix`; with `saved: false` it is not. */
+  param(suffix: string, shape: Shape, start: Start, options?: { saved?: boolean }): Param;
   /** A tensor that is neither trained nor saved, but made anew from the base whenever the adapter is. */
   constant(suffix: string, shape: Shape, start: Start): Param;
+  /** A tensor that is saved and not trained. Read from a file that has it; otherwise it starts as it would afresh. */
+  kept(suffix: string, shape: Shape, start: Start): Param;
+  /** A tensor that is computed when the adapter is saved. */
+  exported(suffix: string, compute: () => { shape: Shape; values: Float32Array }): void;
 }
+
+/** `Make` for any place: a layer by its name; null gives keys as they are, without the prefix of the method. */
+export type MakeAt = (place: string | null) => Make;
 
 /** Why tensors are made: to be trained, to be filled from a file, or only to be listed. */
 export type Purpose = "fresh" | "load" | "list";
 
-/** Makes the tensors of one adapter. */
-export class TensorMaker {
-  /** Trained tensors in the order of making, by their name in files without the common prefix. */
-  readonly params = new Map<string, Param>();
-  readonly constants: Param[] = [];
+/** A tensor that is computed when it is saved. */
+export type Exported = () => { shape: Shape; values: Float32Array };
+
+/** Shapes of a file's tensors by key. */
+export type StoredShapes = ReadonlyMap<string, { readonly shape: Shape }>;
+
+export interface MakerOptions {
+  readonly engine: Engine;
+  readonly seed: number;
   readonly purpose: Purpose;
-  readonly #engine: Engine;
-  readonly #seed: number;
+  /** What keys begin with. */
+  readonly prefix: string;
+  readonly stored: StoredShapes | null;
+}
+
+/** Makes the tensors of one adapter. Everything is kept by its key in a file. */
+export class TensorMaker {
+  /** Trained tensors, in the order they were made. */
+  readonly params = new Map<string, Param>();
+  /** Of those, the ones that a file does not have. */
+  readonly unsaved = new Set<string>();
+  /** Saved and not trained. */
+  readonly kept = new Map<string, Param>();
+  readonly exported = new Map<string, Exported>();
+  readonly #constants: Param[] = [];
+  readonly #options: MakerOptions;
   #stream = 0;
 
-  constructor(engine: Engine, seed: number, purpose: Purpose) {
-    this.#engine = engine;
-    this.#seed = seed;
-    this.purpose = purpose;
+  constructor(options: MakerOptions) {
+    this.#options = options;
   }
 
-  /** What a method gets for one layer. */
-  for(layer: string): Make {
+  /** What a method gets for one place. */
+  at(place: string | null): Make {
+    const { engine, seed, purpose, stored } = this.#options;
+    const key = (suffix: string) => this.key(place, suffix);
     return {
-      engine: this.#engine,
-      once: (compute) => Tape.once(this.#engine, {}, compute),
-      seed: this.#seed,
-      param: (suffix, shape, start) => this.param(`${layer}.${suffix}`, shape, start),
+      engine,
+      once: (compute) => Tape.once(engine, {}, compute),
+      seed,
+      loading: purpose === "load",
+      stored: (suffix) => stored?.get(key(suffix))?.shape ?? null,
+      param: (suffix, shape, start, { saved = true } = {}) => {
+        const param = this.param(key(suffix), shape, start);
+        if (!saved) this.unsaved.add(key(suffix));
+        return param;
+      },
       constant: (suffix, shape, start) => {
-        const constant = this.#tensor(`${layer}.${suffix}`, shape, start, this.purpose !== "list");
-        this.constants.push(constant);
+        const constant = this.#tensor(key(suffix), shape, start, purpose !== "list");
+        this.#constants.push(constant);
         return constant;
       },
+      kept: (suffix, shape, start) => {
+        const tensor = this.#tensor(key(suffix), shape, start, purpose !== "list" && !stored?.has(key(suffix)));
+        this.kept.set(key(suffix), tensor);
+        return tensor;
+      },
+      exported: (suffix, compute) => void this.exported.set(key(suffix), compute),
     };
   }
 
-  /** A trained tensor called `name`, and `savedAs` in files where that differs. */
-  param(name: string, shape: Shape, start: Start, savedAs = name): Param {
-    const param = this.#tensor(name, shape, start, this.purpose === "fresh");
-    this.params.set(savedAs, param);
+  key(place: string | null, suffix: string): string {
+    return place === null ? suffix : `${this.#options.prefix}${place}.${suffix}`;
+  }
+
+  /** A trained tensor by its whole key. An unsaved one that a file does not have starts as it would afresh. */
+  param(key: string, shape: Shape, start: Start, name = key): Param {
+    const { purpose, stored } = this.#options;
+    const param = this.#tensor(name, shape, start, purpose === "fresh" || (purpose === "load" && !stored?.has(key)));
+    this.params.set(key, param);
     return param;
   }
 
   dispose(): void {
-    for (const tensor of [...this.params.values(), ...this.constants]) tensor.dispose();
+    for (const tensor of [...this.params.values(), ...this.kept.values(), ...this.#constants]) tensor.dispose();
   }
 
   #tensor(name: string, shape: Shape, start: Start, written: boolean): Param {
-    const memory = this.purpose === "list" ? noMemory : this.#engine.memory;
-    const tensor = new Param(memory, name, shape);
-    const random = new Philox(this.#seed, this.#stream++);
+    const { engine, seed, purpose } = this.#options;
+    const tensor = new Param(purpose === "list" ? noMemory : engine.memory, name, shape);
+    const random = new Philox(seed, this.#stream++);
     try {
       if (written) begin(tensor, start, random);
       return tensor;

@@ -20,6 +20,15 @@ type Matching = Pick<
   "targetModules" | "excludeModules" | "layersToTransform" | "layersPattern" | "modulesToSave"
 >;
 
+/** What methods without these options have for them. */
+const nothing: Matching = {
+  targetModules: null,
+  excludeModules: null,
+  layersToTransform: null,
+  layersPattern: null,
+  modulesToSave: null,
+};
+
 export interface Matched {
   /** Names of the layers to adapt, in the order of the model. */
   readonly targets: readonly string[];
@@ -34,7 +43,8 @@ const LONG_LIST = 20;
  * Finds the layers to adapt. A list matches a name that is equal to an entry or ends in "." and the entry; a string is a
  * regular expression over whole names, or "all-linear". Exclusions win. Throws FormatError when nothing matches.
  */
-export function findTargets(names: Names, matching: Matching, warn: (message: string) => void): Matched {
+export function findTargets(names: Names, given: Partial<Matching>, warn: (message: string) => void): Matched {
+  const matching = { ...nothing, ...given };
   const targetModules = condensed(resolve(names, matching.targetModules), names);
   const rules = { ...matching, targetModules };
   const isTarget = targetRule(rules);

@@ -7,8 +7,9 @@ import { Tape } from "../tape/tape.ts";
 import { readElements, rounded, storedBytes, writeElements } from "../tensor/elements.ts";
 import type { Weight } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";
-import type { Adapter, Base } from "./adapter.ts";
-import type { Foldable } from "./define-method.ts";
+import type { Adapter } from "./adapter.ts";
+import type { Base } from "./base.ts";
+import { type Foldable, methodName } from "./define-method.ts";
 
 /** Elements folded at a time. */
 const PIECE = 1 << 20;
@@ -64,8 +65,15 @@ export function restore({ memory }: Engine, originals: Originals): void {
 
 function jobsFor(base: Base, adapters: readonly Adapter[]): Job[] {
   const jobs: Job[] = [];
+  for (const { name, config, sites } of adapters) {
+    if (!sites.residual && !sites.attention && !sites.virtual) continue;
+    const method = methodName(config.method);
+    throw new UnsupportedError(
+      `adapter "${name}": ${method} changes more than weights, so it cannot be merged; keep it beside the base`,
+    );
+  }
   for (const module of base.layers.values()) {
-    if (module.kind === "norm") continue;
+    if (module.kind !== "linear" && module.kind !== "embedding") continue;
     const parts = adapters.flatMap((adapter) => {
       const part = module.kind === "linear" ? adapter.linear.get(module) : adapter.embedding.get(module);
       return part ? [{ adapter: adapter.name, part }] : [];

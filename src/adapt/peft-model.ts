@@ -6,21 +6,26 @@ import { openSource, openTarget, type SourceLike, type TargetLike } from "../che
 import { FormatError, ShapeError, StateError } from "../core/errors.ts";
 import { formatShape } from "../core/shape.ts";
 import { didYouMean } from "../core/similar.ts";
+import type { Task } from "../core/task.ts";
 import type { CausalLM } from "../nn/causal-lm.ts";
 import type { KvCache } from "../nn/kv-cache.ts";
+import type { Model } from "../nn/model.ts";
 import type { PassOptions } from "../nn/pass.ts";
-import type { LabelledSequences, Sequences } from "../nn/sequences.ts";
-import type { Tape, Value } from "../tape/tape.ts";
+import type { Labelled, LabelledSequences, Sequences } from "../nn/sequences.ts";
+import { scaleBy } from "../ops/elementwise.ts";
+import { concatenateRows } from "../ops/rows.ts";
+import { Tape, type Value } from "../tape/tape.ts";
 import type { Param, Weight } from "../tensor/tensor.ts";
-import { Adapter, type Base, biasOf, type Warn } from "./adapter.ts";
+import { Adapter, type AdapterOrigin, biasOf, type Warn } from "./adapter.ts";
 import { bakeReplaced } from "./bake.ts";
-import { baseOf } from "./base.ts";
-import { checkedValues, type MethodConfig } from "./define-method.ts";
+import { type Base, baseOf } from "./base.ts";
+import { residualDelta } from "./composition.ts";
+import { checkedValues, type MethodConfig, methodName } from "./define-method.ts";
 import { openAdapterWeights, readAdapterConfig, readTensors } from "./load.ts";
-import type { Purpose } from "./make.ts";
 import { expectMergeable, mergeInto, type Originals, restore } from "./merge.ts";
+import { BASE_ROUTE, route, virtualOf } from "./routes.ts";
 import { writeAdapter } from "./save.ts";
-import { trainableLine } from "./trainable-line.ts";
+import { type Spelling, trainableLine } from "./trainable-line.ts";
 
 /** The adapter that lies at the root of a folder; others have sub-folders by name. */
 export const DEFAULT_ADAPTER = "default";
@@ -49,13 +54,22 @@ export interface LoadAdapterOptions {
  * @example
  * const model = getPeftModel(base, lora({ r: 8, loraAlpha: 16 }));
  */
-export function getPeftModel(model: CausalLM, config: MethodConfig, options: GetPeftModelOptions = {}): PeftModel {
+export function getPeftModel<M extends Model>(
+  model: M,
+  config: MethodConfig,
+  options: GetPeftModelOptions = {},
+): PeftModel<M> {
   const { adapterName = DEFAULT_ADAPTER, seed = config.values.seed } = options;
   const peft = new PeftModel(model, options);
   peft.addAdapter(adapterName, changed(config, { seed }));
   peft.setAdapter(adapterName);
-  peft.setTrainable(adapterName, true);
+  peft.setTrainable(adapterName, !config.values.inferenceMode);
   return peft;
+}
+
+export interface RoutedOptions extends PassOptions {
+  /** The adapter of each sequence, "__base__" for none: all in one pass of the base. */
+  readonly adapterNames?: readonly string[];
 }
 
 export interface MergeOptions {
@@ -65,10 +79,10 @@ export interface MergeOptions {
   safeMerge?: boolean;
 }
 
-/** A language model with named adapters on it: add, load, activate, train, merge and save them. */
-export class PeftModel {
+/** A model with named adapters on it: add, load, activate, train, merge and save them. */
+export class PeftModel<M extends Model = Model> {
   /** The model below. Its layers run through the active adapters until `dispose` or `unload`. */
-  readonly base: CausalLM;
+  readonly base: M;
   readonly #layers: Base;
   readonly #warn: Warn;
   readonly #adapters = new Map<string, Adapter>();
@@ -78,7 +92,7 @@ export class PeftModel {
   #enabled = true;
 
   /** A model without adapters yet: see `getPeftModel` and `PeftModel.fromPretrained`. */
-  constructor(model: CausalLM, { onWarning = console.warn }: { onWarning?: Warn } = {}) {
+  constructor(model: M, { onWarning = console.warn }: { onWarning?: Warn } = {}) {
     this.base = model;
     this.#layers = baseOf(model);
     this.#warn = onWarning;
@@ -90,11 +104,11 @@ export class PeftModel {
    * @example
    * const model = await PeftModel.fromPretrained(base, "runs/sonnets/adapter");
    */
-  static async fromPretrained(
-    model: CausalLM,
+  static async fromPretrained<M extends Model>(
+    model: M,
     source: SourceLike,
     options: AdapterOptions & LoadAdapterOptions = {},
-  ): Promise<PeftModel> {
+  ): Promise<PeftModel<M>> {
     const { adapterName = DEFAULT_ADAPTER } = options;
     const peft = new PeftModel(model, options);
     await peft.loadAdapter(source, adapterName, options);
@@ -120,25 +134,67 @@ export class PeftModel {
   set dropout(p: number | null) {
     this.base.dropout = p;
   }
-  /** Losses of each labelled position: see `CausalLM.loss`. */
-  loss(tape: Tape, batch: LabelledSequences): Value {
-    return this.base.loss(tape, batch);
+  get task(): Task {
+    return this.base.task;
   }
-  /** Logits of rows: see `CausalLM.logits`. */
-  logits(tape: Tape, sequences: Sequences, rows?: Int32Array, options?: PassOptions): Value {
-    return this.base.logits(tape, sequences, rows, options);
+  /** Losses of everything that is labelled: see `Model.loss`. In training, what the method adds is one more row. */
+  loss(tape: Tape, batch: LabelledSequences): Value {
+    const losses = this.base.loss(tape, batch);
+    const penalties = tape.recording ? this.#applied().flatMap(({ whole }) => whole.penalty?.(tape) ?? []) : [];
+    if (penalties.length === 0) return losses;
+    // Each row will count 1 / labels of the step; the penalty counts as much as the mean of these rows.
+    return concatenateRows([losses, ...penalties.map((penalty) => scaleBy(penalty, losses.shape[0]!))]);
+  }
+  countLabels(example: Labelled): number {
+    return this.base.countLabels(example);
+  }
+  problemWith(example: Labelled): string | null {
+    return this.base.problemWith(example);
+  }
+  /** What the model says of each sequence: see `Model.outputs`. */
+  outputs(tape: Tape, sequences: Sequences, options: RoutedOptions = {}): Value {
+    return this.#routed(options, (rest) => this.base.outputs(tape, sequences, rest));
+  }
+  /** Logits of rows: see `CausalLM.logits`. `adapterNames` gives each sequence its own adapter. */
+  logits(
+    this: PeftModel<CausalLM>,
+    tape: Tape,
+    sequences: Sequences,
+    rows?: Int32Array,
+    options: RoutedOptions = {},
+  ): Value {
+    return this.#routed(options, (rest) => this.base.logits(tape, sequences, rows, rest));
   }
   /** Hidden rows after the last norm: see `CausalLM.hidden`. */
-  hidden(tape: Tape, sequences: Sequences, options?: PassOptions): Value {
+  hidden(this: PeftModel<CausalLM>, tape: Tape, sequences: Sequences, options?: PassOptions): Value {
     return this.base.hidden(tape, sequences, options);
   }
-  /** Logits of a batch on the host: see `CausalLM.forward`. */
-  forward(sequences: Sequences): Float32Array {
-    return this.base.forward(sequences);
+  /** Logits of a batch on the host: see `CausalLM.forward`. `adapterNames` gives each sequence its own adapter. */
+  forward(sequences: Sequences, options: RoutedOptions = {}): Float32Array {
+    return Tape.once(this.engine, {}, (tape) => tape.download(this.outputs(tape, sequences, options)));
   }
   /** A key-value cache. What it holds belongs to the adapters that were active when it was filled. */
-  cache(capacity: number, sequences?: number): KvCache {
+  cache(this: PeftModel<CausalLM>, capacity: number, sequences?: number): KvCache {
     return this.base.cache(capacity, sequences);
+  }
+
+  #routed<T>({ adapterNames, ...options }: RoutedOptions, run: (options: PassOptions) => T): T {
+    if (adapterNames === undefined) return run(options);
+    for (const name of adapterNames) if (name !== BASE_ROUTE) this.#get(name);
+    if (this.#merged.length > 0)
+      throw new StateError(`adapters ${quoted(this.#merged)} are merged: unmerge them to give each sequence its own`);
+    try {
+      route(this.#layers, adapterNames, this.#adapters);
+      return run({ ...options, virtual: virtualOf(adapterNames, this.#adapters) });
+    } finally {
+      this.#refresh();
+    }
+  }
+
+  /** Adapters that act now. */
+  #applied(): Adapter[] {
+    const active = this.#enabled ? this.#active.map((name) => this.#get(name)) : [];
+    return active.filter(({ name }) => !this.#merged.includes(name));
   }
 
   // ---- adapters by name
@@ -160,7 +216,7 @@ export class PeftModel {
   /** Adds a fresh adapter, neither active nor trainable yet. */
   addAdapter(name: string, config: MethodConfig): void {
     const baseModelNameOrPath = config.values.baseModelNameOrPath ?? (this.base.nameOrPath || null);
-    this.#add(name, changed(config, { baseModelNameOrPath }), "fresh");
+    this.#add(name, changed(config, { baseModelNameOrPath }), { purpose: "fresh" });
   }
 
   /** Loads an adapter folder under a name, not active yet. Leaves the model as it was when the folder does not fit. */
@@ -173,7 +229,7 @@ export class PeftModel {
     try {
       const config = changed(await readAdapterConfig(source, this.#warn), values);
       const tensors = await openAdapterWeights(source);
-      const adapter = this.#addFrom(source.name, name, config);
+      const adapter = this.#addFrom(source.name, name, config, { purpose: "load", stored: tensors });
       try {
         await readTensors(adapter, this.#layers, tensors, this.base, source.name);
       } catch (error) {
@@ -195,6 +251,11 @@ export class PeftModel {
     if (shared !== null)
       throw new StateError(
         `adapters ${quoted(wanted)}: more than one has its own copy of "${shared}"; activate one at a time`,
+      );
+    const prompts = wanted.filter((name) => this.#get(name).sites.virtual);
+    if (prompts.length > 1)
+      throw new StateError(
+        `adapters ${quoted(prompts)} all put virtual tokens before the text; activate one at a time`,
       );
     if (this.#merged.length > 0) {
       this.#warn(`adapters ${quoted(this.#merged)} are unmerged, since other adapters become active`);
@@ -293,7 +354,7 @@ export class PeftModel {
    * Folds adapters into the base for good, along with what they replace (modules_to_save, biases), and gives the base back as a
    * plain model. All adapters are gone afterwards.
    */
-  mergeAndUnload({ adapterNames = this.#active, safeMerge = false }: MergeOptions = {}): CausalLM {
+  mergeAndUnload({ adapterNames = this.#active, safeMerge = false }: MergeOptions = {}): M {
     const adapters = adapterNames.map((name) => this.#get(name));
     if (this.#merged.length > 0) this.unmergeAdapter();
     expectMergeable(this.#layers, adapters, safeMerge);
@@ -305,7 +366,7 @@ export class PeftModel {
   }
 
   /** Takes all adapters off and gives the base back. */
-  unload(): CausalLM {
+  unload(): M {
     this.dispose();
     return this.base;
   }
@@ -321,6 +382,19 @@ export class PeftModel {
     const prefix = (name: string) => (trained.length > 1 ? `${name}/` : "");
     return new Map(
       trained.flatMap(({ name, params }) => Array.from(params, ([key, param]) => [prefix(name) + key, param] as const)),
+    );
+  }
+
+  /** Lets methods with a schedule act after an optimiser step: see `Trainable`. */
+  afterStep(step: number, gradScale: number): void {
+    for (const { whole, trainable } of this.#applied()) if (trainable) whole.afterStep?.(step, gradScale);
+  }
+  /** What a checkpoint needs besides the trained tensors, by name. The arrays are the live ones. */
+  namedState(): Map<string, Float32Array> {
+    return new Map(
+      this.#applied().flatMap(({ name, whole }) =>
+        Array.from(whole.state ?? [], ([key, values]) => [`${name}/${key}`, values] as const),
+      ),
     );
   }
 
@@ -341,16 +415,13 @@ export class PeftModel {
     return { trainable, all };
   }
 
-  /**
-   * The counts in PEFT's words. `digits` is how many follow the point of the percentage; null is all, as older versions of PEFT
-   * print them.
-   */
-  describeTrainable({ digits = 4 }: { digits?: number | null } = {}): string {
+  /** The counts in PEFT's words; `spelling` "grouped" is that of its newer versions. */
+  describeTrainable({ spelling }: { spelling?: Spelling } = {}): string {
     const { trainable, all } = this.getNbTrainableParameters();
-    return trainableLine(trainable, all, digits);
+    return trainableLine(trainable, all, spelling);
   }
   /** Prints `describeTrainable`. */
-  printTrainableParameters(options: { digits?: number | null } = {}): void {
+  printTrainableParameters(options: { spelling?: Spelling } = {}): void {
     console.log(this.describeTrainable(options));
   }
 
@@ -402,7 +473,7 @@ export class PeftModel {
 
   // ---- inside
 
-  #add(name: string, config: MethodConfig, purpose: Purpose): Adapter {
+  #add(name: string, config: MethodConfig, origin: AdapterOrigin): Adapter {
     if (this.#adapters.has(name))
       throw new StateError(`there is an adapter "${name}" already: delete it first, or choose another name`);
     if (name === "" || /[./\\]/.test(name))
@@ -417,15 +488,15 @@ export class PeftModel {
     }
     if (this.#merged.length > 0)
       throw new StateError(`adapters ${quoted(this.#merged)} are merged: unmerge them before adding "${name}"`);
-    const adapter = new Adapter(name, config, this.#layers, purpose, this.#warn);
+    const adapter = new Adapter(name, config, this.#layers, origin, this.#warn);
     this.#adapters.set(name, adapter);
     return adapter;
   }
 
   /** An adapter to be filled from a file. That its config fits no layer is told with the file's name and its base's. */
-  #addFrom(source: string, name: string, config: MethodConfig): Adapter {
+  #addFrom(source: string, name: string, config: MethodConfig, origin: AdapterOrigin): Adapter {
     try {
-      return this.#add(name, config, "load");
+      return this.#add(name, config, origin);
     } catch (cause) {
       if (!(cause instanceof FormatError)) throw cause;
       const made = config.values.baseModelNameOrPath;
@@ -475,7 +546,7 @@ export class PeftModel {
   #refresh(): void {
     this.#rebase();
     const active = this.#enabled ? this.#active.map((name) => this.#get(name)) : [];
-    const applied = active.filter(({ name }) => !this.#merged.includes(name));
+    const applied = this.#applied();
     for (const module of this.#layers.layers.values()) {
       const { weight, bias } = this.#layers.weightsOf(module);
       module.weight = weight;
@@ -490,16 +561,21 @@ export class PeftModel {
     for (const { replaced } of active) {
       for (const { module, weight, bias } of replaced) {
         if (weight) module.weight = weight;
-        if (bias && module.kind !== "embedding" && module.bias !== null) module.bias = bias;
+        if (bias && (module.kind === "linear" || (module.kind === "norm" && module.bias !== null))) module.bias = bias;
       }
     }
+    for (const site of this.#layers.sites) {
+      if (site.kind === "residual") site.delta = residualDelta(site, applied);
+      else site.deltas = applied.flatMap(({ sites }) => sites.attention?.get(site) ?? []);
+    }
+    this.base.virtual = applied.flatMap(({ sites }) => sites.virtual ?? []).at(-1) ?? null;
   }
 }
 
 /** The config with other values for some of its options, checked. */
 function changed(config: MethodConfig, values: Readonly<Record<string, unknown>>): MethodConfig {
   const { method } = config;
-  const what = `${method.peftType.toLowerCase()} options`;
+  const what = `${methodName(method)} options`;
   return { ...config, values: checkedValues(method, { ...config.values, ...values }, what, (name) => name) };
 }
 

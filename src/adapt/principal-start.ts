@@ -1,6 +1,7 @@
 /** Starts of a low-rank adapter from the base weight itself (PiSSA, Meng et al. 2024; OLoRA, Büyükakyüz 2024). */
 import { ShapeError } from "../core/errors.ts";
-import { firstColumns, largestSvd, type Matrix, matrix, qr, randomSvd, type Svd, transpose } from "../core/linalg.ts";
+import { largestSvd } from "../core/largest-svd.ts";
+import { firstColumns, type Matrix, matrix, qr, randomSvd, type Svd, transpose } from "../core/linalg.ts";
 import type { Linear } from "../nn/linear.ts";
 import { readElements } from "../tensor/elements.ts";
 import type { Memory } from "../wasm/memory.ts";

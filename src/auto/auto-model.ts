@@ -1,22 +1,33 @@
-/** Chooses an architecture by the published `model_type`: the file name in src/models/ is the registration. */
+/**
+ * Chooses an architecture by the published `model_type`, and a class by task: the file name in src/models/ is the registration.
+ */
 import { openCheckpoint, readJson } from "../checkpoint/checkpoint.ts";
 import { nameOf, openSource, type SourceLike } from "../checkpoint/open.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { type Task, tasks } from "../core/task.ts";
 import { files } from "../models/index.generated.ts";
 import { CausalLM } from "../nn/causal-lm.ts";
 import { CheckpointTensors, type LoadOptions } from "../nn/checkpoint-tensors.ts";
+import { ImageClassifier, SequenceClassifier } from "../nn/classifier.ts";
 import { ConfigReader, type RawConfig } from "../nn/config.ts";
-import type { Decoder, ModelDefinition } from "../nn/define-model.ts";
+import type { Body, ModelDefinition, TaskDefinition } from "../nn/define-model.ts";
+import { FeatureExtractor } from "../nn/feature-extractor.ts";
 import { randomTensors, shapesOnly } from "../nn/fresh-tensors.ts";
-import { type Module, type Tensors, Weights } from "../nn/weights.ts";
+import type { Model, ModelParts } from "../nn/model.ts";
+import { QuestionAnswerer } from "../nn/question-answering.ts";
+import { Seq2SeqLM } from "../nn/seq2seq-lm.ts";
+import { TokenClassifier } from "../nn/token-classifier.ts";
+import { Weights } from "../nn/weights.ts";
 import { createEngine, type Engine } from "../wasm/engine.ts";
 
 /** How and where a published model is loaded. */
 export interface FromPretrainedOptions extends LoadOptions {
   /** The engine to place the model in. Made for the model, and disposed of with it, when none is given. */
   engine?: Engine;
-  /** Config keys to override, as published. */
+  /** Config keys to override, as published: `{ num_labels: 3 }`, for instance. */
   config?: RawConfig;
+  /** Told of what is odd but not wrong, such as a head that starts at random. By default `console.warn`. */
+  onWarning?: (message: string) => void;
 }
 
 /** Where a random model is made, and from which numbers. */
@@ -27,6 +38,19 @@ export interface FromConfigOptions {
   /** Repeats a block of random numbers instead of drawing each: for timing, where the values do not matter. */
   fast?: boolean;
 }
+
+/** The class of each task, and what users call to make it. */
+const classes = {
+  CAUSAL_LM: { Class: CausalLM, auto: "AutoModelForCausalLM" },
+  SEQ_2_SEQ_LM: { Class: Seq2SeqLM, auto: "AutoModelForSeq2SeqLM" },
+  SEQ_CLS: { Class: SequenceClassifier, auto: "AutoModelForSequenceClassification" },
+  TOKEN_CLS: { Class: TokenClassifier, auto: "AutoModelForTokenClassification" },
+  QUESTION_ANS: { Class: QuestionAnswerer, auto: "AutoModelForQuestionAnswering" },
+  IMAGE_CLS: { Class: ImageClassifier, auto: "AutoModelForImageClassification" },
+  FEATURE_EXTRACTION: { Class: FeatureExtractor, auto: "AutoModel" },
+} as const;
+
+type ModelFor = { [T in Task]: InstanceType<(typeof classes)[T]["Class"]> };
 
 /** The `model_type`s that this version knows. */
 export function knownModelTypes(): string[] {
@@ -46,78 +70,161 @@ export async function definitionFor(config: RawConfig, name: string): Promise<Mo
   return found as ModelDefinition;
 }
 
-/** The layers of a model by name, with shapes and no memory: for counting and for `inspect`. */
+/** The task of the architecture that a config names; without one, the first that its type has. */
+export function taskOf(definition: ModelDefinition, config: RawConfig): Task {
+  const named = Array.isArray(config.architectures) ? config.architectures : [];
+  const all = tasks.filter((task) => definition.tasks[task]);
+  return all.find((task) => named.includes(definition.tasks[task]!.architecture)) ?? all[0]!;
+}
+
+/** What a model type has for a task. Throws UnsupportedError that names the class to use instead. */
+function taskDefinition(definition: ModelDefinition, task: Task, name: string): TaskDefinition<unknown, Body> {
+  const found = definition.tasks[task];
+  if (found) return found;
+  const { modelType } = definition;
+  const all = tasks.filter((each) => definition.tasks[each]).map((each) => classes[each].auto);
+  throw new UnsupportedError(
+    `${name}: "model_type" is "${modelType}", which ${classes[task].auto} does not load; use ${all.join(", ")}`,
+  );
+}
+
+/** A model that is not loaded: its layers by name, with shapes and no memory. */
+export interface DescribedModel {
+  readonly definition: ModelDefinition;
+  readonly task: Task;
+  readonly architecture: string;
+  readonly config: RawConfig;
+  readonly weights: Weights;
+  readonly body: Body;
+  /** Published name of the output projection, "" where there is none. */
+  readonly headName: string;
+}
+
+/** Lists the layers of a model from its config alone: for counting and for `inspect`. */
 export async function describeModel(
   config: RawConfig,
   name = "config.json",
-): Promise<{
-  definition: ModelDefinition;
-  modules: ReadonlyMap<string, Module>;
-  decoder: Decoder;
-}> {
+  wanted: Task | null = null,
+): Promise<DescribedModel> {
   const definition = await definitionFor(config, name);
+  const task = wanted ?? taskOf(definition, config);
+  const { architecture, build } = taskDefinition(definition, task, name);
   const weights = new Weights(shapesOnly());
   // Nothing is computed with a model of shapes, so building it touches no engine.
-  const decoder = definition.build(
-    definition.config(new ConfigReader(config, name)),
-    weights,
-    null as unknown as Engine,
-  );
-  return { definition, modules: weights.modules, decoder };
+  const engine = null as unknown as Engine;
+  const body = build(definition.config(new ConfigReader(config, name)), weights, engine);
+  const headName = "head" in body ? (body.head as { name: string }).name : "";
+  return { definition, task, architecture, config, weights, body, headName };
 }
 
-/** Makes language models: from a published folder, or random from a config. The architecture is chosen by `model_type`. */
-export const AutoModelForCausalLM = {
-  /**
-   * Loads a model folder as published on the Hugging Face hub: config.json with model.safetensors or its shards. Weights stay
-   * in the dtype they are stored in (float32, float16 or bfloat16); computing is in float32.
-   *
-   * @example
-   * const model = await AutoModelForCausalLM.fromPretrained("models/stories260K");
-   */
-  async fromPretrained(from: SourceLike, options: FromPretrainedOptions = {}): Promise<CausalLM> {
-    const source = openSource(from);
+/** Loads a model folder for the task that its config names, or for `task`. */
+export async function loadPretrained<T extends Task>(
+  from: SourceLike,
+  task: T | null,
+  options: FromPretrainedOptions = {},
+): Promise<ModelFor[T]> {
+  const source = openSource(from);
+  try {
+    const raw = { ...((await readJson(source, "config.json")) as RawConfig), ...options.config };
+    const name = `config.json of ${source.name}`;
+    const definition = await definitionFor(raw, name);
+    const chosen = task ?? taskOf(definition, raw);
+    const { architecture, build } = taskDefinition(definition, chosen, name);
+    const reader = new ConfigReader(raw, name);
+    const config = definition.config(reader);
+    const checkpoint = await openCheckpoint(source);
+    const engine = options.engine ?? (await createEngine());
+    const { trainable = false, seed = 0 } = options;
+    const std = reader.float("initializer_range", 0.02);
+    const tensors = new CheckpointTensors(engine, checkpoint, { prefix: definition.prefix, std, trainable, seed });
     try {
-      const raw = { ...((await readJson(source, "config.json")) as RawConfig), ...options.config };
-      const name = `config.json of ${source.name}`;
-      const definition = await definitionFor(raw, name);
-      const config = definition.config(new ConfigReader(raw, name));
-      const checkpoint = await openCheckpoint(source);
-      const engine = options.engine ?? (await createEngine());
-      const tensors = new CheckpointTensors(engine, checkpoint, definition.prefix);
-      try {
-        const model = build(definition, config, raw, engine, tensors, nameOf(from), options.engine === undefined);
-        await tensors.load(options);
-        return model;
-      } catch (error) {
-        tensors.dispose();
-        throw error;
-      }
-    } finally {
-      await source.close();
+      const weights = new Weights(tensors);
+      const body = build(config, weights, engine);
+      await tensors.load(options);
+      if (tensors.fresh.length > 0) (options.onWarning ?? console.warn)(freshHead(tensors.fresh, source.name));
+      const ownsEngine = options.engine === undefined;
+      const parts = {
+        engine,
+        definition,
+        architecture,
+        config: raw,
+        body,
+        weights,
+        nameOrPath: nameOf(from),
+        ownsEngine,
+      };
+      return modelOf(chosen, parts) as ModelFor[T];
+    } catch (error) {
+      tensors.dispose();
+      throw error;
     }
-  },
-
-  /** A model with random weights that can be trained in full. */
-  async fromConfig(raw: RawConfig, { engine, seed = 0, fast = false }: FromConfigOptions = {}): Promise<CausalLM> {
-    const definition = await definitionFor(raw, "config");
-    const reader = new ConfigReader(raw, "config");
-    const place = engine ?? (await createEngine());
-    const tensors = randomTensors(place, { seed, std: reader.float("initializer_range", 0.02), fast });
-    return build(definition, definition.config(reader), raw, place, tensors, "", engine === undefined);
-  },
-};
-
-function build(
-  definition: ModelDefinition,
-  config: unknown,
-  raw: RawConfig,
-  engine: Engine,
-  tensors: Tensors,
-  nameOrPath: string,
-  ownsEngine: boolean,
-): CausalLM {
-  const weights = new Weights(tensors);
-  const decoder = definition.build(config, weights, engine);
-  return new CausalLM({ engine, definition, config: raw, decoder, modules: weights.modules, nameOrPath, ownsEngine });
+  } finally {
+    await source.close();
+  }
 }
+
+function freshHead(names: readonly string[], source: string): string {
+  const list = names.map((name) => `"${name}"`).join(", ");
+  return `${list} not in ${source}: a head that starts at random, to be trained`;
+}
+
+/** A model with random weights that can be trained in full. */
+export async function modelFromConfig<T extends Task>(
+  raw: RawConfig,
+  task: T | null,
+  { engine: given, seed = 0, fast = false }: FromConfigOptions = {},
+): Promise<ModelFor[T]> {
+  const definition = await definitionFor(raw, "config");
+  const chosen = task ?? taskOf(definition, raw);
+  const { architecture, build } = taskDefinition(definition, chosen, "config");
+  const reader = new ConfigReader(raw, "config");
+  const config = definition.config(reader);
+  const engine = given ?? (await createEngine());
+  const weights = new Weights(randomTensors(engine, { seed, std: reader.float("initializer_range", 0.02), fast }));
+  const body = build(config, weights, engine);
+  const parts = { engine, definition, architecture, config: raw, body, weights, nameOrPath: "", ownsEngine: !given };
+  return modelOf(chosen, parts) as ModelFor[T];
+}
+
+function modelOf(task: Task, parts: ModelParts): Model {
+  const { Class } = classes[task];
+  return new (Class as unknown as new (parts: ModelParts) => Model)(parts);
+}
+
+/** What each of the `AutoModel` classes does. */
+export interface AutoModelClass<M extends Model> {
+  /**
+   * Loads a model folder as published on the Hugging Face hub, or by its name there: config.json with model.safetensors or its
+   * shards. Weights stay in the dtype they are stored in (float32, float16 or bfloat16); computing is in float32.
+   */
+  fromPretrained(from: SourceLike, options?: FromPretrainedOptions): Promise<M>;
+  /** A model with random weights that can be trained in full. */
+  fromConfig(config: RawConfig, options?: FromConfigOptions): Promise<M>;
+}
+
+function autoModel<T extends Task>(task: T): AutoModelClass<ModelFor[T]> {
+  return {
+    fromPretrained: (from, options) => loadPretrained(from, task, options),
+    fromConfig: (config, options) => modelFromConfig(config, task, options),
+  };
+}
+
+/**
+ * Decoder-only language models.
+ *
+ * @example
+ * const model = await AutoModelForCausalLM.fromPretrained("models/stories260K");
+ */
+export const AutoModelForCausalLM: AutoModelClass<CausalLM> = autoModel("CAUSAL_LM");
+/** Encoder-decoder language models: T5, mT5. */
+export const AutoModelForSeq2SeqLM: AutoModelClass<Seq2SeqLM> = autoModel("SEQ_2_SEQ_LM");
+/** Classes of texts, or numbers for them. */
+export const AutoModelForSequenceClassification: AutoModelClass<SequenceClassifier> = autoModel("SEQ_CLS");
+/** Classes of tokens. */
+export const AutoModelForTokenClassification: AutoModelClass<TokenClassifier> = autoModel("TOKEN_CLS");
+/** Answers as spans of a text. */
+export const AutoModelForQuestionAnswering: AutoModelClass<QuestionAnswerer> = autoModel("QUESTION_ANS");
+/** Classes of images. */
+export const AutoModelForImageClassification: AutoModelClass<ImageClassifier> = autoModel("IMAGE_CLS");
+/** Bare encoders: hidden rows and pooled vectors. */
+export const AutoModel: AutoModelClass<FeatureExtractor> = autoModel("FEATURE_EXTRACTION");

@@ -2,7 +2,8 @@
 import { FormatError } from "../core/errors.ts";
 import { expectInside, type Source } from "../core/host.ts";
 import { type Json, parseJson } from "../core/python-json.ts";
-import { type CheckpointTensor, listProblems, openSafetensors, type SafetensorsFile } from "./safetensors.ts";
+import { type CheckpointTensor, listProblems, openSafetensors } from "./safetensors.ts";
+import { openTorchFile } from "./torch-file.ts";
 
 export type { CheckpointTensor } from "./safetensors.ts";
 
@@ -10,25 +11,38 @@ export type { CheckpointTensor } from "./safetensors.ts";
 export interface Checkpoint {
   /** What messages call it. */
   readonly name: string;
-  /** The safetensors files it is made of. */
+  /** The files it is made of. */
   readonly files: readonly string[];
   readonly tensors: ReadonlyMap<string, CheckpointTensor>;
 }
 
+/** What one file of a model holds. */
+interface TensorFile {
+  readonly tensors: ReadonlyMap<string, CheckpointTensor>;
+}
+
+/** Forms of a model in the order of preference: the one file, or the index of its shards. */
+const forms: readonly { single: string; open: (source: Source, file: string) => Promise<TensorFile> }[] = [
+  { single: "model.safetensors", open: openSafetensors },
+  { single: "pytorch_model.bin", open: openTorchFile },
+];
+
 /**
- * Opens `model.safetensors`, or the shards of `model.safetensors.index.json` when that file is missing. With an index,
- * a tensor is taken from the shard that the index names; what only a shard names is left out. Throws FormatError
- * listing every shard that is missing and every tensor that is not in its shard.
+ * Opens `model.safetensors`, or the shards of `model.safetensors.index.json` when that file is missing; failing these,
+ * `pytorch_model.bin` or its shards. With an index, a tensor is taken from the shard that the index names; what only a shard
+ * names is left out. Throws FormatError listing every shard that is missing and every tensor that is not in its shard.
  */
 export async function openCheckpoint(source: Source): Promise<Checkpoint> {
-  const single = "model.safetensors";
-  const index = `${single}.index.json`;
-  if (await source.has(single)) {
-    const { tensors } = await openSafetensors(source, single);
-    return { name: source.name, files: [single], tensors };
+  for (const { single, open } of forms) {
+    const index = `${single}.index.json`;
+    if (await source.has(single)) {
+      const { tensors } = await open(source, single);
+      return { name: source.name, files: [single], tensors };
+    }
+    if (await source.has(index)) return openShards(source, index, open);
   }
-  if (await source.has(index)) return openShards(source, index);
-  throw new FormatError(`${source.name} has neither "${single}" nor "${index}"${await whatElse(source)}`);
+  const names = forms.flatMap(({ single }) => [`"${single}"`, `"${single}.index.json"`]);
+  throw new FormatError(`${source.name} has none of ${names.join(", ")}${await whatElse(source)}`);
 }
 
 async function whatElse(source: Source): Promise<string> {
@@ -39,7 +53,11 @@ async function whatElse(source: Source): Promise<string> {
   return files.length === 0 ? "; it is empty" : `; it has ${files.slice(0, 10).join(", ")}`;
 }
 
-async function openShards(source: Source, index: string): Promise<Checkpoint> {
+async function openShards(
+  source: Source,
+  index: string,
+  open: (source: Source, file: string) => Promise<TensorFile>,
+): Promise<Checkpoint> {
   const places = await readWeightMap(source, index);
   const files = [...new Set(places.values())].sort().map((file) => expectInside(source.name, file));
   const missing: string[] = [];
@@ -47,15 +65,15 @@ async function openShards(source: Source, index: string): Promise<Checkpoint> {
   if (missing.length > 0) {
     throw new FormatError(listProblems(`${source.name} lacks ${missing.length} of ${files.length} shards`, missing));
   }
-  const shards = new Map<string, SafetensorsFile>();
-  for (const file of files) shards.set(file, await openSafetensors(source, file));
+  const shards = new Map<string, TensorFile>();
+  for (const file of files) shards.set(file, await open(source, file));
   return { name: source.name, files, tensors: pickTensors(`"${index}" in ${source.name}`, places, shards) };
 }
 
 function pickTensors(
   what: string,
   places: ReadonlyMap<string, string>,
-  shards: ReadonlyMap<string, SafetensorsFile>,
+  shards: ReadonlyMap<string, TensorFile>,
 ): Map<string, CheckpointTensor> {
   const tensors = new Map<string, CheckpointTensor>();
   const problems: string[] = [];

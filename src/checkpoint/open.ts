@@ -1,26 +1,37 @@
 /** Turns what users give as a source or target (a folder, a URL, files in memory) into one that can be read or written. */
-import { folderTarget, openFolder } from "#host";
+import { exists, folderTarget, openFolder, openHub } from "#host";
 import type { Source, Target } from "../core/host.ts";
+import { type HubName, parseHubName } from "../hub/hub-name.ts";
 import { type FileBytes, mapSource, memoryTarget, urlSource } from "./source.ts";
 
-/** A folder path, a URL base, files by name, or anything that implements Source. */
+/** A folder path, a model on the hub (`org/name`), a URL base, files by name, or anything that implements Source. */
 export type SourceLike = string | URL | ReadonlyMap<string, FileBytes> | Readonly<Record<string, FileBytes>> | Source;
 
 /** A folder path, a map to be filled, or anything that implements Target. */
 export type TargetLike = string | Map<string, Uint8Array> | Target;
 
-/** The files that a user means. Nothing is read yet. Throws UnsupportedError for a folder where the host has none. */
+/**
+ * The files that a user means. Nothing is read yet. A name such as "gpt2", "org/name" or "org/name@revision" is a model on
+ * the hub unless a folder or file of that name is there; "./name" is always a folder. Throws UnsupportedError for a folder where
+ * the host has none.
+ */
 export function openSource(from: SourceLike): Source {
   if (from instanceof URL)
     return from.protocol === "file:" ? openFolder(decodeURIComponent(from.pathname)) : urlSource(from);
-  if (typeof from === "string") return /^https?:\/\//.test(from) ? urlSource(from) : openFolder(from);
-  if (isSource(from)) return from;
-  return mapSource(from as ReadonlyMap<string, FileBytes>);
+  if (typeof from !== "string") return isSource(from) ? from : mapSource(from as ReadonlyMap<string, FileBytes>);
+  if (/^https?:\/\//.test(from)) return urlSource(from);
+  return hubName(from) === null ? openFolder(from) : openHub(from);
 }
 
-/** What to call the source in an adapter's config: a path or URL as given, nothing for files in memory. */
+/** What to call the source in an adapter's config: a path, URL or model as given, nothing for files in memory. */
 export function nameOf(from: SourceLike): string {
-  return typeof from === "string" ? from : from instanceof URL ? from.href : "";
+  if (typeof from === "string") return hubName(from)?.repo ?? from;
+  return from instanceof URL ? from.href : "";
+}
+
+/** The model on the hub that a text names, or null if it names something else. */
+function hubName(from: string): HubName | null {
+  return exists(from) ? null : parseHubName(from);
 }
 
 /** The place that a user means. Nothing is written yet. Throws UnsupportedError for a folder where the host has none. */

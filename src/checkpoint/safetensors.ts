@@ -62,7 +62,7 @@ export async function openSafetensors(source: Source, file: string): Promise<Saf
   for (const [name, info] of Object.entries(header)) {
     if (name === "__metadata__") continue;
     const place = readInfo(name, info, problems);
-    if (place !== null) tensors.push(new Stored(source, file, name, place, dataStart));
+    if (place !== null) tensors.push(new StoredTensor(source, file, name, place, dataStart));
   }
   tensors.sort((a, b) => a.start - b.start || a.end - b.end);
   if (problems.length === 0) checkLayout(tensors, dataStart, size, problems);
@@ -109,7 +109,7 @@ function readMetadata(header: Readonly<Record<string, Json>>, problems: string[]
 }
 
 /** Where the header says a tensor lies, counted from the end of the header. */
-interface Place {
+export interface Place {
   readonly dtype: Dtype;
   readonly shape: Shape;
   readonly start: number;
@@ -152,7 +152,8 @@ function checkLayout(tensors: readonly CheckpointTensor[], dataStart: number, si
   if (at < size) problems.push(`the header describes ${at} bytes, the file has ${size}: the rest belongs to no tensor`);
 }
 
-class Stored implements CheckpointTensor {
+/** A tensor whose bytes lie in a file as they are, counted from `dataStart`. */
+export class StoredTensor implements CheckpointTensor {
   readonly name: string;
   readonly dtype: Dtype;
   readonly shape: Shape;

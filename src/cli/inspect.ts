@@ -1,10 +1,10 @@
 /** lorikeet inspect: what is in a model or adapter folder. */
 import { Command } from "commander";
 import { CONFIG_FILE, WEIGHTS_FILE } from "../adapt/config-file.ts";
-import { describeAdapter } from "../adapt/describe.ts";
+import { countWeights, describeAdapter } from "../adapt/describe.ts";
 import { openAdapterWeights } from "../adapt/load.ts";
 import { trainableLine } from "../adapt/trainable-line.ts";
-import { describeModel } from "../auto/auto-model.ts";
+import { type DescribedModel, describeModel } from "../auto/auto-model.ts";
 import { openCheckpoint, readJson } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
 import { FormatError, StateError } from "../core/errors.ts";
@@ -18,6 +18,7 @@ import { grouped, notice, print } from "./terminal.ts";
 
 interface Flags {
   adapterConfig?: string;
+  grouped?: boolean;
   json?: boolean;
 }
 
@@ -32,6 +33,7 @@ export const command: Command = new Command("inspect")
   .description("Show what is in a model or adapter folder. No weights are loaded.")
   .argument("<dir>", "model or adapter folder")
   .option("--adapter-config <file>", "count what an adapter of this adapter_config.json would train on the model")
+  .option("--grouped", "print counts as newer versions of PEFT do: 2,359,296 and four digits")
   .option("--json", "print one JSON object")
   .addHelpText(
     "after",
@@ -105,47 +107,43 @@ async function showAdapter(source: Source, flags: Flags): Promise<void> {
 
 async function showModel(source: Source, flags: Flags): Promise<void> {
   const config = await readConfig(source, "config.json");
-  const { definition, modules, decoder } = await describeModel(config, `config.json of ${source.name}`);
+  const described = await describeModel(config, `config.json of ${source.name}`);
+  const { definition, task, architecture, weights, body, headName } = described;
+  const { modules } = weights;
   const lines = Array.from(modules.values(), lineOf);
-  const tied =
-    config.tie_word_embeddings !== false &&
-    modules.get(decoder.head.name)?.weight.name !== `${decoder.head.name}.weight`;
-  const parameters = lines.reduce(
-    (sum, line) => sum + (tied && line.name === decoder.head.name ? 0 : line.parameters),
-    0,
-  );
+  const tied = headName !== "" && modules.get(headName)?.weight.name !== `${headName}.weight`;
+  const parameters = countWeights(weights);
   const stored = await storedTensors(source);
-  const adapter =
-    flags.adapterConfig === undefined ? null : await countAdapter(flags.adapterConfig, config, source.name);
+  const adapter = flags.adapterConfig === undefined ? null : await countAdapter(flags.adapterConfig, described);
   if (flags.json) {
     print(
       JSON.stringify({
         kind: "model",
         modelType: definition.modelType,
-        architecture: definition.architecture,
-        contextLength: decoder.contextLength,
-        vocabSize: decoder.vocabSize,
+        architecture,
+        task,
+        contextLength: Number.isFinite(body.contextLength) ? body.contextLength : null,
+        vocabSize: body.vocabSize,
         parameters,
         ...stored,
         modules: Array.from(modules.values(), (m) => ({
           name: m.name,
           kind: kindOf(m),
           shape: m.weight.shape,
-          bias: m.kind !== "embedding" && m.bias !== null,
+          bias: m.bias !== null,
         })),
-        defaultTargetModules: definition.adaptByDefault,
+        defaultTargetModules: definition.targets.linear,
         ...(adapter && { adapter }),
       }),
     );
     return;
   }
-  print(
-    `model: ${definition.modelType} (${definition.architecture}), context ${grouped(decoder.contextLength)}, vocabulary ${grouped(decoder.vocabSize)}`,
-  );
+  print(`model: ${definition.modelType} (${architecture}), ${contextOf(body)}, vocabulary ${grouped(body.vocabSize)}`);
   table(lines);
-  print(`${grouped(parameters)} parameters${tied ? `; ${decoder.head.name} is tied to the embedding` : ""}`);
+  print(`${grouped(parameters)} parameters${tied ? `; ${headName} is tied to the embedding` : ""}`);
   if (stored) print(`stored: ${formatBytes(stored.bytes)} in ${stored.dtypes.join(", ")}`);
-  print(`adapted by default: ${definition.adaptByDefault.join(", ")}`);
+  const byDefault = definition.targets.linear;
+  print(`adapted by default: ${byDefault.length > 0 ? byDefault.join(", ") : "nothing; name target modules"}`);
   if (!adapter) return;
   table(
     adapter.tensors.map(({ name, shape }) => ({
@@ -155,8 +153,7 @@ async function showModel(source: Source, flags: Flags): Promise<void> {
       parameters: sizeOf(shape),
     })),
   );
-  const all = parameters + adapter.trainable;
-  print(trainableLine(adapter.trainable, all));
+  print(trainableLine(adapter.trainable, adapter.all, flags.grouped ? "grouped" : "plain"));
 }
 
 /** Bytes and dtypes of the weights on disk, null where there are none (a config alone can be inspected too). */
@@ -167,10 +164,13 @@ async function storedTensors(source: Source): Promise<{ bytes: number; dtypes: s
   return { bytes: all.reduce((sum, t) => sum + t.byteLength, 0), dtypes: [...new Set(all.map((t) => t.dtype))].sort() };
 }
 
-async function countAdapter(path: string, config: RawConfig, name: string) {
+async function countAdapter(path: string, model: DescribedModel) {
   const [folder, file] = splitPath(path);
-  const adapterConfig = await readConfig(openSource(folder), file);
-  return describeAdapter(await describeModel(config, `config.json of ${name}`), adapterConfig, notice);
+  return describeAdapter(model, await readConfig(openSource(folder), file), notice);
+}
+
+function contextOf({ contextLength }: { contextLength: number }): string {
+  return Number.isFinite(contextLength) ? `context ${grouped(contextLength)}` : "no limit of context";
 }
 
 function kindOf(module: Module): string {
@@ -178,7 +178,7 @@ function kindOf(module: Module): string {
 }
 
 function lineOf(module: Module): Line {
-  const bias = module.kind === "embedding" || module.bias === null ? 0 : sizeOf(module.bias.shape);
+  const bias = module.bias === null ? 0 : sizeOf(module.bias.shape);
   const shape = `${formatShape(module.weight.shape)}${bias > 0 ? " + bias" : ""}`;
   return { name: module.name, kind: kindOf(module), shape, parameters: sizeOf(module.weight.shape) + bias };
 }

@@ -51,7 +51,7 @@ async function run(flags: Flags): Promise<void> {
     // Computed when its turn to be written comes, so that one row at a time is in memory.
     bytes: () => {
       line.show(`row ${row + 1} of ${examples.length}`);
-      const logits = Tape.once(engine, {}, (tape) => tape.download(model.logits(tape, concatenate([inputIds]))));
+      const logits = Tape.once(engine, {}, (tape) => tape.download(model.outputs(tape, concatenate([inputIds]))));
       return new Uint8Array(logits.buffer);
     },
   }));

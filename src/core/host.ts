@@ -50,11 +50,35 @@ export interface RunFolder {
   recover(): Promise<void>;
 }
 
+/** How to reach a model on the Hugging Face hub. */
+export interface HubOptions {
+  /** Branch, tag or commit; "main" by default. */
+  readonly revision?: string;
+  /** Access token, sent to the endpoint alone; null sends none. In Node HF_TOKEN or the token file by default. */
+  readonly token?: string | null;
+  /** "https://huggingface.co" by default, in Node HF_ENDPOINT if set. */
+  readonly endpoint?: string;
+  /** Where files are kept, in the layout of Python's huggingface_hub; HF_HUB_CACHE by default. Node only. */
+  readonly cacheDir?: string;
+  /** Use the cache alone; true by default if HF_HUB_OFFLINE=1. Node only. */
+  readonly offline?: boolean;
+  /** Failures in a row that are tried again, each after twice the time; 5 by default. */
+  readonly retries?: number;
+  /** Called as bytes of a file arrive. */
+  readonly onProgress?: (file: string, loaded: number, total: number) => void;
+  /** Ends running and later requests; reads then reject with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
 /** One platform. Each file in runtime/ exports these functions by name and, together, as `host`. */
 export interface Host {
   readonly name: string;
   /** The files of a folder, to read. Nothing is opened before the first read. */
   openFolder(path: string): Source;
+  /** Whether a folder or file of that path is there; false where there are none. */
+  exists(path: string): boolean;
+  /** The files of a model on the hub, `org/name` with optional `@revision`. Each is fetched when first asked for. */
+  openHub(name: string, options?: HubOptions): Source;
   /** A folder to write to, made when first written to. Files already there and not written stay. */
   folderTarget(path: string): Target;
   /** A folder for the files of a training run. */

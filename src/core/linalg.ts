@@ -26,6 +26,13 @@ export function matrix(
   return { rows, columns, data: data instanceof Float64Array ? data : Float64Array.from(data) };
 }
 
+/** Ones on the diagonal. */
+export function identity(size: number): Matrix {
+  const out = matrix(size, size);
+  for (let i = 0; i < size; i++) out.data[i * size + i] = 1;
+  return out;
+}
+
 export function transpose({ rows, columns, data }: Matrix): Matrix {
   const out = matrix(columns, rows);
   for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out.data[j * rows + i] = data[i * columns + j]!;
@@ -109,8 +116,7 @@ export function svd(a: Matrix): Svd {
   }
   const { rows: m, columns: n } = a;
   const work = transpose(a); // rows become U·diag(s)
-  const turns = matrix(n, n); // rows become V
-  for (let i = 0; i < n; i++) turns.data[i * n + i] = 1;
+  const turns = identity(n); // rows become V
   for (let sweep = 0; sweep < MAX_SWEEPS && orthogonalise(work, turns); sweep++);
   return sorted(work, turns, m, n);
 }
@@ -134,7 +140,8 @@ function orthogonalise(work: Matrix, turns: Matrix): boolean {
   return rotated;
 }
 
-function rotate(x: Float64Array, y: Float64Array, c: number, s: number): void {
+/** Turns the pair (x, y): x becomes c·x − s·y, y becomes s·x + c·y. */
+export function rotate(x: Float64Array, y: Float64Array, c: number, s: number): void {
   for (let i = 0; i < x.length; i++) {
     const [xi, yi] = [x[i]!, y[i]!];
     x[i] = c * xi - s * yi;
@@ -155,108 +162,6 @@ function sorted(work: Matrix, turns: Matrix, m: number, n: number): Svd {
   return { u: transpose(u), s: Float64Array.from(order, (i) => lengths[i]!), v };
 }
 
-/** Below this size all singular values are computed; above it, only those that are asked for. */
-const SMALL = 128;
-/** A singular vector has converged when it is off by at most this, relative to the largest singular value. */
-const CONVERGED = 1e-11;
-
-/**
- * The `count` largest singular values with their vectors, by Golub-Kahan-Lanczos bidiagonalisation with full
- * reorthogonalisation (Golub and Kahan 1965): two products with A a step, and steps until the residuals have vanished.
- */
-export function largestSvd(a: Matrix, count: number): Svd {
-  const most = Math.min(a.rows, a.columns);
-  if (count > most)
-    throw new ShapeError(`a matrix [${a.rows}, ${a.columns}] has ${most} singular values, ${count} were asked for`);
-  if (most <= SMALL) return truncated(svd(a), count);
-  const chain = new Lanczos(a);
-  for (let size = Math.min(most, 2 * count + 20); ; size = Math.min(most, Math.ceil(size * 1.3))) {
-    while (chain.length < size) chain.step();
-    const inner = svd(chain.bidiagonal());
-    const worst = Math.max(
-      ...Array.from({ length: count }, (_, i) => Math.abs(chain.beta * inner.u.data[(size - 1) * size + i]!)),
-    );
-    if (size < most && worst > CONVERGED * inner.s[0]!) continue;
-    const { u, s, v } = truncated(inner, count);
-    return { u: product(transpose(chain.lefts()), u), s, v: product(v, chain.rights()) };
-  }
-}
-
-/** Orthonormal chains p (in the space of A's columns) and q (of its rows) with A·q = p·B, B upper bidiagonal. */
-class Lanczos {
-  readonly #a: Matrix;
-  readonly #random = new Philox(0);
-  readonly #lefts: Float64Array[] = [];
-  readonly #rights: Float64Array[] = [];
-  readonly #alphas: number[] = [];
-  readonly #betas: number[] = [];
-  #next: Float64Array;
-  /** Length of what the last step left over: zero when the chain has found an invariant space. */
-  beta = 0;
-
-  constructor(a: Matrix) {
-    this.#a = a;
-    this.#next = this.#fresh(a.columns, []);
-  }
-  get length(): number {
-    return this.#alphas.length;
-  }
-
-  step(): void {
-    const right = this.#next;
-    const left = timesVector(this.#a, right);
-    orthogonaliseAgainst(left, this.#lefts);
-    const alpha = this.#normalised(left, this.#lefts);
-    if (this.length > 0) this.#betas.push(this.beta);
-    this.#alphas.push(alpha);
-    this.#lefts.push(left);
-    this.#rights.push(right);
-    const next = vectorTimes(left, this.#a);
-    orthogonaliseAgainst(next, this.#rights);
-    this.beta = this.#normalised(next, this.#rights);
-    this.#next = next;
-  }
-
-  bidiagonal(): Matrix {
-    const size = this.length;
-    const b = matrix(size, size);
-    for (let i = 0; i < size; i++) {
-      b.data[i * size + i] = this.#alphas[i]!;
-      if (i + 1 < size) b.data[i * size + i + 1] = this.#betas[i]!;
-    }
-    return b;
-  }
-  /** The vectors of each chain, one a row. */
-  lefts(): Matrix {
-    return stacked(this.#lefts);
-  }
-  rights(): Matrix {
-    return stacked(this.#rights);
-  }
-
-  /** Scales x to length one and returns its length before; puts a fresh direction in place of a vanished one. */
-  #normalised(x: Float64Array, others: readonly Float64Array[]): number {
-    const length = norm(x);
-    if (length > Number.EPSILON * (this.#alphas[0] ?? length)) {
-      scale(x, 1 / length);
-      return length;
-    }
-    if (others.length < x.length) x.set(this.#fresh(x.length, others));
-    return 0;
-  }
-  #fresh(size: number, others: readonly Float64Array[]): Float64Array {
-    const x = Float64Array.from({ length: size }, () => this.#random.normal());
-    orthogonaliseAgainst(x, others);
-    scale(x, 1 / norm(x));
-    return x;
-  }
-}
-
-/** Takes everything along `others` (orthonormal) out of x. Twice is enough (Giraud et al. 2005). */
-function orthogonaliseAgainst(x: Float64Array, others: readonly Float64Array[]): void {
-  for (let pass = 0; pass < 2; pass++) for (const other of others) axpy(x, -dot(x, other), other, 0);
-}
-
 /**
  * Approximately the `count` largest singular values with their vectors, from `iterations` power iterations on as many random
  * vectors (Halko, Martinsson and Tropp 2011, algorithm 4.4).
@@ -275,41 +180,25 @@ export function randomSvd(a: Matrix, count: number, iterations: number, seed: nu
   return { u: product(q, u), s, v };
 }
 
-function truncated({ u, s, v }: Svd, count: number): Svd {
-  return { u: firstColumns(u, count), s: s.slice(0, count), v: firstRows(v, count) };
-}
-
-function stacked(vectors: readonly Float64Array[]): Matrix {
-  const out = matrix(vectors.length, vectors[0]!.length);
-  for (const [i, vector] of vectors.entries()) out.data.set(vector, i * vector.length);
-  return out;
-}
-
-function rowOf({ columns, data }: Matrix, row: number): Float64Array {
+/** A view of one row. */
+export function rowOf({ columns, data }: Matrix, row: number): Float64Array {
   return data.subarray(row * columns, (row + 1) * columns);
 }
-/** A·x. */
-function timesVector(a: Matrix, x: Float64Array): Float64Array {
-  return Float64Array.from({ length: a.rows }, (_, i) => dot(rowOf(a, i), x));
-}
-/** xᵀ·A. */
-function vectorTimes(x: Float64Array, a: Matrix): Float64Array {
-  const y = new Float64Array(a.columns);
-  for (let i = 0; i < a.rows; i++) axpy(y, x[i]!, a.data, i * a.columns);
-  return y;
-}
 /** y += alpha·x[from ..]. */
-function axpy(y: Float64Array, alpha: number, x: Float64Array, from: number): void {
+export function axpy(y: Float64Array, alpha: number, x: Float64Array, from: number): void {
   for (let i = 0; i < y.length; i++) y[i]! += alpha * x[from + i]!;
 }
-function dot(x: Float64Array, y: Float64Array): number {
+/** Σ x·y. */
+export function dot(x: Float64Array, y: Float64Array): number {
   let sum = 0;
   for (let i = 0; i < x.length; i++) sum += x[i]! * y[i]!;
   return sum;
 }
-function norm(x: Float64Array): number {
+/** √(Σ x²). */
+export function norm(x: Float64Array): number {
   return Math.sqrt(dot(x, x));
 }
-function scale(x: Float64Array, alpha: number): void {
+/** x *= alpha. */
+export function scale(x: Float64Array, alpha: number): void {
   for (let i = 0; i < x.length; i++) x[i]! *= alpha;
 }

@@ -1,52 +1,53 @@
 /**
- * Rows as tokens. `labels` are aligned with `inputIds` as transformers has them: `labels[i]` is what position i - 1
- * should have predicted, and -100 where nothing is learnt; so the first label is never used.
- *
- *   text         what the tokenizer puts around a text, and the end-of-sequence token; all of it is learnt
- *   completion   prompt and completion as one text, and the end-of-sequence token; learnt from the completion on
- *   chat         the template's text, which has its own ends; what the assistant wrote is learnt
- *   tokens       as given; without labels all of it is learnt
- *   document     windows as long as allowed, each beginning as a text does; the last one ends as a text does
+ * Rows as examples, by what the model is for: encode-causal.ts, encode-classes.ts and encode-answer.ts say how. For
+ * SEQ_2_SEQ_LM source and target each have the tokenizer's special tokens, which end both. FEATURE_EXTRACTION has inputs only.
  */
 import { FormatError, ShapeError, StateError } from "../core/errors.ts";
-import type { Labelled, Tokenizer } from "../text/tokenizer.ts";
+import type { Task } from "../core/task.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { encodeAnswer } from "./encode-answer.ts";
+import { encodeCausal } from "./encode-causal.ts";
+import { encodeImage, encodeSequence, encodeTokens } from "./encode-classes.ts";
+import { type EncodeRowsOptions, type Example, IGNORED, inputOf, lengthLimit } from "./example.ts";
 import { malformed, type Row, type RowProblem } from "./rows.ts";
 
-/** One sequence to train on. Both arrays have the same length. */
-export interface Example {
-  readonly inputIds: Int32Array;
-  readonly labels: Int32Array;
-  /** Where it comes from, "file:line", for messages. */
-  readonly where?: string;
-}
+export type { AnswerSource, EncodeRowsOptions, Example } from "./example.ts";
 
-export interface EncodeRowsOptions {
-  /** May be null when every row is tokens already. */
-  readonly tokenizer: Tokenizer | null;
-  /** Rows of the model's embedding. */
-  readonly vocabSize: number;
-  /** The longest sequence the model takes, or null when nothing limits it. */
-  readonly contextLength: number | null;
-  /** Cut longer rows off after this many tokens. Without it a row longer than the context is an error. */
-  readonly maxLength?: number | null;
-  /** Take rows that have nothing to learn as well: to compute with, not to measure. */
-  readonly unlabelled?: boolean;
-}
-
-/** Windows of a plain text when neither the model nor the caller limits them. */
-const DEFAULT_WINDOW = 512;
-const IGNORED = -100;
+/** Rows that a task can use, for messages. */
+const NEEDED: Readonly<Record<Task, string>> = {
+  CAUSAL_LM: '{"text"}, {"prompt", "completion"}, {"messages"} or {"input_ids", "labels"?}',
+  SEQ_2_SEQ_LM: '{"source", "target"} or {"input_ids", "labels"}',
+  SEQ_CLS: '{"text", "label"}, {"text", "text_pair", "label"} or {"input_ids", "label"}',
+  TOKEN_CLS: '{"tokens": [words], "labels"} or {"input_ids", "labels"}',
+  QUESTION_ANS: '{"question", "context", "answers"}',
+  FEATURE_EXTRACTION: '{"text"}, {"text", "text_pair"} or {"input_ids"}',
+  IMAGE_CLS: '{"image": path, "label"} or {"pixel_values", "label"}',
+};
+const KIND_NAMES: Readonly<Record<Row["kind"], string>> = {
+  text: "a text",
+  document: "plain text",
+  completion: "a prompt with its completion",
+  chat: "a conversation",
+  source: "a source with its target",
+  words: "words with labels",
+  question: "a question with its context",
+  tokens: "tokens",
+  image: "an image",
+  pixels: "pixels",
+};
 
 /**
- * Tokenizes the rows of `file`. Throws one FormatError that lists every row that is too long for the model, has a
- * token the model does not know, or has nothing to learn; ShapeError when `maxLength` itself does not fit the model,
- * StateError when there is text and no tokenizer.
+ * The rows of `file` as examples. Throws one FormatError that lists every row that does not fit the task, is too long for
+ * the model, has a token or label the model does not know, or has nothing to learn; ShapeError when `maxLength` itself
+ * does not fit the model, StateError when there is text and no tokenizer, or labels and no `labelNames`.
  *
  * @example
  * const examples = encodeRows("train.jsonl", rows, { tokenizer, vocabSize: 1024, contextLength: 512, maxLength: 256 });
+ * const labelled = encodeRows("reviews.jsonl", rows, { ...options, task: "SEQ_CLS", labelNames: labelNamesOf(rows) });
  */
 export function encodeRows(file: string, rows: readonly Row[], options: EncodeRowsOptions): Example[] {
   expectMaxLength(options);
+  expectLabelNames(rows, options);
   const examples: Example[] = [];
   const problems: RowProblem[] = [];
   for (const row of rows) {
@@ -58,15 +59,18 @@ export function encodeRows(file: string, rows: readonly Row[], options: EncodeRo
   return examples;
 }
 
-/** How many labels of an example count: all but the first and those that are -100. */
-export function countLabels({ labels }: Example): number {
-  let count = 0;
-  for (let i = 1; i < labels.length; i++) if (labels[i] !== IGNORED) count++;
-  return count;
+/**
+ * How many labels of an example count. Of CAUSAL_LM all but the first and those that are -100; of TOKEN_CLS and
+ * SEQ_2_SEQ_LM those that are not -100; of the other tasks the example's label is one.
+ */
+export function countLabels({ labels }: Pick<Example, "labels">, task: Task = "CAUSAL_LM"): number {
+  if (task === "CAUSAL_LM") return labels.subarray(1).filter((label) => label !== IGNORED).length;
+  if (task === "TOKEN_CLS" || task === "SEQ_2_SEQ_LM") return labels.filter((label) => label !== IGNORED).length;
+  return task === "FEATURE_EXTRACTION" || labels.length === 0 ? 0 : 1;
 }
 
-function expectMaxLength({ maxLength = null, contextLength }: EncodeRowsOptions): void {
-  if (maxLength === null) return;
+function expectMaxLength({ maxLength = null, contextLength, task = "CAUSAL_LM" }: EncodeRowsOptions): void {
+  if (maxLength === null || task === "IMAGE_CLS") return;
   if (!Number.isInteger(maxLength) || maxLength < 2) {
     throw new ShapeError(
       `max length is ${maxLength}, it should be a whole number of at least 2: one token predicts the next`,
@@ -77,15 +81,83 @@ function expectMaxLength({ maxLength = null, contextLength }: EncodeRowsOptions)
   }
 }
 
+function expectLabelNames(rows: readonly Row[], { task = "CAUSAL_LM", labelNames = null }: EncodeRowsOptions): void {
+  if (labelNames !== null || !["SEQ_CLS", "TOKEN_CLS", "IMAGE_CLS"].includes(task)) return;
+  const labelled = rows.some((row) => ("labels" in row && row.labels !== null) || "label" in row);
+  if (labelled) throw new StateError(`${task} needs the names of its labels: labelNames, such as labelNamesOf(rows)`);
+}
+
 /** The examples of one row (several for a document), or what is wrong with it. */
 function encodeRow(row: Row, options: EncodeRowsOptions): Example[] | string {
-  let encoded: Labelled[];
+  const { task = "CAUSAL_LM" } = options;
   try {
-    encoded = encode(row, options);
+    const found = task === "CAUSAL_LM" ? causalExamples(row, options) : encodeFor(task, row, options);
+    if (found === null) return `is ${KIND_NAMES[row.kind]}; ${task} needs rows like ${NEEDED[task]}`;
+    if (typeof found === "string") return found;
+    const examples = [found].flat();
+    for (const example of examples) {
+      const wrong = wrongWith(example, task, options);
+      if (wrong !== null) return wrong;
+    }
+    return row.taskId === undefined ? examples : examples.map((example) => ({ ...example, taskId: row.taskId! }));
   } catch (error) {
-    if (error instanceof FormatError) return error.message; // the chat template does not take this conversation
+    if (error instanceof FormatError) return error.message; // the template does not take this conversation
     throw error;
   }
+}
+
+/** An example of any other task, what is wrong with the row, or null for a kind that does not fit. */
+function encodeFor(
+  task: Exclude<Task, "CAUSAL_LM">,
+  row: Row,
+  options: EncodeRowsOptions,
+): Example | string | null {
+  const tokenizer = tokenizerFor(row, options);
+  switch (task) {
+    case "SEQ_CLS":
+      return encodeSequence(row, tokenizer, options);
+    case "TOKEN_CLS":
+      return encodeTokens(row, tokenizer, options);
+    case "QUESTION_ANS":
+      return encodeAnswer(row, tokenizer, options);
+    case "IMAGE_CLS":
+      return encodeImage(row, options);
+    case "SEQ_2_SEQ_LM":
+      return encodeTarget(row, tokenizer, options);
+    case "FEATURE_EXTRACTION": {
+      const bare = row.kind === "text" || row.kind === "tokens" ? { ...row, label: undefined } : row;
+      return encodeSequence(bare as Row, tokenizer, { ...options, unlabelled: true });
+    }
+  }
+}
+
+function tokenizerFor(row: Row, { tokenizer }: EncodeRowsOptions): () => Tokenizer {
+  return () => {
+    if (tokenizer !== null) return tokenizer;
+    throw new StateError(`line ${row.line} is text, which needs a tokenizer, but none is given`);
+  };
+}
+
+function encodeTarget(row: Row, tokenizer: () => Tokenizer, options: EncodeRowsOptions): Example | string | null {
+  const maxLength = lengthLimit(options);
+  const maxTarget = options.maxTargetLength ?? maxLength;
+  if (row.kind === "tokens") {
+    if (row.labels === null && !options.unlabelled) return 'has no "labels": the tokens of the target';
+    const input = inputOf({ inputIds: row.inputIds.slice(0, maxLength ?? row.inputIds.length) });
+    return { ...input, labels: Int32Array.from((row.labels ?? []).slice(0, maxTarget ?? row.labels?.length)) };
+  }
+  const bare = row.kind === "text" && row.textPair === undefined && options.unlabelled;
+  if (row.kind !== "source" && !bare) return null;
+  const source = row.kind === "source" ? row.source : row.text;
+  const { inputIds } = tokenizer().encodePair(source, null, { maxLength });
+  const target =
+    row.kind === "source" ? tokenizer().encodePair(row.target, null, { maxLength: maxTarget }).inputIds : [];
+  return { inputIds: Int32Array.from(inputIds), labels: Int32Array.from(target) };
+}
+
+function causalExamples(row: Row, options: EncodeRowsOptions): Example[] | string | null {
+  const encoded = encodeCausal(row, tokenizerFor(row, options), options);
+  if (encoded === null || typeof encoded === "string") return encoded;
   const examples: Example[] = [];
   for (const { inputIds, labels } of encoded) {
     const wrong = outOfRange(inputIds, labels, options.vocabSize) ?? tooLong(inputIds.length, options);
@@ -95,62 +167,18 @@ function encodeRow(row: Row, options: EncodeRowsOptions): Example[] | string {
       inputIds: Int32Array.from(inputIds.slice(0, kept)),
       labels: Int32Array.from(labels.slice(0, kept)),
     };
-    const usable = options.unlabelled ? inputIds.length > 0 : countLabels(example) > 0;
-    if (!usable) return nothingToLearn(row, inputIds.length, kept);
+    if (!options.unlabelled && countLabels(example) === 0) return nothingToLearn(row, inputIds.length, kept);
     examples.push(example);
   }
   return examples;
 }
 
-function encode(row: Row, options: EncodeRowsOptions): Labelled[] {
-  const { tokenizer } = options;
-  if (row.kind === "tokens") return [{ inputIds: [...row.inputIds], labels: [...(row.labels ?? row.inputIds)] }];
-  if (tokenizer === null) throw new StateError(`line ${row.line} is text, which needs a tokenizer, but none is given`);
-  switch (row.kind) {
-    case "text":
-      return [whole(ended(tokenizer.encode(row.text), tokenizer))];
-    case "completion":
-      return [completion(row.prompt, row.completion, tokenizer)];
-    case "chat":
-      return [tokenizer.encodeChat(row.messages, row.tools)];
-    case "document":
-      return windows(row.text, tokenizer, options);
-  }
-}
-
-/** Tokenized as one text, so that the tokens are those of the words as a reader sees them. */
-function completion(prompt: string, text: string, tokenizer: Tokenizer): Labelled {
-  const joined = prompt + text;
-  const { inputIds, labels } = tokenizer.encodeSpans(joined, [{ start: prompt.length, end: joined.length }]);
-  const eos = ended(inputIds, tokenizer).slice(inputIds.length);
-  return { inputIds: [...inputIds, ...eos], labels: [...labels, ...eos] };
-}
-
-function whole(inputIds: number[]): Labelled {
-  return { inputIds, labels: inputIds };
-}
-
-/** With the end-of-sequence token, unless it is there already or the tokenizer has none. */
-function ended(ids: readonly number[], { eosTokenId }: Tokenizer): number[] {
-  return eosTokenId === null || ids.at(-1) === eosTokenId ? [...ids] : [...ids, eosTokenId];
-}
-
-/** A long text in windows of equal length. A last window of one token, from which nothing is learnt, is left out. */
-function windows(text: string, tokenizer: Tokenizer, { contextLength, maxLength }: EncodeRowsOptions): Labelled[] {
-  const length = maxLength ?? contextLength ?? DEFAULT_WINDOW;
-  const opening = openingTokens(tokenizer);
-  const body = ended(tokenizer.encode(text, { addSpecialTokens: false }), tokenizer);
-  const step = Math.max(1, length - opening.length);
-  const found: Labelled[] = [];
-  for (let at = 0; at < body.length; at += step) found.push(whole([...opening, ...body.slice(at, at + step)]));
-  return found.filter(({ inputIds }) => inputIds.length > 1);
-}
-
-/** What the tokenizer puts before a text, such as <s>. */
-function openingTokens(tokenizer: Tokenizer): number[] {
-  const [first] = tokenizer.encode("a", { addSpecialTokens: false });
-  const around = tokenizer.encode("a");
-  return around.slice(0, Math.max(0, around.indexOf(first!)));
+function wrongWith({ inputIds, labels, pixels }: Example, task: Task, options: EncodeRowsOptions): string | null {
+  if (pixels === undefined && inputIds.length === 0) return "is empty: it has no tokens";
+  const targets = task === "SEQ_2_SEQ_LM" ? Array.from(labels) : [];
+  const wrong = outOfRange(Array.from(inputIds), targets, options.vocabSize);
+  if (wrong !== null || options.unlabelled || task === "CAUSAL_LM" || task === "FEATURE_EXTRACTION") return wrong;
+  return countLabels({ labels }, task) === 0 ? "has nothing to learn: no label is left" : null;
 }
 
 function outOfRange(inputIds: readonly number[], labels: readonly number[], vocabSize: number): string | null {

@@ -16,12 +16,14 @@ import { type Factors, isPrincipal, principalFactors } from "../adapt/principal-
 import { UnsupportedError } from "../core/errors.ts";
 import type { Embedding } from "../nn/embedding.ts";
 import type { Linear, LinearForward } from "../nn/linear.ts";
+import type { Module } from "../nn/weights.ts";
 import { add } from "../ops/add.ts";
 import { addBias, scaleColumns } from "../ops/columns.ts";
 import { dropout } from "../ops/dropout.ts";
 import { addEmbeddingDelta, type Ids } from "../ops/embedding.ts";
 import { foldLowRank, foldOutputScale, type WeightRows } from "../ops/fold.ts";
 import { addLowRank, type LowRank, linear, type Stored } from "../ops/linear.ts";
+import { replaceRows, sliceRows } from "../ops/rows.ts";
 import { constantRow, type LowRankPair, magnitudeOverNorm, WeightNorms } from "../ops/weight-norm.ts";
 import type { Tape, Value } from "../tape/tape.ts";
 import type { Param, Weight } from "../tensor/tensor.ts";
@@ -57,6 +59,13 @@ type Values = MethodValues<typeof options>;
  */
 export const lora = defineMethod({
   peftType: "LORA",
+  about: {
+    title: "LoRA",
+    paper: "Hu et al. 2021, arXiv:2106.09685",
+    equation: "y = x·Wᵀ + (alpha / r)·(x·Aᵀ)·Bᵀ",
+    when: "The default choice: close to full training on most tasks, merges into the weights, and costs nothing at inference.",
+  },
+  additive: true,
   options,
   patterns: { rankPattern: "r", alphaPattern: "loraAlpha" },
   absent: {
@@ -107,7 +116,7 @@ function check({ initLoraWeights, loraBias, useDora, bias }: Values, spell: (nam
 }
 
 /** `fanInFanOut` says that weights are stored [in, out]. Layers know that themselves; what is saved should be true. */
-function settle({ fanInFanOut }: Values, layers: readonly (Linear | Embedding)[], warn: (message: string) => void) {
+function settle({ fanInFanOut }: Values, layers: readonly Module[], warn: (message: string) => void) {
   let settled = fanInFanOut;
   for (const layer of layers) {
     if (layer.kind !== "linear" || settled === (layer.stored === "in-out")) continue;
@@ -140,6 +149,15 @@ function linearPart(layer: Linear, values: Values, make: Make): LinearPart {
       const own = [{ input: dropout(x, loraDropout), ...pair }, ...taken.map((each) => ({ input: x, ...each }))];
       const y = below(x, [...deltas, ...own], biased);
       return bias === null ? y : addBias(y, bias, scale);
+    },
+    forwardRows(x, rows, below) {
+      const y = below(x);
+      const input = sliceRows(x, rows);
+      const adapted = addLowRank(
+        sliceRows(y, rows),
+        [pair, ...taken].map((each) => ({ input, ...each })),
+      );
+      return replaceRows(y, rows, bias === null ? adapted : addBias(adapted, bias, scale));
     },
     fold: () => foldPairs(layer.stored, [pair, ...taken]),
     ...(bias && { foldBias: (values: Float32Array) => addScaled(values, bias.values(), scale) }),

@@ -1,7 +1,9 @@
 /** GPT-2: pre-norm decoder with layer norm, learned positions and a tied head (Radford et al. 2019). */
 import { UnsupportedError } from "../core/errors.ts";
 import type { ConfigReader } from "../nn/config.ts";
-import { type Decoder, defineModel } from "../nn/define-model.ts";
+import { type Backbone, decoderTasks } from "../nn/decoder-tasks.ts";
+import { defineModel } from "../nn/define-model.ts";
+import { outputsOf } from "../nn/label-names.ts";
 import type { Pass } from "../nn/pass.ts";
 import type { Weights } from "../nn/weights.ts";
 import { add } from "../ops/add.ts";
@@ -18,6 +20,8 @@ interface Gpt2Config {
   readonly heads: number;
   readonly eps: number;
   readonly tied: boolean;
+  readonly outputs: number;
+  readonly classifierDropout: number;
   readonly activation: GeluForm;
   readonly embdPdrop: number;
   readonly residPdrop: number;
@@ -34,32 +38,36 @@ const activations: ReadonlyMap<string, GeluForm> = new Map([
 
 export const gpt2 = defineModel({
   modelType: "gpt2",
-  architecture: "GPT2LMHeadModel",
+  title: "GPT-2 (Radford et al. 2019)",
   prefix: "transformer",
-  adaptByDefault: ["c_attn"],
-  config: readConfig,
-  build(config: Gpt2Config, w: Weights): Decoder {
-    const { width, layers, heads } = config;
-    const root = w.at("transformer");
-    const tokens = root.embedding("wte", config.vocabSize, width);
-    const places = root.embedding("wpe", config.contextLength, width);
-    const blocks = Array.from({ length: layers }, (_, i) => block(config, i, root.at(`h.${i}`)));
-    const norm = root.layerNorm("ln_f", width, config.eps);
-    const shape = { inFeatures: width, outFeatures: config.vocabSize };
-    const head = config.tied ? w.tiedHead("lm_head", tokens) : w.linear("lm_head", shape);
-    return {
-      vocabSize: config.vocabSize,
-      contextLength: config.contextLength,
-      cache: { layers, width: heads * (width / heads) },
-      head,
-      forward(pass) {
-        const embedded = add(tokens.forward(pass.ids), places.forward(pass.positions));
-        const first = pass.dropout(embedded, config.embdPdrop);
-        return norm.forward(blocks.reduce((x, run) => pass.tape.scope(() => run(x, pass)), first));
-      },
-    };
+  targets: {
+    linear: ["c_attn"],
+    IA3: { targets: ["c_attn", "mlp.c_proj"], feedforward: ["mlp.c_proj"] },
+    LN_TUNING: ["ln_1", "ln_2", "ln_f"],
   },
+  config: readConfig,
+  tasks: decoderTasks({ className: "GPT2", path: "transformer", tokenHead: "classifier", build }),
 });
+
+function build(config: Gpt2Config, w: Weights): Backbone {
+  const { width, layers } = config;
+  const tokens = w.embedding("wte", config.vocabSize, width);
+  const places = w.embedding("wpe", config.contextLength, width);
+  const blocks = Array.from({ length: layers }, (_, i) => block(config, i, w.at(`h.${i}`)));
+  const norm = w.layerNorm("ln_f", width, config.eps);
+  return {
+    vocabSize: config.vocabSize,
+    contextLength: config.contextLength,
+    width,
+    tokens,
+    cache: { layers, width },
+    forward(pass) {
+      const embedded = add(pass.embed(tokens), places.forward(pass.positions));
+      const first = pass.dropout(embedded, config.embdPdrop);
+      return norm.forward(blocks.reduce((x, run) => pass.tape.scope(() => run(x, pass)), first));
+    },
+  };
+}
 
 function readConfig(c: ConfigReader): Gpt2Config {
   const width = c.int("n_embd", 768);
@@ -81,6 +89,8 @@ function readConfig(c: ConfigReader): Gpt2Config {
     heads,
     eps: c.float("layer_norm_epsilon", 1e-5),
     tied: c.bool("tie_word_embeddings", true),
+    outputs: outputsOf(c),
+    classifierDropout: c.float("classifier_dropout", c.float("hidden_dropout", 0.1)),
     activation,
     embdPdrop: c.float("embd_pdrop", 0.1),
     residPdrop: c.float("resid_pdrop", 0.1),
@@ -100,12 +110,15 @@ function block(config: Gpt2Config, layer: number, w: Weights): (x: Value, pass: 
   const down = conv("mlp.c_proj", inner, width);
   const headDim = width / heads;
   const shape: AttentionShape = { heads, kvHeads: heads, headDim, scale: config.scale(layer), causal: true, window: 0 };
+  const attention = w.attention("attn", { shape, out, layer });
+  const join1 = w.residual("attention_adapters", { subLayer: "attention", layer, width });
+  const join2 = w.residual("output_adapters", { subLayer: "feed-forward", layer, width });
   return (x, pass) => {
     const value = qkv.forward(norm1.forward(x));
     const [q, k, v] = [0, 1, 2].map((part) => ({ value, column: part * width })) as [Part, Part, Part];
-    const attended = add(x, pass.dropout(out.forward(pass.attend(layer, q, k, v, shape)), residPdrop));
+    const attended = join1.forward(pass.dropout(attention.forward(pass, q, k, v), residPdrop), x);
     const fed = down.forward(gelu(up.forward(norm2.forward(attended)), config.activation));
-    return add(attended, pass.dropout(fed, residPdrop));
+    return join2.forward(pass.dropout(fed, residPdrop), attended);
   };
 }
 

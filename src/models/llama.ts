@@ -4,11 +4,12 @@
  */
 import { UnsupportedError } from "../core/errors.ts";
 import type { ConfigReader } from "../nn/config.ts";
-import { type Decoder, defineModel } from "../nn/define-model.ts";
+import { type Backbone, decoderTasks } from "../nn/decoder-tasks.ts";
+import { type DefaultTargets, defineModel } from "../nn/define-model.ts";
+import { outputsOf } from "../nn/label-names.ts";
 import type { Pass } from "../nn/pass.ts";
 import { RotaryTable, rotaryFrequencies } from "../nn/rotary-table.ts";
 import type { Weights } from "../nn/weights.ts";
-import { add } from "../ops/add.ts";
 import type { AttentionShape } from "../ops/attention.ts";
 import { type Rotation, rotate } from "../ops/rotary.ts";
 import { siluGate } from "../ops/silu-gate.ts";
@@ -26,6 +27,8 @@ export interface LlamaConfig {
   readonly headDim: number;
   readonly eps: number;
   readonly tied: boolean;
+  readonly outputs: number;
+  readonly classifierDropout: number;
   readonly frequencies: Float32Array;
   /** Which projections have a bias. */
   readonly qkvBias: boolean;
@@ -58,6 +61,8 @@ export function llamaConfig(c: ConfigReader): LlamaConfig {
     headDim,
     eps: c.float("rms_norm_eps", 1e-6),
     tied: c.bool("tie_word_embeddings", false),
+    outputs: outputsOf(c),
+    classifierDropout: c.float("classifier_dropout", c.float("hidden_dropout", 0.1)),
     frequencies: rotaryFrequencies(c, headDim),
     qkvBias: attentionBias,
     outBias: attentionBias,
@@ -67,33 +72,42 @@ export function llamaConfig(c: ConfigReader): LlamaConfig {
   };
 }
 
-/** The two projections that PEFT adapts in this family when none are named. */
-export const queryAndValue = ["q_proj", "v_proj"] as const;
+/** PEFT's tables for this family. */
+export const llamaTargets: DefaultTargets = {
+  linear: ["q_proj", "v_proj"],
+  IA3: { targets: ["k_proj", "v_proj", "down_proj"], feedforward: ["down_proj"] },
+  LN_TUNING: ["input_layernorm", "post_attention_layernorm", "norm"],
+};
 
 export const llama = defineModel({
   modelType: "llama",
-  architecture: "LlamaForCausalLM",
+  title: "Llama (Touvron et al. 2023)",
   prefix: "model",
-  adaptByDefault: queryAndValue,
+  targets: llamaTargets,
   config: llamaConfig,
-  build: buildLlama,
+  tasks: decoderTasks({
+    className: "Llama",
+    path: "model",
+    spanPath: "transformer",
+    tokenHead: "score",
+    build: buildLlama,
+  }),
 });
 
-export function buildLlama(config: LlamaConfig, w: Weights, engine: Engine): Decoder {
-  const tokens = w.embedding("model.embed_tokens", config.vocabSize, config.hidden);
-  const blocks = Array.from({ length: config.layers }, (_, i) => block(config, i, w.at(`model.layers.${i}`)));
-  const norm = w.rmsNorm("model.norm", config.hidden, config.eps);
-  const shape = { inFeatures: config.hidden, outFeatures: config.vocabSize };
-  const head = config.tied ? w.tiedHead("lm_head", tokens) : w.linear("lm_head", shape);
+export function buildLlama(config: LlamaConfig, w: Weights, engine: Engine): Backbone {
+  const tokens = w.embedding("embed_tokens", config.vocabSize, config.hidden);
+  const blocks = Array.from({ length: config.layers }, (_, i) => block(config, i, w.at(`layers.${i}`)));
+  const norm = w.rmsNorm("norm", config.hidden, config.eps);
   const table = new RotaryTable(engine, config.frequencies, config.contextLength);
   return {
     vocabSize: config.vocabSize,
     contextLength: config.contextLength,
+    width: config.hidden,
+    tokens,
     cache: { layers: config.layers, width: config.kvHeads * config.headDim },
-    head,
     forward(pass) {
       const rotation = { positions: pass.positions.ptr, ...table.upTo(pass.length) };
-      const last = blocks.reduce((x, run) => pass.tape.scope(() => run(x, pass, rotation)), tokens.forward(pass.ids));
+      const last = blocks.reduce((x, run) => pass.tape.scope(() => run(x, pass, rotation)), pass.embed(tokens));
       return norm.forward(last);
     },
     dispose: () => table.dispose(),
@@ -103,9 +117,12 @@ export function buildLlama(config: LlamaConfig, w: Weights, engine: Engine): Dec
 function block(config: LlamaConfig, layer: number, w: Weights): (x: Value, pass: Pass, rotation: Rotation) => Value {
   const attend = selfAttention(config, layer, w);
   const feed = feedForward(config, w);
+  const width = config.hidden;
+  const join1 = w.residual("attention_adapters", { subLayer: "attention", layer, width });
+  const join2 = w.residual("output_adapters", { subLayer: "feed-forward", layer, width });
   return (x, pass, rotation) => {
-    const attended = add(x, attend(x, pass, rotation));
-    return add(attended, feed(attended));
+    const attended = join1.forward(attend(x, pass, rotation), x);
+    return join2.forward(feed(attended), attended);
   };
 }
 
@@ -132,13 +149,14 @@ function selfAttention(
     causal: true,
     window: config.window(layer),
   };
+  const attention = w.attention("self_attn", { shape, out, layer });
   return (x, pass, rotation) => {
     const h = norm.forward(x);
     const normed = (y: Value, headNorm: typeof qNorm) => (headNorm ? headNorm.forward(y) : y);
     const queries = rotate(normed(q.forward(h), qNorm), heads, rotation);
     const keys = rotate(normed(k.forward(h), kNorm), kvHeads, rotation);
     const whole = (value: Value) => ({ value, column: 0 });
-    return out.forward(pass.attend(layer, whole(queries), whole(keys), whole(v.forward(h)), shape));
+    return attention.forward(pass, whole(queries), whole(keys), whole(v.forward(h)));
   };
 }
 

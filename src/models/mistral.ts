@@ -1,16 +1,22 @@
 /** Mistral: Llama's block with a sliding window on every layer (Jiang et al. 2023). */
+import { decoderTasks } from "../nn/decoder-tasks.ts";
 import { defineModel } from "../nn/define-model.ts";
-import { buildLlama, llamaConfig, queryAndValue } from "./llama.ts";
+import { buildLlama, llamaConfig, llamaTargets } from "./llama.ts";
 
 export const mistral = defineModel({
   modelType: "mistral",
-  architecture: "MistralForCausalLM",
+  title: "Mistral (Jiang et al. 2023)",
   prefix: "model",
-  adaptByDefault: queryAndValue,
+  targets: llamaTargets,
   config(c) {
     // A config that leaves the key out means 4096; null means no window.
     const window = "sliding_window" in c.raw ? (c.optionalInt("sliding_window") ?? 0) : 4096;
     return { ...llamaConfig(c), qkvBias: false, outBias: false, mlpBias: false, window: () => window };
   },
-  build: buildLlama,
+  tasks: decoderTasks({
+    className: "Mistral",
+    path: "model",
+    tokenHead: "score",
+    build: buildLlama,
+  }),
 });

@@ -1,7 +1,8 @@
 /** Qwen2: Llama's block with biases on queries, keys and values (Yang et al. 2024). */
 import type { ConfigReader } from "../nn/config.ts";
-import { defineModel } from "../nn/define-model.ts";
-import { buildLlama, llamaConfig, queryAndValue } from "./llama.ts";
+import { decoderTasks } from "../nn/decoder-tasks.ts";
+import { type DefaultTargets, defineModel } from "../nn/define-model.ts";
+import { buildLlama, llamaConfig } from "./llama.ts";
 
 /** Qwen's sliding window, off unless asked for: by `layer_types`, else on layers from `max_window_layers` on. */
 export function qwenWindow(c: ConfigReader): (layer: number) => number {
@@ -11,11 +12,24 @@ export function qwenWindow(c: ConfigReader): (layer: number) => number {
   return (layer) => ((types ? types[layer] === "sliding_attention" : layer >= first) ? window : 0);
 }
 
+/** PEFT's tables for Qwen2 and Qwen3. */
+export const qwenTargets: DefaultTargets = {
+  linear: ["q_proj", "v_proj"],
+  IA3: { targets: ["q_proj", "v_proj", "down_proj"], feedforward: ["down_proj"] },
+  LN_TUNING: ["post_attention_layernorm"],
+};
+
 export const qwen2 = defineModel({
   modelType: "qwen2",
-  architecture: "Qwen2ForCausalLM",
+  title: "Qwen2 (Yang et al. 2024)",
   prefix: "model",
-  adaptByDefault: queryAndValue,
+  targets: qwenTargets,
   config: (c) => ({ ...llamaConfig(c), qkvBias: true, outBias: false, mlpBias: false, window: qwenWindow(c) }),
-  build: buildLlama,
+  tasks: decoderTasks({
+    className: "Qwen2",
+    path: "model",
+    spanPath: "transformer",
+    tokenHead: "score",
+    build: buildLlama,
+  }),
 });

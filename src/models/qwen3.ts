@@ -1,18 +1,25 @@
 /** Qwen3: Llama's block with an RMS norm on every query and key head (Yang et al. 2025). */
+import { decoderTasks } from "../nn/decoder-tasks.ts";
 import { defineModel } from "../nn/define-model.ts";
-import { buildLlama, llamaConfig, queryAndValue } from "./llama.ts";
-import { qwenWindow } from "./qwen2.ts";
+import { buildLlama, llamaConfig } from "./llama.ts";
+import { qwenTargets, qwenWindow } from "./qwen2.ts";
 
 export const qwen3 = defineModel({
   modelType: "qwen3",
-  architecture: "Qwen3ForCausalLM",
+  title: "Qwen3 (Yang et al. 2025)",
   prefix: "model",
-  adaptByDefault: queryAndValue,
+  targets: qwenTargets,
   config: (c) => ({
     ...llamaConfig(c),
     mlpBias: false,
     headNorms: true,
     window: qwenWindow(c),
   }),
-  build: buildLlama,
+  tasks: decoderTasks({
+    className: "Qwen3",
+    path: "model",
+    spanPath: "transformer",
+    tokenHead: "score",
+    build: buildLlama,
+  }),
 });

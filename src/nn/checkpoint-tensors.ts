@@ -3,11 +3,13 @@ import type { Checkpoint, CheckpointTensor } from "../checkpoint/checkpoint.ts";
 import { listProblems } from "../checkpoint/safetensors.ts";
 import { FormatError } from "../core/errors.ts";
 import { bf16ToF32, f16ToF32 } from "../core/half.ts";
+import { Philox } from "../core/philox.ts";
 import { formatShape, type Shape, sameShape, sizeOf } from "../core/shape.ts";
-import { bytesPerElement, type Frozen, type FrozenDtype } from "../tensor/tensor.ts";
+import { bytesPerElement, type FrozenDtype, Param, type Weight } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { Ptr } from "../wasm/memory.ts";
-import type { Tensors } from "./weights.ts";
+import { beginTensor } from "./fresh-tensors.ts";
+import type { Init, Tensors } from "./weights.ts";
 
 /** Bytes read at a time: small against any model, large against a request. */
 const PIECE = 8 << 20;
@@ -22,28 +24,41 @@ export interface LoadOptions {
   /** Called after each piece with bytes loaded so far and in all. */
   onProgress?: (loaded: number, total: number) => void;
   signal?: AbortSignal;
+  /** Widen every weight to f32 and let it be trained (`trainAll`): for training without an adapter. */
+  trainable?: boolean;
+  /** Decides the start of a head that the checkpoint does not have. */
+  seed?: number;
+}
+
+export interface CheckpointTensorsOptions extends Pick<LoadOptions, "trainable" | "seed"> {
+  /** The leading part of names that some checkpoints leave out, and others have where the model does not. */
+  readonly prefix: string;
+  /** Standard deviation of a head that starts at random. */
+  readonly std: number;
 }
 
 interface Placement {
-  readonly tensor: Frozen;
+  readonly tensor: Weight;
   readonly stored: CheckpointTensor;
 }
 
 export class CheckpointTensors implements Tensors {
+  /** Tensors that the checkpoint does not have and that start at random. */
+  readonly fresh: string[] = [];
   readonly #engine: Engine;
   readonly #checkpoint: Checkpoint;
-  readonly #prefix: string;
+  readonly #options: CheckpointTensorsOptions;
   readonly #placements: Placement[] = [];
+  readonly #starts: Weight[] = [];
   readonly #problems: string[] = [];
 
-  /** `prefix` is the leading part of names that some checkpoints leave out. */
-  constructor(engine: Engine, checkpoint: Checkpoint, prefix: string) {
+  constructor(engine: Engine, checkpoint: Checkpoint, options: CheckpointTensorsOptions) {
     this.#engine = engine;
     this.#checkpoint = checkpoint;
-    this.#prefix = prefix;
+    this.#options = options;
   }
 
-  get(name: string, shape: Shape): Frozen {
+  get(name: string, shape: Shape): Weight {
     const stored = this.#find(name);
     const dtype = stored && dtypes.get(stored.dtype);
     if (!stored) this.#problems.push(`${name}: missing, the config needs ${formatShape(shape)}`);
@@ -53,13 +68,34 @@ export class CheckpointTensors implements Tensors {
     }
     // Vectors are small and read by kernels that know f32 only.
     const kept = shape.length === 1 ? "f32" : (dtype ?? "f32");
-    const sound = this.#problems.length === 0;
-    const ptr = sound
-      ? this.#engine.memory.alloc(sizeOf(shape) * bytesPerElement[kept], `"${name}" ${formatShape(shape)}`)
-      : 0;
-    const tensor: Frozen = { kind: "frozen", name, shape, dtype: kept, ptr: ptr as Ptr };
-    if (sound) this.#placements.push({ tensor, stored: stored! });
+    if (this.#problems.length > 0) return { kind: "frozen", name, shape, dtype: kept, ptr: 0 as Ptr };
+    const tensor = this.#allocate(name, shape, kept);
+    this.#placements.push({ tensor, stored: stored! });
     return tensor;
+  }
+
+  head(name: string, shape: Shape, init: Init): Weight {
+    const stored = this.#find(name);
+    if (stored && (sameShape(stored.shape, shape) || stored.shape.length !== shape.length))
+      return this.get(name, shape);
+    if (stored) {
+      this.#problems.push(
+        `${name}: file has ${formatShape(stored.shape)}, the config needs ${formatShape(shape)}: its labels are other ones`,
+      );
+    }
+    this.fresh.push(name);
+    const tensor = this.#allocate(name, shape, "f32");
+    this.#starts.push(tensor);
+    const random = new Philox(this.#options.seed ?? 0, this.fresh.length);
+    beginTensor(this.#engine.memory.f32(tensor.ptr, sizeOf(shape)), init, this.#options.std, random);
+    return tensor;
+  }
+
+  #allocate(name: string, shape: Shape, dtype: FrozenDtype): Weight {
+    const { memory } = this.#engine;
+    if (this.#options.trainable) return new Param(memory, name, shape);
+    const ptr = memory.alloc(sizeOf(shape) * bytesPerElement[dtype], `"${name}" ${formatShape(shape)}`);
+    return { kind: "frozen", name, shape, dtype, ptr };
   }
 
   /** Reads everything that was asked for. Throws one FormatError with every mismatch before reading a byte of weights. */
@@ -81,9 +117,17 @@ export class CheckpointTensors implements Tensors {
     }
   }
 
+  /** By its own name, without or with the prefix, or by the names that norms had in old checkpoints. */
   #find(name: string): CheckpointTensor | undefined {
-    const bare = name.startsWith(`${this.#prefix}.`) ? name.slice(this.#prefix.length + 1) : name;
-    return this.#checkpoint.tensors.get(name) ?? this.#checkpoint.tensors.get(bare);
+    const { prefix } = this.#options;
+    const bare = name.replace(new RegExp(`^(${prefix}|transformer|model)\\.`), "");
+    const names = [name, bare, `${prefix}.${bare}`];
+    const old = names.map((each) => each.replace(/Norm\.weight$/, "Norm.gamma").replace(/Norm\.bias$/, "Norm.beta"));
+    for (const each of [...names, ...old]) {
+      const stored = this.#checkpoint.tensors.get(each);
+      if (stored) return stored;
+    }
+    return undefined;
   }
 
   #place({ tensor, stored }: Placement, bytes: Uint8Array, start: number): void {
@@ -101,6 +145,9 @@ export class CheckpointTensors implements Tensors {
 
   /** Frees what was placed. */
   dispose(): void {
-    for (const { tensor } of this.#placements.splice(0)) this.#engine.memory.free(tensor.ptr);
+    for (const tensor of [...this.#placements.splice(0).map((placed) => placed.tensor), ...this.#starts.splice(0)]) {
+      if (tensor.kind === "param") tensor.dispose();
+      else this.#engine.memory.free(tensor.ptr);
+    }
   }
 }

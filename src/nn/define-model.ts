@@ -1,3 +1,5 @@
+import type { Task } from "../core/task.ts";
+import type { AttentionShape, Heads } from "../ops/attention.ts";
 import type { Value } from "../tape/tape.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { ConfigReader } from "./config.ts";
@@ -5,37 +7,115 @@ import type { Linear } from "./linear.ts";
 import type { Pass } from "./pass.ts";
 import type { Weights } from "./weights.ts";
 
-/** A decoder-only language model, built. */
-export interface Decoder {
+/** What every model that is built has. */
+export interface Body {
   readonly vocabSize: number;
-  /** Longest sequence the positions allow. */
+  /** Longest sequence the positions allow; Infinity where nothing limits it. */
   readonly contextLength: number;
+  /** RoBERTa's rule for positions: see `PassLimits`. */
+  readonly paddingId?: number | null;
+  /** Frees what `build` placed besides weights. */
+  dispose?(): void;
+}
+
+/** A decoder-only language model, built. */
+export interface Decoder extends Body {
   /** What a key-value cache must hold per token. */
   readonly cache: { readonly layers: number; readonly width: number };
   /** Hidden rows after the last norm, [T, D]. */
   forward(pass: Pass): Value;
   /** The output projection: logits = head.forward(hidden). */
   readonly head: Linear;
-  /** Frees what `build` placed besides weights. */
-  dispose?(): void;
 }
 
-/** An architecture: one file in src/models/, named by its published `model_type`. */
-export interface ModelDefinition<Config = unknown> {
-  readonly modelType: string;
+/** The encoder's side of cross-attention: its rows, or the keys and values kept of them. See src/nn/memory.ts. */
+export interface CrossAttention {
+  /**
+   * softmax(scale·q·kᵀ)·v over the source of each sequence, for the rows of the decoder's pass. `project` computes keys and
+   * values of a layer from the encoder's hidden rows; it is not called where they are kept.
+   */
+  attend(
+    layer: number,
+    pass: Pass,
+    q: Heads,
+    shape: AttentionShape,
+    project: (rows: Value) => { k: Value; v: Value },
+  ): Value;
+}
+
+/** An encoder-decoder language model, built. */
+export interface EncoderDecoder extends Body {
+  /** What the decoder's cache must hold per token; keys and values of cross-attention are as wide. */
+  readonly cache: { readonly layers: number; readonly width: number };
+  readonly decoderStartTokenId: number;
+  /** Hidden rows of the encoder, [S, D]. */
+  encode(pass: Pass): Value;
+  /** Computes keys and values of every layer's cross-attention from the encoder's rows, for `cache` to keep. */
+  project(rows: Value, encoder: Pass, cache: { keep(layer: number, k: Value, v: Value): void }): void;
+  /** Hidden rows of the decoder as the head takes them, [T, D]. */
+  decode(pass: Pass, memory: CrossAttention): Value;
+  readonly head: Linear;
+}
+
+/** A bare encoder, built. */
+export interface Encoder extends Body {
+  /** Hidden rows after the last layer, [T, D]. */
+  forward(pass: Pass): Value;
+  /** The published pooler's output [sequences, D], where the architecture has one. */
+  pool?(hidden: Value, pass: Pass): Value;
+}
+
+/** A model that ends in a head of its task, built. */
+export interface Headed extends Body {
+  /** How many classes, or outputs, the head has. */
+  readonly outputs: number;
+  /** Logits: [sequences, outputs] for a class of each sequence, [T, outputs] for classes of tokens and for spans (2). */
+  forward(pass: Pass): Value;
+}
+
+/** What is built for each task. */
+export interface Bodies {
+  CAUSAL_LM: Decoder;
+  SEQ_2_SEQ_LM: EncoderDecoder;
+  SEQ_CLS: Headed;
+  TOKEN_CLS: Headed;
+  QUESTION_ANS: Headed;
+  IMAGE_CLS: Headed;
+  FEATURE_EXTRACTION: Encoder;
+}
+
+/** One architecture of a model type: the class that transformers has for a task. */
+export interface TaskDefinition<Config, B extends Body> {
   /** The class name in `architectures` of a saved config. */
   readonly architecture: string;
-  /** Leading part of published names that some checkpoints leave out ("model", "transformer"). */
-  readonly prefix: string;
-  /** `target_modules` when the user names none: PEFT's own table. */
-  readonly adaptByDefault: readonly string[];
-  /** Reads the published config. */
-  config(reader: ConfigReader): Config;
   /** Asks for layers by published name and says how they are put together. */
-  build(config: Config, weights: Weights, engine: Engine): Decoder;
+  build(config: Config, weights: Weights, engine: Engine): B;
 }
 
-/** Checks an architecture's type and gives it back. */
+/** `target_modules` when the user names none: PEFT's own tables. */
+export interface DefaultTargets {
+  /** For LoRA and the methods that take its table. */
+  readonly linear: readonly string[];
+  readonly ADALORA?: readonly string[];
+  readonly IA3?: { readonly targets: readonly string[]; readonly feedforward: readonly string[] };
+  readonly LN_TUNING?: readonly string[];
+}
+
+/** A model type: one file in src/models/, named by its published `model_type`. */
+export interface ModelDefinition<Config = unknown> {
+  readonly modelType: string;
+  /** Leading part of published names that some checkpoints leave out ("model", "transformer"). */
+  readonly prefix: string;
+  /** One line for `lorikeet models`: name and paper. */
+  readonly title: string;
+  readonly targets: DefaultTargets;
+  /** Reads the published config. */
+  config(reader: ConfigReader): Config;
+  /** By task. */
+  readonly tasks: { readonly [T in Task]?: TaskDefinition<Config, Bodies[T]> };
+}
+
+/** Checks a model type's definition and gives it back. */
 export function defineModel<Config>(definition: ModelDefinition<Config>): ModelDefinition<Config> {
   return definition;
 }

@@ -13,6 +13,7 @@ export class Embedding {
   readonly name: string;
   /** Replaced while a trained copy is active. */
   weight: Weight;
+  readonly bias = null;
   deltas: readonly EmbeddingDelta[] = [];
 
   constructor(name: string, weight: Weight) {

@@ -22,25 +22,27 @@ const BLOCK = 4096;
  */
 export function randomTensors(engine: Engine, { seed, std, fast = false }: RandomOptions): Tensors {
   let stream = 0;
-  return {
-    get(name: string, shape: Shape, init: Init): Param {
-      const param = new Param(engine.memory, name, shape);
-      const random = new Philox(seed, stream++);
-      const values = param.values();
-      if (init !== "normal") values.fill(init === "ones" ? 1 : 0);
-      else {
-        const drawn = fast ? Math.min(BLOCK, values.length) : values.length;
-        for (let i = 0; i < drawn; i++) values[i] = std * random.normal();
-        for (let i = drawn; i < values.length; i += drawn) values.copyWithin(i, 0, Math.min(drawn, values.length - i));
-      }
-      return param;
-    },
+  const get = (name: string, shape: Shape, init: Init): Param => {
+    const param = new Param(engine.memory, name, shape);
+    beginTensor(param.values(), init, std, new Philox(seed, stream++), fast);
+    return param;
   };
+  return { get, head: get };
+}
+
+/** Writes a start: N(0, std²), ones or zeros. */
+export function beginTensor(values: Float32Array, init: Init, std: number, random: Philox, fast = false): void {
+  if (init !== "normal") {
+    values.fill(init === "ones" ? 1 : 0);
+    return;
+  }
+  const drawn = fast ? Math.min(BLOCK, values.length) : values.length;
+  for (let i = 0; i < drawn; i++) values[i] = std * random.normal();
+  for (let i = drawn; i < values.length; i += drawn) values.copyWithin(i, 0, Math.min(drawn, values.length - i));
 }
 
 /** Names and shapes only: for counting parameters of a model that is not loaded. Computing with them is an error. */
 export function shapesOnly(): Tensors {
-  return {
-    get: (name, shape): Frozen => ({ kind: "frozen", name, shape, dtype: "f32", ptr: 0 as Ptr }),
-  };
+  const get = (name: string, shape: Shape): Frozen => ({ kind: "frozen", name, shape, dtype: "f32", ptr: 0 as Ptr });
+  return { get, head: get };
 }

@@ -6,7 +6,7 @@ import type { Target } from "../core/host.ts";
 import { sizeOf } from "../core/shape.ts";
 import { bytesPerElement, type FrozenDtype, type Weight } from "../tensor/tensor.ts";
 import type { Memory } from "../wasm/memory.ts";
-import type { CausalLM } from "./causal-lm.ts";
+import type { Model } from "./model.ts";
 
 export interface SaveModelOptions {
   /** How tensors are stored, by default as the model holds its embedding. Rounding is to nearest even. */
@@ -17,7 +17,7 @@ const published = { f32: ["F32", "float32"], f16: ["F16", "float16"], bf16: ["BF
 
 /** Writes config.json and model.safetensors. The tokenizer's files are not the model's: copy them beside. */
 export async function saveModel(
-  model: CausalLM,
+  model: Model,
   target: Target,
   { dtype = storedDtype(model) }: SaveModelOptions = {},
 ): Promise<void> {
@@ -34,7 +34,7 @@ export async function saveModel(
   await target.write("config.json", [new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)]);
 }
 
-function storedDtype(model: CausalLM): FrozenDtype {
+function storedDtype(model: Model): FrozenDtype {
   const [first] = model.namedWeights().values();
   return first!.dtype;
 }

@@ -5,11 +5,30 @@ import { FormatError, ShapeError } from "../core/errors.ts";
 export interface Sequences {
   readonly ids: Int32Array;
   readonly starts: Int32Array;
+  /** BERT's segment of each id, 0 where left out. */
+  readonly tokenTypes?: Int32Array;
+  /** Images instead of ids, one a sequence: [sequences · channels · height · width], normalised. */
+  readonly pixels?: Float32Array;
+  /** Which task each sequence belongs to, for multitask prompts; 0 where left out. */
+  readonly taskIds?: Int32Array;
 }
 
-/** Labels aligned with ids, as in transformers: position t is predicted from the positions before it; −100 is no label. */
+/**
+ * Sequences with their labels, of which sequence s has labels[labelStarts[s]] to labels[labelStarts[s + 1]]: what they say is
+ * the task's. Labels aligned with ids are as in transformers: position t is predicted from the positions before it; −100 is none.
+ */
 export interface LabelledSequences extends Sequences {
-  readonly labels: Int32Array;
+  readonly labels: Int32Array | Float32Array;
+  readonly labelStarts: Int32Array;
+}
+
+/** One sequence and its labels, before it is laid beside others. */
+export interface Labelled {
+  readonly inputIds: ArrayLike<number>;
+  readonly labels: Int32Array | Float32Array | readonly number[];
+  readonly tokenTypes?: ArrayLike<number>;
+  readonly pixels?: Float32Array;
+  readonly taskId?: number;
 }
 
 /** The label that counts for nothing. */
@@ -17,22 +36,32 @@ export const IGNORED = -100;
 
 /** Lays sequences of ids end to end: a batch as the models take it. */
 export function concatenate(sequences: readonly ArrayLike<number>[]): Sequences {
-  const starts = new Int32Array(sequences.length + 1);
-  sequences.forEach((s, i) => {
-    starts[i + 1] = starts[i]! + s.length;
-  });
-  return { ids: join(sequences), starts };
+  return { ids: join(sequences), starts: startsOf(sequences) };
 }
 
-/** Sequences with a label for each id. */
-export function concatenateLabelled(
-  examples: readonly { inputIds: ArrayLike<number>; labels: ArrayLike<number> }[],
-): LabelledSequences {
-  examples.forEach(({ inputIds, labels }, i) => {
-    if (inputIds.length === labels.length) return;
-    throw new ShapeError(`sequence ${i}: ${labels.length} labels for ${inputIds.length} ids, expected one each`);
-  });
-  return { ...concatenate(examples.map((e) => e.inputIds)), labels: join(examples.map((e) => e.labels)) };
+/** Inputs of examples laid end to end, without their labels. */
+export function concatenateInputs(examples: readonly Omit<Labelled, "labels">[]): Sequences {
+  const { ids, starts } = concatenate(examples.map((e) => e.inputIds));
+  return {
+    ids,
+    starts,
+    ...(examples.some((e) => e.tokenTypes) && {
+      tokenTypes: join(examples.map((e) => e.tokenTypes ?? new Int32Array(e.inputIds.length))),
+    }),
+    ...(examples.some((e) => e.pixels) && { pixels: joinPixels(examples) }),
+    ...(examples.some((e) => e.taskId) && { taskIds: Int32Array.from(examples, (e) => e.taskId ?? 0) }),
+  };
+}
+
+/** Sequences with their labels. */
+export function concatenateLabelled(examples: readonly Labelled[]): LabelledSequences {
+  const labels = examples.map((e) => e.labels);
+  const floats = labels.some((each) => each instanceof Float32Array);
+  return {
+    ...concatenateInputs(examples),
+    labels: floats ? Float32Array.from(labels.flatMap((each) => Array.from(each))) : join(labels),
+    labelStarts: startsOf(labels),
+  };
 }
 
 /** Takes the padding off a rectangular batch: rows of ids with a mask of ones (real) and zeros (padding). */
@@ -49,18 +78,36 @@ export function stripPadding(
   );
 }
 
-/** Which rows of the hidden states predict something, and what: the shift by one, inside each sequence. */
-export function targetsOf({ labels, starts }: LabelledSequences): { rows: Int32Array; targets: Int32Array } {
+/**
+ * Which rows of the hidden states predict the next id, and what: the shift by one, inside each sequence. `virtual` rows without
+ * a label stand before each sequence. Throws ShapeError unless there is one label for each id.
+ */
+export function targetsOf(
+  { ids, labels, starts, labelStarts }: LabelledSequences,
+  virtual: (sequence: number) => number = () => 0,
+): { rows: Int32Array; targets: Int32Array } {
+  expectAligned(ids.length, starts, labelStarts);
   const rows: number[] = [];
   const targets: number[] = [];
+  let inserted = 0;
   for (let s = 0; s + 1 < starts.length; s++) {
-    for (let t = starts[s]! + 1; t < starts[s + 1]!; t++) {
+    inserted += virtual(s);
+    for (let t = starts[s]! + (virtual(s) > 0 ? 0 : 1); t < starts[s + 1]!; t++) {
       if (labels[t] === IGNORED) continue;
-      rows.push(t - 1);
+      rows.push(t - 1 + inserted);
       targets.push(labels[t]!);
     }
   }
   return { rows: Int32Array.from(rows), targets: Int32Array.from(targets) };
+}
+
+/** Throws a ShapeError unless each sequence has as many labels as ids. */
+export function expectAligned(length: number, starts: Int32Array, labelStarts: Int32Array): void {
+  for (let s = 0; s + 1 < starts.length; s++) {
+    const [ids, labels] = [starts[s + 1]! - starts[s]!, labelStarts[s + 1]! - labelStarts[s]!];
+    if (ids !== labels && length > 0)
+      throw new ShapeError(`sequence ${s}: ${labels} labels for ${ids} ids, expected one each`);
+  }
 }
 
 /** Throws a FormatError unless every id is in the vocabulary. */
@@ -72,6 +119,14 @@ export function expectIds(what: string, ids: Int32Array, vocabulary: number): vo
   );
 }
 
+function startsOf(parts: readonly ArrayLike<number>[]): Int32Array {
+  const starts = new Int32Array(parts.length + 1);
+  parts.forEach((part, i) => {
+    starts[i + 1] = starts[i]! + part.length;
+  });
+  return starts;
+}
+
 function join(parts: readonly ArrayLike<number>[]): Int32Array {
   const joined = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
@@ -79,5 +134,15 @@ function join(parts: readonly ArrayLike<number>[]): Int32Array {
     joined.set(part, at);
     at += part.length;
   }
+  return joined;
+}
+
+function joinPixels(examples: readonly Omit<Labelled, "labels">[]): Float32Array {
+  const sizes = new Set(examples.map((e) => e.pixels?.length ?? 0));
+  if (sizes.size > 1)
+    throw new ShapeError(`images of a batch have ${[...sizes].join(" and ")} numbers, expected the same`);
+  const [size] = sizes as Set<number> & Iterable<number>;
+  const joined = new Float32Array(examples.length * size!);
+  examples.forEach((e, i) => joined.set(e.pixels!, i * size!));
   return joined;
 }

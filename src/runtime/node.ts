@@ -5,22 +5,26 @@
  * flushed to the disk and then renamed. A folder that is replaced is called `NAME.old-PID-RANDOM` between two renames.
  */
 import { randomUUID } from "node:crypto";
-import { appendFile, type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { existsSync as exists } from "node:fs";
+import { appendFile, type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { FormatError, StateError } from "../core/errors.ts";
+import { FormatError } from "../core/errors.ts";
 import {
   expectInside,
   expectRange,
   type Host,
+  type HubOptions,
   missingFile,
   type RunFolder,
   type Source,
   type Target,
 } from "../core/host.ts";
 import { compileBundled } from "../wasm/bundled.ts";
+import { alive, codeOf, explained, flushFolder, makeFolder, orAbsent } from "./disk.ts";
+import { cachedHub } from "./hub-cache.ts";
 
-export { compileBundled as compileBuild };
+export { compileBundled as compileBuild, exists };
 
 /** A single read call gives at most 2^31 - 1 bytes. */
 const MAX_READ = 2 ** 30;
@@ -51,6 +55,11 @@ export function openFolder(path: string): Source {
   };
 }
 
+/** The files of a model on the hub, each downloaded into the cache when first asked for. */
+export function openHub(name: string, options: HubOptions = {}): Source {
+  return cachedHub(name, options, openFolder);
+}
+
 async function withFile<T>(
   folder: string,
   file: string,
@@ -79,17 +88,6 @@ async function readAll(handle: FileHandle, start: number, end: number, what: str
   return bytes;
 }
 
-/** The result, or null when the file or folder is not there. Throws StateError for anything else that goes wrong. */
-async function orAbsent<T>(reading: Promise<T>, what: string): Promise<T | null> {
-  try {
-    return await reading;
-  } catch (cause) {
-    const code = codeOf(cause);
-    if (code === "ENOENT" || code === "ENOTDIR") return null;
-    throw explained(`cannot read ${what}`, cause);
-  }
-}
-
 /** A folder to write to, made when first written to. Files already there and not written stay. */
 export function folderTarget(path: string): Target {
   return targetAt(path, `folder "${path}"`);
@@ -114,21 +112,6 @@ function targetAt(path: string, name: string): Target {
   };
 }
 
-/** A folder and those above it. Node's own recursive mkdir never returns where a file system refuses new folders as ENOENT, as /proc does. */
-async function makeFolder(path: string, above = true): Promise<void> {
-  try {
-    await mkdir(path);
-  } catch (cause) {
-    const code = codeOf(cause);
-    if (code === "ENOENT" && above && dirname(path) !== path) {
-      await makeFolder(dirname(path));
-      return makeFolder(path, false);
-    }
-    const there = await stat(path).catch(() => null);
-    if (!there?.isDirectory()) throw cause;
-  }
-}
-
 async function writeFlushed(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
   const handle = await open(path, "w");
   try {
@@ -141,14 +124,6 @@ async function writeFlushed(path: string, chunks: Iterable<Uint8Array> | AsyncIt
   } finally {
     await handle.close();
   }
-}
-
-/** Makes renames in a folder survive a power cut. Not every system lets a folder be flushed; there it is best effort. */
-async function flushFolder(path: string): Promise<void> {
-  try {
-    const handle = await open(path, "r");
-    await handle.sync().finally(() => handle.close());
-  } catch {}
 }
 
 /** A folder for the files of a training run. */
@@ -269,41 +244,8 @@ async function recover(path: string): Promise<void> {
   }
 }
 
-/** Signal 0 is sent to nobody: it only asks whether the process is there. */
-function alive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (cause) {
-    return codeOf(cause) !== "ESRCH";
-  }
-}
-
-const REASONS = new Map([
-  ["ENOSPC", "the disk is full"],
-  ["EDQUOT", "the disk quota is used up"],
-  ["ENOENT", "no folder can be made there"],
-  ["EROFS", "the file system is read-only"],
-  ["EACCES", "permission denied"],
-  ["EPERM", "permission denied"],
-  ["EISDIR", "a folder of that name is in the way"],
-  ["ENOTDIR", "a file is where a folder should be"],
-  ["EEXIST", "a file is where a folder should be"],
-  ["ENAMETOOLONG", "the name is too long"],
-  ["EMFILE", "too many files are open"],
-]);
-
-/** A StateError for what the operating system refused; any other error as it is. */
-function explained(what: string, cause: unknown): unknown {
-  const code = codeOf(cause);
-  if (code === null) return cause;
-  return new StateError(`${what}: ${REASONS.get(code) ?? (cause as Error).message} (${code})`, { cause });
-}
-
-/** The operating system's name for an error, such as ENOSPC, or null when it did not come from there. */
-function codeOf(cause: unknown): string | null {
-  if (!(cause instanceof Error) || !("syscall" in cause) || !("code" in cause)) return null;
-  return String(cause.code);
-}
-
 /** This platform. */
-export const host: Host = { name: "node", openFolder, folderTarget, openRun, compileBuild: compileBundled };
+export const host: Host = {
+  ...{ name: "node", openFolder, exists, openHub, folderTarget, openRun },
+  compileBuild: compileBundled,
+};

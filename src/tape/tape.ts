@@ -60,6 +60,8 @@ export class Tape {
   readonly seed: readonly [number, number];
   /** Floating-point operations of the products run or planned so far: two for each multiply-add that the model needs. */
   flops = 0;
+  /** Where the rows of each sequence begin in the activations under way; null where they belong to none. */
+  starts: Int32Array | null = null;
   readonly #arena: Arena;
   #steps: Step[] = [];
   #scopes: Slot[][] = [];

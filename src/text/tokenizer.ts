@@ -8,6 +8,8 @@ import { FormatError, UnsupportedError } from "../core/errors.ts";
 import type { Source } from "../core/host.ts";
 import { type Json, parseJson } from "../core/python-json.ts";
 import { ChatTemplate, type Message, type RenderOptions, type Span } from "./chat.ts";
+import { type EncodeOptions, type Encoding, frame, robertaAsTemplate } from "./frame.ts";
+import { type OffsetRules, type Offsets, offsetRules, tokensWithOffsets } from "./offsets.ts";
 import { StreamDecoder, type StreamDecoderOptions } from "./stream-decoder.ts";
 
 type JsonObject = Readonly<Record<string, Json>>;
@@ -28,6 +30,11 @@ export interface TokenizerFiles {
 export interface Labelled {
   readonly inputIds: number[];
   readonly labels: number[];
+}
+
+/** Words as tokens: `wordIds[i]` is the word that token i is a part of, null for a special token. */
+export interface WordEncoding extends Encoding {
+  readonly wordIds: (number | null)[];
 }
 
 const SPECIAL_NAMES = [
@@ -74,6 +81,8 @@ export class Tokenizer {
   readonly bosTokenId: number | null;
   readonly eosTokenId: number | null;
   readonly padTokenId: number | null;
+  /** Stands for the whole text in front of it, as [CLS] does; null where the files name none. */
+  readonly clsTokenId: number | null;
   /** Tokens at which generation stops: `eosTokenId` and those that generation_config.json adds. */
   readonly stopTokenIds: readonly number[];
   /** One more than the highest token number. A model's embedding may have more rows than that. */
@@ -82,6 +91,10 @@ export class Tokenizer {
   readonly #known: ReadonlySet<number>;
   readonly #cleanUp: boolean;
   readonly #template: ChatTemplate | null;
+  readonly #offsetRules: OffsetRules;
+  /** What is put before a word that is given alone, so that it is one inside a text. */
+  readonly #wordPrefix: string;
+  readonly #truncatesLeft: boolean;
 
   /** Throws FormatError when the parts of the files do not fit each other. */
   constructor(name: string, { tokenizer, config = {}, fallbacks = [], chatTemplate }: TokenizerFiles) {
@@ -98,6 +111,10 @@ export class Tokenizer {
     this.bosTokenId = idOf("bos_token");
     this.eosTokenId = idOf("eos_token");
     this.padTokenId = idOf("pad_token");
+    this.clsTokenId = idOf("cls_token");
+    this.#offsetRules = offsetRules(tokenizer);
+    this.#wordPrefix = splitsAtBlanks(tokenizer.pre_tokenizer) ? " " : "";
+    this.#truncatesLeft = config.truncation_side === "left";
     const stops = fallbacks.flatMap((file) => file.eos_token_id ?? []).filter((id) => typeof id === "number");
     this.stopTokenIds = [...new Set([...(this.eosTokenId === null ? [] : [this.eosTokenId]), ...stops])];
 
@@ -110,6 +127,48 @@ export class Tokenizer {
   encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
     const ids: (number | undefined)[] = this.#json.encode(text, { add_special_tokens: addSpecialTokens }).ids;
     return ids.filter((id) => id !== undefined); // without an unknown token, unknown characters vanish
+  }
+
+  /**
+   * A text or a pair with the special tokens around it, cut to `maxLength` as transformers does. Decoder-only tokenizers
+   * without a template for pairs put one after the other.
+   *
+   * @example
+   * const { inputIds, tokenTypes } = tokenizer.encodePair("Is it white?", "The whale is.", { maxLength: 128 });
+   */
+  encodePair(first: string, second: string | null = null, options: EncodeOptions = {}): Encoding {
+    const texts = second === null ? [first] : [first, second];
+    const ids = texts.map((text) => this.encode(text, { addSpecialTokens: false }));
+    return frame(this.#json, ids, options, this.#truncatesLeft);
+  }
+
+  /** Words given one by one (transformers' `is_split_into_words`), with the special tokens around them. */
+  encodeWords(words: readonly string[], options: EncodeOptions = {}): WordEncoding {
+    const ids: number[] = [];
+    const wordOf: number[] = [];
+    words.forEach((word, w) => {
+      for (const id of this.encode(this.#wordPrefix + word, { addSpecialTokens: false })) {
+        ids.push(id);
+        wordOf.push(w);
+      }
+    });
+    const encoding = frame(this.#json, [ids], options, this.#truncatesLeft);
+    return { ...encoding, wordIds: encoding.places.map((place) => wordOf[place] ?? null) };
+  }
+
+  /**
+   * The characters [start, end) that each token of `text` stands for, special ones left out: one entry for each of
+   * `encode(text, { addSpecialTokens: false })`. Throws UnsupportedError when this tokenizer treats the text in a way
+   * that cannot be followed.
+   */
+  offsets(text: string): Offsets[] {
+    const found = tokensWithOffsets(this.#json, text, this.#offsetRules);
+    const { tokens, ids } = this.#json.encode(text, { add_special_tokens: false });
+    if (found.length === tokens.length && found.every(([token], i) => token === tokens[i])) {
+      return found.flatMap(([, range], i) => (ids[i] === undefined ? [] : [range]));
+    }
+    const opening = JSON.stringify(text.slice(0, 40));
+    throw new UnsupportedError(`${this.name}: cannot tell which characters the tokens of ${opening} stand for`);
   }
 
   /** The text of `ids`. Numbers beyond the vocabulary have no text. */
@@ -175,13 +234,22 @@ function shared(own: readonly number[], ids: readonly number[]): { whole: number
 function build(name: string, tokenizer: JsonObject, config: JsonObject): JsonTokenizer {
   const absent = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
   const adds = typeof config.tokenizer_class === "string" && ADDS_BY_CONFIG.test(config.tokenizer_class);
-  const whole = { ...absent, ...tokenizer, ...(adds && { post_processor: postProcessor(config) }) };
+  const processor = adds ? postProcessor(config) : robertaAsTemplate(tokenizer.post_processor ?? null);
+  const whole = { ...absent, ...tokenizer, post_processor: processor };
   try {
     return new JsonTokenizer(whole, config);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new FormatError(`"tokenizer.json" in ${name} does not make a tokenizer: ${reason}`, { cause });
   }
+}
+
+/** Whether a word inside a text begins with the blank before it, and one that is given alone does not (GPT-2, RoBERTa). */
+function splitsAtBlanks(preTokenizer: Json | undefined): boolean {
+  if (!isObject(preTokenizer)) return false;
+  const { type, use_regex: byItself, add_prefix_space: added, pretokenizers } = preTokenizer;
+  if (Array.isArray(pretokenizers)) return pretokenizers.some(splitsAtBlanks);
+  return type === "ByteLevel" && byItself !== false && added !== true;
 }
 
 /** What a Llama or Gemma tokenizer puts around a text: <s> before it unless told not to, </s> after it if told to. */

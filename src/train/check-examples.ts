@@ -1,8 +1,8 @@
 /** What must be true of the data before the first step, and a fingerprint that tells one set of examples from another. */
 import { listProblems } from "../checkpoint/safetensors.ts";
 import { FormatError } from "../core/errors.ts";
-import { countLabels, type Example } from "../data/examples.ts";
-import { IGNORED } from "../nn/sequences.ts";
+import type { Example } from "../data/examples.ts";
+import type { Trainable } from "./trainable.ts";
 
 /** An example, with the place it came from ("train.jsonl:12") if that is known. */
 export interface TrainingExample extends Example {
@@ -10,8 +10,7 @@ export interface TrainingExample extends Example {
 }
 
 export interface Limits {
-  readonly vocabSize: number;
-  readonly contextLength: number;
+  readonly model: Pick<Trainable, "problemWith">;
   readonly tokensPerBatch: number | null;
 }
 
@@ -32,24 +31,18 @@ export function checkExamples(what: string, examples: readonly TrainingExample[]
   if (problems.length > 0) throw new FormatError(listProblems(`${what} cannot be used with this model`, problems));
 }
 
-function wrongWith(example: TrainingExample, { vocabSize, contextLength, tokensPerBatch }: Limits): string | null {
-  const { inputIds, labels } = example;
-  const outside = (id: number) => id < 0 || id >= vocabSize;
-  if (inputIds.length !== labels.length)
-    return `${labels.length} labels for ${inputIds.length} tokens, expected one each`;
-  if (inputIds.length > contextLength) return `${inputIds.length} tokens, the model's context is ${contextLength}`;
-  if (tokensPerBatch !== null && inputIds.length > tokensPerBatch) {
-    return `${inputIds.length} tokens, a batch may have ${tokensPerBatch} (tokensPerBatch)`;
+function wrongWith(example: TrainingExample, { model, tokensPerBatch }: Limits): string | null {
+  const { length } = example.inputIds;
+  if (tokensPerBatch !== null && length > tokensPerBatch) {
+    return `${length} tokens, a batch may have ${tokensPerBatch} (tokensPerBatch)`;
   }
-  const id = inputIds.find(outside) ?? labels.find((label) => label !== IGNORED && outside(label));
-  if (id !== undefined) return `token ${id} should be from 0 to ${vocabSize - 1}, the model's vocabulary`;
-  return countLabels(example) === 0 ? "nothing to learn: no token after the first has a label" : null;
+  return model.problemWith(example);
 }
 
 const FNV_PRIME = 0x01000193;
 const FNV_START = 0x811c9dc5;
 
-/** 64 bits in hex over all ids and labels in order: two FNV-1a sums over 32-bit words, for noticing a changed file. */
+/** 64 bits in hex over all numbers in order: two FNV-1a sums over 32-bit words, for noticing a changed file. */
 export function fingerprint(examples: readonly TrainingExample[]): string {
   let one = FNV_START;
   let two = ~FNV_START;
@@ -59,11 +52,14 @@ export function fingerprint(examples: readonly TrainingExample[]): string {
     two = Math.imul(two ^ ((word << 16) | (word >>> 16)), FNV_PRIME);
     two ^= two >>> 13;
   };
+  const addAll = (numbers: Int32Array | Float32Array) => {
+    new Int32Array(numbers.slice().buffer).forEach(add);
+  };
   add(examples.length);
-  for (const { inputIds, labels } of examples) {
+  for (const { inputIds, labels, tokenTypes, pixels, taskId } of examples) {
     add(inputIds.length);
-    inputIds.forEach(add);
-    labels.forEach(add);
+    for (const numbers of [inputIds, labels, tokenTypes, pixels]) if (numbers) addAll(numbers);
+    if (taskId) add(taskId);
   }
   return [one, two].map((sum) => (sum >>> 0).toString(16).padStart(8, "0")).join("");
 }

@@ -2,7 +2,8 @@
  * Checkpoints of a run, one folder each, whole or not there at all:
  *
  *   checkpoint-N/                     what was trained, as users load it, and transformers' trainer_state.json
- *   checkpoint-N/state/optimizer.safetensors   param., exp_avg. and exp_avg_sq. of every trained tensor, f32, exact
+ *   checkpoint-N/state/optimizer.safetensors   param., exp_avg. and exp_avg_sq. of every trained tensor, f32, exact;
+ *                                              method., what the schedule of a PEFT method goes on from
  *   checkpoint-N/state/trainer.json   step, place in the data, generator, and the settings that a resumed run must share
  */
 import { readJson } from "../checkpoint/checkpoint.ts";
@@ -40,14 +41,24 @@ export async function checkpointsOf(run: RunFolder): Promise<number[]> {
   return found.sort((a, b) => a - b);
 }
 
+/** What a method's schedule goes on from, by name: live arrays. */
+export type MethodState = ReadonlyMap<string, Float32Array>;
+
 /** Writes the state of a run below `state/`. */
 export async function writeState(
   target: Target,
   optimizer: AdamW,
+  method: MethodState,
   progress: Progress,
   identity: Identity,
 ): Promise<void> {
-  await writeSafetensors(target, OPTIMIZER, blocksOf(optimizer).map(toWrite));
+  const kept = Array.from(method, ([name, values]) => ({
+    name: `method.${name}`,
+    dtype: "F32" as const,
+    shape: [values.length],
+    bytes: () => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+  }));
+  await writeSafetensors(target, OPTIMIZER, [...blocksOf(optimizer).map(toWrite), ...kept]);
   const text = JSON.stringify({ version: VERSION, identity, progress }, null, 2);
   await target.write(TRAINER, [new TextEncoder().encode(`${text}\n`)]);
 }
@@ -56,7 +67,12 @@ export async function writeState(
  * Reads a state into parameters and moments and returns how far the run was. Nothing is changed unless all of it fits:
  * throws StateError naming every setting that differs, FormatError listing every tensor that does not fit.
  */
-export async function readState(source: Source, optimizer: AdamW, identity: Identity): Promise<Progress> {
+export async function readState(
+  source: Source,
+  optimizer: AdamW,
+  method: MethodState,
+  identity: Identity,
+): Promise<Progress> {
   const { identity: saved, progress } = await readTrainer(source);
   const names = new Set([...Object.keys(saved), ...Object.keys(identity)]);
   const different = [...names].filter((name) => saved[name] !== identity[name]);
@@ -67,7 +83,7 @@ export async function readState(source: Source, optimizer: AdamW, identity: Iden
     const advice = "Resume with the same settings and data, or start a new run in another folder.";
     throw new StateError(`${listProblems(`cannot resume from ${source.name}: the run has changed`, lines)}\n${advice}`);
   }
-  await readTensors(source, OPTIMIZER, blocksOf(optimizer));
+  await readTensors(source, OPTIMIZER, blocksOf(optimizer), method);
   optimizer.steps = progress.step;
   return progress;
 }
@@ -128,11 +144,17 @@ function toWrite(block: Block): TensorToWrite {
   return { name: block.name, dtype: "F32", shape: block.shape, bytes: () => bytesOf(block) };
 }
 
-async function readTensors(source: Source, file: string, blocks: readonly Block[]): Promise<void> {
+async function readTensors(
+  source: Source,
+  file: string,
+  blocks: readonly Block[],
+  method: MethodState = new Map(),
+): Promise<void> {
   const { tensors } = await openSafetensors(source, file);
-  const wanted = new Set(blocks.map((block) => block.name));
+  const state = Array.from(method, ([name, values]) => ({ name: `method.${name}`, shape: [values.length], values }));
+  const wanted = new Set([...blocks, ...state].map(({ name }) => name));
   const problems = [...tensors.keys()].filter((name) => !wanted.has(name)).map((name) => `${name}: not trained now`);
-  for (const { name, shape } of blocks) {
+  for (const { name, shape } of [...blocks, ...state]) {
     const stored = tensors.get(name);
     if (!stored) problems.push(`${name}: missing`);
     else if (!sameShape(stored.shape, shape) || stored.dtype !== "F32") {
@@ -145,6 +167,7 @@ async function readTensors(source: Source, file: string, blocks: readonly Block[
     throw new FormatError(listProblems(`"${file}" in ${source.name} does not fit what is trained`, problems));
   }
   for (const block of blocks) await fill(block, tensors.get(block.name)!);
+  for (const { name, values } of state) values.set(new Float32Array((await tensors.get(name)!.read()).slice().buffer));
 }
 
 async function fill(block: Block, stored: CheckpointTensor): Promise<void> {

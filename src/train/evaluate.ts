@@ -3,11 +3,11 @@ import { StateError } from "../core/errors.ts";
 import { batchSchedule } from "../data/batches.ts";
 import { breather } from "./breather.ts";
 import { checkExamples, nameExample, type TrainingExample } from "./check-examples.ts";
-import { lossOf, microBatch, plannedBytes } from "./micro-batch.ts";
+import { lossOf, microBatch, plannedBytes, tokensOf } from "./micro-batch.ts";
 import type { Trainable } from "./trainable.ts";
 
 /** What is asked of a model here. */
-export type Evaluable = Pick<Trainable, "engine" | "vocabSize" | "contextLength" | "loss">;
+export type Evaluable = Pick<Trainable, "engine" | "loss" | "countLabels" | "problemWith">;
 
 /** How examples are taken together while evaluating, and who is told. */
 export interface EvaluateOptions {
@@ -36,7 +36,7 @@ function batchesOf(
   examples: readonly TrainingExample[],
   { batchSize = 8, tokensPerBatch = null }: EvaluateOptions,
 ): number[][] {
-  const lengths = examples.map(({ inputIds }) => inputIds.length);
+  const lengths = examples.map(tokensOf);
   const limit = tokensPerBatch === null ? { batchSize } : { tokenBudget: tokensPerBatch };
   return batchSchedule({ lengths, ...limit, shuffle: false, seed: 0, epoch: 0 });
 }
@@ -62,12 +62,7 @@ export async function evaluateLoss(
   examples: readonly TrainingExample[],
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { vocabSize, contextLength } = model;
-  checkExamples("evaluation data", examples, {
-    vocabSize,
-    contextLength,
-    tokensPerBatch: options.tokensPerBatch ?? null,
-  });
+  checkExamples("evaluation data", examples, { model, tokensPerBatch: options.tokensPerBatch ?? null });
   return evaluateIn(evaluationBytes(model, examples, options), model, examples, options);
 }
 
@@ -83,7 +78,7 @@ export async function evaluateIn(
   let [sum, tokens, done] = [0, 0, 0];
   for (const indices of batchesOf(examples, options)) {
     options.signal?.throwIfAborted();
-    const batch = microBatch(examples, indices);
+    const batch = microBatch(model, examples, indices);
     const loss = lossOf(model, bytes, batch);
     if (!Number.isFinite(loss)) {
       const named = indices.map((i) => nameExample(examples, i)).join(", ");

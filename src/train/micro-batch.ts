@@ -1,13 +1,12 @@
 /** One forward pass, with or without its backward pass, and the working memory that it needs. */
 import { sizeOf } from "../core/shape.ts";
-import { countLabels } from "../data/examples.ts";
 import { concatenateLabelled, type LabelledSequences } from "../nn/sequences.ts";
 import { Tape, type TapeOptions, type Value } from "../tape/tape.ts";
 import type { TrainingExample } from "./check-examples.ts";
 import type { Trainable } from "./trainable.ts";
 
 /** What computing a loss asks of a model. */
-type Computing = Pick<Trainable, "engine" | "loss">;
+type Computing = Pick<Trainable, "engine" | "loss" | "countLabels">;
 
 /** Examples laid end to end, with what is counted of them. */
 export interface MicroBatch {
@@ -17,13 +16,22 @@ export interface MicroBatch {
   readonly labels: number;
 }
 
-export function microBatch(examples: readonly TrainingExample[], indices: readonly number[]): MicroBatch {
+export function microBatch(
+  model: Pick<Trainable, "countLabels">,
+  examples: readonly TrainingExample[],
+  indices: readonly number[],
+): MicroBatch {
   const chosen = indices.map((i) => examples[i]!);
   return {
     sequences: concatenateLabelled(chosen),
-    tokens: chosen.reduce((sum, { inputIds }) => sum + inputIds.length, 0),
-    labels: chosen.reduce((sum, example) => sum + countLabels(example), 0),
+    tokens: chosen.reduce((sum, example) => sum + tokensOf(example), 0),
+    labels: chosen.reduce((sum, example) => sum + model.countLabels(example), 0),
   };
+}
+
+/** What an example counts in a batch: its tokens; an image is one. */
+export function tokensOf({ inputIds }: TrainingExample): number {
+  return Math.max(1, inputIds.length);
 }
 
 /** Sum of the losses of all labelled positions, in f64. */
@@ -53,7 +61,7 @@ const trainingTape: TapeOptions = { recording: true, training: true };
 
 /**
  * Bytes of working memory that the largest of `batches` of examples needs, found by walking through each shape once
- * without computing: a step's memory depends on the numbers of tokens, labels and sequences only.
+ * without computing: a step's memory depends on the numbers of tokens, labels and sequences, and on the longest of them.
  */
 export function plannedBytes(
   model: Computing,
@@ -61,19 +69,18 @@ export function plannedBytes(
   batches: Iterable<readonly number[]>,
   training: boolean,
 ): number {
-  const labels = examples.map(countLabels);
+  const labels = examples.map((example) => model.countLabels(example));
   const seen = new Set<string>();
   let bytes = 0;
   for (const indices of batches) {
-    let [tokens, targets] = [0, 0];
-    for (const i of indices) {
-      tokens += examples[i]!.inputIds.length;
-      targets += labels[i]!;
-    }
-    const shape = `${tokens} ${targets} ${indices.length}`;
+    const of = (sizes: readonly number[]) => `${sizes.reduce((sum, n) => sum + n, 0)}/${Math.max(...sizes)}`;
+    const tokens = indices.map((i) => examples[i]!.inputIds.length);
+    const targets = indices.map((i) => examples[i]!.labels.length);
+    const counted = indices.reduce((sum, i) => sum + labels[i]!, 0);
+    const shape = `${of(tokens)} ${of(targets)} ${counted} ${indices.length}`;
     if (seen.has(shape)) continue;
     seen.add(shape);
-    bytes = Math.max(bytes, plannedBytesOf(model, microBatch(examples, indices), training));
+    bytes = Math.max(bytes, plannedBytesOf(model, microBatch(model, examples, indices), training));
   }
   return bytes;
 }

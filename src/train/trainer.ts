@@ -18,7 +18,7 @@ import { checkpointsOf, readParams, readState, writeParams, writeState } from ".
 import { Course, type StepBatches } from "./course.ts";
 import { type EvaluateOptions, type Evaluation, evaluateIn, evaluateLoss, evaluationBytes } from "./evaluate.ts";
 import { type Identity, identityOf } from "./identity.ts";
-import { lossAndGradients, microBatch, plannedBytes } from "./micro-batch.ts";
+import { lossAndGradients, microBatch, plannedBytes, tokensOf } from "./micro-batch.ts";
 import { atStart, type LogEntry, type Progress } from "./progress.ts";
 import type { Trainable } from "./trainable.ts";
 import { appendMetrics, rewriteMetrics, trainerState } from "./trainer-state.ts";
@@ -106,15 +106,11 @@ export class Trainer {
     this.#options = options;
     this.#model = options.model;
     this.#run = options.output ?? null;
-    const { vocabSize, contextLength } = this.#model;
-    const limits = { vocabSize, contextLength, tokensPerBatch: this.args.tokensPerBatch };
+    const limits = { model: this.#model, tokensPerBatch: this.args.tokensPerBatch };
     checkExamples("training data", options.trainDataset, limits);
     if (options.evalDataset) checkExamples("evaluation data", options.evalDataset, limits);
     this.#expectUsable();
-    this.#course = new Course(
-      options.trainDataset.map(({ inputIds }) => inputIds.length),
-      this.args,
-    );
+    this.#course = new Course(options.trainDataset.map(tokensOf), this.args);
   }
 
   #expectUsable(): void {
@@ -201,7 +197,7 @@ export class Trainer {
   async #step(run: Run, { step, epoch, position, microStep }: Progress): Promise<Taken> {
     const { optimizer, rate, bytes } = run;
     const indices = this.#course.epoch(epoch)[position]!;
-    const batches = indices.map((chosen) => microBatch(this.#options.trainDataset, chosen));
+    const batches = indices.map((chosen) => microBatch(this.#model, this.#options.trainDataset, chosen));
     const labels = batches.reduce((sum, batch) => sum + batch.labels, 0);
     optimizer.zeroGrad();
     let loss = 0;
@@ -215,7 +211,9 @@ export class Trainer {
     const gradNorm = gradientNorm(this.#model.engine, this.#model.namedTrainable().values());
     if (!Number.isFinite(gradNorm)) throw this.#notFinite("gradient norm", gradNorm, step, indices, null);
     const learningRate = this.args.learningRate * rate(step);
-    optimizer.step(learningRate, clipScale(gradNorm, this.args.maxGradNorm));
+    const gradScale = clipScale(gradNorm, this.args.maxGradNorm);
+    optimizer.step(learningRate, gradScale);
+    this.#model.afterStep?.(step + 1, gradScale);
     const tokens = batches.reduce((sum, batch) => sum + batch.tokens, 0);
     return { loss: loss / labels, gradNorm, learningRate, tokens, microBatches: batches.length };
   }
@@ -360,7 +358,7 @@ export class Trainer {
     }
     const source = run.source(`checkpoint-${newest}`);
     try {
-      const progress = await readState(source, optimizer, identity);
+      const progress = await readState(source, optimizer, this.#model.namedState?.() ?? new Map(), identity);
       await rewriteMetrics(run, progress.log);
       return progress;
     } finally {
@@ -374,7 +372,7 @@ export class Trainer {
     const state = this.#stateText(progress);
     await run.replace(`checkpoint-${progress.step}`, async (target) => {
       await this.#model.savePretrained(target);
-      await writeState(target, optimizer, progress, identity);
+      await writeState(target, optimizer, this.#model.namedState?.() ?? new Map(), progress, identity);
       await target.write("trainer_state.json", [state]);
     });
     await run.target().write("trainer_state.json", [state]);

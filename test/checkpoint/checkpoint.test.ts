@@ -88,12 +88,10 @@ describe("one clear error for", () => {
 
   test("no weights, saying what is there instead", async () => {
     await expect(open({})).rejects.toThrow(
-      'memory has neither "model.safetensors" nor "model.safetensors.index.json"; it is empty',
+      'memory has none of "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"; it is empty',
     );
     await expect(open({ "config.json": text("{}") })).rejects.toThrow("; it has config.json");
-    await expect(open({ "pytorch_model.bin": text("") })).rejects.toThrow(
-      '; "pytorch_model.bin" is pickled Python, save it again',
-    );
+    await expect(open({ "weights.bin": text("") })).rejects.toThrow('; "weights.bin" is pickled Python, save it again');
   });
 });
 

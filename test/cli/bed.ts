@@ -29,7 +29,8 @@ export function workFolder(): string {
 
 /** Starts `lorikeet ...args` in a folder, with pipes. */
 export function start(cwd: string, args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [main, ...args], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  const env = { ...process.env, HF_HUB_OFFLINE: "1" }; // a folder's name that is wrong is asked for on the hub
+  return spawn(process.execPath, [main, ...args], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
 }
 
 /** Waits for the end of a command and collects what it wrote. */

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
   firstColumns,
-  largestSvd,
   type Matrix,
   matrix,
   product,
@@ -100,28 +99,6 @@ describe("svd", () => {
       expect([...parts.s]).toEqual([...parts.s].sort((x, y) => y - x));
     });
   }
-});
-
-describe("largestSvd", () => {
-  test("agrees with all singular values of a matrix too large for Jacobi", () => {
-    const a = random(150, 210);
-    const some = largestSvd(a, 6);
-    const all = svd(a);
-    expectOrthonormal(some);
-    for (const [i, value] of some.s.entries()) expect(Math.abs(value / all.s[i]! - 1)).toBeLessThan(1e-12);
-    const rank6 = join({
-      u: firstColumns(all.u, 6),
-      s: all.s.slice(0, 6),
-      v: matrix(6, 210, all.v.data.slice(0, 6 * 210)),
-    });
-    expect(distance(join(some), rank6)).toBeLessThan(1e-8);
-  });
-  test("finds repeated singular values, and all of a matrix of low rank", () => {
-    const a = withValues(140, 160, [5, 5, 5, 2, 1]);
-    const found = largestSvd(a, 5);
-    expect([...found.s].map((x) => Math.round(x * 1e9) / 1e9)).toEqual([5, 5, 5, 2, 1]);
-    expect(distance(join(found), a)).toBeLessThan(1e-10);
-  });
 });
 
 describe("randomSvd", () => {

@@ -9,8 +9,9 @@ import { importsOf, resolved, sources } from "./source.ts";
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   core: [],
   wasm: ["core", "#host"],
-  runtime: ["core", "wasm"],
-  checkpoint: ["core", "#host"],
+  runtime: ["core", "wasm", "hub"],
+  checkpoint: ["core", "#host", "hub/hub-name.ts"],
+  hub: ["core", "checkpoint/source.ts"],
   tensor: ["core", "wasm"],
   text: ["core", "checkpoint"],
   tape: ["core", "wasm", "tensor"],

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { AttentionShape } from "../reference/attention.ts";
 import { attention, attentionGradient } from "../reference/attention.ts";
+import { numbers } from "../reference/finite-differences.ts";
 import { Bed, builds } from "./bed.ts";
 
 type Segment = [number, number, number, number];
@@ -77,7 +78,7 @@ class Rows {
 
 /** All operands of one shape, one row longer than the segments need, and both kernels on a range of items. */
 function prepare(build: string, shape: AttentionShape, size = 1, seed = 1) {
-  const { heads, kvHeads, headDim, segments, scale, causal, window } = shape;
+  const { heads, kvHeads, headDim, segments, scale, causal, window, bias } = shape;
   const bed = new Bed(build, seed);
   const queries = Math.max(...segments.map((s) => s[1])) + 1;
   const keys = Math.max(...segments.map((s) => s[3])) + 1;
@@ -105,16 +106,19 @@ function prepare(build: string, shape: AttentionShape, size = 1, seed = 1) {
   const workspace = bed.scratch(workspaceBytes);
   new Uint8Array(bed.memory.buffer, workspace, workspaceBytes).fill(0xff); // NaN, which no read may find
   const sizes = [heads, kvHeads, headDim, q.ld, k.ld, v.ld, o.ld] as const;
-  const rule = [at, scale, causal ? 1 : 0, window, workspace] as const;
+  const table = bias ? bed.from(bias.table) : null;
+  const dBias = bed.random(segments.length * (bias?.table.length ?? 0));
+  const lookUp = bias ? ([table!.byteOffset, bias.reach - 1, 2 * bias.reach - 1] as const) : ([0, 0, 0] as const);
+  const rule = [at, scale, causal ? 1 : 0, window, ...lookUp, workspace] as const;
   const items = segments.length * kvHeads;
   const forward = (start = 0, end = items, keep = lse.byteOffset) =>
     bed.kernels.attention_f32(o.at, keep, q.at, k.at, v.at, ...sizes, ...rule, start, end);
-  const backward = (start = 0, end = items) => {
+  const backward = (start = 0, end = items, slabs = bias ? dBias.byteOffset : 0) => {
     const inputs = [dO.at, q.at, k.at, v.at, o.at, lse.byteOffset] as const;
     const steps = [dq.ld, dk.ld, dv.ld, dO.ld] as const;
-    bed.kernels.attention_f32_d(dq.at, dk.at, dv.at, ...inputs, ...sizes, ...steps, ...rule, start, end);
+    bed.kernels.attention_f32_d(dq.at, dk.at, dv.at, slabs, ...inputs, ...sizes, ...steps, ...rule, start, end);
   };
-  return { bed, q, k, v, dO, o, lse, dq, dk, dv, items, forward, backward };
+  return { bed, q, k, v, dO, o, lse, dq, dk, dv, dBias, items, forward, backward };
 }
 
 /** Rounded terms on the way to any one output: a score, its softmax, the sum over keys or over queries of a group. */
@@ -139,13 +143,15 @@ function checkForward(shape: AttentionShape, call: ReturnType<typeof prepare>): 
 }
 
 function checkBackward(shape: AttentionShape, call: ReturnType<typeof prepare>): void {
-  const before = { dq: call.dq.values, dk: call.dk.values, dv: call.dv.values };
+  const all = () => ({ dq: call.dq.values, dk: call.dk.values, dv: call.dv.values, dBias: Array.from(call.dBias) });
+  const before = all();
   call.backward();
   const want = attentionGradient(shape, call.dO.values, call.q.values, call.k.values, call.v.values);
-  for (const name of ["dq", "dk", "dv"] as const) {
+  const after = all();
+  for (const name of ["dq", "dk", "dv", "dBias"] as const) {
     const values = want[name].values.map((x, i) => x + before[name][i]!);
     const magnitudes = want[name].magnitudes.map((x, i) => x + Math.abs(before[name][i]!));
-    call.bed.check(call[name].values, { values, magnitudes }, terms(shape));
+    call.bed.check(after[name], { values, magnitudes }, terms(shape));
   }
 }
 
@@ -157,9 +163,15 @@ function checkBoth(build: string, shape: AttentionShape, size = 1): void {
   checkBackward(shape, call);
 }
 
+/** A bias for each distance that these segments have, and no more. */
+function biasFor({ heads, segments }: AttentionShape, seed = 1): { table: number[]; reach: number } {
+  const reach = Math.max(...segments.map((s) => Math.max(s[1] - s[0], s[3] - s[2])));
+  return { table: numbers(heads * (2 * reach - 1), seed).map((x) => 3 * x), reach };
+}
+
 test("the f64 gradient of attention agrees with finite differences", () => {
   for (const rule of rules) {
-    const shape = {
+    const shape: AttentionShape = {
       ...base,
       ...rule,
       headDim: 3,
@@ -169,6 +181,8 @@ test("the f64 gradient of attention agrees with finite differences", () => {
         [4, 0],
       ]),
     };
+    const bias = biasFor(shape);
+    shape.bias = bias;
     const call = prepare(builds[0]!, shape);
     const inputs = { q: call.q.values, k: call.k.values, v: call.v.values };
     const dO = call.dO.values;
@@ -189,6 +203,17 @@ test("the f64 gradient of attention agrees with finite differences", () => {
         expect(Math.abs(gradient[`d${name}`].values[i]! - slope)).toBeLessThan(1e-7);
       });
     }
+    const ofSegments = gradient.dBias.values;
+    bias.table.forEach((x, i) => {
+      const at = (value: number) => {
+        bias.table[i] = value;
+        return loss();
+      };
+      const slope = (at(x + 1e-4) - at(x - 1e-4)) / 2e-4;
+      bias.table[i] = x;
+      const sum = ofSegments.reduce((t, v, e) => t + (e % bias.table.length === i ? v : 0), 0);
+      expect(Math.abs(sum - slope)).toBeLessThan(1e-7);
+    });
   }
 });
 
@@ -200,6 +225,49 @@ for (const build of builds) {
       });
     });
   }
+
+  test.each([1, 5, 16])(
+    `attention of headDim %i with a relative bias (${build}) matches f64, and so does the bias's gradient`,
+    (headDim) => {
+      rules.forEach((rule, n) => {
+        const shape: AttentionShape = { ...base, ...groups[(n + headDim) % 3], ...rule, headDim };
+        checkBoth(build, { ...shape, bias: biasFor(shape, n) });
+      });
+    },
+  );
+
+  test(`attention with a relative bias (${build}) matches f64 across tiles, with more queries than keys, and at T5's scale`, () => {
+    const shape: AttentionShape = {
+      ...base,
+      ...{ heads: 2, kvHeads: 2, headDim: 6, scale: 1, causal: false },
+      segments: ragged([[300, 140]]),
+    };
+    checkBoth(build, { ...shape, causal: true, bias: biasFor(shape) });
+    shape.segments = [...shape.segments, [301, 310, 442, 445], [310, 312, 445, 446]];
+    checkBoth(build, { ...shape, bias: biasFor(shape) });
+  });
+
+  test(`a frozen relative bias (${build}) gives q, k and v the same gradients as a trained one`, () => {
+    const shape = { ...base, bias: biasFor(base) };
+    const [trained, frozen] = [prepare(build, shape), prepare(build, shape)];
+    const before = Array.from(frozen.dBias);
+    for (const call of [trained, frozen]) call.forward();
+    trained.backward();
+    frozen.backward(0, frozen.items, 0);
+    for (const name of ["dq", "dk", "dv"] as const) expect(frozen[name].values).toEqual(trained[name].values);
+    expect(Array.from(frozen.dBias)).toEqual(before);
+    frozen.bed.checkGuards();
+  });
+
+  test(`attention (${build}) reads keys of other rows than the queries', more or fewer, as in cross-attention`, () => {
+    const segments: Segment[] = [
+      [0, 5, 70, 79],
+      [5, 6, 60, 70],
+      [6, 46, 0, 7],
+      [46, 50, 7, 60],
+    ];
+    for (const headDim of [5, 16]) checkBoth(build, { ...base, headDim, segments, causal: false });
+  });
 
   test(`attention (${build}) matches f64 across tiles of keys and blocks of queries`, () => {
     const segments = ragged([
@@ -273,7 +341,8 @@ for (const build of builds) {
 
   test(`attention (${build}) gives the same bits in one call and in ranges, with and without lse`, () => {
     for (const group of groups) {
-      const shape = { ...base, ...group };
+      const shape: AttentionShape = { ...base, ...group };
+      if (group.kvHeads > 1) shape.bias = biasFor(shape);
       const whole = prepare(build, shape);
       const parts = prepare(build, shape);
       whole.forward();
@@ -283,6 +352,7 @@ for (const build of builds) {
       for (let c = cuts.length - 1; c > 0; c--) parts.backward(cuts[c - 1], cuts[c]);
       for (const name of ["o", "dq", "dk", "dv"] as const) expect(parts[name].values).toEqual(whole[name].values);
       expect(parts.lse).toEqual(whole.lse);
+      expect(parts.dBias).toEqual(whole.dBias);
       whole.lse.fill(7);
       whole.forward(0, whole.items, 0);
       expect(whole.lse.every((x) => x === 7)).toBe(true);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { expectGradient, numbers } from "../reference/finite-differences.ts";
-import { geluErf, geluErfDx, geluTanh, geluTanhDx, normal } from "../reference/gelu.ts";
+import { geluErf, geluErfDx, geluGate, geluGateD, geluTanh, geluTanhDx, normal } from "../reference/gelu.ts";
 import { around4, Bed, builds } from "./bed.ts";
 import { checkRanges } from "./ranges.ts";
 
@@ -76,4 +76,56 @@ for (const { kernel, value, gradient } of forms) {
       });
     });
   }
+}
+
+function prepareGate(build: string, n: number, size: number) {
+  const bed = new Bed(build, n);
+  const [gate, up, dy] = [bed.random(n, size), bed.random(n, 2), bed.random(n)];
+  const [y, dgate, dup] = [bed.empty(n), bed.random(n), bed.random(n)];
+  const at = (a: Float32Array) => a.byteOffset;
+  const forward = (start: number, end: number) => bed.kernels.gelu_gate_f32(at(y), at(gate), at(up), start, end);
+  const backward = (start: number, end: number) =>
+    bed.kernels.gelu_gate_f32_d(at(dgate), at(dup), at(dy), at(gate), at(up), start, end);
+  return { bed, gate, up, dy, y, dgate, dup, forward, backward };
+}
+
+test("the f64 gradients of the gelu gate match finite differences", () => {
+  const gate = numbers(9, 1).map((v) => 4 * v);
+  const [up, dy, zeros] = [numbers(9, 2), numbers(9, 3), new Float64Array(9)];
+  const { dgate, dup } = geluGateD({ dgate: zeros, dup: zeros }, dy, gate, up);
+  expectGradient((at) => geluGate(at, up).values, gate, dy, dgate.values);
+  expectGradient((at) => geluGate(gate, at).values, up, dy, dup.values);
+});
+
+for (const build of builds) {
+  test(`gelu_gate_f32 and its gradients (${build}) match f64 for every tail and size of gate`, () => {
+    for (const n of around4) {
+      for (const size of [0.01, 4, 14]) {
+        const { bed, gate, up, dy, y, dgate, dup, forward, backward } = prepareGate(build, n, size);
+        const want = geluGateD({ dgate, dup }, dy, gate, up);
+        forward(0, n);
+        backward(0, n);
+        bed.check(y, geluGate(gate, up), 11);
+        bed.check(dgate, want.dgate, 15);
+        bed.check(dup, want.dup, 12);
+      }
+    }
+  });
+
+  test(`gelu_gate_f32 and its gradients (${build}) give the same bits in one call and in ranges`, () => {
+    checkRanges(37, () => {
+      const { forward, y } = prepareGate(build, 37, 4);
+      return { run: forward, outputs: [[y, (i) => i]] };
+    });
+    checkRanges(37, () => {
+      const { backward, dgate, dup } = prepareGate(build, 37, 4);
+      return {
+        run: backward,
+        outputs: [
+          [dgate, (i) => i],
+          [dup, (i) => i],
+        ],
+      };
+    });
+  });
 }

@@ -12,6 +12,7 @@ import {
 } from "../reference/matmul.ts";
 import { around4, Bed, builds } from "./bed.ts";
 import { type Dtype, dense, dtypes, gapsUntouched, type Product, product } from "./linear.ts";
+import { checkRanges } from "./ranges.ts";
 
 type Range = [rowStart: number, rowEnd: number, colStart: number, colEnd: number];
 type Shape = readonly [m: number, n: number, k: number, r: number];
@@ -171,5 +172,55 @@ function expectGradient(at: Float64Array, gradient: ArrayLike<number>, loss: () 
     const slope = (above - loss()) * 2 ** 9;
     at[i] = value;
     expect(Math.abs(slope - gradient[i]!)).toBeLessThan(1e-11);
+  });
+}
+
+/** `count` small products whose matrices lie `gap` elements apart from one another, each a Product of its own to f64. */
+function batch(build: string, layout: number, [m, n, k]: readonly [number, number, number], count: number) {
+  const bed = new Bed(build, m + n + k);
+  const [lda, ldb, ldc] = [(layout & aKm ? m : k) + 1, (layout & bNk ? k : n) + 2, n + 3];
+  const [strideA, strideB, strideC] = [lda * (layout & aKm ? k : m) + 1, ldb * (layout & bNk ? n : k), ldc * m + 2];
+  const [a, b, c] = [bed.random(count * strideA), bed.random(count * strideB), bed.random(count * strideC)];
+  const before = Float32Array.from(c);
+  const workspace = bed.scratch(bed.kernels.matmul_workspace());
+  const run = (start: number, end: number) => {
+    const places = [c.byteOffset, a.byteOffset, b.byteOffset, strideC, strideA, strideB] as const;
+    bed.kernels.batched_matmul_f32(...places, m, n, k, lda, ldb, ldc, layout, workspace, start, end);
+  };
+  const sizes: Sizes = { m, n, k, r: 0, lda, ldb, ldc, lda2: 0, ldb2: 0, layout, scale: 1 };
+  const want = (item: number) =>
+    matmul(
+      {
+        ...{ a: a.subarray(item * strideA), b: b.subarray(item * strideB), c: before.subarray(item * strideC) },
+        ...{ bias: null, a2: [], b2: [] },
+      },
+      sizes,
+    );
+  return { bed, c, strideC, sizes, run, want };
+}
+
+for (const build of builds) {
+  test(`batched_matmul_f32 (${build}) matches f64 for every item, layout and size of block`, () => {
+    for (const layout of [0, bNk, aKm, aKm | bNk].flatMap((bits) => [bits, bits | accumulate])) {
+      for (const shape of [
+        [8, 8, 8],
+        [33, 5, 7],
+        [3, 16, 40],
+        [1, 1, 1],
+      ] as const) {
+        const { bed, c, strideC, sizes, run, want } = batch(build, layout, shape, 3);
+        run(0, 3);
+        for (let item = 0; item < 3; item++) {
+          bed.check(dense(c.subarray(item * strideC), sizes), want(item), shape[2] + 2);
+        }
+      }
+    }
+  });
+
+  test(`batched_matmul_f32 (${build}) gives the same bits in one call and in ranges of items`, () => {
+    checkRanges(7, () => {
+      const { c, strideC, run } = batch(build, bNk, [9, 6, 5], 7);
+      return { run, outputs: [[c, (e) => Math.floor(e / strideC)]] };
+    });
   });
 }

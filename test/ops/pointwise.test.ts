@@ -1,20 +1,35 @@
 import { expect, test } from "vitest";
 import { ShapeError } from "../../src/core/errors.ts";
+import { activation, activations, leakyRelu } from "../../src/ops/activation.ts";
 import { add } from "../../src/ops/add.ts";
-import { addBias, scaleColumns } from "../../src/ops/columns.ts";
+import { addBias, concatenateColumns, scaleColumns, sliceColumns } from "../../src/ops/columns.ts";
 import { dropout } from "../../src/ops/dropout.ts";
-import { gelu } from "../../src/ops/gelu.ts";
+import { multiplyElements, scaleBy } from "../../src/ops/elementwise.ts";
+import { gelu, geluGate } from "../../src/ops/gelu.ts";
 import { siluGate } from "../../src/ops/silu-gate.ts";
 import { Tape, type Value } from "../../src/tape/tape.ts";
 import { expectClose } from "../golden-files.ts";
 import { scaleColumns as scaled } from "../reference/columns.ts";
 import { maskFactors } from "../reference/dropout.ts";
-import { geluErf, geluTanh } from "../reference/gelu.ts";
+import { geluErf, geluGate as geluGated, geluTanh } from "../reference/gelu.ts";
 import { siluGate as gated } from "../reference/silu-gate.ts";
 import { builds, expectGradients, Gym, leaf } from "./gradients.ts";
 
 const run = (gym: Gym, op: (tape: Tape) => Value, training = false) =>
   Tape.once(gym.engine, { training }, (tape) => tape.download(op(tape)));
+
+/** Of one number, in f64. */
+const published: Record<(typeof activations)[number], (x: number) => number> = {
+  relu: (x) => Math.max(x, 0),
+  gelu: (x) => geluErf([x]).values[0]!,
+  gelu_new: (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
+  swish: (x) => x / (1 + Math.exp(-x)),
+  silu: (x) => x / (1 + Math.exp(-x)),
+  tanh: Math.tanh,
+  sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+  linear: (x) => x,
+  leakyrelu: (x) => (x > 0 ? x : 0.01 * x),
+};
 
 for (const build of builds) {
   test(`add (${build}) sums, and its gradient reaches both terms, twice where they are one`, async () => {
@@ -43,6 +58,76 @@ for (const build of builds) {
     expectGradients(gym.engine, [gate, up], op);
     up.setTrainable(false);
     expectGradients(gym.engine, [gate], op);
+  });
+
+  test(`geluGate (${build}) is gelu(gate)·up in the tanh form, with both gradients`, async () => {
+    using gym = await Gym.open(build);
+    const [gate, up] = [gym.param("gate", [3, 7]), gym.param("up", [3, 7])];
+    const op = (tape: Tape) => geluGate(leaf(tape, gate), leaf(tape, up));
+    expectClose("geluGate", run(gym, op), geluGated(gate.values(), up.values()).values, 1e-6, 1e-6);
+    expectGradients(gym.engine, [gate, up], op);
+    gate.setTrainable(false);
+    expectGradients(gym.engine, [up], op);
+  });
+
+  test(`multiplyElements (${build}) multiplies, and its gradient reaches either or both factors, twice where they are one`, async () => {
+    using gym = await Gym.open(build);
+    const [a, b] = [gym.param("a", [3, 5]), gym.param("b", [3, 5])];
+    const op = (tape: Tape) => multiplyElements(leaf(tape, a), leaf(tape, b));
+    const want = a.values().map((v, i) => v * b.values()[i]!);
+    expectClose("product", run(gym, op), want, 0, 1e-7);
+    expectGradients(gym.engine, [a, b], op);
+    expectGradients(gym.engine, [a], (tape) => {
+      const x = leaf(tape, a);
+      return multiplyElements(x, x);
+    });
+    b.setTrainable(false);
+    expectGradients(gym.engine, [a], op);
+  });
+
+  test(`scaleBy (${build}) multiplies by one number, and so does its gradient`, async () => {
+    using gym = await Gym.open(build);
+    const x = gym.param("x", [3, 5]);
+    const op = (tape: Tape) => scaleBy(leaf(tape, x), -0.75);
+    const want = x.values().map((v) => -0.75 * v);
+    expectClose("scaleBy", run(gym, op), want, 0, 1e-7);
+    expectGradients(gym.engine, [x], op);
+  });
+
+  test.each(activations)(`activation %s (${build}) is the published function, with its gradient`, async (name) => {
+    using gym = await Gym.open(build);
+    const x = gym.param("x", [3, 7]);
+    x.values().forEach((v, i, values) => {
+      values[i] = 2 * v + (v < 0 ? -0.1 : 0.1); // the differences may not step over the kink at 0
+    });
+    const op = (tape: Tape) => activation(leaf(tape, x), name);
+    expectClose(name, run(gym, op), Array.from(x.values(), published[name]), 1e-6, 1e-6);
+    expectGradients(gym.engine, [x], op);
+  });
+
+  test(`leakyRelu (${build}) has the slope that it is given`, async () => {
+    using gym = await Gym.open(build);
+    const x = gym.param("x", [2]);
+    x.values().set([-2, 3]);
+    expect(Array.from(run(gym, (tape) => leakyRelu(leaf(tape, x), 0.25)))).toEqual([-0.5, 3]);
+  });
+
+  test(`sliceColumns (${build}) takes columns, concatenateColumns puts them side by side, with the gradients of all`, async () => {
+    using gym = await Gym.open(build);
+    const [x, y] = [gym.param("x", [4, 9]), gym.param("y", [4, 3])];
+    const op = (tape: Tape) => {
+      const value = leaf(tape, x);
+      return concatenateColumns([sliceColumns(value, 4, 9), leaf(tape, y), sliceColumns(value, 3, 6)]);
+    };
+    const sides = [0, 1, 2, 3].flatMap((i) => [
+      ...x.values().subarray(9 * i + 4, 9 * i + 9),
+      ...y.values().subarray(3 * i, 3 * i + 3),
+      ...x.values().subarray(9 * i + 3, 9 * i + 6),
+    ]);
+    expect(Array.from(run(gym, op))).toEqual(sides);
+    expectGradients(gym.engine, [x, y], op);
+    y.setTrainable(false);
+    expectGradients(gym.engine, [x], op);
   });
 
   test.each([
@@ -113,10 +198,19 @@ for (const build of builds) {
   });
 }
 
-test("add and siluGate refuse operands of different shapes, naming both", async () => {
+test("sliceColumns and concatenateColumns refuse what is not there, naming the sizes", async () => {
+  using gym = await Gym.open("baseline");
+  const [a, b] = [gym.param("a", [3, 5]), gym.param("b", [4, 5])];
+  const plan = (op: (tape: Tape) => Value) => () => Tape.plan(gym.engine, {}, op);
+  expect(plan((tape) => sliceColumns(leaf(tape, a), 2, 6))).toThrow(ShapeError);
+  expect(plan((tape) => sliceColumns(leaf(tape, a), 2, 6))).toThrow("columns 2 to 6 are not a range of the 5");
+  expect(plan((tape) => concatenateColumns([leaf(tape, a), leaf(tape, b)]))).toThrow("found 4 beside 3");
+});
+
+test("add, products and gates refuse operands of different shapes, naming both", async () => {
   using gym = await Gym.open("baseline");
   const [a, b] = [gym.param("a", [3, 5]), gym.param("b", [3, 4])];
-  for (const op of [add, siluGate]) {
+  for (const op of [add, siluGate, geluGate, multiplyElements]) {
     const call = () => Tape.plan(gym.engine, {}, (tape) => op(leaf(tape, a), leaf(tape, b)));
     expect(call).toThrow(ShapeError);
     expect(call).toThrow("[3, 5] and [3, 4]");

@@ -23,12 +23,13 @@ import torch
 from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
 from safetensors.torch import save_file
 
+from generation import make_generation
 from lora_cases import INITIALISED, TRAINED, WRITTEN
-from tiny_models import CONFIGS, VOCAB, is_norm, load_model, save_model, seeded
-from training import SHORT, adamw_steps, gradients_of, logits_of, make_batch, reversed_batch, unsettled
+from task_cases import CASES, make_task_batch
+from tasks import outputs_of, task_loss
+from tiny_models import VOCAB, is_norm, load_model, save_as, save_model, seeded
+from training import SHORT, adamw_steps, gradients_of, logits_of, loss_of, make_batch, reversed_batch, unsettled
 
-FULLY_TRAINED = ("llama", "llama-tied", "qwen2", "qwen3", "gpt2")
-WITH_MATRICES = {"grad": ("llama", "qwen2", "qwen3", "gpt2"), "param": ("llama", "gpt2")}
 FULL_TRAINING = {"steps": 4, "lr": 1e-3, "weight_decay": 0.01, "betas": [0.9, 0.999], "eps": 1e-8, "max_grad_norm": 0}
 
 
@@ -44,10 +45,15 @@ def prefixed(prefix, tensors):
     return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
 
 
-def of_training(kind, model, tensors):
-    """What is kept of a full training: vectors and embeddings always, matrices where WITH_MATRICES says (for size)."""
-    every = model in WITH_MATRICES[kind]
-    return prefixed(kind, {name: t for name, t in tensors.items() if every or t.ndim == 1 or "embed" in name})
+def of_training(kind, case, model, tensors):
+    """What is kept of a full training: vectors, embeddings and heads; other matrices where the case says (for size)."""
+    every = kind in case.matrices
+    body = (f"{model.base_model_prefix}.", "encoder.", "decoder.", "shared.")
+
+    def kept(name, tensor):
+        return every or tensor.ndim == 1 or "embed" in name or not (case.lm or name.startswith(body))
+
+    return prefixed(kind, {name: tensor for name, tensor in tensors.items() if kept(name, tensor)})
 
 
 def second_layer(tensors):
@@ -56,34 +62,43 @@ def second_layer(tensors):
     return {name: t for name, t in tensors.items() if re.sub(r"\.0\.", ".1.", name, count=1) not in names - {name}}
 
 
-def travel(build, batches, options):
+def travel(build, batches, options, loss_of=loss_of):
     """(losses, parameters at the end, names whose travel is decided by rounding) of training `build()` on `batches`."""
     model, named = build()
     start = {name: p.detach().clone() for name, p in named.items()}
-    losses, end = adamw_steps(model, batches, named, options)
+    losses, end = adamw_steps(model, batches, named, options, loss_of)
     model, named = build()
-    _, other = adamw_steps(model, [reversed_batch(b) for b in batches], named, options)
+    _, other = adamw_steps(model, [reversed_batch(b) for b in batches], named, options, loss_of)
     return losses, end, unsettled(start, end, other)
 
 
-def make_model(name, seed):
-    folder = Path("models") / name
-    save_model(name, folder, seed)
+def make_model(case, seed):
+    """One row of the table of models and tasks."""
+    folder, causal = Path(case.folder), case.folder.startswith("models/")
+    if causal:
+        save_model(case.model, folder, seed)
+        batch = make_batch(random.Random(seed), VOCAB)
+    else:
+        save_as(case.config(), case.task, folder, seed)
+        batch = make_task_batch(case, seed)
 
     def build():
-        model = load_model(str(folder))
+        model = load_model(str(folder), case.task, case.model)
         return model, dict(model.named_parameters())
 
-    batch = make_batch(random.Random(seed), VOCAB)
     model, named = build()
-    loss, gradients = gradients_of(model, batch, named)
-    expected = {"logits": logits_of(model, batch), "loss": loss.reshape(1)}
-    case = {"model_type": model.config.model_type, **batch}
-    if name in FULLY_TRAINED:
-        _, end, noise = travel(build, [batch] * FULL_TRAINING["steps"], FULL_TRAINING)
-        expected |= of_training("grad", name, gradients) | of_training("param", name, end)
-        case |= {"train": FULL_TRAINING, "unsettled": noise}
-    write_json(folder / "case.json", case)
+    expected = outputs_of(model, case.task, batch)
+    about = {"model_type": model.config.model_type}
+    about |= batch if causal else {"task": case.task, "batch": batch}
+    if "labels" in batch:
+        loss, gradients = gradients_of(model, batch, named, task_loss(case.task))
+        expected["loss"] = loss.reshape(1)
+    if case.trained:
+        batches = [batch] * FULL_TRAINING["steps"]
+        _, end, noise = travel(build, batches, FULL_TRAINING, task_loss(case.task))
+        expected |= of_training("grad", case, model, gradients) | of_training("param", case, model, end)
+        about |= {"train": FULL_TRAINING, "unsettled": noise}
+    write_json(folder / "case.json", about)
     write_tensors(folder / "expected.safetensors", expected)
 
 
@@ -215,10 +230,11 @@ def main():
     torch.set_num_threads(1)
     arguments.output.mkdir(parents=True, exist_ok=True)
     os.chdir(arguments.output)  # so that the paths PEFT writes down are relative: models/<name>
-    for folder in ("models", "methods/lora", "methods/lora-init", "config"):
+    for folder in ("models", "tasks", "generation", "methods/lora", "methods/lora-init", "config"):
         shutil.rmtree(folder, ignore_errors=True)
-    for name in CONFIGS:
-        make_model(name, arguments.seed)
+    for case in CASES:
+        make_model(case, arguments.seed)
+    make_generation(arguments.seed)
     for name, case in TRAINED.items():
         make_trained(name, case, arguments.seed)
     for name, case in INITIALISED.items():

@@ -18,13 +18,14 @@ def make_batch(rng: random.Random, vocab, lengths=LONG):
     return {"sequences": sequences, "labels": labels}
 
 
+def pad(rows, value):
+    """[rows, longest]: lists as a tensor, padded on the right."""
+    width = max(map(len, rows))
+    return torch.tensor([row + [value] * (width - len(row)) for row in rows])
+
+
 def padded(batch):
     """input_ids, attention_mask and labels, padded on the right."""
-    width = max(map(len, batch["sequences"]))
-
-    def pad(rows, value):
-        return torch.tensor([row + [value] * (width - len(row)) for row in rows])
-
     return {
         "input_ids": pad(batch["sequences"], 0),
         "attention_mask": pad([[1] * len(ids) for ids in batch["sequences"]], 0),
@@ -45,14 +46,14 @@ def loss_of(model, batch):
     return model(**padded(batch)).loss
 
 
-def gradients_of(model, batch, named):
+def gradients_of(model, batch, named, loss_of=loss_of):
     """Gradients of the loss, under the names given to the parameters."""
     loss = loss_of(model, batch)
     gradients = torch.autograd.grad(loss, list(named.values()))
     return loss.detach(), {name: g.clone() for name, g in zip(named, gradients, strict=True)}
 
 
-def adamw_steps(model, batches, named, options):
+def adamw_steps(model, batches, named, options, loss_of=loss_of):
     """One AdamW step on each batch; returns the losses before each step and the parameters after the last."""
     parameters = list(named.values())
     optimizer = torch.optim.AdamW(

@@ -76,3 +76,33 @@ function added(
     magnitudes: Array.from(x, (v, i) => Math.abs(before[i]!) + Math.abs(dy[i]!) * size(v)),
   };
 }
+
+/** gelu(gate)·up in the tanh form. */
+export function geluGate(gate: ArrayLike<number>, up: ArrayLike<number>): Reference {
+  const { values, magnitudes } = geluTanh(gate);
+  return {
+    values: Array.from(up, (u, i) => u * values[i]!),
+    magnitudes: Array.from(up, (u, i) => Math.abs(u) * magnitudes[i]!),
+  };
+}
+
+/** The gradients of `geluGate`, added to what was there before. */
+export function geluGateD(
+  before: { dgate: ArrayLike<number>; dup: ArrayLike<number> },
+  dy: ArrayLike<number>,
+  gate: ArrayLike<number>,
+  up: ArrayLike<number>,
+): { dgate: Reference; dup: Reference } {
+  const value = geluGate(gate, dy);
+  return {
+    dgate: geluTanhDx(
+      before.dgate,
+      Array.from(dy, (d, i) => d * up[i]!),
+      gate,
+    ),
+    dup: {
+      values: Array.from(value.values, (v, i) => before.dup[i]! + v),
+      magnitudes: Array.from(value.magnitudes, (v, i) => Math.abs(before.dup[i]!) + v),
+    },
+  };
+}

@@ -1,0 +1,80 @@
+/** What a model is shown and should say: one row of data as numbers. */
+import type { Task } from "../core/task.ts";
+import type { Offsets } from "../text/offsets.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import type { ProblemType } from "./labels.ts";
+
+/** One thing to learn from. */
+export interface Example {
+  /** Ids of the encoder's or decoder's input; empty for images. */
+  readonly inputIds: Int32Array;
+  /**
+   * By task: CAUSAL_LM and TOKEN_CLS one per id, -100 where nothing is learnt; SEQ_2_SEQ_LM the ids of the target, its
+   * end included; SEQ_CLS and IMAGE_CLS [class], or Float32Array [C] for several classes or values; QUESTION_ANS the
+   * positions [first, last] of the answer's tokens. Empty where a row without labels was allowed.
+   */
+  readonly labels: Int32Array | Float32Array;
+  /** One per id; not there when all are 0. */
+  readonly tokenTypes?: Int32Array;
+  /** [channels · height · width], normalised. */
+  readonly pixels?: Float32Array;
+  /** Which task it belongs to, for prompts that are learnt for several. */
+  readonly taskId?: number;
+  /** What positions stand for, in QUESTION_ANS. */
+  readonly answer?: AnswerSource;
+  /** Where it comes from, "file:line", for messages. */
+  readonly where?: string;
+}
+
+/** Turns positions of tokens into words of the context. */
+export interface AnswerSource {
+  readonly context: string;
+  /** For each id the characters of the context it stands for, null for ids that are not the context's. */
+  readonly offsets: readonly (Offsets | null)[];
+  /** Answers that are right; none when the context does not answer. */
+  readonly texts: readonly string[];
+}
+
+export interface EncodeRowsOptions {
+  /** What the model is for; CAUSAL_LM by default. */
+  readonly task?: Task;
+  /** May be null when every row is tokens already. */
+  readonly tokenizer: Tokenizer | null;
+  /** Rows of the model's embedding. */
+  readonly vocabSize: number;
+  /** The longest sequence the model takes, or null when nothing limits it. */
+  readonly contextLength: number | null;
+  /**
+   * Cut longer rows off after this many tokens. Without it a row longer than the context is an error in CAUSAL_LM; in
+   * other tasks it is cut to the context.
+   */
+  readonly maxLength?: number | null;
+  /** The same for the targets of SEQ_2_SEQ_LM. */
+  readonly maxTargetLength?: number | null;
+  /** The model's classes in the order of their numbers, as its config's `id2label` or `labelNamesOf(rows)` has them. */
+  readonly labelNames?: readonly string[] | null;
+  /** What SEQ_CLS's labels are; one class by default. */
+  readonly problemType?: ProblemType | null;
+  /** [channels, height, width] of the model's images. */
+  readonly imageShape?: readonly [number, number, number] | null;
+  /** Take rows that have nothing to learn as well: to compute with, not to measure. */
+  readonly unlabelled?: boolean;
+}
+
+/** The label that counts for nothing. */
+export const IGNORED = -100;
+
+/** Tokens that a row may have in tasks that cut it, or null. */
+export function lengthLimit({ maxLength = null, contextLength }: EncodeRowsOptions): number | null {
+  return maxLength ?? contextLength;
+}
+
+/** The part of an Example that ids make. */
+export function inputOf(encoding: {
+  readonly inputIds: readonly number[];
+  readonly tokenTypes?: readonly number[];
+}): Pick<Example, "inputIds" | "tokenTypes"> {
+  const { inputIds, tokenTypes = [] } = encoding;
+  const typed = tokenTypes.some((type) => type !== 0) && { tokenTypes: Int32Array.from(tokenTypes) };
+  return { inputIds: Int32Array.from(inputIds), ...typed };
+}

@@ -1,0 +1,107 @@
+/**
+ * What an example's label may be, and how it becomes numbers. A label is a class (its name or number), several classes
+ * (a list of names, or a 0 or 1 for each class), or a value or values to be met (regression).
+ */
+import { compareCodePoints } from "../core/code-points.ts";
+import { FormatError } from "../core/errors.ts";
+import { didYouMean } from "../core/similar.ts";
+import type { Label } from "./read-row.ts";
+import type { Row } from "./rows.ts";
+
+/** What a model's outputs mean, by transformers' names for them. */
+export type ProblemType = "regression" | "single_label_classification" | "multi_label_classification";
+
+const LISTED = 12;
+
+/** The problem that the labels of `rows` pose: lists are several classes, fractions are values, all else is one class. */
+export function problemTypeOf(rows: readonly Row[]): ProblemType {
+  const labels = labelsOf(rows);
+  const numbers = labels.flat().filter((value) => typeof value === "number");
+  const fractions = numbers.some((value) => !Number.isInteger(value));
+  if (fractions) return "regression";
+  return labels.some((label) => Array.isArray(label)) ? "multi_label_classification" : "single_label_classification";
+}
+
+/**
+ * The classes that `rows` have labels of, in the order of their numbers: names sorted by code points, or LABEL_0,
+ * LABEL_1, ... up to the highest number (for regression one for each value). Null when no row has a label of a class.
+ * Throws FormatError when some labels are names and others are numbers.
+ *
+ * @example
+ * const labelNames = labelNamesOf(rows); // ["negative", "positive"]
+ */
+export function labelNamesOf(rows: readonly Row[], problemType: ProblemType = problemTypeOf(rows)): string[] | null {
+  const labels = labelsOf(rows);
+  if (labels.length === 0) return null;
+  const values = labels.flat();
+  const names = new Set(values.filter((value) => typeof value === "string"));
+  if (names.size > 0) {
+    const number = values.find((value) => typeof value === "number" && value !== -100);
+    if (number === undefined) return [...names].sort(compareCodePoints);
+    throw new FormatError(`some labels are names ("${[...names][0]}") and others numbers (${number}): use one of them`);
+  }
+  const longest = labels.reduce<number>((most, label) => Math.max(most, Array.isArray(label) ? label.length : 1), 1);
+  const highest = values.reduce<number>((most, value) => Math.max(most, Number(value)), 0);
+  const asList = problemType !== "single_label_classification" && !rows.some(({ kind }) => kind === "words");
+  return Array.from({ length: asList ? longest : Math.floor(highest) + 1 }, (_, i) => `LABEL_${i}`);
+}
+
+/** Every label of the rows; of words, each word's. */
+function labelsOf(rows: readonly Row[]): Label[] {
+  return rows.flatMap((row) => {
+    if (row.kind === "words") return row.labels ?? [];
+    return "label" in row && row.label !== undefined ? [row.label] : [];
+  });
+}
+
+/** The number of a class, or what is wrong with it. */
+export function classOf(label: string | number, labelNames: readonly string[]): number | string {
+  if (typeof label === "string") {
+    const found = labelNames.indexOf(label);
+    return found >= 0 ? found : `label "${label}" is not known;${didYouMean(label, labelNames)} ${listed(labelNames)}`;
+  }
+  const known = Number.isInteger(label) && label >= 0 && label < labelNames.length;
+  return known ? label : `label ${label} should be a whole number from 0 to ${labelNames.length - 1}, ${listed(labelNames)}`;
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, LISTED).map((name) => `"${name}"`);
+  const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : "";
+  return `the labels are ${shown.join(", ")}${more}`;
+}
+
+/** A row's label as its example has it: [class], or Float32Array [classes] of zeros and ones, or of values. */
+export function encodeLabel(
+  label: Label,
+  labelNames: readonly string[],
+  problemType: ProblemType,
+): Int32Array | Float32Array | string {
+  if (problemType === "regression") return encodeValues(label, labelNames.length);
+  if (problemType === "multi_label_classification") return encodeClasses(label, labelNames);
+  if (Array.isArray(label)) return "label is a list, but each text has one class here (single_label_classification)";
+  const found = classOf(label as string | number, labelNames);
+  return typeof found === "string" ? found : Int32Array.of(found);
+}
+
+function encodeValues(label: Label, count: number): Float32Array | string {
+  const values = [label].flat();
+  const name = values.find((value) => typeof value === "string");
+  if (name !== undefined) return `label "${name}" should be a number (regression)`;
+  if (values.length !== count) return `label has ${values.length} values, the model gives ${count}`;
+  return Float32Array.from(values as number[]);
+}
+
+function encodeClasses(label: Label, labelNames: readonly string[]): Float32Array | string {
+  const marks = Array.isArray(label) && label.length > 0 && label.every((value) => value === 0 || value === 1);
+  if (marks) {
+    if (label.length === labelNames.length) return Float32Array.from(label as number[]);
+    return `label has ${label.length} zeros and ones, but there are ${labelNames.length} classes; ${listed(labelNames)}`;
+  }
+  const found = new Float32Array(labelNames.length);
+  for (const name of [label].flat() as (string | number)[]) {
+    const at = classOf(name, labelNames);
+    if (typeof at === "string") return at;
+    found[at] = 1;
+  }
+  return found;
+}

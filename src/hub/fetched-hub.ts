@@ -1,0 +1,53 @@
+/** A model on the hub where there are no folders to keep files in: reads are requests, kept by the browser's own cache. */
+import { urlSource } from "../checkpoint/source.ts";
+import { expectInside, type HubOptions, missingFile, type Source } from "../core/host.ts";
+import { HubClient } from "./hub-client.ts";
+
+interface Opened {
+  readonly files: ReadonlySet<string>;
+  /** Files of the commit that the revision was at first: it does not change below a reader. */
+  readonly source: Source;
+}
+
+/** The files of a model, read by Range requests. Throws FormatError for what cannot be a model's name. */
+export function fetchedHub(name: string, options: HubOptions = {}): Source {
+  const client = new HubClient(name, options);
+  const loaded = new Map<string, number>();
+  let opening: Promise<Opened> | null = null;
+
+  async function open(): Promise<Opened> {
+    const { commit, files } = await client.snapshot();
+    const get: typeof fetch = (url, init) => client.fetchWhole(String(url), init?.headers as Record<string, string>);
+    return { files: new Set(files), source: urlSource(client.urlOf(commit, ""), { fetch: get }) };
+  }
+
+  function opened(): Promise<Opened> {
+    opening ??= open().catch((error) => {
+      opening = null; // a failed request may be tried again
+      throw error;
+    });
+    return opening;
+  }
+
+  async function sourceOf(file: string): Promise<Source> {
+    const { files, source } = await opened();
+    if (files.has(expectInside(client.name, file))) return source;
+    throw missingFile(client.name, file);
+  }
+
+  return {
+    name: client.name,
+    has: async (file) => (await opened()).files.has(expectInside(client.name, file)),
+    size: async (file) => (await sourceOf(file)).size(file),
+    async read(file, start, end) {
+      const source = await sourceOf(file);
+      const bytes = await source.read(file, start, end);
+      const total = (loaded.get(file) ?? 0) + bytes.length;
+      loaded.set(file, total);
+      options.onProgress?.(file, total, await source.size(file));
+      return bytes;
+    },
+    list: async () => [...(await opened()).files].filter((file) => !file.includes("/")).sort(),
+    close: async () => (await opening)?.source.close(),
+  };
+}

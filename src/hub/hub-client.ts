@@ -1,0 +1,200 @@
+/**
+ * The part of the Hugging Face hub's HTTP interface that reading a model takes:
+ *
+ *   GET  {endpoint}/api/models/{repo}/revision/{revision}   JSON: commit and names of files
+ *   HEAD {endpoint}/{repo}/resolve/{commit}/{file}          ETag and size, X-Linked-… for what lies in large-file storage
+ *   GET  the same                                           the bytes, as a rule after a redirect to another host
+ *
+ * The token goes to the endpoint alone, wherever a redirect leads.
+ */
+import { FormatError, StateError } from "../core/errors.ts";
+import type { HubOptions } from "../core/host.ts";
+import { describeModel, expectHubName } from "./hub-name.ts";
+import { Patience, retryAfter } from "./patience.ts";
+
+const ENDPOINT = "https://huggingface.co";
+const MAX_REDIRECTS = 10;
+
+/** What a branch, tag or commit stands for. */
+export interface Snapshot {
+  /** 40 hex digits. */
+  readonly commit: string;
+  /** Every file, with "/" between folders. */
+  readonly files: readonly string[];
+}
+
+/** What is known of a file before it is fetched. */
+export interface RemoteFile {
+  /** SHA-256 of a file in large-file storage (64 hex digits), else its SHA-1 as git counts (40). */
+  readonly etag: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+interface Request {
+  readonly method?: "GET" | "HEAD";
+  readonly headers?: Readonly<Record<string, string>>;
+  /** False stops at the redirect to another host, whose own headers are wanted. */
+  readonly leave?: boolean;
+  /** True reads the body before it returns, so that a connection cut in the middle is tried again, too. */
+  readonly whole?: boolean;
+  readonly patience?: Patience;
+}
+
+/** One model at one revision. */
+export class HubClient {
+  readonly repo: string;
+  readonly revision: string;
+  readonly endpoint: string;
+  /** What messages call the model. */
+  readonly name: string;
+  readonly #options: HubOptions;
+
+  /** Throws FormatError for what cannot be a model's name. */
+  constructor(name: string, options: HubOptions) {
+    const { repo, revision } = expectHubName(name, options.revision);
+    this.repo = repo;
+    this.revision = revision;
+    this.name = describeModel(repo, revision);
+    this.endpoint = (options.endpoint ?? ENDPOINT).replace(/\/+$/, "");
+    this.#options = options;
+  }
+
+  /** A new count of failures for one task. */
+  patience(): Patience {
+    return new Patience(this.#options);
+  }
+
+  /** Asks which commit the revision is, and for its files. */
+  async snapshot(): Promise<Snapshot> {
+    const url = `${this.endpoint}/api/models/${this.repo}/revision/${encodeURIComponent(this.revision)}`;
+    const response = await this.#request(url, { whole: true });
+    if (!response.ok) throw await this.#refused(response, null);
+    const json = (await response.json().catch(() => null)) as { sha?: unknown; siblings?: unknown } | null;
+    const { sha, siblings } = json ?? {};
+    if (typeof sha === "string" && /^[0-9a-f]{40}$/.test(sha) && Array.isArray(siblings)) {
+      const files = siblings.map((file: { rfilename?: unknown } | null) => file?.rfilename);
+      return { commit: sha, files: files.filter((file) => typeof file === "string") };
+    }
+    throw new StateError(`${url}: expected JSON with "sha" and "siblings"; is the endpoint a Hugging Face hub?`);
+  }
+
+  /** Asks for size and hash of a file. Throws FormatError if it is missing. */
+  async describe(commit: string, file: string): Promise<RemoteFile> {
+    const url = this.urlOf(commit, file);
+    const response = await this.#request(url, { method: "HEAD", leave: false });
+    if (response.status >= 400) throw await this.#refused(response, file);
+    const header = (name: string) => response.headers.get(`x-linked-${name}`);
+    const etag = (header("etag") ?? response.headers.get("etag") ?? "").replace(/^W\/|"/g, "");
+    const size = header("size") ?? response.headers.get("content-length") ?? "";
+    if (/^[\w-]+$/.test(etag) && /^\d+$/.test(size)) return { etag, size: Number(size) };
+    throw new StateError(`${url}: expected headers ETag and Content-Length; is the endpoint a Hugging Face hub?`);
+  }
+
+  /** Asks for a file from byte `start` on. The answer has status 200 (all of it), 206 or 416. */
+  async fetchFrom(commit: string, file: string, start: number, patience: Patience): Promise<Response> {
+    const headers: Record<string, string> = start > 0 ? { range: `bytes=${start}-` } : {};
+    const response = await this.#request(this.urlOf(commit, file), { headers, patience });
+    if (response.ok || response.status === 416) return response;
+    throw await this.#refused(response, file);
+  }
+
+  /** A request of one's own below the endpoint, with its body read. */
+  fetchWhole(url: string, headers: Readonly<Record<string, string>>): Promise<Response> {
+    return this.#request(url, { headers, whole: true });
+  }
+
+  /** Where a file lies. */
+  urlOf(commit: string, file: string): string {
+    return `${this.endpoint}/${this.repo}/resolve/${commit}/${file.split("/").map(encodeURIComponent).join("/")}`;
+  }
+
+  /** Sends a request until there is an answer that trying again would not change. */
+  async #request(url: string, request: Request = {}): Promise<Response> {
+    const { patience = this.patience() } = request;
+    for (;;) {
+      let response: Response;
+      try {
+        response = await this.#follow(url, request);
+        if (request.whole && response.ok) response = new Response(await response.arrayBuffer(), response);
+      } catch (cause) {
+        const error = unreachable(url, cause);
+        if (nameUnknown(cause)) throw error;
+        await patience.after(error);
+        continue;
+      }
+      if (!isPassing(response.status)) return response;
+      await response.body?.cancel();
+      await patience.after(new StateError(statusOf(response, url)), retryAfter(response.headers, Date.now()));
+    }
+  }
+
+  /** Redirects are followed by hand: what fetch does with the token differs from host to host. */
+  async #follow(url: string, { method = "GET", headers = {}, leave = true }: Request): Promise<Response> {
+    const { token, signal } = this.#options;
+    const own = new URL(this.endpoint).origin;
+    let at = new URL(url);
+    for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+      const secret: Record<string, string> = token && at.origin === own ? { authorization: `Bearer ${token}` } : {};
+      const sent = { "accept-encoding": "identity", ...headers, ...secret };
+      const init = { method, headers: sent, signal: signal ?? null };
+      const response = await fetch(at, { ...init, redirect: "manual" });
+      if (response.type === "opaqueredirect") return fetch(at, init); // browsers show no redirect, and drop the token
+      const to = response.status >= 300 && response.status < 400 ? response.headers.get("location") : null;
+      if (to === null) return response;
+      const next = new URL(to, at);
+      if (!leave && next.origin !== own) return response;
+      await response.body?.cancel();
+      at = next;
+    }
+    throw new StateError(`${url}: more than ${MAX_REDIRECTS} redirects`);
+  }
+
+  /** The error for an answer that is no file. The hub says what is wrong in a header, and 401 for a model it has not. */
+  async #refused(response: Response, file: string | null): Promise<Error> {
+    await response.body?.cancel();
+    return refusal(this, response, file, Boolean(this.#options.token));
+  }
+}
+
+function refusal(
+  { name, repo, revision, endpoint }: HubClient,
+  { status, headers, url, statusText }: Response,
+  file: string | null,
+  hasToken: boolean,
+): Error {
+  const code = headers.get("x-error-code");
+  const token = hasToken ? "the token given (HF_TOKEN) may not read it" : "set HF_TOKEN to a token that may read it";
+  if (code === "GatedRepo" || status === 403) {
+    return new StateError(
+      `${name} is gated (status ${status}): accept its terms at ${endpoint}/${repo} with your account; ${token}`,
+    );
+  }
+  if (status === 401) {
+    return new StateError(`${endpoint} has no ${name}, or it is private or gated (status 401): ${token}`);
+  }
+  if (status !== 404) return new StateError(statusOf({ status, statusText }, url));
+  if (code === "RevisionNotFound") return new FormatError(`${endpoint}/${repo} has no revision "${revision}"`);
+  return new FormatError(file === null ? `${endpoint} has no ${name}` : `${name} has no file "${file}" on ${endpoint}`);
+}
+
+function statusOf({ status, statusText }: { status: number; statusText: string }, url: string): string {
+  return `${url}: status ${status} ${statusText}`.trimEnd();
+}
+
+function isPassing(status: number): boolean {
+  return status === 408 || status === 429 || status >= 500;
+}
+
+/** The error for an exchange without a status: no route, cut connection. */
+export function unreachable(url: string, cause: unknown): StateError {
+  if (cause instanceof StateError) return cause;
+  const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+  return new StateError(`cannot reach ${url}: ${reason instanceof Error ? reason.message : reason}`, { cause });
+}
+
+/** No such host, or nobody to ask: as a rule there is no network, and waiting would not help. */
+function nameUnknown(cause: unknown): boolean {
+  const reason = cause instanceof Error ? cause.cause : null;
+  return reason instanceof Error && "code" in reason && ["ENOTFOUND", "EAI_AGAIN"].includes(String(reason.code));
+}

@@ -1,0 +1,34 @@
+/** Names of models on the Hugging Face hub: `name` or `org/name`, with `@revision` (branch, tag or commit) if wanted. */
+import { FormatError } from "../core/errors.ts";
+
+/** A model, and what of its history was asked for. */
+export interface HubName {
+  /** Such as "gpt2" or "bigscience/mt0-large". */
+  readonly repo: string;
+  readonly revision: string | null;
+}
+
+/** The hub's own limit for one part of a name. */
+const MAX_PART = 96;
+
+/** Takes a name apart. Null for what cannot be one, such as a path with "./" before it or with more than one "/". */
+export function parseHubName(text: string): HubName | null {
+  const [, repo, revision = null] = /^([\w.-]+(?:\/[\w.-]+)?)(?:@(\S+))?$/.exec(text) ?? [];
+  if (repo === undefined) return null;
+  const fits = (part: string) => part.length <= MAX_PART && !/^[.-]|[.-]$|--|\.\./.test(part);
+  return repo.split("/").every(fits) ? { repo, revision } : null;
+}
+
+/** The same, with the revision that an option names. Throws FormatError for what cannot be a model's name. */
+export function expectHubName(text: string, revision?: string): { repo: string; revision: string } {
+  const name = parseHubName(text);
+  if (name !== null) return { repo: name.repo, revision: revision ?? name.revision ?? "main" };
+  throw new FormatError(
+    `${JSON.stringify(text)} is no name of a model: expected "name" or "org/name", "@revision" after it`,
+  );
+}
+
+/** What messages call a model. */
+export function describeModel(repo: string, revision: string): string {
+  return `model "${repo}${revision === "main" ? "" : `@${revision}`}"`;
+}

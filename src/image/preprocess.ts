@@ -1,0 +1,176 @@
+/**
+ * Images as a vision model wants them, by the `preprocessor_config.json` beside its weights:
+ *
+ *   resize (as Pillow does), cut out the centre, pixel · rescale_factor, (pixel − mean) / std, per channel
+ *
+ * each step if the file says so. A key that is not there has the value of transformers' ViTImageProcessor.
+ */
+import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { type Json, parseJson } from "../core/python-json.ts";
+import type { RgbImage } from "./load-image.ts";
+import { resize } from "./resize.ts";
+
+interface Size {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** What is done to each image. */
+export interface ImageConfig {
+  /** The new size, or the new length of the shorter side, with Pillow's number of the filter; null leaves it. */
+  readonly resize: { readonly size: Size | { readonly shortestEdge: number }; readonly resample: number } | null;
+  /** The part in the middle to keep; null keeps all. What reaches beyond the image is black. */
+  readonly centerCrop: Size | null;
+  /** What a pixel (0 to 255) is multiplied by: 1 when it stays. */
+  readonly rescaleFactor: number;
+  /** Per channel; null when not normalised. */
+  readonly normalize: { readonly mean: readonly number[]; readonly std: readonly number[] } | null;
+}
+
+type JsonObject = Readonly<Record<string, Json>>;
+
+/** Processors for which a single number as "size" is the length of the shorter side, not of both. */
+const SHORTER_SIDE = /^(CLIP|ChineseCLIP|Bit|Siglip)/;
+/** Processors that do other things than what the file's common keys say. */
+const OTHERS = /^(ConvNext|Beit|Perceiver|Pvt|EfficientNet|Mobile|Levit|Poolformer|Segformer|Efficientformer)/i;
+
+/**
+ * Reads the contents of preprocessor_config.json. Throws FormatError that lists all values that are not understood,
+ * UnsupportedError for a processor with steps of its own.
+ */
+export function readImageConfig(text: string, name = "preprocessor_config.json"): ImageConfig {
+  const file = parseJson(text, name);
+  if (typeof file !== "object" || file === null || Array.isArray(file)) {
+    throw new FormatError(`${name} should hold a JSON object`);
+  }
+  const reader = new ConfigReader(file as JsonObject);
+  const config = reader.read();
+  if (reader.problems.length > 0) throw new FormatError([`${name} is not understood:`, ...reader.problems].join("\n"));
+  return config;
+}
+
+class ConfigReader {
+  readonly problems: string[] = [];
+  readonly #file: JsonObject;
+
+  constructor(file: JsonObject) {
+    this.#file = file;
+  }
+
+  read(): ImageConfig {
+    const type = String(this.#file.image_processor_type ?? this.#file.feature_extractor_type ?? "ViT");
+    if (OTHERS.test(type) || (this.#file.crop_pct ?? null) !== null) {
+      throw new UnsupportedError(
+        `image processor ${type} has steps of its own, which are not known here. Write its output as "pixel_values" rows.`,
+      );
+    }
+    const shorter = SHORTER_SIDE.test(type);
+    const crops = this.#flag("do_center_crop", /^(DeiT|CLIP|Bit)/.test(type));
+    const size = this.#size("size", shorter);
+    const cropSize = this.#size("crop_size", false);
+    return {
+      resize: this.#flag("do_resize", true) ? { size, resample: this.#number("resample", 2) } : null,
+      centerCrop: crops && "height" in cropSize ? cropSize : null,
+      rescaleFactor: this.#flag("do_rescale", true) ? this.#number("rescale_factor", 1 / 255) : 1,
+      normalize: this.#flag("do_normalize", true)
+        ? { mean: this.#channels("image_mean"), std: this.#channels("image_std") }
+        : null,
+    };
+  }
+
+  #flag(key: string, otherwise: boolean): boolean {
+    const value = this.#file[key] ?? otherwise;
+    if (typeof value !== "boolean") this.#wrong(key, "true or false");
+    return value === true;
+  }
+
+  #number(key: string, otherwise: number): number {
+    const value = this.#file[key] ?? otherwise;
+    if (typeof value === "number" && value >= 0) return value;
+    this.#wrong(key, "a number of at least 0");
+    return otherwise;
+  }
+
+  #channels(key: string): number[] {
+    const value = this.#file[key] ?? 0.5;
+    if (typeof value === "number") return [value, value, value];
+    if (Array.isArray(value) && value.length === 3 && value.every((v) => typeof v === "number")) return value;
+    this.#wrong(key, "three numbers, one per channel");
+    return [0, 0, 0];
+  }
+
+  #size(key: string, shorter: boolean): Size | { shortestEdge: number } {
+    const value = this.#file[key] ?? 224;
+    const whole = (v: Json | undefined) => typeof v === "number" && Number.isInteger(v) && v > 0;
+    if (whole(value)) {
+      const side = value as number;
+      return shorter ? { shortestEdge: side } : { height: side, width: side };
+    }
+    if (Array.isArray(value) && value.length === 2 && value.every(whole)) {
+      return { height: value[0] as number, width: value[1] as number };
+    }
+    const { height, width, shortest_edge: shortest } = Array.isArray(value) ? {} : (value as JsonObject);
+    if (whole(height) && whole(width)) return { height: height as number, width: width as number };
+    if (whole(shortest)) return { shortestEdge: shortest as number };
+    this.#wrong(key, 'a number, or an object with "height" and "width", or with "shortest_edge"');
+    return { height: 1, width: 1 };
+  }
+
+  #wrong(key: string, expected: string): void {
+    this.problems.push(`  "${key}" is ${JSON.stringify(this.#file[key])}, it should be ${expected}`);
+  }
+}
+
+/**
+ * One image as the model takes it: [3 · height · width], all of red first, then green, then blue.
+ *
+ * @example
+ * const pixels = preprocess(await loadImage(bytes), readImageConfig(text));
+ */
+export function preprocess(image: RgbImage, config: ImageConfig): Float32Array {
+  let shaped = image;
+  if (config.resize !== null) {
+    const { height, width } = sizeFor(image, config.resize.size);
+    shaped = resize(image, width, height, config.resize.resample);
+  }
+  if (config.centerCrop !== null) shaped = centerCrop(shaped, config.centerCrop);
+  return normalized(shaped, config);
+}
+
+function sizeFor({ width, height }: RgbImage, size: Size | { readonly shortestEdge: number }): Size {
+  if ("height" in size) return size;
+  const edge = size.shortestEdge;
+  const longer = Math.trunc((edge * Math.max(width, height)) / Math.min(width, height));
+  return width <= height ? { width: edge, height: longer } : { width: longer, height: edge };
+}
+
+function centerCrop({ data, width, height }: RgbImage, size: Size): RgbImage {
+  const left = offset(width, size.width);
+  const top = offset(height, size.height);
+  const out = new Uint8Array(size.height * size.width * 3);
+  const from = Math.max(0, left);
+  const to = Math.min(width, left + size.width);
+  for (let y = 0; y < size.height; y++) {
+    const row = y + top;
+    if (row < 0 || row >= height) continue;
+    out.set(data.subarray((row * width + from) * 3, (row * width + to) * 3), (y * size.width + from - left) * 3);
+  }
+  return { width: size.width, height: size.height, data: out };
+}
+
+/** Where the kept part begins: below 0 when the image is smaller. */
+function offset(found: number, kept: number): number {
+  return Math.floor((found - kept) / 2);
+}
+
+function normalized({ data, width, height }: RgbImage, { rescaleFactor, normalize }: ImageConfig): Float32Array {
+  const pixels = width * height;
+  const out = new Float32Array(3 * pixels);
+  for (let c = 0; c < 3; c++) {
+    const mean = Math.fround(normalize?.mean[c] ?? 0);
+    const std = Math.fround(normalize?.std[c] ?? 1);
+    const table = Float32Array.from({ length: 256 }, (_, v) => Math.fround(Math.fround(v * rescaleFactor) - mean) / std);
+    for (let i = 0; i < pixels; i++) out[c * pixels + i] = table[data[i * 3 + c]!]!;
+  }
+  return out;
+}

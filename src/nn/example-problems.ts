@@ -1,0 +1,35 @@
+/** What can be wrong with an example, whatever the task: words for the errors that list them. */
+import { IGNORED, type Labelled } from "./sequences.ts";
+
+interface Counting {
+  readonly vocabSize: number;
+  readonly contextLength: number;
+  countLabels(example: Labelled): number;
+}
+
+/** What is wrong with the ids, or with labels that are `classes` numbers, or null. */
+export function tokenProblem(example: Labelled, model: Counting, classes: number): string | null {
+  const problem = inputProblem(example, model) ?? labelProblem(example.labels, classes, model);
+  if (problem !== null) return problem;
+  return model.countLabels(example) === 0 ? "nothing to learn: no token after the first has a label" : null;
+}
+
+/** What is wrong with the ids of an example, or null. */
+export function inputProblem(
+  { inputIds }: Labelled,
+  { vocabSize, contextLength }: Pick<Counting, "vocabSize" | "contextLength">,
+): string | null {
+  if (inputIds.length === 0) return "no tokens, expected at least one";
+  if (inputIds.length > contextLength) return `${inputIds.length} tokens, the model's context is ${contextLength}`;
+  const id = Array.prototype.find.call(inputIds, (each: number) => each < 0 || each >= vocabSize);
+  return id === undefined ? null : `token ${id} should be from 0 to ${vocabSize - 1}, the model's vocabulary`;
+}
+
+/** A label outside 0 to `classes` − 1 that is not to be ignored, in words, or null. */
+function labelProblem(labels: Labelled["labels"], classes: number, { vocabSize }: Counting): string | null {
+  const label = Array.prototype.find.call(labels, (each: number) => each !== IGNORED && (each < 0 || each >= classes));
+  if (label === undefined) return null;
+  return classes === vocabSize
+    ? `token ${label} should be from 0 to ${classes - 1}, the model's vocabulary`
+    : `label ${label} should be from 0 to ${classes - 1}, the model's classes`;
+}

@@ -1,0 +1,70 @@
+/** A model that says something of each token: named entities, parts of speech. */
+import { StateError } from "../core/errors.ts";
+import { crossEntropy } from "../ops/cross-entropy.ts";
+import { gatherRows, type Ids } from "../ops/embedding.ts";
+import type { Tape, Value } from "../tape/tape.ts";
+import type { Headed } from "./define-model.ts";
+import { tokenProblem } from "./example-problems.ts";
+import { labelNames } from "./label-names.ts";
+import { Model } from "./model.ts";
+import type { PassOptions } from "./pass.ts";
+import {
+  expectAligned,
+  expectIds,
+  IGNORED,
+  type Labelled,
+  type LabelledSequences,
+  type Sequences,
+} from "./sequences.ts";
+
+/** A model that classifies tokens, made by `AutoModelForTokenClassification`. Labels are one for each id; −100 is none. */
+export class TokenClassifier extends Model<Headed> {
+  readonly task = "TOKEN_CLS";
+
+  get numLabels(): number {
+    return this.body.outputs;
+  }
+  /** Names of the classes in order, where the config has them. */
+  get labelNames(): string[] | null {
+    return labelNames(this.config);
+  }
+
+  /** Logits [T, classes]; virtual tokens have rows too. */
+  override outputs(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
+    return tape.scope(() => {
+      const pass = this.pass(tape, sequences, options);
+      return pass.within(() => this.body.forward(pass));
+    });
+  }
+
+  override loss(tape: Tape, batch: LabelledSequences): Value {
+    const { labels, starts, labelStarts } = batch;
+    expectAligned(batch.ids.length, starts, labelStarts);
+    const virtual = this.virtual?.promptLength(this.stack) ?? 0;
+    const [rows, targets]: [number[], number[]] = [[], []];
+    for (let s = 0; s + 1 < starts.length; s++) {
+      for (let t = starts[s]!; t < starts[s + 1]!; t++) {
+        if (labels[t] === IGNORED) continue;
+        rows.push(t + virtual * (s + 1));
+        targets.push(labels[t]!);
+      }
+    }
+    if (rows.length === 0) throw new StateError("loss: no token of the batch has a label");
+    const classes = Int32Array.from(targets);
+    expectIds("labels", classes, this.numLabels);
+    const ids = (data: Int32Array): Ids => ({ tape, ptr: tape.upload(data), count: data.length });
+    return tape.scope(() =>
+      crossEntropy(gatherRows(this.outputs(tape, batch), ids(Int32Array.from(rows))), ids(classes)),
+    );
+  }
+
+  override countLabels({ labels }: Labelled): number {
+    return Array.from(labels).filter((label) => label !== IGNORED).length;
+  }
+
+  override problemWith(example: Labelled): string | null {
+    if (example.inputIds.length !== example.labels.length)
+      return `${example.labels.length} labels for ${example.inputIds.length} tokens, expected one each`;
+    return tokenProblem(example, this, this.numLabels);
+  }
+}

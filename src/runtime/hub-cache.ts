@@ -1,0 +1,216 @@
+/**
+ * Models of the Hugging Face hub in the cache that Python's huggingface_hub uses as well:
+ *
+ *   models--org--name/refs/<revision>             the commit that a branch or tag was at last
+ *   models--org--name/snapshots/<commit>/<file>   symbolic links to
+ *   models--org--name/blobs/<etag>                the contents
+ *
+ * A file is downloaded when it is first asked for, and then read as from any folder. Where the hub cannot be asked, what
+ * the cache has must do.
+ */
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { copyFile, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import process from "node:process";
+import { FormatError, StateError } from "../core/errors.ts";
+import { expectInside, type HubOptions, missingFile, type Source } from "../core/host.ts";
+import { didYouMean } from "../core/similar.ts";
+import { HubClient, type Snapshot } from "../hub/hub-client.ts";
+import { codeOf, explained, makeFolder, orAbsent } from "./disk.ts";
+import { fetchBlob } from "./hub-download.ts";
+
+interface Settings extends HubOptions {
+  readonly cacheDir: string;
+  readonly offline: boolean;
+}
+
+/** The options, and what the environment says where they do not. */
+function settings(options: HubOptions): Settings {
+  const env = (name: string) => process.env[name]?.trim().replace(/^~(?=\/|$)/, homedir()) || undefined;
+  const home = env("HF_HOME") ?? join(env("XDG_CACHE_HOME") ?? join(homedir(), ".cache"), "huggingface");
+  const endpoint = options.endpoint ?? env("HF_ENDPOINT");
+  const token =
+    options.token === undefined
+      ? (env("HF_TOKEN") ?? tokenIn(env("HF_TOKEN_PATH") ?? join(home, "token")))
+      : options.token;
+  const offline =
+    options.offline ?? /^(1|on|yes|true)$/i.test(env("HF_HUB_OFFLINE") ?? env("TRANSFORMERS_OFFLINE") ?? "");
+  const cacheDir = options.cacheDir ?? env("HF_HUB_CACHE") ?? join(home, "hub");
+  return { ...options, ...(endpoint !== undefined && { endpoint }), token, offline, cacheDir };
+}
+
+/** The token that a login left in a file. */
+function tokenIn(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8").trim() || null;
+  } catch {
+    return null;
+  }
+}
+
+/** The files of a model, in the cache or yet to come there. Throws FormatError for what cannot be a model's name. */
+export function cachedHub(name: string, options: HubOptions, openFolder: (path: string) => Source): Source {
+  return new CachedHub(name, settings(options), openFolder);
+}
+
+class CachedHub implements Source {
+  readonly name: string;
+  readonly #client: HubClient;
+  readonly #settings: Settings;
+  readonly #openFolder: (path: string) => Source;
+  /** The model's folder in the cache. */
+  readonly #path: string;
+  #asked: Promise<Snapshot | null> | null = null;
+  /** Why the hub could not be asked. */
+  #trouble: Error | null = null;
+  readonly #fetching = new Map<string, Promise<void>>();
+
+  constructor(name: string, options: Settings, openFolder: (path: string) => Source) {
+    this.#client = new HubClient(name, options);
+    this.#settings = options;
+    this.#openFolder = openFolder;
+    this.#path = join(options.cacheDir, `models--${this.#client.repo.replace("/", "--")}`);
+    this.name = this.#client.name;
+  }
+
+  async has(file: string): Promise<boolean> {
+    if (await (await this.#snapshot(file)).has(expectInside(this.name, file))) return true;
+    return (await this.#ask(file))?.files.includes(file) ?? false;
+  }
+
+  async size(file: string): Promise<number> {
+    return (await this.#fetched(file)).size(file);
+  }
+
+  async read(file: string, start?: number, end?: number): Promise<Uint8Array> {
+    return (await this.#fetched(file)).read(file, start, end);
+  }
+
+  async list(): Promise<string[] | null> {
+    const asked = await this.#ask("a list of files");
+    if (asked === null) return (await this.#snapshot("a list of files")).list();
+    return asked.files.filter((file) => !file.includes("/")).sort();
+  }
+
+  async close(): Promise<void> {}
+
+  /** The folder of the commit in question. It need not be there yet. `wanted` is what messages say was asked for. */
+  async #snapshot(wanted: string): Promise<Source> {
+    const known = await this.#cachedCommit();
+    const commit = known === this.#client.revision ? known : ((await this.#ask(wanted))?.commit ?? known!);
+    return this.#openFolder(this.#pathOf(commit));
+  }
+
+  #pathOf(commit: string): string {
+    return join(this.#path, "snapshots", commit);
+  }
+
+  /** The commit that the revision is, as far as the cache knows, if anything of it is there. */
+  async #cachedCommit(): Promise<string | null> {
+    const { revision } = this.#client;
+    const ref = join(this.#path, "refs", expectInside(this.name, revision));
+    const commit = /^[0-9a-f]{40}$/.test(revision) ? revision : (await orAbsent(readFile(ref, "utf8"), ref))?.trim();
+    if (!commit || !/^[0-9a-f]{40}$/.test(commit)) return null;
+    const folder = this.#pathOf(commit);
+    return (await orAbsent(stat(folder), folder)) === null ? null : commit;
+  }
+
+  /** What the hub says of the model. Null when it cannot be asked, but the cache has something. */
+  #ask(wanted: string): Promise<Snapshot | null> {
+    this.#asked ??= this.#askHub(wanted).catch((error) => {
+      this.#asked = null; // a failed request may be tried again
+      throw error;
+    });
+    return this.#asked;
+  }
+
+  async #askHub(wanted: string): Promise<Snapshot | null> {
+    const cached = await this.#cachedCommit();
+    try {
+      if (!this.#settings.offline) return await this.#client.snapshot();
+      this.#trouble = this.#notFetched(wanted, "HF_HUB_OFFLINE=1 (or the option `offline`) forbids to download it");
+    } catch (error) {
+      this.#settings.signal?.throwIfAborted();
+      this.#trouble = error as Error;
+    }
+    if (cached === null) throw await this.#orFolder(this.#trouble);
+    return null;
+  }
+
+  #notFetched(wanted: string, why: string): StateError {
+    const what = /\s/.test(wanted) ? wanted : `"${wanted}"`;
+    return new StateError(
+      `${this.name}: ${what} is not in the cache "${this.#settings.cacheDir}", and ${why}; fetch it once where that is possible`,
+    );
+  }
+
+  /** An unknown model may be a folder's name, mistyped. */
+  async #orFolder(error: Error): Promise<Error> {
+    const { repo } = this.#client;
+    const around = await readdir(dirname(repo)).catch(() => []);
+    const folders = around.map((entry) => (repo.includes("/") ? join(dirname(repo), entry) : entry));
+    if (folders.includes(repo)) return error;
+    const message = `${error.message}; no folder "${repo}" is here either.${didYouMean(repo, folders)}`;
+    return new (error instanceof FormatError ? FormatError : StateError)(message, { cause: error.cause });
+  }
+
+  /** The folder of the commit, once the file is in it. */
+  async #fetched(file: string): Promise<Source> {
+    const folder = await this.#snapshot(file);
+    if (await folder.has(expectInside(this.name, file))) return folder;
+    const asked = await this.#ask(file);
+    if (asked === null) {
+      throw this.#settings.offline
+        ? this.#notFetched(file, "HF_HUB_OFFLINE=1 (or the option `offline`) forbids to download it")
+        : this.#notFetched(file, `the hub cannot be asked (${this.#trouble?.message})`);
+    }
+    if (!asked.files.includes(file)) throw missingFile(this.name, file);
+    const fetching = this.#fetching.get(file) ?? this.#fetch(asked.commit, file);
+    this.#fetching.set(file, fetching);
+    await fetching.finally(() => this.#fetching.delete(file));
+    return folder;
+  }
+
+  async #fetch(commit: string, file: string): Promise<void> {
+    try {
+      const remote = await this.#client.describe(commit, file);
+      const blob = join(this.#path, "blobs", remote.etag);
+      await fetchBlob({ client: this.#client, commit, file, remote, path: blob, ...this.#settings });
+      await putLink(blob, join(this.#pathOf(commit), file));
+      const { revision } = this.#client;
+      if (revision !== commit) await putFile(join(this.#path, "refs", revision), commit);
+    } catch (cause) {
+      throw explained(`cannot keep "${file}" of ${this.name} in the cache "${this.#settings.cacheDir}"`, cause);
+    }
+  }
+}
+
+/** A symbolic link to a blob, or a copy of it where links are refused (Windows). */
+function putLink(blob: string, path: string): Promise<void> {
+  return put(path, async (made) => {
+    try {
+      await symlink(relative(dirname(path), blob), made);
+    } catch (cause) {
+      if (!["EPERM", "EACCES", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(codeOf(cause) ?? "")) throw cause;
+      await copyFile(blob, made);
+    }
+  });
+}
+
+function putFile(path: string, text: string): Promise<void> {
+  return put(path, (made) => writeFile(made, text));
+}
+
+/** Makes a file under another name first: whoever reads meanwhile finds the old one or the new one. */
+async function put(path: string, make: (made: string) => Promise<void>): Promise<void> {
+  await makeFolder(dirname(path));
+  const made = `${path}.tmp-${process.pid}-${randomUUID().slice(0, 8)}`;
+  try {
+    await make(made);
+    await rename(made, path);
+  } finally {
+    await rm(made, { force: true });
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Downloads one file of the hub into the cache. Until it is whole and checked it is called
+ *
+ *   <etag>.incomplete.<host>-<pid>-<random>    being written by that process
+ *
+ * A process that finds such a file of one that has died takes it over by renaming it, which only one can do, and asks for
+ * the bytes that are missing. One that finds it in use waits. The `<etag>.incomplete` that Python's huggingface_hub leaves
+ * is taken over once nothing was written to it for a minute.
+ */
+import { createHash, randomUUID } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { hostname } from "node:os";
+import { basename, dirname, join } from "node:path";
+import process from "node:process";
+import { FormatError, StateError } from "../core/errors.ts";
+import { type HubClient, type RemoteFile, unreachable } from "../hub/hub-client.ts";
+import { pause } from "../hub/patience.ts";
+import { alive, flushFolder, makeFolder, orAbsent } from "./disk.ts";
+
+/** Milliseconds after which a file that another machine or Python writes to counts as left behind. */
+const LEFT_BEHIND = 60_000;
+/** Milliseconds between looks at a file that another process writes. */
+const POLL = 200;
+
+/** One file of a commit, and where to put it. */
+export interface Download {
+  readonly client: HubClient;
+  readonly commit: string;
+  readonly file: string;
+  readonly remote: RemoteFile;
+  readonly path: string;
+  readonly onProgress?: (file: string, loaded: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Partial files that this process writes to now. */
+const inUse = new Set<string>();
+
+/** Makes `path` hold the file, whole and checked. Throws FormatError when what came has another hash. */
+export async function fetchBlob(download: Download): Promise<void> {
+  const { path, remote, signal } = download;
+  await makeFolder(dirname(path));
+  for (;;) {
+    const there = await orAbsent(stat(path), path);
+    if (there?.size === remote.size) return;
+    const partial = `${path}.incomplete.${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+    inUse.add(partial);
+    try {
+      if (await claim(path, partial)) return await complete(download, partial);
+    } finally {
+      inUse.delete(partial);
+    }
+    await pause(POLL, signal);
+  }
+}
+
+/** Makes the partial file one's own, begun by whoever died over it or empty. False while another process writes it. */
+async function claim(path: string, partial: string): Promise<boolean> {
+  const prefix = `${basename(path)}.incomplete`;
+  const free: { name: string; size: number }[] = [];
+  for (const entry of await readdir(dirname(path))) {
+    const name = join(dirname(path), entry);
+    const found = entry.startsWith(prefix) ? await orAbsent(stat(name), name) : null;
+    if (found === null) continue;
+    const owned = isOwned(name, entry.slice(prefix.length), Date.now() - found.mtimeMs);
+    if (owned && entry !== prefix) return false;
+    if (!owned) free.push({ name, size: found.size });
+  }
+  free.sort((a, b) => b.size - a.size);
+  for (const { name } of free)
+    if (
+      (await orAbsent(
+        rename(name, partial).then(() => true),
+        name,
+      )) === true
+    )
+      return true;
+  await (await open(partial, "wx")).close();
+  return true;
+}
+
+/** Whether somebody still writes to a partial file: `owner` is what its name ends with, `age` the time since it changed. */
+function isOwned(name: string, owner: string, age: number): boolean {
+  const [, host, pid] = /^\.(.+)-(\d+)-[0-9a-f]{8}$/.exec(owner) ?? [];
+  if (host !== hostname()) return age < LEFT_BEHIND;
+  return Number(pid) === process.pid ? inUse.has(name) : alive(Number(pid));
+}
+
+async function complete(download: Download, partial: string): Promise<void> {
+  const { path, file, client, remote } = download;
+  const begun = (await stat(partial)).size > 0;
+  await fill(download, partial);
+  let found = await wrongHash(partial, remote);
+  if (found !== null && begun) {
+    await rm(partial); // the fault may lie in what was there before
+    await (await open(partial, "wx")).close();
+    await fill(download, partial);
+    found = await wrongHash(partial, remote);
+  }
+  if (found !== null) {
+    await rm(partial, { force: true });
+    throw new FormatError(
+      `"${file}" of ${client.name} came with hash ${found}, expected ${remote.etag}, its ETag: it was damaged on the way and is not kept; try again`,
+    );
+  }
+  await rename(partial, path);
+  await flushFolder(dirname(path));
+}
+
+/** Appends what is missing, over as many connections as it takes. */
+async function fill(download: Download, partial: string): Promise<void> {
+  const { client, commit, file, remote, signal } = download;
+  const patience = client.patience();
+  let furthest = 0; // a server that starts anew each time and always breaks off makes no progress
+  const reached = (at: number) => {
+    if (at > furthest) patience.progressed();
+    furthest = Math.max(furthest, at);
+  };
+  const handle = await open(partial, "r+");
+  try {
+    for (;;) {
+      const { size } = await handle.stat();
+      if (size === remote.size) break;
+      if (size > remote.size) await handle.truncate(0);
+      const start = size > remote.size ? 0 : size;
+      const response = await client.fetchFrom(commit, file, start, patience);
+      const fault = await append(download, handle, response, start, reached);
+      signal?.throwIfAborted();
+      if (fault !== null) await patience.after(unreachable(client.urlOf(commit, file), fault));
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Writes the body of an answer. Returns what broke it off, or null when all came. Disk errors are thrown. */
+async function append(
+  { file, remote, onProgress }: Download,
+  handle: FileHandle,
+  response: Response,
+  start: number,
+  reached: (at: number) => void,
+): Promise<Error | null> {
+  const from = `bytes ${start}-`;
+  const fits = response.status === 206 && response.headers.get("content-range")?.startsWith(from);
+  let at = fits ? start : 0;
+  if (!fits) await handle.truncate(0);
+  if (response.body === null || (!fits && response.status !== 200)) {
+    await response.body?.cancel();
+    return new StateError(`asked for ${from}, got status ${response.status}, ${response.headers.get("content-range")}`);
+  }
+  const reader = response.body.getReader();
+  while (at < remote.size) {
+    const piece = await reader.read().catch((cause: Error) => cause);
+    if (piece instanceof Error) return piece;
+    if (piece.done) return new StateError(`the connection ended after ${at} of ${remote.size} bytes`);
+    const chunk = piece.value.subarray(0, remote.size - at);
+    for (let done = 0; done < chunk.length; )
+      done += (await handle.write(chunk, done, chunk.length - done, at + done)).bytesWritten;
+    at += chunk.length;
+    reached(at);
+    onProgress?.(file, at, remote.size);
+  }
+  await reader.cancel();
+  return null;
+}
+
+/** The hash of a file whose ETag is one, if it is another; else null. */
+async function wrongHash(path: string, { etag, size }: RemoteFile): Promise<string | null> {
+  if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(etag)) return null;
+  const git = etag.length === 40;
+  const hash = createHash(git ? "sha1" : "sha256");
+  if (git) hash.update(`blob ${size}\0`);
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
+  const found = hash.digest("hex");
+  return found === etag ? null : found;
+}
