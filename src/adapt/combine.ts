@@ -39,6 +39,7 @@ export interface Part {
 
 /** Names as in PEFT's `combination_type`. */
 export type Combination = Rule | "cat" | "svd" | `${Exclude<Rule, "linear">}_svd`;
+
 /** Every combination that `combineFactors` knows. */
 export const COMBINATIONS: readonly Combination[] = [
   "linear",
@@ -59,14 +60,8 @@ export interface CombineOptions extends SumOptions {
   readonly combination: Combination;
   /** Rank of the result, for the combinations that end in svd. Default: the largest rank of the parts. */
   readonly rank?: number | null;
-  /** Share of the numbers to keep, above 0 and at most 1: needed wherever there is pruning. */
-  readonly density?: number | null;
-  /** The sign of a place is that of the sum there (`total`, the default), or the more frequent one. Ties give plus. */
-  readonly majoritySign?: MajoritySign;
   /** Both factors of an SVD are clamped at ± this quantile (0 to 1) of all their numbers. Default: not clamped. */
   readonly svdClamp?: number | null;
-  /** Numbers in [0, 1) for the combinations with dare: one for each number of a, part by part, then of b (or of ΔW). */
-  readonly random: () => number;
 }
 
 /**

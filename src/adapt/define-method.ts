@@ -16,6 +16,7 @@ import type { Module, Site } from "../nn/weights.ts";
 import type { WeightRows } from "../ops/fold.ts";
 import type { Tape, Value } from "../tape/tape.ts";
 import type { Weight } from "../tensor/tensor.ts";
+import type { Factors } from "./combine.ts";
 import type { Make, MakeAt } from "./make.ts";
 import {
   flag,
@@ -45,11 +46,19 @@ export interface Foldable {
   rebase?(): void;
 }
 
-export interface LinearPart extends LinearDelta, Foldable {
+/** What low-rank parts tell of themselves, to be combined and converted. Left out by others. */
+export interface LoraLike {
+  /** The change of the layer's weight as low-rank terms, to be added up. Null where something else acts as well. */
+  factors?(): readonly Factors[] | null;
+  /** Overwrites the factors of the one trained term; `b` may be of another scale than the file says if the term's is 1. */
+  setFactors?(a: Float32Array, b: Float32Array): void;
+}
+
+export interface LinearPart extends LinearDelta, Foldable, LoraLike {
   /** The same for some rows only, where a batch has an adapter for each sequence. Left out by methods that cannot. */
   forwardRows?(x: Value, rows: Rows, below: (x: Value) => Value): Value;
 }
-export interface EmbeddingPart extends EmbeddingDelta, Foldable {}
+export interface EmbeddingPart extends EmbeddingDelta, Foldable, LoraLike {}
 
 /** What a method does at places that are not layers. */
 export interface SiteParts {

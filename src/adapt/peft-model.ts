@@ -21,6 +21,7 @@ import { bakeReplaced } from "./bake.ts";
 import { type Base, baseOf } from "./base.ts";
 import { residualDelta } from "./composition.ts";
 import { checkedValues, type MethodConfig, methodName } from "./define-method.ts";
+import { convertedAdapter, type LoraSize, type WeightedOptions, weightedAdapter } from "./derive.ts";
 import { openAdapterWeights, readAdapterConfig, readTensors } from "./load.ts";
 import { expectMergeable, mergeInto, type Originals, restore } from "./merge.ts";
 import { BASE_ROUTE, route, virtualOf } from "./routes.ts";
@@ -309,6 +310,61 @@ export class PeftModel<M extends Model = Model> {
     return result;
   }
 
+  // ---- adapters made of others
+
+  /**
+   * Adds an adapter that is the weighted combination of others (all LoRA, or all IA3), not active yet. One adapter at weight 1
+   * gives itself.
+   *
+   * @example
+   * model.addWeightedAdapter(["poems", "letters"], [0.7, 0.3], "both", { combination: "cat" });
+   */
+  addWeightedAdapter(
+    names: readonly string[],
+    weights: readonly number[],
+    name: string,
+    options: WeightedOptions = {},
+  ): void {
+    if (names.length !== weights.length)
+      throw new StateError(`${weights.length} weights for ${names.length} adapters, expected one each`);
+    const parts = names.map((each, i) => ({ adapter: this.#get(each), weight: weights[i]! }));
+    this.#expectNew(name);
+    this.#adapters.set(name, weightedAdapter(name, parts, this.#layers, options, this.#warn));
+  }
+
+  /**
+   * Adds a plain LoRA adapter with the change that another makes to the weights, not active yet: exact for LoRA of any start
+   * (PiSSA and OLoRA get twice the rank), otherwise the best of a rank or of a share of the change's energy.
+   */
+  convertToLora(from: string, name: string, size: LoraSize | null = null): void {
+    this.#expectNew(name);
+    this.#adapters.set(name, convertedAdapter(name, this.#get(from), size, this.#layers, this.#warn));
+  }
+
+  /**
+   * Puts an adapter folder in the place of a loaded LoRA adapter, which keeps its name, its place among the active and whether it
+   * is trained. Both must be LoRA. Nothing changes when the folder does not fit.
+   */
+  async hotswapAdapter(from: SourceLike, name: string): Promise<void> {
+    const before = this.#get(name);
+    if (this.#merged.length > 0)
+      throw new StateError(`adapters ${quoted(this.#merged)} are merged: unmerge them before swapping "${name}"`);
+    this.#adapters.delete(name);
+    try {
+      await this.loadAdapter(from, name, { isTrainable: before.trainable });
+      const [was, is] = [before, this.#get(name)].map(({ config }) => methodName(config.method));
+      if (was !== is || was !== "lora") {
+        this.#get(name).dispose();
+        throw new StateError(`adapter "${name}" is ${was} and the new one is ${is}: only LoRA can be swapped for LoRA`);
+      }
+    } catch (error) {
+      this.#adapters.set(name, before);
+      throw error;
+    }
+    this.#refresh();
+    before.dispose();
+  }
+
   // ---- merging
 
   /**
@@ -474,8 +530,7 @@ export class PeftModel<M extends Model = Model> {
   // ---- inside
 
   #add(name: string, config: MethodConfig, origin: AdapterOrigin): Adapter {
-    if (this.#adapters.has(name))
-      throw new StateError(`there is an adapter "${name}" already: delete it first, or choose another name`);
+    this.#expectNew(name);
     if (name === "" || /[./\\]/.test(name))
       throw new FormatError(
         `adapter name ${JSON.stringify(name)} should be a word without "." and "/": it names a folder`,
@@ -491,6 +546,11 @@ export class PeftModel<M extends Model = Model> {
     const adapter = new Adapter(name, config, this.#layers, origin, this.#warn);
     this.#adapters.set(name, adapter);
     return adapter;
+  }
+
+  #expectNew(name: string): void {
+    if (!this.#adapters.has(name)) return;
+    throw new StateError(`there is an adapter "${name}" already: delete it first, or choose another name`);
   }
 
   /** An adapter to be filled from a file. That its config fits no layer is told with the file's name and its base's. */

@@ -12,13 +12,14 @@ export const RULES = {
   magnitude_prune: { keep: "largest", elect: false },
 } as const;
 export type Rule = keyof typeof RULES;
-
 export type MajoritySign = "total" | "frequency";
 
-/** How to sum: the fields of the same names of `CombineOptions`. */
 export interface SumOptions {
+  /** Share of the numbers to keep, above 0 and at most 1: needed wherever there is pruning. */
   readonly density?: number | null;
+  /** The sign of a place is that of the sum there (`total`, the default), or the more frequent one. Ties give plus. */
   readonly majoritySign?: MajoritySign;
+  /** Numbers in [0, 1) for the rules with dare: one for each number of each tensor, in order. */
   readonly random: () => number;
 }
 

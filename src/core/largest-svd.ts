@@ -1,5 +1,5 @@
 /** The largest singular values of a matrix with their vectors, in double precision on the host, without all the others. */
-import { FormatError, ShapeError } from "./errors.ts";
+import { FormatError, ShapeError, UnsupportedError } from "./errors.ts";
 import {
   axpy,
   dot,
@@ -53,12 +53,18 @@ export function svdOfEnergy(a: Matrix, share: number): Svd {
  * and steps until the residuals of those wanted have vanished.
  */
 function leadingSvd(a: Matrix, count: (s: Float64Array) => number, atLeast = 1): Svd {
-  const most = Math.min(a.rows, a.columns);
-  if (most <= SMALL) {
+  if (a.rows < a.columns) {
+    const { u, s, v } = leadingSvd(transpose(a), count, atLeast);
+    return { u: transpose(v), s, v: transpose(u) };
+  }
+  if (!Number.isFinite(norm(a.data)))
+    throw new FormatError("singular values of a matrix with a number that is not finite");
+  if (a.columns <= SMALL) {
     const all = svd(a);
     return truncated(all, count(all.s));
   }
   const chain = new Lanczos(a);
+  const most = a.columns; // as many steps find all
   let size = Math.min(most, 2 * atLeast + 20);
   while (true) {
     while (chain.length < size) chain.step();
@@ -99,7 +105,7 @@ function diagonalise(diagonal: readonly number[], above: readonly number[], left
   const negligible = Number.EPSILON * Math.sqrt(dot(d, d) + dot(e, e));
   let end = d.length - 1;
   for (let sweeps = 0; end > 0; sweeps++) {
-    if (!(sweeps < SWEEPS_PER_VALUE * d.length)) throw new FormatError("singular values: are all numbers finite?");
+    if (!(sweeps < SWEEPS_PER_VALUE * d.length)) throw new UnsupportedError("the singular values do not converge");
     while (end > 0 && Math.abs(e[end - 1]!) <= negligible) end--;
     if (end === 0) break;
     let start = end - 1;

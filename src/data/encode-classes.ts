@@ -51,7 +51,11 @@ function labelsOf(label: Label | undefined, options: EncodeRowsOptions): Int32Ar
 }
 
 /** An example of TOKEN_CLS, what is wrong with the row, or null for a kind that does not fit. */
-export function encodeTokens(row: Row, tokenizer: () => Tokenizer, options: EncodeRowsOptions): Example | string | null {
+export function encodeTokens(
+  row: Row,
+  tokenizer: () => Tokenizer,
+  options: EncodeRowsOptions,
+): Example | string | null {
   const maxLength = lengthLimit(options);
   if (row.kind === "tokens" && row.label === undefined) {
     const { inputIds, labels } = row;
@@ -73,10 +77,7 @@ export function encodeTokens(row: Row, tokenizer: () => Tokenizer, options: Enco
   return { ...inputOf(encoding), labels: Int32Array.from(labels) };
 }
 
-function classesOf(
-  labels: readonly (string | number)[],
-  { labelNames = null }: EncodeRowsOptions,
-): number[] | string {
+function classesOf(labels: readonly (string | number)[], { labelNames = null }: EncodeRowsOptions): number[] | string {
   const found: number[] = [];
   for (const label of labels) {
     const known = label === IGNORED ? IGNORED : classOf(label, labelNames ?? []);

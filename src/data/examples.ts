@@ -107,11 +107,7 @@ function encodeRow(row: Row, options: EncodeRowsOptions): Example[] | string {
 }
 
 /** An example of any other task, what is wrong with the row, or null for a kind that does not fit. */
-function encodeFor(
-  task: Exclude<Task, "CAUSAL_LM">,
-  row: Row,
-  options: EncodeRowsOptions,
-): Example | string | null {
+function encodeFor(task: Exclude<Task, "CAUSAL_LM">, row: Row, options: EncodeRowsOptions): Example | string | null {
   const tokenizer = tokenizerFor(row, options);
   switch (task) {
     case "SEQ_CLS":

@@ -48,7 +48,7 @@ export function labelNamesOf(rows: readonly Row[], problemType: ProblemType = pr
 
 /** Every label of the rows; of words, each word's. */
 function labelsOf(rows: readonly Row[]): Label[] {
-  return rows.flatMap((row) => {
+  return rows.flatMap((row): readonly Label[] => {
     if (row.kind === "words") return row.labels ?? [];
     return "label" in row && row.label !== undefined ? [row.label] : [];
   });
@@ -61,7 +61,9 @@ export function classOf(label: string | number, labelNames: readonly string[]): 
     return found >= 0 ? found : `label "${label}" is not known;${didYouMean(label, labelNames)} ${listed(labelNames)}`;
   }
   const known = Number.isInteger(label) && label >= 0 && label < labelNames.length;
-  return known ? label : `label ${label} should be a whole number from 0 to ${labelNames.length - 1}, ${listed(labelNames)}`;
+  return known
+    ? label
+    : `label ${label} should be a whole number from 0 to ${labelNames.length - 1}, ${listed(labelNames)}`;
 }
 
 function listed(names: readonly string[]): string {

@@ -34,7 +34,12 @@ export type RowContent = { readonly taskId?: number } & (
   | { readonly kind: "chat"; readonly messages: readonly Message[]; readonly tools: readonly unknown[] | null }
   | { readonly kind: "source"; readonly source: string; readonly target: string }
   | { readonly kind: "words"; readonly words: readonly string[]; readonly labels: readonly (string | number)[] | null }
-  | { readonly kind: "question"; readonly question: string; readonly context: string; readonly answers: Answer[] | null }
+  | {
+      readonly kind: "question";
+      readonly question: string;
+      readonly context: string;
+      readonly answers: Answer[] | null;
+    }
   | {
       readonly kind: "tokens";
       readonly inputIds: readonly number[];
@@ -43,7 +48,12 @@ export type RowContent = { readonly taskId?: number } & (
       readonly label?: Label;
     }
   | { readonly kind: "image"; readonly file: string; readonly label?: Label }
-  | { readonly kind: "pixels"; readonly pixels: Float32Array; readonly shape: readonly number[]; readonly label?: Label }
+  | {
+      readonly kind: "pixels";
+      readonly pixels: Float32Array;
+      readonly shape: readonly number[];
+      readonly label?: Label;
+    }
 );
 
 type JsonRow = Readonly<Record<string, unknown>>;
@@ -189,7 +199,9 @@ function readQuestion(row: JsonRow): RowContent | string {
     if (typeof text !== "string" || !isWhole(start)) {
       return `"answers"[${i}] should have a "text" and a whole "answer_start", found ${JSON.stringify(answer)}`;
     }
-    const there = Array.from(context).slice(start, start + Array.from(text).length).join("");
+    const there = Array.from(context)
+      .slice(start, start + Array.from(text).length)
+      .join("");
     if (there !== text) return `"answers"[${i}] is "${text}", but at character ${start} the context has "${there}"`;
     found.push({ text, start });
   }

@@ -169,7 +169,10 @@ function normalized({ data, width, height }: RgbImage, { rescaleFactor, normaliz
   for (let c = 0; c < 3; c++) {
     const mean = Math.fround(normalize?.mean[c] ?? 0);
     const std = Math.fround(normalize?.std[c] ?? 1);
-    const table = Float32Array.from({ length: 256 }, (_, v) => Math.fround(Math.fround(v * rescaleFactor) - mean) / std);
+    const table = Float32Array.from(
+      { length: 256 },
+      (_, v) => Math.fround(Math.fround(v * rescaleFactor) - mean) / std,
+    );
     for (let i = 0; i < pixels; i++) out[c * pixels + i] = table[data[i * 3 + c]!]!;
   }
   return out;

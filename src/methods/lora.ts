@@ -9,10 +9,11 @@
  * B starts at zero (on embeddings A), so a fresh adapter changes nothing. The starts "pissa" and "olora" take s·B·A out of the
  * base: here by a constant delta −s·B₀·A₀ beside the trained one, so that the base stays as it is and can be shared.
  */
+import type { Factors } from "../adapt/combine.ts";
 import { defineMethod, type EmbeddingPart, type LinearPart, type MethodValues } from "../adapt/define-method.ts";
 import { kaimingUniform, type Make, type Start } from "../adapt/make.ts";
 import { flag, number, numbersByPattern, oneOf, option, probability, whole } from "../adapt/options.ts";
-import { type Factors, isPrincipal, principalFactors } from "../adapt/principal-start.ts";
+import { isPrincipal, principalFactors, type Factors as StartFactors } from "../adapt/principal-start.ts";
 import { UnsupportedError } from "../core/errors.ts";
 import type { Embedding } from "../nn/embedding.ts";
 import type { Linear, LinearForward } from "../nn/linear.ts";
@@ -160,6 +161,8 @@ function linearPart(layer: Linear, values: Values, make: Make): LinearPart {
       return replaceRows(y, rows, bias === null ? adapted : addBias(adapted, bias, scale));
     },
     fold: () => foldPairs(layer.stored, [pair, ...taken]),
+    factors: () => (bias === null ? [pair, ...taken].map(asFactors) : null),
+    setFactors: (newA, newB) => setFactors(pair, newA, newB),
     ...(bias && { foldBias: (values: Float32Array) => addScaled(values, bias.values(), scale) }),
   };
 }
@@ -176,7 +179,7 @@ interface Starts {
 function linearStarts(layer: Linear, values: Values, make: Make): Starts {
   const { r, initLoraWeights: start } = values;
   if (isPrincipal(start)) {
-    let factors: Factors | null = null;
+    let factors: StartFactors | null = null;
     const found = () => (factors ??= principalFactors(start, layer, make.engine.memory, r, scaleOf(values), make.seed));
     return { a: (to) => to.set(found().a), b: (to) => to.set(found().b) };
   }
@@ -206,8 +209,20 @@ function embeddingPart(layer: Embedding, values: Values, make: Make): EmbeddingP
       return dora === null ? sum : scaleColumns(sum, dora.factors(ids.tape));
     },
     fold: (tape) => dora?.fold(tape) ?? foldPairs("in-out", [pair]),
+    factors: () => (dora === null ? [asFactors(pair)] : null),
+    setFactors: (newA, newB) => setFactors(pair, newA, newB),
     rebase: () => dora?.rebase(),
   };
+}
+
+function asFactors({ a, b, scale }: LowRankPair): Factors {
+  const [r, inFeatures] = a.shape as [number, number];
+  return { a: a.values(), b: b.values(), r, inFeatures, outFeatures: b.shape[0]!, scale };
+}
+
+function setFactors(pair: LowRankPair, a: Float32Array, b: Float32Array): void {
+  pair.a.values().set(a);
+  pair.b.values().set(b);
 }
 
 function foldPairs(stored: Stored, pairs: readonly LowRankPair[]): (rows: WeightRows) => void {

@@ -50,6 +50,8 @@ export class Pass {
   /** One more than the largest position in a sequence, virtual ones included. */
   readonly length: number;
   readonly #segments: Segments;
+  readonly #limits: PassLimits;
+  readonly #options: PassOptions;
   readonly #cache: KvCache | null;
   readonly #dropout: number | null;
   readonly #rows: readonly (VirtualRows | null)[];
@@ -63,6 +65,8 @@ export class Pass {
     this.tape = tape;
     this.stack = limits.stack;
     this.sequences = sequences;
+    this.#limits = limits;
+    this.#options = options;
     this.#cache = options.cache ?? null;
     this.#dropout = options.dropout ?? null;
     expectIds("input ids", ids, limits.vocabSize);
@@ -89,6 +93,16 @@ export class Pass {
       count: past.length,
       lengths: Array.from(past, (before, s) => [this.starts[s + 1]! - this.starts[s]!, before + counts[s]!] as const),
     };
+  }
+
+  /** What a relative bias must reach: with a cache as far as that can grow, so that every step takes the same memory. */
+  get reach(): number {
+    return this.#cache?.shape.capacity ?? this.length;
+  }
+
+  /** A pass of the decoder in the same step, over other ids, with the same dropout and virtual tokens. */
+  ofDecoder(sequences: Sequences): Pass {
+    return new Pass(this.tape, sequences, { ...this.#limits, stack: "decoder" }, { ...this.#options, cache: null });
   }
 
   /** Virtual rows before the tokens of sequence s. */
@@ -119,7 +133,7 @@ export class Pass {
     return Int32Array.from(
       Array.from(past).flatMap((before, s) => {
         const count = before + keys[s + 1]! - keys[s]!;
-        const first = this.#cache ? s * this.#cache.shape.capacity : keys[s]!;
+        const first = this.#cache?.firstRow(s) ?? keys[s]!;
         return [this.starts[s]!, this.starts[s + 1]!, first, first + count];
       }),
     );

@@ -8,8 +8,9 @@ import { tokenProblem } from "./example-problems.ts";
 import { KvCache } from "./kv-cache.ts";
 import { CrossCache, memoryOf } from "./memory.ts";
 import { Model } from "./model.ts";
-import type { PassOptions } from "./pass.ts";
+import type { Pass, PassOptions } from "./pass.ts";
 import { expectIds, IGNORED, type Labelled, type LabelledSequences, type Sequences } from "./sequences.ts";
+import { shiftRight } from "./shift-right.ts";
 
 /** An encoder-decoder language model, made by `AutoModelForSeq2SeqLM`. Labels are the ids of the target; −100 is none. */
 export class Seq2SeqLM extends Model<EncoderDecoder> {
@@ -39,7 +40,8 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
     const ids = (data: Int32Array): Ids => ({ tape, ptr: tape.upload(data), count: data.length });
     const { head } = this.body;
     return tape.scope(() => {
-      const hidden = gatherRows(this.#decoded(tape, batch, this.shiftRight(batch)), ids(Int32Array.from(rows)));
+      const decoded = this.#decoded(tape, batch, this.shiftRight(batch));
+      const hidden = gatherRows(decoded.hidden, ids(Int32Array.from(rows)));
       const plain = head.deltas.length === 0 && head.bias === null && head.stored === "out-in";
       return plain
         ? headCrossEntropy(hidden, head.weight, ids(labels))
@@ -50,21 +52,17 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
   /** What the decoder is given: the labels one place later, behind the start token; an ignored label is the padding token. */
   shiftRight({ labels, labelStarts, taskIds }: LabelledSequences): Sequences {
     const padding = (this.config.pad_token_id as number | undefined) ?? 0;
-    const ids = new Int32Array(labels.length);
-    labelStarts.slice(0, -1).forEach((start, s) => {
-      ids[start] = this.decoderStartTokenId;
-      for (let t = start + 1; t < labelStarts[s + 1]!; t++)
-        ids[t] = labels[t - 1] === IGNORED ? padding : labels[t - 1]!;
-    });
+    const given = Array.from(labels, (label) => (label === IGNORED ? padding : label));
+    const ids = shiftRight(given, labelStarts, this.decoderStartTokenId);
     return { ids, starts: labelStarts, ...(taskIds && { taskIds }) };
   }
 
-  /** Hidden rows of the decoder [T, D] for targets given as they go in. */
-  #decoded(tape: Tape, sources: Sequences, targets: Sequences, options: PassOptions = {}): Value {
+  /** Hidden rows of the decoder [T, D] for targets given as they go in, and their pass. */
+  #decoded(tape: Tape, sources: Sequences, targets: Sequences, options: PassOptions = {}): { pass: Pass; hidden: Value } {
     const encoder = this.pass(tape, sources, options, "encoder");
     const rows = encoder.within(() => this.body.encode(encoder));
-    const decoder = this.pass(tape, targets, options, "decoder");
-    return decoder.within(() => this.body.decode(decoder, memoryOf(encoder, rows)));
+    const pass = this.pass(tape, targets, options, "decoder");
+    return { pass, hidden: pass.within(() => this.body.decode(pass, memoryOf(encoder, rows))) };
   }
 
   /** Logits [T, V] of the targets of a batch as teacher forcing gives them: labels shifted right. Virtual tokens have rows too. */
@@ -72,7 +70,10 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
     const targets = "labels" in sequences ? this.shiftRight(sequences as LabelledSequences) : null;
     if (targets === null)
       throw new StateError("outputs: an encoder-decoder needs the target of each sequence as labels");
-    return tape.scope(() => this.body.head.forward(this.#decoded(tape, sequences, targets, options)));
+    return tape.scope(() => {
+      const { pass, hidden } = this.#decoded(tape, sequences, targets, options);
+      return pass.within(() => this.body.head.forward(hidden));
+    });
   }
 
   /** Logits on the host: see `outputs`. */
@@ -82,15 +83,19 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
 
   /** Reads the sources, once for all steps of decoding, and keeps what cross-attention needs of them. */
   encode(sources: Sequences, options: PassOptions = {}): CrossCache {
-    const virtual = this.virtual?.promptLength("encoder") ?? 0;
-    const starts = sources.starts.map((start, s) => start + virtual * s);
-    const cache = new CrossCache(this.engine, this.body.cache, starts);
-    Tape.once(this.engine, {}, (tape) => {
-      const encoder = this.pass(tape, sources, options, "encoder");
-      const rows = encoder.within(() => this.body.encode(encoder));
-      this.body.project(rows, encoder, cache);
-    });
-    return cache;
+    let cache: CrossCache | undefined;
+    try {
+      Tape.once(this.engine, {}, (tape) => {
+        const pass = this.pass(tape, sources, options, "encoder");
+        const rows = pass.within(() => this.body.encode(pass));
+        cache ??= new CrossCache(this.engine, this.body.cache, pass.starts);
+        this.body.project(rows, pass, cache);
+      });
+      return cache!;
+    } catch (error) {
+      cache?.dispose();
+      throw error;
+    }
   }
 
   /** Logits after the last of the ids given to each decoder sequence, [sequences, V]. */

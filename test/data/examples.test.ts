@@ -88,6 +88,8 @@ test("all rows that cannot be used are reported at once", () => {
     { text: "fine" },
     { input_ids: [1, 1024] },
     { input_ids: [1, 2], labels: [1, 5000] },
+    { input_ids: [1, 2], labels: [1] },
+    { question: "q", context: "c" },
     { input_ids: [1, 2, 3], labels: [1, -100, -100] },
     { input_ids: [1] },
     { prompt: "word ".repeat(50), completion: "x" },
@@ -99,13 +101,15 @@ test("all rows that cannot be used are reported at once", () => {
   } catch (error) {
     text = (error as Error).message;
   }
-  expect(text).toMatch(/because of 6 rows/);
+  expect(text).toMatch(/because of 8 rows/);
   expect(text).toMatch(/d\.jsonl:2: has token 1024, but the model's vocabulary has 1024 \(0 to 1023\)/);
   expect(text).toMatch(/d\.jsonl:3: has token 5000/);
-  expect(text).toMatch(/d\.jsonl:4: has nothing to learn: all its labels are -100/);
-  expect(text).toMatch(/d\.jsonl:5: has nothing to learn/);
-  expect(text).toMatch(/d\.jsonl:6: has nothing to learn in its first 16 tokens of \d+/);
-  expect(text).toMatch(/d\.jsonl:7: the chat template of pocket .*no talking/);
+  expect(text).toMatch(/d\.jsonl:4: "labels" has 1 numbers and "input_ids" 2/);
+  expect(text).toMatch(/d\.jsonl:5: is a question with its context; CAUSAL_LM needs rows like {"text"}/);
+  expect(text).toMatch(/d\.jsonl:6: has nothing to learn: all its labels are -100/);
+  expect(text).toMatch(/d\.jsonl:7: has nothing to learn/);
+  expect(text).toMatch(/d\.jsonl:8: has nothing to learn in its first 16 tokens of \d+/);
+  expect(text).toMatch(/d\.jsonl:9: the chat template of pocket .*no talking/);
 });
 
 test("a tokenizer that does not fit the model is found by its tokens", () => {

@@ -59,7 +59,6 @@ test("every malformed row is reported at once, with file and line", () => {
     [{ messages: [{ role: "user", content: "a" }] }, /no turn of the "assistant"/],
     [{ input_ids: [] }, /found an empty list/],
     [{ input_ids: [1, -1] }, /"input_ids"\[1\] should be a whole number of 0 or more, found -1/],
-    [{ input_ids: [1, 2], labels: [1] }, /"labels" has 1 numbers and "input_ids" 2/],
     [{ input_ids: [1], labels: [-5] }, /"labels"\[0\].*or -100, found -5/],
   ];
   const lines = message(() => parse({ text: "fine" }, ...wrong.map(([row]) => row))).split("\n");
@@ -69,6 +68,50 @@ test("every malformed row is reported at once, with file and line", () => {
     expect(lines[i + 1]).toContain(`d.jsonl:${i + 2}: `);
   });
   expect(lines.at(-1)).toContain("Each line should be one of");
+});
+
+test("what is wrong with a labelled row is said", () => {
+  const wrong: [object, RegExp][] = [
+    [{ text: "a", label: [1, "b"] }, /"label" should be a name, a number, .* found a list of other things/],
+    [{ text: "a", label: true }, /"label" should be.* found true/],
+    [{ text: "a", task_id: -1 }, /"task_id" should be a whole number of 0 or more, found the number -1/],
+    [{ source: "a" }, /has "source" without "target"/],
+    [{ tokens: ["a", "b"], labels: ["O"] }, /"labels" has 1 entries and "tokens" 2/],
+    [{ tokens: ["a", 1] }, /"tokens"\[1\] should be a word, found the number 1/],
+    [{ question: "q", context: "the whale", answers: [{ text: "whale", answer_start: 3 }] }, /the context has " whal"/],
+    [{ question: "q", context: "c", answers: { text: ["c"], answer_start: [] } }, /"answers" should be a list, or/],
+    [{ pixel_values: [[1, 2], [3]], label: 0 }, /"pixel_values" should be numbers in equally long lists/],
+    [{ image: 3, label: 0 }, /"image" should be a path, found the number 3/],
+    [{ input_ids: [1], token_type_ids: [0, 1] }, /"token_type_ids" has 2 numbers and "input_ids" 1/],
+  ];
+  for (const [row, said] of wrong) expect(message(() => parse(row)).split("\n")[1]).toMatch(said);
+});
+
+test("labelled rows are told by their keys too", () => {
+  const answer = { text: "ç", start: 3 };
+  expect(
+    parse(
+      { text: "a", text_pair: "b", label: "yes", task_id: 2 },
+      { text: "a", label: [0, 1.5] },
+      { tokens: ["a", "b"], labels: ["O", "B-X"] },
+      { question: "q", context: "a 😀ç", answers: { text: ["ç"], answer_start: [3] } },
+      { question: "q", context: "a 😀ç", answers: [{ text: "ç", answer_start: 3 }] },
+      { source: "s", target: "t" },
+      { input_ids: [1, 2], token_type_ids: [0, 1], label: 1 },
+      { image: "a.png", label: "cat" },
+      { pixel_values: [[[1, 2]], [[3, 4]]], label: 0 },
+    ).map(({ line, ...row }) => row),
+  ).toEqual([
+    { kind: "text", text: "a", textPair: "b", label: "yes", taskId: 2 },
+    { kind: "text", text: "a", label: [0, 1.5] },
+    { kind: "words", words: ["a", "b"], labels: ["O", "B-X"] },
+    { kind: "question", question: "q", context: "a 😀ç", answers: [answer] },
+    { kind: "question", question: "q", context: "a 😀ç", answers: [answer] },
+    { kind: "source", source: "s", target: "t" },
+    { kind: "tokens", inputIds: [1, 2], labels: null, tokenTypes: [0, 1], label: 1 },
+    { kind: "image", file: "a.png", label: "cat" },
+    { kind: "pixels", pixels: Float32Array.of(1, 2, 3, 4), shape: [2, 1, 2], label: 0 },
+  ]);
 });
 
 test("a line that is not UTF-8 is reported by its number", () => {

@@ -15,7 +15,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   tensor: ["core", "wasm"],
   text: ["core", "checkpoint"],
   tape: ["core", "wasm", "tensor"],
-  data: ["core", "checkpoint", "text"],
+  image: ["core"],
+  metrics: ["core"],
+  data: ["core", "checkpoint", "text", "image"],
   ops: ["core", "wasm", "tensor", "tape"],
   optim: ["core", "wasm", "tensor"],
   nn: ["core", "checkpoint", "wasm", "tensor", "tape", "ops"],
@@ -98,11 +100,11 @@ function trail(from: ReadonlyMap<string, string>, at: string, start: string): st
   return at === start ? at : `${trail(from, from.get(at)!, start)} -> ${at}`;
 }
 
-test("only listings and the bundled kernels import lazily", () => {
+test("only listings, the bundled kernels and the image decoders import lazily", () => {
   const lazy = [...sources]
     .filter(([, source]) => importsOf(source).some(({ atOnce }) => !atOnce))
     .map(([file]) => file);
-  expect(lazy).toEqual(["methods/index.generated.ts", "models/index.generated.ts", "wasm/bundled.ts"]);
+  expect(lazy).toEqual(["image/load-image.ts", "methods/index.generated.ts", "models/index.generated.ts", "wasm/bundled.ts"]);
 });
 
 test("only runtime/ and cli/ import from the platform", () => {

@@ -23,6 +23,12 @@ TEXTS = [
     "Whaling ships sailed southward, unafraid of storms, and the captain was unforgiving.",
 ]
 WORDS = ["Captain", "Ahab", "sailed", "from", "Nantucket", ",", "unafraid", ".", "café", "☃"]
+QUESTIONS = [
+    ("  Who was white?", "It was the whiteness of the whale 😀 that appalled me.", "whale"),
+    ("Where?", "A café in Zürich served coöperation.", "Zürich"),
+    ("What was it?", "Whale ships sailed", "sailed"),
+    ("Who?", "Ahab, the captain, sailed from Nantucket with his unforgiving and unafraid men.", "unafraid men"),
+]
 SAMPLES = [
     "Call me Ishmael.",
     "  The   white whale,  unafraid!  ",
@@ -127,6 +133,17 @@ def make_tokenizers():
             case = {"first": first, "second": None, "maxLength": 8, "truncation": "longest_first"}
             case |= {"ids": found["input_ids"], "types": found["token_type_ids"], "sequences": found.sequence_ids()}
             cases["pairs"].append(case)
+        cases["answers"] = []
+        for question, context, answer in QUESTIONS:
+            start = context.index(answer)
+            for length in (64, 30):
+                found = fast(question.lstrip(), context, truncation="only_second", max_length=length)
+                places = [found.char_to_token(at, sequence_index=1) for at in (start, start + len(answer) - 1)]
+                if None in places:  # cut off
+                    cls = found["input_ids"].index(fast.cls_token_id) if fast.cls_token_id is not None else 0
+                    places = [cls, cls]
+                case = {"question": question, "context": context, "answer": answer, "start": start, "maxLength": length}
+                cases["answers"].append(case | {"ids": found["input_ids"], "places": places})
         if name == "byte-level":  # as the token classification script of transformers loads such a tokenizer
             from tokenizers import pre_tokenizers
 
@@ -136,6 +153,110 @@ def make_tokenizers():
             found = fast(WORDS, is_split_into_words=True, truncation=True, max_length=length)
             cases["words"].append({"words": WORDS, "maxLength": length, "ids": found["input_ids"], "wordIds": found.word_ids()})
         (folder / f"{name}.expected.json").write_text(json.dumps(cases, ensure_ascii=False))
+
+
+def picture(width, height, seed):
+    """Waves, a ramp, edges and noise, so that a filter that is slightly off shows."""
+    y, x = np.mgrid[0:height, 0:width]
+    checks = 255 * ((x // 5 + y // 5) % 2)
+    image = np.stack([127 + 120 * np.sin(x / 4) * np.cos(y / 3), x * 255 // max(1, width - 1), checks], -1)
+    image = image + np.random.default_rng(seed).normal(0, 6, image.shape)
+    return image.clip(0, 255).astype(np.uint8)
+
+
+def photo(width, height):
+    """Smooth, as photographs mostly are."""
+    y, x = np.mgrid[0:height, 0:width]
+    waves = [np.sin(x / 17 + c) * np.cos(y / 13 - c) for c in range(3)]
+    return (127 + 100 * np.stack(waves, -1)).astype(np.uint8)
+
+
+IMAGE_CONFIGS = {
+    "vit": ("ViTImageProcessor", {"size": {"height": 12, "width": 12}}),
+    "vit-bicubic-larger": ("ViTImageProcessor", {"size": {"height": 26, "width": 20}, "resample": 3}),
+    "vit-plain": ("ViTImageProcessor", {"do_resize": False, "do_rescale": False, "do_normalize": False}),
+    "vit-lanczos": ("ViTImageProcessor", {"size": 9, "resample": 1, "image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6]}),
+    "deit": ("DeiTImageProcessor", {"size": {"height": 16, "width": 16}, "crop_size": {"height": 13, "width": 12}}),
+    "deit-padded": ("DeiTImageProcessor", {"do_resize": False, "crop_size": {"height": 24, "width": 15}}),
+    "clip": ("CLIPImageProcessor", {"size": {"shortest_edge": 14}, "crop_size": {"height": 14, "width": 14}}),
+    "dinov2": ("BitImageProcessor", {"size": 15, "crop_size": 11}),
+}
+
+
+def make_images():
+    import transformers
+    from PIL import Image
+    from safetensors.numpy import save_file
+
+    folder = GOLDEN / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    rgb = Image.fromarray(picture(25, 19, 0))
+    with_alpha = Image.fromarray(np.dstack([picture(19, 13, 1), np.arange(19 * 13, dtype=np.uint8).reshape(13, 19)]))
+    files = {
+        "rgb.png": (rgb, {}),
+        "rgba.png": (with_alpha, {}),
+        "grey.png": (rgb.convert("L"), {}),
+        "grey-alpha.png": (with_alpha.convert("LA"), {}),
+        "palette.png": (rgb.quantize(16), {"bits": 4}),
+        "one-bit.png": (rgb.convert("1"), {}),
+        "chroma-444.jpg": (rgb, {"quality": 90, "subsampling": 0}),
+        "chroma-420.jpg": (Image.fromarray(photo(32, 24)), {"quality": 90}),
+        "progressive.jpg": (rgb, {"quality": 80, "subsampling": 0, "progressive": True}),
+        "grey.jpg": (rgb.convert("L"), {"quality": 85}),
+    }
+    expected = {}
+    for name, (image, options) in files.items():
+        image.save(folder / name, **options)
+        expected[name] = np.asarray(Image.open(folder / name).convert("RGB"))
+    for name, (processor, config) in IMAGE_CONFIGS.items():
+        made = getattr(transformers, processor)(**config)
+        saved = {k: v for k, v in made.to_dict().items() if v is not None}
+        if isinstance(config.get("size"), int):  # as old files have it
+            saved |= {k: v for k, v in config.items() if k in ("size", "crop_size")}
+        (folder / f"{name}.json").write_text(json.dumps(saved, indent=2) + "\n")
+        expected[name] = made(Image.open(folder / "rgb.png"), return_tensors="np")["pixel_values"][0].astype(np.float32)
+    save_file({k: np.ascontiguousarray(v) for k, v in expected.items()}, folder / "expected.safetensors")
+
+
+def make_metrics():
+    import warnings
+
+    from scipy.stats import pearsonr
+    from seqeval.metrics import f1_score as span_f1
+    from seqeval.metrics import precision_score, recall_score
+    from sklearn.metrics import accuracy_score, f1_score
+
+    warnings.filterwarnings("ignore")
+    rng = np.random.default_rng(0)
+    cases = {"classes": [], "multiLabel": [], "regression": [], "spans": []}
+    for classes in (2, 3, 7):
+        labels = rng.integers(0, min(classes, 6), 40)
+        predicted = np.where(rng.random(40) < 0.6, labels, rng.integers(0, classes, 40))
+        scores = {"accuracy": accuracy_score(labels, predicted), "f1_macro": f1_score(labels, predicted, average="macro")}
+        if classes == 2:
+            scores["f1"] = f1_score(labels, predicted)
+        cases["classes"].append({"classes": classes, "labels": labels.tolist(), "predicted": predicted.tolist(), "scores": scores})
+    labels, predicted = (rng.random((2, 25, 4)) < 0.4).astype(int)
+    predicted[::2] = labels[::2]
+    scores = {"f1_micro": f1_score(labels, predicted, average="micro"), "exact_match": accuracy_score(labels, predicted)}
+    cases["multiLabel"].append({"labels": labels.tolist(), "predicted": predicted.tolist(), "scores": scores})
+    labels = rng.normal(0, 2, 30)
+    predicted = labels * 0.7 + rng.normal(0.5, 1, 30)
+    scores = {"mse": float(np.mean((labels - predicted) ** 2)), "pearson": float(pearsonr(predicted, labels)[0])}
+    cases["regression"].append({"labels": labels.tolist(), "predicted": predicted.tolist(), "scores": scores})
+    names = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+    for more in ([], ["E-PER", "S-LOC"]):
+        labels = [[(names + more)[i] for i in rng.integers(0, 5 + len(more), n)] for n in (9, 1, 14, 6)]
+        predicted = [[t if rng.random() < 0.8 else (names + more)[rng.integers(0, 5)] for t in row] for row in labels]
+        scores = {
+            "precision": precision_score(labels, predicted),
+            "recall": recall_score(labels, predicted),
+            "f1": span_f1(labels, predicted),
+        }
+        cases["spans"].append({"labels": labels, "predicted": predicted, "scores": scores})
+    folder = GOLDEN / "metrics"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "scores.json").write_text(json.dumps(cases, default=float) + "\n")
 
 
 def code_units(text, offsets):

@@ -15,7 +15,7 @@ END = 1  # T5's </s>
 
 @dataclass(frozen=True)
 class Case:
-    """A model for a task, kept in `folder`. Of a full training vectors, embeddings and heads are kept; `matrices` adds the rest."""
+    """A model for a task. Of a full training vectors, embeddings and heads are kept; `matrices` adds the rest."""
 
     folder: str
     model: str
@@ -114,7 +114,7 @@ def _labels(rng, case, sequences):
 
 
 def make_task_batch(case, seed):
-    """Three sequences (or images) without padding, and their labels. Pixels are eighths, so that their decimals are short."""
+    """Three sequences (or images) without padding, and their labels. Pixels are eighths, to have short decimals."""
     rng = random.Random(f"{seed}/{case.folder}")
     if case.model == "vit":
         examples = [[rng.randrange(-8, 9) / 8 for _ in range(3 * 12 * 12)] for _ in range(3)]

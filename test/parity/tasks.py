@@ -69,8 +69,8 @@ def outputs_of(model, task, batch):
 def task_loss(task):
     """The function (model, batch) -> loss of a task, as the reference computes it on a batch without padding.
 
-    A padded batch would let the softmax over positions of QUESTION_ANS run over padding, so there the loss is the mean of
-    the losses of the sequences alone. Everywhere else padding has no effect on the loss.
+    In a padded batch the softmax over the positions of QUESTION_ANS would run over the padding too, so there the loss is
+    the mean of the losses of the sequences alone. Everywhere else padding has no effect on the loss.
     """
 
     def loss(model, batch):

@@ -41,11 +41,14 @@ describe.each(["word-piece", "unigram", "unigram-spaces", "byte-level"])("%s", (
     }
   });
 
-  test.each(expected.words)("of words, each token knows its own (at most $maxLength)", ({ words, maxLength, ...known }) => {
-    const { inputIds, wordIds } = tokenizer.encodeWords(words, { maxLength });
-    expect(inputIds).toEqual(known.ids);
-    expect(wordIds).toEqual(known.wordIds);
-  });
+  test.each(expected.words)(
+    "of words, each token knows its own (at most $maxLength)",
+    ({ words, maxLength, ...known }) => {
+      const { inputIds, wordIds } = tokenizer.encodeWords(words, { maxLength });
+      expect(inputIds).toEqual(known.ids);
+      expect(wordIds).toEqual(known.wordIds);
+    },
+  );
 });
 
 test("a place is the token's number in its own text, before anything was cut", () => {

@@ -1,0 +1,17 @@
+/** mT5: T5 1.1's block, with a gated feed-forward and a head of its own, for 101 languages (Xue et al. 2021). */
+import { defineModel } from "../nn/define-model.ts";
+import { t5Config, t5Tasks } from "./t5.ts";
+
+export const mt5 = defineModel({
+  modelType: "mt5",
+  title: "mT5 (Xue et al. 2021)",
+  prefix: "transformer",
+  targets: {
+    linear: ["q", "v"],
+    ADALORA: ["q", "k", "v", "o", "wi_0", "wi_1", "wo"],
+    IA3: { targets: ["k", "v", "wi_1"], feedforward: [] },
+    LN_TUNING: ["layer_norm", "final_layer_norm"],
+  },
+  config: (c) => t5Config(c, { feedForward: "gated-gelu", tied: false }),
+  tasks: t5Tasks("MT5"),
+});

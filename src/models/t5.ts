@@ -1,0 +1,384 @@
+/**
+ * T5: encoder-decoder with pre-norm RMS norms and, instead of positions, a bias of the scores by distance that all layers of
+ * a stack share (Raffel et al. 2020). Scores are not scaled: the published start of the queries makes up for it.
+ */
+import { FormatError, UnsupportedError } from "../core/errors.ts";
+import type { ConfigReader } from "../nn/config.ts";
+import {
+  type Bodies,
+  type CrossAttention,
+  defineModel,
+  type EncoderDecoder,
+  type Headed,
+  type TaskDefinition,
+} from "../nn/define-model.ts";
+import type { Embedding } from "../nn/embedding.ts";
+import { outputsOf } from "../nn/label-names.ts";
+import type { Linear } from "../nn/linear.ts";
+import { memoryOf } from "../nn/memory.ts";
+import type { Pass } from "../nn/pass.ts";
+import { shiftRight } from "../nn/shift-right.ts";
+import type { Stack } from "../nn/virtual-tokens.ts";
+import type { Weights } from "../nn/weights.ts";
+import { type Activation, activation, activations, tanh } from "../ops/activation.ts";
+import type { AttentionShape, Heads } from "../ops/attention.ts";
+import { multiplyElements, scaleBy } from "../ops/elementwise.ts";
+import { gatherRows } from "../ops/embedding.ts";
+import { geluGate } from "../ops/gelu.ts";
+import { type RelativeBias, relativeBias } from "../ops/relative-bias.ts";
+import { siluGate } from "../ops/silu-gate.ts";
+import type { Value } from "../tape/tape.ts";
+
+export interface T5Config {
+  readonly vocabSize: number;
+  readonly width: number;
+  readonly inner: number;
+  /** Layers of each stack. */
+  readonly layers: Readonly<Record<Stack, number>>;
+  readonly heads: number;
+  /** Width of a head; all heads together need not be as wide as the model. */
+  readonly headDim: number;
+  readonly buckets: number;
+  readonly maxDistance: number;
+  readonly eps: number;
+  readonly dropout: number;
+  readonly classifierDropout: number;
+  readonly activation: Activation;
+  /** Whether a second projection multiplies the activated one. */
+  readonly gated: boolean;
+  readonly tied: boolean;
+  readonly outputs: number;
+  readonly decoderStartTokenId: number;
+  readonly eosTokenId: number;
+}
+
+/** What a config means that leaves a key out. */
+export interface T5Defaults {
+  readonly feedForward: string;
+  readonly tied: boolean;
+}
+
+export function t5Config(c: ConfigReader, defaults: T5Defaults): T5Config {
+  const layers = c.int("num_layers");
+  return {
+    vocabSize: c.int("vocab_size"),
+    width: c.int("d_model"),
+    inner: c.int("d_ff"),
+    layers: { encoder: layers, decoder: c.int("num_decoder_layers", layers) },
+    heads: c.int("num_heads"),
+    headDim: c.int("d_kv"),
+    buckets: c.int("relative_attention_num_buckets", 32),
+    maxDistance: c.int("relative_attention_max_distance", 128),
+    eps: c.float("layer_norm_epsilon", 1e-6),
+    dropout: c.float("dropout_rate", 0.1),
+    classifierDropout: c.float("classifier_dropout", 0),
+    ...feedForwardOf(c, c.string("feed_forward_proj", defaults.feedForward)),
+    tied: c.bool("tie_word_embeddings", defaults.tied),
+    outputs: outputsOf(c),
+    decoderStartTokenId: c.int("decoder_start_token_id", c.int("pad_token_id", 0)),
+    eosTokenId: c.int("eos_token_id", 1),
+  };
+}
+
+/** "relu" or "gated-gelu". Behind "gated-", "gelu" means its tanh form. */
+function feedForwardOf(c: ConfigReader, name: string): Pick<T5Config, "activation" | "gated"> {
+  const gated = name.startsWith("gated-");
+  const plain = name === "gated-gelu" ? "gelu_new" : name.slice(gated ? "gated-".length : 0);
+  const found = activations.find((known) => known === plain);
+  if (found) return { activation: found, gated };
+  throw new UnsupportedError(
+    `${c.name}: "feed_forward_proj" is "${name}", this version knows ${activations.join(", ")}, each also behind "gated-"`,
+  );
+}
+
+export const t5 = defineModel({
+  modelType: "t5",
+  title: "T5 (Raffel et al. 2020)",
+  prefix: "transformer",
+  targets: {
+    linear: ["q", "v"],
+    ADALORA: ["q", "k", "v", "o", "wi", "wo"],
+    IA3: { targets: ["k", "v", "wo"], feedforward: ["wo"] },
+    LN_TUNING: ["layer_norm", "final_layer_norm"],
+  },
+  config: (c) => t5Config(c, { feedForward: "relu", tied: true }),
+  tasks: t5Tasks("T5"),
+});
+
+type T5Tasks = {
+  readonly [T in "SEQ_2_SEQ_LM" | "SEQ_CLS" | "TOKEN_CLS" | "QUESTION_ANS" | "FEATURE_EXTRACTION"]: TaskDefinition<
+    T5Config,
+    Bodies[T]
+  >;
+};
+
+/** The tasks of the family. `className` is what the published class names begin with. */
+export function t5Tasks(className: string): T5Tasks {
+  return {
+    SEQ_2_SEQ_LM: { architecture: `${className}ForConditionalGeneration`, build: languageModel },
+    SEQ_CLS: { architecture: `${className}ForSequenceClassification`, build: sequenceClassifier },
+    TOKEN_CLS: { architecture: `${className}ForTokenClassification`, build: tokenClassifier },
+    QUESTION_ANS: { architecture: `${className}ForQuestionAnswering`, build: questionAnswerer },
+    FEATURE_EXTRACTION: {
+      architecture: `${className}EncoderModel`,
+      build: (config, w) => ({ ...limits(config), forward: encoder(config, w, embedding(config, w)) }),
+    },
+  };
+}
+
+/** No position is too far: the last bucket holds all distances beyond the largest. */
+const limits = ({ vocabSize }: T5Config) => ({ vocabSize, contextLength: Number.POSITIVE_INFINITY });
+
+const embedding = ({ vocabSize, width }: T5Config, w: Weights) => w.embedding("shared", vocabSize, width);
+
+// ---- tasks
+
+function languageModel(config: T5Config, w: Weights): EncoderDecoder {
+  const { vocabSize, width, tied } = config;
+  const tokens = embedding(config, w);
+  const encode = encoder(config, w, tokens);
+  const { decode, project } = decoder(config, w, tokens);
+  const head = tied
+    ? w.tiedHead("lm_head", tokens)
+    : w.linear("lm_head", { inFeatures: width, outFeatures: vocabSize });
+  return {
+    ...limits(config),
+    cache: { layers: config.layers.decoder, width: config.heads * config.headDim },
+    decoderStartTokenId: config.decoderStartTokenId,
+    encode,
+    project,
+    decode(pass, memory) {
+      const hidden = decode(pass, memory);
+      return tied ? scaleBy(hidden, width ** -0.5) : hidden;
+    },
+    head,
+  };
+}
+
+/** A class of each text: the decoder reads the text once more, and the head its row at the last end token. */
+function sequenceClassifier(config: T5Config, w: Weights): Headed {
+  const { width, outputs, classifierDropout } = config;
+  const reread = rereader(config, w.at("transformer"));
+  const dense = w.head("classification_head.dense", { inFeatures: width, outFeatures: width, bias: true });
+  const out = w.head("classification_head.out_proj", { inFeatures: width, outFeatures: outputs, bias: true });
+  return {
+    ...limits(config),
+    outputs,
+    forward(pass) {
+      const { pass: second, hidden } = reread(pass);
+      const rows = endRows(second, pass, config.eosTokenId);
+      const { tape } = pass;
+      const ends = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
+      return second.withinRows(rows, () => {
+        const inner = tanh(dense.forward(pass.dropout(ends, classifierDropout)));
+        return out.forward(pass.dropout(inner, classifierDropout));
+      });
+    },
+  };
+}
+
+/** The decoder's row at the last end token of each text. */
+function endRows(decoder: Pass, { sequences: { ids, starts } }: Pass, eosTokenId: number): Int32Array {
+  return Int32Array.from(starts.subarray(1), (end, s) => {
+    const at = ids.subarray(starts[s]!, end).lastIndexOf(eosTokenId);
+    if (at >= 0) return decoder.starts[s]! + decoder.promptLength(s) + at;
+    throw new FormatError(
+      `sequence ${s} has no end token (id ${eosTokenId}), from whose place T5 classifies: end every text with it`,
+    );
+  });
+}
+
+function tokenClassifier(config: T5Config, w: Weights): Headed {
+  const { width, outputs, classifierDropout } = config;
+  const below = w.at("transformer");
+  const encode = encoder(config, below, embedding(config, below));
+  const head = w.head("classifier", { inFeatures: width, outFeatures: outputs, bias: true });
+  return {
+    ...limits(config),
+    outputs,
+    forward: (pass) => head.forward(pass.dropout(encode(pass), classifierDropout)),
+  };
+}
+
+/** Scores of each token as the answer's first and last: the decoder reads the text once more, and the head all its rows. */
+function questionAnswerer(config: T5Config, w: Weights): Headed {
+  const reread = rereader(config, w);
+  const head = w.head("qa_outputs", { inFeatures: config.width, outFeatures: 2, bias: true });
+  return {
+    ...limits(config),
+    outputs: 2,
+    forward(pass) {
+      const { pass: second, hidden } = reread(pass);
+      if (second.starts.at(-1) !== pass.starts.at(-1)) {
+        throw new UnsupportedError(
+          "T5 cannot answer questions with virtual tokens before the text of one stack only: choose another method",
+        );
+      }
+      return second.within(() => head.forward(hidden));
+    },
+  };
+}
+
+/** Encodes a text and runs the decoder over the same text, one place later. */
+function rereader(config: T5Config, w: Weights): (first: Pass) => { pass: Pass; hidden: Value } {
+  const tokens = embedding(config, w);
+  const encode = encoder(config, w, tokens);
+  const { decode } = decoder(config, w, tokens);
+  return (first) => {
+    const { ids, starts, taskIds } = first.sequences;
+    const shifted = shiftRight(ids, starts, config.decoderStartTokenId);
+    const memory = memoryOf(first, encode(first));
+    const pass = first.ofDecoder({ ids: shifted, starts, ...(taskIds && { taskIds }) });
+    return { pass, hidden: pass.within(() => decode(pass, memory)) };
+  };
+}
+
+// ---- stacks
+
+function encoder(config: T5Config, w: Weights, tokens: Embedding): (pass: Pass) => Value {
+  const part = w.at("encoder");
+  const { begin, end } = ends(config, part, tokens, "encoder");
+  const blocks = Array.from({ length: config.layers.encoder }, (_, layer) => {
+    const at = (sub: number) => part.at(`block.${layer}.layer.${sub}`);
+    const attend = selfAttention(config, layer, at(0), "encoder");
+    const feed = feedForward(config, layer, at(1));
+    return (x: Value, pass: Pass, bias: RelativeBias) => feed(attend(x, pass, bias), pass);
+  });
+  return (pass) => {
+    const { x, bias } = begin(pass);
+    return end(
+      blocks.reduce((rows, run) => pass.tape.scope(() => run(rows, pass, bias)), x),
+      pass,
+    );
+  };
+}
+
+function decoder(config: T5Config, w: Weights, tokens: Embedding): Pick<EncoderDecoder, "decode" | "project"> {
+  const part = w.at("decoder");
+  const { begin, end } = ends(config, part, tokens, "decoder");
+  const blocks = Array.from({ length: config.layers.decoder }, (_, layer) => {
+    const at = (sub: number) => part.at(`block.${layer}.layer.${sub}`);
+    const attend = selfAttention(config, layer, at(0), "decoder");
+    const { look, project } = crossAttention(config, layer, at(1));
+    const feed = feedForward(config, layer, at(2));
+    const run = (x: Value, pass: Pass, bias: RelativeBias, memory: CrossAttention) =>
+      feed(look(attend(x, pass, bias), pass, memory), pass);
+    return { run, project };
+  });
+  return {
+    decode(pass, memory) {
+      const { x, bias } = begin(pass);
+      return end(
+        blocks.reduce((rows, { run }) => pass.tape.scope(() => run(rows, pass, bias, memory)), x),
+        pass,
+      );
+    },
+    project(rows, pass, cache) {
+      blocks.forEach(({ project }, layer) => {
+        pass.tape.scope(() => {
+          const { k, v } = pass.within(() => project(rows));
+          cache.keep(layer, k, v);
+          return rows;
+        });
+      });
+    },
+  };
+}
+
+/** What comes before the first block of a stack and after the last. */
+function ends(config: T5Config, w: Weights, tokens: Embedding, stack: Stack) {
+  const { heads, buckets, maxDistance, width, dropout } = config;
+  const distances = w.embedding("block.0.layer.0.SelfAttention.relative_attention_bias", buckets, heads);
+  const norm = w.rmsNorm("final_layer_norm", width, config.eps);
+  return {
+    begin(pass: Pass): { x: Value; bias: RelativeBias } {
+      if (distances.deltas.length > 0)
+        throw new UnsupportedError(`"${distances.name}" is not looked up by token: no adapter can act on it`);
+      const rule = { buckets, maxDistance, bidirectional: stack === "encoder" };
+      const bias = relativeBias(pass.tape, distances.weight, { ...rule, reach: pass.reach });
+      return { x: pass.dropout(pass.embed(tokens), dropout), bias };
+    },
+    end: (x: Value, pass: Pass): Value => pass.dropout(norm.forward(x), dropout),
+  };
+}
+
+// ---- layers
+
+const whole = (value: Value): Heads => ({ value, column: 0 });
+
+interface Projections {
+  readonly q: Linear;
+  readonly k: Linear;
+  readonly v: Linear;
+  readonly out: Linear;
+  readonly shape: AttentionShape;
+}
+
+function projections({ width, heads, headDim }: T5Config, w: Weights, causal: boolean): Projections {
+  const into = { inFeatures: width, outFeatures: heads * headDim };
+  return {
+    q: w.linear("q", into),
+    k: w.linear("k", into),
+    v: w.linear("v", into),
+    out: w.linear("o", { inFeatures: heads * headDim, outFeatures: width }),
+    shape: { heads, kvHeads: heads, headDim, scale: 1, causal, window: 0 },
+  };
+}
+
+function selfAttention(
+  config: T5Config,
+  layer: number,
+  w: Weights,
+  stack: Stack,
+): (x: Value, pass: Pass, bias: RelativeBias) => Value {
+  const { width, eps, dropout } = config;
+  const { q, k, v, out, shape } = projections(config, w.at("SelfAttention"), stack === "decoder");
+  const norm = w.rmsNorm("layer_norm", width, eps);
+  const attention = w.attention("SelfAttention", { shape, out, layer });
+  const join = w.residual("", { subLayer: "attention", layer, width });
+  return (x, pass, bias) => {
+    const h = norm.forward(x);
+    const y = attention.forward(pass, whole(q.forward(h)), whole(k.forward(h)), whole(v.forward(h)), bias);
+    return join.forward(pass.dropout(y, dropout), x);
+  };
+}
+
+/** Attention to the encoder's rows, without a bias. */
+function crossAttention(config: T5Config, layer: number, w: Weights) {
+  const { width, eps, dropout } = config;
+  const { q, k, v, out, shape } = projections(config, w.at("EncDecAttention"), false);
+  const norm = w.rmsNorm("layer_norm", width, eps);
+  const join = w.residual("", { subLayer: "cross-attention", layer, width });
+  const project = (rows: Value) => ({ k: k.forward(rows), v: v.forward(rows) });
+  return {
+    project,
+    look(x: Value, pass: Pass, memory: CrossAttention): Value {
+      const queries = whole(q.forward(norm.forward(x)));
+      const y = out.forward(memory.attend(layer, pass, queries, shape, project));
+      return join.forward(pass.dropout(y, dropout), x);
+    },
+  };
+}
+
+function feedForward(config: T5Config, layer: number, w: Weights): (x: Value, pass: Pass) => Value {
+  const { width, inner, dropout, gated } = config;
+  const part = w.at("DenseReluDense");
+  const into = (name: string) => part.linear(name, { inFeatures: width, outFeatures: inner });
+  const [first, second] = gated ? [into("wi_0"), into("wi_1")] : [into("wi"), null];
+  const down = part.linear("wo", { inFeatures: inner, outFeatures: width });
+  const norm = w.rmsNorm("layer_norm", width, config.eps);
+  const join = w.residual("", { subLayer: "feed-forward", layer, width });
+  return (x, pass) => {
+    const h = norm.forward(x);
+    const up = first.forward(h);
+    const fed = second === null ? activation(up, config.activation) : gate(up, second.forward(h), config.activation);
+    return join.forward(pass.dropout(down.forward(pass.dropout(fed, dropout)), dropout), x);
+  };
+}
+
+/** activation(x) ∘ up; the usual two in one walk. */
+function gate(x: Value, up: Value, name: Activation): Value {
+  if (name === "gelu_new") return geluGate(x, up);
+  if (name === "silu" || name === "swish") return siluGate(x, up);
+  return multiplyElements(activation(x, name), up);
+}
