@@ -1,5 +1,5 @@
 /** One adapter on one model: the tensors of a method at every layer and site that its options reach, and what else it trains. */
-import { UnsupportedError } from "../core/errors.ts";
+import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { sizeOf } from "../core/shape.ts";
 import type { Embedding } from "../nn/embedding.ts";
 import type { Linear } from "../nn/linear.ts";
@@ -242,7 +242,7 @@ function settled(config: MethodConfig, base: Base, warn: Warn): { layers: readon
   const heads = headsOf(base.task);
   const saved = config.values.modulesToSave ?? [];
   const inFile = method.options.modulesToSave ?? (method.common ?? { modulesToSave: true }).modulesToSave;
-  const named = heads.length > 0 && inFile && !method.keyPrefix;
+  const named = heads.length > 0 && inFile;
   const values = {
     ...config.values,
     ...(named && { modulesToSave: [...saved, ...heads.filter((head) => !saved.includes(head))] }),
@@ -250,8 +250,14 @@ function settled(config: MethodConfig, base: Base, warn: Warn): { layers: readon
   } as MethodValues;
   const byDefault =
     method.targets === undefined ? base.targets.linear : (method.targets?.(base.targets, base, values) ?? null);
-  if (byDefault === null && !values.targetModules) {
+  if (method.targets === null || (byDefault === null && !values.targetModules)) {
     return { layers: [], values: { ...values, ...method.settle?.(values, [], warn, base) } as MethodValues };
+  }
+  const { linear, suggested } = base.targets;
+  if (byDefault === linear && linear.length === 0 && !values.targetModules) {
+    throw new FormatError(
+      `PEFT has no default targetModules for "${base.modelType}": name them, such as targetModules: ${JSON.stringify(suggested)}`,
+    );
   }
   const names = { layers: [...base.layers.keys()], allLinear: base.allLinear, byDefault: byDefault ?? [] };
   const found = findTargets(names, values, warn);

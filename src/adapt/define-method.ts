@@ -10,7 +10,7 @@ import type { RawConfig } from "../nn/config.ts";
 import type { DefaultTargets } from "../nn/define-model.ts";
 import type { Embedding, EmbeddingDelta } from "../nn/embedding.ts";
 import type { Linear, LinearDelta } from "../nn/linear.ts";
-import type { Residual, ResidualDelta } from "../nn/residual.ts";
+import type { Residual } from "../nn/residual.ts";
 import type { VirtualTokens } from "../nn/virtual-tokens.ts";
 import type { Module, Site } from "../nn/weights.ts";
 import type { WeightRows } from "../ops/fold.ts";
@@ -68,9 +68,19 @@ export interface SiteParts {
   readonly virtual?: VirtualTokens;
 }
 
-/** A bottleneck adapter at one residual connection. Composition of several is the business of src/adapt/composition.ts. */
-export interface ResidualPart extends ResidualDelta {
-  readonly kind: string;
+/**
+ * A bottleneck adapter at one residual connection, step by step, so that src/adapt/compose.ts can put several together.
+ * `z` is the sub-layer's output, as adapters before this one made it, and `x` the residual stream that went in; [T, D] all.
+ */
+export interface ResidualPart {
+  /** What the bottleneck reads, and what its output is added to. */
+  enter(z: Value, x: Value, site: Residual): { readonly input: Value; readonly residual: Value };
+  /** The scaled output of the bottleneck, to which nothing is added yet. */
+  bottleneck(input: Value, starts: Int32Array | null): Value;
+  /** The adapted z: dropout, gate and the adapter's own residual. `starts` are the sequences' first rows. */
+  leave(output: Value, input: Value, residual: Value, starts: Int32Array | null): Value;
+  /** Whether the connection itself, LN(z + x), still follows. */
+  readonly joins: boolean;
 }
 
 /** The model as methods see it that act on more than single layers. */
@@ -99,11 +109,11 @@ export interface Whole<V = MethodValues> {
 
 /** Options that methods with target modules have: which modules they adapt, and what files say about them. */
 export const common = {
-  targetModules: namesOrPattern(),
-  excludeModules: namesOrPattern(),
-  layersToTransform: layerNumbers(),
-  layersPattern: namesOrPattern(),
-  modulesToSave: names(),
+  targetModules: namesOrPattern('layers to adapt: names with commas, a regular expression, or "all-linear"'),
+  excludeModules: namesOrPattern("layers to leave out, in the same forms"),
+  layersToTransform: layerNumbers("numbers of the layers to adapt, all by default"),
+  layersPattern: namesOrPattern("what stands before a layer's number in names"),
+  modulesToSave: names("modules to train in full beside the adapter; heads of a task are by themselves"),
   taskType: text(),
   baseModelNameOrPath: text(),
   revision: text(),
@@ -111,7 +121,12 @@ export const common = {
 
 /** Options of prompt methods: how many virtual tokens, and the sizes of the model, which are filled in from it. */
 export const promptCommon = {
-  numVirtualTokens: option<number | null>(null, "a whole number of at least 1", (v) => v === null || isCount(v)),
+  numVirtualTokens: option<number | null>(
+    null,
+    "a whole number of at least 1",
+    (v) => v === null || isCount(v),
+    "virtual tokens before every sequence",
+  ),
   tokenDim: sizeOfModel(),
   numTransformerSubmodules: sizeOfModel(),
   numAttentionHeads: sizeOfModel(),
@@ -164,7 +179,7 @@ export interface MethodDefinition<S extends Options> {
   readonly keyPrefix?: string;
   /** How adapters of it are stored: as PEFT does unless told otherwise. */
   readonly format?: "peft" | "adapterhub";
-  /** `targetModules` when the user names none; null where the method has no target modules. LoRA's table by default. */
+  /** `targetModules` when the user names none; null where the method adapts no layers. LoRA's table by default. */
   targets?: ((defaults: DefaultTargets, model: ModelShape, values: MethodValues<S>) => readonly string[] | null) | null;
   /** Options that differ by layer: the one that holds patterns, and the one whose value they replace. */
   readonly patterns?: { readonly [Pattern in keyof S]?: keyof S };
@@ -300,7 +315,8 @@ function problemOf(method: Method, values: MethodValues, spell: (name: string) =
 
 /** What a method's options are called in files, by camelCase name. */
 export function publishedNames(method: Method): Map<string, string> {
-  const own = [...Object.keys(method.common ?? common), ...Object.keys(method.options)];
+  const options: Options = { ...(method.common ?? common), ...method.options };
+  const own = Object.keys(options).filter((name) => !options[name]!.unsaved);
   const others = [...Object.keys(method.absent ?? {}), ...Object.keys(method.inert ?? {})];
   return new Map([...own, ...others].map((name) => [name, snakeCase(name)]));
 }

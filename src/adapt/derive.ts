@@ -1,13 +1,12 @@
 /** Adapters made of others: weighted sums of several, and any change of weights as plain LoRA. */
 import { StateError, UnsupportedError } from "../core/errors.ts";
 import { Philox } from "../core/philox.ts";
-import { lora } from "../methods/lora.ts";
 import type { Module } from "../nn/weights.ts";
 import { Tape } from "../tape/tape.ts";
 import { Adapter, type Warn } from "./adapter.ts";
 import type { Base } from "./base.ts";
 import { type Combination, combineFactors, type Factors, ia3Weighted, lowRankOf, type Part } from "./combine.ts";
-import { type Foldable, type LoraLike, type MethodConfig, methodName } from "./define-method.ts";
+import { type Foldable, type LoraLike, type Method, type MethodConfig, methodName } from "./define-method.ts";
 
 /** How adapters are combined: see src/adapt/combine.ts. */
 export interface WeightedOptions {
@@ -55,11 +54,19 @@ export function weightedAdapter(
     });
     if (here.length > 0) factors.set(module, combineFactors(here, chosen as Parameters<typeof combineFactors>[1]));
   }
-  return loraOf(name, factors, parts[0]!.adapter.config, base, warn);
+  const { config } = parts[0]!.adapter;
+  return loraOf(name, factors, config, config.method, base, warn);
 }
 
 /** A new plain LoRA adapter with the change of another, exact where that is low-rank itself, else by SVD. */
-export function convertedAdapter(name: string, from: Adapter, size: LoraSize | null, base: Base, warn: Warn): Adapter {
+export function convertedAdapter(
+  name: string,
+  from: Adapter,
+  size: LoraSize | null,
+  lora: Method,
+  base: Base,
+  warn: Warn,
+): Adapter {
   const { method } = from.config;
   if (from.replaced.length > 0) throw copiesError(from);
   if (!method.additive || from.linear.size + from.embedding.size === 0) {
@@ -87,7 +94,7 @@ export function convertedAdapter(name: string, from: Adapter, size: LoraSize | n
       factors.set(layer, lowRankOf(changeOf(layer, part, base), shape, bounded(size, shape)));
     }
   }
-  return loraOf(name, factors, from.config, base, warn);
+  return loraOf(name, factors, from.config, lora, base, warn);
 }
 
 const cat = { combination: "cat", random: () => 0 } as const;
@@ -145,6 +152,7 @@ function loraOf(
   name: string,
   factors: ReadonlyMap<Module, Factors>,
   like: MethodConfig,
+  lora: Method,
   base: Base,
   warn: Warn,
 ): Adapter {
@@ -162,7 +170,7 @@ function loraOf(
     taskType,
     baseModelNameOrPath,
     revision,
-  });
+  } as Parameters<Method>[0]);
   const adapter = new Adapter(name, config, base, { purpose: "load" }, warn);
   for (const [module, { a, b, scale }] of factors) {
     const part = (

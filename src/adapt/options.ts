@@ -9,6 +9,10 @@ export interface Option<T> {
   is(value: unknown): value is T;
   /** Python holds it as a float, so that 1 is written `1.0`. */
   readonly float?: boolean;
+  /** It has no place in files: only the caller can give it. */
+  readonly unsaved?: boolean;
+  /** What it is, in a few words, for help and documentation. */
+  readonly help?: string;
 }
 
 /** Options by name, in camelCase; a file has the same names in snake_case. */
@@ -26,67 +30,70 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Any option for which none of the kinds below fits. */
-export function option<T>(fallback: T, expected: string, is: (value: unknown) => boolean): Option<T> {
-  return { fallback, expected, is: is as (value: unknown) => value is T };
+export function option<T>(fallback: T, expected: string, is: (value: unknown) => boolean, help = ""): Option<T> {
+  return { fallback, expected, is: is as (value: unknown) => value is T, help };
 }
 
 /** true or false. */
-export function flag(fallback: boolean): Option<boolean> {
-  return option(fallback, "true or false", (value) => typeof value === "boolean");
+export function flag(fallback: boolean, help = ""): Option<boolean> {
+  return option(fallback, "true or false", (value) => typeof value === "boolean", help);
 }
 
 /** A whole number of at least `least`. */
-export function whole(fallback: number, least: number): Option<number> {
+export function whole(fallback: number, least: number, help = ""): Option<number> {
   const is = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= least;
-  return option(fallback, `a whole number of at least ${least}`, is);
+  return option(fallback, `a whole number of at least ${least}`, is, help);
 }
 
 /** Any finite number. */
-export function number(fallback: number): Option<number> {
-  return option(fallback, "a number", isNumber);
+export function number(fallback: number, help = ""): Option<number> {
+  return option(fallback, "a number", isNumber, help);
 }
 
 /** A probability: from 0 up to but not including 1. A float in files. */
-export function probability(fallback: number): Option<number> {
+export function probability(fallback: number, help = ""): Option<number> {
   const is = (value: unknown) => isNumber(value) && value >= 0 && value < 1;
-  return { ...option(fallback, "a number from 0 up to but not including 1", is), float: true };
+  return { ...option(fallback, "a number from 0 up to but not including 1", is, help), float: true };
+}
+
+/** An option that has no place in files. */
+export function unsaved<T>(one: Option<T>): Option<T> {
+  return { ...one, unsaved: true };
 }
 
 /** One of a few words. */
-export function oneOf<const T extends string>(words: readonly T[], fallback: NoInfer<T>): Option<T> {
-  return option<T>(fallback, words.map((word) => `"${word}"`).join(" or "), (value) => words.includes(value as T));
+export function oneOf<const T extends string>(words: readonly T[], fallback: NoInfer<T>, help = ""): Option<T> {
+  const expected = words.map((word) => `"${word}"`).join(" or ");
+  return option<T>(fallback, expected, (value) => words.includes(value as T), help);
 }
 
 /** Text, or null. */
-export function text(): Option<string | null> {
-  return option<string | null>(null, "a string or null", (value) => value === null || isString(value));
+export function text(help = ""): Option<string | null> {
+  return option<string | null>(null, "a string or null", (value) => value === null || isString(value), help);
 }
 
 /** A list of names, or null. */
-export function names(): Option<readonly string[] | null> {
-  return option<readonly string[] | null>(
-    null,
-    "a list of names or null",
-    (value) => value === null || isStrings(value),
-  );
+export function names(help = ""): Option<readonly string[] | null> {
+  const is = (value: unknown) => value === null || isStrings(value);
+  return option<readonly string[] | null>(null, "a list of names or null", is, help);
 }
 
 /** A list of name endings, one regular expression over whole names, or null. */
-export function namesOrPattern(): Option<readonly string[] | string | null> {
+export function namesOrPattern(help = ""): Option<readonly string[] | string | null> {
   const is = (value: unknown) => value === null || isString(value) || isStrings(value);
-  return option<readonly string[] | string | null>(null, "a list of names, a regular expression or null", is);
+  return option<readonly string[] | string | null>(null, "a list of names, a regular expression or null", is, help);
 }
 
 /** A number of a layer, a list of them, or null. */
-export function layerNumbers(): Option<readonly number[] | number | null> {
+export function layerNumbers(help = ""): Option<readonly number[] | number | null> {
   const is = (value: unknown) => value === null || isIndex(value) || isIndices(value);
-  return option<readonly number[] | number | null>(null, "a layer number, a list of them or null", is);
+  return option<readonly number[] | number | null>(null, "a layer number, a list of them or null", is, help);
 }
 
 /** Numbers by pattern, for layers that differ from the rest: the first pattern that fits a layer's name counts. */
-export function numbersByPattern(one: Option<number>): Option<Readonly<Record<string, number>>> {
+export function numbersByPattern(one: Option<number>, help = ""): Option<Readonly<Record<string, number>>> {
   const is = (value: unknown) => isRecord(value) && Object.values(value).every((each) => one.is(each));
-  return option<Readonly<Record<string, number>>>({}, `an object whose values are each ${one.expected}`, is);
+  return option<Readonly<Record<string, number>>>({}, `an object whose values are each ${one.expected}`, is, help);
 }
 
 /** `loraAlpha` as files spell it: `lora_alpha`. The one place where names cross over. */

@@ -9,7 +9,7 @@ import { didYouMean } from "../core/similar.ts";
 import type { Task } from "../core/task.ts";
 import type { CausalLM } from "../nn/causal-lm.ts";
 import type { KvCache } from "../nn/kv-cache.ts";
-import type { Model } from "../nn/model.ts";
+import type { Measured, Model, ProblemType } from "../nn/model.ts";
 import type { PassOptions } from "../nn/pass.ts";
 import type { Labelled, LabelledSequences, Sequences } from "../nn/sequences.ts";
 import { scaleBy } from "../ops/elementwise.ts";
@@ -22,6 +22,7 @@ import { type Base, baseOf } from "./base.ts";
 import { residualDelta } from "./composition.ts";
 import { checkedValues, type MethodConfig, methodName } from "./define-method.ts";
 import { convertedAdapter, type LoraSize, type WeightedOptions, weightedAdapter } from "./derive.ts";
+import { methodNamed } from "./known-methods.ts";
 import { openAdapterWeights, readAdapterConfig, readTensors } from "./load.ts";
 import { expectMergeable, mergeInto, type Originals, restore } from "./merge.ts";
 import { BASE_ROUTE, route, virtualOf } from "./routes.ts";
@@ -145,6 +146,16 @@ export class PeftModel<M extends Model = Model> {
     if (penalties.length === 0) return losses;
     // Each row will count 1 / labels of the step; the penalty counts as much as the mean of these rows.
     return concatenateRows([losses, ...penalties.map((penalty) => scaleBy(penalty, losses.shape[0]!))]);
+  }
+  /** Losses and what they are computed from, for metrics: see `Model.measure`. */
+  measure(tape: Tape, batch: LabelledSequences): Measured | null {
+    return this.base.measure(tape, batch);
+  }
+  get labelNames(): readonly string[] | null {
+    return this.base.labelNames;
+  }
+  get problemType(): ProblemType | null {
+    return this.base.problemType;
   }
   countLabels(example: Labelled): number {
     return this.base.countLabels(example);
@@ -336,9 +347,10 @@ export class PeftModel<M extends Model = Model> {
    * Adds a plain LoRA adapter with the change that another makes to the weights, not active yet: exact for LoRA of any start
    * (PiSSA and OLoRA get twice the rank), otherwise the best of a rank or of a share of the change's energy.
    */
-  convertToLora(from: string, name: string, size: LoraSize | null = null): void {
+  async convertToLora(from: string, name: string, size: LoraSize | null = null): Promise<void> {
     this.#expectNew(name);
-    this.#adapters.set(name, convertedAdapter(name, this.#get(from), size, this.#layers, this.#warn));
+    const lora = await methodNamed("lora");
+    this.#adapters.set(name, convertedAdapter(name, this.#get(from), size, lora, this.#layers, this.#warn));
   }
 
   /**
@@ -621,7 +633,7 @@ export class PeftModel<M extends Model = Model> {
     for (const { replaced } of active) {
       for (const { module, weight, bias } of replaced) {
         if (weight) module.weight = weight;
-        if (bias && (module.kind === "linear" || (module.kind === "norm" && module.bias !== null))) module.bias = bias;
+        if (bias && module.bias !== null) module.bias = bias;
       }
     }
     for (const site of this.#layers.sites) {

@@ -73,7 +73,7 @@ export async function definitionFor(config: RawConfig, name: string): Promise<Mo
 /** The task of the architecture that a config names; without one, the first that its type has. */
 export function taskOf(definition: ModelDefinition, config: RawConfig): Task {
   const named = Array.isArray(config.architectures) ? config.architectures : [];
-  const all = tasks.filter((task) => definition.tasks[task]);
+  const all = Object.keys(definition.tasks) as Task[];
   return all.find((task) => named.includes(definition.tasks[task]!.architecture)) ?? all[0]!;
 }
 

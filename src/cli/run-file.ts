@@ -21,7 +21,7 @@ export async function applyRunFile(command: Command, path: string): Promise<void
   if (problems.length > 0) throw new FormatError(listProblems(`options in "${path}" cannot be used`, problems));
 }
 
-async function readRunFile(path: string): Promise<object> {
+export async function readRunFile(path: string): Promise<object> {
   const [folder, file] = splitPath(path);
   const text = await readText(openSource(folder), file);
   let content: unknown;

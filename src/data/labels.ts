@@ -58,18 +58,20 @@ function labelsOf(rows: readonly Row[]): Label[] {
 export function classOf(label: string | number, labelNames: readonly string[]): number | string {
   if (typeof label === "string") {
     const found = labelNames.indexOf(label);
-    return found >= 0 ? found : `label "${label}" is not known;${didYouMean(label, labelNames)} ${listed(labelNames)}`;
+    return found >= 0
+      ? found
+      : `label "${label}" is not known.${didYouMean(label, labelNames)} The labels are ${listed(labelNames)}`;
   }
   const known = Number.isInteger(label) && label >= 0 && label < labelNames.length;
   return known
     ? label
-    : `label ${label} should be a whole number from 0 to ${labelNames.length - 1}, ${listed(labelNames)}`;
+    : `label ${label} should be a whole number from 0 to ${labelNames.length - 1}: the labels are ${listed(labelNames)}`;
 }
 
 function listed(names: readonly string[]): string {
   const shown = names.slice(0, LISTED).map((name) => `"${name}"`);
   const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : "";
-  return `the labels are ${shown.join(", ")}${more}`;
+  return `${shown.join(", ")}${more}`;
 }
 
 /** A row's label as its example has it: [class], or Float32Array [classes] of zeros and ones, or of values. */
@@ -97,7 +99,7 @@ function encodeClasses(label: Label, labelNames: readonly string[]): Float32Arra
   const marks = Array.isArray(label) && label.length > 0 && label.every((value) => value === 0 || value === 1);
   if (marks) {
     if (label.length === labelNames.length) return Float32Array.from(label as number[]);
-    return `label has ${label.length} zeros and ones, but there are ${labelNames.length} classes; ${listed(labelNames)}`;
+    return `label has ${label.length} zeros and ones, but there are ${labelNames.length} classes: ${listed(labelNames)}`;
   }
   const found = new Float32Array(labelNames.length);
   for (const name of [label].flat() as (string | number)[]) {

@@ -5,55 +5,47 @@ import type { CrossCache } from "../nn/memory.ts";
 import type { Seq2SeqLM } from "../nn/seq2seq-lm.ts";
 import { concatenate, type Sequences } from "../nn/sequences.ts";
 import { Tape, type Value } from "../tape/tape.ts";
-import type { Engine } from "../wasm/engine.ts";
 
 /** A model that writes. */
 export type Writer = CausalLM | Seq2SeqLM;
 
-/** How a model is begun: what its decoder reads first, and a step with the cache given. */
-interface Script {
-  readonly prompt: readonly number[];
-  /** Logits [sequences, V] after the last of the new ids of each sequence. */
-  readonly step: (tape: Tape, sequences: Sequences, cache: KvCache) => Value;
-}
-
 /** Several sequences that begin alike and are written side by side in one pass. */
 export class Decoding {
-  readonly vocabSize: number;
-  readonly #engine: Engine;
-  readonly #script: Script;
-  readonly #source: CrossCache | null;
+  readonly #model: Writer;
+  readonly #inputIds: readonly number[];
   readonly #cache: KvCache;
-  /** Logits [sequences · V] after what every sequence begins with. */
-  readonly first: Float32Array;
+  /** What cross-attention reads. */
+  #source: CrossCache | null = null;
   #planned: number | null = null;
 
-  /** Reads `inputIds` once, for `sequences` sequences of up to `room` tokens more. */
+  /** Sequences that begin with `inputIds`, or that an encoder-decoder makes of them, of up to `room` tokens more. */
   constructor(model: Writer, inputIds: readonly number[], room: number, sequences = 1) {
-    this.vocabSize = model.vocabSize;
-    this.#engine = model.engine;
-    this.#source = model.task === "SEQ_2_SEQ_LM" ? model.encode(concatenate([inputIds])) : null;
-    if (this.#source) this.#source.sourceOf = () => 0;
-    this.#script = scriptOf(model, inputIds, this.#source);
-    const { prompt } = this.#script;
-    this.#cache = model.cache(prompt.length + room, sequences);
-    this.first = this.#begin(model, prompt, sequences);
+    this.#model = model;
+    this.#inputIds = inputIds;
+    this.#cache = model.cache((model.task === "CAUSAL_LM" ? inputIds.length : 1) + room, sequences);
   }
 
-  #begin(model: Writer, prompt: readonly number[], sequences: number): Float32Array {
-    if (sequences === 1) return this.#run([prompt], this.#cache);
-    using once = model.cache(prompt.length);
-    const logits = this.#run([prompt], once);
+  /** Reads the input, once for all sequences, and returns the logits [V] after it. */
+  begin(): Float32Array {
+    const model = this.#model;
+    const ids = model.task === "CAUSAL_LM" ? this.#inputIds : [model.decoderStartTokenId];
+    if (model.task === "SEQ_2_SEQ_LM") {
+      this.#source = model.encode(concatenate([this.#inputIds]));
+      this.#source.sourceOf = () => 0;
+    }
+    using once = model.cache(ids.length);
+    const logits = Tape.once(model.engine, {}, (tape) => tape.download(this.#logits(tape, concatenate([ids]), once)));
     this.#cache.beginWith(once);
     return logits;
   }
 
   /** Adds one id to each sequence and returns the logits [sequences · V] after it. */
   step(ids: readonly number[]): Float32Array {
-    return this.#run(
-      ids.map((id) => [id]),
-      this.#cache,
-    );
+    const { engine } = this.#model;
+    const batch = concatenate(ids.map((id) => [id]));
+    const run = (tape: Tape) => tape.download(this.#logits(tape, batch, this.#cache));
+    this.#planned ??= Tape.plan(engine, {}, run); // every step takes the same
+    return Tape.run(engine, this.#planned, {}, run);
   }
 
   /** Sequence s goes on from what sequence `parents[s]` has. */
@@ -61,25 +53,14 @@ export class Decoding {
     this.#cache.reorder(parents);
   }
 
-  #run(ids: readonly (readonly number[])[], cache: KvCache): Float32Array {
-    const run = (tape: Tape) => tape.download(this.#script.step(tape, concatenate(ids), cache));
-    if (cache.lengths[0] === 0) return Tape.once(this.#engine, {}, run);
-    this.#planned ??= Tape.plan(this.#engine, {}, run); // every step of one id each takes the same
-    return Tape.run(this.#engine, this.#planned, {}, run);
+  #logits(tape: Tape, ids: Sequences, cache: KvCache): Value {
+    const model = this.#model;
+    if (model.task === "CAUSAL_LM") return model.lastLogits(tape, ids, { cache });
+    return model.lastLogits(tape, ids, this.#source!, { cache });
   }
 
   [Symbol.dispose](): void {
     this.#cache.dispose();
     this.#source?.dispose();
   }
-}
-
-function scriptOf(model: Writer, inputIds: readonly number[], source: CrossCache | null): Script {
-  if (model.task === "CAUSAL_LM") {
-    return { prompt: inputIds, step: (tape, sequences, cache) => model.lastLogits(tape, sequences, { cache }) };
-  }
-  return {
-    prompt: [model.decoderStartTokenId],
-    step: (tape, sequences, cache) => model.lastLogits(tape, sequences, source!, { cache }),
-  };
 }

@@ -1,97 +1,129 @@
-/** Writes on from a prompt, one token at a time, with a key-value cache. */
-import { FormatError, StateError } from "../core/errors.ts";
+/** Writes on from a prompt, or an answer to a source: one token at a time, with keys and values kept. */
+import { FormatError, StateError, UnsupportedError } from "../core/errors.ts";
 import { Philox } from "../core/philox.ts";
-import type { KvCache } from "../nn/kv-cache.ts";
-import type { PassOptions } from "../nn/pass.ts";
-import { concatenate, type Sequences } from "../nn/sequences.ts";
-import { Tape, type Value } from "../tape/tape.ts";
-import type { Engine } from "../wasm/engine.ts";
+import { CausalLM } from "../nn/causal-lm.ts";
+import type { Model } from "../nn/model.ts";
+import { Seq2SeqLM } from "../nn/seq2seq-lm.ts";
+import { type Beam, BeamSearch, type EarlyStopping } from "./beam-search.ts";
+import { Decoding, type Writer } from "./decoding.ts";
 import { type SamplingOptions, sample } from "./sample.ts";
-
-/** A model that can be decoded: a CausalLM, or a PeftModel around one. */
-export interface Decodable {
-  readonly engine: Engine;
-  readonly contextLength: number;
-  cache(capacity: number, sequences?: number): KvCache;
-  logits(tape: Tape, sequences: Sequences, rows?: Int32Array, options?: PassOptions): Value;
-}
 
 /** How the next token is chosen, when to stop, and who is told. */
 export interface GenerateOptions extends SamplingOptions {
   /** At most this many tokens; fewer when a stop token comes or the context is full. */
   readonly maxNewTokens?: number;
-  /** Ids that end the text. They are part of the result. */
+  /** Ids that end the text. They are part of the result. By default the config's `eos_token_id`; null is none. */
   readonly eosTokenId?: number | readonly number[] | null;
   /** Decides every draw when temperature is above 0. */
   readonly seed?: number;
-  /** Called with each new id as soon as it is known. */
+  /** More than 1 is beam search: so many sequences are written side by side, without sampling, and the best is returned. */
+  readonly numBeams?: number;
+  /** Of beam search: scores are divided by length to this power. Above 0 favours long sequences, below 0 short ones. */
+  readonly lengthPenalty?: number;
+  /** Of beam search: when to stop looking. */
+  readonly earlyStopping?: EarlyStopping;
+  /** Called with each new id as soon as it is known; at the end in beam search. */
   readonly onToken?: (id: number) => void;
   /** Ends the text early; what there is so far is returned. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * The ids that follow `inputIds` (without them).
+ * The ids that follow `inputIds` (without them); of an encoder-decoder, the target that it writes for them (without the start
+ * token). `model` may be a PeftModel: its active adapters take part.
  *
  * @example
  * const ids = await generate(model, tokenizer.encode("Call me"), { maxNewTokens: 50, temperature: 0 });
+ * const target = await generate(t5, tokenizer.encode("summarize: ..."), { numBeams: 4 });
  */
 export async function generate(
-  model: Decodable,
+  model: Writer | { readonly base: Model },
   inputIds: readonly number[],
   options: GenerateOptions = {},
 ): Promise<number[]> {
-  const { maxNewTokens = 128, eosTokenId = null, seed = 0, onToken, signal } = options;
+  const { maxNewTokens = 128, onToken } = options;
+  const writer = writerOf(model);
   if (inputIds.length === 0) {
     throw new FormatError("generate: the prompt has no tokens, expected at least the beginning-of-sequence token");
   }
-  const room = Math.min(maxNewTokens, model.contextLength - inputIds.length);
-  const stops = new Set(eosTokenId === null ? [] : [eosTokenId].flat());
+  const room = Math.min(maxNewTokens, writer.task === "CAUSAL_LM" ? writer.contextLength - inputIds.length : Infinity);
+  if (room <= 0) return [];
+  if ((options.numBeams ?? 1) === 1) return writeOne(writer, inputIds, room, options);
+  const { ids } = await searchBeams(writer, inputIds, room, options);
+  for (const id of ids) onToken?.(id);
+  return [...ids];
+}
+
+function writerOf(model: Writer | { readonly base: Model }): Writer {
+  const base = "base" in model ? model.base : model;
+  if (base instanceof CausalLM || base instanceof Seq2SeqLM) return base;
+  throw new UnsupportedError(
+    `generate: ${base.architecture} writes no text; load the model with AutoModelForCausalLM or AutoModelForSeq2SeqLM`,
+  );
+}
+
+/** One sequence, each token the likeliest or drawn. */
+async function writeOne(
+  model: Writer,
+  inputIds: readonly number[],
+  room: number,
+  options: GenerateOptions,
+): Promise<number[]> {
+  const { seed = 0, onToken, signal } = options;
+  const stops = stopsOf(model, options);
   const random = new Philox(seed);
   const made: number[] = [];
-  if (room <= 0) return made;
-  using decoder = new Decoding(model, inputIds.length + room);
-  let logits = decoder.step(inputIds);
+  using decoding = new Decoding(model, inputIds, room);
+  let logits = decoding.begin();
   while (true) {
-    if (logits.some(Number.isNaN)) {
-      throw new StateError(
-        `generate: logits of token ${made.length + 1} are NaN, expected numbers: weights or adapter are broken`,
-      );
-    }
-    const id = sample(logits, options, random);
+    const id = sample(expectNumbers(logits, made.length), options, random);
     made.push(id);
     onToken?.(id);
     if (made.length === room || stops.has(id) || signal?.aborted) return made;
     await rest(made.length);
-    logits = decoder.step([id]);
+    logits = decoding.step([id]);
   }
 }
 
-/** A cache and the working memory of its steps. */
-class Decoding {
-  readonly #model: Decodable;
-  readonly #cache: KvCache;
-  #planned: { tokens: number; bytes: number } | null = null;
-
-  constructor(model: Decodable, capacity: number) {
-    this.#model = model;
-    this.#cache = model.cache(capacity);
+/** The best sequence that beam search finds, without the start token, and its score. */
+export async function searchBeams(
+  model: Writer,
+  inputIds: readonly number[],
+  room: number,
+  options: GenerateOptions,
+): Promise<Beam> {
+  const { numBeams = 1, lengthPenalty = 1, earlyStopping = false, signal } = options;
+  const stops = stopsOf(model, options);
+  expectBeams(model, stops.size, options);
+  const search = new BeamSearch({ numBeams, lengthPenalty, earlyStopping, room, stops });
+  using decoding = new Decoding(model, inputIds, room, numBeams);
+  let parents = search.advance(expectNumbers(decoding.begin(), 0));
+  for (let length = 1; parents !== null && !signal?.aborted; length++) {
+    await rest(length);
+    decoding.reorder(parents);
+    parents = search.advance(expectNumbers(decoding.step(search.lastIds), length));
   }
+  return search.best;
+}
 
-  /** Logits after the last of `ids`, which are added to the cache. */
-  step(ids: readonly number[]): Float32Array {
-    const { engine } = this.#model;
-    const run = (tape: Tape) => {
-      const last = Int32Array.of(ids.length - 1);
-      return tape.download(this.#model.logits(tape, concatenate([ids]), last, { cache: this.#cache }));
-    };
-    if (this.#planned?.tokens !== ids.length) this.#planned = { tokens: ids.length, bytes: Tape.plan(engine, {}, run) };
-    return Tape.run(engine, this.#planned.bytes, {}, run);
-  }
+function stopsOf({ config }: Writer, { eosTokenId }: GenerateOptions): ReadonlySet<number> {
+  const ends = eosTokenId === undefined ? (config.eos_token_id as GenerateOptions["eosTokenId"]) : eosTokenId;
+  return new Set([ends ?? []].flat());
+}
 
-  [Symbol.dispose](): void {
-    this.#cache.dispose();
-  }
+function expectBeams({ vocabSize }: Writer, stops: number, { numBeams = 1, temperature, topK, topP }: GenerateOptions): void {
+  const most = vocabSize - stops;
+  if (!Number.isInteger(numBeams) || numBeams < 1 || numBeams > most)
+    throw new FormatError(`generate: numBeams is ${numBeams}, expected a whole number from 1 to ${most}`);
+  if ((temperature ?? 0) === 0 && topK === undefined && topP === undefined) return;
+  throw new UnsupportedError(
+    "generate: beam search does not sample; leave out temperature, topK and topP, or use numBeams 1",
+  );
+}
+
+function expectNumbers(logits: Float32Array, made: number): Float32Array {
+  if (!logits.some(Number.isNaN)) return logits;
+  throw new StateError(`generate: logits of token ${made + 1} are NaN, expected numbers: weights or adapter are broken`);
 }
 
 /** Lets timers, signals and other work of the program run now and then. */

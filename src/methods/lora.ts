@@ -30,21 +30,22 @@ import type { Tape, Value } from "../tape/tape.ts";
 import type { Param, Weight } from "../tensor/tensor.ts";
 
 const options = {
-  r: whole(8, 1),
-  loraAlpha: number(8),
-  loraDropout: probability(0),
-  bias: oneOf(["none", "all", "lora_only"], "none"),
-  useRslora: flag(false),
-  useDora: flag(false),
-  loraBias: flag(false),
-  fanInFanOut: flag(false),
+  r: whole(8, 1, "rank of the adapter"),
+  loraAlpha: number(8, "the adapter counts alpha / r times"),
+  loraDropout: probability(0, "dropout in front of the adapter"),
+  bias: oneOf(["none", "all", "lora_only"], "none", "which biases of the base are trained along"),
+  useRslora: flag(false, "scale by alpha / √r (Kalajdzievski 2023)"),
+  useDora: flag(false, "train magnitudes apart from directions (Liu et al. 2024)"),
+  loraBias: flag(false, "a bias of its own in every adapted layer"),
+  fanInFanOut: flag(false, "whether weights are stored [in, out]; set by itself"),
   initLoraWeights: option<boolean | string>(
     true,
     'true, false, "gaussian", "pissa", "pissa_niter_[number]" or "olora"',
     isStart,
+    "how the factors start",
   ),
-  rankPattern: numbersByPattern(whole(8, 1)),
-  alphaPattern: numbersByPattern(number(8)),
+  rankPattern: numbersByPattern(whole(8, 1), "other ranks, by pattern of layer names"),
+  alphaPattern: numbersByPattern(number(8), "other alphas, by pattern of layer names"),
 };
 
 /** Starts that PEFT has and this version does not. */

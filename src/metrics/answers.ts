@@ -10,10 +10,7 @@ const PUNCTUATION = /[!-/:-@[-`{-~]/g;
 
 /** A text as it is compared. */
 export function normalizeAnswer(text: string): string {
-  const words = text
-    .toLowerCase()
-    .replace(PUNCTUATION, "")
-    .replace(ARTICLES, " ");
+  const words = text.toLowerCase().replace(PUNCTUATION, "").replace(ARTICLES, " ");
   return words
     .split(/\s+/)
     .filter((word) => word !== "")

@@ -121,7 +121,7 @@ export class CheckpointTensors implements Tensors {
   #find(name: string): CheckpointTensor | undefined {
     const { prefix } = this.#options;
     const bare = name.replace(new RegExp(`^(${prefix}|transformer|model)\\.`), "");
-    const names = [name, bare, `${prefix}.${bare}`];
+    const names = [name, bare, `${prefix}.${bare}`, `${prefix}.${name}`];
     const old = names.map((each) => each.replace(/Norm\.weight$/, "Norm.gamma").replace(/Norm\.bias$/, "Norm.beta"));
     for (const each of [...names, ...old]) {
       const stored = this.#checkpoint.tensors.get(each);

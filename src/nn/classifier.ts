@@ -5,14 +5,11 @@ import { crossEntropy } from "../ops/cross-entropy.ts";
 import { binaryCrossEntropy, squaredError } from "../ops/losses.ts";
 import type { Tape, Value } from "../tape/tape.ts";
 import type { Headed } from "./define-model.ts";
-import { inputProblem } from "./example-problems.ts";
+import { imageProblem, inputProblem } from "./example-problems.ts";
 import { labelNames } from "./label-names.ts";
-import { Model } from "./model.ts";
+import { type Measured, Model, type ProblemType } from "./model.ts";
 import type { PassOptions } from "./pass.ts";
 import { expectIds, type Labelled, type LabelledSequences, type Sequences } from "./sequences.ts";
-
-/** What the outputs of a classifier mean, by the names of transformers. */
-export type ProblemType = "single_label_classification" | "multi_label_classification" | "regression";
 
 /** A model that classifies whole sequences, made by `AutoModelForSequenceClassification`. */
 export class SequenceClassifier extends Model<Headed> {
@@ -23,11 +20,11 @@ export class SequenceClassifier extends Model<Headed> {
     return this.body.outputs;
   }
   /** Names of the classes in order, where the config has them. */
-  get labelNames(): string[] | null {
+  override get labelNames(): string[] | null {
     return labelNames(this.config);
   }
   /** What the outputs mean: the config's `problem_type`; without one, a single output is a number and several are classes. */
-  get problemType(): ProblemType {
+  override get problemType(): ProblemType {
     const named = this.config.problem_type as ProblemType | null | undefined;
     return named ?? (this.numLabels === 1 ? "regression" : "single_label_classification");
   }
@@ -41,8 +38,16 @@ export class SequenceClassifier extends Model<Headed> {
   }
 
   override loss(tape: Tape, batch: LabelledSequences): Value {
-    const logits = this.outputs(tape, batch);
-    const { labels } = batch;
+    return tape.scope(() => this.#lossesOf(this.outputs(tape, batch), batch));
+  }
+
+  override measure(tape: Tape, batch: LabelledSequences): Measured {
+    const outputs = this.outputs(tape, batch);
+    return { losses: this.#lossesOf(outputs, batch), outputs, rows: (s) => [s, s + 1] };
+  }
+
+  #lossesOf(logits: Value, { labels }: LabelledSequences): Value {
+    const { tape } = logits;
     if (this.problemType === "single_label_classification") {
       const classes = Int32Array.from(labels);
       expectIds("labels", classes, this.numLabels);
@@ -83,6 +88,6 @@ export class ImageClassifier extends SequenceClassifier {
   override readonly task: Task = "IMAGE_CLS";
 
   protected override inputProblem({ pixels }: Labelled): string | null {
-    return pixels === undefined ? 'no pixels: this model takes images, rows like {"image", "label"}' : null;
+    return imageProblem(pixels?.length, this.body.image!);
   }
 }

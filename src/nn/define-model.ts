@@ -5,6 +5,7 @@ import type { Engine } from "../wasm/engine.ts";
 import type { ConfigReader } from "./config.ts";
 import type { Linear } from "./linear.ts";
 import type { Pass } from "./pass.ts";
+import type { ImageShape } from "./sequences.ts";
 import type { Weights } from "./weights.ts";
 
 /** What every model that is built has. */
@@ -14,6 +15,8 @@ export interface Body {
   readonly contextLength: number;
   /** RoBERTa's rule for positions: see `PassLimits`. */
   readonly paddingId?: number | null;
+  /** What each sequence is, where it is an image and not tokens. */
+  readonly image?: ImageShape;
   /** Frees what `build` placed besides weights. */
   dispose?(): void;
 }
@@ -96,6 +99,8 @@ export interface TaskDefinition<Config, B extends Body> {
 export interface DefaultTargets {
   /** For LoRA and the methods that take its table. */
   readonly linear: readonly string[];
+  /** What to suggest to the user where PEFT has no table: `linear` is empty. */
+  readonly suggested?: readonly string[];
   readonly ADALORA?: readonly string[];
   readonly IA3?: { readonly targets: readonly string[]; readonly feedforward: readonly string[] };
   readonly LN_TUNING?: readonly string[];

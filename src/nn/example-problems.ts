@@ -1,5 +1,5 @@
 /** What can be wrong with an example, whatever the task: words for the errors that list them. */
-import { IGNORED, type Labelled } from "./sequences.ts";
+import { IGNORED, type ImageShape, type Labelled } from "./sequences.ts";
 
 interface Counting {
   readonly vocabSize: number;
@@ -32,4 +32,13 @@ function labelProblem(labels: Labelled["labels"], classes: number, { vocabSize }
   return classes === vocabSize
     ? `token ${label} should be from 0 to ${classes - 1}, the model's vocabulary`
     : `label ${label} should be from 0 to ${classes - 1}, the model's classes`;
+}
+
+/** What is wrong with an image of so many numbers, undefined for no image, or null. */
+export function imageProblem(numbers: number | undefined, { channels, height, width }: ImageShape): string | null {
+  if (numbers === undefined) return 'no pixels: this model takes images, rows like {"image", "label"}';
+  if (numbers === channels * height * width) return null;
+  const side = Math.sqrt(numbers / channels);
+  const found = Number.isInteger(side) ? `${side} x ${side}` : `${numbers} numbers`;
+  return `an image of ${found}, the model's position embeddings are for ${height} x ${width} in ${channels} channels: resize it`;
 }

@@ -4,7 +4,7 @@ import { gatherRows } from "../ops/embedding.ts";
 import { meanRows } from "../ops/rows.ts";
 import { Tape, type Value } from "../tape/tape.ts";
 import type { Encoder } from "./define-model.ts";
-import { inputProblem } from "./example-problems.ts";
+import { imageProblem, inputProblem } from "./example-problems.ts";
 import { Model } from "./model.ts";
 import type { PassOptions } from "./pass.ts";
 import type { Labelled, Sequences } from "./sequences.ts";
@@ -56,6 +56,7 @@ export class FeatureExtractor extends Model<Encoder> {
     return 0;
   }
   override problemWith(example: Labelled): string | null {
-    return inputProblem(example, this);
+    const { image } = this.body;
+    return image ? imageProblem(example.pixels?.length, image) : inputProblem(example, this);
   }
 }

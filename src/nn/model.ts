@@ -11,6 +11,17 @@ import type { Labelled, LabelledSequences, Sequences } from "./sequences.ts";
 import type { Stack, VirtualTokens } from "./virtual-tokens.ts";
 import type { Module, Site, Weights } from "./weights.ts";
 
+/** Losses and logits of one batch, from one forward pass. */
+export interface Measured {
+  readonly losses: Value;
+  readonly outputs: Value;
+  /** The rows of `outputs` that belong to the given tokens of sequence s, or to the sequence: [start, end). */
+  rows(s: number): readonly [start: number, end: number];
+}
+
+/** What the outputs of a classifier mean, by the names of transformers. */
+export type ProblemType = "single_label_classification" | "multi_label_classification" | "regression";
+
 export interface ModelParts<B extends Body = Body> {
   readonly engine: Engine;
   readonly definition: ModelDefinition;
@@ -85,6 +96,18 @@ export abstract class Model<B extends Body = Body> {
    * of the optimiser step) for the mean.
    */
   abstract loss(tape: Tape, batch: LabelledSequences): Value;
+  /** Losses and what they are computed from, for metrics; null where the task has the loss alone. */
+  measure(_tape: Tape, _batch: LabelledSequences): Measured | null {
+    return null;
+  }
+  /** Names of the classes in order, null where the task has none or the config names none. */
+  get labelNames(): readonly string[] | null {
+    return null;
+  }
+  /** What the outputs of a classifier mean. */
+  get problemType(): ProblemType | null {
+    return null;
+  }
   /** How many losses an example adds to those of its batch. */
   abstract countLabels(example: Labelled): number;
   /** Why an example cannot be computed with, or null. */
@@ -116,8 +139,8 @@ export abstract class Model<B extends Body = Body> {
 
   /** A pass of the first stack over some sequences, with the model's dropout and virtual tokens unless told otherwise. */
   protected pass(tape: Tape, sequences: Sequences, options: PassOptions = {}, stack: Stack = this.stack): Pass {
-    const { vocabSize, contextLength, paddingId = null } = this.body;
-    const limits = { stack, vocabSize, contextLength, paddingId };
+    const { vocabSize, contextLength, paddingId = null, image = null } = this.body;
+    const limits = { stack, vocabSize, contextLength, paddingId, image };
     return new Pass(tape, sequences, limits, { dropout: this.dropout, virtual: [this.virtual], ...options });
   }
 

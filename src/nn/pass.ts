@@ -15,8 +15,9 @@ import type { RelativeBias } from "../ops/relative-bias.ts";
 import { insertRows } from "../ops/rows.ts";
 import type { Tape, Value } from "../tape/tape.ts";
 import type { Embedding } from "./embedding.ts";
+import { imageProblem } from "./example-problems.ts";
 import type { KvCache } from "./kv-cache.ts";
-import { expectIds, type Sequences } from "./sequences.ts";
+import { expectIds, type ImageShape, type Sequences } from "./sequences.ts";
 import type { Stack, VirtualRows, VirtualTokens } from "./virtual-tokens.ts";
 
 export interface PassOptions {
@@ -35,6 +36,8 @@ export interface PassLimits {
   readonly contextLength: number;
   /** RoBERTa's rule: positions count on from this id, and tokens that are this id stay at it. */
   readonly paddingId?: number | null;
+  /** Where each sequence is an image. */
+  readonly image?: ImageShape | null;
 }
 
 export class Pass {
@@ -61,7 +64,8 @@ export class Pass {
   readonly #prompts: Int32Array;
 
   constructor(tape: Tape, sequences: Sequences, limits: PassLimits, options: PassOptions = {}) {
-    const { ids, starts } = sequences;
+    const { ids } = sequences;
+    const starts = limits.image ? imageStarts(sequences, limits.image) : sequences.starts;
     this.tape = tape;
     this.stack = limits.stack;
     this.sequences = sequences;
@@ -189,7 +193,8 @@ export class Pass {
   /** Keys and values behind the layer's prefix, where there is one. */
   #prefixed(layer: number, k: Heads, v: Heads, { kvHeads, headDim }: AttentionShape): [Heads, Heads] {
     if (this.#prefixes.every((count) => count === 0)) return [k, v];
-    const rows = this.#rows.map((virtual) => virtual?.prefix(layer) ?? null);
+    const made = new Map(Array.from(new Set(this.#rows), (virtual) => [virtual, virtual?.prefix(layer) ?? null]));
+    const rows = this.#rows.map((virtual) => made.get(virtual) ?? null);
     const behind = (heads: Heads, part: "k" | "v"): Heads => ({
       value: insertRows(
         columnsOf(heads, kvHeads * headDim),
@@ -245,6 +250,14 @@ export class Pass {
   dropout(x: Value, p: number): Value {
     return dropout(x, this.#dropout ?? p);
   }
+}
+
+/** Rows of each image. Throws FormatError unless there is one of the right size for each sequence. */
+function imageStarts({ starts, pixels }: Sequences, image: ImageShape): Int32Array {
+  const count = starts.length - 1;
+  const problem = imageProblem(pixels && pixels.length / count, image);
+  if (problem !== null) throw new FormatError(`images: ${problem}`);
+  return starts.map((_, s) => s * image.rows);
 }
 
 function virtualOf({ virtual = [] }: PassOptions, s: number): VirtualTokens | null {

@@ -3,7 +3,7 @@ import { spanCrossEntropy } from "../ops/span-cross-entropy.ts";
 import type { Tape, Value } from "../tape/tape.ts";
 import type { Headed } from "./define-model.ts";
 import { inputProblem } from "./example-problems.ts";
-import { Model } from "./model.ts";
+import { type Measured, Model } from "./model.ts";
 import type { Pass, PassOptions } from "./pass.ts";
 import type { Labelled, LabelledSequences, Sequences } from "./sequences.ts";
 
@@ -20,13 +20,17 @@ export class QuestionAnswerer extends Model<Headed> {
     return pass.within(() => this.body.forward(pass));
   }
 
-  /** Positions count given tokens, whatever virtual ones stand before them (PEFT leaves them unshifted, at wrong tokens). */
   override loss(tape: Tape, batch: LabelledSequences): Value {
-    return tape.scope(() => {
-      const pass = this.pass(tape, batch);
-      const targets = Int32Array.from(batch.labels, (position, i) => position + pass.promptLength(i >> 1));
-      return spanCrossEntropy(this.#run(pass), pass.starts, targets);
-    });
+    return tape.scope(() => this.measure(tape, batch).losses);
+  }
+
+  /** Positions count given tokens, whatever virtual ones stand before them (PEFT leaves them unshifted, at wrong tokens). */
+  override measure(tape: Tape, batch: LabelledSequences): Measured {
+    const pass = this.pass(tape, batch);
+    const outputs = this.#run(pass);
+    const targets = Int32Array.from(batch.labels, (position, i) => position + pass.promptLength(i >> 1));
+    const losses = spanCrossEntropy(outputs, pass.starts, targets);
+    return { losses, outputs, rows: (s) => [pass.starts[s]! + pass.promptLength(s), pass.starts[s + 1]!] };
   }
 
   override countLabels(): number {

@@ -31,6 +31,15 @@ export interface Labelled {
   readonly taskId?: number;
 }
 
+/** The images that a model takes, and what they are for its layers. */
+export interface ImageShape {
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  /** Rows of the activations that an image becomes. */
+  readonly rows: number;
+}
+
 /** The label that counts for nothing. */
 export const IGNORED = -100;
 
@@ -56,7 +65,7 @@ export function concatenateInputs(examples: readonly Omit<Labelled, "labels">[])
 /** Sequences with their labels. */
 export function concatenateLabelled(examples: readonly Labelled[]): LabelledSequences {
   const labels = examples.map((e) => e.labels);
-  const floats = labels.some((each) => each instanceof Float32Array);
+  const floats = labels.some((each) => Array.prototype.some.call(each, (label) => !Number.isInteger(label)));
   return {
     ...concatenateInputs(examples),
     labels: floats ? Float32Array.from(labels.flatMap((each) => Array.from(each))) : join(labels),
@@ -110,12 +119,12 @@ export function expectAligned(length: number, starts: Int32Array, labelStarts: I
   }
 }
 
-/** Throws a FormatError unless every id is in the vocabulary. */
-export function expectIds(what: string, ids: Int32Array, vocabulary: number): void {
-  const at = ids.findIndex((id) => id < 0 || id >= vocabulary);
+/** Throws a FormatError unless every id is from 0 to `count` − 1; `because` says where that comes from. */
+export function expectIds(what: string, ids: Int32Array, count: number, because = "the model's vocabulary"): void {
+  const at = ids.findIndex((id) => id < 0 || id >= count);
   if (at < 0) return;
   throw new FormatError(
-    `${what}: id ${ids[at]} at position ${at} should be from 0 to ${vocabulary - 1}, the model's vocabulary`,
+    `${what}: id ${ids[at]} at position ${at} should be from 0 to ${count - 1}, ${because}`,
   );
 }
 

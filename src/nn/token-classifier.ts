@@ -6,7 +6,7 @@ import type { Tape, Value } from "../tape/tape.ts";
 import type { Headed } from "./define-model.ts";
 import { tokenProblem } from "./example-problems.ts";
 import { labelNames } from "./label-names.ts";
-import { Model } from "./model.ts";
+import { type Measured, Model } from "./model.ts";
 import type { PassOptions } from "./pass.ts";
 import {
   expectAligned,
@@ -25,7 +25,7 @@ export class TokenClassifier extends Model<Headed> {
     return this.body.outputs;
   }
   /** Names of the classes in order, where the config has them. */
-  get labelNames(): string[] | null {
+  override get labelNames(): string[] | null {
     return labelNames(this.config);
   }
 
@@ -38,24 +38,35 @@ export class TokenClassifier extends Model<Headed> {
   }
 
   override loss(tape: Tape, batch: LabelledSequences): Value {
-    const { labels, starts, labelStarts } = batch;
-    expectAligned(batch.ids.length, starts, labelStarts);
-    const virtual = this.virtual?.promptLength(this.stack) ?? 0;
+    return tape.scope(() => this.#lossesOf(this.outputs(tape, batch), batch));
+  }
+
+  override measure(tape: Tape, batch: LabelledSequences): Measured {
+    const outputs = this.outputs(tape, batch);
+    const rows = (s: number) => [batch.starts[s]! + this.#virtual * (s + 1), batch.starts[s + 1]! + this.#virtual * (s + 1)] as const;
+    return { losses: this.#lossesOf(outputs, batch), outputs, rows };
+  }
+
+  get #virtual(): number {
+    return this.virtual?.promptLength(this.stack) ?? 0;
+  }
+
+  #lossesOf(logits: Value, { ids, labels, starts, labelStarts }: LabelledSequences): Value {
+    const { tape } = logits;
+    expectAligned(ids.length, starts, labelStarts);
     const [rows, targets]: [number[], number[]] = [[], []];
     for (let s = 0; s + 1 < starts.length; s++) {
       for (let t = starts[s]!; t < starts[s + 1]!; t++) {
         if (labels[t] === IGNORED) continue;
-        rows.push(t + virtual * (s + 1));
+        rows.push(t + this.#virtual * (s + 1));
         targets.push(labels[t]!);
       }
     }
     if (rows.length === 0) throw new StateError("loss: no token of the batch has a label");
     const classes = Int32Array.from(targets);
     expectIds("labels", classes, this.numLabels);
-    const ids = (data: Int32Array): Ids => ({ tape, ptr: tape.upload(data), count: data.length });
-    return tape.scope(() =>
-      crossEntropy(gatherRows(this.outputs(tape, batch), ids(Int32Array.from(rows))), ids(classes)),
-    );
+    const idsOf = (data: Int32Array): Ids => ({ tape, ptr: tape.upload(data), count: data.length });
+    return crossEntropy(gatherRows(logits, idsOf(Int32Array.from(rows))), idsOf(classes));
   }
 
   override countLabels({ labels }: Labelled): number {

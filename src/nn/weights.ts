@@ -6,10 +6,11 @@ import { Embedding } from "./embedding.ts";
 import { Linear } from "./linear.ts";
 import { LayerNorm, RmsNorm } from "./norm.ts";
 import { Parameter } from "./parameter.ts";
+import { PatchConvolution } from "./patch-convolution.ts";
 import { Residual, type ResidualParts } from "./residual.ts";
 
 /** A layer that has a published name and weights. */
-export type Module = Linear | Embedding | RmsNorm | LayerNorm | Parameter;
+export type Module = Linear | PatchConvolution | Embedding | RmsNorm | LayerNorm | Parameter;
 
 /** A place without weights of its own where an adapter may act. */
 export type Site = Attention | Residual;
@@ -27,7 +28,8 @@ export interface Tensors {
 export interface LinearShape {
   readonly inFeatures: number;
   readonly outFeatures: number;
-  readonly bias?: boolean;
+  /** True where the layer has a bias, its path where that is not the layer's own. */
+  readonly bias?: boolean | string;
   /** "in-out" for GPT-2's Conv1D, whose matrices are published as [in, out]. */
   readonly stored?: Stored;
 }
@@ -56,28 +58,38 @@ export class Weights {
     const name = this.#name(path);
     const shape = stored === "out-in" ? [outFeatures, inFeatures] : [inFeatures, outFeatures];
     const weight = this.#tensors.get(`${name}.weight`, shape, "normal");
-    return this.#add(
-      new Linear(name, weight, bias ? this.#tensors.get(`${name}.bias`, [outFeatures], "zeros") : null, stored),
-    );
+    const biasPath = bias === true ? `${path}.bias` : bias || null;
+    return this.#add(new Linear(name, weight, this.#vector(biasPath, outFeatures), stored));
   }
 
-  /** A linear layer of a task's head: where a checkpoint of another task lacks it, it starts at random. */
-  head(path: string, { inFeatures, outFeatures, bias = false }: LinearShape): Linear {
-    const name = this.#name(path);
-    const weight = this.#tensors.head(`${name}.weight`, [outFeatures, inFeatures], "normal");
-    const own = bias ? this.#tensors.head(`${name}.bias`, [outFeatures], "zeros") : null;
-    return this.#add(new Linear(name, weight, own));
+  /** The same place for what belongs to a task: where a checkpoint of another task lacks a tensor, it starts at random. */
+  ofTask(): Weights {
+    const tensors = this.#tensors;
+    const get: Tensors["get"] = (name, shape, init) => tensors.head(name, shape, init);
+    return new Weights({ get, head: get }, this.#prefix, this.modules, this.sites);
   }
 
-  /** An output projection that is the embedding's own table. Nothing is stored for it. */
-  tiedHead(path: string, embedding: Embedding): Linear {
-    return this.#add(new Linear(this.#name(path), embedding.weight, null));
+  /** A linear layer of a task's head. */
+  head(path: string, shape: LinearShape): Linear {
+    return this.ofTask().linear(path, shape);
+  }
+
+  /** An output projection that is the embedding's own table. Nothing is stored for it but its bias, which is called `bias`. */
+  tiedHead(path: string, embedding: Embedding, bias: string | null = null): Linear {
+    return this.#add(new Linear(this.#name(path), embedding.weight, this.#vector(bias, embedding.rows)));
   }
 
   /** A tensor that belongs to no layer, such as ViT's class token. It is part of the module called `path`. */
   parameter(path: string, shape: readonly number[], init: Init = "normal"): Parameter {
     const name = this.#name(path);
     return this.#add(new Parameter(name, this.#tensors.get(name, shape, init)));
+  }
+
+  /** A convolution over patches side by side, published as `shape` [out, channels, height, width] with a bias. */
+  patchConvolution(path: string, shape: readonly [number, number, number, number]): PatchConvolution {
+    const name = this.#name(path);
+    const weight = this.#tensors.get(`${name}.weight`, shape, "normal");
+    return this.#add(new PatchConvolution(name, weight, this.#tensors.get(`${name}.bias`, [shape[0]], "zeros")));
   }
 
   embedding(path: string, rows: number, width: number): Embedding {
@@ -110,6 +122,9 @@ export class Weights {
     return site;
   }
 
+  #vector(path: string | null, size: number): Weight | null {
+    return path === null ? null : this.#tensors.get(this.#name(path), [size], "zeros");
+  }
   #name(path: string): string {
     return this.#prefix === "" ? path : `${this.#prefix}.${path}`;
   }

@@ -11,10 +11,10 @@ export interface Ids {
   readonly count: number;
 }
 
-/** y[i] = table[ids[i]]: table [V, D] → [T, D]. */
+/** y[i] = table[ids[i]]: table [V, D], or [1, V, D], → [T, D]. */
 export function embedding(ids: Ids, table: Weight): Value {
   const { tape, count } = ids;
-  const width = table.shape[1]!;
+  const width = table.shape.at(-1)!;
   const y = tape.value([count, width], [table.kind === "param" ? table : null]);
   tape.kernels[`embedding_${table.dtype}`](y.ptr, table.ptr, ids.ptr, width, width, 0, count);
   if (isTrained(table)) {

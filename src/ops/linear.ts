@@ -10,7 +10,7 @@
  * The first delta is part of the same product (its inner dimension is K + r); any others are added to it. A frozen
  * weight without a delta keeps nothing for the backward pass.
  */
-import { expectLast } from "../core/shape.ts";
+import { expectLast, sizeOf } from "../core/shape.ts";
 import type { Tape, Value } from "../tape/tape.ts";
 import { isTrained, type Param, type Weight } from "../tensor/tensor.ts";
 import type { Ptr } from "../wasm/memory.ts";
@@ -33,7 +33,10 @@ interface Term extends LowRank {
   readonly t: Value; // [T, r]
 }
 
-/** x [T, in] → [T, out]. `weight` is a published matrix in the order that `stored` says, `bias` [out] or null. */
+/**
+ * x [T, in] → [T, out]. `weight` is a published matrix in the order that `stored` says, `bias` [out] or null. Of a convolution's
+ * [out, C, p, p] the last three axes are `in`.
+ */
 export function linear(
   x: Value,
   weight: Weight,
@@ -41,7 +44,8 @@ export function linear(
   bias: Weight | null,
   deltas: readonly LowRank[] = [],
 ): Value {
-  const [first, second] = weight.shape as [number, number];
+  const [first, ...rest] = weight.shape as [number, ...number[]];
+  const second = sizeOf(rest);
   const [out, width] = stored === "out-in" ? [first, second] : [second, first];
   expectLast(`input of "${weight.name}"`, x.shape, width, `the input width of "${weight.name}"`);
   const { tape } = x;

@@ -3,7 +3,7 @@
  * C = op(A)·op(B), op the matrix or its transpose, plain: dA = dC·op(B)ᵀ, dB = op(A)ᵀ·dC; transposed: the transposes of these.
  */
 import { ShapeError } from "../core/errors.ts";
-import { expectLast, formatShape } from "../core/shape.ts";
+import { expectLast, formatShape, type Shape, sizeOf } from "../core/shape.ts";
 import type { Tape, Value } from "../tape/tape.ts";
 import type { Param } from "../tensor/tensor.ts";
 import type { Ptr } from "../wasm/memory.ts";
@@ -15,12 +15,16 @@ export interface Transposes {
   readonly transposeB?: boolean;
 }
 
-/** A Param as a Value, whose gradient is added to that of the Param; recorded only if the Param is trainable. */
-export function lift(tape: Tape, param: Param): Value {
-  const x = tape.value(param.shape, [param]);
-  tape.copy(x.ptr, param.ptr, param.size * 4);
+/**
+ * A Param as a Value, whose gradient is added to that of the Param; recorded only if the Param is trainable. With `shape`, the
+ * numbers from the Param's element `start` on, read as a matrix of that shape.
+ */
+export function lift(tape: Tape, param: Param, shape: Shape = param.shape, start = 0): Value {
+  const size = sizeOf(shape);
+  const x = tape.value(shape, [param]);
+  tape.copy(x.ptr, (param.ptr + start * 4) as Ptr, size * 4);
   tape.record(x, [], (dx) => {
-    if (param.trainable) tape.kernels.axpy_f32(param.grad, dx, 1, 0, param.size);
+    if (param.trainable) tape.kernels.axpy_f32(param.grad + start * 4, dx, 1, 0, size);
   });
   return x;
 }

@@ -112,11 +112,12 @@ function alignNormalised(json: JsonTokenizer, text: string, normalised: string, 
   };
   clusters.forEach(({ start, end, text: wanted }, k) => {
     if (wanted === "") {
-      if (blanksLeft(normalised, at) >= emptyLeft(clusters, k)) take(1, start, end);
+      const surplus = blanksLeft(normalised, at) - emptyLeft(clusters, k);
+      if (surplus >= 0) take(1 + surplus, start, end);
       return;
     }
     while (at < normalised.length && BLANK_MARKS.test(normalised[at]!) && !normalised.startsWith(wanted, at)) {
-      take(1, start, start);
+      take(1, start, end);
     }
     const next = clusters[k + 1]?.text ?? "";
     if (normalised.startsWith(wanted, at)) take(wanted.length, start, end);
@@ -127,7 +128,7 @@ function alignNormalised(json: JsonTokenizer, text: string, normalised: string, 
   return units;
 }
 
-/** Blanks from here on. Where several become one, it stands for the last of them. */
+/** Blanks from here on. Where several become one, it stands for the last; one that is put in goes with what follows. */
 function blanksLeft(text: string, at: number): number {
   let end = at;
   while (end < text.length && BLANK_MARKS.test(text[end]!)) end++;

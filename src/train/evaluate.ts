@@ -1,13 +1,18 @@
-/** How well a model predicts examples: the mean loss over all their label tokens. */
+/** How well a model predicts examples: the mean loss over all their labels, and the metrics of the task. */
 import { StateError } from "../core/errors.ts";
 import { batchSchedule } from "../data/batches.ts";
+import { type Metrics, metricsFor, type Prediction } from "../metrics/metrics-for.ts";
+import { Tape } from "../tape/tape.ts";
 import { breather } from "./breather.ts";
 import { checkExamples, nameExample, type TrainingExample } from "./check-examples.ts";
-import { lossOf, microBatch, plannedBytes, tokensOf } from "./micro-batch.ts";
+import { type MicroBatch, microBatch, plannedBytes, sumOf, tokensOf } from "./micro-batch.ts";
 import type { Trainable } from "./trainable.ts";
 
 /** What is asked of a model here. */
-export type Evaluable = Pick<Trainable, "engine" | "loss" | "countLabels" | "problemWith">;
+export type Evaluable = Pick<
+  Trainable,
+  "engine" | "task" | "loss" | "measure" | "labelNames" | "problemType" | "countLabels" | "problemWith"
+>;
 
 /** How examples are taken together while evaluating, and who is told. */
 export interface EvaluateOptions {
@@ -22,11 +27,13 @@ export interface EvaluateOptions {
 
 /** How well a model predicts the labels of a data set. */
 export interface Evaluation {
-  /** Mean over all label tokens, in nats. */
+  /** Mean over all labels, in nats. */
   readonly loss: number;
-  /** e to the loss. */
+  /** e to the loss: what language models are compared by. */
   readonly perplexity: number;
-  /** Label tokens. */
+  /** What the task is measured by, by name: accuracy, f1, exact_match, ...; nothing for language models. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Labels: of tokens, of sequences, or two for each answer. */
   readonly tokens: number;
   readonly seconds: number;
 }
@@ -47,11 +54,25 @@ export function evaluationBytes(
   examples: readonly TrainingExample[],
   options: EvaluateOptions,
 ): number {
-  return plannedBytes(model, examples, batchesOf(examples, options), false);
+  return plannedBytes(measuring(model), examples, batchesOf(examples, options), false);
+}
+
+/** The model with a loss that computes outputs too, where it has metrics: for planning. */
+function measuring(model: Evaluable): Pick<Evaluable, "engine" | "loss" | "countLabels"> {
+  return {
+    engine: model.engine,
+    loss: (tape, batch) => model.measure?.(tape, batch)?.losses ?? model.loss(tape, batch),
+    countLabels: (example) => model.countLabels(example),
+  };
+}
+
+/** Names of classes that a config does not name. */
+function numbered(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `LABEL_${i}`);
 }
 
 /**
- * Loss and perplexity of `examples` in the file's order. Throws FormatError listing every example that does not fit the
+ * Loss, perplexity and metrics of `examples` in the file's order. Throws FormatError listing every example that does not fit the
  * model, StateError when a loss is not finite.
  *
  * @example
@@ -76,20 +97,51 @@ export async function evaluateIn(
   const began = performance.now();
   const breathe = breather();
   let [sum, tokens, done] = [0, 0, 0];
+  const scored: TrainingExample[] = [];
+  const predictions: Prediction[] = [];
+  let metrics: Metrics<Prediction> | null = null;
   for (const indices of batchesOf(examples, options)) {
     options.signal?.throwIfAborted();
     const batch = microBatch(model, examples, indices);
-    const loss = lossOf(model, bytes, batch);
+    const { loss, outputs } = lossAndOutputs(model, bytes, batch);
     if (!Number.isFinite(loss)) {
       const named = indices.map((i) => nameExample(examples, i)).join(", ");
       throw new StateError(`evaluation: loss is ${loss}, expected a finite number (${named})`);
     }
     sum += loss;
     tokens += batch.labels;
+    for (const [s, { logits, width }] of outputs.entries()) {
+      const { labelNames, problemType = null } = model;
+      metrics ??= metricsFor(model.task, { labelNames: labelNames ?? numbered(width), problemType });
+      const example = examples[indices[s]!]!;
+      if (metrics) predictions.push(metrics.predict(logits, example));
+      scored.push(example);
+    }
     done += indices.length;
     options.onProgress?.(done, examples.length);
     await breathe();
   }
   const loss = sum / tokens;
-  return { loss, perplexity: Math.exp(loss), tokens, seconds: (performance.now() - began) / 1000 };
+  const seconds = (performance.now() - began) / 1000;
+  return { loss, perplexity: Math.exp(loss), metrics: metrics?.score(predictions, scored) ?? {}, tokens, seconds };
+}
+
+/** The sum of the losses of a batch, and the logits of each example where the task has metrics. */
+function lossAndOutputs(
+  model: Evaluable,
+  bytes: number,
+  { sequences }: MicroBatch,
+): { loss: number; outputs: { logits: Float32Array; width: number }[] } {
+  return Tape.run(model.engine, bytes, {}, (tape) => {
+    const measured = model.measure?.(tape, sequences) ?? null;
+    if (measured === null) return { loss: sumOf(tape, model.loss(tape, sequences)), outputs: [] };
+    const loss = sumOf(tape, measured.losses);
+    const all = tape.download(measured.outputs);
+    const width = measured.outputs.shape[1]!;
+    const outputs = Array.from({ length: sequences.starts.length - 1 }, (_, s) => {
+      const [start, end] = measured.rows(s);
+      return { logits: all.slice(start * width, end * width), width };
+    });
+    return { loss, outputs };
+  });
 }

@@ -34,13 +34,8 @@ export function tokensOf({ inputIds }: TrainingExample): number {
   return Math.max(1, inputIds.length);
 }
 
-/** Sum of the losses of all labelled positions, in f64. */
-export function lossOf(model: Computing, bytes: number, { sequences }: MicroBatch): number {
-  return Tape.run(model.engine, bytes, {}, (tape) => sumOf(tape, model.loss(tape, sequences)));
-}
-
 /**
- * The same, and adds the gradients of the losses divided by `divisor`, the labels of the whole optimiser step. Nothing is
+ * The sum of the losses of everything labelled, in f64; adds the gradients of the losses divided by `divisor`, the labels of the whole optimiser step. Nothing is
  * added when the sum is not finite.
  */
 export function lossAndGradients(
@@ -92,7 +87,8 @@ function plannedBytesOf(model: Computing, { sequences }: MicroBatch, training: b
   });
 }
 
-function sumOf(tape: Tape, losses: Value): number {
+/** Sum of all losses, in f64. */
+export function sumOf(tape: Tape, losses: Value): number {
   let sum = 0;
   for (const loss of tape.memory.f32(losses.ptr, sizeOf(losses.shape))) sum += loss;
   return sum;

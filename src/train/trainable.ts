@@ -1,7 +1,7 @@
 /** What the trainer needs of a model: one interface, so that it knows neither architectures nor methods. */
 import type { Target } from "../core/host.ts";
 import type { Task } from "../core/task.ts";
-import type { Model } from "../nn/model.ts";
+import type { Measured, Model, ProblemType } from "../nn/model.ts";
 import type { Labelled, LabelledSequences } from "../nn/sequences.ts";
 import type { Tape, Value } from "../tape/tape.ts";
 import type { Param } from "../tensor/tensor.ts";
@@ -17,6 +17,11 @@ export interface Trainable {
   dropout: number | null;
   /** Losses [R, 1] of everything that is labelled, recorded on `tape`; R is the sum of `countLabels`, or more by what a method adds. */
   loss(tape: Tape, batch: LabelledSequences): Value;
+  /** Losses and what they are computed from, for metrics; null where the task has the loss alone. */
+  measure?(tape: Tape, batch: LabelledSequences): Measured | null;
+  /** Names of the classes, where the task has some. */
+  readonly labelNames?: readonly string[] | null;
+  readonly problemType?: ProblemType | null;
   /** How many losses an example adds to those of its batch. */
   countLabels(example: Labelled): number;
   /** Why an example cannot be computed with, or null. */
@@ -52,6 +57,9 @@ export function fullTraining(model: Model, save: (target: Target) => Promise<voi
       model.dropout = p;
     },
     loss: (tape, batch) => model.loss(tape, batch),
+    measure: (tape, batch) => model.measure(tape, batch),
+    labelNames: model.labelNames,
+    problemType: model.problemType,
     countLabels: (example) => model.countLabels(example),
     problemWith: (example) => model.problemWith(example),
     namedTrainable: () => named,

@@ -300,10 +300,13 @@ export class Trainer {
 
   async #evaluateAndKeepBest(run: Run, progress: Progress): Promise<Progress> {
     const examples = this.#options.evalDataset!;
-    const { loss, perplexity, seconds } = await evaluateIn(run.bytes, this.#model, examples, this.#evaluation);
+    const evaluation = await evaluateIn(run.bytes, this.#model, examples, this.#evaluation);
+    const { loss, perplexity, metrics, seconds } = evaluation;
+    const isText = Object.keys(metrics).length === 0;
     const logged = await this.#log(progress, {
       eval_loss: loss,
-      perplexity,
+      ...(isText && { perplexity }),
+      ...Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`eval_${name}`, value])),
       eval_runtime: seconds,
       eval_samples_per_second: examples.length / seconds,
     });

@@ -103,7 +103,7 @@ test("a LoRA that took its start out of the base becomes a plain one with the sa
     for (const param of model.namedTrainable().values())
       param.values().set(param.values().map((x) => x + 0.2 * random.normal()));
     const want = model.forward(batch);
-    model.convertToLora("default", "plain");
+    await model.convertToLora("default", "plain");
     expect(furthest(with_(model, "plain"), want)).toBeLessThan(1e-4);
     expect(model.peftConfig.get("plain")!.values).toMatchObject({ r: 6, initLoraWeights: true });
   }
@@ -111,8 +111,8 @@ test("a LoRA that took its start out of the base becomes a plain one with the sa
 
 test("a rank below an adapter's own keeps the best part of it", async () => {
   const model = await three();
-  model.convertToLora("a", "whole", { energy: 1 });
-  model.convertToLora("a", "small", { rank: 1 });
+  await model.convertToLora("a", "whole", { energy: 1 });
+  await model.convertToLora("a", "small", { rank: 1 });
   const [want, whole, small] = [with_(model, "a"), with_(model, "whole"), with_(model, "small")];
   expect(furthest(whole, want)).toBeLessThan(1e-4);
   expect(furthest(small, want)).toBeGreaterThan(1e-3);

@@ -104,7 +104,12 @@ test("only listings, the bundled kernels and the image decoders import lazily", 
   const lazy = [...sources]
     .filter(([, source]) => importsOf(source).some(({ atOnce }) => !atOnce))
     .map(([file]) => file);
-  expect(lazy).toEqual(["image/load-image.ts", "methods/index.generated.ts", "models/index.generated.ts", "wasm/bundled.ts"]);
+  expect(lazy).toEqual([
+    "image/load-image.ts",
+    "methods/index.generated.ts",
+    "models/index.generated.ts",
+    "wasm/bundled.ts",
+  ]);
 });
 
 test("only runtime/ and cli/ import from the platform", () => {

@@ -50,15 +50,18 @@ test("chroma at half the size is repeated, not interpolated: near on average in 
   expect(largest).toBeLessThan(16);
 });
 
-test.each(named(".json").map((name) => name.slice(0, -5)))("%s prepares an image as transformers does", async (name) => {
-  const config = readImageConfig(new TextDecoder().decode(bytesOf(`${name}.json`)), `${name}.json`);
-  const pixels = preprocess(await loadImage(bytesOf("rgb.png")), config);
-  const { bytes } = await expected(name);
-  const wanted = new Float32Array(bytes.buffer);
-  const magnitude = Math.max(...wanted.map(Math.abs));
-  expect(magnitude).toBeGreaterThan(0.5);
-  expect(differences(pixels, wanted).largest).toBeLessThanOrEqual(magnitude * 2 ** -23);
-});
+test.each(named(".json").map((name) => name.slice(0, -5)))(
+  "%s prepares an image as transformers does",
+  async (name) => {
+    const config = readImageConfig(new TextDecoder().decode(bytesOf(`${name}.json`)), `${name}.json`);
+    const pixels = preprocess(await loadImage(bytesOf("rgb.png")), config);
+    const { bytes } = await expected(name);
+    const wanted = new Float32Array(bytes.buffer);
+    const magnitude = Math.max(...wanted.map(Math.abs));
+    expect(magnitude).toBeGreaterThan(0.5);
+    expect(differences(pixels, wanted).largest).toBeLessThanOrEqual(magnitude * 2 ** -23);
+  },
+);
 
 test("an image of one colour keeps it in any size", () => {
   const image = { width: 7, height: 5, data: Uint8Array.from({ length: 105 }, (_, i) => [9, 130, 255][i % 3]!) };
@@ -71,7 +74,9 @@ test("an image of one colour keeps it in any size", () => {
 
 test("what is not an image, or only the beginning of one, is named", async () => {
   await expect(loadImage(new TextEncoder().encode("GIF89a"), "a.gif")).rejects.toThrow(UnsupportedError);
-  await expect(loadImage(new TextEncoder().encode("GIF89a"), "a.gif")).rejects.toThrow(/a\.gif is neither PNG nor JPEG/);
+  await expect(loadImage(new TextEncoder().encode("GIF89a"), "a.gif")).rejects.toThrow(
+    /a\.gif is neither PNG nor JPEG/,
+  );
   for (const name of ["rgb.png", "chroma-444.jpg"]) {
     await expect(loadImage(bytesOf(name).subarray(0, 300), name)).rejects.toThrow(FormatError);
   }
@@ -80,7 +85,9 @@ test("what is not an image, or only the beginning of one, is named", async () =>
 test("a preprocessor that is not understood is refused, with all that is wrong", () => {
   const wrong = { size: "big", image_mean: [1, 2], do_resize: 1 };
   expect(() => readImageConfig(JSON.stringify(wrong))).toThrow(FormatError);
-  expect(() => readImageConfig(JSON.stringify(wrong))).toThrow(/"size" is "big".*\n.*"do_resize" is 1.*\n.*"image_mean"/);
+  expect(() => readImageConfig(JSON.stringify(wrong))).toThrow(
+    /"size" is "big".*\n.*"do_resize" is 1.*\n.*"image_mean"/,
+  );
   const other = JSON.stringify({ image_processor_type: "ConvNextImageProcessor", crop_pct: 0.875 });
   expect(() => readImageConfig(other)).toThrow(UnsupportedError);
 });

@@ -24,18 +24,30 @@ function expectScores(found: Record<string, number>, wanted: Record<string, numb
   for (const [name, value] of Object.entries(wanted)) expect(found[name], name).toBeCloseTo(value, 12);
 }
 
-test.each(golden.classes)("accuracy and F1 of $classes classes are scikit-learn's", ({ labels, predicted, classes, scores }) => {
-  expectScores(classScores(predicted, labels, classes), scores);
-});
+test.each(golden.classes)(
+  "accuracy and F1 of $classes classes are scikit-learn's",
+  ({ labels, predicted, classes, scores }) => {
+    expectScores(classScores(predicted, labels, classes), scores);
+  },
+);
 
 test.each(golden.multiLabel)("F1 over several labels at once is scikit-learn's", ({ labels, predicted, scores }) => {
   expectScores(multiLabelScores(predicted, labels), scores);
 });
 
-test.each(golden.regression)("squared error and correlation are scikit-learn's and SciPy's", ({ labels, predicted, scores }) => {
-  expectScores(regressionScores(predicted.map((v) => [v]), labels.map((v) => [v])), scores);
-  expect(regressionScores([[1, 2]], [[2, 4]])).toEqual({ mse: 2.5 });
-});
+test.each(golden.regression)(
+  "squared error and correlation are scikit-learn's and SciPy's",
+  ({ labels, predicted, scores }) => {
+    expectScores(
+      regressionScores(
+        predicted.map((v) => [v]),
+        labels.map((v) => [v]),
+      ),
+      scores,
+    );
+    expect(regressionScores([[1, 2]], [[2, 4]])).toEqual({ mse: 2.5 });
+  },
+);
 
 test.each(golden.spans)("F1 of spans is seqeval's", ({ labels, predicted, scores }) => {
   expectScores(spanScores(predicted, labels), scores);
@@ -50,7 +62,10 @@ test("spans are read leniently", () => {
 test("answers are compared without case, punctuation, articles and extra blanks", () => {
   expect(normalizeAnswer("The  Whale's, an “end”.\n a")).toBe("whales “end”");
   expect(normalizeAnswer("naïve aïe théâtre")).toBe("naïve aïe théâtre");
-  const scores = answerScores(["the White Whale!", "a big whale", "", "x"], [["white whale"], ["whale", "white whale big"], [], [""]]);
+  const scores = answerScores(
+    ["the White Whale!", "a big whale", "", "x"],
+    [["white whale"], ["whale", "white whale big"], [], [""]],
+  );
   // 1, 2 of 2+3 words shared twice over (4/5), 1, 0
   expect(scores.exact_match).toBe(2 / 4);
   expect(scores.f1).toBeCloseTo((1 + 4 / 5 + 1 + 0) / 4, 12);
@@ -67,9 +82,15 @@ test("the best answer lies in the context, does not end before it begins, and ha
 test("metrics are chosen by task and problem", () => {
   const labelNames = ["O", "B-A", "I-A"];
   const classes = metricsFor("SEQ_CLS", { labelNames: ["no", "yes"] })!;
-  const found = [Float32Array.of(1, 3), Float32Array.of(1, 0)].map((logits) => classes.predict(logits, { labels: [1] }));
+  const found = [Float32Array.of(1, 3), Float32Array.of(1, 0)].map((logits) =>
+    classes.predict(logits, { labels: [1] }),
+  );
   expect(found).toEqual([1, 0]);
-  expect(classes.score(found, [{ labels: [1] }, { labels: [1] }])).toEqual({ accuracy: 0.5, f1_macro: 1 / 3, f1: 2 / 3 });
+  expect(classes.score(found, [{ labels: [1] }, { labels: [1] }])).toEqual({
+    accuracy: 0.5,
+    f1_macro: 1 / 3,
+    f1: 2 / 3,
+  });
 
   const several = metricsFor("SEQ_CLS", { labelNames, problemType: "multi_label_classification" })!;
   expect(several.predict(Float32Array.of(-1, 0, 0.1), { labels: [] })).toEqual(Int32Array.of(0, 0, 1));
@@ -86,6 +107,7 @@ test("metrics are chosen by task and problem", () => {
   expect(words).toBe("white");
   expect(answers.score([words], [{ labels: [1, 1], answer }])).toEqual({ exact_match: 1, f1: 1 });
 
-  for (const task of ["CAUSAL_LM", "SEQ_2_SEQ_LM", "FEATURE_EXTRACTION"] as const) expect(metricsFor(task, { labelNames: [] })).toBeNull();
+  for (const task of ["CAUSAL_LM", "SEQ_2_SEQ_LM", "FEATURE_EXTRACTION"] as const)
+    expect(metricsFor(task, { labelNames: [] })).toBeNull();
   expect(perplexity(Math.log(7))).toBeCloseTo(7, 12);
 });

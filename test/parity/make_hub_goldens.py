@@ -71,7 +71,9 @@ CASES = {
     ),
     "bert-no-original-ln": _case(BERT, "seq_bn", reduction_factor=4, original_ln_before=False, non_linearity="swish"),
     "bert-leave-out": _case(BERT, "double_seq_bn", leave_out=[0], reduction_factor={"1": 2, "default": 8}),
-    "bert-channel-scaling": _case(BERT, "seq_bn", reduction_factor=4, scaling="channel", mh_adapter=True, non_linearity="tanh"),
+    "bert-channel-scaling": _case(
+        BERT, "seq_bn", reduction_factor=4, scaling="channel", mh_adapter=True, non_linearity="tanh"
+    ),
     "bert-gating": _case(BERT, "seq_bn", reduction_factor=4, use_gating=True, scaling=2.0),
     "gpt2-seq-bn": _case(GPT2, "seq_bn", **_SMALL),
     "gpt2-double-seq-bn": _case(GPT2, "double_seq_bn", **_SMALL, non_linearity="gelu"),
@@ -98,8 +100,8 @@ COMPOSED = {
 def repair_llama():
     """Undoes a fault of adapters 1.2.0: its Llama attention turns heads and positions round once too often.
 
-    There the plain model, with no adapter at all, computes something else after adapters.init. The wrapped function returns
-    [batch, positions, heads, width]; turning that back makes the extra turn right.
+    There the plain model, with no adapter at all, computes something else after adapters.init. The wrapped function
+    returns [batch, positions, heads, width]; turning that back makes the extra turn right.
     """
     attend = hub_llama.eager_attention_forward
 
@@ -167,7 +169,7 @@ def trained(build, batches, task, case, reversible=True):
 
 
 def check(case, folder, batch, logits):
-    """The golden shows the adapter, does not depend on padding, and is what the library computes from the saved files."""
+    """The golden shows the adapter, does not depend on padding, and is what the saved files compute."""
     task = task_of(case["model"])
     model = load_base(case["model"])
     plain = forward(model, batch, task)[0]
@@ -210,8 +212,8 @@ def make_single(name, case, seed):
     model.save_adapter(str(folder), "tiny", with_head=task == "SEQ_CLS", use_safetensors=not case["binary"])
     check(case, folder, batches[0], logits)
     tensors, noise = trained(build, batches, task, case)
-    header = {key: case[key] for key in ("model", "config", "options")}
-    header |= {"adapters": ["tiny"], "steps": STEPS, **case["train"], "unsettled": noise, "batches": batches}
+    header = {"model": case["model"], "task": task, "config": case["config"], "options": case["options"]}
+    header |= {"adapter": "tiny", "steps": STEPS, **case["train"], "unsettled": noise, "batches": batches}
     write_json(folder / "case.json", header)
     write_tensors(folder / "expected.safetensors", {"logits": logits} | tensors)
 
@@ -237,8 +239,9 @@ def make_composed(name, block, arguments, is_trained, seed):
         tensors, noise = trained(build, batches, "SEQ_CLS", case, reversible=not isinstance(block, BatchSplit))
         expected, facts = expected | tensors, {**case["train"], "unsettled": noise}
     composition = {"type": type(block).__name__, "children": ["a", "b"], **arguments}
-    header = {key: case[key] for key in ("model", "config", "options")} | {"composition": composition}
-    header |= {"steps": STEPS if is_trained else 0, **facts, "batches": batches if is_trained else batches[:1]}
+    header = {"model": BERT, "task": "SEQ_CLS", "config": case["config"], "options": case["options"]}
+    steps = STEPS if is_trained else 0
+    header |= {"composition": composition, "steps": steps, **facts, "batches": batches[: max(steps, 1)]}
     write_json(folder / "case.json", header)
     write_tensors(folder / "expected.safetensors", expected)
 

@@ -3,8 +3,8 @@
 
     python make_method_goldens.py [--output DIR] [--seed N] [--only PREFIX]
 
-Needs models/ of make_goldens.py in its output. What each file holds is told in test/golden/README.md, under Methods. Two
-runs write the same bytes.
+Needs models/ of make_goldens.py in its output. What each file holds is told in test/golden/README.md, under Methods.
+Two runs write the same bytes.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-if __name__ == "__main__" and os.environ.get("PYTHONHASHSEED") != "0":  # PEFT writes sets, whose order follows the hash seed
+if __name__ == "__main__" and os.environ.get("PYTHONHASHSEED") != "0":  # PEFT writes sets, whose order follows it
     os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})
 os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -32,7 +32,6 @@ from method_bases import (
     load_base,
     make_method_batch,
     one_by_one,
-    pixels,
     prefixed,
     reverse_rows,
     save_bases,
@@ -125,7 +124,8 @@ def trained(name, case, batches, seed):
     expected = {"losses": losses} | prefixed("after", end)
     facts = {"unsettled": unsettled(start, end, other)}
     if model.active_peft_config.is_prompt_learning and is_reparameterised(model.active_peft_config):
-        expected |= prefixed("start", start) | {"after.prompt_embeddings": model.get_prompt_embedding_to_save("default")}
+        table = model.get_prompt_embedding_to_save("default")
+        expected |= prefixed("start", start) | {"after.prompt_embeddings": table}
     if case["peft_type"] == "ADALORA":
         expected["logits_after"] = forward(model, batches[0], task)[0]
         allocator = model.base_model.rankallocator
@@ -167,22 +167,17 @@ def check_case(name, case, batch, logits):
 def make_batches(name, case, seed):
     rng = random.Random(f"{seed}/{name}")
     tasks = case["options"].get("num_tasks", 0)
-    batches = [make_method_batch(rng, case["model"], case.get("tokens", ()), tasks) for _ in range(STEPS)]
-    images = {}
-    for i, batch in enumerate(batches):
-        if "images" in batch:
-            images[f"pixel_values.{i}"] = batch["pixel_values"] = pixels(seed, name, i)
-    return batches, images
+    return [make_method_batch(rng, case["model"], case.get("tokens", ()), tasks) for _ in range(STEPS)]
 
 
 def make_case(name, case, seed):
     folder, task, steps = Path("methods") / name, task_of(case["model"]), case.get("steps", STEPS)
-    batches, expected = make_batches(name, case, seed)
+    batches = make_batches(name, case, seed)
     model, named = adapted(case, seed)
     save_adapter(model, folder)
-    logits = expected["logits"] = forward(model, batches[0], task, labels=steps > 0)[0].detach()
+    logits = forward(model, batches[0], task, labels=steps > 0)[0].detach()
     check_case(name, case, batches[0], logits)
-    facts = {}
+    expected, facts = {"logits": logits}, {}
     if case["peft_type"] == "VERA":
         expected |= {f"projection.{key}": getattr(model.base_model, key)["default"] for key in ("vera_A", "vera_B")}
     if steps:
@@ -193,9 +188,9 @@ def make_case(name, case, seed):
         weights, error = merged_weights(model, case, batches[0], logits)
         assert error < 1e-4, f"{name}: merged logits differ by {error}"
         expected |= prefixed("merged", weights)
-    header = {key: case[key] for key in ("model", "peft_type", "options")} | {"steps": steps, **case["train"]}
-    listed = [{k: v for k, v in batch.items() if k != "pixel_values"} for batch in batches]
-    write_json(folder / "case.json", {**header, **facts, "batches": listed[: max(steps, 1)]})
+    header = {"model": case["model"], "task": task, "peft_type": case["peft_type"], "options": case["options"]}
+    header |= {"steps": steps, **case["train"], **facts, "batches": batches[: max(steps, 1)]}
+    write_json(folder / "case.json", header)
     write_tensors(folder / "expected.safetensors", expected)
 
 

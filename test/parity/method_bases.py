@@ -1,10 +1,11 @@
 """The base models of the method goldens, their batches, and passes and optimiser steps with or without an adapter.
 
-Beside the decoders of models/ there are an encoder, two encoder-decoders and a vision model: hidden 16, 2 layers, 2 heads
-of 8, vocabulary 53. Weights depend on the seed, the tensor's name and its shape only.
+Beside the decoders of models/ there are an encoder, two encoder-decoders and a vision model: hidden 16, 2 layers,
+2 heads of 8, vocabulary 53. Weights depend on the seed, the tensor's name and its shape only.
 """
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from transformers import (
 from tiny_models import seeded
 
 IGNORED = -100
+IMAGE = (3, 12, 12)
 LENGTHS = (6, 3, 5)
 TARGET_LENGTHS = (4, 6, 2)
 STEPS = 4
@@ -91,7 +93,9 @@ def make_method_batch(rng, folder, tokens=(), tasks=0):
     """A batch without padding; `tokens` are put in each sequence, `tasks` is the number of tasks to choose from."""
     task = task_of(folder)
     if task == "IMAGE_CLS":
-        return {"images": 2, "labels": [rng.randrange(3) for _ in range(2)]}
+        # In steps of 1/8, which are short to write.
+        images = [[rng.randrange(-12, 13) / 8 for _ in range(math.prod(IMAGE))] for _ in range(2)]
+        return {"pixel_values": images, "labels": [[rng.randrange(3)] for _ in range(2)]}
     vocab = 97 if task == "CAUSAL_LM" else 53
     sequences = [[rng.randrange(3, vocab) for _ in range(length)] for length in LENGTHS]
     for sequence in sequences:
@@ -107,18 +111,13 @@ def make_method_batch(rng, folder, tokens=(), tasks=0):
 
 def _labels(rng, task, sequences, vocab):
     if task == "SEQ_CLS":
-        return [rng.randrange(3) for _ in sequences]
+        return [[rng.randrange(3)] for _ in sequences]
     if task == "SEQ_2_SEQ_LM":
         return [[rng.randrange(3, vocab) for _ in range(length)] for length in TARGET_LENGTHS]
     labels = [[rng.randrange(5) for _ in ids] if task == "TOKEN_CLS" else list(ids) for ids in sequences]
     labels[0][:3] = [IGNORED] * 3
     labels[2][1] = labels[2][3] = IGNORED
     return labels
-
-
-def pixels(seed, case, index):
-    """[2, 3, 12, 12], of step `index`."""
-    return torch.randn(2, 3, 12, 12, generator=seeded(seed, f"{case}/pixels.{index}"))
 
 
 def _padded(rows, value):
@@ -129,13 +128,13 @@ def _padded(rows, value):
 def inputs_of(batch):
     """The arguments of a model's forward pass, padded on the right."""
     if "pixel_values" in batch:
-        return {"pixel_values": batch["pixel_values"], "labels": torch.tensor(batch["labels"])}
+        images = torch.tensor(batch["pixel_values"]).reshape(-1, *IMAGE)
+        return {"pixel_values": images, "labels": torch.tensor(batch["labels"]).flatten()}
     inputs = {
         "input_ids": _padded(batch["sequences"], 0),
         "attention_mask": _padded([[1] * len(ids) for ids in batch["sequences"]], 0),
+        "labels": _padded(batch["labels"], IGNORED),  # [sequences, 1] for SEQ_CLS
     }
-    per_row = isinstance(batch["labels"][0], int)
-    inputs["labels"] = torch.tensor(batch["labels"]) if per_row else _padded(batch["labels"], IGNORED)
     if "token_type_ids" in batch:
         inputs["token_type_ids"] = _padded(batch["token_type_ids"], 0)
     if "task_ids" in batch:
@@ -162,14 +161,12 @@ def forward(model, batch, task, labels=True, **more):
 
 def reverse_rows(batch):
     """The same loss with sums in another order: what differs is rounding."""
-    return {key: rows.flip(0) if torch.is_tensor(rows) else rows[::-1] for key, rows in batch.items() if key != "images"}
+    return {key: rows[::-1] for key, rows in batch.items()}
 
 
 def one_by_one(batch):
     """The sequences of a batch as batches of one, which need no padding."""
-    return [
-        {key: rows[i : i + 1] for key, rows in batch.items() if key != "images"} for i in range(len(batch["labels"]))
-    ]
+    return [{key: rows[i : i + 1] for key, rows in batch.items()} for i in range(len(batch["labels"]))]
 
 
 def second_layer(tensors):

@@ -71,7 +71,9 @@ CASES = {
     "vera/llama-regenerated": _case(
         "VERA", LLAMA, r=6, save_projection=False, projection_prng_key=5, target_modules=["q_proj", "v_proj"]
     ),
-    "vera/gpt2-regenerated": _case("VERA", GPT2, {"weight_decay": 0.1}, r=5, save_projection=False, fan_in_fan_out=True),
+    "vera/gpt2-regenerated": _case(
+        "VERA", GPT2, {"weight_decay": 0.1}, r=5, save_projection=False, fan_in_fan_out=True
+    ),
     "vera/bert-saved": _case("VERA", BERT, r=4, target_modules=["query", "value"]),
     "oft/llama-default": _case("OFT", LLAMA, oft_block_size=8, target_modules=["q_proj", "v_proj"]),
     "oft/llama-exact": _case(
@@ -117,7 +119,9 @@ CASES = {
     "adaption_prompt/llama-both-layers": _case("ADAPTION_PROMPT", LLAMA, _PROMPT, adapter_len=4, adapter_layers=2),
     "adaption_prompt/gpt2": _case("ADAPTION_PROMPT", GPT2, _PROMPT, adapter_len=3, adapter_layers=2),
     "lora-more/bert": _case("LORA", BERT, r=3, lora_alpha=7),
-    "lora-more/bert-all-linear": _case("LORA", BERT, {"weight_decay": 0.1}, r=2, lora_alpha=3, target_modules="all-linear"),
+    "lora-more/bert-all-linear": _case(
+        "LORA", BERT, {"weight_decay": 0.1}, r=2, lora_alpha=3, target_modules="all-linear"
+    ),
     "lora-more/bert-tokens": _case("LORA", BERT_TOKENS, r=2, lora_alpha=3, target_modules=["query", "value", "dense"]),
     "lora-more/t5": _case("LORA", T5, r=3, lora_alpha=7),
     "lora-more/mt5-all-linear": _case("LORA", MT5, r=2, lora_alpha=3, target_modules="all-linear"),
@@ -132,7 +136,8 @@ CASES = {
         trainable_token_indices={"embed_tokens": _TOKENS}, target_modules=["q_proj"],
     ),
     "lora-more/mt5-tokens": _case(
-        "LORA", MT5, None, {"tokens": _TOKENS, "merges": False}, r=2, lora_alpha=3, trainable_token_indices={"embed_tokens": _TOKENS}
+        "LORA", MT5, None, {"tokens": _TOKENS, "merges": False}, r=2, lora_alpha=3,
+        trainable_token_indices={"embed_tokens": _TOKENS},
     ),
     "lora-more/gpt2-bitfit": _case(
         "LORA", GPT2, None, {"zero_lora": True}, r=1, lora_alpha=1, bias="all", fan_in_fan_out=True

@@ -84,7 +84,8 @@ def make_weighted(seed, randomise, save_adapter):
             ideal = sum(w * single[a][path] for a, w in zip(adapters, weights, strict=True))
             off, size = off + (delta - ideal).square().sum().item(), size + ideal.square().sum().item()
         cases[name] = {
-            "adapters": adapters, "weights": weights, "options": options, "r": config.r, "lora_alpha": config.lora_alpha,
+            "adapters": adapters, "weights": weights, "options": options,
+            "r": config.r, "lora_alpha": config.lora_alpha,
             "distance_from_sum": float(f"{math.sqrt(off / size):.2g}") if off > 1e-9 * size else 0,
         }  # fmt: skip
         expected |= prefixed(name, result)
@@ -119,7 +120,8 @@ def make_converted(seed, randomise, save_adapter):
     for key, a in tensors.items():
         if key.endswith("lora_A.weight"):
             b = tensors[key.replace("lora_A", "lora_B")]
-            deltas[key.removeprefix("base_model.model.").removesuffix(".lora_A.weight")] = lora.lora_alpha / lora.r * b @ a
+            module = key.removeprefix("base_model.model.").removesuffix(".lora_A.weight")
+            deltas[module] = lora.lora_alpha / lora.r * b @ a
     expected |= prefixed("to", second_layer(deltas))
     write_json(folder / "case.json", {"model": BASE, "rank": 3, "r": lora.r, "lora_alpha": lora.lora_alpha})
     write_tensors(folder / "expected.safetensors", expected)

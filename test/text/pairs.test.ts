@@ -22,7 +22,7 @@ interface Expected {
 const read = (name: string) =>
   JSON.parse(readFileSync(new URL(`../golden/tokenizers/${name}.json`, import.meta.url), "utf8"));
 
-describe.each(["word-piece", "unigram", "unigram-spaces", "byte-level"])("%s", (name) => {
+describe.each(["word-piece", "unigram", "unigram-spaces", "byte-level", "sentence-piece"])("%s", (name) => {
   const expected: Expected = read(`${name}.expected`);
   const tokenizer = new Tokenizer(name, { tokenizer: read(name), config: expected.specials });
 

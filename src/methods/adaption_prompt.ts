@@ -1,0 +1,143 @@
+/**
+ * LLaMA-Adapter (Zhang et al. 2023, eq. 3-5): in the upper layers, attention to a trained prompt P beside that to the text, let
+ * in by a gate g that starts at zero.
+ *
+ *   adaption_prompt [1, n, hidden]   adaption_gate [1]
+ *   y += (g · softmax(q·Kₚᵀ / √headDim)·Vₚ)·W_Oᵀ,   Kₚ = P·W_Kᵀ,  Vₚ = P·W_Vᵀ      q rotated, Kₚ not
+ *
+ * With the layer's own projections, and their biases: one in W_O is added a second time, as in PEFT. On GPT-2 the term is added
+ * without W_O. PEFT knows the method for Llama, Mistral and GPT-2; Qwen's attention has the same parts.
+ */
+import { commonOnly, defineMethod, type MethodValues, type ModelShape, type SiteParts } from "../adapt/define-method.ts";
+import { headsOf } from "../adapt/head-modules.ts";
+import type { Make, MakeAt } from "../adapt/make.ts";
+import { option, text } from "../adapt/options.ts";
+import { FormatError, UnsupportedError } from "../core/errors.ts";
+import type { Attention, AttentionDelta } from "../nn/attention.ts";
+import type { Module } from "../nn/weights.ts";
+import { add } from "../ops/add.ts";
+import { attention, type Heads } from "../ops/attention.ts";
+import { scaleColumns } from "../ops/columns.ts";
+import { lift, product } from "../ops/product.ts";
+import { constantRow } from "../ops/weight-norm.ts";
+import type { Value } from "../tape/tape.ts";
+
+const count = () =>
+  option<number | null>(
+    null,
+    "a whole number of at least 1",
+    (value) => value === null || (Number.isSafeInteger(value) && (value as number) >= 1),
+  );
+
+const options = { targetModules: text(), adapterLen: count(), adapterLayers: count() };
+
+type Values = Omit<MethodValues<typeof options>, "targetModules"> & { readonly targetModules: string | null };
+
+/** The attention module of a layer, by model type. */
+const attentionNames: Readonly<Record<string, string>> = {
+  llama: "self_attn",
+  mistral: "self_attn",
+  qwen2: "self_attn",
+  qwen3: "self_attn",
+  gpt2: "attn",
+};
+
+/**
+ * Gated attention to a trained prompt in the upper layers.
+ *
+ * @example
+ * const model = getPeftModel(base, adaptionPrompt({ adapterLen: 10, adapterLayers: 30 }));
+ */
+export const adaptionPrompt = defineMethod({
+  peftType: "ADAPTION_PROMPT",
+  about: {
+    title: "LLaMA-Adapter (adaption prompts)",
+    paper: "Zhang et al. 2023, arXiv:2303.16199",
+    equation: "y += (g · softmax(q·Kₚᵀ / √d)·Vₚ)·W_Oᵀ",
+    when: "Instruction tuning with very few numbers. Unlike prefixes it starts as no change at all, and takes no positions.",
+  },
+  common: commonOnly("taskType", "baseModelNameOrPath", "revision"),
+  targets: null,
+  options,
+  check({ adapterLen, adapterLayers }, spell) {
+    if (adapterLen !== null && adapterLayers !== null) return null;
+    return `"${spell("adapterLen")}" and "${spell("adapterLayers")}" must both be given: rows of the prompt, and layers from the top`;
+  },
+  settle: ({ targetModules }, _layers, _warn, model) => ({ targetModules: targetModules ?? attentionName(model) }),
+  sites: (model, values, make) => sites(model, values as Values, make),
+});
+
+function attentionName({ modelType, task }: ModelShape): string {
+  const known = Object.keys(attentionNames).join(", ");
+  const name = attentionNames[modelType];
+  if (name === undefined) throw new UnsupportedError(`adaption_prompt is for ${known}, not for "${modelType}"`);
+  if (headsOf(task).length === 0) return name;
+  throw new UnsupportedError(`adaption_prompt has no place in its files for a trained head, which ${task} needs`);
+}
+
+function sites(model: ModelShape, { targetModules, adapterLen, adapterLayers }: Values, make: MakeAt): SiteParts {
+  attentionName(model);
+  const all = model.sites.filter((site) => site.kind === "attention");
+  const found = all.filter(({ name }) => name.endsWith(`.${targetModules}`));
+  if (found.length < adapterLayers!)
+    throw new FormatError(
+      `"adapterLayers" is ${adapterLayers}, but the model has ${found.length} attention modules called "${targetModules}"`,
+    );
+  const upper = found.slice(found.length - adapterLayers!);
+  return { attention: new Map(upper.map((site) => [site, gatedPrompt(site, adapterLen!, model, make(site.name))])) };
+}
+
+/** Keys and values of the prompt, [n, ...] each. */
+type Project = (prompt: Value) => readonly [Heads, Heads];
+
+function gatedPrompt(site: Attention, length: number, model: ModelShape, make: Make): AttentionDelta {
+  const { out, shape } = site;
+  const width = out.outFeatures;
+  const prompt = make.param("adaption_prompt", [1, length, width], { normal: 1 });
+  const gate = make.param("adaption_gate", [1], "zeros");
+  const joint = model.layers.get(`${site.name}.c_attn`);
+  const project = joint ? fromJoint(joint, width) : fromSeparate(site, model);
+  const ownShape = { ...shape, scale: 1 / Math.sqrt(shape.headDim), causal: false, window: 0 };
+  return {
+    forward(y, q) {
+      const { tape } = y;
+      const queries = y.shape[0]!;
+      const segments = {
+        ptr: tape.upload(Int32Array.of(0, queries, 0, length)),
+        count: 1,
+        lengths: [[queries, length] as const],
+      };
+      const [k, v] = project(lift(tape, prompt, [length, width]));
+      const attended = attention(q, k, v, ownShape, segments);
+      const gates = product(lift(tape, gate, [1, 1]), constantRow(tape, attended.shape[1]!, 1));
+      const gated = scaleColumns(attended, gates);
+      return add(y, joint ? gated : out.forward(gated));
+    },
+  };
+}
+
+/** GPT-2: queries, keys and values in one. */
+function fromJoint(layer: Module, width: number): Project {
+  if (layer.kind !== "linear") throw new UnsupportedError(`"${layer.name}" is no linear layer`);
+  return (prompt) => {
+    const value = layer.forward(prompt);
+    return [
+      { value, column: width },
+      { value, column: 2 * width },
+    ];
+  };
+}
+
+function fromSeparate({ name }: Attention, { layers }: ModelShape): Project {
+  const [k, v] = ["k_proj", "v_proj"].map((part) => layers.get(`${name}.${part}`));
+  if (k?.kind !== "linear" || v?.kind !== "linear")
+    throw new UnsupportedError(`"${name}" has no linear "k_proj" and "v_proj" to put a prompt through`);
+  const norm = layers.get(`${name}.k_norm`);
+  return (prompt) => {
+    const keys = k.forward(prompt);
+    return [
+      { value: norm?.kind === "norm" ? norm.forward(keys) : keys, column: 0 },
+      { value: v.forward(prompt), column: 0 },
+    ];
+  };
+}

@@ -1,0 +1,89 @@
+/**
+ * Multitask prompt tuning (Wang et al. 2023, eq. 2): rows before the embedded tokens that all tasks share, scaled for task t
+ * by a product of its own of low rank.
+ *
+ *   prompt_embeddings [n · stacks, D]   prefix_task_cols [tasks, n · stacks, r]   prefix_task_rows [tasks, r, D]
+ *
+ *   x = [prompt ∘ (colsₜ · rowsₜ); E[ids]]
+ *
+ * The task of each sequence is its `taskId`, 0 where left out. Both stacks of an encoder-decoder get rows of their own.
+ */
+import { defineMethod, type MethodValues, type ModelShape, promptCommon, type SiteParts } from "../adapt/define-method.ts";
+import type { Make, MakeAt, Start } from "../adapt/make.ts";
+import { oneOf, text, whole } from "../adapt/options.ts";
+import { checkPrompt, PROMPT_PREFIX, promptSizes, promptTokens, tableShape, tableStart } from "../adapt/prompt.ts";
+import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { multiplyElements } from "../ops/elementwise.ts";
+import { lift, product } from "../ops/product.ts";
+import { checkText, textStart, tokenizerOf } from "./prompt_tuning.ts";
+
+const options = {
+  ...promptCommon,
+  promptTuningInit: oneOf(
+    ["TEXT", "RANDOM", "AVERAGE_SOURCE_TASKS", "EXACT_SOURCE_TASK", "ONLY_SOURCE_SHARED"],
+    "RANDOM",
+  ),
+  ...textStart,
+  promptTuningInitStateDictPath: text(),
+  promptTuningInitTask: whole(0, 0),
+  numRanks: whole(1, 1),
+  numTasks: whole(1, 1),
+};
+
+type Values = MethodValues<typeof options>;
+
+/**
+ * Rows before the embedded tokens, shared by several tasks and scaled for each.
+ *
+ * @example
+ * const model = getPeftModel(base, multitaskPromptTuning({ numVirtualTokens: 20, numTasks: 3 }));
+ */
+export const multitaskPromptTuning = defineMethod({
+  peftType: "MULTITASK_PROMPT_TUNING",
+  about: {
+    title: "Multitask prompt tuning",
+    paper: "Wang et al. 2023, arXiv:2303.02861",
+    equation: "x = [P ∘ (C[task] · R[task]); E[ids]]",
+    when: "Several related tasks with little data each, told apart by a task id in the rows of data.",
+  },
+  common: {},
+  keyPrefix: PROMPT_PREFIX,
+  targets: null,
+  options,
+  check: (values, spell) => checkPrompt(values, spell) ?? checkText(values, spell),
+  settle: (values, _layers, warn, model) => ({ ...promptSizes(values, model), ...tokenizerOf(values, warn) }),
+  sites,
+});
+
+function sites(model: ModelShape, values: Values, make: MakeAt): SiteParts {
+  const own = make(null);
+  const { numTasks, numRanks } = values;
+  const [rows, width] = tableShape(values);
+  const table = own.param("prompt_embeddings", [rows, width], sharedStart(values, model, own));
+  const taskCols = own.param("prefix_task_cols", [numTasks, rows, numRanks], { normal: 0.02 });
+  const taskRows = own.param("prefix_task_rows", [numTasks, numRanks, width], { normal: 0.02 });
+  const virtual = promptTokens(
+    model,
+    values,
+    (tape) => (task) => {
+      if (task < 0 || task >= numTasks)
+        throw new FormatError(`task id ${task} should be from 0 to ${numTasks - 1}, the tasks of the prompt`);
+      const cols = lift(tape, taskCols, [rows, numRanks], task * rows * numRanks);
+      const scales = product(cols, lift(tape, taskRows, [numRanks, width], task * numRanks * width));
+      return multiplyElements(lift(tape, table), scales);
+    },
+    { inDecoder: true },
+  );
+  return { virtual };
+}
+
+/** A start from the files of a trained prompt is told only by a path, which methods do not read. */
+function sharedStart(values: Values, model: ModelShape, make: Make): Start {
+  const { promptTuningInit: start } = values;
+  if (start === "TEXT" || start === "RANDOM") return tableStart(values, model, make);
+  return () => {
+    throw new UnsupportedError(
+      `"promptTuningInit" is "${start}", this version starts from "TEXT" or "RANDOM"; or load the trained prompt and go on with it`,
+    );
+  };
+}

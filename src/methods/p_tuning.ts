@@ -1,0 +1,110 @@
+/**
+ * P-tuning (Liu et al. 2021): rows before the embedded tokens that a small network computes from trained rows e.
+ *
+ *   MLP    prompt = W₃·relu(W₂·relu(W₁·e))            each with a bias; W₁ [h, D], W₂ [h, h], W₃ [D, h]
+ *   LSTM   prompt = W₂·relu(W₁·bilstm(e))             W₁ [2h, 2h], W₂ [D, 2h]
+ *
+ * Only the prompt is saved, prompt_embeddings [n · stacks, D]: a loaded adapter is a plain table without the network. PEFT loads
+ * such adapters for inference only; here the table can be trained further.
+ */
+import { defineMethod, type MethodValues, type ModelShape, promptCommon, type SiteParts } from "../adapt/define-method.ts";
+import { kaimingUniform, type Make, type MakeAt } from "../adapt/make.ts";
+import { oneOf, option, probability, whole } from "../adapt/options.ts";
+import { checkPrompt, linearOf, PROMPT_PREFIX, promptSizes, promptTokens, tableShape, trainedBehind } from "../adapt/prompt.ts";
+import { relu } from "../ops/activation.ts";
+import { dropout } from "../ops/dropout.ts";
+import { bidirectionalLstm, type LstmWeights } from "../ops/lstm.ts";
+import type { Value } from "../tape/tape.ts";
+
+const isSize = (value: unknown) => value === null || (Number.isSafeInteger(value) && (value as number) >= 1);
+
+/** What an MLP has, whatever the config says. */
+const MLP_LAYERS = 2;
+
+const options = {
+  ...promptCommon,
+  encoderReparameterizationType: oneOf(["MLP", "LSTM"], "MLP"),
+  encoderHiddenSize: option<number | null>(null, "a whole number of at least 1 or null", isSize),
+  encoderNumLayers: whole(MLP_LAYERS, 1),
+  encoderDropout: probability(0),
+};
+
+type Values = MethodValues<typeof options>;
+
+/**
+ * Rows before the embedded tokens, computed by a small network while they are trained.
+ *
+ * @example
+ * const model = getPeftModel(base, pTuning({ numVirtualTokens: 20, encoderHiddenSize: 128 }));
+ */
+export const pTuning = defineMethod({
+  peftType: "P_TUNING",
+  about: {
+    title: "P-tuning",
+    paper: "Liu et al. 2021, arXiv:2103.10385",
+    equation: "x = [mlp(e); E[ids]]",
+    when: "Instead of prompt tuning where that learns too slowly: the network ties the rows together. It costs nothing afterwards.",
+  },
+  common: {},
+  keyPrefix: PROMPT_PREFIX,
+  targets: null,
+  options,
+  check: checkPrompt,
+  settle,
+  sites,
+});
+
+function settle(values: Values, _layers: unknown, warn: (message: string) => void, model: ModelShape) {
+  const { encoderReparameterizationType: kind, encoderNumLayers: count, encoderHiddenSize } = values;
+  if (kind === "MLP" && count !== MLP_LAYERS)
+    warn(`encoderNumLayers is ${count}, but an MLP always has ${MLP_LAYERS} hidden layers: it is for the LSTM`);
+  const sizes = promptSizes(values, model);
+  return { ...sizes, encoderHiddenSize: encoderHiddenSize ?? sizes.tokenDim };
+}
+
+function sites(model: ModelShape, values: Values, make: MakeAt): SiteParts {
+  const network = values.encoderReparameterizationType === "MLP" ? mlp : lstmAndMlp;
+  const table = trainedBehind(make(null), tableShape(values), tableShape(values), (own) => network(values, own));
+  return {
+    virtual: promptTokens(model, values, (tape) => {
+      const rows = table(tape);
+      return () => rows;
+    }),
+  };
+}
+
+function mlp({ tokenDim, encoderHiddenSize }: Values, make: Make): (rows: Value) => Value {
+  const [width, hidden] = [tokenDim!, encoderHiddenSize!];
+  const first = linearOf(make, "mlp_head.0", width, hidden);
+  const second = linearOf(make, "mlp_head.2", hidden, hidden);
+  const third = linearOf(make, "mlp_head.4", hidden, width);
+  return (rows) => third(relu(second(relu(first(rows)))));
+}
+
+function lstmAndMlp(values: Values, make: Make): (rows: Value) => Value {
+  const { encoderNumLayers, encoderDropout } = values;
+  const [width, hidden] = [values.tokenDim!, values.encoderHiddenSize!];
+  const layers = Array.from({ length: encoderNumLayers }, (_, i) => {
+    const inputs = i === 0 ? width : 2 * hidden;
+    return { forward: lstmWeights(make, `l${i}`, inputs, hidden), backward: lstmWeights(make, `l${i}_reverse`, inputs, hidden) };
+  });
+  const first = linearOf(make, "mlp_head.0", 2 * hidden, 2 * hidden);
+  const second = linearOf(make, "mlp_head.2", 2 * hidden, width);
+  return (rows) => {
+    const read = layers.reduce((x, { forward, backward }, i) => {
+      return bidirectionalLstm(i === 0 ? x : dropout(x, encoderDropout), forward, backward);
+    }, rows);
+    return second(relu(first(read)));
+  };
+}
+
+function lstmWeights(make: Make, suffix: string, inputs: number, hidden: number): LstmWeights {
+  const param = (name: string, shape: readonly number[]) =>
+    make.param(`lstm_head.${name}_${suffix}`, shape, kaimingUniform(hidden), { saved: false });
+  return {
+    inputWeight: param("weight_ih", [4 * hidden, inputs]),
+    hiddenWeight: param("weight_hh", [4 * hidden, hidden]),
+    inputBias: param("bias_ih", [4 * hidden]),
+    hiddenBias: param("bias_hh", [4 * hidden]),
+  };
+}

@@ -1,0 +1,90 @@
+/**
+ * Prefix tuning (Li & Liang 2021): n trained keys and values before those of every layer's self-attention.
+ *
+ *   prompt_embeddings [n, layers · 2 · d]      each row: key of layer 0, its value, key of layer 1, ...; d = heads · headDim
+ *   Kₗ = [prefixₗ,key; x·W_Kᵀ]   Vₗ = [prefixₗ,value; x·W_Vᵀ]
+ *
+ * Keys are used as they are, without rotation, and take the first n positions. With `prefixProjection` an MLP computes the rows
+ * while they are trained, W₂·tanh(W₁·e); only its result is saved, so that a loaded adapter is a plain table. An
+ * encoder-decoder has the prefix in the decoder. PEFT loads such adapters for inference only; here the table can be trained
+ * further.
+ */
+import { defineMethod, type MethodValues, type ModelShape, promptCommon, type SiteParts } from "../adapt/define-method.ts";
+import type { Make, MakeAt } from "../adapt/make.ts";
+import { flag, option } from "../adapt/options.ts";
+import { checkPrompt, linearOf, PROMPT_PREFIX, prefixSizes, trainedBehind } from "../adapt/prompt.ts";
+import type { Stack, VirtualTokens } from "../nn/virtual-tokens.ts";
+import { tanh } from "../ops/activation.ts";
+import { sliceColumns } from "../ops/columns.ts";
+import { lift } from "../ops/product.ts";
+import type { Tape, Value } from "../tape/tape.ts";
+
+const isSize = (value: unknown) => value === null || (Number.isSafeInteger(value) && (value as number) >= 1);
+const isZero = (value: unknown) => value === null || value === "zero";
+
+const options = {
+  ...promptCommon,
+  initWeights: option<"zero" | null>(null, '"zero" or null', isZero),
+  encoderHiddenSize: option<number | null>(null, "a whole number of at least 1 or null", isSize),
+  prefixProjection: flag(false),
+};
+
+type Values = MethodValues<typeof options>;
+
+/**
+ * Trained keys and values before those of every layer.
+ *
+ * @example
+ * const model = getPeftModel(base, prefixTuning({ numVirtualTokens: 20 }));
+ */
+export const prefixTuning = defineMethod({
+  peftType: "PREFIX_TUNING",
+  about: {
+    title: "Prefix tuning",
+    paper: "Li & Liang 2021, arXiv:2101.00190",
+    equation: "K = [P_K; x·W_Kᵀ],  V = [P_V; x·W_Vᵀ]  in every layer",
+    when: "When prompt tuning is too weak: it acts in every layer. Start with a high learning rate, or with prefixProjection.",
+  },
+  common: {},
+  keyPrefix: PROMPT_PREFIX,
+  targets: null,
+  options,
+  check: checkPrompt,
+  settle(values, _layers, _warn, model) {
+    const sizes = prefixSizes(values, model);
+    return { ...sizes, encoderHiddenSize: values.encoderHiddenSize ?? sizes.tokenDim };
+  },
+  sites: (model, values, make) => ({ virtual: prefix(model, values, tableOf(values, make)) }) satisfies SiteParts,
+});
+
+/** What gives the table [n, layers · 2 · d], once for each pass. */
+function tableOf(values: Values, make: MakeAt): (tape: Tape) => Value {
+  const { numVirtualTokens, tokenDim, initWeights, prefixProjection } = values;
+  const own = make(null);
+  const shape = [numVirtualTokens!, values.numLayers! * 2 * tokenDim!] as const;
+  if (prefixProjection) {
+    return trainedBehind(own, [numVirtualTokens!, tokenDim!], shape, (each) => projection(values, shape[1], each));
+  }
+  const table = own.param("prompt_embeddings", shape, initWeights === "zero" ? "zeros" : { normal: 1 });
+  return (tape) => lift(tape, table);
+}
+
+function projection({ tokenDim, encoderHiddenSize, initWeights }: Values, outputs: number, make: Make) {
+  const first = linearOf(make, "transform.0", tokenDim!, encoderHiddenSize!);
+  const second = linearOf(make, "transform.2", encoderHiddenSize!, outputs, initWeights === "zero" ? "zeros" : undefined);
+  return (rows: Value) => second(tanh(first(rows)));
+}
+
+function prefix({ task }: ModelShape, values: Values, begin: (tape: Tape) => Value): VirtualTokens {
+  const { numVirtualTokens, tokenDim: width } = values;
+  const none = (stack: Stack) => task === "SEQ_2_SEQ_LM" && stack === "encoder";
+  return {
+    promptLength: () => 0,
+    prefixLength: (stack) => (none(stack) ? 0 : numVirtualTokens!),
+    begin(tape) {
+      const table = begin(tape);
+      const part = (index: number) => sliceColumns(table, index * width!, (index + 1) * width!);
+      return { prompt: () => null, prefix: (layer) => ({ k: part(2 * layer), v: part(2 * layer + 1) }) };
+    },
+  };
+}

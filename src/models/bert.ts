@@ -1,0 +1,170 @@
+/** BERT: encoder with layer norms behind the residual connections and learned positions (Devlin et al. 2018). */
+import { UnsupportedError } from "../core/errors.ts";
+import { activationOf } from "../nn/activation-name.ts";
+import type { ConfigReader } from "../nn/config.ts";
+import { type Decoder, defineModel, type Encoder } from "../nn/define-model.ts";
+import type { Embedding } from "../nn/embedding.ts";
+import { type EncoderHeadConfig, encoderTasks, type OfFirstRows } from "../nn/encoder-tasks.ts";
+import { outputsOf } from "../nn/label-names.ts";
+import type { Pass } from "../nn/pass.ts";
+import { selfAttention } from "../nn/self-attention.ts";
+import { expectIds } from "../nn/sequences.ts";
+import type { Weights } from "../nn/weights.ts";
+import { type Activation, activation, tanh } from "../ops/activation.ts";
+import { add } from "../ops/add.ts";
+import type { Value } from "../tape/tape.ts";
+
+export interface BertConfig extends EncoderHeadConfig {
+  readonly name: string;
+  readonly vocabSize: number;
+  /** Rows of the table of positions. */
+  readonly positions: number;
+  readonly tokenTypes: number;
+  readonly inner: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly eps: number;
+  readonly dropout: number;
+  readonly activation: Activation;
+  readonly tied: boolean;
+  readonly causal: boolean;
+  /** RoBERTa's rule for positions; null for BERT's. */
+  readonly paddingId: number | null;
+}
+
+export const bert = defineModel({
+  modelType: "bert",
+  title: "BERT (Devlin et al. 2018)",
+  prefix: "bert",
+  targets: {
+    linear: ["query", "value"],
+    ADALORA: ["query", "value"],
+    IA3: { targets: ["key", "value", "output.dense"], feedforward: ["output.dense"] },
+  },
+  config: bertConfig,
+  tasks: {
+    ...encoderTasks({ className: "Bert", path: "bert", build: buildBert, pooler, classifier }),
+    CAUSAL_LM: { architecture: "BertLMHeadModel", build: languageModel },
+  },
+});
+
+/** The keys that all of the family share. */
+export function bertConfig(c: ConfigReader): BertConfig {
+  const kind = c.string("position_embedding_type", "absolute");
+  if (kind !== "absolute") {
+    throw new UnsupportedError(`${c.name}: "position_embedding_type" is "${kind}", this version knows "absolute"`);
+  }
+  if (c.bool("add_cross_attention", false)) {
+    throw new UnsupportedError(`${c.name}: "add_cross_attention" is true, this version has no cross-attention here`);
+  }
+  const dropout = c.float("hidden_dropout_prob", 0.1);
+  return {
+    name: c.name,
+    vocabSize: c.int("vocab_size", 30522),
+    positions: c.int("max_position_embeddings", 512),
+    tokenTypes: c.int("type_vocab_size", 2),
+    width: c.int("hidden_size", 768),
+    inner: c.int("intermediate_size", 3072),
+    layers: c.int("num_hidden_layers", 12),
+    heads: c.int("num_attention_heads", 12),
+    eps: c.float("layer_norm_eps", 1e-12),
+    dropout,
+    activation: activationOf(c, "hidden_act", "gelu"),
+    tied: c.bool("tie_word_embeddings", true),
+    causal: c.bool("is_decoder", false),
+    outputs: outputsOf(c),
+    tokenDropout: c.float("classifier_dropout", dropout),
+    spanDropout: 0,
+    paddingId: null,
+  };
+}
+
+export function buildBert(config: BertConfig, w: Weights): Encoder {
+  return build(config, w).stack;
+}
+
+function build(config: BertConfig, w: Weights): { stack: Encoder; words: Embedding } {
+  const { vocabSize, positions, paddingId } = config;
+  const { words, embed } = embeddings(config, w.at("embeddings"));
+  const blocks = Array.from({ length: config.layers }, (_, i) => block(config, i, w.at(`encoder.layer.${i}`)));
+  const stack: Encoder = {
+    vocabSize,
+    // RoBERTa's positions begin behind that of padding.
+    contextLength: paddingId === null ? positions : positions - paddingId - 1,
+    paddingId,
+    forward: (pass) => blocks.reduce((x, run) => pass.tape.scope(() => run(x, pass)), embed(pass)),
+  };
+  return { stack, words };
+}
+
+function embeddings(config: BertConfig, w: Weights): { words: Embedding; embed: (pass: Pass) => Value } {
+  const { width, tokenTypes } = config;
+  const words = w.embedding("word_embeddings", config.vocabSize, width);
+  const positions = w.embedding("position_embeddings", config.positions, width);
+  const types = w.embedding("token_type_embeddings", tokenTypes, width);
+  const norm = w.layerNorm("LayerNorm", width, config.eps);
+  const embed = (pass: Pass) => {
+    const { tokenTypes: given } = pass.sequences;
+    if (given) expectIds("token types", given, tokenTypes, `"type_vocab_size" of ${config.name}`);
+    const typed = add(pass.embed(words), types.forward(pass.perRow(given)));
+    return pass.dropout(norm.forward(add(typed, positions.forward(pass.positions))), config.dropout);
+  };
+  return { words, embed };
+}
+
+function block(config: BertConfig, layer: number, w: Weights): (x: Value, pass: Pass) => Value {
+  const { width, inner, heads, eps, causal, dropout } = config;
+  const names = {
+    site: "attention",
+    query: "attention.self.query",
+    key: "attention.self.key",
+    value: "attention.self.value",
+    out: "attention.output.dense",
+  };
+  const attend = selfAttention(w, names, { width, heads, layer, causal, bias: true });
+  const norm1 = w.layerNorm("attention.output.LayerNorm", width, eps);
+  const up = w.linear("intermediate.dense", { inFeatures: width, outFeatures: inner, bias: true });
+  const down = w.linear("output.dense", { inFeatures: inner, outFeatures: width, bias: true });
+  const norm2 = w.layerNorm("output.LayerNorm", width, eps);
+  const join1 = w.residual("attention.output", { subLayer: "attention", layer, width, norm: norm1 });
+  const join2 = w.residual("output", { subLayer: "feed-forward", layer, width, norm: norm2 });
+  return (x, pass) => {
+    const attended = join1.forward(pass.dropout(attend(x, pass), dropout), x);
+    const fed = down.forward(activation(up.forward(attended), config.activation));
+    return join2.forward(pass.dropout(fed, dropout), attended);
+  };
+}
+
+/** tanh(dense(first row)). Checkpoints of other tasks may lack it. */
+export function pooler({ width }: BertConfig, w: Weights): OfFirstRows {
+  const dense = w.head("pooler.dense", { inFeatures: width, outFeatures: width, bias: true });
+  return (rows) => tanh(dense.forward(rows));
+}
+
+function classifier(config: BertConfig, w: Weights): OfFirstRows {
+  const pool = pooler(config, w.at("bert"));
+  const head = w.head("classifier", { inFeatures: config.width, outFeatures: config.outputs, bias: true });
+  return (rows, pass) => head.forward(pass.dropout(pool(rows, pass), config.tokenDropout));
+}
+
+function languageModel(config: BertConfig, w: Weights): Decoder {
+  if (!config.causal) {
+    throw new UnsupportedError(
+      `${config.name}: "is_decoder" is not true, so every token sees the one it should predict; set it (config: { is_decoder: true })`,
+    );
+  }
+  const { width, vocabSize, layers, eps } = config;
+  const { stack, words } = build(config, w.at("bert"));
+  const task = w.at("cls.predictions").ofTask();
+  const dense = task.linear("transform.dense", { inFeatures: width, outFeatures: width, bias: true });
+  const norm = task.layerNorm("transform.LayerNorm", width, eps);
+  const head = config.tied
+    ? task.tiedHead("decoder", words, "bias")
+    : task.linear("decoder", { inFeatures: width, outFeatures: vocabSize, bias: "bias" });
+  return {
+    ...stack,
+    cache: { layers, width },
+    forward: (pass) => norm.forward(activation(dense.forward(stack.forward(pass)), config.activation)),
+    head,
+  };
+}

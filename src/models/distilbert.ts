@@ -1,0 +1,101 @@
+/** DistilBERT: half of BERT's layers, without token types and pooler (Sanh et al. 2019). */
+import { activationOf } from "../nn/activation-name.ts";
+import type { ConfigReader } from "../nn/config.ts";
+import { defineModel, type Encoder } from "../nn/define-model.ts";
+import { type EncoderHeadConfig, encoderTasks, type OfFirstRows } from "../nn/encoder-tasks.ts";
+import { outputsOf } from "../nn/label-names.ts";
+import type { Pass } from "../nn/pass.ts";
+import { selfAttention } from "../nn/self-attention.ts";
+import type { Weights } from "../nn/weights.ts";
+import { type Activation, activation, relu } from "../ops/activation.ts";
+import { add } from "../ops/add.ts";
+import type { Value } from "../tape/tape.ts";
+
+interface DistilbertConfig extends EncoderHeadConfig {
+  readonly vocabSize: number;
+  readonly contextLength: number;
+  readonly inner: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly dropout: number;
+  readonly classifierDropout: number;
+  readonly activation: Activation;
+}
+
+/** Of all layer norms: no config says otherwise. */
+const EPS = 1e-12;
+
+export const distilbert = defineModel({
+  modelType: "distilbert",
+  title: "DistilBERT (Sanh et al. 2019)",
+  prefix: "distilbert",
+  targets: { linear: [], suggested: ["q_lin", "v_lin"] },
+  config: readConfig,
+  tasks: encoderTasks({ className: "DistilBert", path: "distilbert", build, classifier }),
+});
+
+function readConfig(c: ConfigReader): DistilbertConfig {
+  const dropout = c.float("dropout", 0.1);
+  return {
+    vocabSize: c.int("vocab_size", 30522),
+    contextLength: c.int("max_position_embeddings", 512),
+    width: c.int("dim", 768),
+    inner: c.int("hidden_dim", 4 * 768),
+    layers: c.int("n_layers", 6),
+    heads: c.int("n_heads", 12),
+    dropout,
+    activation: activationOf(c, "activation", "gelu"),
+    outputs: outputsOf(c),
+    classifierDropout: c.float("seq_classif_dropout", 0.2),
+    tokenDropout: dropout,
+    spanDropout: c.float("qa_dropout", 0.1),
+  };
+}
+
+function build(config: DistilbertConfig, w: Weights): Encoder {
+  const { vocabSize, contextLength, width, dropout } = config;
+  const embeddings = w.at("embeddings");
+  const words = embeddings.embedding("word_embeddings", vocabSize, width);
+  const positions = embeddings.embedding("position_embeddings", contextLength, width);
+  const norm = embeddings.layerNorm("LayerNorm", width, EPS);
+  const blocks = Array.from({ length: config.layers }, (_, i) => block(config, i, w.at(`transformer.layer.${i}`)));
+  return {
+    vocabSize,
+    contextLength,
+    forward(pass) {
+      const embedded = norm.forward(add(pass.embed(words), positions.forward(pass.positions)));
+      const first = pass.dropout(embedded, dropout);
+      return blocks.reduce((x, run) => pass.tape.scope(() => run(x, pass)), first);
+    },
+  };
+}
+
+function block(config: DistilbertConfig, layer: number, w: Weights): (x: Value, pass: Pass) => Value {
+  const { width, inner, heads, dropout } = config;
+  const names = {
+    site: "attention",
+    query: "attention.q_lin",
+    key: "attention.k_lin",
+    value: "attention.v_lin",
+    out: "attention.out_lin",
+  };
+  const attend = selfAttention(w, names, { width, heads, layer, causal: false, bias: true });
+  const norm1 = w.layerNorm("sa_layer_norm", width, EPS);
+  const up = w.linear("ffn.lin1", { inFeatures: width, outFeatures: inner, bias: true });
+  const down = w.linear("ffn.lin2", { inFeatures: inner, outFeatures: width, bias: true });
+  const norm2 = w.layerNorm("output_layer_norm", width, EPS);
+  const join1 = w.residual("attention_adapters", { subLayer: "attention", layer, width, norm: norm1 });
+  const join2 = w.residual("output_adapters", { subLayer: "feed-forward", layer, width, norm: norm2 });
+  return (x, pass) => {
+    const attended = join1.forward(attend(x, pass), x);
+    const fed = down.forward(activation(up.forward(attended), config.activation));
+    return join2.forward(pass.dropout(fed, dropout), attended);
+  };
+}
+
+/** classifier(relu(pre_classifier(first row))). */
+function classifier({ width, outputs, classifierDropout }: DistilbertConfig, w: Weights): OfFirstRows {
+  const dense = w.head("pre_classifier", { inFeatures: width, outFeatures: width, bias: true });
+  const head = w.head("classifier", { inFeatures: width, outFeatures: outputs, bias: true });
+  return (rows, pass) => head.forward(pass.dropout(relu(dense.forward(rows)), classifierDropout));
+}

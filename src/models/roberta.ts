@@ -1,0 +1,34 @@
+/** RoBERTa: BERT's stack, with positions that count on from that of padding and a head of two layers (Liu et al. 2019). */
+import type { ConfigReader } from "../nn/config.ts";
+import { defineModel } from "../nn/define-model.ts";
+import { encoderTasks, type OfFirstRows } from "../nn/encoder-tasks.ts";
+import type { Weights } from "../nn/weights.ts";
+import { tanh } from "../ops/activation.ts";
+import { type BertConfig, bertConfig, buildBert, pooler } from "./bert.ts";
+
+export const roberta = defineModel({
+  modelType: "roberta",
+  title: "RoBERTa (Liu et al. 2019)",
+  prefix: "roberta",
+  targets: {
+    linear: ["query", "value"],
+    ADALORA: ["query", "key", "value", "dense"],
+    IA3: { targets: ["key", "value", "output.dense"], feedforward: ["output.dense"] },
+  },
+  config: robertaConfig,
+  tasks: encoderTasks({ className: "Roberta", path: "roberta", build: buildBert, pooler, classifier: robertaClassifier }),
+});
+
+export function robertaConfig(c: ConfigReader): BertConfig {
+  return { ...bertConfig(c), paddingId: c.int("pad_token_id", 1) };
+}
+
+/** out_proj(tanh(dense(first row))). */
+export function robertaClassifier({ width, outputs, tokenDropout }: BertConfig, w: Weights): OfFirstRows {
+  const dense = w.head("classifier.dense", { inFeatures: width, outFeatures: width, bias: true });
+  const out = w.head("classifier.out_proj", { inFeatures: width, outFeatures: outputs, bias: true });
+  return (rows, pass) => {
+    const inner = tanh(dense.forward(pass.dropout(rows, tokenDropout)));
+    return out.forward(pass.dropout(inner, tokenDropout));
+  };
+}

@@ -1,0 +1,147 @@
+/** ViT: pre-norm encoder over the patches of an image behind a class token (Dosovitskiy et al. 2020). */
+import { FormatError } from "../core/errors.ts";
+import { activationOf } from "../nn/activation-name.ts";
+import type { ConfigReader } from "../nn/config.ts";
+import { defineModel, type Encoder } from "../nn/define-model.ts";
+import { headed, type OfFirstRows, onFirstRows } from "../nn/encoder-tasks.ts";
+import { outputsOf } from "../nn/label-names.ts";
+import type { Pass } from "../nn/pass.ts";
+import { selfAttention } from "../nn/self-attention.ts";
+import type { Weights } from "../nn/weights.ts";
+import { type Activation, activation } from "../ops/activation.ts";
+import { add } from "../ops/add.ts";
+import { embedding } from "../ops/embedding.ts";
+import { type PatchGrid, patches } from "../ops/patches.ts";
+import { insertRows } from "../ops/rows.ts";
+import type { Value } from "../tape/tape.ts";
+
+interface VitConfig {
+  readonly grid: PatchGrid;
+  readonly width: number;
+  readonly inner: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly eps: number;
+  readonly dropout: number;
+  readonly activation: Activation;
+  /** Whether queries, keys and values have biases. */
+  readonly qkvBias: boolean;
+  readonly pooled: number;
+  readonly poolerActivation: Activation;
+  readonly outputs: number;
+}
+
+export const vit = defineModel({
+  modelType: "vit",
+  title: "ViT (Dosovitskiy et al. 2020)",
+  prefix: "vit",
+  targets: { linear: [], suggested: ["query", "value"] },
+  config: readConfig,
+  tasks: {
+    FEATURE_EXTRACTION: {
+      architecture: "ViTModel",
+      build(config, w) {
+        const pool = pooler(config, w);
+        return { ...build(config, w), pool: (hidden, pass) => onFirstRows(hidden, pass, pool) };
+      },
+    },
+    IMAGE_CLS: {
+      architecture: "ViTForImageClassification",
+      build(config, w) {
+        const stack = build(config, w.at("vit"));
+        const head = w.head("classifier", { inFeatures: config.width, outFeatures: config.outputs, bias: true });
+        const classify: OfFirstRows = (rows) => head.forward(rows);
+        return headed(stack, config.outputs, (hidden, pass) => onFirstRows(hidden, pass, classify));
+      },
+    },
+  },
+});
+
+function readConfig(c: ConfigReader): VitConfig {
+  const [height, width] = pair(c, "image_size", 224);
+  const [patchHeight, patchWidth] = pair(c, "patch_size", 16);
+  const hidden = c.int("hidden_size", 768);
+  return {
+    grid: { channels: c.int("num_channels", 3), height, width, patchHeight, patchWidth },
+    width: hidden,
+    inner: c.int("intermediate_size", 3072),
+    layers: c.int("num_hidden_layers", 12),
+    heads: c.int("num_attention_heads", 12),
+    eps: c.float("layer_norm_eps", 1e-12),
+    dropout: c.float("hidden_dropout_prob", 0),
+    activation: activationOf(c, "hidden_act", "gelu"),
+    qkvBias: c.bool("qkv_bias", true),
+    pooled: c.int("pooler_output_size", hidden),
+    poolerActivation: activationOf(c, "pooler_act", "tanh"),
+    outputs: outputsOf(c),
+  };
+}
+
+/** Height and width, or one number for both. */
+function pair(c: ConfigReader, key: string, missing: number): readonly [number, number] {
+  if (!Array.isArray(c.raw[key])) return [c.int(key, missing), c.int(key, missing)];
+  const [height, width, ...others] = c.raw[key] as unknown[];
+  if (others.length === 0 && Number.isInteger(height) && Number.isInteger(width)) return [height as number, width as number];
+  throw new FormatError(`${c.name}: "${key}" is ${JSON.stringify(c.raw[key])}, expected a whole number or [height, width]`);
+}
+
+function build(config: VitConfig, w: Weights): Encoder {
+  const { channels, height, width } = config.grid;
+  const { rows, embed } = embeddings(config, w.at("embeddings"));
+  const blocks = Array.from({ length: config.layers }, (_, i) => block(config, i, w.at(`encoder.layer.${i}`)));
+  const norm = w.layerNorm("layernorm", config.width, config.eps);
+  return {
+    vocabSize: 0,
+    contextLength: rows,
+    image: { channels, height, width, rows },
+    forward: (pass) => norm.forward(blocks.reduce((x, run) => pass.tape.scope(() => run(x, pass)), embed(pass))),
+  };
+}
+
+/** The class token and the patches of each image, with their positions. */
+function embeddings({ grid, width, dropout }: VitConfig, w: Weights): { rows: number; embed: (pass: Pass) => Value } {
+  const { channels, patchHeight, patchWidth } = grid;
+  const count = Math.floor(grid.height / patchHeight) * Math.floor(grid.width / patchWidth);
+  const classToken = w.parameter("cls_token", [1, 1, width]);
+  const positions = w.parameter("position_embeddings", [1, count + 1, width]);
+  const kernel = [width, channels, patchHeight, patchWidth] as const;
+  const projection = w.patchConvolution("patch_embeddings.projection", kernel);
+  const embed = (pass: Pass) => {
+    const { tape, starts } = pass;
+    const projected = projection.forward(patches(tape, pass.sequences.pixels!, grid));
+    const first = embedding({ tape, ptr: tape.upload(Int32Array.of(0)), count: 1 }, classToken.weight);
+    const images = starts.length - 1;
+    const rows = insertRows(projected, starts.map((_, s) => s * count), Array(images).fill(first));
+    return pass.dropout(add(rows, embedding(pass.positions, positions.weight)), dropout);
+  };
+  return { rows: count + 1, embed };
+}
+
+function block(config: VitConfig, layer: number, w: Weights): (x: Value, pass: Pass) => Value {
+  const { width, inner, heads, eps, dropout } = config;
+  const names = {
+    site: "attention",
+    query: "attention.attention.query",
+    key: "attention.attention.key",
+    value: "attention.attention.value",
+    out: "attention.output.dense",
+  };
+  const norm1 = w.layerNorm("layernorm_before", width, eps);
+  const attend = selfAttention(w, names, { width, heads, layer, causal: false, bias: config.qkvBias });
+  const norm2 = w.layerNorm("layernorm_after", width, eps);
+  const up = w.linear("intermediate.dense", { inFeatures: width, outFeatures: inner, bias: true });
+  const down = w.linear("output.dense", { inFeatures: inner, outFeatures: width, bias: true });
+  const join1 = w.residual("attention_adapters", { subLayer: "attention", layer, width });
+  const join2 = w.residual("output_adapters", { subLayer: "feed-forward", layer, width });
+  return (x, pass) => {
+    const attended = join1.forward(pass.dropout(attend(norm1.forward(x), pass), dropout), x);
+    const fed = down.forward(activation(up.forward(norm2.forward(attended)), config.activation));
+    return join2.forward(pass.dropout(fed, dropout), attended);
+  };
+}
+
+/** activation(dense(class token)). Checkpoints of other tasks lack it. */
+function pooler({ width, pooled, poolerActivation }: VitConfig, w: Weights): OfFirstRows {
+  const dense = w.head("pooler.dense", { inFeatures: width, outFeatures: pooled, bias: true });
+  return (rows) => activation(dense.forward(rows), poolerActivation);
+}

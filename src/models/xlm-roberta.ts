@@ -1,0 +1,20 @@
+/** XLM-RoBERTa: RoBERTa trained on a hundred languages (Conneau et al. 2019). */
+import { defineModel } from "../nn/define-model.ts";
+import { encoderTasks } from "../nn/encoder-tasks.ts";
+import { buildBert, pooler } from "./bert.ts";
+import { robertaClassifier, robertaConfig } from "./roberta.ts";
+
+export const xlmRoberta = defineModel({
+  modelType: "xlm-roberta",
+  title: "XLM-RoBERTa (Conneau et al. 2019)",
+  prefix: "roberta",
+  targets: { linear: ["query", "value"] },
+  config: robertaConfig,
+  tasks: encoderTasks({
+    className: "XLMRoberta",
+    path: "roberta",
+    build: buildBert,
+    pooler,
+    classifier: robertaClassifier,
+  }),
+});
