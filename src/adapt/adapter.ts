@@ -69,7 +69,9 @@ export class Adapter {
     try {
       const shared = method.shared?.(layers, values, make, base) ?? null;
       for (const layer of layers) this.#adapt(layer, base, shared);
-      this.sites = method.sites?.(base, values, make) ?? {};
+      this.sites = method.sites?.(base, values, make, shared) ?? {};
+      for (const [layer, part] of this.sites.linear ?? []) this.linear.set(layer, part);
+      for (const [layer, part] of this.sites.embedding ?? []) this.embedding.set(layer, part);
       this.#copyModules(base, warn);
       this.#copyBiases(base);
       this.whole = method.whole?.([...this.linear.values()], values, make, shared) ?? {};
@@ -116,8 +118,9 @@ export class Adapter {
    * and the output projection where they are adapted, as soon as one of them is a target by its usual name.
    */
   savedBase(base: Base): Map<string, Weight> {
-    const { targetModules } = this.config.values;
-    if (!targetModules || this.config.method.copies) return new Map();
+    const { method, values } = this.config;
+    const { targetModules } = values;
+    if (!targetModules || method.copies || method.savesTables?.(values) === false) return new Map();
     const targeted =
       typeof targetModules === "string"
         ? [...base.layers.keys()]
@@ -157,17 +160,24 @@ export class Adapter {
   /** modules_to_save: a copy of the whole layer, trained in full. */
   #copyModules(base: Base, warn: Warn): void {
     const own = this.config.values.modulesToSave ?? [];
-    const byTask = headsOf(base.task);
+    const byTask = this.#trainsHeads() ? headsOf(base.task) : [];
     const all = [...base.layers.keys()];
     const named = findCopied(
       all,
       own.filter((entry) => !byTask.includes(entry)),
       warn,
     );
-    const heads = findCopied(all, byTask, () => {}); // a model has one of them at most
+    const heads = this.#fromHub
+      ? all.filter((name) => this.#maker.has(`${name}.weight`))
+      : findCopied(all, byTask, () => {}); // a model has one of them at most
     for (const name of all.filter((each) => named.includes(each) || heads.includes(each))) {
       this.#copyLayer(base.layers.get(name)!, base, "");
     }
+  }
+
+  /** Whether it is filled from a folder of AdapterHub: that has a head, or the base keeps its own. */
+  get #fromHub(): boolean {
+    return this.config.method.format === "adapterhub" && this.#maker.loading;
   }
 
   #copyLayer(module: Module, base: Base, suffix: string): void {

@@ -16,7 +16,6 @@ export interface BaseWeights {
 /** The model as adapters see it. */
 export interface Base extends ModelShape {
   readonly engine: Engine;
-  readonly targets: DefaultTargets;
   /** What "all-linear" stands for: matmuls, all but the output projection. */
   readonly allLinear: readonly string[];
   weightsOf(module: Module): BaseWeights;

@@ -60,8 +60,11 @@ export interface LinearPart extends LinearDelta, Foldable, LoraLike {
 }
 export interface EmbeddingPart extends EmbeddingDelta, Foldable, LoraLike {}
 
-/** What a method does at places that are not layers. */
+/** What a method does at places that are not its target layers. */
 export interface SiteParts {
+  /** Layers that are no targets and follow one that is, such as an output projection tied to the embedding. */
+  readonly linear?: ReadonlyMap<Linear, LinearPart>;
+  readonly embedding?: ReadonlyMap<Embedding, EmbeddingPart>;
   readonly residual?: ReadonlyMap<Residual, ResidualPart>;
   readonly attention?: ReadonlyMap<Attention, AttentionDelta>;
   /** Rows, or keys and values, before every sequence. One adapter with such can be active at a time. */
@@ -91,6 +94,8 @@ export interface ModelShape {
   readonly layers: ReadonlyMap<string, Module>;
   readonly sites: readonly Site[];
   readonly headName: string;
+  /** PEFT's tables of what is adapted when the user names no modules. */
+  readonly targets: DefaultTargets;
   /** The layer's own weight and bias, whatever is active. */
   weightsOf(module: Module): { readonly weight: Weight; readonly bias: Weight | null };
 }
@@ -164,6 +169,8 @@ export interface About {
   readonly equation: string;
   /** When to choose it, in a sentence or two. */
   readonly when: string;
+  /** A peak learning rate to begin with, where LoRA's 2e-4 does not suit. */
+  readonly learningRate?: number;
 }
 
 export interface MethodDefinition<S extends Options> {
@@ -200,9 +207,11 @@ export interface MethodDefinition<S extends Options> {
   shared?(layers: readonly Module[], values: MethodValues<S>, make: MakeAt, model: ModelShape): unknown;
   linear?(layer: Linear, values: MethodValues<S>, make: Make, shared: unknown): LinearPart;
   embedding?(layer: Embedding, values: MethodValues<S>, make: Make, shared: unknown): EmbeddingPart;
+  /** Whether the own table of an adapted embedding is saved along, as PEFT does for most. True where left out. */
+  savesTables?(values: MethodValues<S>): boolean;
   /** The target layers are replaced by trained copies, whose tensors are saved below the layer's name and this suffix. */
   readonly copies?: string;
-  sites?(model: ModelShape, values: MethodValues<S>, make: MakeAt): SiteParts;
+  sites?(model: ModelShape, values: MethodValues<S>, make: MakeAt, shared: unknown): SiteParts;
   /** Called last, when all parts are there. */
   whole?(parts: readonly LinearPart[], values: MethodValues<S>, make: MakeAt, shared: unknown): Whole<MethodValues<S>>;
   /** Whether ΔW of its layers is the same whatever W: then it can be turned into plain LoRA. */

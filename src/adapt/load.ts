@@ -5,11 +5,14 @@ import { openTorchFile } from "../checkpoint/torch-file.ts";
 import { FormatError } from "../core/errors.ts";
 import { bf16ToF32, f16ToF32 } from "../core/half.ts";
 import type { Source } from "../core/host.ts";
+import { parsePythonJson } from "../core/python-json.ts";
 import { formatShape, type Shape, sameShape } from "../core/shape.ts";
 import { readElements } from "../tensor/elements.ts";
 import type { Weight } from "../tensor/tensor.ts";
 import type { Memory } from "../wasm/memory.ts";
 import { type Adapter, KEY_PREFIX, type Warn } from "./adapter.ts";
+import { namedForModel, openHubWeights } from "./adapterhub.ts";
+import { isHubConfig, type Keys, readHubConfig } from "./adapterhub-config.ts";
 import type { Base } from "./base.ts";
 import { CONFIG_FILE, type ModelClass, parseConfig, readConfig, WEIGHTS_FILE } from "./config-file.ts";
 import type { MethodConfig } from "./define-method.ts";
@@ -36,6 +39,10 @@ export async function configFromText(
   text: string,
   { name = CONFIG_FILE, onWarning = console.warn }: ConfigOptions = {},
 ): Promise<MethodConfig> {
+  const hub = parsePythonJson(text, name) as Keys | null;
+  if (typeof hub === "object" && hub !== null && isHubConfig(hub)) {
+    return readHubConfig(hub, await methodFor("BOTTLENECK", name), name, onWarning);
+  }
   const { keys, peftType } = parseConfig(text, name);
   return readConfig(await methodFor(peftType, name), keys, name, onWarning);
 }
@@ -51,9 +58,59 @@ const PICKLED_FILE = "adapter_model.bin";
 
 /** The tensors of an adapter file, by key. None has been read. */
 export async function openAdapterWeights(source: Source): Promise<ReadonlyMap<string, CheckpointTensor>> {
+  const tensors = await weightsIn(source);
+  if (tensors !== null) return tensors;
+  throw new FormatError(`${source.name} has no "${WEIGHTS_FILE}" and no "${PICKLED_FILE}"`);
+}
+
+async function weightsIn(source: Source): Promise<ReadonlyMap<string, CheckpointTensor> | null> {
   if (await source.has(WEIGHTS_FILE)) return (await openSafetensors(source, WEIGHTS_FILE)).tensors;
   if (await source.has(PICKLED_FILE)) return (await openTorchFile(source, PICKLED_FILE)).tensors;
-  throw new FormatError(`${source.name} has no "${WEIGHTS_FILE}" and no "${PICKLED_FILE}"`);
+  return openHubWeights(source);
+}
+
+/** The same by the keys that an adapter of this config has in memory: those of AdapterHub's files differ from the file's. */
+export async function openTensorsFor(
+  config: MethodConfig,
+  source: Source,
+  base: Base,
+): Promise<ReadonlyMap<string, CheckpointTensor>> {
+  const tensors = await openAdapterWeights(source);
+  if (config.method.format !== "adapterhub") return tensors;
+  return withoutEqual(namedForModel(tensors, config, base), base);
+}
+
+/** Without the tensors that are the base's own: AdapterHub saves a model's head along whether it was trained or not. */
+async function withoutEqual(
+  tensors: ReadonlyMap<string, CheckpointTensor>,
+  base: Base,
+): Promise<ReadonlyMap<string, CheckpointTensor>> {
+  const changed = new Map(tensors);
+  for (const module of base.layers.values()) {
+    const { weight, bias } = base.weightsOf(module);
+    const pairs = [
+      [`${module.name}.weight`, weight],
+      [`${module.name}.bias`, bias],
+    ] as const;
+    const stored = pairs.filter(([key, own]) => own !== null && tensors.has(key));
+    const same = stored.map(([key, own]) => equals(base.engine.memory, own!, tensors.get(key)!));
+    if (stored.length === 0 || !(await Promise.all(same)).every(Boolean)) continue;
+    for (const [key] of stored) changed.delete(key);
+  }
+  return changed;
+}
+
+async function equals(memory: Memory, weight: Weight, tensor: CheckpointTensor): Promise<boolean> {
+  if (!sameShape(weight.shape, tensor.shape) || !readable.has(tensor.dtype)) return false;
+  const theirs = await readFloats(tensor);
+  return readElements(memory, weight).every((x, i) => x === theirs[i]);
+}
+
+/** Outputs of the classification head that an adapter's file holds, or null. */
+export async function headSize(source: Source): Promise<number | null> {
+  const head = /(^|\.)(classifier|score)(\.out_proj)?\.weight$/;
+  for (const [key, { shape }] of (await weightsIn(source)) ?? []) if (head.test(key)) return shape[0]!;
+  return null;
 }
 
 /**
@@ -72,7 +129,7 @@ export async function readTensors(
   const needed = Array.from(saved).filter(([key]) => tensors.has(key) || !kept.has(key));
   const problems = needed.map(([key, param]) => mismatch(key, tensors.get(key), param.shape));
   for (const [key, tensor] of tensors) {
-    if (!saved.has(key)) problems.push(await foreign(key, tensor, savedBase.get(key), base, adapter));
+    if (!saved.has(key) && !adapter.exported.has(key)) problems.push(await foreign(key, tensor, savedBase.get(key), base, adapter));
   }
   const found = problems.filter((problem) => problem !== null);
   if (found.length > 0) throw new FormatError(misfit(adapter, model, from, found));

@@ -106,6 +106,14 @@ export class TensorMaker {
     };
   }
 
+  /** Whether the tensors are filled from a file, and whether that has this key. */
+  get loading(): boolean {
+    return this.#options.purpose === "load";
+  }
+  has(key: string): boolean {
+    return this.#options.stored?.has(key) ?? false;
+  }
+
   key(place: string | null, suffix: string): string {
     return place === null ? suffix : `${this.#options.prefix}${place}.${suffix}`;
   }

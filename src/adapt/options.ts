@@ -98,6 +98,7 @@ export function numbersByPattern(one: Option<number>, help = ""): Option<Readonl
 
 /** `loraAlpha` as files spell it: `lora_alpha`. The one place where names cross over. */
 export function snakeCase(name: string): string {
+  if (name === "deltaT") return name; // AdaLoRA's
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 

@@ -74,7 +74,9 @@ export function tableShape({ numVirtualTokens, numTransformerSubmodules, tokenDi
 export function tokensOf({ layers, modelType }: ModelShape): Embedding {
   const found = Array.from(layers.values()).find(({ kind }) => kind === "embedding");
   if (found) return found as Embedding;
-  throw new UnsupportedError(`"${modelType}" embeds no tokens, so that virtual ones have no place: choose another method`);
+  throw new UnsupportedError(
+    `"${modelType}" embeds no tokens, so that virtual ones have no place: choose another method`,
+  );
 }
 
 /** The self-attention of each layer of a stack, or of the only stack that there is. */
@@ -123,7 +125,11 @@ export interface TableStart {
 }
 
 /** The start of a table [rows, D] of virtual tokens. A text shorter than the table is repeated. */
-export function tableStart({ promptTuningInit, promptTuningInitIds }: TableStart, model: ModelShape, make: Make): Start {
+export function tableStart(
+  { promptTuningInit, promptTuningInitIds }: TableStart,
+  model: ModelShape,
+  make: Make,
+): Start {
   if (promptTuningInit === "RANDOM") return { normal: 1 };
   const tokens = tokensOf(model);
   return (values) => {

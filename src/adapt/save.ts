@@ -1,8 +1,11 @@
 /** Writes an adapter folder as PEFT does: adapter_config.json and adapter_model.safetensors. */
 import { type TensorToWrite, writeSafetensors } from "../checkpoint/safetensors.ts";
 import type { Target } from "../core/host.ts";
+import type { RawConfig } from "../nn/config.ts";
+import { LABEL_KEYS } from "../nn/label-names.ts";
 import { storedBytes } from "../tensor/elements.ts";
 import type { Adapter } from "./adapter.ts";
+import { writeHubAdapter } from "./adapterhub.ts";
 import type { Base } from "./base.ts";
 import { CONFIG_FILE, type ModelClass, WEIGHTS_FILE, writeConfig } from "./config-file.ts";
 import type { MethodConfig } from "./define-method.ts";
@@ -13,14 +16,14 @@ const published = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
 export async function writeAdapter(
   adapter: Adapter,
   base: Base,
-  model: ModelClass,
+  model: ModelClass & { readonly config: RawConfig },
   target: Target,
   folder: string,
 ): Promise<void> {
   const path = (file: string) => (folder === "" ? file : `${folder}/${file}`);
   const { memory } = base.engine;
   const placed = Array.from(
-    [...adapter.saved, ...adapter.savedBase(base)],
+    [...adapter.saved, ...adapter.savedBase(base)].filter(([name]) => !adapter.exported.has(name)),
     ([name, tensor]): TensorToWrite => ({
       name,
       dtype: published[tensor.dtype],
@@ -38,8 +41,30 @@ export async function writeAdapter(
     };
   });
   const tensors = [...placed, ...computed];
+  if (adapter.config.method.format === "adapterhub") {
+    await writeHubAdapter(adapter, tensors, base, model, { target, folder });
+    return;
+  }
   await writeSafetensors(target, path(WEIGHTS_FILE), tensors);
   await target.write(path(CONFIG_FILE), [new TextEncoder().encode(writeConfig(savedConfig(adapter), model))]);
+  const labels = adapter.replaced.length > 0 ? labelsIn(model.config) : null;
+  if (labels !== null) {
+    const text = JSON.stringify(
+      { model_type: model.modelType, architectures: [model.architecture], ...labels },
+      null,
+      2,
+    );
+    await target.write(path(LABELS_FILE), [new TextEncoder().encode(`${text}\n`)]);
+  }
+}
+
+/** Where the labels of a head that was trained along are told: PEFT does not read it. */
+const LABELS_FILE = "config.json";
+
+/** What a config says of labels, or null. */
+function labelsIn(config: RawConfig): RawConfig | null {
+  const told = LABEL_KEYS.filter((key) => config[key] !== undefined && config[key] !== null);
+  return told.length === 0 ? null : Object.fromEntries(told.map((key) => [key, config[key]]));
 }
 
 /** The config with what training has changed of it. */

@@ -1,14 +1,12 @@
-/** lorikeet eval: loss and perplexity of a model on a data file. */
+/** lorikeet eval: loss and metrics of a model on a data file. */
 import { Command } from "commander";
 import { evaluateLoss } from "../train/evaluate.ts";
-import { readExamples } from "./data.ts";
-import { type EngineFlags, loadModel, withEngineOptions } from "./model-options.ts";
+import { examplesOf, rowsOf, taskOfRows } from "./data.ts";
+import { type LoadFlags, loadModel, taskOption, withEngineOptions } from "./model-options.ts";
 import { needs, whole } from "./options.ts";
 import { grouped, LiveLine, print } from "./terminal.ts";
 
-interface Flags extends EngineFlags {
-  model: string;
-  adapter?: string;
+interface Flags extends LoadFlags {
   data: string;
   maxLength?: number;
   batchSize: number;
@@ -17,10 +15,11 @@ interface Flags extends EngineFlags {
 
 export const command: Command = withEngineOptions(
   new Command("eval")
-    .description("Measure loss and perplexity on a data file.")
-    .option("--model <dir>", "model folder")
+    .description("Measure loss, and perplexity or the metrics of the task, on a data file.")
+    .option("--model <dir>", "model folder, or a name on the hub")
     .option("--adapter <dir>", "adapter folder to use on top of it")
     .option("--data <file>", ".jsonl or .txt file")
+    .addOption(taskOption())
     .option("--max-length <n>", "cut longer rows off after this many tokens", whole(2))
     .option("--batch-size <n>", "rows computed together", whole(1), 8)
     .option("--json", "print one JSON object"),
@@ -37,19 +36,22 @@ Examples:
 needs(command, "--model", "--data");
 
 async function run(flags: Flags): Promise<void> {
-  const { model, base } = await loadModel(flags.model, flags.adapter, flags);
-  const { vocabSize, contextLength } = base;
-  const limits = { modelFolder: flags.model, vocabSize, contextLength, maxLength: flags.maxLength };
-  const examples = await readExamples(flags.data, limits);
+  const rows = await rowsOf(flags.data, flags.model);
+  const { model, base } = await loadModel({ ...flags, task: flags.task ?? taskOfRows(rows) ?? undefined });
+  const examples = await examplesOf(flags.data, rows, base, { modelFolder: flags.model, maxLength: flags.maxLength });
   const line = new LiveLine();
-  const { loss, perplexity, tokens } = await evaluateLoss(model, examples, {
+  const { loss, perplexity, metrics, tokens } = await evaluateLoss(model, examples, {
     batchSize: flags.batchSize,
     onProgress: (done, all) => line.show(`${done} of ${all} rows`),
   });
   line.end();
-  if (flags.json) print(JSON.stringify({ loss, perplexity, tokens, rows: examples.length }));
-  else
-    print(
-      `loss ${loss.toFixed(4)}   perplexity ${perplexity.toFixed(3)}   label tokens ${grouped(tokens)}   rows ${grouped(examples.length)}`,
-    );
+  const isText = Object.keys(metrics).length === 0;
+  const numbers = isText ? { perplexity } : metrics;
+  if (flags.json) {
+    print(JSON.stringify({ loss, ...numbers, [isText ? "tokens" : "labels"]: tokens, rows: examples.length }));
+    return;
+  }
+  const shown = Object.entries(numbers).map(([name, value]) => `${name} ${value.toFixed(isText ? 3 : 4)}`);
+  const counted = `${isText ? "label tokens" : "labels"} ${grouped(tokens)}`;
+  print([`loss ${loss.toFixed(4)}`, ...shown, counted, `rows ${grouped(examples.length)}`].join("   "));
 }

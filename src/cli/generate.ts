@@ -3,26 +3,26 @@ import { Command } from "commander";
 import { FormatError, ShapeError } from "../core/errors.ts";
 import { generate } from "../generate/generate.ts";
 import { AutoTokenizer, type Tokenizer } from "../text/tokenizer.ts";
-import { type EngineFlags, loadModel, withEngineOptions } from "./model-options.ts";
-import { needs, number, whole } from "./options.ts";
+import { type LoadFlags, loadModel, taskOption, withEngineOptions } from "./model-options.ts";
+import { needs, number, signed, whole } from "./options.ts";
 import { notice, print } from "./terminal.ts";
 
-interface Flags extends EngineFlags {
-  model: string;
-  adapter?: string;
+interface Flags extends LoadFlags {
   prompt: string;
   maxNewTokens: number;
   temperature: number;
   topK: number;
   topP: number;
   seed: number;
+  numBeams: number;
+  lengthPenalty: number;
   json?: boolean;
 }
 
 export const command: Command = withEngineOptions(
   new Command("generate")
-    .description("Write on from a prompt, streaming to the terminal.")
-    .option("--model <dir>", "model folder: config.json, model.safetensors, tokenizer.json")
+    .description("Write on from a prompt, or an encoder-decoder's answer to it, streaming to the terminal.")
+    .option("--model <dir>", "model folder (config.json, model.safetensors, tokenizer.json), or a name on the hub")
     .option("--adapter <dir>", "adapter folder to use on top of it")
     .option("--prompt <text>", 'how the text starts; "" starts from the beginning-of-sequence token')
     .option("--max-new-tokens <n>", "stop after this many tokens", whole(1), 128)
@@ -30,6 +30,9 @@ export const command: Command = withEngineOptions(
     .option("--top-k <n>", "draw from the k likeliest tokens only, 0 for all", whole(0), 0)
     .option("--top-p <x>", "draw from the likeliest tokens that reach this probability", number(0, 1), 1)
     .option("--seed <n>", "decides the draws", whole(0), 0)
+    .option("--num-beams <n>", "beam search with this many beams instead of drawing", whole(1), 1)
+    .option("--length-penalty <x>", "of beam search: above 0 favours long texts, below 0 short ones", signed, 1)
+    .addOption(taskOption())
     .option("--json", "print one JSON object instead of streaming"),
 )
   .addHelpText(
@@ -37,7 +40,8 @@ export const command: Command = withEngineOptions(
     `
 Examples:
   $ lorikeet generate --model examples/pocket --prompt "The sea" --temperature 0.8 --top-p 0.95
-  $ lorikeet generate --model base --adapter runs/sonnets/adapter --prompt "" --temperature 0 --max-new-tokens 60`,
+  $ lorikeet generate --model base --adapter runs/sonnets/adapter --prompt "" --temperature 0 --max-new-tokens 60
+  $ lorikeet generate --model t5 --adapter runs/summary/adapter --prompt "summarize: ..." --num-beams 4`,
   )
   .action(run);
 
@@ -45,13 +49,14 @@ needs(command, "--model", "--prompt");
 
 async function run(flags: Flags): Promise<void> {
   const tokenizer = await AutoTokenizer.fromPretrained(flags.model);
-  const { model } = await loadModel(flags.model, flags.adapter, flags);
+  const { base, model } = await loadModel(flags);
   const inputIds = promptIds(tokenizer, flags.prompt, model.contextLength);
+  const answers = base.task === "SEQ_2_SEQ_LM";
   const decoder = tokenizer.streamDecoder();
   const stream = (text: string) => void (flags.json || process.stdout.write(text));
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort());
-  stream(flags.prompt);
+  if (!answers) stream(flags.prompt);
   const started = performance.now();
   const ids = await generate(model, inputIds, {
     ...flags,

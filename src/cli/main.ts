@@ -6,13 +6,18 @@ import { command as evaluate } from "./eval.ts";
 import { command as generate } from "./generate.ts";
 import { command as inspect } from "./inspect.ts";
 import { command as merge } from "./merge.ts";
+import { methodAsked, methodOrNull } from "./method-options.ts";
+import { command as methods } from "./methods.ts";
+import { command as models } from "./models.ts";
 import { command as predict } from "./predict.ts";
 import { watchPipes } from "./terminal.ts";
-import { command as train } from "./train.ts";
+import { trainCommand } from "./train.ts";
 import { version } from "./version.ts";
 
-/** The whole command line, not yet run. */
-export function program(): Command {
+/** The whole command line, not yet run. `argv` are the words behind the program's name: they say which method's options there are. */
+export async function program(argv: readonly string[]): Promise<Command> {
+  const name = await methodAsked(argv);
+  const train = trainCommand({ name, method: await methodOrNull(name) });
   const lorikeet = new Command("lorikeet")
     .description("Parameter-efficient fine-tuning on the CPU, with Hugging Face's files in and out.")
     .version(version)
@@ -24,7 +29,7 @@ Examples:
   $ lorikeet generate --model base --adapter runs/first/adapter --prompt "Once upon a time"
   $ lorikeet <command> --help shows the options of a command`,
     );
-  for (const command of [train, generate, evaluate, predict, merge, inspect, bench]) {
+  for (const command of [train, generate, evaluate, predict, merge, inspect, methods, models, bench]) {
     lorikeet.addCommand(
       command.showHelpAfterError("(--help shows the options, with examples)").allowExcessArguments(false),
     );
@@ -48,4 +53,6 @@ function textOf(error: unknown): string {
 }
 
 watchPipes();
-program().parseAsync().catch(fail);
+program(process.argv.slice(2))
+  .then((lorikeet) => lorikeet.parseAsync())
+  .catch(fail);

@@ -1,8 +1,8 @@
 /** A PEFT method's own options as options of `lorikeet train`: --lora-alpha says what `loraAlpha` says. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { common, type Method, optionsOf } from "../adapt/define-method.ts";
-import type { Option as MethodOption } from "../adapt/options.ts";
 import { methodNamed } from "../adapt/known-methods.ts";
+import type { Option as MethodOption } from "../adapt/options.ts";
 import { readRunFile } from "./run-file.ts";
 
 /** Options that are filled in from the model or the run, or that other options of the command say. */
@@ -56,7 +56,8 @@ function parsed(text: string, spec: MethodOption<unknown>): unknown {
   if (listed) throw new InvalidArgumentError("Expected names separated by commas.");
   if (found < 0 || readings[found] === null) throw new InvalidArgumentError(`Expected ${spec.expected}.`);
   const value = readings[found];
-  const isName = typeof value === "string" && spec.expected.includes("list of names") && !/[\\^$*+?()[\]{}|]/.test(value);
+  const isName =
+    typeof value === "string" && spec.expected.includes("list of names") && !/[\\^$*+?()[\]{}|]/.test(value);
   return isName && value !== "all-linear" ? names : value;
 }
 

@@ -25,5 +25,7 @@ async function run({ json }: { json?: boolean }): Promise<void> {
     else print(`${names[i]!.padEnd(width)}  ${title}: ${paper}\n${" ".repeat(width)}  ${when}`);
   });
   if (json) return;
-  print(`${"full".padEnd(width)}  Full training: every weight, no adapter\n${" ".repeat(width)}  The baseline to compare with.`);
+  print(
+    `${"full".padEnd(width)}  Full training: every weight, no adapter\n${" ".repeat(width)}  The baseline to compare with.`,
+  );
 }

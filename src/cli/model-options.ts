@@ -1,12 +1,20 @@
 /** What every command that runs a model shares: its options, and loading model and adapter. */
 import { type Command, Option } from "commander";
+import { CONFIG_FILE } from "../adapt/config-file.ts";
+import { headSize } from "../adapt/load.ts";
 import { PeftModel } from "../adapt/peft-model.ts";
-import { AutoModelForCausalLM } from "../auto/auto-model.ts";
-import type { CausalLM } from "../nn/causal-lm.ts";
+import { loadPretrained } from "../auto/auto-model.ts";
+import { readJson } from "../checkpoint/checkpoint.ts";
+import { openSource } from "../checkpoint/open.ts";
+import { type Task, tasks } from "../core/task.ts";
+import type { RawConfig } from "../nn/config.ts";
+import { LABEL_KEYS, labelConfig } from "../nn/label-names.ts";
+import type { Model } from "../nn/model.ts";
 import type { Build } from "../wasm/builds.ts";
 import { createEngine, type Engine } from "../wasm/engine.ts";
+import { formatBytes } from "../wasm/memory.ts";
 import { whole } from "./options.ts";
-import { notice } from "./terminal.ts";
+import { LiveLine, notice } from "./terminal.ts";
 
 export interface EngineFlags {
   threads?: number;
@@ -24,27 +32,87 @@ export function withEngineOptions(command: Command): Command {
     );
 }
 
+/** --task, for models whose config names no head, or another one. */
+export function taskOption(): Option {
+  return new Option("--task <name>", "what the model is for; by default what its config, adapter or data says")
+    .choices(tasks)
+    .argParser((text) => text.toUpperCase().replaceAll("-", "_"));
+}
+
 export async function openEngine({ threads = 1, build }: EngineFlags): Promise<Engine> {
   if (threads > 1) notice(`--threads ${threads}: this version computes on one thread; the results are the same`);
   return createEngine({ threads, build });
 }
 
-export interface Loaded {
-  readonly engine: Engine;
-  readonly base: CausalLM;
-  /** The base with its adapter, or the base alone. */
-  readonly model: CausalLM | PeftModel;
+export interface LoadFlags extends EngineFlags {
+  model: string;
+  adapter?: string | undefined;
+  task?: Task | undefined;
 }
 
-/** Loads the model folder and, when named, the adapter folder on top of it. */
-export async function loadModel(
-  modelFolder: string,
-  adapterFolder: string | undefined,
-  flags: EngineFlags,
-): Promise<Loaded> {
+export interface Loaded {
+  readonly engine: Engine;
+  readonly base: Model;
+  /** The base with its adapter, or the base alone. */
+  readonly model: Model | PeftModel;
+}
+
+/** Loads the model (a folder, or a name on the hub) and, when named, the adapter on top of it. */
+export async function loadModel(flags: LoadFlags): Promise<Loaded> {
   const engine = await openEngine(flags);
-  const base = await AutoModelForCausalLM.fromPretrained(modelFolder, { engine });
+  const told = flags.adapter === undefined ? nothingTold : await toldByAdapter(flags.adapter);
+  const base = await loadBase(flags.model, engine, flags.task ?? told.task, { config: told.config });
   const model =
-    adapterFolder === undefined ? base : await PeftModel.fromPretrained(base, adapterFolder, { onWarning: notice });
+    flags.adapter === undefined ? base : await PeftModel.fromPretrained(base, flags.adapter, { onWarning: notice });
   return { engine, base, model };
+}
+
+/** Loads the base alone, with progress on standard error where it takes long. */
+export async function loadBase(
+  from: string,
+  engine: Engine,
+  task: Task | null,
+  options: { config?: RawConfig; trainable?: boolean; seed?: number } = {},
+): Promise<Model> {
+  const line = new LiveLine(process.stderr);
+  const onProgress = (loaded: number, total: number) => {
+    if (total > SHOWN) line.show(`loading ${formatBytes(loaded)} of ${formatBytes(total)}`);
+  };
+  try {
+    return (await loadPretrained(from, task, { engine, onProgress, onWarning: notice, ...options })) as Model;
+  } finally {
+    line.end();
+  }
+}
+
+/** Bytes from which loading is shown: less takes a moment. */
+const SHOWN = 200 << 20;
+
+/** What an adapter folder says of the model it belongs on. */
+interface Told {
+  readonly task: Task | null;
+  /** Labels of the head that was trained along. */
+  readonly config: RawConfig;
+}
+
+const nothingTold: Told = { task: null, config: {} };
+
+export async function toldByAdapter(folder: string): Promise<Told> {
+  const source = openSource(folder);
+  try {
+    const adapter = (await source.has(CONFIG_FILE)) ? ((await readJson(source, CONFIG_FILE)) as RawConfig) : {};
+    const named = tasks.find((task) => task === adapter.task_type) ?? null;
+    if (!(await source.has("config.json"))) return { task: named, config: await labelsOfHead(folder) };
+    const config = (await readJson(source, "config.json")) as RawConfig;
+    const labels = Object.fromEntries(LABEL_KEYS.filter((key) => key in config).map((key) => [key, config[key]]));
+    return { task: named, config: labels };
+  } finally {
+    await source.close();
+  }
+}
+
+/** As many labels as the head in an adapter's file has outputs. */
+async function labelsOfHead(folder: string): Promise<RawConfig> {
+  const count = await headSize(openSource(folder));
+  return count === null ? {} : labelConfig(Array.from({ length: count }, (_, i) => `LABEL_${i}`));
 }

@@ -21,8 +21,13 @@ async function run({ json }: { json?: boolean }): Promise<void> {
   const width = Math.max(...types.map((type) => type.length));
   for (const type of types) {
     const definition = await definitionFor({ model_type: type }, type);
-    const own = tasks.flatMap((task) => (definition.tasks[task] ? [[task, definition.tasks[task].architecture] as const] : []));
+    const own = tasks.flatMap((task) =>
+      definition.tasks[task] ? [[task, definition.tasks[task].architecture] as const] : [],
+    );
     if (json) print(JSON.stringify({ modelType: type, title: definition.title, tasks: Object.fromEntries(own) }));
-    else print(`${type.padEnd(width)}  ${definition.title}\n${" ".repeat(width)}  ${own.map(([task]) => task).join(", ")}`);
+    else
+      print(
+        `${type.padEnd(width)}  ${definition.title}\n${" ".repeat(width)}  ${own.map(([task]) => task).join(", ")}`,
+      );
   }
 }

@@ -16,9 +16,13 @@ export const number =
   (text: string): number => {
     const value = Number(text);
     if (text.trim() !== "" && Number.isFinite(value) && value >= least && value <= most) return value;
+    if (least === Number.NEGATIVE_INFINITY) throw new InvalidArgumentError("Expected a number.");
     const range = most === Number.POSITIVE_INFINITY ? `of at least ${least}` : `from ${least} to ${most}`;
     throw new InvalidArgumentError(`Expected a number ${range}.`);
   };
+
+/** Any number. */
+export const signed = (text: string): number => number(Number.NEGATIVE_INFINITY)(text);
 
 /** A probability: from 0 up to but not including 1. */
 export function probability(text: string): number {

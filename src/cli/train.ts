@@ -1,21 +1,43 @@
-/** lorikeet train: adapts a model folder to a data file. */
+/** lorikeet train: adapts a model to a data file. */
 import { Command, Option } from "commander";
 import { openRun } from "#host";
-import type { MethodConfig } from "../adapt/define-method.ts";
+import type { Method, MethodConfig } from "../adapt/define-method.ts";
+import { knownMethods } from "../adapt/known-methods.ts";
 import { configFromText, readAdapterConfig } from "../adapt/load.ts";
 import { getPeftModel, PeftModel } from "../adapt/peft-model.ts";
-import { AutoModelForCausalLM } from "../auto/auto-model.ts";
-import { readText } from "../checkpoint/checkpoint.ts";
+import { trainableLine } from "../adapt/trainable-line.ts";
+import { readJson, readText } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
+import type { Task } from "../core/task.ts";
 import type { Example } from "../data/examples.ts";
-import { lora } from "../methods/lora.ts";
-import type { CausalLM } from "../nn/causal-lm.ts";
+import type { Row } from "../data/rows.ts";
+import type { RawConfig } from "../nn/config.ts";
+import { labelNames } from "../nn/label-names.ts";
+import type { Model } from "../nn/model.ts";
+import { saveModel } from "../nn/save-model.ts";
+import { AutoTokenizer } from "../text/tokenizer.ts";
 import type { LogEntry } from "../train/progress.ts";
-import { type ProgressReport, Trainer, type TrainingArguments, type TrainResult } from "../train/trainer.ts";
+import { fullTraining, type Trainable } from "../train/trainable.ts";
+import {
+  countSteps,
+  type ProgressReport,
+  Trainer,
+  type TrainingArguments,
+  type TrainResult,
+} from "../train/trainer.ts";
 import { formatBytes } from "../wasm/memory.ts";
-import { readExamples, splitPath } from "./data.ts";
-import { type EngineFlags, openEngine, withEngineOptions } from "./model-options.ts";
-import { alternatives, givenOptions, needs, number, probability, targetModules, whole } from "./options.ts";
+import { copyCompanions } from "./companions.ts";
+import { configForLabels, examplesOf, rowsOf, splitPath, taskOfRows } from "./data.ts";
+import { addMethodOptions, givenValues, optionNames } from "./method-options.ts";
+import {
+  type EngineFlags,
+  loadBase,
+  openEngine,
+  taskOption,
+  toldByAdapter,
+  withEngineOptions,
+} from "./model-options.ts";
+import { alternatives, givenOptions, needs, number, probability, whole } from "./options.ts";
 import { applyRunFile } from "./run-file.ts";
 import { expectSameAdapter } from "./same-adapter.ts";
 import { duration, grouped, LiveLine, type LogFormat, notice, outliveReader, print } from "./terminal.ts";
@@ -28,17 +50,15 @@ interface Flags extends EngineFlags {
   adapterConfig?: string;
   initAdapter?: string;
   method: string;
-  r: number;
-  loraAlpha: number;
-  loraDropout: number;
-  targetModules?: string | string[];
+  task?: Task;
   steps?: number;
   epochs?: number;
   batchSize: number;
   tokensPerBatch?: number;
   gradAccum: number;
   maxLength?: number;
-  learningRate: number;
+  maxTargetLength?: number;
+  learningRate?: number;
   lrScheduler: "constant" | "linear" | "cosine";
   warmupSteps: number;
   weightDecay: number;
@@ -57,34 +77,49 @@ interface Flags extends EngineFlags {
   logFormat: LogFormat;
 }
 
-/** The options that say what the adapter is. */
-const METHOD_OPTIONS = ["r", "loraAlpha", "loraDropout", "targetModules"];
+/** What `lorikeet train` is asked to train with: a method, or null for every weight. */
+export interface TrainingMethod {
+  readonly name: string;
+  readonly method: Method | null;
+}
 
-export const command: Command = withEngineOptions(
-  new Command("train")
+/** The command, with the options of one method beside its own. */
+export function trainCommand({ name, method }: TrainingMethod): Command {
+  const command = withEngineOptions(withTrainingOptions(new Command("train")));
+  if (method) addMethodOptions(command, method, name);
+  command
+    .addHelpText("after", EXAMPLES)
+    .hook("preAction", (_, command) => applyConfig(command))
+    .action((flags: Flags) => run(flags, command, { name, method }));
+  alternatives(command, ["steps"], ["epochs"]);
+  if (method) alternatives(command, ["adapterConfig"], optionNames(method));
+  needs(command, "--model", "--data", "--output");
+  return command;
+}
+
+function withTrainingOptions(command: Command): Command {
+  return command
     .description("Adapt a model to a data file and leave an adapter folder that PEFT loads.")
-    .option("--model <dir>", "model folder: config.json, model.safetensors, tokenizer.json")
-    .option("--data <file>", "training data: .jsonl rows (text; prompt and completion; messages; input_ids) or .txt")
+    .option("--model <dir>", "model folder (config.json, model.safetensors, tokenizer.json), or a name on the hub")
+    .option("--data <file>", "training data: .jsonl rows, whose keys say the task, or .txt")
     .option("--valid <file>", "data to evaluate on")
     .option("--output <dir>", "run folder: adapter/, best/, checkpoint-N/, metrics.jsonl, trainer_state.json")
     .option("--adapter-config <file>", "a PEFT adapter_config.json instead of the method's options")
     .option("--init-adapter <dir>", "go on training an adapter that exists")
-    .addOption(new Option("--method <name>", "PEFT method").choices(["lora"]).default("lora"))
-    .option("--r <n>", "rank of the adapter", whole(1), 8)
-    .option("--lora-alpha <x>", "the adapter counts alpha / r times", number(0), 16)
-    .option("--lora-dropout <p>", "dropout in front of the adapter", probability, 0)
-    .option(
-      "--target-modules <names>",
-      'layers to adapt: names with commas, a regular expression, or "all-linear"',
-      targetModules,
+    .addOption(
+      new Option("--method <name>", "PEFT method; its own options are below, and `lorikeet methods` tells of all")
+        .choices([...knownMethods(), "full"])
+        .default("lora"),
     )
+    .addOption(taskOption())
     .option("--steps <n>", "optimiser steps, instead of --epochs", whole(1))
     .option("--epochs <n>", "times through the data (default: 3)", number(0))
     .option("--batch-size <n>", "rows per batch", whole(1), 8)
     .option("--tokens-per-batch <n>", "batches by tokens instead of rows", whole(1))
     .option("--grad-accum <n>", "batches per optimiser step", whole(1), 1)
     .option("--max-length <n>", "cut longer rows off after this many tokens", whole(2))
-    .option("--learning-rate <x>", "peak learning rate", number(0), 2e-4)
+    .option("--max-target-length <n>", "the same for the targets of an encoder-decoder", whole(2))
+    .option("--learning-rate <x>", "peak learning rate (default: what suits the method)", number(0))
     .addOption(
       new Option("--lr-scheduler <name>", "course of the learning rate")
         .choices(["constant", "linear", "cosine"])
@@ -108,48 +143,51 @@ export const command: Command = withEngineOptions(
       new Option("--log-format <name>", "live line, plain lines, or JSON lines on standard output")
         .choices(["auto", "plain", "json"])
         .default("auto"),
-    ),
-)
-  .addHelpText(
-    "after",
-    `
+    );
+}
+
+const EXAMPLES = `
 Examples:
   $ lorikeet train --model examples/pocket --data examples/sonnets/train.jsonl --valid examples/sonnets/valid.jsonl \\
       --output runs/sonnets --r 8 --lora-alpha 16 --target-modules all-linear --epochs 4 --learning-rate 2e-3
   $ lorikeet train --model base --data chat.jsonl --output runs/chat --steps 500 --save-steps 100
   $ lorikeet train --model base --data chat.jsonl --output runs/chat --steps 500 --save-steps 100 --resume
-  $ lorikeet train --config run.yaml`,
-  )
-  .hook("preAction", (_, command) => applyConfig(command))
-  .action(run);
-
-alternatives(command, ["steps"], ["epochs"]);
-alternatives(command, ["adapterConfig"], METHOD_OPTIONS);
-needs(command, "--model", "--data", "--output");
+  $ lorikeet train --method ia3 --help
+  $ lorikeet train --config run.yaml`;
 
 async function applyConfig(command: Command): Promise<void> {
   const { config } = command.opts<Flags>();
   if (config !== undefined) await applyRunFile(command, config);
 }
 
-async function run(flags: Flags): Promise<void> {
+async function run(flags: Flags, command: Command, chosen: TrainingMethod): Promise<void> {
   const began = performance.now();
   outliveReader();
   const engine = await openEngine(flags);
-  const base = await AutoModelForCausalLM.fromPretrained(flags.model, { engine });
+  const rows = await rowsOf(flags.data, flags.model);
+  const validRows = flags.valid === undefined ? null : await rowsOf(flags.valid, flags.model);
+  const told = flags.initAdapter === undefined ? null : await toldByAdapter(flags.initAdapter);
+  const task = flags.task ?? told?.task ?? taskOfRows(rows);
+  const config =
+    told?.config ?? (task === null ? {} : await labelsFor(flags.model, [...rows, ...(validRows ?? [])], task));
+  const full = chosen.method === null && flags.adapterConfig === undefined && flags.initAdapter === undefined;
+  const base = await loadBase(flags.model, engine, task, { config, trainable: full, seed: flags.seed });
   base.dropout = flags.dropout ?? null;
-  const { vocabSize, contextLength } = base;
-  const limits = { modelFolder: flags.model, vocabSize, contextLength, maxLength: flags.maxLength };
-  const train = await readExamples(flags.data, limits);
-  const valid = flags.valid === undefined ? null : await readExamples(flags.valid, limits);
-  const model = await adapted(base, flags);
+  const { maxLength, maxTargetLength } = flags;
+  const limits = { modelFolder: flags.model, maxLength, maxTargetLength };
+  const train = await examplesOf(flags.data, rows, base, limits);
+  const valid = validRows === null ? null : await examplesOf(flags.valid!, validRows, base, limits);
+  const args = trainingArguments(flags, valid !== null, chosen);
+  const model = full
+    ? wholeModel(base, flags.model)
+    : await adapted(base, flags, command, chosen, countSteps(train, args));
   const output = openRun(flags.output);
-  if (flags.resume) await expectSameAdapter(output, model);
-  const reporter = flags.logFormat === "json" ? new JsonReporter() : new LineReporter(flags);
+  if (flags.resume && model instanceof PeftModel) await expectSameAdapter(output, model);
+  const reporter = flags.logFormat === "json" ? new JsonReporter() : new LineReporter(flags, base);
   const stop = new AbortController();
   const trainer = new Trainer({
     model,
-    args: trainingArguments(flags, valid !== null),
+    args,
     trainDataset: train,
     evalDataset: valid,
     output,
@@ -163,6 +201,28 @@ async function run(flags: Flags): Promise<void> {
   const result = await trainer.train({ resume: flags.resume ?? false });
   reporter.end(result, (performance.now() - began) / 1000, flags.output);
   if (result.stopped === "aborted") process.exitCode = signalled();
+}
+
+/** What the model's config must say to fit the labels: nothing if it names them already. */
+async function labelsFor(model: string, rows: readonly Row[], task: Task): Promise<RawConfig> {
+  const wanted = configForLabels(rows, task);
+  const source = openSource(model);
+  try {
+    const own = labelNames((await readJson(source, "config.json")) as RawConfig);
+    const names = labelNames(wanted);
+    const known = own !== null && names !== null && names.every((name) => own.includes(name));
+    return known ? {} : wanted;
+  } finally {
+    await source.close();
+  }
+}
+
+/** Every weight of a model as what is trained; saving writes a model folder, with the tokenizer's files beside. */
+function wholeModel(base: Model, folder: string): Trainable {
+  return fullTraining(base, async (target) => {
+    await saveModel(base, target);
+    await copyCompanions(folder, target);
+  });
 }
 
 /**
@@ -188,7 +248,7 @@ function stopOnSignals(stop: AbortController, reporter: Reporter): () => number 
 
 /** How a run tells of itself on standard output. */
 interface Reporter {
-  begin(model: PeftModel, examples: readonly Example[], trainer: Trainer): void;
+  begin(model: Trainable, examples: readonly Example[], trainer: Trainer): void;
   progress(report: ProgressReport): void;
   log(entry: LogEntry): void;
   /** Leaves the terminal clean for a notice. */
@@ -214,14 +274,19 @@ class LineReporter implements Reporter {
   readonly #line: LiveLine;
   readonly #flags: Flags;
 
-  constructor(flags: Flags) {
+  readonly #base: Model;
+
+  constructor(flags: Flags, base: Model) {
     this.#line = new LiveLine(process.stdout, flags.logFormat);
     this.#flags = flags;
+    this.#base = base;
   }
-  begin(model: PeftModel, examples: readonly Example[], trainer: Trainer): void {
+  begin(model: Trainable, examples: readonly Example[], trainer: Trainer): void {
     const tokens = examples.reduce((sum, { inputIds }) => sum + inputIds.length, 0);
-    print(`${model.base.modelType} from ${this.#flags.model}, ${model.engine.build} build`);
-    print(model.describeTrainable());
+    const { architecture } = this.#base;
+    print(`${architecture} from ${this.#flags.model}, ${model.engine.build} build`);
+    const all = Array.from(model.namedTrainable().values()).reduce((sum, { size }) => sum + size, 0);
+    print(model instanceof PeftModel ? model.describeTrainable() : trainableLine(all, all));
     print(
       `${grouped(examples.length)} rows, ${grouped(tokens)} tokens; ${grouped(trainer.steps)} steps; ` +
         `working memory ${formatBytes(trainer.plan())}`,
@@ -233,9 +298,12 @@ class LineReporter implements Reporter {
       step === 1 || step % this.#flags.loggingSteps === 0 || step === steps,
     );
   }
-  log({ step, eval_loss: loss, perplexity }: LogEntry): void {
+  log({ step, eval_loss: loss, ...numbers }: LogEntry): void {
     if (loss === undefined) return;
-    this.#line.above(`step ${step}  eval loss ${loss.toFixed(4)}  perplexity ${perplexity!.toFixed(4)}`);
+    const hidden = /^(epoch|eval_runtime|eval_samples_per_second)$/;
+    const shown = Object.entries(numbers).filter(([name]) => !hidden.test(name));
+    const metrics = shown.map(([name, value]) => `${name.replace(/^eval_/, "")} ${value.toFixed(4)}`);
+    this.#line.above([`step ${step}`, `eval loss ${loss.toFixed(4)}`, ...metrics].join("  "));
   }
   pause(): void {
     this.#line.end();
@@ -250,14 +318,21 @@ class LineReporter implements Reporter {
 }
 
 /** The base with the adapter that the flags describe, ready to train. */
-async function adapted(base: CausalLM, flags: Flags): Promise<PeftModel> {
+async function adapted(
+  base: Model,
+  flags: Flags,
+  command: Command,
+  chosen: TrainingMethod,
+  steps: number,
+): Promise<PeftModel> {
   const { initAdapter, dropout, seed } = flags;
   if (initAdapter === undefined) {
-    const config = await methodConfig(flags);
+    const config = await methodConfig(flags, command, chosen, { base, steps });
     const values = { ...config.values, ...withDropout(config, dropout) };
     return getPeftModel(base, { ...config, values }, { seed, onWarning: notice });
   }
-  const ignored = givenOptions(command, ["adapterConfig", ...METHOD_OPTIONS]).map(({ long }) => long);
+  const own = chosen.method === null ? [] : optionNames(chosen.method);
+  const ignored = givenOptions(command, ["adapterConfig", ...own]).map(({ long }) => long);
   if (ignored.length > 0) notice(`--init-adapter brings its own options: ${ignored.join(", ")} not used`);
   const config = await readAdapterConfig(openSource(initAdapter), () => {}); // warnings come when it is loaded
   const values = withDropout(config, dropout);
@@ -271,24 +346,47 @@ function withDropout({ values }: MethodConfig, p: number | undefined): Record<st
   return Object.fromEntries(names.map((name) => [name, p]));
 }
 
-async function methodConfig(flags: Flags): Promise<MethodConfig> {
+async function methodConfig(
+  flags: Flags,
+  command: Command,
+  { name, method }: TrainingMethod,
+  { base, steps }: { base: Model; steps: number },
+): Promise<MethodConfig> {
   if (flags.adapterConfig !== undefined) {
     const [folder, file] = splitPath(flags.adapterConfig);
     const text = await readText(openSource(folder), file);
     return configFromText(text, { name: `"${flags.adapterConfig}"`, onWarning: notice });
   }
-  const { r, loraAlpha, loraDropout, targetModules } = flags;
-  const named = targetModules === undefined ? {} : { targetModules };
-  return lora({ r, loraAlpha, loraDropout, taskType: "CAUSAL_LM", ...named });
+  const given = givenValues(command, method!, name);
+  const has = (option: string) => Object.hasOwn(method!.options, option);
+  // The head of an image classifier is new as a rule; PEFT leaves it to the user to say so.
+  const head = base.task === "IMAGE_CLS" && given.modulesToSave === undefined ? { modulesToSave: ["classifier"] } : {};
+  return method!({
+    ...head,
+    ...given,
+    ...(has("totalStep") && given.totalStep === undefined && { totalStep: steps }),
+    ...(typeof given.promptTuningInitText === "string" && (await initialIds(flags.model, given.promptTuningInitText))),
+  } as Parameters<Method>[0]);
 }
 
-function trainingArguments(flags: Flags, evaluates: boolean): TrainingArguments {
+/** The text that a prompt starts from, as ids. */
+async function initialIds(model: string, text: string): Promise<Record<string, unknown>> {
+  const tokenizer = await AutoTokenizer.fromPretrained(model);
+  return { promptTuningInitIds: tokenizer.encode(text), tokenizerNameOrPath: model };
+}
+
+/** Peak learning rate where the method says none. */
+const LEARNING_RATE = 2e-4;
+const FULL_LEARNING_RATE = 5e-5;
+
+function trainingArguments(flags: Flags, evaluates: boolean, { method }: TrainingMethod): TrainingArguments {
+  const suits = method === null ? FULL_LEARNING_RATE : (method.about.learningRate ?? LEARNING_RATE);
   return {
     ...(flags.steps === undefined ? { numTrainEpochs: flags.epochs ?? 3 } : { maxSteps: flags.steps }),
     perDeviceTrainBatchSize: flags.batchSize,
     ...(flags.tokensPerBatch !== undefined && { tokensPerBatch: flags.tokensPerBatch }),
     gradientAccumulationSteps: flags.gradAccum,
-    learningRate: flags.learningRate,
+    learningRate: flags.learningRate ?? suits,
     lrSchedulerType: flags.lrScheduler,
     warmupSteps: flags.warmupSteps,
     weightDecay: flags.weightDecay,

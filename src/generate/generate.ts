@@ -37,7 +37,7 @@ export interface GenerateOptions extends SamplingOptions {
  * const target = await generate(t5, tokenizer.encode("summarize: ..."), { numBeams: 4 });
  */
 export async function generate(
-  model: Writer | { readonly base: Model },
+  model: Model | { readonly base: Model },
   inputIds: readonly number[],
   options: GenerateOptions = {},
 ): Promise<number[]> {
@@ -54,7 +54,7 @@ export async function generate(
   return [...ids];
 }
 
-function writerOf(model: Writer | { readonly base: Model }): Writer {
+function writerOf(model: Model | { readonly base: Model }): Writer {
   const base = "base" in model ? model.base : model;
   if (base instanceof CausalLM || base instanceof Seq2SeqLM) return base;
   throw new UnsupportedError(
@@ -111,7 +111,11 @@ function stopsOf({ config }: Writer, { eosTokenId }: GenerateOptions): ReadonlyS
   return new Set([ends ?? []].flat());
 }
 
-function expectBeams({ vocabSize }: Writer, stops: number, { numBeams = 1, temperature, topK, topP }: GenerateOptions): void {
+function expectBeams(
+  { vocabSize }: Writer,
+  stops: number,
+  { numBeams = 1, temperature, topK, topP }: GenerateOptions,
+): void {
   const most = vocabSize - stops;
   if (!Number.isInteger(numBeams) || numBeams < 1 || numBeams > most)
     throw new FormatError(`generate: numBeams is ${numBeams}, expected a whole number from 1 to ${most}`);
@@ -123,7 +127,9 @@ function expectBeams({ vocabSize }: Writer, stops: number, { numBeams = 1, tempe
 
 function expectNumbers(logits: Float32Array, made: number): Float32Array {
   if (!logits.some(Number.isNaN)) return logits;
-  throw new StateError(`generate: logits of token ${made + 1} are NaN, expected numbers: weights or adapter are broken`);
+  throw new StateError(
+    `generate: logits of token ${made + 1} are NaN, expected numbers: weights or adapter are broken`,
+  );
 }
 
 /** Lets timers, signals and other work of the program run now and then. */

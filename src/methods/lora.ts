@@ -11,13 +11,13 @@
  */
 import type { Factors } from "../adapt/combine.ts";
 import { defineMethod, type EmbeddingPart, type LinearPart, type MethodValues } from "../adapt/define-method.ts";
+import { settledFanInFanOut } from "../adapt/fan-in-fan-out.ts";
 import { kaimingUniform, type Make, type Start } from "../adapt/make.ts";
 import { flag, number, numbersByPattern, oneOf, option, probability, whole } from "../adapt/options.ts";
 import { isPrincipal, principalFactors, type Factors as StartFactors } from "../adapt/principal-start.ts";
 import { UnsupportedError } from "../core/errors.ts";
 import type { Embedding } from "../nn/embedding.ts";
 import type { Linear, LinearForward } from "../nn/linear.ts";
-import type { Module } from "../nn/weights.ts";
 import { add } from "../ops/add.ts";
 import { addBias, scaleColumns } from "../ops/columns.ts";
 import { dropout } from "../ops/dropout.ts";
@@ -90,7 +90,7 @@ export const lora = defineMethod({
   },
   inert: { megatronCore: "megatron.core", qaloraGroupSize: 16 },
   check,
-  settle,
+  settle: ({ fanInFanOut }, layers, warn) => settledFanInFanOut(fanInFanOut, layers, warn),
   linear: linearPart,
   embedding: embeddingPart,
 });
@@ -115,19 +115,6 @@ function check({ initLoraWeights, loraBias, useDora, bias }: Values, spell: (nam
   if (useDora) return `"${spell("loraBias")}" cannot be used together with "${spell("useDora")}"`;
   if (typeof initLoraWeights === "boolean") return null;
   return `"${spell("loraBias")}" needs "${spell("initLoraWeights")}" true or false, found "${initLoraWeights}"`;
-}
-
-/** `fanInFanOut` says that weights are stored [in, out]. Layers know that themselves; what is saved should be true. */
-function settle({ fanInFanOut }: Values, layers: readonly Module[], warn: (message: string) => void) {
-  let settled = fanInFanOut;
-  for (const layer of layers) {
-    if (layer.kind !== "linear" || settled === (layer.stored === "in-out")) continue;
-    settled = layer.stored === "in-out";
-    warn(
-      `fanInFanOut is set to ${settled}, since "${layer.name}" stores its weight as ${settled ? "[in, out]" : "[out, in]"}`,
-    );
-  }
-  return { fanInFanOut: settled };
 }
 
 function scaleOf({ loraAlpha, r, useRslora }: Values): number {

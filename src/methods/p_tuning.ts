@@ -49,7 +49,7 @@ export const pTuning = defineMethod({
   keyPrefix: PROMPT_PREFIX,
   targets: null,
   options,
-  check: checkPrompt,
+  check: (values, spell) => checkPrompt(values, spell),
   settle,
   sites,
 });

@@ -5,9 +5,11 @@
  *   Kₗ = [prefixₗ,key; x·W_Kᵀ]   Vₗ = [prefixₗ,value; x·W_Vᵀ]
  *
  * Keys are used as they are, without rotation, and take the first n positions. With `prefixProjection` an MLP computes the rows
- * while they are trained, W₂·tanh(W₁·e); only its result is saved, so that a loaded adapter is a plain table. An
- * encoder-decoder has the prefix in the decoder. PEFT loads such adapters for inference only; here the table can be trained
- * further.
+ * while they are trained, W₂·tanh(W₁·e); only its result is saved, so that a loaded adapter is a plain table. PEFT loads such
+ * adapters for inference only; here the table can be trained further.
+ *
+ * An encoder-decoder has the prefix in the decoder. PEFT lays the table out for two stacks there and uses one: layer l takes the
+ * pair of layer 2·l modulo the number of layers. With an even number, half of the pairs are never used.
  */
 import { defineMethod, type MethodValues, type ModelShape, promptCommon, type SiteParts } from "../adapt/define-method.ts";
 import type { Make, MakeAt } from "../adapt/make.ts";
@@ -49,7 +51,7 @@ export const prefixTuning = defineMethod({
   keyPrefix: PROMPT_PREFIX,
   targets: null,
   options,
-  check: checkPrompt,
+  check: (values, spell) => checkPrompt(values, spell),
   settle(values, _layers, _warn, model) {
     const sizes = prefixSizes(values, model);
     return { ...sizes, encoderHiddenSize: values.encoderHiddenSize ?? sizes.tokenDim };
@@ -76,7 +78,7 @@ function projection({ tokenDim, encoderHiddenSize, initWeights }: Values, output
 }
 
 function prefix({ task }: ModelShape, values: Values, begin: (tape: Tape) => Value): VirtualTokens {
-  const { numVirtualTokens, tokenDim: width } = values;
+  const { numVirtualTokens, numLayers, numTransformerSubmodules: stacks, tokenDim: width } = values;
   const none = (stack: Stack) => task === "SEQ_2_SEQ_LM" && stack === "encoder";
   return {
     promptLength: () => 0,
@@ -84,7 +86,8 @@ function prefix({ task }: ModelShape, values: Values, begin: (tape: Tape) => Val
     begin(tape) {
       const table = begin(tape);
       const part = (index: number) => sliceColumns(table, index * width!, (index + 1) * width!);
-      return { prompt: () => null, prefix: (layer) => ({ k: part(2 * layer), v: part(2 * layer + 1) }) };
+      const keyOf = (layer: number) => 2 * ((stacks! * layer) % numLayers!);
+      return { prompt: () => null, prefix: (layer) => ({ k: part(keyOf(layer)), v: part(keyOf(layer) + 1) }) };
     },
   };
 }

@@ -20,5 +20,7 @@ export function activationOf(c: ConfigReader, key: string, missing: string): Act
   const name = c.string(key, missing);
   const found = published.get(name);
   if (found) return found;
-  throw new UnsupportedError(`${c.name}: "${key}" is "${name}", this version knows ${[...published.keys()].join(", ")}`);
+  throw new UnsupportedError(
+    `${c.name}: "${key}" is "${name}", this version knows ${[...published.keys()].join(", ")}`,
+  );
 }

@@ -30,3 +30,6 @@ export function labelConfig(names: readonly string[]): RawConfig {
     label2id: Object.fromEntries(names.map((label, i) => [label, i])),
   };
 }
+
+/** The keys of a config that say what labels mean. */
+export const LABEL_KEYS = ["num_labels", "id2label", "label2id", "problem_type"] as const;

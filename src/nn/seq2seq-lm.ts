@@ -58,7 +58,12 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
   }
 
   /** Hidden rows of the decoder [T, D] for targets given as they go in, and their pass. */
-  #decoded(tape: Tape, sources: Sequences, targets: Sequences, options: PassOptions = {}): { pass: Pass; hidden: Value } {
+  #decoded(
+    tape: Tape,
+    sources: Sequences,
+    targets: Sequences,
+    options: PassOptions = {},
+  ): { pass: Pass; hidden: Value } {
     const encoder = this.pass(tape, sources, options, "encoder");
     const rows = encoder.within(() => this.body.encode(encoder));
     const pass = this.pass(tape, targets, options, "decoder");

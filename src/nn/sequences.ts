@@ -123,9 +123,7 @@ export function expectAligned(length: number, starts: Int32Array, labelStarts: I
 export function expectIds(what: string, ids: Int32Array, count: number, because = "the model's vocabulary"): void {
   const at = ids.findIndex((id) => id < 0 || id >= count);
   if (at < 0) return;
-  throw new FormatError(
-    `${what}: id ${ids[at]} at position ${at} should be from 0 to ${count - 1}, ${because}`,
-  );
+  throw new FormatError(`${what}: id ${ids[at]} at position ${at} should be from 0 to ${count - 1}, ${because}`);
 }
 
 function startsOf(parts: readonly ArrayLike<number>[]): Int32Array {

@@ -43,7 +43,8 @@ export class TokenClassifier extends Model<Headed> {
 
   override measure(tape: Tape, batch: LabelledSequences): Measured {
     const outputs = this.outputs(tape, batch);
-    const rows = (s: number) => [batch.starts[s]! + this.#virtual * (s + 1), batch.starts[s + 1]! + this.#virtual * (s + 1)] as const;
+    const rows = (s: number) =>
+      [batch.starts[s]! + this.#virtual * (s + 1), batch.starts[s + 1]! + this.#virtual * (s + 1)] as const;
     return { losses: this.#lossesOf(outputs, batch), outputs, rows };
   }
 

@@ -1,11 +1,9 @@
 /** Folding a low-rank delta into rows of a weight: what its matmul would have added, added to the weight itself. */
-
+import type { Shape } from "../core/shape.ts";
 import type { Tape } from "../tape/tape.ts";
-import type { Param } from "../tensor/tensor.ts";
 import type { Ptr } from "../wasm/memory.ts";
 import type { Stored } from "./linear.ts";
 import { Layout, multiply } from "./multiply.ts";
-import type { LowRankPair } from "./weight-norm.ts";
 
 /** Rows `start` to `end` (exclusive) of a weight in f32 at `ptr`, in the order in which it is stored. */
 export interface WeightRows {
@@ -15,13 +13,23 @@ export interface WeightRows {
   readonly end: number;
 }
 
+/** Numbers of a matrix in memory: a Param, or a Value. */
+interface Matrix {
+  readonly ptr: Ptr;
+  readonly shape: Shape;
+}
+
 /** W += s·B·A, or its transpose where W is stored [in, out]; a is [r, in] and b [out, r]. */
-export function foldLowRank(piece: WeightRows, stored: Stored, { a, b, scale }: LowRankPair): void {
+export function foldLowRank(
+  piece: WeightRows,
+  stored: Stored,
+  { a, b, scale }: { readonly a: Matrix; readonly b: Matrix; readonly scale: number },
+): void {
   const { tape, ptr, start, end } = piece;
   const [r, width] = a.shape as [number, number];
   const rows = end - start;
   const straight = stored === "out-in";
-  const left = straight ? ((b.ptr + start * r * 4) as Ptr) : tape.upload(transposedColumns(a, start, end));
+  const left = straight ? ((b.ptr + start * r * 4) as Ptr) : tape.upload(transposedColumns(tape, a, start, end));
   const low = straight
     ? { a: left, b: a.ptr, r, ldb: width, scale, layout: 0 }
     : { a: left, b: b.ptr, r, ldb: r, scale, layout: Layout.lowTransposed };
@@ -46,10 +54,11 @@ export function foldOutputScale(
 }
 
 /** Columns `start` to `end` of a [r, in], one a row. */
-function transposedColumns(a: Param, start: number, end: number): Float32Array {
+function transposedColumns(tape: Tape, a: Matrix, start: number, end: number): Float32Array {
   const [r, width] = a.shape as [number, number];
-  const values = a.values();
   const out = new Float32Array((end - start) * r);
+  if (tape.planning) return out;
+  const values = tape.memory.f32(a.ptr, r * width);
   for (let k = 0; k < r; k++) for (let i = start; i < end; i++) out[(i - start) * r + k] = values[k * width + i]!;
   return out;
 }

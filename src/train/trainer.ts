@@ -58,6 +58,11 @@ export interface ProgressReport {
   readonly tokens: number;
 }
 
+/** Optimiser steps that training on these examples takes. */
+export function countSteps(examples: readonly TrainingExample[], args: TrainingArguments): number {
+  return new Course(examples.map(tokensOf), completeArguments(args)).steps;
+}
+
 /** How a training run ended, and where it got to. */
 export interface TrainResult {
   readonly stopped: "finished" | "aborted" | "early";

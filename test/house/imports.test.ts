@@ -25,7 +25,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   adapt: ["core", "checkpoint", "wasm", "tensor", "tape", "ops", "nn", "methods/index.generated.ts"],
   methods: ["core", "wasm", "tensor", "tape", "ops", "nn", "adapt"],
   generate: ["core", "wasm", "tape", "nn"],
-  train: ["core", "checkpoint", "wasm", "tensor", "tape", "optim", "data", "nn"],
+  train: ["core", "checkpoint", "wasm", "tensor", "tape", "optim", "data", "metrics", "nn"],
   auto: ["core", "checkpoint", "wasm", "nn", "models/index.generated.ts"],
 };
 /** These put the parts together, so they may import any folder but each other. */

@@ -61,3 +61,42 @@ export const tinyConfigs: Readonly<Record<string, Readonly<Record<string, RawCon
     },
   },
 };
+
+const t5 = {
+  d_model: 24,
+  d_kv: 6,
+  d_ff: 40,
+  num_layers: 2,
+  num_heads: 4,
+  vocab_size: 53,
+  relative_attention_num_buckets: 8,
+  relative_attention_max_distance: 10,
+  layer_norm_epsilon: 1e-5,
+  decoder_start_token_id: 0,
+  pad_token_id: 0,
+  eos_token_id: 1,
+  num_labels: 3,
+  initializer_range: 0.2,
+};
+
+/** The same for encoder-decoders. */
+export const tinyEncoderDecoders: Readonly<Record<string, Readonly<Record<string, RawConfig>>>> = {
+  t5: {
+    // Differences along a gradient need activations without a kink: relu is compared with torch only.
+    "gelu, tied, a decoder of three layers": {
+      model_type: "t5",
+      ...t5,
+      feed_forward_proj: "gelu",
+      num_decoder_layers: 3,
+    },
+    "gated silu, untied, wide heads": {
+      model_type: "t5",
+      ...t5,
+      feed_forward_proj: "gated-silu",
+      tie_word_embeddings: false,
+      d_kv: 10,
+    },
+    "gated tanh": { model_type: "t5", ...t5, feed_forward_proj: "gated-tanh" },
+  },
+  mt5: { "gated gelu, untied": { model_type: "mt5", ...t5 } },
+};
