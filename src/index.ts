@@ -4,21 +4,56 @@
  */
 
 export { openHub, openRun } from "#host";
+export { average, batchSplit, type Composition, fuse, parallel, split, stack } from "./adapt/composition.ts";
+export type { MethodConfig } from "./adapt/define-method.ts";
+export type { LoraSize, WeightedOptions } from "./adapt/derive.ts";
 export { getPeftModel, PeftModel } from "./adapt/peft-model.ts";
-export type { FromConfigOptions, FromPretrainedOptions } from "./auto/auto-model.ts";
-export { AutoModelForCausalLM } from "./auto/auto-model.ts";
+export {
+  AutoModel,
+  type AutoModelClass,
+  AutoModelForCausalLM,
+  AutoModelForImageClassification,
+  AutoModelForQuestionAnswering,
+  AutoModelForSeq2SeqLM,
+  AutoModelForSequenceClassification,
+  AutoModelForTokenClassification,
+  type FromConfigOptions,
+  type FromPretrainedOptions,
+} from "./auto/auto-model.ts";
 export { openSource, openTarget, type SourceLike, type TargetLike } from "./checkpoint/open.ts";
 export { FormatError, ShapeError, StateError, UnsupportedError } from "./core/errors.ts";
 export type { HubOptions, RunFolder, Source, Target } from "./core/host.ts";
+export { type Task, tasks } from "./core/task.ts";
 export { type Example, encodeRows } from "./data/examples.ts";
-export { type ExampleLimits, type LoadExamplesOptions, loadExamples } from "./data/load-examples.ts";
+export { labelNamesOf } from "./data/labels.ts";
+export { type ExampleLimits, type LoadExamplesOptions, loadExamples, readRows } from "./data/load-examples.ts";
 export { parseRows, type Row } from "./data/rows.ts";
 export { type GenerateOptions, generate } from "./generate/generate.ts";
+export { loadImage, type RgbImage } from "./image/load-image.ts";
+export { type ImageConfig, preprocess, readImageConfig } from "./image/preprocess.ts";
+export { adalora } from "./methods/adalora.ts";
+export { adaptionPrompt } from "./methods/adaption_prompt.ts";
+export { bitfit } from "./methods/bitfit.ts";
+export { bottleneck } from "./methods/bottleneck.ts";
+export { ia3 } from "./methods/ia3.ts";
+export { lnTuning } from "./methods/ln_tuning.ts";
 export { lora } from "./methods/lora.ts";
+export { multitaskPromptTuning } from "./methods/multitask_prompt_tuning.ts";
+export { pTuning } from "./methods/p_tuning.ts";
+export { prefixTuning } from "./methods/prefix_tuning.ts";
+export { promptTuning } from "./methods/prompt_tuning.ts";
+export { trainableTokens } from "./methods/trainable_tokens.ts";
 export type { CausalLM } from "./nn/causal-lm.ts";
+export type { ImageClassifier, SequenceClassifier } from "./nn/classifier.ts";
+export type { FeatureExtractor, Pooling } from "./nn/feature-extractor.ts";
+export type { Model } from "./nn/model.ts";
+export type { QuestionAnswerer } from "./nn/question-answering.ts";
 export { saveModel } from "./nn/save-model.ts";
-export { concatenate, type Sequences, stripPadding } from "./nn/sequences.ts";
+export type { Seq2SeqLM } from "./nn/seq2seq-lm.ts";
+export { concatenate, concatenateLabelled, type Sequences, stripPadding } from "./nn/sequences.ts";
+export type { TokenClassifier } from "./nn/token-classifier.ts";
 export { AdamW, type AdamWOptions } from "./optim/adamw.ts";
+export { Tape } from "./tape/tape.ts";
 export { AutoTokenizer, type Tokenizer } from "./text/tokenizer.ts";
 export { type EvaluateOptions, type Evaluation, evaluateLoss } from "./train/evaluate.ts";
 export { type MemoryRun, memoryRun } from "./train/memory-run.ts";

@@ -13,10 +13,11 @@ import { saveModel } from "../src/nn/save-model.ts";
 import { concatenate, concatenateLabelled, stripPadding, targetsOf } from "../src/nn/sequences.ts";
 import { Tape } from "../src/tape/tape.ts";
 import { readElements } from "../src/tensor/elements.ts";
-import type { Param } from "../src/tensor/tensor.ts";
 import { createEngine } from "../src/wasm/engine.ts";
 import { expectClose } from "./golden-files.ts";
-import { tinyConfigs } from "./models/tiny.ts";
+import { expectSlopeAlong } from "./models/slope.ts";
+import { tinyConfigs, tinyEncoderDecoders } from "./models/tiny.ts";
+import { encoderConfigs } from "./models/tiny-encoders.ts";
 import { builds, measure } from "./ops/gradients.ts";
 
 const files = readdirSync(new URL("../src/models", import.meta.url))
@@ -24,8 +25,9 @@ const files = readdirSync(new URL("../src/models", import.meta.url))
   .map((file) => file.slice(0, -3));
 
 test("every architecture has tiny configs here, named by its model_type", () => {
-  expect(Object.keys(tinyConfigs).sort()).toEqual(files.sort());
-  for (const [type, configs] of Object.entries(tinyConfigs)) {
+  const all = { ...tinyConfigs, ...tinyEncoderDecoders, ...encoderConfigs };
+  expect(Object.keys(all).sort()).toEqual(files.sort());
+  for (const [type, configs] of Object.entries(all)) {
     for (const config of Object.values(configs)) expect(config.model_type).toBe(type);
   }
 });
@@ -212,25 +214,7 @@ for (const build of builds) {
   });
 }
 
-/** The slope of the loss along a parameter's own gradient is the gradient's length, and is not zero. */
-function expectSlopeAlong(param: Param, loss: () => number): void {
-  const gradient = param.gradient().slice();
-  const length = Math.hypot(...gradient);
-  expect(length, `the gradient of ${param.name}`).toBeGreaterThan(1e-5);
-  const start = param.values().slice();
-  const h = 2 ** -8; // small, for norms of small rows bend much
-  const at = (step: number) => {
-    param.values().set(start.map((v, i) => v + (step * gradient[i]!) / length));
-    return loss();
-  };
-  const slope = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h);
-  param.values().set(start);
-  expect(Math.abs(slope - length), `${param.name}: slope ${slope}, gradient ${length}`).toBeLessThan(
-    1e-4 + 2e-3 * length,
-  );
-}
-
-describe.each(files)("%s", (type) => {
+describe.each(Object.keys(tinyConfigs))("%s", (type) => {
   const [config] = Object.values(tinyConfigs[type]!) as [RawConfig];
 
   test("loading needs the size of the file plus at most 10 %", async () => {

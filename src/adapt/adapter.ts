@@ -8,7 +8,15 @@ import { readElements } from "../tensor/elements.ts";
 import type { Param, Weight } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { Base } from "./base.ts";
-import type { EmbeddingPart, LinearPart, MethodConfig, MethodValues, SiteParts, Whole } from "./define-method.ts";
+import {
+  type EmbeddingPart,
+  type LinearPart,
+  type MethodConfig,
+  type MethodValues,
+  optionsOf,
+  type SiteParts,
+  type Whole,
+} from "./define-method.ts";
 import { headsOf } from "./head-modules.ts";
 import { type Exported, type MakeAt, type Purpose, type StoredShapes, TensorMaker } from "./make.ts";
 import { byPattern, findCopied, findTargets } from "./matching.ts";
@@ -175,6 +183,12 @@ export class Adapter {
     }
   }
 
+  /** PEFT's configs that have no modules_to_save leave heads as they are. */
+  #trainsHeads(): boolean {
+    const { method } = this.config;
+    return method.format === "adapterhub" || Object.hasOwn(optionsOf(method), "modulesToSave");
+  }
+
   /** Whether it is filled from a folder of AdapterHub: that has a head, or the base keeps its own. */
   get #fromHub(): boolean {
     return this.config.method.format === "adapterhub" && this.#maker.loading;
@@ -264,9 +278,10 @@ function settled(config: MethodConfig, base: Base, warn: Warn): { layers: readon
     return { layers: [], values: { ...values, ...method.settle?.(values, [], warn, base) } as MethodValues };
   }
   const { linear, suggested } = base.targets;
-  if (byDefault === linear && linear.length === 0 && !values.targetModules) {
+  if (byDefault?.length === 0 && !values.targetModules) {
+    const example = byDefault === linear && suggested ? `, such as targetModules: ${JSON.stringify(suggested)}` : "";
     throw new FormatError(
-      `PEFT has no default targetModules for "${base.modelType}": name them, such as targetModules: ${JSON.stringify(suggested)}`,
+      `PEFT has no default targetModules of ${method.peftType} for "${base.modelType}": name them${example}`,
     );
   }
   const names = { layers: [...base.layers.keys()], allLinear: base.allLinear, byDefault: byDefault ?? [] };

@@ -10,9 +10,10 @@ import { add } from "../ops/add.ts";
 import { scaleBy } from "../ops/elementwise.ts";
 import { concatenateRows, type RowRange, sliceRows } from "../ops/rows.ts";
 import type { Value } from "../tape/tape.ts";
+import type { Adapter } from "./adapter.ts";
 import { type Block, type Composition, namesIn } from "./composition.ts";
 import type { ResidualPart } from "./define-method.ts";
-import type { FusionLayer } from "./fusion.ts";
+import type { Fusion, FusionLayer } from "./fusion.ts";
 
 /** What there is at one connection. */
 export interface Place {
@@ -21,6 +22,21 @@ export interface Place {
   readonly parts: ReadonlyMap<string, ResidualPart>;
   /** Fusions that act here, by name. */
   readonly fusions: ReadonlyMap<string, FusionLayer>;
+}
+
+/** What these adapters, and these fusions, do at a connection. */
+export function placeOf(site: Residual, adapters: Iterable<Adapter>, fusions: Iterable<Fusion> = []): Place {
+  const parts = new Map<string, ResidualPart>();
+  const layers = new Map<string, FusionLayer>();
+  for (const { name, sites } of adapters) {
+    const part = sites.residual?.get(site);
+    if (part) parts.set(name, part);
+  }
+  for (const { name, layers: all } of fusions) {
+    const layer = all.get(site);
+    if (layer) layers.set(name, layer);
+  }
+  return { site, parts, fusions: layers };
 }
 
 interface State {

@@ -9,7 +9,8 @@ export type Composition = string | Block;
 
 /** `type` is AdapterHub's name of the block. */
 export type Block =
-  | { readonly type: "Stack" | "Parallel"; readonly children: readonly Composition[] }
+  | { readonly type: "Stack"; readonly children: readonly Composition[] }
+  | { readonly type: "Parallel"; readonly children: readonly Composition[] }
   | { readonly type: "Fuse"; readonly children: readonly Composition[]; readonly name: string }
   | { readonly type: "Split"; readonly children: readonly Composition[]; readonly splits: readonly number[] }
   | { readonly type: "BatchSplit"; readonly children: readonly Composition[]; readonly batchSizes: readonly number[] }

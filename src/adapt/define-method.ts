@@ -23,10 +23,9 @@ import {
   layerNumbers,
   names,
   namesOrPattern,
-  type Option,
   type Options,
-  option,
   sameJson,
+  sizeOrNull,
   snakeCase,
   text,
   type ValuesOf,
@@ -126,28 +125,16 @@ export const common = {
 
 /** Options of prompt methods: how many virtual tokens, and the sizes of the model, which are filled in from it. */
 export const promptCommon = {
-  numVirtualTokens: option<number | null>(
-    null,
-    "a whole number of at least 1",
-    (v) => v === null || isCount(v),
-    "virtual tokens before every sequence",
-  ),
-  tokenDim: sizeOfModel(),
-  numTransformerSubmodules: sizeOfModel(),
-  numAttentionHeads: sizeOfModel(),
-  numLayers: sizeOfModel(),
+  numVirtualTokens: sizeOrNull("virtual tokens before every sequence"),
+  tokenDim: sizeOrNull(),
+  numTransformerSubmodules: sizeOrNull(),
+  numAttentionHeads: sizeOrNull(),
+  numLayers: sizeOrNull(),
   modulesToSave: names(),
   taskType: text(),
   baseModelNameOrPath: text(),
   revision: text(),
 } satisfies Options;
-
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 1;
-}
-function sizeOfModel(): Option<number | null> {
-  return option<number | null>(null, "a whole number or null", (v) => v === null || isCount(v));
-}
 
 /** Some options of `common`, for methods that have no others. */
 export function commonOnly<K extends keyof typeof common>(...keys: readonly K[]): Pick<typeof common, K> {
@@ -169,6 +156,8 @@ export interface About {
   readonly equation: string;
   /** When to choose it, in a sentence or two. */
   readonly when: string;
+  /** Options to count it with where some must be given. */
+  readonly example?: Readonly<Record<string, unknown>>;
   /** A peak learning rate to begin with, where LoRA's 2e-4 does not suit. */
   readonly learningRate?: number;
 }
@@ -196,6 +185,8 @@ export interface MethodDefinition<S extends Options> {
   readonly inert?: Readonly<Record<string, string | number>>;
   /** What is wrong with options that are each well typed, or null. `spell` gives an option's name as its author wrote it. */
   check?(values: MethodValues<S>, spell: (name: string) => string): string | null;
+  /** What keeps an adapter from being added to others of the method, of which these are the options; or null. */
+  beside?(values: MethodValues<S>, others: readonly MethodValues<S>[]): string | null;
   /** Options that follow from the layers that were matched; says through `warn` what it changes. */
   settle?(
     values: MethodValues<S>,

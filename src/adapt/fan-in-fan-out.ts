@@ -1,4 +1,5 @@
-/** The option `fanInFanOut` of several methods, which says that weights are stored [in, out], as in GPT-2. */
+/** Layers whose weight is stored [in, out], as in GPT-2: the option `fanInFanOut`, which says so, and methods that cannot have them. */
+import { UnsupportedError } from "../core/errors.ts";
 import type { Module } from "../nn/weights.ts";
 
 /** What `fanInFanOut` must be for these layers. Layers know how they are stored; what is saved should be true of them. */
@@ -16,4 +17,15 @@ export function settledFanInFanOut(
     );
   }
   return { fanInFanOut: settled };
+}
+
+/** Throws UnsupportedError where a layer stores its weight as [in, out], which PEFT's class of this method does not know. */
+export function refuseConv1D(peftType: string, layers: readonly Module[]): void {
+  const foreign = layers.filter((layer) => layer.kind === "linear" && layer.stored === "in-out");
+  if (foreign.length === 0) return;
+  const names = foreign.slice(0, 3).map(({ name }) => `"${name}"`);
+  throw new UnsupportedError(
+    `${peftType} does not adapt layers whose weight is stored [in, out] (GPT-2's Conv1D), nor does PEFT: found ` +
+      `${names.join(", ")} among the targets; VeRA and LoRA adapt them`,
+  );
 }

@@ -16,7 +16,10 @@ import { isHubConfig, type Keys, readHubConfig } from "./adapterhub-config.ts";
 import type { Base } from "./base.ts";
 import { CONFIG_FILE, type ModelClass, parseConfig, readConfig, WEIGHTS_FILE } from "./config-file.ts";
 import type { MethodConfig } from "./define-method.ts";
+import type { Fusion } from "./fusion.ts";
+import { headsOf } from "./head-modules.ts";
 import { methodFor } from "./known-methods.ts";
+import { findCopied } from "./matching.ts";
 
 /** What to call the text, and whom to tell of oddities. */
 export interface ConfigOptions {
@@ -86,7 +89,9 @@ async function withoutEqual(
   base: Base,
 ): Promise<ReadonlyMap<string, CheckpointTensor>> {
   const changed = new Map(tensors);
+  const trained = findCopied([...base.layers.keys()], headsOf(base.task), () => {});
   for (const module of base.layers.values()) {
+    if (trained.includes(module.name)) continue;
     const { weight, bias } = base.weightsOf(module);
     const pairs = [
       [`${module.name}.weight`, weight],
@@ -129,7 +134,7 @@ export async function readTensors(
   const needed = Array.from(saved).filter(([key]) => tensors.has(key) || !kept.has(key));
   const problems = needed.map(([key, param]) => mismatch(key, tensors.get(key), param.shape));
   for (const [key, tensor] of tensors) {
-    if (!saved.has(key) && !adapter.exported.has(key)) problems.push(await foreign(key, tensor, savedBase.get(key), base, adapter));
+    if (!saved.has(key) && !adapter.exported.has(key) && !REPEATED.test(key)) problems.push(await foreign(key, tensor, savedBase.get(key), base, adapter));
   }
   const found = problems.filter((problem) => problem !== null);
   if (found.length > 0) throw new FormatError(misfit(adapter, model, from, found));
@@ -137,6 +142,24 @@ export async function readTensors(
   for (const [key] of needed) values.set(key, await readFloats(tensors.get(key)!));
   for (const [key, param] of needed) param.values().set(values.get(key)!);
 }
+
+/** Fills a fusion with the tensors of a folder. Throws one FormatError with every mismatch before anything is written. */
+export async function readFusion(
+  { name, params }: Fusion,
+  tensors: ReadonlyMap<string, CheckpointTensor>,
+  from: string,
+): Promise<void> {
+  const needed = Array.from(params, ([key, { shape }]) => mismatch(key, tensors.get(key), shape));
+  const extra = [...tensors.keys()].filter((key) => key.includes("adapter_fusion_layer") && !params.has(key));
+  const problems = [...needed, ...extra.map((key) => `${key}: in the file, but there is no such place to fuse at`)];
+  const found = problems.filter((problem) => problem !== null);
+  if (found.length > 0) throw new FormatError(listProblems(`fusion "${name}" of ${from} does not fit`, found));
+  const values = await Promise.all(Array.from(params.keys(), (key) => readFloats(tensors.get(key)!)));
+  [...params.values()].forEach((param, i) => void param.values().set(values[i]!));
+}
+
+/** With bias "all" PEFT saves the bias of a copied layer under its name, and twice more as the wrapper has it. */
+const REPEATED = /\.(modules_to_save|original_module)\.bias$/;
 
 function mismatch(key: string, tensor: CheckpointTensor | undefined, shape: Shape): string | null {
   if (!tensor) return `${short(key)}: missing, the model needs ${formatShape(shape)}`;

@@ -45,6 +45,12 @@ export function whole(fallback: number, least: number, help = ""): Option<number
   return option(fallback, `a whole number of at least ${least}`, is, help);
 }
 
+/** A whole number of at least 1, or null: the caller has still to say, or the model does. */
+export function sizeOrNull(help = ""): Option<number | null> {
+  const is = (value: unknown) => value === null || (Number.isSafeInteger(value) && (value as number) >= 1);
+  return option<number | null>(null, "a whole number of at least 1 or null", is, help);
+}
+
 /** Any finite number. */
 export function number(fallback: number, help = ""): Option<number> {
   return option(fallback, "a number", isNumber, help);

@@ -3,9 +3,10 @@
  * Which adapters are active and which are trained are two questions, asked apart.
  */
 import { openSource, openTarget, type SourceLike, type TargetLike } from "../checkpoint/open.ts";
-import { FormatError, ShapeError, StateError } from "../core/errors.ts";
+import { FormatError, ShapeError, StateError, UnsupportedError } from "../core/errors.ts";
 import { formatShape } from "../core/shape.ts";
 import { didYouMean } from "../core/similar.ts";
+import type { Source } from "../core/host.ts";
 import type { Task } from "../core/task.ts";
 import type { CausalLM } from "../nn/causal-lm.ts";
 import type { KvCache } from "../nn/kv-cache.ts";
@@ -16,17 +17,24 @@ import { scaleBy } from "../ops/elementwise.ts";
 import { concatenateRows } from "../ops/rows.ts";
 import { Tape, type Value } from "../tape/tape.ts";
 import type { Param, Weight } from "../tensor/tensor.ts";
-import { Adapter, type AdapterOrigin, biasOf, type Warn } from "./adapter.ts";
+import { Adapter, type AdapterOrigin, biasOf, type Replaced, type Warn } from "./adapter.ts";
 import { bakeReplaced } from "./bake.ts";
+import { openHubFusion } from "./adapterhub.ts";
+import { readSetup, subFolder, writeSetup } from "./adapterhub-setup.ts";
 import { type Base, baseOf } from "./base.ts";
-import { residualDelta } from "./composition.ts";
+import { composed, placeOf } from "./compose.ts";
+import { activeHeads, attachHeads } from "./composed-heads.ts";
+import { type Block, copiesIn, expectNestable, fusionName, blocksIn, namesIn } from "./composition.ts";
+import { repeated, repeatedRows } from "./copies.ts";
 import { checkedValues, type MethodConfig, methodName } from "./define-method.ts";
 import { convertedAdapter, type LoraSize, type WeightedOptions, weightedAdapter } from "./derive.ts";
 import { methodNamed } from "./known-methods.ts";
-import { openAdapterWeights, readAdapterConfig, readTensors } from "./load.ts";
+import { Fusion, type FusionOptions, fusionOptions } from "./fusion.ts";
+import { openTensorsFor, readAdapterConfig, readFusion, readTensors } from "./load.ts";
+import type { StoredShapes } from "./make.ts";
 import { expectMergeable, mergeInto, type Originals, restore } from "./merge.ts";
 import { BASE_ROUTE, route, virtualOf } from "./routes.ts";
-import { writeAdapter } from "./save.ts";
+import { writeAdapter, writeFusion } from "./save.ts";
 import { type Spelling, trainableLine } from "./trainable-line.ts";
 
 /** The adapter that lies at the root of a folder; others have sub-folders by name. */
@@ -48,6 +56,11 @@ export interface LoadAdapterOptions {
   isTrainable?: boolean;
   /** Options of the method, in camelCase, to use instead of the file's: another dropout, for instance. */
   values?: Readonly<Record<string, unknown>>;
+}
+
+export interface LoadFusionOptions extends LoadAdapterOptions {
+  /** The fused adapters in the order of the file, where they have other names here. */
+  adapterNames?: readonly string[];
 }
 
 /**
@@ -89,7 +102,10 @@ export class PeftModel<M extends Model = Model> {
   readonly #warn: Warn;
   readonly #adapters = new Map<string, Adapter>();
   readonly #originals: Originals = new Map();
+  readonly #fusions = new Map<string, Fusion>();
   #active: readonly string[] = [];
+  /** How the active adapters work together where they meet at a residual connection. */
+  #composition: Block = { type: "Stack", children: [] };
   #merged: readonly string[] = [];
   #enabled = true;
 
@@ -101,7 +117,8 @@ export class PeftModel<M extends Model = Model> {
   }
 
   /**
-   * Loads an adapter folder, written here or by PEFT, on top of a model: active, and trainable when asked for.
+   * Loads an adapter folder, written here, by PEFT or by AdapterHub, on top of a model: active, and trainable when asked for. A
+   * folder with several bottleneck adapters and how they work together is loaded as a whole.
    *
    * @example
    * const model = await PeftModel.fromPretrained(base, "runs/sonnets/adapter");
@@ -113,9 +130,25 @@ export class PeftModel<M extends Model = Model> {
   ): Promise<PeftModel<M>> {
     const { adapterName = DEFAULT_ADAPTER } = options;
     const peft = new PeftModel(model, options);
-    await peft.loadAdapter(source, adapterName, options);
+    const folder = openSource(source);
+    const setup = await readSetup(folder);
+    if (setup !== null) {
+      await peft.#loadSetup(folder, setup, options);
+      return peft;
+    }
+    await peft.loadAdapter(folder, adapterName, options);
     peft.setAdapter(adapterName);
     return peft;
+  }
+
+  async #loadSetup(source: Source, setup: Block, options: LoadAdapterOptions): Promise<void> {
+    for (const name of namesIn(setup)) {
+      await this.loadAdapter(subFolder(source, name === DEFAULT_ADAPTER ? "" : name), name, options);
+    }
+    const fused = blocksIn(setup).flatMap((block) => (block.type === "Fuse" ? [block.name] : []));
+    const { isTrainable = false } = options;
+    for (const name of fused) await this.loadAdapterFusion(subFolder(source, name), { isTrainable });
+    this.setAdapter(setup);
   }
 
   // ---- the model
@@ -139,13 +172,18 @@ export class PeftModel<M extends Model = Model> {
   get task(): Task {
     return this.base.task;
   }
-  /** Losses of everything that is labelled: see `Model.loss`. In training, what the method adds is one more row. */
+  /**
+   * Losses of everything that is labelled: see `Model.loss`. In training, what the method adds is one more row. Adapters in
+   * parallel have their losses one after the other, so that their mean is the sum of the adapters' means.
+   */
   loss(tape: Tape, batch: LabelledSequences): Value {
-    const losses = this.base.loss(tape, batch);
+    const copies = this.#copies();
+    const losses = this.base.loss(tape, repeated(batch, copies));
     const penalties = tape.recording ? this.#applied().flatMap(({ whole }) => whole.penalty?.(tape) ?? []) : [];
+    if (tape.recording) penalties.push(...this.#appliedFusions().flatMap((fusion) => fusion.penalty(tape) ?? []));
     if (penalties.length === 0) return losses;
     // Each row will count 1 / labels of the step; the penalty counts as much as the mean of these rows.
-    return concatenateRows([losses, ...penalties.map((penalty) => scaleBy(penalty, losses.shape[0]!))]);
+    return concatenateRows([losses, ...penalties.map((penalty) => scaleBy(penalty, losses.shape[0]! / copies))]);
   }
   /** Losses and what they are computed from, for metrics: see `Model.measure`. */
   measure(tape: Tape, batch: LabelledSequences): Measured | null {
@@ -165,7 +203,7 @@ export class PeftModel<M extends Model = Model> {
   }
   /** What the model says of each sequence: see `Model.outputs`. */
   outputs(tape: Tape, sequences: Sequences, options: RoutedOptions = {}): Value {
-    return this.#routed(options, (rest) => this.base.outputs(tape, sequences, rest));
+    return this.#routed(options, (rest) => this.base.outputs(tape, repeated(sequences, this.#copies(rest)), rest));
   }
   /** Logits of rows: see `CausalLM.logits`. `adapterNames` gives each sequence its own adapter. */
   logits(
@@ -175,11 +213,15 @@ export class PeftModel<M extends Model = Model> {
     rows?: Int32Array,
     options: RoutedOptions = {},
   ): Value {
-    return this.#routed(options, (rest) => this.base.logits(tape, sequences, rows, rest));
+    return this.#routed(options, (rest) => {
+      const copies = this.#copies(rest);
+      const all = rows && repeatedRows(rows, sequences.starts.at(-1)!, copies);
+      return this.base.logits(tape, repeated(sequences, copies), all, rest);
+    });
   }
   /** Hidden rows after the last norm: see `CausalLM.hidden`. */
   hidden(this: PeftModel<CausalLM>, tape: Tape, sequences: Sequences, options?: PassOptions): Value {
-    return this.base.hidden(tape, sequences, options);
+    return this.base.hidden(tape, repeated(sequences, this.#copies(options)), options);
   }
   /** Logits of a batch on the host: see `CausalLM.forward`. `adapterNames` gives each sequence its own adapter. */
   forward(sequences: Sequences, options: RoutedOptions = {}): Float32Array {
@@ -203,10 +245,23 @@ export class PeftModel<M extends Model = Model> {
     }
   }
 
+  /** How often a batch is run: once for each of the adapters in parallel. */
+  #copies({ cache = null, virtual = [] }: PassOptions = {}): number {
+    const copies = this.#enabled && virtual.length === 0 ? copiesIn(this.#composition) : 1;
+    if (copies > 1 && cache !== null)
+      throw new StateError("adapters in parallel cannot share a key-value cache: activate one of them to generate");
+    return copies;
+  }
+
   /** Adapters that act now. */
   #applied(): Adapter[] {
     const active = this.#enabled ? this.#active.map((name) => this.#get(name)) : [];
     return active.filter(({ name }) => !this.#merged.includes(name));
+  }
+
+  #appliedFusions(): Fusion[] {
+    const fused = this.#enabled ? blocksIn(this.#composition).filter((block) => block.type === "Fuse") : [];
+    return [...new Set(fused.flatMap(({ name }) => this.#fusions.get(name) ?? []))];
   }
 
   // ---- adapters by name
@@ -240,7 +295,7 @@ export class PeftModel<M extends Model = Model> {
     const source = openSource(from);
     try {
       const config = changed(await readAdapterConfig(source, this.#warn), values);
-      const tensors = await openAdapterWeights(source);
+      const tensors = await openTensorsFor(config, source, this.#layers);
       const adapter = this.#addFrom(source.name, name, config, { purpose: "load", stored: tensors });
       try {
         await readTensors(adapter, this.#layers, tensors, this.base, source.name);
@@ -255,11 +310,17 @@ export class PeftModel<M extends Model = Model> {
     }
   }
 
-  /** Makes one adapter active, or several whose changes add up. Whether they are trained stays as it is. */
-  setAdapter(names: string | readonly string[]): void {
-    const wanted = [...new Set([names].flat())];
+  /**
+   * Makes one adapter active, or several whose changes add up; bottleneck adapters act one after the other. A composition
+   * (`stack`, `fuse`, `split`, `parallel`, `average`, `batchSplit`) says how bottleneck adapters work together. Whether they are
+   * trained stays as it is.
+   */
+  setAdapter(names: string | readonly string[] | Block): void {
+    const composition = isBlock(names) ? names : { type: "Stack" as const, children: [...new Set([names].flat())] };
+    const wanted = namesIn(composition);
     for (const name of wanted) this.#get(name);
-    const shared = this.#sharedLayer(wanted);
+    this.#expectComposable(composition);
+    const shared = this.#composes(wanted) ? null : this.#sharedLayer(wanted);
     if (shared !== null)
       throw new StateError(
         `adapters ${quoted(wanted)}: more than one has its own copy of "${shared}"; activate one at a time`,
@@ -274,12 +335,90 @@ export class PeftModel<M extends Model = Model> {
       this.unmergeAdapter();
     }
     this.#active = wanted;
+    this.#composition = composition;
     this.#refresh();
   }
 
-  /** Gives the adapters gradients, or takes them away. */
+  /**
+   * Adds the attention that mixes some bottleneck adapters (AdapterFusion), fresh and not trainable yet, and returns its name:
+   * the adapters' names with commas. `setAdapter(fuse("a", "b"))` makes it act, `setTrainable("a,b", true)` has it trained.
+   */
+  addAdapterFusion(
+    names: readonly string[] | Block,
+    options: "dynamic" | "static" | Partial<FusionOptions> = "dynamic",
+    { seed = 0 }: { seed?: number } = {},
+  ): string {
+    const name = fusionName(isBlock(names) ? names.children : names);
+    this.#addFusion(name, typeof options === "string" ? fusionOptions[options] : options, seed, null);
+    return name;
+  }
+
+  /** Loads a folder that holds a fusion, written here or by AdapterHub, once its adapters are there. Returns its name. */
+  async loadAdapterFusion(
+    from: SourceLike,
+    { adapterNames, isTrainable = false, values = {} }: LoadFusionOptions = {},
+  ): Promise<string> {
+    const source = openSource(from);
+    try {
+      const { adapterNames: named, options, tensors } = await openHubFusion(source, this.#layers);
+      const name = (adapterNames ?? named).join(",");
+      const fusion = this.#addFusion(name, { ...options, ...values }, 0, tensors);
+      try {
+        await readFusion(fusion, tensors, source.name);
+      } catch (error) {
+        this.deleteAdapterFusion(name);
+        throw error;
+      }
+      fusion.setTrainable(isTrainable);
+      return name;
+    } finally {
+      await source.close();
+    }
+  }
+
+  /** Removes a fusion that is not active. Its adapters stay. */
+  deleteAdapterFusion(name: string): void {
+    const fusion = this.#fusions.get(name);
+    if (fusion === undefined) throw new StateError(`there is no fusion "${name}", there are ${quoted([...this.#fusions.keys()]) || "none"}`);
+    if (this.#appliedFusions().includes(fusion)) throw new StateError(`fusion "${name}" is active: activate adapters without it first`);
+    this.#fusions.delete(name);
+    fusion.dispose();
+  }
+
+  #addFusion(name: string, options: Partial<FusionOptions>, seed: number, stored: StoredShapes | null): Fusion {
+    if (this.#fusions.has(name)) throw new StateError(`there is a fusion "${name}" already: delete it first`);
+    const adapters = name.split(",").map((each) => this.#get(each));
+    const foreign = adapters.find(({ sites }) => !sites.residual);
+    if (foreign) throw new UnsupportedError(`fusion "${name}": "${foreign.name}" is no bottleneck adapter`);
+    const fusion = new Fusion(name, adapters, { ...fusionOptions.dynamic, ...options }, this.#layers, { seed, stored });
+    this.#fusions.set(name, fusion);
+    return fusion;
+  }
+
+  /** Whether all are bottleneck adapters, so that a composition says everything about them. */
+  #composes(names: readonly string[]): boolean {
+    return names.length > 0 && names.every((name) => this.#get(name).sites.residual !== undefined);
+  }
+
+  /** Throws unless a composition is of bottleneck adapters, well nested, and has its fusions. */
+  #expectComposable(composition: Block): void {
+    const blocks = blocksIn(composition);
+    const names = namesIn(composition);
+    expectNestable(composition);
+    if ((blocks.length > 1 || composition.type !== "Stack") && !this.#composes(names)) {
+      const other = names.find((name) => !this.#composes([name]));
+      throw new UnsupportedError(`composition: adapter "${other}" is no bottleneck adapter; activate it alone or in a list`);
+    }
+    for (const block of blocks) {
+      if (block.type !== "Fuse" || this.#fusions.has(block.name)) continue;
+      const call = JSON.stringify(block.name.split(","));
+      throw new StateError(`there is no fusion "${block.name}": call addAdapterFusion(${call}) or loadAdapterFusion first`);
+    }
+  }
+
+  /** Gives the adapters, or fusions, gradients, or takes them away. */
   setTrainable(names: string | readonly string[], trainable: boolean): void {
-    const adapters = [names].flat().map((name) => this.#get(name));
+    const adapters = [names].flat().map((name) => this.#fusions.get(name) ?? this.#get(name));
     for (const adapter of adapters) adapter.setTrainable(trainable);
   }
 
@@ -287,6 +426,8 @@ export class PeftModel<M extends Model = Model> {
   deleteAdapter(name: string): void {
     const adapter = this.#get(name);
     if (this.#merged.includes(name)) throw new StateError(`adapter "${name}" is merged: unmerge it before deleting it`);
+    const fusion = Array.from(this.#fusions.keys()).find((each) => each.split(",").includes(name));
+    if (fusion !== undefined) throw new StateError(`adapter "${name}" is part of fusion "${fusion}": delete that first`);
     this.#adapters.delete(name);
     this.#active = this.#active.filter((other) => other !== name);
     const [next] = [...this.#adapters.keys()].sort();
@@ -294,6 +435,8 @@ export class PeftModel<M extends Model = Model> {
       this.#warn(`adapter "${name}" was active and is deleted: "${next}" is active now`);
       this.#active = [next];
     }
+    if (namesIn(this.#composition).join() !== this.#active.join())
+      this.#composition = { type: "Stack", children: this.#active };
     this.#refresh();
     adapter.dispose();
   }
@@ -446,10 +589,14 @@ export class PeftModel<M extends Model = Model> {
    * order. With more than one such adapter, keys begin with the adapter's name and a slash.
    */
   namedTrainable(): Map<string, Param> {
-    const trained = this.#active.map((name) => this.#get(name)).filter((adapter) => adapter.trainable);
+    const active = [...this.#active.map((name) => this.#get(name)), ...this.#activeFusions()];
+    const trained = active.filter((adapter) => adapter.trainable);
     const prefix = (name: string) => (trained.length > 1 ? `${name}/` : "");
+    const idle = this.#idleHeads();
     return new Map(
-      trained.flatMap(({ name, params }) => Array.from(params, ([key, param]) => [prefix(name) + key, param] as const)),
+      trained.flatMap(({ name, params }) =>
+        Array.from(params, ([key, param]) => [prefix(name) + key, param] as const).filter(([, param]) => !idle.has(param)),
+      ),
     );
   }
 
@@ -479,6 +626,7 @@ export class PeftModel<M extends Model = Model> {
       const { params, standIns } = adapter.count();
       all += params - standIns;
     }
+    for (const { params } of this.#fusions.values()) for (const { size } of params.values()) all += size;
     const trainable = Array.from(this.namedTrainable().values()).reduce((sum, { size }) => sum + size, 0);
     return { trainable, all };
   }
@@ -513,13 +661,23 @@ export class PeftModel<M extends Model = Model> {
     for (const [key, param] of params) param.values().set(state.get(key)!);
   }
 
-  /** Writes adapters as PEFT reads them: "default" at the root of the target, others in sub-folders by name. */
+  /**
+   * Writes adapters as PEFT reads them, bottleneck adapters as AdapterHub does: "default" at the root of the target, others in
+   * sub-folders by name, and beside them how several bottleneck adapters work together.
+   */
   async savePretrained(
     to: TargetLike,
     { selectedAdapters }: { selectedAdapters?: readonly string[] } = {},
   ): Promise<void> {
-    const adapters = (selectedAdapters ?? [...this.#adapters.keys()]).map((name) => this.#get(name));
+    const names = selectedAdapters ?? [...this.#adapters.keys(), ...this.#fusions.keys()];
+    const adapters = names.filter((name) => !this.#fusions.has(name)).map((name) => this.#get(name));
     const target = openTarget(to);
+    for (const fusion of names.flatMap((name) => this.#fusions.get(name) ?? [])) {
+      const { config } = this.#get(fusion.name.split(",").at(-1)!);
+      await writeFusion(fusion, config, this.#layers, this.base, target, fusion.name);
+    }
+    if (selectedAdapters === undefined && this.#active.length > 1 && this.#composes(this.#active))
+      await writeSetup(this.#composition, target);
     for (const adapter of adapters) {
       const folder = adapter.name === DEFAULT_ADAPTER ? "" : adapter.name;
       await writeAdapter(adapter, this.#layers, this.base, target, folder);
@@ -531,7 +689,10 @@ export class PeftModel<M extends Model = Model> {
     this.#restore();
     this.#merged = [];
     this.#active = [];
+    this.#composition = { type: "Stack", children: [] };
     this.#refresh();
+    for (const fusion of this.#fusions.values()) fusion.dispose();
+    this.#fusions.clear();
     for (const adapter of this.#adapters.values()) adapter.dispose();
     this.#adapters.clear();
   }
@@ -555,6 +716,12 @@ export class PeftModel<M extends Model = Model> {
     }
     if (this.#merged.length > 0)
       throw new StateError(`adapters ${quoted(this.#merged)} are merged: unmerge them before adding "${name}"`);
+    const others = [...this.#adapters.values()].filter((each) => each.config.method === config.method);
+    const problem = config.method.beside?.(
+      config.values,
+      others.map((each) => each.config.values),
+    );
+    if (problem) throw new StateError(`adapter "${name}": ${problem}`);
     const adapter = new Adapter(name, config, this.#layers, origin, this.#warn);
     this.#adapters.set(name, adapter);
     return adapter;
@@ -603,6 +770,23 @@ export class PeftModel<M extends Model = Model> {
     return null;
   }
 
+  #activeFusions(): Fusion[] {
+    return blocksIn(this.#composition).flatMap((block) => (block.type === "Fuse" ? [this.#fusions.get(block.name)!] : []));
+  }
+
+  #heads() {
+    return activeHeads(this.#composition, this.#adapters, this.#fusions);
+  }
+
+  /** Heads of active adapters that another one's head stands in for. */
+  #idleHeads(): Set<Param> {
+    if (!this.#composes(this.#active)) return new Set();
+    const paramsOf = (replaced: readonly Replaced[]) => replaced.flatMap(({ weight, bias }) => [weight, bias]);
+    const used = new Set(this.#heads().owners.flatMap(({ replaced }) => paramsOf(replaced)));
+    const all = this.#active.flatMap((name) => paramsOf(this.#get(name).replaced));
+    return new Set(all.filter((param) => param !== null && !used.has(param)) as Param[]);
+  }
+
   #restore(): void {
     restore(this.engine, this.#originals);
     this.#rebase();
@@ -630,14 +814,15 @@ export class PeftModel<M extends Model = Model> {
         module.deltas = applied.flatMap(({ embedding }) => embedding.get(module) ?? []);
       } else if (module.bias !== null) module.bias = bias!;
     }
-    for (const { replaced } of active) {
+    for (const { replaced } of this.#composes(this.#active) ? [] : active) {
       for (const { module, weight, bias } of replaced) {
         if (weight) module.weight = weight;
         if (bias && module.bias !== null) module.bias = bias;
       }
     }
+    if (this.#enabled && this.#composes(this.#active)) attachHeads(this.#heads());
     for (const site of this.#layers.sites) {
-      if (site.kind === "residual") site.delta = residualDelta(site, applied);
+      if (site.kind === "residual") site.delta = composed(this.#composition, placeOf(site, applied, this.#appliedFusions()));
       else site.deltas = applied.flatMap(({ sites }) => sites.attention?.get(site) ?? []);
     }
     this.base.virtual = applied.flatMap(({ sites }) => sites.virtual ?? []).at(-1) ?? null;
@@ -649,6 +834,10 @@ function changed(config: MethodConfig, values: Readonly<Record<string, unknown>>
   const { method } = config;
   const what = `${methodName(method)} options`;
   return { ...config, values: checkedValues(method, { ...config.values, ...values }, what, (name) => name) };
+}
+
+function isBlock(names: string | readonly string[] | Block): names is Block {
+  return typeof names === "object" && !Array.isArray(names);
 }
 
 function quoted(names: readonly string[]): string {

@@ -8,6 +8,8 @@ import { replaceRows, sliceRows } from "../ops/rows.ts";
 import type { Value } from "../tape/tape.ts";
 import type { Adapter, Replaced } from "./adapter.ts";
 import type { Base } from "./base.ts";
+import { composed, placeOf } from "./compose.ts";
+import type { Composition } from "./composition.ts";
 import { methodName, type Rows } from "./define-method.ts";
 
 /** Stands for no adapter at all, as in PEFT. */
@@ -37,6 +39,21 @@ export function route(base: Base, names: readonly string[], adapters: ReadonlyMa
     module.bias = bias;
     module.deltas = Array.from(sequences).flatMap(([adapter, own]) => deltas(adapter, module, own));
   }
+  const composition = byNeighbours(names);
+  for (const site of base.sites) {
+    if (site.kind === "attention") site.deltas = [];
+    else site.delta = composed(composition, placeOf(site, adapters.values()));
+  }
+}
+
+/** What the names say as a division of the batch. A name without an adapter, that of the base, changes nothing. */
+function byNeighbours(names: readonly string[]): Composition {
+  const runs: { name: string; count: number }[] = [];
+  for (const name of names) {
+    if (runs.at(-1)?.name === name) runs.at(-1)!.count++;
+    else runs.push({ name, count: 1 });
+  }
+  return { type: "BatchSplit", children: runs.map(({ name }) => name), batchSizes: runs.map(({ count }) => count) };
 }
 
 function deltas(adapter: Adapter, module: Module & { kind: "linear" }, sequences: readonly number[]): LinearDelta[] {
@@ -86,7 +103,7 @@ function withCopy(x: Value, rows: Rows, module: Module & { kind: "linear" }, { w
 
 function expectRoutable({ name, config, linear: parts, embedding, replaced, sites }: Adapter): void {
   const stuck = Array.from(parts.values()).some((part) => !part.forwardRows) || embedding.size > 0;
-  const elsewhere = sites.residual || sites.attention || replaced.some(({ module }) => module.kind !== "linear");
+  const elsewhere = sites.attention || replaced.some(({ module }) => module.kind !== "linear");
   if (!stuck && !elsewhere) return;
   throw new UnsupportedError(
     `adapter "${name}" (${methodName(config.method)}) cannot be one of several in a batch: ` +

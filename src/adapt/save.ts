@@ -5,10 +5,11 @@ import type { RawConfig } from "../nn/config.ts";
 import { LABEL_KEYS } from "../nn/label-names.ts";
 import { storedBytes } from "../tensor/elements.ts";
 import type { Adapter } from "./adapter.ts";
-import { writeHubAdapter } from "./adapterhub.ts";
+import { writeHubAdapter, writeHubFusion } from "./adapterhub.ts";
 import type { Base } from "./base.ts";
 import { CONFIG_FILE, type ModelClass, WEIGHTS_FILE, writeConfig } from "./config-file.ts";
 import type { MethodConfig } from "./define-method.ts";
+import type { Fusion } from "./fusion.ts";
 
 const published = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
 
@@ -70,4 +71,26 @@ function labelsIn(config: RawConfig): RawConfig | null {
 /** The config with what training has changed of it. */
 function savedConfig({ config, whole }: Adapter): MethodConfig {
   return { ...config, values: { ...config.values, ...whole.savedValues?.() } };
+}
+
+/** Writes a fusion of adapters, one of which has this config, into a folder as AdapterHub does. */
+export async function writeFusion(
+  fusion: Fusion,
+  config: MethodConfig,
+  base: Base,
+  model: ModelClass,
+  target: Target,
+  folder: string,
+): Promise<void> {
+  const { memory } = base.engine;
+  const tensors = Array.from(
+    fusion.params,
+    ([name, param]): TensorToWrite => ({
+      name,
+      dtype: "F32",
+      shape: param.shape,
+      bytes: () => storedBytes(memory, param).slice(),
+    }),
+  );
+  await writeHubFusion(fusion, tensors, base, model, config, { target, folder });
 }

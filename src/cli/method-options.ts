@@ -6,7 +6,7 @@ import type { Option as MethodOption } from "../adapt/options.ts";
 import { readRunFile } from "./run-file.ts";
 
 /** Options that are filled in from the model or the run, or that other options of the command say. */
-const FILLED = new Set([
+export const FILLED: ReadonlySet<string> = new Set([
   ...["seed", "inferenceMode", "taskType", "baseModelNameOrPath", "revision", "fanInFanOut"],
   ...["tokenDim", "numTransformerSubmodules", "numAttentionHeads", "numLayers"],
 ]);

@@ -1,21 +1,28 @@
 /** lorikeet methods: the PEFT methods there are. */
 import { Command } from "commander";
 import { knownMethods, methodNamed } from "../adapt/known-methods.ts";
+import { methodsPage } from "./methods-page.ts";
 import { print } from "./terminal.ts";
 
 export const command: Command = new Command("methods")
   .description("List the PEFT methods that can be trained, with their papers.")
   .option("--json", "print one JSON object a line")
+  .option("--markdown", "print docs/methods.md: equations, options, trained share, when to choose which")
   .addHelpText(
     "after",
     `
 Examples:
   $ lorikeet methods
+  $ lorikeet methods --markdown > docs/methods.md
   $ lorikeet train --method ia3 --help`,
   )
   .action(run);
 
-async function run({ json }: { json?: boolean }): Promise<void> {
+async function run({ json, markdown }: { json?: boolean; markdown?: boolean }): Promise<void> {
+  if (markdown) {
+    process.stdout.write(await methodsPage());
+    return;
+  }
   const names = knownMethods();
   const methods = await Promise.all(names.map(methodNamed));
   const width = Math.max(...names.map((name) => name.length), "full".length);

@@ -8,10 +8,16 @@
  * With the layer's own projections, and their biases: one in W_O is added a second time, as in PEFT. On GPT-2 the term is added
  * without W_O. PEFT knows the method for Llama, Mistral and GPT-2; Qwen's attention has the same parts.
  */
-import { commonOnly, defineMethod, type MethodValues, type ModelShape, type SiteParts } from "../adapt/define-method.ts";
+import {
+  commonOnly,
+  defineMethod,
+  type MethodValues,
+  type ModelShape,
+  type SiteParts,
+} from "../adapt/define-method.ts";
 import { headsOf } from "../adapt/head-modules.ts";
 import type { Make, MakeAt } from "../adapt/make.ts";
-import { option, text } from "../adapt/options.ts";
+import { sizeOrNull, text } from "../adapt/options.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import type { Attention, AttentionDelta } from "../nn/attention.ts";
 import type { Module } from "../nn/weights.ts";
@@ -22,14 +28,11 @@ import { lift, product } from "../ops/product.ts";
 import { constantRow } from "../ops/weight-norm.ts";
 import type { Value } from "../tape/tape.ts";
 
-const count = () =>
-  option<number | null>(
-    null,
-    "a whole number of at least 1",
-    (value) => value === null || (Number.isSafeInteger(value) && (value as number) >= 1),
-  );
-
-const options = { targetModules: text(), adapterLen: count(), adapterLayers: count() };
+const options = {
+  targetModules: text("name of the attention modules"),
+  adapterLen: sizeOrNull("rows of the prompt"),
+  adapterLayers: sizeOrNull("how many layers have one, from the top"),
+};
 
 type Values = Omit<MethodValues<typeof options>, "targetModules"> & { readonly targetModules: string | null };
 

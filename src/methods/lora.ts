@@ -46,6 +46,7 @@ const options = {
   ),
   rankPattern: numbersByPattern(whole(8, 1), "other ranks, by pattern of layer names"),
   alphaPattern: numbersByPattern(number(8), "other alphas, by pattern of layer names"),
+  trainableTokenIndices: tokenIdsByEmbedding("ids of tokens whose embeddings are trained along"),
 };
 
 /** Starts that PEFT has and this version does not. */
@@ -83,7 +84,6 @@ export const lora = defineMethod({
     megatronConfig: null,
     montecloraConfig: null,
     targetParameters: null,
-    trainableTokenIndices: null,
     useBdlora: null,
     useQalora: false,
     veloraConfig: null,
@@ -91,8 +91,10 @@ export const lora = defineMethod({
   inert: { megatronCore: "megatron.core", qaloraGroupSize: 16 },
   check,
   settle: ({ fanInFanOut }, layers, warn) => settledFanInFanOut(fanInFanOut, layers, warn),
+  savesTables: ({ trainableTokenIndices }) => trainableTokenIndices === null,
   linear: linearPart,
   embedding: embeddingPart,
+  sites: (model, { trainableTokenIndices }, make) => tokenSites(model, trainableTokenIndices, make),
 });
 
 function isStart(value: unknown): boolean {

@@ -8,7 +8,13 @@
  *
  * The task of each sequence is its `taskId`, 0 where left out. Both stacks of an encoder-decoder get rows of their own.
  */
-import { defineMethod, type MethodValues, type ModelShape, promptCommon, type SiteParts } from "../adapt/define-method.ts";
+import {
+  defineMethod,
+  type MethodValues,
+  type ModelShape,
+  promptCommon,
+  type SiteParts,
+} from "../adapt/define-method.ts";
 import type { Make, MakeAt, Start } from "../adapt/make.ts";
 import { oneOf, text, whole } from "../adapt/options.ts";
 import { checkPrompt, PROMPT_PREFIX, promptSizes, promptTokens, tableShape, tableStart } from "../adapt/prompt.ts";
@@ -22,12 +28,13 @@ const options = {
   promptTuningInit: oneOf(
     ["TEXT", "RANDOM", "AVERAGE_SOURCE_TASKS", "EXACT_SOURCE_TASK", "ONLY_SOURCE_SHARED"],
     "RANDOM",
+    "what the rows start from",
   ),
   ...textStart,
   promptTuningInitStateDictPath: text(),
   promptTuningInitTask: whole(0, 0),
-  numRanks: whole(1, 1),
-  numTasks: whole(1, 1),
+  numRanks: whole(1, 1, "rank of each task's factors"),
+  numTasks: whole(1, 1, "how many tasks there are"),
 };
 
 type Values = MethodValues<typeof options>;

@@ -7,26 +7,38 @@
  * Only the prompt is saved, prompt_embeddings [n · stacks, D]: a loaded adapter is a plain table without the network. PEFT loads
  * such adapters for inference only; here the table can be trained further.
  */
-import { defineMethod, type MethodValues, type ModelShape, promptCommon, type SiteParts } from "../adapt/define-method.ts";
+import {
+  defineMethod,
+  type MethodValues,
+  type ModelShape,
+  promptCommon,
+  type SiteParts,
+} from "../adapt/define-method.ts";
 import { kaimingUniform, type Make, type MakeAt } from "../adapt/make.ts";
-import { oneOf, option, probability, whole } from "../adapt/options.ts";
-import { checkPrompt, linearOf, PROMPT_PREFIX, promptSizes, promptTokens, tableShape, trainedBehind } from "../adapt/prompt.ts";
+import { oneOf, probability, sizeOrNull, whole } from "../adapt/options.ts";
+import {
+  checkPrompt,
+  linearOf,
+  PROMPT_PREFIX,
+  promptSizes,
+  promptTokens,
+  tableShape,
+  trainedBehind,
+} from "../adapt/prompt.ts";
 import { relu } from "../ops/activation.ts";
 import { dropout } from "../ops/dropout.ts";
 import { bidirectionalLstm, type LstmWeights } from "../ops/lstm.ts";
 import type { Value } from "../tape/tape.ts";
-
-const isSize = (value: unknown) => value === null || (Number.isSafeInteger(value) && (value as number) >= 1);
 
 /** What an MLP has, whatever the config says. */
 const MLP_LAYERS = 2;
 
 const options = {
   ...promptCommon,
-  encoderReparameterizationType: oneOf(["MLP", "LSTM"], "MLP"),
-  encoderHiddenSize: option<number | null>(null, "a whole number of at least 1 or null", isSize),
-  encoderNumLayers: whole(MLP_LAYERS, 1),
-  encoderDropout: probability(0),
+  encoderReparameterizationType: oneOf(["MLP", "LSTM"], "MLP", "the network that computes the rows"),
+  encoderHiddenSize: sizeOrNull("its hidden width; that of the model by default"),
+  encoderNumLayers: whole(MLP_LAYERS, 1, "layers of an LSTM"),
+  encoderDropout: probability(0, "dropout between the layers of an LSTM"),
 };
 
 type Values = MethodValues<typeof options>;
@@ -86,7 +98,10 @@ function lstmAndMlp(values: Values, make: Make): (rows: Value) => Value {
   const [width, hidden] = [values.tokenDim!, values.encoderHiddenSize!];
   const layers = Array.from({ length: encoderNumLayers }, (_, i) => {
     const inputs = i === 0 ? width : 2 * hidden;
-    return { forward: lstmWeights(make, `l${i}`, inputs, hidden), backward: lstmWeights(make, `l${i}_reverse`, inputs, hidden) };
+    return {
+      forward: lstmWeights(make, `l${i}`, inputs, hidden),
+      backward: lstmWeights(make, `l${i}_reverse`, inputs, hidden),
+    };
   });
   const first = linearOf(make, "mlp_head.0", 2 * hidden, 2 * hidden);
   const second = linearOf(make, "mlp_head.2", 2 * hidden, width);

@@ -11,9 +11,15 @@
  * An encoder-decoder has the prefix in the decoder. PEFT lays the table out for two stacks there and uses one: layer l takes the
  * pair of layer 2·l modulo the number of layers. With an even number, half of the pairs are never used.
  */
-import { defineMethod, type MethodValues, type ModelShape, promptCommon, type SiteParts } from "../adapt/define-method.ts";
+import {
+  defineMethod,
+  type MethodValues,
+  type ModelShape,
+  promptCommon,
+  type SiteParts,
+} from "../adapt/define-method.ts";
 import type { Make, MakeAt } from "../adapt/make.ts";
-import { flag, option } from "../adapt/options.ts";
+import { flag, option, sizeOrNull } from "../adapt/options.ts";
 import { checkPrompt, linearOf, PROMPT_PREFIX, prefixSizes, trainedBehind } from "../adapt/prompt.ts";
 import type { Stack, VirtualTokens } from "../nn/virtual-tokens.ts";
 import { tanh } from "../ops/activation.ts";
@@ -21,14 +27,13 @@ import { sliceColumns } from "../ops/columns.ts";
 import { lift } from "../ops/product.ts";
 import type { Tape, Value } from "../tape/tape.ts";
 
-const isSize = (value: unknown) => value === null || (Number.isSafeInteger(value) && (value as number) >= 1);
 const isZero = (value: unknown) => value === null || value === "zero";
 
 const options = {
   ...promptCommon,
-  initWeights: option<"zero" | null>(null, '"zero" or null', isZero),
-  encoderHiddenSize: option<number | null>(null, "a whole number of at least 1 or null", isSize),
-  prefixProjection: flag(false),
+  initWeights: option<"zero" | null>(null, '"zero" or null', isZero, "start from zeros instead of at random"),
+  encoderHiddenSize: sizeOrNull("hidden width of the projection; that of the keys by default"),
+  prefixProjection: flag(false, "compute the rows by a small network"),
 };
 
 type Values = MethodValues<typeof options>;
@@ -73,7 +78,13 @@ function tableOf(values: Values, make: MakeAt): (tape: Tape) => Value {
 
 function projection({ tokenDim, encoderHiddenSize, initWeights }: Values, outputs: number, make: Make) {
   const first = linearOf(make, "transform.0", tokenDim!, encoderHiddenSize!);
-  const second = linearOf(make, "transform.2", encoderHiddenSize!, outputs, initWeights === "zero" ? "zeros" : undefined);
+  const second = linearOf(
+    make,
+    "transform.2",
+    encoderHiddenSize!,
+    outputs,
+    initWeights === "zero" ? "zeros" : undefined,
+  );
   return (rows: Value) => second(tanh(first(rows)));
 }
 

@@ -7,7 +7,13 @@
  * table may start from the embedding of a text, so that training begins with a prompt in words. PEFT loads such adapters for
  * inference only; here they can be trained further.
  */
-import { defineMethod, type MethodValues, type ModelShape, promptCommon, type SiteParts } from "../adapt/define-method.ts";
+import {
+  defineMethod,
+  type MethodValues,
+  type ModelShape,
+  promptCommon,
+  type SiteParts,
+} from "../adapt/define-method.ts";
 import type { MakeAt } from "../adapt/make.ts";
 import { oneOf, option, text, unsaved } from "../adapt/options.ts";
 import { checkPrompt, PROMPT_PREFIX, promptSizes, promptTokens, tableShape, tableStart } from "../adapt/prompt.ts";
@@ -19,16 +25,16 @@ const isRecord = (value: unknown) => value === null || (typeof value === "object
 
 /** Options about the start from a text; multitask prompt tuning has them too. */
 export const textStart = {
-  promptTuningInitText: text(),
+  promptTuningInitText: text("the text that the rows start from"),
   /** The ids of that text. PEFT tokenises it when the adapter is made; here the caller does. */
-  promptTuningInitIds: unsaved(option<readonly number[] | null>(null, "a list of token ids or null", isIds)),
-  tokenizerNameOrPath: text(),
+  promptTuningInitIds: unsaved(option<readonly number[] | null>(null, "a list of token ids or null", isIds, "its ids")),
+  tokenizerNameOrPath: text("the tokenizer of the text; the base's by default"),
   tokenizerKwargs: option<Readonly<Record<string, unknown>> | null>(null, "an object or null", isRecord),
 };
 
 const options = {
   ...promptCommon,
-  promptTuningInit: oneOf(["TEXT", "SAMPLE_VOCAB", "RANDOM"], "RANDOM"),
+  promptTuningInit: oneOf(["TEXT", "SAMPLE_VOCAB", "RANDOM"], "RANDOM", "what the rows start from"),
   ...textStart,
 };
 
@@ -87,7 +93,10 @@ export function checkText(values: TextStart, spell: (name: string) => string): s
 }
 
 /** The tokenizer that a config must name beside a text: the base's where the user names none. */
-export function tokenizerOf(values: TextStart, warn: (message: string) => void): Pick<TextStart, "tokenizerNameOrPath"> {
+export function tokenizerOf(
+  values: TextStart,
+  warn: (message: string) => void,
+): Pick<TextStart, "tokenizerNameOrPath"> {
   const { promptTuningInit, tokenizerNameOrPath, baseModelNameOrPath } = values;
   if (promptTuningInit !== "TEXT" || tokenizerNameOrPath) return { tokenizerNameOrPath };
   if (!baseModelNameOrPath)

@@ -16,7 +16,13 @@ export const roberta = defineModel({
     IA3: { targets: ["key", "value", "output.dense"], feedforward: ["output.dense"] },
   },
   config: robertaConfig,
-  tasks: encoderTasks({ className: "Roberta", path: "roberta", build: buildBert, pooler, classifier: robertaClassifier }),
+  tasks: encoderTasks({
+    className: "Roberta",
+    path: "roberta",
+    build: buildBert,
+    pooler,
+    classifier: robertaClassifier,
+  }),
 });
 
 export function robertaConfig(c: ConfigReader): BertConfig {

@@ -2,36 +2,29 @@
  * T5: encoder-decoder with pre-norm RMS norms and, instead of positions, a bias of the scores by distance that all layers of
  * a stack share (Raffel et al. 2020). Scores are not scaled: the published start of the queries makes up for it.
  */
-import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { UnsupportedError } from "../core/errors.ts";
 import type { ConfigReader } from "../nn/config.ts";
-import {
-  type Bodies,
-  type CrossAttention,
-  defineModel,
-  type EncoderDecoder,
-  type Headed,
-  type TaskDefinition,
-} from "../nn/define-model.ts";
+import { type CrossAttention, defineModel, type EncoderDecoder } from "../nn/define-model.ts";
 import type { Embedding } from "../nn/embedding.ts";
+import {
+  type EncoderDecoderConfig,
+  type EncoderDecoderTasks,
+  encoderDecoderTasks,
+} from "../nn/encoder-decoder-tasks.ts";
 import { outputsOf } from "../nn/label-names.ts";
 import type { Linear } from "../nn/linear.ts";
-import { memoryOf } from "../nn/memory.ts";
 import type { Pass } from "../nn/pass.ts";
-import { shiftRight } from "../nn/shift-right.ts";
 import type { Stack } from "../nn/virtual-tokens.ts";
 import type { Weights } from "../nn/weights.ts";
-import { type Activation, activation, activations, tanh } from "../ops/activation.ts";
+import { type Activation, activation, activations } from "../ops/activation.ts";
 import type { AttentionShape, Heads } from "../ops/attention.ts";
-import { multiplyElements, scaleBy } from "../ops/elementwise.ts";
-import { gatherRows } from "../ops/embedding.ts";
+import { multiplyElements } from "../ops/elementwise.ts";
 import { geluGate } from "../ops/gelu.ts";
 import { type RelativeBias, relativeBias } from "../ops/relative-bias.ts";
 import { siluGate } from "../ops/silu-gate.ts";
 import type { Value } from "../tape/tape.ts";
 
-export interface T5Config {
-  readonly vocabSize: number;
-  readonly width: number;
+export interface T5Config extends EncoderDecoderConfig {
   readonly inner: number;
   /** Layers of each stack. */
   readonly layers: Readonly<Record<Stack, number>>;
@@ -42,14 +35,9 @@ export interface T5Config {
   readonly maxDistance: number;
   readonly eps: number;
   readonly dropout: number;
-  readonly classifierDropout: number;
   readonly activation: Activation;
   /** Whether a second projection multiplies the activated one. */
   readonly gated: boolean;
-  readonly tied: boolean;
-  readonly outputs: number;
-  readonly decoderStartTokenId: number;
-  readonly eosTokenId: number;
 }
 
 /** What a config means that leaves a key out. */
@@ -59,14 +47,18 @@ export interface T5Defaults {
 }
 
 export function t5Config(c: ConfigReader, defaults: T5Defaults): T5Config {
-  const layers = c.int("num_layers");
+  const layers = { encoder: c.int("num_layers"), decoder: c.int("num_decoder_layers", c.int("num_layers")) };
+  const heads = c.int("num_heads");
+  const headDim = c.int("d_kv");
   return {
     vocabSize: c.int("vocab_size"),
+    contextLength: Number.POSITIVE_INFINITY, // the last bucket holds all distances beyond the largest
     width: c.int("d_model"),
     inner: c.int("d_ff"),
-    layers: { encoder: layers, decoder: c.int("num_decoder_layers", layers) },
-    heads: c.int("num_heads"),
-    headDim: c.int("d_kv"),
+    layers,
+    heads,
+    headDim,
+    cache: { layers: layers.decoder, width: heads * headDim },
     buckets: c.int("relative_attention_num_buckets", 32),
     maxDistance: c.int("relative_attention_max_distance", 128),
     eps: c.float("layer_norm_epsilon", 1e-6),
@@ -105,132 +97,9 @@ export const t5 = defineModel({
   tasks: t5Tasks("T5"),
 });
 
-type T5Tasks = {
-  readonly [T in "SEQ_2_SEQ_LM" | "SEQ_CLS" | "TOKEN_CLS" | "QUESTION_ANS" | "FEATURE_EXTRACTION"]: TaskDefinition<
-    T5Config,
-    Bodies[T]
-  >;
-};
-
 /** The tasks of the family. `className` is what the published class names begin with. */
-export function t5Tasks(className: string): T5Tasks {
-  return {
-    SEQ_2_SEQ_LM: { architecture: `${className}ForConditionalGeneration`, build: languageModel },
-    SEQ_CLS: { architecture: `${className}ForSequenceClassification`, build: sequenceClassifier },
-    TOKEN_CLS: { architecture: `${className}ForTokenClassification`, build: tokenClassifier },
-    QUESTION_ANS: { architecture: `${className}ForQuestionAnswering`, build: questionAnswerer },
-    FEATURE_EXTRACTION: {
-      architecture: `${className}EncoderModel`,
-      build: (config, w) => ({ ...limits(config), forward: encoder(config, w, embedding(config, w)) }),
-    },
-  };
-}
-
-/** No position is too far: the last bucket holds all distances beyond the largest. */
-const limits = ({ vocabSize }: T5Config) => ({ vocabSize, contextLength: Number.POSITIVE_INFINITY });
-
-const embedding = ({ vocabSize, width }: T5Config, w: Weights) => w.embedding("shared", vocabSize, width);
-
-// ---- tasks
-
-function languageModel(config: T5Config, w: Weights): EncoderDecoder {
-  const { vocabSize, width, tied } = config;
-  const tokens = embedding(config, w);
-  const encode = encoder(config, w, tokens);
-  const { decode, project } = decoder(config, w, tokens);
-  const head = tied
-    ? w.tiedHead("lm_head", tokens)
-    : w.linear("lm_head", { inFeatures: width, outFeatures: vocabSize });
-  return {
-    ...limits(config),
-    cache: { layers: config.layers.decoder, width: config.heads * config.headDim },
-    decoderStartTokenId: config.decoderStartTokenId,
-    encode,
-    project,
-    decode(pass, memory) {
-      const hidden = decode(pass, memory);
-      return tied ? scaleBy(hidden, width ** -0.5) : hidden;
-    },
-    head,
-  };
-}
-
-/** A class of each text: the decoder reads the text once more, and the head its row at the last end token. */
-function sequenceClassifier(config: T5Config, w: Weights): Headed {
-  const { width, outputs, classifierDropout } = config;
-  const reread = rereader(config, w.at("transformer"));
-  const dense = w.head("classification_head.dense", { inFeatures: width, outFeatures: width, bias: true });
-  const out = w.head("classification_head.out_proj", { inFeatures: width, outFeatures: outputs, bias: true });
-  return {
-    ...limits(config),
-    outputs,
-    forward(pass) {
-      const { pass: second, hidden } = reread(pass);
-      const rows = endRows(second, pass, config.eosTokenId);
-      const { tape } = pass;
-      const ends = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
-      return second.withinRows(rows, () => {
-        const inner = tanh(dense.forward(pass.dropout(ends, classifierDropout)));
-        return out.forward(pass.dropout(inner, classifierDropout));
-      });
-    },
-  };
-}
-
-/** The decoder's row at the last end token of each text. */
-function endRows(decoder: Pass, { sequences: { ids, starts } }: Pass, eosTokenId: number): Int32Array {
-  return Int32Array.from(starts.subarray(1), (end, s) => {
-    const at = ids.subarray(starts[s]!, end).lastIndexOf(eosTokenId);
-    if (at >= 0) return decoder.starts[s]! + decoder.promptLength(s) + at;
-    throw new FormatError(
-      `sequence ${s} has no end token (id ${eosTokenId}), from whose place T5 classifies: end every text with it`,
-    );
-  });
-}
-
-function tokenClassifier(config: T5Config, w: Weights): Headed {
-  const { width, outputs, classifierDropout } = config;
-  const below = w.at("transformer");
-  const encode = encoder(config, below, embedding(config, below));
-  const head = w.head("classifier", { inFeatures: width, outFeatures: outputs, bias: true });
-  return {
-    ...limits(config),
-    outputs,
-    forward: (pass) => head.forward(pass.dropout(encode(pass), classifierDropout)),
-  };
-}
-
-/** Scores of each token as the answer's first and last: the decoder reads the text once more, and the head all its rows. */
-function questionAnswerer(config: T5Config, w: Weights): Headed {
-  const reread = rereader(config, w);
-  const head = w.head("qa_outputs", { inFeatures: config.width, outFeatures: 2, bias: true });
-  return {
-    ...limits(config),
-    outputs: 2,
-    forward(pass) {
-      const { pass: second, hidden } = reread(pass);
-      if (second.starts.at(-1) !== pass.starts.at(-1)) {
-        throw new UnsupportedError(
-          "T5 cannot answer questions with virtual tokens before the text of one stack only: choose another method",
-        );
-      }
-      return second.within(() => head.forward(hidden));
-    },
-  };
-}
-
-/** Encodes a text and runs the decoder over the same text, one place later. */
-function rereader(config: T5Config, w: Weights): (first: Pass) => { pass: Pass; hidden: Value } {
-  const tokens = embedding(config, w);
-  const encode = encoder(config, w, tokens);
-  const { decode } = decoder(config, w, tokens);
-  return (first) => {
-    const { ids, starts, taskIds } = first.sequences;
-    const shifted = shiftRight(ids, starts, config.decoderStartTokenId);
-    const memory = memoryOf(first, encode(first));
-    const pass = first.ofDecoder({ ids: shifted, starts, ...(taskIds && { taskIds }) });
-    return { pass, hidden: pass.within(() => decode(pass, memory)) };
-  };
+export function t5Tasks(className: string): EncoderDecoderTasks<T5Config> {
+  return encoderDecoderTasks({ className, encoder, decoder });
 }
 
 // ---- stacks

@@ -81,8 +81,11 @@ function readConfig(c: ConfigReader): VitConfig {
 function pair(c: ConfigReader, key: string, missing: number): readonly [number, number] {
   if (!Array.isArray(c.raw[key])) return [c.int(key, missing), c.int(key, missing)];
   const [height, width, ...others] = c.raw[key] as unknown[];
-  if (others.length === 0 && Number.isInteger(height) && Number.isInteger(width)) return [height as number, width as number];
-  throw new FormatError(`${c.name}: "${key}" is ${JSON.stringify(c.raw[key])}, expected a whole number or [height, width]`);
+  if (others.length === 0 && Number.isInteger(height) && Number.isInteger(width))
+    return [height as number, width as number];
+  throw new FormatError(
+    `${c.name}: "${key}" is ${JSON.stringify(c.raw[key])}, expected a whole number or [height, width]`,
+  );
 }
 
 function build(config: VitConfig, w: Weights): Encoder {
@@ -111,7 +114,11 @@ function embeddings({ grid, width, dropout }: VitConfig, w: Weights): { rows: nu
     const projected = projection.forward(patches(tape, pass.sequences.pixels!, grid));
     const first = embedding({ tape, ptr: tape.upload(Int32Array.of(0)), count: 1 }, classToken.weight);
     const images = starts.length - 1;
-    const rows = insertRows(projected, starts.map((_, s) => s * count), Array(images).fill(first));
+    const rows = insertRows(
+      projected,
+      starts.map((_, s) => s * count),
+      Array(images).fill(first),
+    );
     return pass.dropout(add(rows, embedding(pass.positions, positions.weight)), dropout);
   };
   return { rows: count + 1, embed };

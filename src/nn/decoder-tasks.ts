@@ -4,6 +4,7 @@ import type { Value } from "../tape/tape.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { Bodies, Body, Headed, TaskDefinition } from "./define-model.ts";
 import type { Embedding } from "./embedding.ts";
+import type { Linear } from "./linear.ts";
 import type { Pass } from "./pass.ts";
 import type { Weights } from "./weights.ts";
 
@@ -57,7 +58,7 @@ export function decoderTasks<Config extends HeadConfig>(family: DecoderFamily<Co
       build(config, w, engine) {
         const stack = build(config, w.at(path), engine);
         const score = w.head("score", { inFeatures: stack.width, outFeatures: config.outputs });
-        return headed(stack, config.outputs, (hidden, pass) => score.forward(lastRows(hidden, pass)));
+        return headed(stack, config.outputs, (hidden, pass) => onLastRows(hidden, pass, score));
       },
     },
     TOKEN_CLS: {
@@ -85,9 +86,10 @@ function headed(stack: Backbone, outputs: number, head: (hidden: Value, pass: Pa
   return { ...stack, outputs, forward: (pass) => head(stack.forward(pass), pass) };
 }
 
-/** The last row of each sequence, which has seen all others. */
-function lastRows(hidden: Value, pass: Pass): Value {
+/** The head on the last row of each sequence, which has seen all others. */
+function onLastRows(hidden: Value, pass: Pass, head: Linear): Value {
   const { tape, starts } = pass;
   const rows = starts.subarray(1).map((end) => end - 1);
-  return gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
+  const last = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
+  return pass.withinRows(rows, () => head.forward(last));
 }

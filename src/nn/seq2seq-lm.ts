@@ -4,7 +4,7 @@ import { crossEntropy, headCrossEntropy } from "../ops/cross-entropy.ts";
 import { gatherRows, type Ids } from "../ops/embedding.ts";
 import { Tape, type Value } from "../tape/tape.ts";
 import type { CrossAttention, EncoderDecoder } from "./define-model.ts";
-import { tokenProblem } from "./example-problems.ts";
+import { inputProblem, tokenProblem } from "./example-problems.ts";
 import { KvCache } from "./kv-cache.ts";
 import { CrossCache, memoryOf } from "./memory.ts";
 import { Model } from "./model.ts";
@@ -126,6 +126,9 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
   }
 
   override problemWith(example: Labelled): string | null {
+    const problem = inputProblem(example, this);
+    if (problem !== null) return problem;
+    if (this.countLabels(example) === 0) return "nothing to learn: no token of the target has a label";
     return tokenProblem(example, this, this.vocabSize);
   }
 }

@@ -150,6 +150,6 @@ function joinPixels(examples: readonly Omit<Labelled, "labels">[]): Float32Array
     throw new ShapeError(`images of a batch have ${[...sizes].join(" and ")} numbers, expected the same`);
   const [size] = sizes as Set<number> & Iterable<number>;
   const joined = new Float32Array(examples.length * size!);
-  examples.forEach((e, i) => joined.set(e.pixels!, i * size!));
+  for (const [i, { pixels }] of examples.entries()) joined.set(pixels!, i * size!);
   return joined;
 }

@@ -1,9 +1,10 @@
 /** Folding a low-rank delta into rows of a weight: what its matmul would have added, added to the weight itself. */
 import type { Shape } from "../core/shape.ts";
-import type { Tape } from "../tape/tape.ts";
+import type { Tape, Value } from "../tape/tape.ts";
 import type { Ptr } from "../wasm/memory.ts";
 import type { Stored } from "./linear.ts";
 import { Layout, multiply } from "./multiply.ts";
+import { blockRotate } from "./product.ts";
 
 /** Rows `start` to `end` (exclusive) of a weight in f32 at `ptr`, in the order in which it is stored. */
 export interface WeightRows {
@@ -51,6 +52,24 @@ export function foldOutputScale(
     const row = (i - start) * columns;
     for (let j = 0; j < columns; j++) values[row + j]! *= c[stored === "out-in" ? i : j]!;
   }
+}
+
+/** W += the change of these rows, which is computed where it is needed and given back at once. */
+export function foldChange({ tape, ptr, start, end }: WeightRows, change: () => Value): void {
+  const delta = tape.scope(change);
+  tape.kernels.axpy_f32(ptr, delta.ptr, 1, 0, (end - start) * delta.shape[1]!);
+  tape.free(delta.ptr);
+}
+
+/** Each row times the block-diagonal matrix of `blocks`: see `blockRotate`. `width` is the length of a row. */
+export function foldRotation({ tape, ptr, start, end }: WeightRows, width: number, blocks: Value): void {
+  const rotated = tape.scope(() => {
+    const rows = tape.value([end - start, width]);
+    tape.copy(rows.ptr, ptr, (end - start) * width * 4);
+    return blockRotate(rows, blocks);
+  });
+  tape.copy(ptr, rotated.ptr, (end - start) * width * 4);
+  tape.free(rotated.ptr);
 }
 
 /** Columns `start` to `end` of a [r, in], one a row. */

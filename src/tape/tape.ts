@@ -51,6 +51,12 @@ function idle(kernels: Kernels): Kernels {
   return Object.fromEntries(names.map((name) => [name, () => 0])) as unknown as Kernels;
 }
 
+/**
+ * One pass. `Tape.once` runs one whose size is not known yet.
+ *
+ * @example
+ * const logits = Tape.once(model.engine, {}, (tape) => tape.download(model.outputs(tape, concatenateLabelled(examples))));
+ */
 export class Tape {
   readonly memory: Memory;
   readonly kernels: Kernels;

@@ -100,7 +100,12 @@ function expectTraining(peft: PeftModel, golden: Case, expected: Expected): void
   const trained = peft.namedTrainable();
   const start = new Map(Array.from(trained, ([key, param]) => [key, param.values().slice()]));
   const [beta1, beta2] = golden.betas;
-  using optimizer = new AdamW(peft.engine, trained, { beta1, beta2, eps: golden.eps, weightDecay: golden.weight_decay });
+  using optimizer = new AdamW(peft.engine, trained, {
+    beta1,
+    beta2,
+    eps: golden.eps,
+    weightDecay: golden.weight_decay,
+  });
   const losses = golden.batches.map((batch) => {
     optimizer.zeroGrad();
     const loss = backward(peft, batch);

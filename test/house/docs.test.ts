@@ -7,8 +7,11 @@ import { command as evaluate } from "../../src/cli/eval.ts";
 import { command as generate } from "../../src/cli/generate.ts";
 import { command as inspect } from "../../src/cli/inspect.ts";
 import { command as merge } from "../../src/cli/merge.ts";
+import { methodAsked, methodOrNull } from "../../src/cli/method-options.ts";
+import { command as methods } from "../../src/cli/methods.ts";
+import { command as models } from "../../src/cli/models.ts";
 import { command as predict } from "../../src/cli/predict.ts";
-import { command as train } from "../../src/cli/train.ts";
+import { trainCommand } from "../../src/cli/train.ts";
 import { filesBelow, read, root } from "./source.ts";
 
 const manifest = JSON.parse(read("package.json")) as { version: string; scripts: Record<string, string> };
@@ -30,38 +33,53 @@ const contract = {
   generate: "--model --adapter --prompt --max-new-tokens --temperature --top-k --top-p --seed",
   eval: "--model --adapter --data --json",
   predict: "--model --adapter --data --output",
-  merge: "--model --adapter --output --safe",
-  inspect: "--adapter-config --json",
+  merge: "--model --adapter --combine --output --safe",
+  inspect: "--adapter-config --grouped --json",
+  methods: "--json",
+  models: "--json",
   "bench step": "--shape --tokens --batch --method --r --build --json",
 };
 
-const commands = [train, generate, evaluate, predict, merge, inspect, bench];
-const find = (path: string) => {
+const commands = [generate, evaluate, predict, merge, inspect, methods, models, bench];
+/** A command as it is with these words behind it, which may name a method. */
+const find = async (path: string, words: readonly string[] = []) => {
   const [name, sub] = path.split(" ");
+  if (name === "train") {
+    const method = await methodAsked(words);
+    return trainCommand({ name: method, method: await methodOrNull(method) });
+  }
   const command = commands.find((c) => c.name() === name)!;
   return sub === undefined ? command : command.commands.find((c) => c.name() === sub)!;
 };
 
-test.each(Object.entries(contract))("lorikeet %s has the flags of the contract", (path, flags) => {
-  const known = find(path).options.map((option) => option.long);
+test.each(Object.entries(contract))("lorikeet %s has the flags of the contract", async (path, flags) => {
+  const known = (await find(path)).options.map((option) => option.long);
   expect(flags.split(/\s+/).filter((flag) => !known.includes(flag))).toEqual([]);
 });
 
 /** Flags of one command line, and the command they are given to. */
-function* commandLines(page: string): Iterable<{ path: string; flags: string[]; line: string }> {
+async function* commandLines(
+  page: string,
+): AsyncIterable<{ path: string; flags: string[]; words: string[]; line: string }> {
   for (const [line, path, rest] of read(page)
     .replaceAll("\\\n", " ")
     .matchAll(/^.*?\blorikeet (bench step|[a-z]+)((?: +[^\n`]*)?)/gm)) {
-    if (!find(path!)) continue;
-    yield { path: path!, flags: Array.from(rest!.matchAll(/(?:^|\s)(--[a-z-]+)/g), ([, flag]) => flag!), line };
+    if (!(await find(path!))) continue;
+    const words = rest!.trim().split(/\s+/);
+    yield {
+      words,
+      path: path!,
+      flags: Array.from(rest!.matchAll(/(?:^|\s)(--[a-z-]+)/g), ([, flag]) => flag!),
+      line,
+    };
   }
 }
 
-test("every command line in the documents has flags that exist", () => {
+test("every command line in the documents has flags that exist", async () => {
   let seen = 0;
   for (const page of pages) {
-    for (const { path, flags, line } of commandLines(page)) {
-      const known = find(path).options.map((option) => option.long);
+    for await (const { path, flags, words, line } of commandLines(page)) {
+      const known = (await find(path, words)).options.map((option) => option.long);
       for (const flag of flags) expect(known, `${page}: ${line}`).toContain(flag);
       seen += flags.length;
     }

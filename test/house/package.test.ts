@@ -39,6 +39,8 @@ test("the package depends on what was agreed and nothing else, each pinned", () 
     "@huggingface/jinja",
     "@huggingface/tokenizers",
     "commander",
+    "fast-png",
+    "jpeg-js",
     "yaml",
   ]);
   const versions = Object.values({ ...manifest.dependencies, ...manifest.devDependencies });

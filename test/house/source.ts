@@ -12,11 +12,12 @@ export interface Import {
   readonly atOnce: boolean;
 }
 
-/** Paths below a folder of the project, relative to it, sorted. */
+/** Paths below a folder of the project, relative to it, sorted; installed packages are none of the project's. */
 export function filesBelow(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(join(root, folder).length + 1))
+    .filter((file) => !file.includes("node_modules/"))
     .sort();
 }
 

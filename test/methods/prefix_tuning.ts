@@ -8,5 +8,10 @@ export const variants: readonly Variant[] = [
   { title: "with defaults", options: common, ...kind },
   { title: "started from zeros", options: { ...common, initWeights: "zero" }, ...kind },
   { title: "with a projection", options: projected, ...kind, reloads: false },
-  { title: "with a projection that starts from zeros", options: { ...projected, initWeights: "zero" }, ...kind, reloads: false },
+  {
+    title: "with a projection that starts from zeros",
+    options: { ...projected, initWeights: "zero" },
+    ...kind,
+    reloads: false,
+  },
 ];

@@ -62,12 +62,23 @@ function expectOutputs(model: Model, examples: readonly Labelled[], want: Tensor
 }
 
 /** Trains on one batch and compares what the case has kept: gradients of the first step, values after the last. */
-function expectTraining(model: Model, { train, unsettled }: Case, examples: Labelled[], want: Tensors, start: Tensors): void {
+function expectTraining(
+  model: Model,
+  { train, unsettled }: Case,
+  examples: Labelled[],
+  want: Tensors,
+  start: Tensors,
+): void {
   const { steps, lr, weight_decay, betas, eps } = train!;
   const params = new Map(model.trainAll().map((p) => [p.name, p]));
   for (const [key, param] of params) param.values().set(start.get(key) ?? expect.fail(`${key} is not in the golden`));
   expect([...params.keys()].sort()).toEqual([...start.keys()].sort());
-  using optimizer = new AdamW(model.engine, params, { beta1: betas[0], beta2: betas[1], eps, weightDecay: weight_decay });
+  using optimizer = new AdamW(model.engine, params, {
+    beta1: betas[0],
+    beta2: betas[1],
+    eps,
+    weightDecay: weight_decay,
+  });
   const batch = concatenateLabelled(examples);
   let checked = 0;
   for (let step = 0; step < steps; step++) {

@@ -116,6 +116,14 @@ for (const build of builds) {
       expect(lift(tape, b).needsGrad).toBe(false);
     });
   });
+
+  test(`lift (${build}) reads a part of a Param as a matrix, and brings the gradient to that part`, async () => {
+    using gym = await Gym.open(build);
+    const a = gym.param("a", [3, 2, 4]);
+    const part = (tape: Tape) => lift(tape, a, [2, 4], 8);
+    expect(Array.from(run(gym, part))).toEqual(Array.from(a.values().subarray(8, 16)));
+    expectGradients(gym.engine, [a], (tape) => product(part(tape), lift(tape, a, [4, 2], 16)));
+  });
 }
 
 test("products refuse factors that do not fit, naming their shapes", async () => {

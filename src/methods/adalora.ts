@@ -1,0 +1,337 @@
+/**
+ * AdaLoRA (Zhang et al. 2023): a change of weights in the form of a singular value decomposition, whose least important triplets
+ * are pruned during training, so that each layer gets the rank it needs.
+ *
+ *   y = x·Wᵀ + bias + s·(drop(x)·(E ∘ A)ᵀ)·Bᵀ,   s = loraAlpha / (initR + 1e-5)
+ *   lora_A [r, in], lora_B [out, r] start as N(0, 0.02²)        lora_E [r, 1] starts as zeros, which changes nothing
+ *   loss + orthRegWeight · mean of ‖A·Aᵀ − I‖ and ‖Bᵀ·B − I‖ over all layers
+ *
+ * After each step t, for every number p of gradient g (with the new Ī in Ū; eq. 8 to 11):
+ *
+ *   I = |p·g|     Ī ← β₁·Ī + (1 − β₁)·I     Ū ← β₂·Ū + (1 − β₂)·|I − Ī|     s(p) = Ī·Ū
+ *   S = s(E) + mean of s(A) over its row + mean of s(B) over its column, for each triplet
+ *   b(t) = ⌊(b₀ − b₁)·(1 − (t − tinit) / (totalStep − tfinal − tinit))³ + b₁⌋,   b₀ all ranks, b₁ = targetR for each layer
+ *
+ * Every deltaT steps from tinit on, E becomes 0 in all triplets but the b(t) of largest S. At step totalStep − tfinal the choice
+ * is final. Files hold what is left of the triplets, and in rank_pattern which these were.
+ */
+import type { Factors } from "../adapt/combine.ts";
+import { defineMethod, type LinearPart, type MethodValues, type Whole } from "../adapt/define-method.ts";
+import { settledFanInFanOut } from "../adapt/fan-in-fan-out.ts";
+import type { Make, MakeAt } from "../adapt/make.ts";
+import { flag, number, type Option, oneOf, option, probability, whole } from "../adapt/options.ts";
+import { FormatError } from "../core/errors.ts";
+import type { Linear } from "../nn/linear.ts";
+import { add } from "../ops/add.ts";
+import { scaleColumns } from "../ops/columns.ts";
+import { distanceToIdentity } from "../ops/distance-to-identity.ts";
+import { dropout } from "../ops/dropout.ts";
+import { scaleBy } from "../ops/elementwise.ts";
+import { foldLowRank } from "../ops/fold.ts";
+import { linear } from "../ops/linear.ts";
+import { lift, product } from "../ops/product.ts";
+import { replaceRows, sliceRows } from "../ops/rows.ts";
+import type { Tape, Value } from "../tape/tape.ts";
+import type { Param } from "../tensor/tensor.ts";
+
+type RankPattern = Readonly<Record<string, readonly boolean[]>>;
+
+const options = {
+  initR: whole(12, 1, "rank that every layer starts with"),
+  targetR: whole(8, 0, "rank that is left on average"),
+  totalStep: option<number | null>(
+    null,
+    "a whole number of at least 1",
+    (value) => value === null || (Number.isSafeInteger(value) && (value as number) >= 1),
+    "optimiser steps of the run",
+  ),
+  tinit: whole(0, 0, "steps before pruning begins"),
+  tfinal: whole(0, 0, "steps after pruning has ended"),
+  deltaT: whole(1, 1, "steps from one pruning to the next"),
+  beta1: share(0.85, "smoothing of the importance"),
+  beta2: share(0.85, "smoothing of its uncertainty"),
+  orthRegWeight: option(0.5, "a number of at least 0", (value) => typeof value === "number" && value >= 0, "weight of the orthogonal term"),
+  loraAlpha: number(8, "the adapter counts alpha / initR times"),
+  loraDropout: probability(0, "dropout in front of the adapter"),
+  bias: oneOf(["none", "all", "lora_only"], "none", "which biases of the base are trained along"),
+  fanInFanOut: flag(false, "whether weights are stored [in, out]; set by itself"),
+  initLoraWeights: flag(true, "start so that nothing changes"),
+  rankPattern: option<RankPattern | null>(null, "an object of lists of true and false, or null", isRankPattern, "set by training"),
+};
+
+type Values = MethodValues<typeof options>;
+
+function share(fallback: number, help: string): Option<number> {
+  return option(fallback, "a number between 0 and 1", (v) => typeof v === "number" && v > 0 && v < 1, help);
+}
+
+function isRankPattern(value: unknown): boolean {
+  if (value === null) return true;
+  const isMask = (each: unknown) => Array.isArray(each) && each.every((kept) => typeof kept === "boolean");
+  return typeof value === "object" && Object.values(value as object).every(isMask);
+}
+
+/**
+ * Low-rank adaptation that gives its ranks to the layers that need them.
+ *
+ * @example
+ * const model = getPeftModel(base, adalora({ initR: 12, targetR: 4, totalStep: 1000, tinit: 100, tfinal: 300, deltaT: 10 }));
+ */
+export const adalora = defineMethod({
+  peftType: "ADALORA",
+  about: {
+    title: "AdaLoRA",
+    paper: "Zhang et al. 2023, arXiv:2303.10512",
+    equation: "y = x·Wᵀ + (alpha / initR)·(x·(E ∘ A)ᵀ)·Bᵀ, with pruned E",
+    when: "A given number of ranks for the whole model, where it is not known which layers need them. Wants the length of the run.",
+  },
+  additive: true,
+  options,
+  targets: ({ ADALORA, linear }) => ADALORA ?? linear,
+  absent: {
+    ...{ useRslora: false, useDora: false, loraBias: false, alphaPattern: {}, useQalora: false },
+    ...{ ensureWeightTying: false, aloraInvocationTokens: null, arrowConfig: null, cordaConfig: null, evaConfig: null },
+    ...{ kasaConfig: null, layerReplication: null, loftqConfig: {}, loraGaConfig: null, megatronConfig: null },
+    ...{ montecloraConfig: null, targetParameters: null, trainableTokenIndices: null, useBdlora: null },
+    ...{ veloraConfig: null },
+  },
+  inert: { r: 8, megatronCore: "megatron.core", qaloraGroupSize: 16 },
+  check,
+  settle: ({ fanInFanOut }, layers, warn) => settledFanInFanOut(fanInFanOut, layers, warn),
+  shared: (): Triplets[] => [],
+  linear(layer, values, make, shared) {
+    const triplets = makeTriplets(layer, values, make);
+    (shared as Triplets[]).push(triplets);
+    return linearPart(layer, values, triplets);
+  },
+  whole: (_, values, make, shared) => wholeOf(shared as Triplets[], values, make),
+});
+
+function check({ totalStep, tinit, tfinal }: Values, spell: (name: string) => string): string | null {
+  const [total, first, last] = [spell("totalStep"), spell("tinit"), spell("tfinal")];
+  if (totalStep === null)
+    return `"${total}" is missing: AdaLoRA prunes on a schedule, so say how many optimiser steps the run has`;
+  if (tinit < totalStep - tfinal) return null;
+  return `no step is left for pruning: "${first}" ${tinit} should be less than "${total}" ${totalStep} less "${last}" ${tfinal}`;
+}
+
+/** The decomposition of one layer's change. */
+interface Triplets {
+  readonly layer: string;
+  readonly a: Param; // [r, in]
+  readonly b: Param; // [out, r]
+  readonly e: Param; // [r, 1]
+  /** Which of the initR triplets there are: those that a file has left. */
+  readonly present: readonly boolean[];
+  /** Of these, 1 where a triplet is kept and 0 where it is pruned. */
+  readonly kept: Float32Array;
+}
+
+function makeTriplets(layer: Linear, values: Values, make: Make): Triplets {
+  const { initR, initLoraWeights, rankPattern } = values;
+  const present = (make.loading ? rankPattern?.[`${layer.name}.lora_E`] : null) ?? new Array<boolean>(initR).fill(true);
+  if (present.length !== initR) {
+    throw new FormatError(
+      `rankPattern of "${layer.name}" tells of ${present.length} ranks, expected ${initR}, the initR of its config`,
+    );
+  }
+  const r = present.filter(Boolean).length;
+  const std = { normal: initLoraWeights ? 0.02 : 1 };
+  const kept = new Float32Array(r).fill(1);
+  const a = make.param("lora_A", [r, layer.inFeatures], std);
+  const b = make.param("lora_B", [layer.outFeatures, r], std);
+  const e = make.param("lora_E", [r, 1], initLoraWeights ? "zeros" : std);
+  for (const [suffix, param] of Object.entries({ lora_A: a, lora_B: b, lora_E: e }))
+    make.exported(suffix, () => pruned(param, kept, suffix === "lora_B" ? 1 : 0));
+  return { layer: layer.name, a, b, e, present, kept };
+}
+
+/** A matrix with only those rows (axis 0) or columns (axis 1) that are kept. */
+function pruned(param: Param, kept: Float32Array, axis: 0 | 1): { shape: number[]; values: Float32Array } {
+  const [rows, columns] = param.shape as [number, number];
+  const stays = (i: number) => kept[axis === 0 ? Math.floor(i / columns) : i % columns] === 1;
+  const count = kept.reduce((sum, each) => sum + each, 0);
+  return { shape: axis === 0 ? [count, columns] : [rows, count], values: param.values().filter((_, i) => stays(i)) };
+}
+
+function linearPart(layer: Linear, values: Values, { a, b, e }: Triplets): LinearPart {
+  const { initR, loraAlpha, loraDropout } = values;
+  const r = e.shape[0]!;
+  const scale = (loraAlpha > 0 ? loraAlpha : initR) / (initR + 1e-5); // of the ranks at the start, however many are left
+  const changed = (y: Value, x: Value): Value => {
+    if (r === 0) return y;
+    const strengths = scaleBy(lift(x.tape, e, [1, r]), scale);
+    return add(y, linear(scaleColumns(linear(x, a, "out-in", null), strengths), b, "out-in", null));
+  };
+  const scaledA = () => a.values().map((x, i) => x * e.values()[Math.floor(i / layer.inFeatures)]!);
+  return {
+    forward: (x, deltas, below, biased) => changed(below(x, deltas, biased), dropout(x, loraDropout)),
+    forwardRows(x, rows, below) {
+      const y = below(x);
+      return replaceRows(y, rows, changed(sliceRows(y, rows), sliceRows(x, rows)));
+    },
+    fold(tape) {
+      const left = { ptr: tape.upload(scaledA()), shape: a.shape };
+      return (rows) => (r === 0 ? undefined : foldLowRank(rows, layer.stored, { a: left, b, scale }));
+    },
+    factors: () => [factorsOf(layer, { a: scaledA(), b: b.values(), r, scale })],
+  };
+}
+
+/** As LoRA has them. One that has no rank left gets one of zeros. */
+function factorsOf({ inFeatures, outFeatures }: Linear, own: Pick<Factors, "a" | "b" | "r" | "scale">): Factors {
+  if (own.r > 0) return { ...own, inFeatures, outFeatures };
+  const zeros = { a: new Float32Array(inFeatures), b: new Float32Array(outFeatures), r: 1, scale: own.scale };
+  return { ...zeros, inFeatures, outFeatures };
+}
+
+function wholeOf(layers: readonly Triplets[], values: Values, make: MakeAt): Whole<Values> {
+  const allocator = new RankAllocator(layers, values);
+  const before = make(null).loading ? values.rankPattern : null;
+  return {
+    penalty: (tape) => (layers.some(({ a }) => a.trainable) ? orthogonality(tape, layers, values.orthRegWeight) : null),
+    afterStep: (step, gradScale) => allocator.afterStep(step, gradScale),
+    state: allocator.state,
+    savedValues: () => ({ rankPattern: allocator.rankPattern ?? before }),
+  };
+}
+
+/** The weighted mean of ‖A·Aᵀ − I‖ and ‖Bᵀ·B − I‖ over all layers. */
+function orthogonality(tape: Tape, layers: readonly Triplets[], weight: number): Value {
+  const distances = layers.flatMap(({ a, b }) => {
+    if (a.shape[0] === 0) return [];
+    const [rows, columns] = [lift(tape, a), lift(tape, b)];
+    return [product(rows, rows, { transposeB: true }), product(columns, columns, { transposeA: true })];
+  });
+  const zero = tape.value([1, 1]);
+  tape.fill(zero.ptr, 1, 0);
+  const sum = distances.map(distanceToIdentity).reduce(add, zero);
+  return scaleBy(sum, weight / (2 * layers.length));
+}
+
+/** Smoothed importance Ī and its uncertainty Ū of every number of a tensor. */
+interface Statistics {
+  readonly param: Param;
+  readonly importance: Float32Array;
+  readonly uncertainty: Float32Array;
+}
+
+/** Decides from step to step which triplets stay. */
+class RankAllocator {
+  /** What a resumed run goes on from: the live arrays. */
+  readonly state = new Map<string, Float32Array>();
+  readonly #layers: readonly Triplets[];
+  readonly #values: Values;
+  readonly #statistics = new Map<Param, Statistics>();
+  /** 1 as soon as triplets have been chosen. */
+  readonly #hasChosen = new Float32Array(1);
+
+  constructor(layers: readonly Triplets[], values: Values) {
+    this.#layers = layers;
+    this.#values = values;
+    this.state.set("hasChosen", this.#hasChosen);
+    for (const { layer, a, b, e, kept } of layers) {
+      this.state.set(`${layer}.kept`, kept);
+      for (const [name, param] of Object.entries({ lora_A: a, lora_B: b, lora_E: e })) {
+        const own = { importance: new Float32Array(param.size), uncertainty: new Float32Array(param.size) };
+        this.#statistics.set(param, { param, ...own });
+        for (const [kind, numbers] of Object.entries(own)) this.state.set(`${layer}.${name}.${kind}`, numbers);
+      }
+    }
+  }
+
+  /** Steps count from 1; gradients are those of the step, times `gradScale`. */
+  afterStep(step: number, gradScale: number): void {
+    const { totalStep, tinit, tfinal, deltaT } = this.#values;
+    const last = totalStep! - tfinal;
+    if (step < last) this.#measure(gradScale);
+    if (step === last || (step > tinit && step < last && step % deltaT === 0)) this.#choose(this.#budget(step));
+    if (step === last) for (const { importance, uncertainty } of this.#statistics.values()) clear(importance, uncertainty);
+    if (step > last && this.#hasChosen[0] === 1) this.#prune();
+  }
+
+  /** `rank_pattern` of the triplets that are left, or null before any choice. */
+  get rankPattern(): RankPattern | null {
+    if (this.#hasChosen[0] === 0) return null;
+    return Object.fromEntries(
+      this.#layers.map(({ layer, present, kept }) => {
+        let at = 0;
+        return [`${layer}.lora_E`, present.map((there) => there && kept[at++] === 1)];
+      }),
+    );
+  }
+
+  #measure(gradScale: number): void {
+    const { beta1, beta2 } = this.#values;
+    for (const { param, importance, uncertainty } of this.#statistics.values()) {
+      const [values, gradient] = [param.values(), param.gradient()];
+      for (let i = 0; i < values.length; i++) {
+        const now = Math.abs(values[i]! * gradient[i]! * gradScale);
+        importance[i] = beta1 * importance[i]! + (1 - beta1) * now;
+        uncertainty[i] = beta2 * uncertainty[i]! + (1 - beta2) * Math.abs(now - importance[i]!);
+      }
+    }
+  }
+
+  /** How many triplets may stay. */
+  #budget(step: number): number {
+    const { totalStep, tinit, tfinal, targetR } = this.#values;
+    const [start, end] = [this.#ranks, targetR * this.#layers.length];
+    const left = 1 - (step - tinit) / (totalStep! - tfinal - tinit);
+    return Math.trunc((start - end) * left ** 3 + end);
+  }
+
+  get #ranks(): number {
+    return this.#layers.reduce((sum, { kept }) => sum + kept.length, 0);
+  }
+
+  /** Keeps the triplets whose score is above that of the last which must go: of equal ones all go. */
+  #choose(budget: number): void {
+    const scores = this.#layers.map((triplets) => this.#scores(triplets));
+    const ascending = scores.flatMap((each) => [...each]).sort((x, y) => x - y);
+    const excess = Math.min(this.#ranks - budget, ascending.length);
+    if (excess <= 0) return;
+    const threshold = ascending[excess - 1]!;
+    this.#layers.forEach(({ kept }, l) => {
+      scores[l]!.forEach((score, i) => {
+        kept[i] = score > threshold ? 1 : 0;
+      });
+    });
+    this.#hasChosen[0] = 1;
+    this.#prune();
+  }
+
+  #prune(): void {
+    for (const { e, kept } of this.#layers) {
+      const values = e.values();
+      kept.forEach((stays, i) => {
+        if (stays === 0) values[i] = 0;
+      });
+    }
+  }
+
+  /** S of each triplet of a layer. */
+  #scores({ a, b, e }: Triplets): Float32Array {
+    const [r, inFeatures] = a.shape as [number, number];
+    const outFeatures = b.shape[0]!;
+    const scores = new Float32Array(r);
+    const gather = (param: Param, rankOf: (i: number) => number, count: number) => {
+      const { importance, uncertainty } = this.#statistics.get(param)!;
+      const sums = new Float64Array(r);
+      importance.forEach((each, i) => {
+        sums[rankOf(i)]! += each * uncertainty[i]!;
+      });
+      sums.forEach((sum, i) => {
+        scores[i]! += sum / count;
+      });
+    };
+    gather(e, (i) => i, 1);
+    gather(a, (i) => Math.floor(i / inFeatures), inFeatures);
+    gather(b, (i) => i % r, outFeatures);
+    return scores;
+  }
+}
+
+function clear(...arrays: readonly Float32Array[]): void {
+  for (const array of arrays) array.fill(0);
+}

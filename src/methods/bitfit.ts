@@ -1,0 +1,75 @@
+/**
+ * BitFit (Ben Zaken et al. 2022): only the biases of the model are trained.
+ *
+ * PEFT has no type of this name. It is stored as a LoRA of rank 1 on one layer, with factors that are zero, and with bias "all".
+ * As A = B = 0, so are both their gradients: PEFT loads the folder, computes the same and trains the same.
+ */
+import { defineMethod, type LinearPart, type MethodValues, type ModelShape } from "../adapt/define-method.ts";
+import { settledFanInFanOut } from "../adapt/fan-in-fan-out.ts";
+import type { Make } from "../adapt/make.ts";
+import { flag, oneOf } from "../adapt/options.ts";
+import { UnsupportedError } from "../core/errors.ts";
+import type { Linear } from "../nn/linear.ts";
+import type { Module } from "../nn/weights.ts";
+
+const options = {
+  bias: oneOf(["all"], "all", "which biases are trained"),
+  fanInFanOut: flag(false, "whether weights are stored [in, out]; set by itself"),
+};
+
+type Values = MethodValues<typeof options>;
+
+/**
+ * Training of the biases alone.
+ *
+ * @example
+ * const model = getPeftModel(base, bitfit());
+ */
+export const bitfit = defineMethod({
+  peftType: "LORA",
+  file: "bitfit",
+  about: {
+    title: "BitFit",
+    paper: "Ben Zaken et al. 2022, arXiv:2106.10199",
+    equation: "y = x·Wᵀ + b with b trained, in every layer that has a bias",
+    when: "Models with many biases (GPT-2, BERT) and little data; costs nothing at inference. Stored as a LoRA that PEFT loads.",
+  },
+  options,
+  targets: (_, model) => firstLinear(model),
+  absent: {
+    ...{ r: 1, loraAlpha: 1, loraDropout: 0, initLoraWeights: true, rankPattern: {}, alphaPattern: {} },
+    ...{ useRslora: false, useDora: false, loraBias: false, useQalora: false, ensureWeightTying: false },
+    ...{ aloraInvocationTokens: null, arrowConfig: null, cordaConfig: null, evaConfig: null, kasaConfig: null },
+    ...{ layerReplication: null, loftqConfig: {}, loraGaConfig: null, megatronConfig: null, montecloraConfig: null },
+    ...{ targetParameters: null, trainableTokenIndices: null, useBdlora: null, veloraConfig: null },
+    ...{ megatronCore: "megatron.core", qaloraGroupSize: 16 },
+  },
+  settle,
+  linear: zeroFactors,
+});
+
+/** The one layer that carries the factors. */
+function firstLinear({ layers }: ModelShape): readonly string[] {
+  return [...layers.values()].filter(({ kind }) => kind === "linear").map(({ name }) => name).slice(0, 1);
+}
+
+function settle(
+  { fanInFanOut }: Values,
+  layers: readonly Module[],
+  _: (message: string) => void,
+  model: ModelShape,
+): Partial<Values> {
+  if (![...model.layers.values()].some((layer) => model.weightsOf(layer).bias !== null)) {
+    throw new UnsupportedError(`"${model.modelType}" has no biases, so there is nothing for BitFit to train: choose another method`);
+  }
+  return settledFanInFanOut(fanInFanOut, layers, () => {}); // the option says nothing to a user here
+}
+
+function zeroFactors({ inFeatures, outFeatures }: Linear, _: Values, make: Make): LinearPart {
+  make.kept("lora_A.weight", [1, inFeatures], "zeros");
+  make.kept("lora_B.weight", [outFeatures, 1], "zeros");
+  return {
+    forward: (x, deltas, below, biased) => below(x, deltas, biased),
+    fold: () => () => {}, // biases are merged as every method's are
+  };
+}

@@ -1,0 +1,108 @@
+/**
+ * (IA)³ (Liu et al. 2022, section 3.3): activations rescaled by learned vectors l, which start as ones.
+ *
+ *   y = l ∘ (x·Wᵀ + bias)      ia3_l [out, 1]     attention's keys and values, or any output
+ *   y = (l ∘ x)·Wᵀ + bias      ia3_l [1, in]      layers named by feedforwardModules: the input of the second feed-forward matrix
+ */
+import {
+  type CommonValues,
+  commonOnly,
+  defineMethod,
+  type LinearPart,
+  type MethodValues,
+  type ModelShape,
+} from "../adapt/define-method.ts";
+import { settledFanInFanOut } from "../adapt/fan-in-fan-out.ts";
+import type { Make } from "../adapt/make.ts";
+import { flag, namesOrPattern } from "../adapt/options.ts";
+import { fullMatch } from "../adapt/python-pattern.ts";
+import { FormatError } from "../core/errors.ts";
+import type { Linear } from "../nn/linear.ts";
+import type { Module } from "../nn/weights.ts";
+import { scaleColumns } from "../ops/columns.ts";
+import { foldOutputScale } from "../ops/fold.ts";
+import { addLowRank } from "../ops/linear.ts";
+import { lift } from "../ops/product.ts";
+import { replaceRows, sliceRows } from "../ops/rows.ts";
+import type { Value } from "../tape/tape.ts";
+
+const options = {
+  feedforwardModules: namesOrPattern("target layers whose input is rescaled instead of the output"),
+  fanInFanOut: flag(false, "whether weights are stored [in, out]; set by itself"),
+  initIa3Weights: flag(true, "start as ones, which changes nothing"),
+};
+
+type Values = MethodValues<typeof options>;
+
+/**
+ * Rescaling of activations: a number for each channel.
+ *
+ * @example
+ * const model = getPeftModel(base, ia3({ targetModules: ["k_proj", "down_proj"], feedforwardModules: ["down_proj"] }));
+ */
+export const ia3 = defineMethod({
+  peftType: "IA3",
+  about: {
+    title: "(IA)³",
+    paper: "Liu et al. 2022, arXiv:2205.05638",
+    equation: "y = l ∘ (x·Wᵀ), in feed-forward layers y = (l ∘ x)·Wᵀ",
+    when: "Far fewer numbers than LoRA, for few examples or many tasks; merges into the weights.",
+  },
+  options,
+  common: commonOnly("targetModules", "excludeModules", "modulesToSave", "taskType", "baseModelNameOrPath", "revision"),
+  targets: ({ IA3 }) => IA3?.targets ?? [],
+  check,
+  settle,
+  linear: linearPart,
+});
+
+function check({ feedforwardModules, targetModules }: Values, spell: (name: string) => string): string | null {
+  if (!Array.isArray(feedforwardModules) || !Array.isArray(targetModules)) return null;
+  const foreign = feedforwardModules.filter((name) => !targetModules.includes(name));
+  if (foreign.length === 0) return null;
+  const [inner, outer] = [spell("feedforwardModules"), spell("targetModules")];
+  return `"${inner}" should be some of "${outer}", found ${JSON.stringify(foreign)} beside ${JSON.stringify(targetModules)}`;
+}
+
+function settle(
+  { feedforwardModules, fanInFanOut }: Values,
+  layers: readonly Module[],
+  warn: (message: string) => void,
+  { targets, modelType }: ModelShape,
+): Partial<Values> {
+  const feedforward = feedforwardModules ?? targets.IA3?.feedforward;
+  if (feedforward === undefined) {
+    throw new FormatError(
+      `PEFT has no default feedforwardModules for "${modelType}": name them, or give [] to rescale outputs only`,
+    );
+  }
+  return { feedforwardModules: feedforward, ...settledFanInFanOut(fanInFanOut, layers, warn) };
+}
+
+/** A list holds plain endings, with no dot needed before them. */
+function isFeedforward(name: string, modules: CommonValues["targetModules"]): boolean {
+  if (typeof modules === "string") return fullMatch(modules, "feedforwardModules")(name);
+  return modules !== null && modules.some((ending) => name.endsWith(ending));
+}
+
+function linearPart(layer: Linear, values: Values, make: Make): LinearPart {
+  const onInput = isFeedforward(layer.name, values.feedforwardModules);
+  const { inFeatures, outFeatures, stored } = layer;
+  const size = onInput ? inFeatures : outFeatures;
+  const start = values.initIa3Weights ? "ones" : { normal: 1 };
+  const l = make.param("ia3_l", onInput ? [1, size] : [size, 1], start);
+  const scaled = (x: Value): Value => scaleColumns(x, lift(x.tape, l, [1, size]));
+  const scaledRows: LinearPart["forwardRows"] = (x, rows) => replaceRows(x, rows, scaled(sliceRows(x, rows)));
+  // Where the input is scaled, the features that l belongs to lie as outputs do in a weight stored the other way.
+  const featuresLie = onInput === (stored === "out-in") ? "in-out" : "out-in";
+  const part: LinearPart = {
+    forward: (x, deltas, below, biased) =>
+      onInput ? below(scaled(x), deltas, biased) : addLowRank(scaled(below(x, [], biased)), deltas),
+    forwardRows: (x, rows, below) =>
+      onInput ? below(scaledRows(x, rows, below)) : scaledRows(below(x), rows, below),
+    fold: () => (rows) =>
+      foldOutputScale(rows, featuresLie, layer.weight.shape[1]!, Float64Array.from(l.values())),
+  };
+  if (onInput || layer.bias === null) return part;
+  return { ...part, foldBias: (bias) => l.values().forEach((factor, i) => void (bias[i]! *= factor)) };
+}

@@ -1,0 +1,194 @@
+/** Laws of writing, whatever the model: what is kept changes nothing, and a search that is wide enough finds the best. */
+import { describe, expect, test } from "vitest";
+import {
+  AutoModelForCausalLM,
+  AutoModelForSeq2SeqLM,
+  AutoModelForSequenceClassification,
+} from "../../src/auto/auto-model.ts";
+import { BeamSearch, type EarlyStopping } from "../../src/generate/beam-search.ts";
+import { Decoding, type Writer } from "../../src/generate/decoding.ts";
+import { generate, searchBeams } from "../../src/generate/generate.ts";
+import type { RawConfig } from "../../src/nn/config.ts";
+import { concatenate, concatenateLabelled } from "../../src/nn/sequences.ts";
+import { tinyConfigs, tinyEncoderDecoders } from "../models/tiny.ts";
+
+const [llama] = Object.values(tinyConfigs.llama!) as [RawConfig];
+const [mt5] = Object.values(tinyEncoderDecoders.mt5!) as [RawConfig];
+const small = { vocab_size: 7, eos_token_id: null };
+
+const prompt = [3, 5, 2, 6];
+const writers: readonly { name: string; open: (config?: RawConfig) => Promise<Writer> }[] = [
+  { name: "llama", open: (config) => AutoModelForCausalLM.fromConfig({ ...llama, ...config }, { seed: 5 }) },
+  { name: "mt5", open: (config) => AutoModelForSeq2SeqLM.fromConfig({ ...mt5, ...config }, { seed: 5 }) },
+];
+
+/** Logits [V] of the token after `made`, computed from nothing. */
+function lastLogits(model: Writer, made: readonly number[]): number[] {
+  const logits =
+    model.task === "CAUSAL_LM"
+      ? model.forward(concatenate([[...prompt, ...made]]))
+      : model.forward(concatenateLabelled([{ inputIds: prompt, labels: [...made, 0] }]));
+  return Array.from(logits.slice(-model.vocabSize));
+}
+
+/** Log-probabilities [V] of the token after `made`. */
+function logProbabilities(model: Writer, made: readonly number[]): number[] {
+  const logits = lastLogits(model, made);
+  const total = Math.log(logits.reduce((sum, l) => sum + Math.exp(l), 0));
+  return logits.map((l) => l - total);
+}
+
+describe.each(writers)("$name", ({ open }) => {
+  test("greedy writing is the largest logit each time, computed from nothing", async () => {
+    using model = await open();
+    const want: number[] = [];
+    while (want.length < 10) {
+      const logits = lastLogits(model, want);
+      want.push(logits.indexOf(Math.max(...logits)));
+    }
+    const ids = await generate(model, prompt, { maxNewTokens: 10, temperature: 0, eosTokenId: null });
+    expect(ids).toEqual(want);
+    const { ids: beam } = await searchBeams(model, prompt, 10, { numBeams: 1, eosTokenId: null });
+    expect(beam).toEqual(want);
+  });
+
+  test("after a reordering each sequence goes on as its parent would", async () => {
+    using model = await open();
+    using decoding = new Decoding(model, prompt, 6, 3);
+    const first = decoding.begin();
+    expect(Math.max(...lastLogits(model, []).map((l, i) => Math.abs(l - first[i]!)))).toBeLessThan(2e-5);
+    let made: number[][] = [[], [], []];
+    for (const [parents, ids] of [
+      [
+        [0, 1, 2],
+        [4, 5, 6],
+      ],
+      [
+        [2, 0, 0],
+        [1, 2, 3],
+      ],
+      [
+        [1, 1, 1],
+        [4, 1, 5],
+      ],
+      [
+        [2, 1, 0],
+        [6, 6, 2],
+      ],
+    ] as const) {
+      decoding.reorder(parents);
+      const logits = decoding.step(ids);
+      made = parents.map((parent, s) => [...made[parent]!, ids[s]!]);
+      const want = made.flatMap((each) => lastLogits(model, each));
+      expect(Math.max(...want.map((l, i) => Math.abs(l - logits[i]!)))).toBeLessThan(2e-5);
+    }
+  });
+
+  test("as many beams as tokens find the best of all sequences of two", async () => {
+    using model = await open(small);
+    const scores = logProbabilities(model, []).flatMap((first, a) =>
+      logProbabilities(model, [a]).map((second, b) => ({ ids: [a, b], score: (first + second) / 2 })),
+    );
+    const best = scores.reduce((x, y) => (y.score > x.score ? y : x));
+    const found = await searchBeams(model, prompt, 2, { numBeams: 7 });
+    expect(found.ids).toEqual(best.ids);
+    expect(Math.abs(found.score - best.score)).toBeLessThan(1e-5);
+  });
+
+  test("beams are told of at the end, and the same as are returned", async () => {
+    using model = await open();
+    const told: number[] = [];
+    const options = { maxNewTokens: 6, numBeams: 3, eosTokenId: null, onToken: (id: number) => void told.push(id) };
+    const ids = await generate(model, prompt, options);
+    expect(ids).toHaveLength(6);
+    expect(told).toEqual(ids);
+  });
+
+  test("the config's end token ends the text and is part of it; null lets it go on", async () => {
+    using plain = await open();
+    const options = { maxNewTokens: 8, temperature: 0 };
+    const whole = await generate(plain, prompt, { ...options, eosTokenId: null });
+    const end = whole[2]!;
+    using model = await open({ eos_token_id: end });
+    const ids = await generate(model, prompt, options);
+    expect(ids).toEqual(whole.slice(0, whole.indexOf(end) + 1));
+    expect(await generate(model, prompt, { ...options, eosTokenId: null })).toEqual(whole);
+  });
+
+  test("a signal ends the search, and what there is so far is returned", async () => {
+    using model = await open();
+    const stop = new AbortController();
+    const written = generate(model, prompt, { maxNewTokens: 30, numBeams: 2, eosTokenId: null, signal: stop.signal });
+    stop.abort();
+    const { length } = await written;
+    expect(length).toBeGreaterThan(0);
+    expect(length).toBeLessThan(20);
+  });
+
+  test("everything that writing took is given back, also when it fails", async () => {
+    using model = await open();
+    await generate(model, prompt, { maxNewTokens: 9, numBeams: 3, eosTokenId: null });
+    await generate(model, prompt, { maxNewTokens: 9, temperature: 0, eosTokenId: null });
+    const before = model.engine.memory.usedBytes;
+    await generate(model, prompt, { maxNewTokens: 9, numBeams: 3, eosTokenId: null });
+    await expect(generate(model, [3, 999], { maxNewTokens: 9 })).rejects.toThrow("id 999 at position 1");
+    expect(model.engine.memory.usedBytes).toBe(before);
+  });
+
+  test("what beam search cannot do is refused", async () => {
+    using model = await open(small);
+    await expect(generate(model, prompt, { numBeams: 2, temperature: 0.7 })).rejects.toThrow(
+      "beam search does not sample",
+    );
+    await expect(generate(model, prompt, { numBeams: 2, topK: 5 })).rejects.toThrow("beam search does not sample");
+    for (const numBeams of [0, 1.5, 8]) {
+      await expect(generate(model, prompt, { numBeams })).rejects.toThrow(
+        `numBeams is ${numBeams}, expected a whole number`,
+      );
+    }
+    await expect(generate(model, [], { numBeams: 2 })).rejects.toThrow("the prompt has no tokens");
+  });
+});
+
+test("a model that writes no text names the classes that do", async () => {
+  using base = await AutoModelForSequenceClassification.fromConfig(llama);
+  await expect(generate({ base }, prompt)).rejects.toThrow(
+    "LlamaForSequenceClassification writes no text; load the model with AutoModelForCausalLM or AutoModelForSeq2SeqLM",
+  );
+});
+
+describe("when to stop looking", () => {
+  const log = (...p: number[]) => Float32Array.from(p, Math.log);
+  /** One beam, of which a sequence of one token has ended with p = 0.5 and another runs with 0.3. */
+  const begun = (earlyStopping: EarlyStopping, lengthPenalty: number) => {
+    const search = new BeamSearch({ numBeams: 1, lengthPenalty, earlyStopping, room: 10, stops: new Set([0]) });
+    return { search, goesOn: search.advance(log(0.5, 0.3, 0.2)) };
+  };
+
+  test("true stops as soon as as many sequences as beams have ended", () => {
+    expect(begun(true, 1).goesOn).toBeNull();
+  });
+  test("false stops when the running one is worse at its present length", () => {
+    expect(begun(false, 1).goesOn).toBeNull();
+  });
+  test('"never" goes on while it could become better by growing longer', () => {
+    const { search, goesOn } = begun("never", 1);
+    expect(goesOn).toEqual([0]);
+    // ln 0.3 at the tenth token counts −0.12, better than ln 0.5 = −0.69: the text is to end with p = 0.9.
+    expect(search.advance(log(0.9, 0.05, 0.05))).toEqual([0]);
+    expect(search.best.ids).toEqual([1, 0]);
+    expect(search.best.score).toBeCloseTo(Math.log(0.3 * 0.9) / 2, 6);
+    expect(begun("never", 0).goesOn).toBeNull();
+  });
+  test("long sequences gain by a high penalty and lose by a low one", () => {
+    for (const [lengthPenalty, ids] of [
+      [0, [0]],
+      [2, [1, 0]],
+    ] as const) {
+      const search = new BeamSearch({ numBeams: 2, lengthPenalty, earlyStopping: true, room: 10, stops: new Set([0]) });
+      search.advance(log(0.5, 0.3, 0.2));
+      search.advance(log(0.9, 0.05, 0.05, 0.4, 0.3, 0.3));
+      expect(search.best.ids).toEqual(ids);
+    }
+  });
+});
