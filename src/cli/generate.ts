@@ -58,8 +58,11 @@ async function run(flags: Flags): Promise<void> {
   process.once("SIGINT", () => stop.abort());
   if (!answers) stream(flags.prompt);
   const started = performance.now();
+  const { maxNewTokens, temperature, topK, topP, seed, numBeams, lengthPenalty } = flags;
+  const how = numBeams > 1 ? { numBeams, lengthPenalty } : { temperature, topK, topP, seed };
   const ids = await generate(model, inputIds, {
-    ...flags,
+    maxNewTokens,
+    ...how,
     eosTokenId: tokenizer.stopTokenIds,
     signal: stop.signal,
     onToken: (id) => stream(decoder.push(id)),

@@ -16,7 +16,7 @@ const DEFAULTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = { 
 
 /** Options that can be given on the command line, by camelCase name. */
 function ownOptions(method: Method): [string, MethodOption<unknown>][] {
-  return Object.entries(optionsOf(method)).filter(([name]) => !FILLED.has(name));
+  return Object.entries(optionsOf(method)).filter(([name, { unsaved }]) => !FILLED.has(name) && !unsaved);
 }
 
 /** Adds the options of a method. What is not given is left to the method. */

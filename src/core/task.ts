@@ -9,4 +9,5 @@ export const tasks = [
   "IMAGE_CLS",
 ] as const;
 
+/** One of `tasks`. */
 export type Task = (typeof tasks)[number];

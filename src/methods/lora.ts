@@ -15,6 +15,7 @@ import { settledFanInFanOut } from "../adapt/fan-in-fan-out.ts";
 import { kaimingUniform, type Make, type Start } from "../adapt/make.ts";
 import { flag, number, numbersByPattern, oneOf, option, probability, whole } from "../adapt/options.ts";
 import { isPrincipal, principalFactors, type Factors as StartFactors } from "../adapt/principal-start.ts";
+import { tokenIdsByEmbedding, tokenSites } from "../adapt/token-rows.ts";
 import { UnsupportedError } from "../core/errors.ts";
 import type { Embedding } from "../nn/embedding.ts";
 import type { Linear, LinearForward } from "../nn/linear.ts";

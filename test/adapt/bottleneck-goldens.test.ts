@@ -169,19 +169,23 @@ describe.each(cases(ROOT))("%s", (name) => {
     expect(new PeftModel(peft.unload()).forward(batch)).toEqual(plain);
   });
 
-  test("saving what was loaded gives AdapterHub's bytes", async () => {
-    const files = new Map<string, Uint8Array>();
-    const peft = await loaded(name, golden);
-    await peft.savePretrained(files);
-    for (const [file, bytes] of files) {
-      const theirs = `${GOLDEN}${ROOT}/${name}/${file.replace(/^mine\//, "")}`;
-      if (!existsSync(theirs)) continue; // those with .bin files
-      if (type === "Fuse" && file === "a,b/adapter_fusion_config.json") continue; // loaded with another option
-      const text = Buffer.from(bytes).toString("latin1").replaceAll(/\.adapters\.mine\./g, ".adapters.tiny.");
-      const ours = text.replace('"name": "mine"', '"name": "tiny"');
-      expect(ours, file).toBe(readFileSync(theirs).toString("latin1"));
+  test("a folder is read as a whole, and saving it gives AdapterHub's bytes", async () => {
+    const folder = `${GOLDEN}${ROOT}/${name}`;
+    const base = await loadPretrained(`${GOLDEN}${golden.model}`, golden.task, {
+      engine: await createEngine({ build: "baseline" }),
+    });
+    const peft = await PeftModel.fromPretrained(base, folder, { adapterName: "tiny" });
+    if (type !== undefined && type !== "Average") {
+      expect(peft.forward(batchOf(golden.batches[0]!))).toEqual((await loaded(name, golden)).forward(batchOf(golden.batches[0]!)));
     }
-    const written = [...files.keys()].filter((file) => file.endsWith("config.json"));
-    expect(written.length).toBeGreaterThan(0);
+    const files = new Map<string, Uint8Array>();
+    await peft.savePretrained(files);
+    const compared = [...files].filter(([file, bytes]) => {
+      const theirs = `${folder}/${file.replace(/^tiny\//, "")}`;
+      if (!existsSync(theirs)) return false; // those with .bin files
+      expect(Buffer.from(bytes).toString("latin1"), file).toBe(readFileSync(theirs).toString("latin1"));
+      return true;
+    });
+    expect(compared.length).toBeGreaterThan(0);
   });
 });

@@ -1,11 +1,10 @@
-/** Methods that change layers, and LoRA on other architectures, against PyTorch with PEFT: test/golden/methods. */
+/** Methods on linear layers against PyTorch with PEFT, over the adapters in test/golden/methods. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { configFromJson } from "../../src/adapt/load.ts";
 import { getPeftModel, PeftModel } from "../../src/adapt/peft-model.ts";
 import { loadPretrained } from "../../src/auto/auto-model.ts";
 import type { Task } from "../../src/core/task.ts";
-import { bitfit } from "../../src/methods/bitfit.ts";
 import type { Model } from "../../src/nn/model.ts";
 import { concatenateLabelled, type Labelled } from "../../src/nn/sequences.ts";
 import { AdamW } from "../../src/optim/adamw.ts";
@@ -15,9 +14,10 @@ import { createEngine } from "../../src/wasm/engine.ts";
 import { cases, expectTravelled, type TrainCase } from "../golden-files.ts";
 import { expectNear, GOLDEN, readCase, readTensors, type Tensor } from "./goldens.ts";
 
+const kinds = ["loha", "lokr", "oft", "vera"];
+
 interface Batch {
-  readonly sequences?: readonly number[][];
-  readonly pixel_values?: readonly number[][];
+  readonly sequences: readonly number[][];
   readonly labels: readonly number[][];
   readonly token_type_ids?: readonly number[][];
 }
@@ -27,38 +27,31 @@ interface Case extends TrainCase {
   readonly task: Task;
   readonly peft_type: string;
   readonly options: Readonly<Record<string, unknown>>;
-  readonly unsettled?: readonly string[];
+  readonly unsettled: readonly string[];
   readonly batches: readonly Batch[];
 }
 
 type Expected = ReadonlyMap<string, Tensor>;
+type Build = "baseline" | "relaxed";
 
-const kinds = ["ia3", "ln_tuning", "trainable_tokens", "adalora", "lora-more"];
-/** Rows of their own for mT5's encoder and decoder, which share one table here; BitFit has tests of its own below. */
-const others = ["mt5-tokens", "gpt2-bitfit", "bert-bitfit"];
-const folders = kinds.flatMap((kind) =>
-  cases(`methods/${kind}`)
-    .filter((name) => !others.includes(name))
-    .map((name) => `methods/${kind}/${name}`),
-);
-
-function examplesOf({ sequences, pixel_values: pixels, labels, token_type_ids: types }: Batch): Labelled[] {
-  return labels.map((own, i) => ({
-    inputIds: sequences?.[i] ?? [],
-    labels: own,
-    ...(types && { tokenTypes: types[i]! }),
-    ...(pixels && { pixels: Float32Array.from(pixels[i]!) }),
+function examplesOf({ sequences, labels, token_type_ids }: Batch): Labelled[] {
+  return sequences.map((inputIds, i) => ({
+    ...{ inputIds, labels: labels[i]! },
+    ...(token_type_ids && { tokenTypes: token_type_ids[i]! }),
   }));
 }
 
 const batchOf = (batch: Batch) => concatenateLabelled(examplesOf(batch));
 
-async function baseOf({ model, task }: Case, build: "baseline" | "relaxed" = "baseline"): Promise<Model> {
+async function baseOf({ model, task }: Case, build: Build = "baseline"): Promise<Model> {
   return loadPretrained(`${GOLDEN}${model}`, task, { engine: await createEngine({ build }) });
 }
 
-async function loaded(folder: string, golden: Case, isTrainable: boolean, build: "baseline" | "relaxed" = "baseline") {
-  const onWarning = (message: string) => expect.fail(message);
+/** Told by PEFT too. */
+const isExpected = (warning: string) => warning.startsWith("oftBlockSize 6 does not divide");
+
+async function loaded(folder: string, golden: Case, isTrainable: boolean, build?: Build): Promise<PeftModel> {
+  const onWarning = (warning: string) => expect(warning).toSatisfy(isExpected);
   return PeftModel.fromPretrained(await baseOf(golden, build), `${GOLDEN}${folder}`, { isTrainable, onWarning });
 }
 
@@ -73,199 +66,139 @@ function backward(model: PeftModel, batch: Batch): number {
   });
 }
 
-function expectLogits(peft: PeftModel, { batches }: Case, { values }: Tensor): void {
-  expectNear("logits", peft.forward(batchOf(batches[0]!)), values, 1e-4, 2e-4);
-}
-
-/** `keyOf` gives the golden's name of a tensor. */
-function expectLossAndGradients(peft: PeftModel, golden: Case, expected: Expected, keyOf = (key: string) => key): void {
-  const trained = peft.namedTrainable();
-  for (const param of trained.values()) param.gradient().fill(0);
-  expectNear("loss", [backward(peft, golden.batches[0]!)], expected.get("loss")!.values, 1e-5, 1e-5);
-  for (const [key, param] of trained) {
-    const want = expected.get(`grad.${keyOf(key)}`)?.values ?? expect.fail(`${key} is not trained by PEFT`);
-    const size = want.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-    expectNear(`grad of ${key}`, param.gradient(), want, 2e-4 * size + 1e-7, 2e-4);
-  }
-}
-
-/** Step i takes batch i modulo their number. AdaLoRA counts steps from 0 here, as its callers in PEFT do. */
-function expectTraining(peft: PeftModel, golden: Case, expected: Expected, keyOf = (key: string) => key): void {
-  const trained = peft.namedTrainable();
-  const start = new Map(Array.from(trained, ([key, param]) => [key, param.values().slice()]));
+function train(peft: PeftModel, golden: Case): number[] {
   const [beta1, beta2] = golden.betas;
-  using optimizer = new AdamW(peft.engine, trained, { beta1, beta2, eps: golden.eps, weightDecay: golden.weight_decay });
-  const losses = Array.from({ length: golden.steps }, (_, step) => {
+  const settings = { beta1, beta2, eps: golden.eps, weightDecay: golden.weight_decay };
+  using optimizer = new AdamW(peft.engine, peft.namedTrainable(), settings);
+  return golden.batches.map((batch) => {
     optimizer.zeroGrad();
-    const loss = backward(peft, golden.batches[step % golden.batches.length]!);
+    const loss = backward(peft, batch);
     optimizer.step(golden.lr, 1);
-    peft.afterStep(step, 1);
     return loss;
   });
-  expectNear("losses", losses, expected.get("losses")!.values, 1e-4, 1e-4);
-  for (const [key, param] of trained) {
-    if (golden.unsettled?.includes(keyOf(key))) continue;
-    expectTravelled(key, param.values(), expected.get(`after.${keyOf(key)}`)!.values, start.get(key)!, 0.02);
+}
+
+function expectGradients(peft: PeftModel, expected: Expected): void {
+  const trained = peft.namedTrainable();
+  const keys = Array.from(expected.keys()).filter((key) => key.startsWith("grad."));
+  expect(keys.map((key) => key.slice(5)).sort()).toEqual([...trained.keys()].sort());
+  for (const key of keys) {
+    const want = expected.get(key)!.values;
+    const size = want.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+    expectNear(key, trained.get(key.slice(5))!.gradient(), want, 2e-4 * size + 1e-7, 2e-4);
   }
 }
 
-async function saved(peft: PeftModel): Promise<Map<string, Uint8Array>> {
-  const files = new Map<string, Uint8Array>();
-  await peft.savePretrained(files);
-  return files;
-}
-
-const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-
-/** PEFT writes sets in no order, and the heads of a classifier twice. */
-function configOf(text: string): Record<string, unknown> {
-  const sorted = (_: string, value: unknown) =>
-    Array.isArray(value) && value.every((each) => typeof each === "string") ? [...new Set(value)].sort() : value;
-  return JSON.parse(text, sorted);
-}
+const folders = kinds.flatMap((kind) => cases(`methods/${kind}`).map((name) => `methods/${kind}/${name}`));
 
 describe.each(folders)("%s", (folder) => {
   const golden = readCase<Case>(folder);
+  const [batch] = golden.batches as [Batch];
 
   for (const build of ["baseline", "relaxed"] as const) {
     test(`logits, loss and gradients are PyTorch's (${build})`, async () => {
       const expected = await readTensors(folder);
       const peft = await loaded(folder, golden, true, build);
-      expectLogits(peft, golden, expected.get("logits")!);
-      expectLossAndGradients(peft, golden, expected);
-      const slopes = Array.from(expected.keys()).filter((key) => key.startsWith("grad."));
-      expect(peft.namedTrainable().size).toBe(slopes.length);
+      expectNear("logits", peft.forward(batchOf(batch)), expected.get("logits")!.values, 1e-4, 2e-4);
+      expectNear("loss", [backward(peft, batch)], expected.get("loss")!.values, 1e-5, 1e-5);
+      expectGradients(peft, expected);
     });
   }
 
-  test("training ends where PyTorch's ends", async () => {
-    expectTraining(await loaded(folder, golden, true), golden, await readTensors(folder));
+  test("four AdamW steps end where PyTorch's end", async () => {
+    const expected = await readTensors(folder);
+    const peft = await loaded(folder, golden, true);
+    const trained = peft.namedTrainable();
+    const start = new Map(Array.from(trained, ([key, param]) => [key, param.values().slice()]));
+    expectNear("losses", train(peft, golden), expected.get("losses")!.values, 1e-4, 1e-4);
+    for (const [key, param] of trained) {
+      if (golden.unsettled.includes(key)) continue;
+      expectTravelled(key, param.values(), expected.get(`after.${key}`)!.values, start.get(key)!, 0.02);
+    }
   });
 
   test("merging changes the weights that PEFT's merging changes, to the same values", async () => {
     const expected = await readTensors(folder);
-    const peft = await loaded(folder, golden, false);
-    const merged = peft.mergeAndUnload({ safeMerge: true });
-    const weights = merged.namedWeights();
+    const merged = (await loaded(folder, golden, false)).mergeAndUnload({ safeMerge: true });
     const keys = Array.from(expected.keys()).filter((key) => key.startsWith("merged."));
     expect(keys.length).toBeGreaterThan(0);
+    const weights = merged.namedWeights();
     for (const key of keys) {
-      const weight = weights.get(key.slice(7)) ?? expect.fail(`${key} is no weight`);
-      expectNear(key, readElements(merged.engine.memory, weight), expected.get(key)!.values, 1e-5, 1e-5);
+      const values = readElements(merged.engine.memory, weights.get(key.slice(7))!);
+      expectNear(key, values, expected.get(key)!.values, 1e-5, 1e-5);
     }
-    const logits = Tape.once(merged.engine, {}, (tape) =>
-      tape.download(merged.outputs(tape, batchOf(golden.batches[0]!))),
-    );
-    expectNear("merged logits", logits, expected.get("logits")!.values, 2e-4, 2e-4);
   });
 
   test("saving what was loaded gives PEFT's bytes", async () => {
-    const files = await saved(await loaded(folder, golden, false));
+    const files = new Map<string, Uint8Array>();
+    await (await loaded(folder, golden, false)).savePretrained(files);
     const theirs = readFileSync(`${GOLDEN}${folder}/adapter_model.safetensors`);
-    expect(Buffer.from(files.get("adapter_model.safetensors")!).toString("latin1")).toBe(theirs.toString("latin1"));
-    expect(configOf(textOf(files.get("adapter_config.json")!))).toEqual(
-      configOf(readFileSync(`${GOLDEN}${folder}/adapter_config.json`, "utf8")),
+    expect(Buffer.from(files.get("adapter_model.safetensors")!).equals(theirs)).toBe(true);
+    expect(sortLists(new TextDecoder().decode(files.get("adapter_config.json")!))).toBe(
+      sortLists(readFileSync(`${GOLDEN}${folder}/adapter_config.json`, "utf8")),
     );
   });
 
   test("a fresh adapter is saved under PEFT's keys with PEFT's config", async () => {
-    const json = { peft_type: golden.peft_type, ...golden.options, base_model_name_or_path: golden.model };
-    const peft = getPeftModel(await baseOf(golden), await configFromJson(json));
-    const files = await saved(peft);
-    const header = (bytes: Uint8Array) => {
-      const size = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
-      return JSON.parse(textOf(bytes.subarray(8, 8 + size)));
-    };
-    expect(header(files.get("adapter_model.safetensors")!)).toEqual(
-      header(readFileSync(`${GOLDEN}${folder}/adapter_model.safetensors`)),
+    const options = { ...golden.options, base_model_name_or_path: golden.model };
+    const config = await configFromJson({ peft_type: golden.peft_type, ...options });
+    const peft = getPeftModel(await baseOf(golden), config, { onWarning: () => {} });
+    const files = new Map<string, Uint8Array>();
+    await peft.savePretrained(files);
+    const theirs = readFileSync(`${GOLDEN}${folder}/adapter_model.safetensors`);
+    expect(headerOf(files.get("adapter_model.safetensors")!)).toEqual(headerOf(theirs));
+    expect(keysOf(new TextDecoder().decode(files.get("adapter_config.json")!))).toEqual(
+      keysOf(readFileSync(`${GOLDEN}${folder}/adapter_config.json`, "utf8")),
     );
-    const { target_modules: ours, ...rest } = configOf(textOf(files.get("adapter_config.json")!));
-    const { target_modules: theirs, ...others } = configOf(readFileSync(`${GOLDEN}${folder}/adapter_config.json`, "utf8"));
-    expect(rest).toEqual(others);
-    expect([ours].flat()).toEqual([theirs].flat());
   });
 });
 
-describe.each(cases("methods/adalora"))("AdaLoRA after its last step (%s)", (name) => {
-  const folder = `methods/adalora/${name}`;
+describe.each(cases("methods/vera"))("vera/%s", (name) => {
+  const folder = `methods/vera/${name}`;
   const golden = readCase<Case>(folder);
-  const patternOf = (text: string) => JSON.parse(text).rank_pattern;
 
-  test("the same ranks are left as in PEFT, saved alone, and say the same", async () => {
+  test("the shared matrices are made from their seed as PyTorch makes them", async () => {
+    const options = { ...golden.options, save_projection: true };
+    const config = await configFromJson({ peft_type: "VERA", ...options });
+    const files = new Map<string, Uint8Array>();
+    await getPeftModel(await baseOf(golden), config, { onWarning: () => {} }).savePretrained(files);
     const expected = await readTensors(folder);
-    const peft = await loaded(folder, golden, true);
-    expectTraining(peft, golden, expected);
-    const files = await saved(peft);
-    const theirs = readFileSync(`${GOLDEN}${folder}/after/adapter_config.json`, "utf8");
-    expect(patternOf(textOf(files.get("adapter_config.json")!))).toEqual(patternOf(theirs));
-    const again = await PeftModel.fromPretrained(await baseOf(golden), files);
-    const batch = batchOf(golden.batches[0]!);
-    expectNear("pruned", again.forward(batch), peft.forward(batch), 1e-5, 1e-5);
-    // Twelve steps of rounding apart from PyTorch.
-    expectNear("logits", again.forward(batch), expected.get("logits_after")!.values, 2e-3, 2e-3);
-  });
-
-  test("what PEFT saved then is loaded, trained, merged and saved again", async () => {
-    const expected = await readTensors(folder);
-    const peft = await loaded(`${folder}/after`, golden, true);
-    expectLogits(peft, golden, expected.get("logits_after")!);
-    const files = await saved(peft);
-    const theirs = readFileSync(`${GOLDEN}${folder}/after/adapter_model.safetensors`);
-    expect(Buffer.from(files.get("adapter_model.safetensors")!).equals(theirs)).toBe(true);
-    expect(configOf(textOf(files.get("adapter_config.json")!))).toEqual(
-      configOf(readFileSync(`${GOLDEN}${folder}/after/adapter_config.json`, "utf8")),
-    );
-    expect(backward(peft, golden.batches[0]!)).toBeGreaterThan(0);
-    const before = peft.forward(batchOf(golden.batches[0]!));
-    peft.mergeAdapter();
-    expectNear("merged", peft.forward(batchOf(golden.batches[0]!)), before, 2e-4, 2e-4);
+    for (const matrix of ["vera_A", "vera_B"]) {
+      expect(tensorIn(files.get("adapter_model.safetensors")!, `base_model.${matrix}`)).toEqual(
+        expected.get(`projection.${matrix}`)!.values,
+      );
+    }
   });
 });
 
-describe.each(["gpt2-bitfit", "bert-bitfit"])("BitFit is LoRA with zero factors and all biases (%s)", (name) => {
-  const folder = `methods/lora-more/${name}`;
-  const golden = readCase<Case>(folder);
-  /** PEFT's case has factors on every default layer, ours on the first alone. */
-  const keyIn = (expected: Expected) => (key: string) => {
-    const plain = key.replace(".base_layer.", ".");
-    const wrapped = key.replace(/\.(bias|weight)$/, ".base_layer.$1");
-    return [key, plain, wrapped].find((each) => expected.has(`after.${each}`)) ?? expect.fail(`${key} is not trained by PEFT`);
-  };
+interface Header {
+  readonly [key: string]: { readonly data_offsets: readonly [number, number] };
+}
 
-  test("loss, gradients and four AdamW steps are PyTorch's", async () => {
-    const expected = await readTensors(folder);
-    const peft = getPeftModel(await baseOf(golden), bitfit());
-    const start = await readTensors(folder, "adapter_model.safetensors");
-    const keyOf = keyIn(expected);
-    for (const [key, param] of peft.namedTrainable()) param.values().set(start.get(keyOf(key))!.values);
-    expectLogits(peft, golden, expected.get("logits")!);
-    expectLossAndGradients(peft, golden, expected, keyOf);
-    expectTraining(peft, golden, expected, keyOf);
-    const theirs = Array.from(expected.keys()).filter((key) => key.startsWith("after.") && !key.includes("lora_"));
-    expect(peft.namedTrainable().size).toBe(theirs.length);
-  });
+function headerOf(bytes: Uint8Array): Header {
+  return JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + headerSize(bytes)))) as Header;
+}
 
-  test("what PEFT saved is loaded as the LoRA it is", async () => {
-    expectLogits(await loaded(folder, golden, false), golden, (await readTensors(folder)).get("logits")!);
-  });
+function headerSize({ buffer, byteOffset }: Uint8Array): number {
+  return Number(new DataView(buffer, byteOffset).getBigUint64(0, true));
+}
 
-  test("is saved as a LoRA, and goes on as one", async () => {
-    const files = await saved(getPeftModel(await baseOf(golden), bitfit()));
-    const config = JSON.parse(textOf(files.get("adapter_config.json")!));
-    const theirs = JSON.parse(readFileSync(`${GOLDEN}${folder}/adapter_config.json`, "utf8"));
-    expect(Object.keys(config)).toEqual(Object.keys(theirs));
-    expect(config).toMatchObject({ peft_type: "LORA", r: 1, bias: "all", fan_in_fan_out: theirs.fan_in_fan_out });
-    const again = await PeftModel.fromPretrained(await baseOf(golden), files, { isTrainable: true });
-    const [batch] = golden.batches as [Batch];
-    expect(again.forward(batchOf(batch))).toEqual(await baseForward(golden, batch));
-    for (const param of again.namedTrainable().values()) param.gradient().fill(0);
-    backward(again, batch);
-    for (const [key, param] of again.namedTrainable())
-      if (key.includes("lora_")) expect(Array.from(param.gradient()), key).toEqual(new Array(param.size).fill(0));
-  });
-});
+function tensorIn(bytes: Uint8Array, key: string): Float32Array {
+  const [start, end] = headerOf(bytes)[key]!.data_offsets.map((at) => at + 8 + headerSize(bytes));
+  return new Float32Array(bytes.slice(start, end).buffer);
+}
 
-async function baseForward(golden: Case, batch: Batch): Promise<Float32Array> {
-  const base = await baseOf(golden);
-  return Tape.once(base.engine, {}, (tape) => tape.download(base.outputs(tape, batchOf(batch))));
+/** Lists as sets, and the heads of a classifier once: PEFT lists them twice. */
+function keysOf(text: string): Record<string, unknown> {
+  const once = (value: unknown) => (Array.isArray(value) ? [...new Set(value)].sort() : value);
+  const keys = JSON.parse(text) as Record<string, unknown>;
+  return Object.fromEntries(Object.entries(keys).map(([key, value]) => [key, once(value)]));
+}
+
+/** PEFT writes sets in no order: the text with the lines of each list sorted. */
+function sortLists(text: string): string {
+  return text.replace(
+    /\[\n([^\]]*)\n {2}\]/g,
+    (_, lines: string) => `[\n${lines.split(",\n").sort().join(",\n")}\n  ]`,
+  );
 }
