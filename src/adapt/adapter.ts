@@ -235,7 +235,7 @@ export class Adapter {
 
   #warnOfTies(base: Base, warn: Warn): void {
     const head = base.layers.get(base.headName);
-    if (!head) return;
+    if (!head || this.sites.linear?.has(head as Linear)) return;
     const { weight } = base.weightsOf(head);
     const isTied = Array.from(base.layers.values()).some(
       (layer) => layer !== head && base.weightsOf(layer).weight === weight,

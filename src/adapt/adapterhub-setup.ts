@@ -33,7 +33,9 @@ function read(setup: Json, what: string): Composition {
   if (type === "Split" && splits) return split(parts, splits);
   if (type === "BatchSplit" && batch_sizes) return batchSplit(parts, batch_sizes);
   if (type === "Average" && weights) return { type, children: parts, weights };
-  throw new FormatError(`${what}: block ${JSON.stringify(type)} with ${JSON.stringify(kwargs ?? null)} is none of AdapterHub's`);
+  throw new FormatError(
+    `${what}: block ${JSON.stringify(type)} with ${JSON.stringify(kwargs ?? null)} is none of AdapterHub's`,
+  );
 }
 
 /** Writes the composition of a folder whose sub-folders hold the adapters. */

@@ -46,8 +46,16 @@ export function attachHeads({ owners, block }: ActiveHeads): void {
   }
   if (block === null) return;
   for (const module of new Set(owners.flatMap(({ replaced }) => replaced.map((each) => each.module)))) {
-    if (module.kind !== "linear") throw new UnsupportedError(`"${module.name}": only linear layers of a head can differ in a batch`);
-    module.deltas = [...module.deltas, headByRows(module, owners.map((owner) => copyOf(owner, module)), block)];
+    if (module.kind !== "linear")
+      throw new UnsupportedError(`"${module.name}": only linear layers of a head can differ in a batch`);
+    module.deltas = [
+      ...module.deltas,
+      headByRows(
+        module,
+        owners.map((owner) => copyOf(owner, module)),
+        block,
+      ),
+    ];
   }
 }
 

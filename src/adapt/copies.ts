@@ -14,7 +14,9 @@ export function repeated<S extends Sequences | LabelledSequences>(sequences: S, 
 
 /** Rows of each of the copies, which have `count` rows each. */
 export function repeatedRows(rows: Int32Array, count: number, copies: number): Int32Array {
-  return Int32Array.from(Array.from({ length: copies }, (_, copy) => Array.from(rows, (row) => row + copy * count)).flat());
+  return Int32Array.from(
+    Array.from({ length: copies }, (_, copy) => Array.from(rows, (row) => row + copy * count)).flat(),
+  );
 }
 
 function repeatedStarts(starts: Int32Array, copies: number): Int32Array {

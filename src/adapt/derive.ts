@@ -3,6 +3,7 @@ import { StateError, UnsupportedError } from "../core/errors.ts";
 import { Philox } from "../core/philox.ts";
 import type { Module } from "../nn/weights.ts";
 import { Tape } from "../tape/tape.ts";
+import { readElements } from "../tensor/elements.ts";
 import { Adapter, type Warn } from "./adapter.ts";
 import type { Base } from "./base.ts";
 import { type Combination, combineFactors, type Factors, ia3Weighted, lowRankOf, type Part } from "./combine.ts";
@@ -109,15 +110,17 @@ function shapeOf(layer: Module): { outFeatures: number; inFeatures: number } {
   return straight ? { outFeatures: first, inFeatures: second } : { outFeatures: second, inFeatures: first };
 }
 
-/** ΔW of a layer [out, in]: what folding makes of zeros. */
-function changeOf(layer: Module, part: Foldable, { engine }: Base): Float32Array {
+/** ΔW of a layer [out, in]: what folding makes of the base's weight, less that weight. */
+function changeOf(layer: Module, part: Foldable, base: Base): Float32Array {
+  const { engine } = base;
   const [rows, columns] = layer.weight.shape as [number, number];
+  const before = readElements(engine.memory, base.weightsOf(layer).weight);
   const stored = Tape.once(engine, {}, (tape) => {
     const fold = part.fold!(tape);
     const ptr = tape.alloc(rows * columns * 4);
-    tape.fill(ptr, rows * columns, 0);
+    if (!tape.planning) tape.memory.f32(ptr, before.length).set(before);
     fold({ tape, ptr, start: 0, end: rows });
-    return tape.planning ? new Float32Array(0) : tape.memory.f32(ptr, rows * columns).slice();
+    return tape.planning ? before : tape.memory.f32(ptr, before.length).map((x, i) => x - before[i]!);
   });
   if (layer.kind === "linear" && layer.stored === "out-in") return stored;
   return stored.map((_, i) => stored[(i % rows) * columns + Math.floor(i / rows)]!);

@@ -134,7 +134,8 @@ export async function readTensors(
   const needed = Array.from(saved).filter(([key]) => tensors.has(key) || !kept.has(key));
   const problems = needed.map(([key, param]) => mismatch(key, tensors.get(key), param.shape));
   for (const [key, tensor] of tensors) {
-    if (!saved.has(key) && !adapter.exported.has(key) && !REPEATED.test(key)) problems.push(await foreign(key, tensor, savedBase.get(key), base, adapter));
+    if (!saved.has(key) && !adapter.exported.has(key) && !REPEATED.test(key))
+      problems.push(await foreign(key, tensor, savedBase.get(key), base, adapter));
   }
   const found = problems.filter((problem) => problem !== null);
   if (found.length > 0) throw new FormatError(misfit(adapter, model, from, found));

@@ -31,7 +31,20 @@ export type Originals = Map<Weight, Uint8Array>;
  */
 export function expectMergeable(base: Base, adapters: readonly Adapter[], safe: boolean): void {
   const jobs = jobsFor(base, adapters);
-  if (safe) for (const job of jobs) eachResult(base.engine, job, (values) => expectFinite(values, job));
+  if (!safe) return;
+  for (const job of jobs)
+    eachResult(base.engine, job, (values) =>
+      expectFinite(
+        values,
+        job.layer.name,
+        job.parts.map(({ adapter }) => adapter),
+      ),
+    );
+  for (const { name, replaced } of adapters) {
+    for (const { module, weight, bias } of replaced) {
+      for (const copy of [weight, bias]) if (copy) expectFinite(copy.values(), module.name, [name]);
+    }
+  }
 }
 
 /**
@@ -123,10 +136,10 @@ function eachResult(
   use(rounded(bias, values), bias, 0);
 }
 
-function expectFinite(values: Float32Array, { layer, parts }: Job): void {
+function expectFinite(values: Float32Array, layer: string, adapters: readonly string[]): void {
   if (values.every(Number.isFinite)) return;
-  const names = parts.map(({ adapter }) => `"${adapter}"`).join(", ");
+  const names = adapters.map((name) => `"${name}"`).join(", ");
   throw new FormatError(
-    `NaNs detected in the merged weights of "${layer.name}". The adapter ${names} seems to be broken; nothing was merged`,
+    `NaNs detected in the merged weights of "${layer}". The adapter ${names} seems to be broken; nothing was merged`,
   );
 }

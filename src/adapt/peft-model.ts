@@ -4,9 +4,9 @@
  */
 import { openSource, openTarget, type SourceLike, type TargetLike } from "../checkpoint/open.ts";
 import { FormatError, ShapeError, StateError, UnsupportedError } from "../core/errors.ts";
+import type { Source } from "../core/host.ts";
 import { formatShape } from "../core/shape.ts";
 import { didYouMean } from "../core/similar.ts";
-import type { Source } from "../core/host.ts";
 import type { Task } from "../core/task.ts";
 import type { CausalLM } from "../nn/causal-lm.ts";
 import type { KvCache } from "../nn/kv-cache.ts";
@@ -18,18 +18,18 @@ import { concatenateRows } from "../ops/rows.ts";
 import { Tape, type Value } from "../tape/tape.ts";
 import type { Param, Weight } from "../tensor/tensor.ts";
 import { Adapter, type AdapterOrigin, biasOf, type Replaced, type Warn } from "./adapter.ts";
-import { bakeReplaced } from "./bake.ts";
 import { openHubFusion } from "./adapterhub.ts";
 import { readSetup, subFolder, writeSetup } from "./adapterhub-setup.ts";
+import { bakeReplaced } from "./bake.ts";
 import { type Base, baseOf } from "./base.ts";
 import { composed, placeOf } from "./compose.ts";
 import { activeHeads, attachHeads } from "./composed-heads.ts";
-import { type Block, copiesIn, expectNestable, fusionName, blocksIn, namesIn } from "./composition.ts";
+import { type Block, blocksIn, copiesIn, expectNestable, fusionName, namesIn } from "./composition.ts";
 import { repeated, repeatedRows } from "./copies.ts";
 import { checkedValues, type MethodConfig, methodName } from "./define-method.ts";
 import { convertedAdapter, type LoraSize, type WeightedOptions, weightedAdapter } from "./derive.ts";
-import { methodNamed } from "./known-methods.ts";
 import { Fusion, type FusionOptions, fusionOptions } from "./fusion.ts";
+import { methodNamed } from "./known-methods.ts";
 import { openTensorsFor, readAdapterConfig, readFusion, readTensors } from "./load.ts";
 import type { StoredShapes } from "./make.ts";
 import { expectMergeable, mergeInto, type Originals, restore } from "./merge.ts";
@@ -379,8 +379,10 @@ export class PeftModel<M extends Model = Model> {
   /** Removes a fusion that is not active. Its adapters stay. */
   deleteAdapterFusion(name: string): void {
     const fusion = this.#fusions.get(name);
-    if (fusion === undefined) throw new StateError(`there is no fusion "${name}", there are ${quoted([...this.#fusions.keys()]) || "none"}`);
-    if (this.#appliedFusions().includes(fusion)) throw new StateError(`fusion "${name}" is active: activate adapters without it first`);
+    if (fusion === undefined)
+      throw new StateError(`there is no fusion "${name}", there are ${quoted([...this.#fusions.keys()]) || "none"}`);
+    if (this.#appliedFusions().includes(fusion))
+      throw new StateError(`fusion "${name}" is active: activate adapters without it first`);
     this.#fusions.delete(name);
     fusion.dispose();
   }
@@ -407,12 +409,16 @@ export class PeftModel<M extends Model = Model> {
     expectNestable(composition);
     if ((blocks.length > 1 || composition.type !== "Stack") && !this.#composes(names)) {
       const other = names.find((name) => !this.#composes([name]));
-      throw new UnsupportedError(`composition: adapter "${other}" is no bottleneck adapter; activate it alone or in a list`);
+      throw new UnsupportedError(
+        `composition: adapter "${other}" is no bottleneck adapter; activate it alone or in a list`,
+      );
     }
     for (const block of blocks) {
       if (block.type !== "Fuse" || this.#fusions.has(block.name)) continue;
       const call = JSON.stringify(block.name.split(","));
-      throw new StateError(`there is no fusion "${block.name}": call addAdapterFusion(${call}) or loadAdapterFusion first`);
+      throw new StateError(
+        `there is no fusion "${block.name}": call addAdapterFusion(${call}) or loadAdapterFusion first`,
+      );
     }
   }
 
@@ -427,7 +433,8 @@ export class PeftModel<M extends Model = Model> {
     const adapter = this.#get(name);
     if (this.#merged.includes(name)) throw new StateError(`adapter "${name}" is merged: unmerge it before deleting it`);
     const fusion = Array.from(this.#fusions.keys()).find((each) => each.split(",").includes(name));
-    if (fusion !== undefined) throw new StateError(`adapter "${name}" is part of fusion "${fusion}": delete that first`);
+    if (fusion !== undefined)
+      throw new StateError(`adapter "${name}" is part of fusion "${fusion}": delete that first`);
     this.#adapters.delete(name);
     this.#active = this.#active.filter((other) => other !== name);
     const [next] = [...this.#adapters.keys()].sort();
@@ -595,7 +602,9 @@ export class PeftModel<M extends Model = Model> {
     const idle = this.#idleHeads();
     return new Map(
       trained.flatMap(({ name, params }) =>
-        Array.from(params, ([key, param]) => [prefix(name) + key, param] as const).filter(([, param]) => !idle.has(param)),
+        Array.from(params, ([key, param]) => [prefix(name) + key, param] as const).filter(
+          ([, param]) => !idle.has(param),
+        ),
       ),
     );
   }
@@ -771,7 +780,9 @@ export class PeftModel<M extends Model = Model> {
   }
 
   #activeFusions(): Fusion[] {
-    return blocksIn(this.#composition).flatMap((block) => (block.type === "Fuse" ? [this.#fusions.get(block.name)!] : []));
+    return blocksIn(this.#composition).flatMap((block) =>
+      block.type === "Fuse" ? [this.#fusions.get(block.name)!] : [],
+    );
   }
 
   #heads() {
@@ -822,7 +833,8 @@ export class PeftModel<M extends Model = Model> {
     }
     if (this.#enabled && this.#composes(this.#active)) attachHeads(this.#heads());
     for (const site of this.#layers.sites) {
-      if (site.kind === "residual") site.delta = composed(this.#composition, placeOf(site, applied, this.#appliedFusions()));
+      if (site.kind === "residual")
+        site.delta = composed(this.#composition, placeOf(site, applied, this.#appliedFusions()));
       else site.deltas = applied.flatMap(({ sites }) => sites.attention?.get(site) ?? []);
     }
     this.base.virtual = applied.flatMap(({ sites }) => sites.virtual ?? []).at(-1) ?? null;

@@ -134,9 +134,15 @@ export async function loadPretrained<T extends Task>(
     const config = definition.config(reader);
     const checkpoint = await openCheckpoint(source);
     const engine = options.engine ?? (await createEngine());
-    const { trainable = false, seed = 0 } = options;
+    const { trainable = false, seed = 0, ignoreMismatchedSizes = false } = options;
     const std = reader.float("initializer_range", 0.02);
-    const tensors = new CheckpointTensors(engine, checkpoint, { prefix: definition.prefix, std, trainable, seed });
+    const tensors = new CheckpointTensors(engine, checkpoint, {
+      prefix: definition.prefix,
+      std,
+      trainable,
+      seed,
+      ignoreMismatchedSizes,
+    });
     try {
       const weights = new Weights(tensors);
       const body = build(config, weights, engine);

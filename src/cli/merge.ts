@@ -8,7 +8,7 @@ import { openTarget } from "../checkpoint/open.ts";
 import { StateError } from "../core/errors.ts";
 import { saveModel } from "../nn/save-model.ts";
 import { copyCompanions } from "./companions.ts";
-import { type EngineFlags, loadBase, openEngine, toldByAdapter, withEngineOptions } from "./model-options.ts";
+import { type EngineFlags, headFrom, loadBase, openEngine, toldByAdapter, withEngineOptions } from "./model-options.ts";
 import { needs, number, whole } from "./options.ts";
 import { notice, print } from "./terminal.ts";
 
@@ -71,7 +71,7 @@ async function run(flags: Flags): Promise<void> {
   }
   const engine = await openEngine(flags);
   const told = await toldByAdapter(flags.adapter[0]!.folder);
-  const base = await loadBase(flags.model, engine, told.task, { config: told.config });
+  const base = await loadBase(flags.model, engine, told.task, headFrom(told));
   const model = new PeftModel(base, { onWarning: notice });
   const result = await combined(model, flags);
   model.setAdapter(result);

@@ -1,6 +1,7 @@
 /** docs/methods.md, made from the method files: what `lorikeet methods --markdown` prints. */
-import { describeConfig } from "../adapt/describe.ts";
+
 import { type Method, optionsOf } from "../adapt/define-method.ts";
+import { describeConfig } from "../adapt/describe.ts";
 import { knownMethods, methodNamed } from "../adapt/known-methods.ts";
 import type { Option } from "../adapt/options.ts";
 import { type DescribedModel, describeModel } from "../auto/auto-model.ts";

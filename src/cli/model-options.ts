@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { CONFIG_FILE } from "../adapt/config-file.ts";
 import { headSize } from "../adapt/load.ts";
 import { PeftModel } from "../adapt/peft-model.ts";
-import { loadPretrained } from "../auto/auto-model.ts";
+import { type FromPretrainedOptions, loadPretrained } from "../auto/auto-model.ts";
 import { readJson } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
 import { type Task, tasks } from "../core/task.ts";
@@ -61,7 +61,7 @@ export interface Loaded {
 export async function loadModel(flags: LoadFlags): Promise<Loaded> {
   const engine = await openEngine(flags);
   const told = flags.adapter === undefined ? nothingTold : await toldByAdapter(flags.adapter);
-  const base = await loadBase(flags.model, engine, flags.task ?? told.task, { config: told.config });
+  const base = await loadBase(flags.model, engine, flags.task ?? told.task, headFrom(told));
   const model =
     flags.adapter === undefined ? base : await PeftModel.fromPretrained(base, flags.adapter, { onWarning: notice });
   return { engine, base, model };
@@ -72,7 +72,7 @@ export async function loadBase(
   from: string,
   engine: Engine,
   task: Task | null,
-  options: { config?: RawConfig; trainable?: boolean; seed?: number } = {},
+  options: Pick<FromPretrainedOptions, "config" | "trainable" | "seed" | "ignoreMismatchedSizes" | "onWarning"> = {},
 ): Promise<Model> {
   const line = new LiveLine(process.stderr);
   const onProgress = (loaded: number, total: number) => {
@@ -85,11 +85,19 @@ export async function loadBase(
   }
 }
 
+/** How a base is loaded whose head an adapter brings along: the base's own may be another or none. */
+export function headFrom({
+  config,
+}: Told): Pick<FromPretrainedOptions, "config" | "ignoreMismatchedSizes" | "onWarning"> {
+  const brings = Object.keys(config).length > 0;
+  return brings ? { config, ignoreMismatchedSizes: true, onWarning: () => {} } : { config };
+}
+
 /** Bytes from which loading is shown: less takes a moment. */
 const SHOWN = 200 << 20;
 
 /** What an adapter folder says of the model it belongs on. */
-interface Told {
+export interface Told {
   readonly task: Task | null;
   /** Labels of the head that was trained along. */
   readonly config: RawConfig;

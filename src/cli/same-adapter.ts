@@ -12,6 +12,9 @@ import { checkpointsOf } from "../train/checkpoint.ts";
 /** Where the base lies may change between a run and its resumption. */
 const FREE = "base_model_name_or_path";
 
+/** Options that training itself sets: the state of the run has them. */
+const LEARNED: Readonly<Record<string, string>> = { ADALORA: "rank_pattern" };
+
 /** Throws StateError that lists every option in which the newest checkpoint's adapter differs from the model's. */
 export async function expectSameAdapter(run: RunFolder, model: PeftModel): Promise<void> {
   await run.recover();
@@ -21,7 +24,8 @@ export async function expectSameAdapter(run: RunFolder, model: PeftModel): Promi
   const files = new Map<string, Uint8Array>();
   await model.savePretrained(files);
   const [was, is] = [await optionsIn(source), await optionsIn(mapSource(files))];
-  const different = Object.keys(is).filter((key) => key !== FREE && !sameJson(was[key], is[key]));
+  const free = [FREE, LEARNED[String(is.peft_type)]];
+  const different = Object.keys(is).filter((key) => !free.includes(key) && !sameJson(was[key], is[key]));
   if (different.length === 0) return;
   const lines = different.map((key) => `${key}: was ${JSON.stringify(was[key])}, is ${JSON.stringify(is[key])}`);
   throw new StateError(

@@ -31,6 +31,7 @@ import { configForLabels, examplesOf, rowsOf, splitPath, taskOfRows } from "./da
 import { addMethodOptions, givenValues, optionNames } from "./method-options.ts";
 import {
   type EngineFlags,
+  headFrom,
   loadBase,
   openEngine,
   taskOption,
@@ -171,7 +172,11 @@ async function run(flags: Flags, command: Command, chosen: TrainingMethod): Prom
   const config =
     told?.config ?? (task === null ? {} : await labelsFor(flags.model, [...rows, ...(validRows ?? [])], task));
   const full = chosen.method === null && flags.adapterConfig === undefined && flags.initAdapter === undefined;
-  const base = await loadBase(flags.model, engine, task, { config, trainable: full, seed: flags.seed });
+  const base = await loadBase(flags.model, engine, task, {
+    ...(told === null ? { config, ignoreMismatchedSizes: true } : headFrom(told)), // the head is for the labels of the data
+    trainable: full,
+    seed: flags.seed,
+  });
   base.dropout = flags.dropout ?? null;
   const { maxLength, maxTargetLength } = flags;
   const limits = { modelFolder: flags.model, maxLength, maxTargetLength };

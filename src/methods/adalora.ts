@@ -6,20 +6,14 @@
  *   lora_A [r, in], lora_B [out, r] start as N(0, 0.02²)        lora_E [r, 1] starts as zeros, which changes nothing
  *   loss + orthRegWeight · mean of ‖A·Aᵀ − I‖ and ‖Bᵀ·B − I‖ over all layers
  *
- * After each step t, for every number p of gradient g (with the new Ī in Ū; eq. 8 to 11):
- *
- *   I = |p·g|     Ī ← β₁·Ī + (1 − β₁)·I     Ū ← β₂·Ū + (1 − β₂)·|I − Ī|     s(p) = Ī·Ū
- *   S = s(E) + mean of s(A) over its row + mean of s(B) over its column, for each triplet
- *   b(t) = ⌊(b₀ − b₁)·(1 − (t − tinit) / (totalStep − tfinal − tinit))³ + b₁⌋,   b₀ all ranks, b₁ = targetR for each layer
- *
- * Every deltaT steps from tinit on, E becomes 0 in all triplets but the b(t) of largest S. At step totalStep − tfinal the choice
- * is final. Files hold what is left of the triplets, and in rank_pattern which these were.
+ * E becomes 0 in the triplets that src/adapt/rank-allocator.ts does not choose. Files hold what is left of the triplets, and in rank_pattern which these were.
  */
 import type { Factors } from "../adapt/combine.ts";
 import { defineMethod, type LinearPart, type MethodValues, type Whole } from "../adapt/define-method.ts";
 import { settledFanInFanOut } from "../adapt/fan-in-fan-out.ts";
 import type { Make, MakeAt } from "../adapt/make.ts";
 import { flag, number, type Option, oneOf, option, probability, whole } from "../adapt/options.ts";
+import { RankAllocator, type RankPattern, type Triplets } from "../adapt/rank-allocator.ts";
 import { FormatError } from "../core/errors.ts";
 import type { Linear } from "../nn/linear.ts";
 import { add } from "../ops/add.ts";
@@ -33,8 +27,6 @@ import { lift, product } from "../ops/product.ts";
 import { replaceRows, sliceRows } from "../ops/rows.ts";
 import type { Tape, Value } from "../tape/tape.ts";
 import type { Param } from "../tensor/tensor.ts";
-
-type RankPattern = Readonly<Record<string, readonly boolean[]>>;
 
 const options = {
   initR: whole(12, 1, "rank that every layer starts with"),
@@ -50,13 +42,23 @@ const options = {
   deltaT: whole(1, 1, "steps from one pruning to the next"),
   beta1: share(0.85, "smoothing of the importance"),
   beta2: share(0.85, "smoothing of its uncertainty"),
-  orthRegWeight: option(0.5, "a number of at least 0", (value) => typeof value === "number" && value >= 0, "weight of the orthogonal term"),
+  orthRegWeight: option(
+    0.5,
+    "a number of at least 0",
+    (value) => typeof value === "number" && value >= 0,
+    "weight of the orthogonal term",
+  ),
   loraAlpha: number(8, "the adapter counts alpha / initR times"),
   loraDropout: probability(0, "dropout in front of the adapter"),
   bias: oneOf(["none", "all", "lora_only"], "none", "which biases of the base are trained along"),
   fanInFanOut: flag(false, "whether weights are stored [in, out]; set by itself"),
   initLoraWeights: flag(true, "start so that nothing changes"),
-  rankPattern: option<RankPattern | null>(null, "an object of lists of true and false, or null", isRankPattern, "set by training"),
+  rankPattern: option<RankPattern | null>(
+    null,
+    "an object of lists of true and false, or null",
+    isRankPattern,
+    "set by training",
+  ),
 };
 
 type Values = MethodValues<typeof options>;
@@ -84,6 +86,8 @@ export const adalora = defineMethod({
     paper: "Zhang et al. 2023, arXiv:2303.10512",
     equation: "y = x·Wᵀ + (alpha / initR)·(x·(E ∘ A)ᵀ)·Bᵀ, with pruned E",
     when: "A given number of ranks for the whole model, where it is not known which layers need them. Wants the length of the run.",
+    learningRate: 5e-4,
+    example: { totalStep: 1000 },
   },
   additive: true,
   options,
@@ -113,18 +117,6 @@ function check({ totalStep, tinit, tfinal }: Values, spell: (name: string) => st
     return `"${total}" is missing: AdaLoRA prunes on a schedule, so say how many optimiser steps the run has`;
   if (tinit < totalStep - tfinal) return null;
   return `no step is left for pruning: "${first}" ${tinit} should be less than "${total}" ${totalStep} less "${last}" ${tfinal}`;
-}
-
-/** The decomposition of one layer's change. */
-interface Triplets {
-  readonly layer: string;
-  readonly a: Param; // [r, in]
-  readonly b: Param; // [out, r]
-  readonly e: Param; // [r, 1]
-  /** Which of the initR triplets there are: those that a file has left. */
-  readonly present: readonly boolean[];
-  /** Of these, 1 where a triplet is kept and 0 where it is pruned. */
-  readonly kept: Float32Array;
 }
 
 function makeTriplets(layer: Linear, values: Values, make: Make): Triplets {
@@ -186,7 +178,7 @@ function factorsOf({ inFeatures, outFeatures }: Linear, own: Pick<Factors, "a" |
 }
 
 function wholeOf(layers: readonly Triplets[], values: Values, make: MakeAt): Whole<Values> {
-  const allocator = new RankAllocator(layers, values);
+  const allocator = new RankAllocator(layers, { ...values, totalStep: values.totalStep! });
   const before = make(null).loading ? values.rankPattern : null;
   return {
     penalty: (tape) => (layers.some(({ a }) => a.trainable) ? orthogonality(tape, layers, values.orthRegWeight) : null),
@@ -207,131 +199,4 @@ function orthogonality(tape: Tape, layers: readonly Triplets[], weight: number):
   tape.fill(zero.ptr, 1, 0);
   const sum = distances.map(distanceToIdentity).reduce(add, zero);
   return scaleBy(sum, weight / (2 * layers.length));
-}
-
-/** Smoothed importance Ī and its uncertainty Ū of every number of a tensor. */
-interface Statistics {
-  readonly param: Param;
-  readonly importance: Float32Array;
-  readonly uncertainty: Float32Array;
-}
-
-/** Decides from step to step which triplets stay. */
-class RankAllocator {
-  /** What a resumed run goes on from: the live arrays. */
-  readonly state = new Map<string, Float32Array>();
-  readonly #layers: readonly Triplets[];
-  readonly #values: Values;
-  readonly #statistics = new Map<Param, Statistics>();
-  /** 1 as soon as triplets have been chosen. */
-  readonly #hasChosen = new Float32Array(1);
-
-  constructor(layers: readonly Triplets[], values: Values) {
-    this.#layers = layers;
-    this.#values = values;
-    this.state.set("hasChosen", this.#hasChosen);
-    for (const { layer, a, b, e, kept } of layers) {
-      this.state.set(`${layer}.kept`, kept);
-      for (const [name, param] of Object.entries({ lora_A: a, lora_B: b, lora_E: e })) {
-        const own = { importance: new Float32Array(param.size), uncertainty: new Float32Array(param.size) };
-        this.#statistics.set(param, { param, ...own });
-        for (const [kind, numbers] of Object.entries(own)) this.state.set(`${layer}.${name}.${kind}`, numbers);
-      }
-    }
-  }
-
-  /** Steps count from 1; gradients are those of the step, times `gradScale`. */
-  afterStep(step: number, gradScale: number): void {
-    const { totalStep, tinit, tfinal, deltaT } = this.#values;
-    const last = totalStep! - tfinal;
-    if (step < last) this.#measure(gradScale);
-    if (step === last || (step > tinit && step < last && step % deltaT === 0)) this.#choose(this.#budget(step));
-    if (step === last) for (const { importance, uncertainty } of this.#statistics.values()) clear(importance, uncertainty);
-    if (step > last && this.#hasChosen[0] === 1) this.#prune();
-  }
-
-  /** `rank_pattern` of the triplets that are left, or null before any choice. */
-  get rankPattern(): RankPattern | null {
-    if (this.#hasChosen[0] === 0) return null;
-    return Object.fromEntries(
-      this.#layers.map(({ layer, present, kept }) => {
-        let at = 0;
-        return [`${layer}.lora_E`, present.map((there) => there && kept[at++] === 1)];
-      }),
-    );
-  }
-
-  #measure(gradScale: number): void {
-    const { beta1, beta2 } = this.#values;
-    for (const { param, importance, uncertainty } of this.#statistics.values()) {
-      const [values, gradient] = [param.values(), param.gradient()];
-      for (let i = 0; i < values.length; i++) {
-        const now = Math.abs(values[i]! * gradient[i]! * gradScale);
-        importance[i] = beta1 * importance[i]! + (1 - beta1) * now;
-        uncertainty[i] = beta2 * uncertainty[i]! + (1 - beta2) * Math.abs(now - importance[i]!);
-      }
-    }
-  }
-
-  /** How many triplets may stay. */
-  #budget(step: number): number {
-    const { totalStep, tinit, tfinal, targetR } = this.#values;
-    const [start, end] = [this.#ranks, targetR * this.#layers.length];
-    const left = 1 - (step - tinit) / (totalStep! - tfinal - tinit);
-    return Math.trunc((start - end) * left ** 3 + end);
-  }
-
-  get #ranks(): number {
-    return this.#layers.reduce((sum, { kept }) => sum + kept.length, 0);
-  }
-
-  /** Keeps the triplets whose score is above that of the last which must go: of equal ones all go. */
-  #choose(budget: number): void {
-    const scores = this.#layers.map((triplets) => this.#scores(triplets));
-    const ascending = scores.flatMap((each) => [...each]).sort((x, y) => x - y);
-    const excess = Math.min(this.#ranks - budget, ascending.length);
-    if (excess <= 0) return;
-    const threshold = ascending[excess - 1]!;
-    this.#layers.forEach(({ kept }, l) => {
-      scores[l]!.forEach((score, i) => {
-        kept[i] = score > threshold ? 1 : 0;
-      });
-    });
-    this.#hasChosen[0] = 1;
-    this.#prune();
-  }
-
-  #prune(): void {
-    for (const { e, kept } of this.#layers) {
-      const values = e.values();
-      kept.forEach((stays, i) => {
-        if (stays === 0) values[i] = 0;
-      });
-    }
-  }
-
-  /** S of each triplet of a layer. */
-  #scores({ a, b, e }: Triplets): Float32Array {
-    const [r, inFeatures] = a.shape as [number, number];
-    const outFeatures = b.shape[0]!;
-    const scores = new Float32Array(r);
-    const gather = (param: Param, rankOf: (i: number) => number, count: number) => {
-      const { importance, uncertainty } = this.#statistics.get(param)!;
-      const sums = new Float64Array(r);
-      importance.forEach((each, i) => {
-        sums[rankOf(i)]! += each * uncertainty[i]!;
-      });
-      sums.forEach((sum, i) => {
-        scores[i]! += sum / count;
-      });
-    };
-    gather(e, (i) => i, 1);
-    gather(a, (i) => Math.floor(i / inFeatures), inFeatures);
-    gather(b, (i) => i % r, outFeatures);
-    return scores;
-  }
-}
-
-function clear(...arrays: readonly Float32Array[]): void {
-  for (const array of arrays) array.fill(0);
 }

@@ -58,6 +58,8 @@ export const adaptionPrompt = defineMethod({
     paper: "Zhang et al. 2023, arXiv:2303.16199",
     equation: "y += (g · softmax(q·Kₚᵀ / √d)·Vₚ)·W_Oᵀ",
     when: "Instruction tuning with very few numbers. Unlike prefixes it starts as no change at all, and takes no positions.",
+    learningRate: 5e-3,
+    example: { adapterLen: 10, adapterLayers: 12 },
   },
   common: commonOnly("taskType", "baseModelNameOrPath", "revision"),
   targets: null,

@@ -33,6 +33,7 @@ export const bitfit = defineMethod({
     paper: "Ben Zaken et al. 2022, arXiv:2106.10199",
     equation: "y = x·Wᵀ + b with b trained, in every layer that has a bias",
     when: "Models with many biases (GPT-2, BERT) and little data; costs nothing at inference. Stored as a LoRA that PEFT loads.",
+    learningRate: 1e-3,
   },
   options,
   targets: (_, model) => firstLinear(model),
@@ -50,7 +51,10 @@ export const bitfit = defineMethod({
 
 /** The one layer that carries the factors. */
 function firstLinear({ layers }: ModelShape): readonly string[] {
-  return [...layers.values()].filter(({ kind }) => kind === "linear").map(({ name }) => name).slice(0, 1);
+  return [...layers.values()]
+    .filter(({ kind }) => kind === "linear")
+    .map(({ name }) => name)
+    .slice(0, 1);
 }
 
 function settle(
@@ -60,7 +64,9 @@ function settle(
   model: ModelShape,
 ): Partial<Values> {
   if (![...model.layers.values()].some((layer) => model.weightsOf(layer).bias !== null)) {
-    throw new UnsupportedError(`"${model.modelType}" has no biases, so there is nothing for BitFit to train: choose another method`);
+    throw new UnsupportedError(
+      `"${model.modelType}" has no biases, so there is nothing for BitFit to train: choose another method`,
+    );
   }
   return settledFanInFanOut(fanInFanOut, layers, () => {}); // the option says nothing to a user here
 }

@@ -13,7 +13,13 @@
  *   gate.weight [1, d], .bias [1]                adapter_norm_after.*, adapter_norm_before.* [d]: the latter also as
  *                                                adapter_down.0.*, where the projection is adapter_down.1.*
  */
-import { commonOnly, defineMethod, type MethodValues, type ModelShape, type ResidualPart } from "../adapt/define-method.ts";
+import {
+  commonOnly,
+  defineMethod,
+  type MethodValues,
+  type ModelShape,
+  type ResidualPart,
+} from "../adapt/define-method.ts";
 import { kaimingUniform, type Make, type MakeAt, type Start } from "../adapt/make.ts";
 import { flag, type Option, oneOf, option, probability } from "../adapt/options.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
@@ -61,7 +67,13 @@ interface Defaults {
 type Reduction = number | Readonly<Record<string, number>>;
 type Scaling = number | "learned" | "channel";
 
-const sequential = { outputAdapter: true, reductionFactor: 16, isParallel: false, initWeights: "bert", scaling: 1 } as const;
+const sequential = {
+  outputAdapter: true,
+  reductionFactor: 16,
+  isParallel: false,
+  initWeights: "bert",
+  scaling: 1,
+} as const;
 const houlsby: Defaults = { ...sequential, mhAdapter: true, nonLinearity: "swish", originalLnBefore: false };
 const pfeiffer: Defaults = { ...sequential, mhAdapter: false, nonLinearity: "relu", originalLnBefore: true };
 const parallel: Defaults = {
@@ -93,7 +105,7 @@ const options = {
   mhAdapter: switchByForm(),
   outputAdapter: switchByForm(),
   crossAdapter: flag(false),
-  reductionFactor: byForm<Reduction>("a number above 0, or such by layer number and \"default\"", isReduction),
+  reductionFactor: byForm<Reduction>('a number above 0, or such by layer number and "default"', isReduction),
   nonLinearity: byForm<Activation>(activations.join(", "), (value) =>
     activations.includes(String(value).toLowerCase() as Activation),
   ),
@@ -133,9 +145,11 @@ export const bottleneck = defineMethod({
   peftType: "BOTTLENECK",
   about: {
     title: "Bottleneck adapters",
-    paper: "Houlsby et al. 2019, arXiv:1902.00751; Pfeiffer et al. 2020, arXiv:2005.00247; He et al. 2021, arXiv:2110.04366",
+    paper:
+      "Houlsby et al. 2019, arXiv:1902.00751; Pfeiffer et al. 2020, arXiv:2005.00247; He et al. 2021, arXiv:2110.04366",
     equation: "z ← z + scaling·f(u·Dᵀ + d)·Uᵀ + b, with u = z (houlsby), LN(z + x) (pfeiffer) or x (parallel)",
     when: "To stack, fuse or average adapters of several tasks, or to share files with AdapterHub. It cannot be merged, so it costs a little at inference.",
+    learningRate: 1e-3,
   },
   options,
   common: commonOnly("taskType", "baseModelNameOrPath"),
@@ -223,7 +237,10 @@ function tensorsAt(site: Residual, layer: number, place: number, values: Settled
     normBefore,
     down: affine(`adapter_down.${normBefore ? 1 : 0}`, [inner, width], starts.down),
     up: affine("adapter_up", [width, inner], starts.up),
-    scaling: typeof values.scaling === "number" ? values.scaling : make.param("scaling", [values.scaling === "learned" ? 1 : width], "ones"),
+    scaling:
+      typeof values.scaling === "number"
+        ? values.scaling
+        : make.param("scaling", [values.scaling === "learned" ? 1 : width], "ones"),
     normAfter: values.lnAfter ? norm("adapter_norm_after") : null,
     gate: values.useGating ? affine("gate", [1, width], starts.gate, starts.gateBias) : null,
   };
@@ -292,7 +309,9 @@ function partAt(site: Residual, layer: number, place: number, values: Settled, m
     },
     leave(output, input, residual, starts) {
       const dropped = dropout(output, values.dropout);
-      const gated = tensors.gate ? scaleSequences(dropped, gateOf(input, tensors.gate, starts), expectStarts(starts, input)) : dropped;
+      const gated = tensors.gate
+        ? scaleSequences(dropped, gateOf(input, tensors.gate, starts), expectStarts(starts, input))
+        : dropped;
       const after = (y: Value) => (tensors.normAfter ? normed(y, tensors.normAfter) : y);
       return adapterResidualBeforeLn && !isParallel ? after(add(gated, residual)) : add(after(gated), residual);
     },
@@ -335,5 +354,7 @@ function constantColumn(tape: Tape, rows: number): Value {
 
 function expectStarts(starts: Int32Array | null, { shape }: Value): Int32Array {
   if (starts?.at(-1) === shape[0]) return starts!;
-  throw new UnsupportedError("useGating and stochasticDepth need to know which rows belong to one sequence, which is not known here");
+  throw new UnsupportedError(
+    "useGating and stochasticDepth need to know which rows belong to one sequence, which is not known here",
+  );
 }

@@ -47,6 +47,7 @@ export const ia3 = defineMethod({
     paper: "Liu et al. 2022, arXiv:2205.05638",
     equation: "y = l ∘ (x·Wᵀ), in feed-forward layers y = (l ∘ x)·Wᵀ",
     when: "Far fewer numbers than LoRA, for few examples or many tasks; merges into the weights.",
+    learningRate: 5e-3,
   },
   options,
   common: commonOnly("targetModules", "excludeModules", "modulesToSave", "taskType", "baseModelNameOrPath", "revision"),
@@ -98,11 +99,9 @@ function linearPart(layer: Linear, values: Values, make: Make): LinearPart {
   const part: LinearPart = {
     forward: (x, deltas, below, biased) =>
       onInput ? below(scaled(x), deltas, biased) : addLowRank(scaled(below(x, [], biased)), deltas),
-    forwardRows: (x, rows, below) =>
-      onInput ? below(scaledRows(x, rows, below)) : scaledRows(below(x), rows, below),
-    fold: () => (rows) =>
-      foldOutputScale(rows, featuresLie, layer.weight.shape[1]!, Float64Array.from(l.values())),
+    forwardRows: (x, rows, below) => (onInput ? below(scaledRows(x, rows, below)) : scaledRows(below(x), rows, below)),
+    fold: () => (rows) => foldOutputScale(rows, featuresLie, layer.weight.shape[1]!, Float64Array.from(l.values())),
   };
   if (onInput || layer.bias === null) return part;
-  return { ...part, foldBias: (bias) => l.values().forEach((factor, i) => void (bias[i]! *= factor)) };
+  return { ...part, foldBias: (bias) => bias.set(bias.map((x, i) => x * l.values()[i]!)) };
 }

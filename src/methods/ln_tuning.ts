@@ -17,6 +17,7 @@ export const lnTuning = defineMethod({
     paper: "Zhao et al. 2023, arXiv:2312.11420",
     equation: "norm(x) = (x − mean) / std ∘ w + b with w and b trained",
     when: "A few thousand numbers, for a change of style or domain that is not far; costs nothing at inference.",
+    learningRate: 1e-3,
   },
   options: {},
   common: commonOnly("targetModules", "excludeModules", "modulesToSave", "taskType", "baseModelNameOrPath", "revision"),

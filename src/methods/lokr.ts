@@ -54,6 +54,7 @@ export const lokr = defineMethod({
     paper: "Yeh et al. 2023 (LyCORIS), arXiv:2309.14859",
     equation: "y = x·Wᵀ + (alpha / r)·x·(W₁ ⊗ W₂)ᵀ",
     when: "Small files with a change of high rank; decomposeFactor trades size for strength.",
+    learningRate: 1e-3,
   },
   additive: true,
   options,
@@ -72,7 +73,12 @@ function linearPart(layer: Linear, values: Values, make: Make): LinearPart {
   const { r, alpha, decomposeBoth, decomposeFactor, initWeights } = values;
   const [m, n] = divisors(layer.inFeatures, decomposeFactor);
   const [l, k] = divisors(layer.outFeatures, decomposeFactor);
-  const factors = (name: string, [rows, columns]: readonly [number, number], small: boolean, zero: boolean): Factors => {
+  const factors = (
+    name: string,
+    [rows, columns]: readonly [number, number],
+    small: boolean,
+    zero: boolean,
+  ): Factors => {
     const inFile = make.stored(`${name}_a`) ?? make.stored(name);
     const split = inFile === null ? small && r < Math.max(rows, columns) / 2 : make.stored(`${name}_a`) !== null;
     const random = (inputs: number, startsAtZero: boolean) => (startsAtZero ? "zeros" : kaimingUniform(inputs));

@@ -52,6 +52,8 @@ export const multitaskPromptTuning = defineMethod({
     paper: "Wang et al. 2023, arXiv:2303.02861",
     equation: "x = [P ∘ (C[task] · R[task]); E[ids]]",
     when: "Several related tasks with little data each, told apart by a task id in the rows of data.",
+    learningRate: 3e-2,
+    example: { numVirtualTokens: 20, numTasks: 4 },
   },
   common: {},
   keyPrefix: PROMPT_PREFIX,

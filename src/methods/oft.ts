@@ -11,12 +11,7 @@
  *
  * Q starts at zero, so a fresh adapter changes nothing.
  */
-import {
-  defineMethod,
-  type EmbeddingPart,
-  type LinearPart,
-  type MethodValues,
-} from "../adapt/define-method.ts";
+import { defineMethod, type EmbeddingPart, type LinearPart, type MethodValues } from "../adapt/define-method.ts";
 import { refuseConv1D } from "../adapt/fan-in-fan-out.ts";
 import type { Make } from "../adapt/make.ts";
 import { flag, number, oneOf, probability, whole } from "../adapt/options.ts";
@@ -62,6 +57,7 @@ export const oft = defineMethod({
     paper: "Qiu et al. 2023, arXiv:2306.07280; Qiu et al. 2025 (OFTv2), arXiv:2506.19847",
     equation: "y = (x·R)·Wᵀ, R block-diagonal and orthogonal",
     when: "To stay close to what the base knows: rotations keep the angles between neurons. Merges into the weights.",
+    learningRate: 1e-3,
   },
   options,
   check,
@@ -82,7 +78,8 @@ function settle(values: Values, layers: readonly Module[], warn: (message: strin
   const widths = new Map(layers.map((layer) => [rotated(layer), layer.name]));
   for (const [width, name] of widths) {
     const near = nearestDivisor(width, asked as number);
-    if (near !== asked) warn(`${option} ${asked} does not divide ${width}, the width of "${name}": ${near} is used there`);
+    if (near !== asked)
+      warn(`${option} ${asked} does not divide ${width}, the width of "${name}": ${near} is used there`);
   }
   if (values.fanInFanOut) warn("fanInFanOut is set to false, since all adapted layers store their weight as [out, in]");
   return { fanInFanOut: false };

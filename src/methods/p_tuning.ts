@@ -56,6 +56,8 @@ export const pTuning = defineMethod({
     paper: "Liu et al. 2021, arXiv:2103.10385",
     equation: "x = [mlp(e); E[ids]]",
     when: "Instead of prompt tuning where that learns too slowly: the network ties the rows together. It costs nothing afterwards.",
+    learningRate: 3e-3,
+    example: { numVirtualTokens: 20 },
   },
   common: {},
   keyPrefix: PROMPT_PREFIX,

@@ -51,6 +51,8 @@ export const prefixTuning = defineMethod({
     paper: "Li & Liang 2021, arXiv:2101.00190",
     equation: "K = [P_K; x·W_Kᵀ],  V = [P_V; x·W_Vᵀ]  in every layer",
     when: "When prompt tuning is too weak: it acts in every layer. Start with a high learning rate, or with prefixProjection.",
+    learningRate: 1e-2,
+    example: { numVirtualTokens: 20 },
   },
   common: {},
   keyPrefix: PROMPT_PREFIX,

@@ -53,6 +53,8 @@ export const promptTuning = defineMethod({
     paper: "Lester et al. 2021, arXiv:2104.08691",
     equation: "x = [P; E[ids]]",
     when: "The fewest numbers of all, one row for each virtual token: for large models and many small adapters. Learns slowly.",
+    learningRate: 3e-2,
+    example: { numVirtualTokens: 20 },
   },
   common: {},
   keyPrefix: PROMPT_PREFIX,

@@ -16,7 +16,15 @@ import {
 } from "../adapt/define-method.ts";
 import type { Make, MakeAt } from "../adapt/make.ts";
 import { flag } from "../adapt/options.ts";
-import { inputEmbedding, ownRows, tiedHeads, tokenEmbedding, tokenHead, tokenIds, type TokenRows } from "../adapt/token-rows.ts";
+import {
+  inputEmbedding,
+  ownRows,
+  type TokenRows,
+  tiedHeads,
+  tokenEmbedding,
+  tokenHead,
+  tokenIds,
+} from "../adapt/token-rows.ts";
 import type { Embedding } from "../nn/embedding.ts";
 import type { Linear } from "../nn/linear.ts";
 import type { Weight } from "../tensor/tensor.ts";
@@ -43,6 +51,8 @@ export const trainableTokens = defineMethod({
     paper: "PEFT 2025, huggingface.co/docs/peft/package_reference/trainable_tokens",
     equation: "W[t] = R[t] with R trained, for each chosen token t",
     when: "New tokens or words that should mean something else; the rest of the vocabulary stays as it is. Goes with LoRA, too.",
+    learningRate: 1e-3,
+    example: { tokenIndices: [0, 1, 2, 3] },
   },
   options,
   common: commonOnly("targetModules", "taskType", "baseModelNameOrPath", "revision"),

@@ -84,7 +84,11 @@ interface Shared {
   readonly b: Param; // [largest out, r]
 }
 
-function sharedMatrices(layers: readonly Module[], { r, projectionPrngKey, saveProjection }: Values, make: MakeAt): Shared {
+function sharedMatrices(
+  layers: readonly Module[],
+  { r, projectionPrngKey, saveProjection }: Values,
+  make: MakeAt,
+): Shared {
   const linear = layers.filter((layer) => layer.kind === "linear");
   const inputs = Math.max(...linear.map(({ inFeatures }) => inFeatures));
   const outputs = Math.max(...linear.map(({ outFeatures }) => outFeatures));

@@ -28,9 +28,11 @@ export interface LoadOptions {
   trainable?: boolean;
   /** Decides the start of a head that the checkpoint does not have. */
   seed?: number;
+  /** Whether a head for other labels than the config's starts anew, at random; otherwise it is an error. */
+  ignoreMismatchedSizes?: boolean;
 }
 
-export interface CheckpointTensorsOptions extends Pick<LoadOptions, "trainable" | "seed"> {
+export interface CheckpointTensorsOptions extends Pick<LoadOptions, "trainable" | "seed" | "ignoreMismatchedSizes"> {
   /** The leading part of names that some checkpoints leave out, and others have where the model does not. */
   readonly prefix: string;
   /** Standard deviation of a head that starts at random. */
@@ -78,7 +80,7 @@ export class CheckpointTensors implements Tensors {
     const stored = this.#find(name);
     if (stored && (sameShape(stored.shape, shape) || stored.shape.length !== shape.length))
       return this.get(name, shape);
-    if (stored) {
+    if (stored && !this.#options.ignoreMismatchedSizes) {
       this.#problems.push(
         `${name}: file has ${formatShape(stored.shape)}, the config needs ${formatShape(shape)}: its labels are other ones`,
       );

@@ -14,7 +14,9 @@ export function cornerProduct(x: Value, matrix: Param, rows: number): Value {
   const [tokens, width] = [rowsOf(x.shape), columnsOf(x.shape)];
   const [height, ldb] = matrix.shape as [number, number];
   if (rows > height || width > ldb) {
-    throw new ShapeError(`"${matrix.name}" ${formatShape(matrix.shape)} has no corner of ${formatShape([rows, width])}`);
+    throw new ShapeError(
+      `"${matrix.name}" ${formatShape(matrix.shape)} has no corner of ${formatShape([rows, width])}`,
+    );
   }
   const b = { dtype: "f32", ptr: matrix.ptr } as const;
   const y = tape.value([tokens, rows], [x]);

@@ -10,7 +10,9 @@ import type { Param } from "../tensor/tensor.ts";
 export function skewBlocks(tape: Tape, upper: Param, size: number): Value {
   const [blocks, count] = upper.shape as [number, number];
   if (count !== (size * (size - 1)) / 2) {
-    throw new ShapeError(`"${upper.name}" ${formatShape(upper.shape)} does not hold the triangles of blocks of ${size}`);
+    throw new ShapeError(
+      `"${upper.name}" ${formatShape(upper.shape)} does not hold the triangles of blocks of ${size}`,
+    );
   }
   const q = tape.value([blocks * size, size], [upper]);
   tape.fill(q.ptr, blocks * size * size, 0);

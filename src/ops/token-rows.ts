@@ -52,10 +52,16 @@ export function replaceColumns(y: Value, columns: readonly number[], z: Value): 
   const result = tape.value(y.shape, [y, z]);
   tape.copy(result.ptr, y.ptr, sizeOf(y.shape) * 4);
   /** Visits each replaced number of a wide matrix with its place in a narrow one. */
-  const eachPair = (wide: Ptr, narrow: Ptr, visit: (a: Float32Array, i: number, b: Float32Array, j: number) => void) => {
+  const eachPair = (
+    wide: Ptr,
+    narrow: Ptr,
+    visit: (a: Float32Array, i: number, b: Float32Array, j: number) => void,
+  ) => {
     if (tape.planning) return;
     const [a, b] = [tape.memory.f32(wide, rows * width), tape.memory.f32(narrow, rows * count)];
-    for (let t = 0; t < rows; t++) columns.forEach((column, j) => visit(a, t * width + column, b, t * count + j));
+    for (let t = 0; t < rows; t++) {
+      for (let j = 0; j < count; j++) visit(a, t * width + columns[j]!, b, t * count + j);
+    }
   };
   eachPair(result.ptr, z.ptr, (a, i, b, j) => {
     a[i] = b[j]!;

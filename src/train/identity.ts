@@ -10,6 +10,9 @@ export type Identity = Readonly<Record<string, string | number | boolean | null>
 /** Where the base lies may change: a moved folder is still the same base. */
 const MOVABLE = new Set(["base_model_name_or_path", "_name_or_path"]);
 
+/** Keys that training itself changes, by method: the state of the run has them. */
+const LEARNED: Readonly<Record<string, string>> = { ADALORA: "rank_pattern" };
+
 /** The identity of a run. What is trained is described by the .json files that saving it writes. */
 export async function identityOf(
   model: Trainable,
@@ -37,8 +40,9 @@ async function describe(model: Trainable): Promise<Identity> {
       let text = "";
       for await (const chunk of chunks) text += decoder.decode(chunk, { stream: true });
       const config = parseJson(text + decoder.decode(), file);
+      const learned = LEARNED[String((config as Record<string, unknown> | null)?.peft_type)];
       for (const [key, value] of Object.entries(config ?? {})) {
-        if (!MOVABLE.has(key)) found[`${file} ${key}`] = JSON.stringify(value);
+        if (!MOVABLE.has(key) && key !== learned) found[`${file} ${key}`] = JSON.stringify(value);
       }
     },
   });

@@ -162,7 +162,7 @@ const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
   ],
   "an unknown model_type": [
     evaluate("unknown-type"),
-    /"model_type" is "lama", this version knows gpt2, llama, mistral, qwen2, qwen3/,
+    /"model_type" is "lama", this version knows bert, distilbert, gpt2, llama, mistral, mt5, qwen2, qwen3, roberta, t5, vit, xlm-roberta/,
   ],
   "no model_type": [evaluate("no-type"), /"model_type" is missing, expected one of/],
   "an ill-typed config": [evaluate("bad-config"), /hidden_size/],

@@ -19,5 +19,9 @@ export const variants: readonly Variant[] = [
     options: { ...common, initLoraWeights: "olora", useDora: true },
     heldConstant: /lora_[AB]|lora_embedding/,
   },
+  {
+    title: "with trained tokens",
+    options: { ...common, targetModules: ["q_proj", "up_proj"], trainableTokenIndices: [27, 3] },
+  },
   { title: "with copied modules", options: { ...common, modulesToSave: ["norm", "lm_head"] } },
 ];

@@ -187,6 +187,8 @@ async function trainOn(model, given, expected) {
     shuffle: false,
   };
   const trainDataset = given.batches.flatMap(examplesOf);
+  const afterStep = model.afterStep.bind(model);
+  model.afterStep = (step, gradScale) => afterStep(step - 1, gradScale); // the reference counts from 0, which AdaLoRA notices
   await new Trainer({ model, args, trainDataset, onProgress: ({ loss }) => losses.push(loss) }).train();
   const wanted = expected.get("losses");
   let travel = 0;
