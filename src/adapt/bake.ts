@@ -1,4 +1,5 @@
 /** Making permanent what adapters replace rather than add to: copied modules and trained biases. */
+import { UnsupportedError } from "../core/errors.ts";
 import { sizeOf } from "../core/shape.ts";
 import type { Model } from "../nn/model.ts";
 import type { Module } from "../nn/weights.ts";
@@ -26,6 +27,12 @@ function isShared(base: Base, module: Module, weight: Weight): boolean {
 }
 
 function untie(model: Model, base: Base, module: Module, copy: Param, warn: Warn): void {
+  if (model.task === "SEQ_2_SEQ_LM") {
+    throw new UnsupportedError(
+      `"${module.name}" cannot get a weight of its own by merging: a tied ${model.modelType} scales what goes into its head, ` +
+        "an untied one does not. Keep the adapter beside the base",
+    );
+  }
   const { dtype, shape } = base.weightsOf(module).weight;
   const { memory } = model.engine;
   const name = `${module.name}.weight`;

@@ -6,7 +6,8 @@
  *   lora_A [r, in], lora_B [out, r] start as N(0, 0.02²)        lora_E [r, 1] starts as zeros, which changes nothing
  *   loss + orthRegWeight · mean of ‖A·Aᵀ − I‖ and ‖Bᵀ·B − I‖ over all layers
  *
- * E becomes 0 in the triplets that src/adapt/rank-allocator.ts does not choose. Files hold what is left of the triplets, and in rank_pattern which these were.
+ * E becomes 0 in the triplets that src/adapt/rank-allocator.ts does not choose. Files hold those that are left, and rank_pattern
+ * says which they were.
  */
 import type { Factors } from "../adapt/combine.ts";
 import { defineMethod, type LinearPart, type MethodValues, type Whole } from "../adapt/define-method.ts";

@@ -83,7 +83,7 @@ function settle(
 /** A list holds plain endings, with no dot needed before them. */
 function isFeedforward(name: string, modules: CommonValues["targetModules"]): boolean {
   if (typeof modules === "string") return fullMatch(modules, "feedforwardModules")(name);
-  return modules !== null && modules.some((ending) => name.endsWith(ending));
+  return modules?.some((ending) => name.endsWith(ending)) ?? false;
 }
 
 function linearPart(layer: Linear, values: Values, make: Make): LinearPart {

@@ -9,6 +9,7 @@ import { command as inspect } from "../../src/cli/inspect.ts";
 import { command as merge } from "../../src/cli/merge.ts";
 import { methodAsked, methodOrNull } from "../../src/cli/method-options.ts";
 import { command as methods } from "../../src/cli/methods.ts";
+import { methodsPage } from "../../src/cli/methods-page.ts";
 import { command as models } from "../../src/cli/models.ts";
 import { command as predict } from "../../src/cli/predict.ts";
 import { trainCommand } from "../../src/cli/train.ts";
@@ -137,4 +138,8 @@ test("every public name has a doc comment", () => {
   const names = publicNames("src/index.ts");
   expect(names.length).toBeGreaterThan(20);
   expect(names.filter((symbol) => !documented(symbol)).map((symbol) => symbol.name)).toEqual([]);
+});
+
+test("docs/methods.md is what the method files say", async () => {
+  expect(read("docs/methods.md"), "run: npx lorikeet methods --markdown > docs/methods.md").toBe(await methodsPage());
 });
