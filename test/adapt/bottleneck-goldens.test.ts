@@ -104,7 +104,10 @@ function expectLossAndGradients(peft: PeftModel, golden: Case, expected: Expecte
   for (const [key, param] of trained) {
     const name = published(key, golden);
     const before = found.get(name); // the adapters of a divided batch have heads of their own
-    found.set(name, param.gradient().map((slope, i) => slope + (before?.[i] ?? 0)));
+    found.set(
+      name,
+      param.gradient().map((slope, i) => slope + (before?.[i] ?? 0)),
+    );
   }
   const keys = [...expected.keys()].filter((key) => key.startsWith("grad."));
   expect(keys.map((key) => key.slice(5)).sort()).toEqual([...found.keys()].sort());
@@ -176,7 +179,9 @@ describe.each(cases(ROOT))("%s", (name) => {
     });
     const peft = await PeftModel.fromPretrained(base, folder, { adapterName: "tiny" });
     if (type !== undefined && type !== "Average") {
-      expect(peft.forward(batchOf(golden.batches[0]!))).toEqual((await loaded(name, golden)).forward(batchOf(golden.batches[0]!)));
+      expect(peft.forward(batchOf(golden.batches[0]!))).toEqual(
+        (await loaded(name, golden)).forward(batchOf(golden.batches[0]!)),
+      );
     }
     const files = new Map<string, Uint8Array>();
     await peft.savePretrained(files);

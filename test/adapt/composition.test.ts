@@ -1,6 +1,6 @@
 /** Compositions of bottleneck adapters and their fusion: what must hold of any numbers. */
 import { describe, expect, test } from "vitest";
-import { average, batchSplit, type Block, fuse, parallel, split, stack } from "../../src/adapt/composition.ts";
+import { average, type Block, batchSplit, fuse, parallel, split, stack } from "../../src/adapt/composition.ts";
 import { PeftModel } from "../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM, AutoModelForSequenceClassification } from "../../src/auto/auto-model.ts";
 import { FormatError, ShapeError, StateError, UnsupportedError } from "../../src/core/errors.ts";
@@ -82,7 +82,11 @@ describe.each(forms)("%s", (form) => {
     const peft = await threeAdapters(form);
     const want = [...logits(peft, "a"), ...logits(peft, "c")];
     near("parallel", logits(peft, parallel("a", "c")), want);
-    near("disabled", peft.disableAdapter(() => peft.forward(batch)), peft.disableAdapter(() => logits(peft, "a")));
+    near(
+      "disabled",
+      peft.disableAdapter(() => peft.forward(batch)),
+      peft.disableAdapter(() => logits(peft, "a")),
+    );
   });
 
   test("each sequence of a batch may name its own adapter, or the base", async () => {
@@ -186,7 +190,13 @@ test("a fusion is trained without its adapters, and held near the identity by 0.
     const w = values.get(key)!;
     const pull = w.map((x, i) => (key.endsWith("value.weight") ? 0.02 * (x - (i % 17 === 0 ? 1 : 0)) : 0));
     // Seeded with 1 / 9 as the 9 rows of the loss are: the penalty counts in full.
-    expectClose(key, slope, free.get(key)!.map((x, i) => x + pull[i]!), 1e-6, 1e-5);
+    expectClose(
+      key,
+      slope,
+      free.get(key)!.map((x, i) => x + pull[i]!),
+      1e-6,
+      1e-5,
+    );
   }
 });
 
