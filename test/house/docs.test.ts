@@ -80,7 +80,7 @@ test("every command line in the documents has flags that exist", async () => {
   let seen = 0;
   for (const page of pages) {
     for await (const { path, flags, words, line } of commandLines(page)) {
-      const known = (await find(path, words)).options.map((option) => option.long);
+      const known = [...(await find(path, words)).options.map((option) => option.long), "--help"];
       for (const flag of flags) expect(known, `${page}: ${line}`).toContain(flag);
       seen += flags.length;
     }
