@@ -12,7 +12,13 @@ export const FILLED: ReadonlySet<string> = new Set([
 ]);
 
 /** Defaults of the command line where PEFT's own seldom suit. */
-const DEFAULTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = { lora: { loraAlpha: 16 } };
+const DEFAULTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  lora: { loraAlpha: 16 },
+  prompt_tuning: { numVirtualTokens: 20 },
+  multitask_prompt_tuning: { numVirtualTokens: 20 },
+  p_tuning: { numVirtualTokens: 20 },
+  prefix_tuning: { numVirtualTokens: 20 },
+};
 
 /** Options that can be given on the command line, by camelCase name. */
 function ownOptions(method: Method): [string, MethodOption<unknown>][] {
