@@ -19,9 +19,8 @@ import {
   openRun,
   openTarget,
   saveModel,
-  Tape,
   Trainer,
-} from "lorikeet";
+} from "../../dist/index.js";
 import { endOnInterrupt, expect, grouped, percent, progress, secondsSince, table, training } from "../terminal.js";
 import { quarterTurn, readDigits, toExample } from "./digits.js";
 
@@ -95,7 +94,8 @@ table(
     ["with the adapter switched off", ...shares(off), "", ""],
   ],
 );
-expect(before.upright.accuracy > 0.85, "the base tells more than 85 % of the upright digits");
+const least = flags.short ? 0.7 : 0.9;
+expect(before.upright.accuracy > least, `the base tells more than ${percent(least)} of the upright digits`);
 expect(
   withAdapter.sideways.accuracy > before.sideways.accuracy + 0.4,
   "the adapter makes the share of digits on their side that are told larger by more than 40 points",
@@ -123,10 +123,7 @@ function answers(model, examples) {
   for (let at = 0; at < examples.length; at += 100) {
     progress(`testing: ${at} of ${examples.length}`);
     const batch = concatenateLabelled(examples.slice(at, at + 100));
-    logits.set(
-      Tape.once(engine, {}, (tape) => tape.download(model.outputs(tape, batch))),
-      at * 10,
-    );
+    logits.set(model.forward(batch), at * 10);
   }
   const right = examples.filter(({ labels }, i) => largest(logits.subarray(i * 10, i * 10 + 10)) === labels[0]);
   return { logits, accuracy: right.length / examples.length };

@@ -149,7 +149,8 @@ export function madeFor(base: Base, { modelType, architecture }: ModelClass, con
 
 /** The text of head_config.json, for the one head of a model whose class says which it is. */
 export function writeHeadConfig(base: Base, model: ModelClass, config: MethodConfig): string {
-  const labels = labelNames(base.config) ?? ["LABEL_0", "LABEL_1"];
+  const count = typeof base.config.num_labels === "number" ? base.config.num_labels : 2; // as in transformers
+  const labels = labelNames(base.config) ?? Array.from({ length: count }, (_, i) => `LABEL_${i}`);
   const label2id = Object.fromEntries(labels.map((label, i) => [label, i]));
   return pythonJson({ ...madeFor(base, model, config), config: null, name: null, label2id, num_labels: labels.length });
 }

@@ -149,7 +149,10 @@ export function rowsOfChildren(
     throw new ShapeError(`${block.type} of ${sizes.join(" + ")} sequences, but the batch has ${count}`);
   }
   let first = 0;
-  return sizes.map((size) => sequences.slice(first, (first += size)));
+  return sizes.map((size) => {
+    first += size;
+    return sequences.slice(first - size, first);
+  });
 }
 
 function splitRows(sequences: readonly RowRange[], splits: readonly number[]): RowRange[][] {

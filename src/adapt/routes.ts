@@ -107,6 +107,6 @@ function expectRoutable({ name, config, linear: parts, embedding, replaced, site
   if (!stuck && !elsewhere) return;
   throw new UnsupportedError(
     `adapter "${name}" (${methodName(config.method)}) cannot be one of several in a batch: ` +
-      "LoRA without DoRA, IA3 and prompts on linear layers can; run its sequences by themselves",
+      "prompts and methods on linear layers can, but for DoRA; run its sequences by themselves",
   );
 }

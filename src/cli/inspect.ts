@@ -71,7 +71,8 @@ async function showAdapter(source: Source, flags: Flags): Promise<void> {
   }
   const config = await readConfig(source, CONFIG_FILE);
   const tensors = await openAdapterWeights(source);
-  const bytes = await source.size(WEIGHTS_FILE);
+  const inTensors = Array.from(tensors.values()).reduce((sum, t) => sum + t.byteLength, 0);
+  const bytes = (await source.has(WEIGHTS_FILE)) ? await source.size(WEIGHTS_FILE) : inTensors;
   const parameters = Array.from(tensors.values()).reduce((sum, t) => sum + sizeOf(t.shape), 0);
   if (flags.json) {
     const list = Array.from(tensors, ([name, t]) => ({ name, dtype: t.dtype, shape: t.shape }));
@@ -79,7 +80,7 @@ async function showAdapter(source: Source, flags: Flags): Promise<void> {
     return;
   }
   print(
-    `adapter: ${config.peft_type} for ${config.base_model_name_or_path || "an unnamed base"}, task ${config.task_type ?? "not stated"}`,
+    `adapter: ${config.peft_type ?? "AdapterHub's"} for ${config.base_model_name_or_path || config.model_name || "an unnamed base"}, task ${config.task_type ?? "not stated"}`,
   );
   for (const key of [
     "r",

@@ -14,31 +14,17 @@
  *                                                adapter_down.0.*, where the projection is adapter_down.1.*
  */
 import {
-  commonOnly,
-  defineMethod,
-  type MethodValues,
-  type ModelShape,
-  type ResidualPart,
-} from "../adapt/define-method.ts";
-import { kaimingUniform, type Make, type MakeAt, type Start } from "../adapt/make.ts";
+  type BottleneckOptions,
+  type BottleneckPlace,
+  bottleneckPart,
+  type Reduction,
+  type Scaling,
+} from "../adapt/bottleneck-part.ts";
+import { commonOnly, defineMethod, type MethodValues, type ModelShape } from "../adapt/define-method.ts";
 import { flag, type Option, oneOf, option, probability } from "../adapt/options.ts";
-import { FormatError, UnsupportedError } from "../core/errors.ts";
-import { Philox } from "../core/philox.ts";
-import type { Residual, SubLayer } from "../nn/residual.ts";
-import { type Activation, activation, activations, sigmoid } from "../ops/activation.ts";
-import { add } from "../ops/add.ts";
-import { scaleColumns } from "../ops/columns.ts";
-import { dropout } from "../ops/dropout.ts";
-import { scaleBy } from "../ops/elementwise.ts";
-import { layerNorm } from "../ops/layer-norm.ts";
-import { linear } from "../ops/linear.ts";
-import { lift, product } from "../ops/product.ts";
-import { reshape } from "../ops/reshape.ts";
-import { meanRows } from "../ops/rows.ts";
-import { scaleSequences } from "../ops/scale-sequences.ts";
-import { constantRow } from "../ops/weight-norm.ts";
-import type { Tape, Value } from "../tape/tape.ts";
-import type { Param } from "../tensor/tensor.ts";
+import { FormatError } from "../core/errors.ts";
+import type { SubLayer } from "../nn/residual.ts";
+import { type Activation, activations } from "../ops/activation.ts";
 
 /** Our names of the forms, and AdapterHub's. */
 const forms = [
@@ -53,19 +39,10 @@ const forms = [
 ] as const;
 
 /** What a field is when it is not given. */
-interface Defaults {
-  readonly mhAdapter: boolean;
-  readonly outputAdapter: boolean;
-  readonly reductionFactor: Reduction;
-  readonly nonLinearity: string;
-  readonly originalLnBefore: boolean;
-  readonly isParallel: boolean;
-  readonly initWeights: "bert" | "mam_adapter" | "houlsby";
-  readonly scaling: Scaling;
-}
-/** A factor, or factors by layer number, with "default" for the rest. */
-type Reduction = number | Readonly<Record<string, number>>;
-type Scaling = number | "learned" | "channel";
+type Defaults = { readonly mhAdapter: boolean; readonly outputAdapter: boolean } & Pick<
+  BottleneckOptions,
+  "reductionFactor" | "nonLinearity" | "originalLnBefore" | "isParallel" | "initWeights" | "scaling"
+>;
 
 const sequential = {
   outputAdapter: true,
@@ -95,40 +72,59 @@ const isScaling = (value: unknown) =>
 const isLayers = (value: unknown) => Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
 
 /** An option that the form decides where it is null. */
-function byForm<T>(expected: string, is: (value: unknown) => boolean): Option<T | null> {
-  return option<T | null>(null, `${expected}, or null for what the form has`, (value) => value === null || is(value));
+function byForm<T>(expected: string, is: (value: unknown) => boolean, help: string): Option<T | null> {
+  const orNull = (value: unknown) => value === null || is(value);
+  return option<T | null>(null, `${expected}, or null for what the form has`, orNull, help);
 }
-const switchByForm = () => byForm<boolean>("true or false", (value) => typeof value === "boolean");
+function switchByForm(help: string): Option<boolean | null> {
+  return byForm<boolean>("true or false", (value) => typeof value === "boolean", help);
+}
+
+const inits = ["bert", "mam_adapter", "houlsby"];
 
 const options = {
-  form: oneOf(forms, "pfeiffer"),
-  mhAdapter: switchByForm(),
-  outputAdapter: switchByForm(),
-  crossAdapter: flag(false),
-  reductionFactor: byForm<Reduction>('a number above 0, or such by layer number and "default"', isReduction),
-  nonLinearity: byForm<Activation>(activations.join(", "), (value) =>
-    activations.includes(String(value).toLowerCase() as Activation),
+  form: oneOf(forms, "pfeiffer", "where adapters stand and what they read"),
+  mhAdapter: switchByForm("an adapter after every self-attention"),
+  outputAdapter: switchByForm("an adapter at every feed-forward"),
+  crossAdapter: flag(false, "an adapter after every cross-attention"),
+  reductionFactor: byForm<Reduction>(
+    'a number above 0, or such by layer number and "default"',
+    isReduction,
+    "how many times narrower than the model the bottleneck is",
   ),
-  originalLnBefore: switchByForm(),
-  originalLnAfter: flag(true),
-  lnBefore: flag(false),
-  lnAfter: flag(false),
-  initWeights: byForm<Defaults["initWeights"]>('"bert", "mam_adapter" or "houlsby"', (value) =>
-    ["bert", "mam_adapter", "houlsby"].includes(value as string),
+  nonLinearity: byForm<Activation>(
+    activations.join(", "),
+    (value) => activations.includes(String(value).toLowerCase() as Activation),
+    "the activation inside",
   ),
-  initWeightsSeed: option<number | null>(null, "a whole number or null", (v) => v === null || Number.isSafeInteger(v)),
-  isParallel: switchByForm(),
-  scaling: byForm<Scaling>('a number, "learned" or "channel"', isScaling),
-  useGating: flag(false),
+  originalLnBefore: switchByForm("add the residual stream, and apply the model's norm there, before the adapter"),
+  originalLnAfter: flag(true, "add the residual stream, and apply the model's norm there, after the adapter"),
+  lnBefore: flag(false, "a norm of its own before the bottleneck"),
+  lnAfter: flag(false, "a norm of its own after the bottleneck"),
+  initWeights: byForm<Defaults["initWeights"]>(
+    inits.map((name) => `"${name}"`).join(", "),
+    (value) => inits.includes(value as string),
+    "how the matrices start",
+  ),
+  initWeightsSeed: option<number | null>(
+    null,
+    "a whole number or null",
+    (value) => value === null || Number.isSafeInteger(value),
+    "gives every place the same start",
+  ),
+  isParallel: switchByForm("read the residual stream instead of the sub-layer's output"),
+  scaling: byForm<Scaling>('a number, "learned" or "channel"', isScaling, "what the output is multiplied by"),
+  useGating: flag(false, "multiply by a learned gate, one number for each sequence"),
   residualBeforeLn: option<boolean | "post_add">(
     true,
     'true, false or "post_add"',
     (value) => typeof value === "boolean" || value === "post_add",
+    "whether the adapter's own residual is taken before the model's norm",
   ),
-  adapterResidualBeforeLn: flag(false),
-  leaveOut: option<readonly number[]>([], "a list of layer numbers", isLayers),
-  dropout: probability(0),
-  stochasticDepth: probability(0),
+  adapterResidualBeforeLn: flag(false, "whether the adapter's own residual is added before its own norm"),
+  leaveOut: option<readonly number[]>([], "a list of layer numbers", isLayers, "layers without adapters"),
+  dropout: probability(0, "dropout of the output"),
+  stochasticDepth: probability(0, "how often the adapter of a whole sequence is left out in training"),
 };
 
 type Values = MethodValues<typeof options>;
@@ -161,7 +157,7 @@ export const bottleneck = defineMethod({
     const filled = settled(values) as Settled;
     const places = placesOf(model, filled);
     if (places.length === 0) throw new FormatError("bottleneck options: no layer of this model gets an adapter");
-    return { residual: new Map(places.map(({ site, layer }, i) => [site, partAt(site, layer, i, filled, make)])) };
+    return { residual: new Map(places.map((place) => [place.site, bottleneckPart(place, filled, make)])) };
   },
 });
 
@@ -172,189 +168,22 @@ function settled(values: Values): Values {
   return { ...values, ...Object.fromEntries(filled) };
 }
 
-interface PlacedSite {
-  readonly site: Residual;
-  /** AdapterHub's number: those of a decoder go on from the encoder's. */
-  readonly layer: number;
-}
-
-function placesOf({ sites }: ModelShape, values: Settled): PlacedSite[] {
+/** Where adapters go. AdapterHub numbers the layers of a decoder on from the encoder's. */
+function placesOf({ sites }: ModelShape, values: Settled): BottleneckPlace[] {
   const wanted: Record<SubLayer, boolean> = {
     attention: values.mhAdapter,
     "cross-attention": values.crossAdapter,
     "feed-forward": values.outputAdapter,
   };
-  const placed: PlacedSite[] = [];
-  let [before, last] = [0, 0];
+  const places: BottleneckPlace[] = [];
+  let [stack, first, last] = ["", 0, -1];
   for (const site of sites) {
     if (site.kind !== "residual") continue;
-    if (site.layer < last) before += last + 1; // the next stack begins
-    last = site.layer;
-    placed.push({ site, layer: before + site.layer });
+    const own = /(^|\.)(encoder|decoder)\./.exec(site.name)?.[2] ?? "";
+    if (own !== stack) [stack, first] = [own, last + 1];
+    last = first + site.layer;
+    if (!wanted[site.subLayer] || values.leaveOut.includes(last)) continue;
+    places.push({ site, layer: last, index: places.length });
   }
-  return placed.filter(({ site, layer }) => wanted[site.subLayer] && !values.leaveOut.includes(layer));
-}
-
-function reductionAt(layer: number, reduction: Reduction): number {
-  if (typeof reduction === "number") return reduction;
-  const factor = reduction[layer] ?? reduction.default;
-  if (factor !== undefined) return factor;
-  throw new FormatError(`bottleneck options: "reductionFactor" has no entry for layer ${layer} and no "default"`);
-}
-
-interface Affine {
-  readonly weight: Param;
-  readonly bias: Param;
-}
-interface Tensors {
-  readonly down: Affine;
-  readonly up: Affine;
-  readonly normBefore: Affine | null;
-  readonly normAfter: Affine | null;
-  readonly gate: Affine | null;
-  readonly scaling: number | Param;
-}
-
-/** The epsilon of torch's nn.LayerNorm. */
-const EPS = 1e-5;
-
-function tensorsAt(site: Residual, layer: number, place: number, values: Settled, makeAt: MakeAt): Tensors {
-  const make = makeAt(`${site.name}.adapters`);
-  const { width } = site;
-  const inner = Math.max(1, Math.floor(width / reductionAt(layer, values.reductionFactor)));
-  const affine = (path: string, shape: readonly [number, number], start: Start, bias: Start = "zeros"): Affine => ({
-    weight: make.param(`${path}.weight`, shape, start),
-    bias: make.param(`${path}.bias`, [shape[0]], bias),
-  });
-  const norm = (path: string): Affine => ({
-    weight: make.param(`${path}.weight`, [width], "ones"),
-    bias: make.param(`${path}.bias`, [width], "zeros"),
-  });
-  const starts = startsOf(values, width, place, make);
-  const normBefore = values.lnBefore ? norm("adapter_norm_before") : null;
-  if (normBefore) exportAgain(make, normBefore);
-  return {
-    normBefore,
-    down: affine(`adapter_down.${normBefore ? 1 : 0}`, [inner, width], starts.down),
-    up: affine("adapter_up", [width, inner], starts.up),
-    scaling:
-      typeof values.scaling === "number"
-        ? values.scaling
-        : make.param("scaling", [values.scaling === "learned" ? 1 : width], "ones"),
-    normAfter: values.lnAfter ? norm("adapter_norm_after") : null,
-    gate: values.useGating ? affine("gate", [1, width], starts.gate, starts.gateBias) : null,
-  };
-}
-
-/** AdapterHub has the norm before the bottleneck a second time, as the first layer of a sequence. */
-function exportAgain(make: Make, norm: Affine): void {
-  for (const part of ["weight", "bias"] as const) {
-    make.exported(`adapter_down.0.${part}`, () => ({ shape: norm[part].shape, values: norm[part].values().slice() }));
-  }
-}
-
-interface Starts {
-  readonly down: Start;
-  readonly up: Start;
-  readonly gate: Start;
-  readonly gateBias: Start;
-}
-
-/** How matrices begin. With `initWeightsSeed` every place begins with the same numbers, as in AdapterHub: 0 counts as none. */
-function startsOf({ initWeights, initWeightsSeed }: Settled, width: number, place: number, make: Make): Starts {
-  const same = initWeightsSeed !== null && initWeightsSeed !== 0;
-  const drawn = (tensor: number, draw: (random: Philox) => number): Start => {
-    const stream = FIRST_STREAM + (same ? 0 : place * 3) + tensor;
-    return (values) => {
-      const random = new Philox(same ? Math.abs(initWeightsSeed) : make.seed, stream);
-      for (let i = 0; i < values.length; i++) values[i] = draw(random);
-    };
-  };
-  const normal = (random: Philox) => 0.02 * random.normal();
-  const uniform = (random: Philox) => (2 * random.uniform() - 1) / Math.sqrt(width);
-  const gate = { gate: drawn(2, normal), gateBias: "zeros" } as const;
-  if (initWeights === "bert") return { down: drawn(0, normal), up: drawn(1, normal), ...gate };
-  if (initWeights === "mam_adapter") return { down: drawn(0, uniform), up: "zeros", ...gate };
-  const torchs = { gate: kaimingUniform(width), gateBias: kaimingUniform(width) };
-  return { down: drawn(0, truncatedNormal), up: drawn(1, truncatedNormal), ...torchs };
-}
-
-/** Far from the streams that `Make` counts. */
-const FIRST_STREAM = 2 ** 40;
-
-/** N(0, 0.01²) cut at two standard deviations. */
-function truncatedNormal(random: Philox): number {
-  let z = random.normal();
-  while (Math.abs(z) > 2) z = random.normal();
-  return 0.01 * z;
-}
-
-function partAt(site: Residual, layer: number, place: number, values: Settled, makeAt: MakeAt): ResidualPart {
-  const tensors = tensorsAt(site, layer, place, values, makeAt);
-  const { isParallel, adapterResidualBeforeLn, stochasticDepth } = values;
-  return {
-    joins: values.originalLnAfter,
-    enter(z, x, { norm }) {
-      if (isParallel) return { input: x, residual: z };
-      const sum = values.originalLnBefore ? add(z, x) : z;
-      const input = values.originalLnBefore && norm ? norm.forward(sum) : sum;
-      const { residualBeforeLn } = values;
-      return { input, residual: residualBeforeLn === true ? z : residualBeforeLn === "post_add" ? sum : input };
-    },
-    bottleneck(input, starts) {
-      const read = tensors.normBefore ? normed(input, tensors.normBefore) : input;
-      const inner = activation(affine(read, tensors.down), values.nonLinearity.toLowerCase() as Activation);
-      const up = affine(inner, tensors.up);
-      return scaled(dropSequences(up, isParallel ? 0 : stochasticDepth, starts), tensors.scaling);
-    },
-    leave(output, input, residual, starts) {
-      const dropped = dropout(output, values.dropout);
-      const gated = tensors.gate
-        ? scaleSequences(dropped, gateOf(input, tensors.gate, starts), expectStarts(starts, input))
-        : dropped;
-      const after = (y: Value) => (tensors.normAfter ? normed(y, tensors.normAfter) : y);
-      return adapterResidualBeforeLn && !isParallel ? after(add(gated, residual)) : add(after(gated), residual);
-    },
-  };
-}
-
-function affine(x: Value, { weight, bias }: Affine): Value {
-  return linear(x, weight, "out-in", bias);
-}
-
-function normed(x: Value, { weight, bias }: Affine): Value {
-  return layerNorm(x, weight, bias, EPS);
-}
-
-function scaled(x: Value, scaling: number | Param): Value {
-  if (typeof scaling === "number") return scaling === 1 ? x : scaleBy(x, scaling);
-  const { tape } = x;
-  const width = x.shape[1]!;
-  const factors = reshape(lift(tape, scaling), [1, scaling.size]);
-  return scaleColumns(x, scaling.size === width ? factors : product(factors, constantRow(tape, width, 1)));
-}
-
-/** σ(u·gᵀ + b), its mean over each sequence: [sequences, 1]. */
-function gateOf(input: Value, gate: Affine, starts: Int32Array | null): Value {
-  return meanRows(sigmoid(affine(input, gate)), expectStarts(starts, input));
-}
-
-/** Stochastic depth (Huang et al. 2016): in training, zero for whole sequences with probability p, the others divided by 1 − p. */
-function dropSequences(x: Value, p: number, starts: Int32Array | null): Value {
-  if (p === 0 || !x.tape.training) return x;
-  const first = expectStarts(starts, x);
-  return scaleSequences(x, dropout(constantColumn(x.tape, first.length - 1), p), first);
-}
-
-function constantColumn(tape: Tape, rows: number): Value {
-  const column = tape.value([rows, 1]);
-  tape.fill(column.ptr, rows, 1);
-  return column;
-}
-
-function expectStarts(starts: Int32Array | null, { shape }: Value): Int32Array {
-  if (starts?.at(-1) === shape[0]) return starts!;
-  throw new UnsupportedError(
-    "useGating and stochasticDepth need to know which rows belong to one sequence, which is not known here",
-  );
+  return places;
 }

@@ -2,7 +2,7 @@
 import { StateError } from "../core/errors.ts";
 import { crossEntropy, headCrossEntropy } from "../ops/cross-entropy.ts";
 import { gatherRows, type Ids } from "../ops/embedding.ts";
-import { Tape, type Value } from "../tape/tape.ts";
+import type { Tape, Value } from "../tape/tape.ts";
 import type { Decoder } from "./define-model.ts";
 import { tokenProblem } from "./example-problems.ts";
 import { KvCache } from "./kv-cache.ts";
@@ -87,11 +87,6 @@ export class CausalLM extends Model<Decoder> {
       const picked = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
       return pass.withinRows(rows, () => this.body.head.forward(picked));
     });
-  }
-
-  /** Logits of a batch on the host, [T · V] row by row. Convenience for tests and small batches. */
-  forward(sequences: Sequences): Float32Array {
-    return Tape.once(this.engine, {}, (tape) => tape.download(this.logits(tape, sequences)));
   }
 
   /** An empty key-value cache for `sequences` sequences of up to `capacity` tokens, besides virtual ones. */

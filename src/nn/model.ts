@@ -1,7 +1,7 @@
 /** What every model has, whatever its task: weights by published name, and a loss to train it by. */
 import { StateError } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
-import type { Tape, Value } from "../tape/tape.ts";
+import { Tape, type Value } from "../tape/tape.ts";
 import type { Param, Weight } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { RawConfig } from "./config.ts";
@@ -114,6 +114,11 @@ export abstract class Model<B extends Body = Body> {
   abstract problemWith(example: Labelled): string | null;
   /** What the model says of each sequence, recorded on `tape`: logits, or hidden rows where the task is features. */
   abstract outputs(tape: Tape, sequences: Sequences, options?: PassOptions): Value;
+
+  /** `outputs` on the host, row by row. Convenience for small batches. */
+  forward(sequences: Sequences): Float32Array {
+    return Tape.once(this.engine, {}, (tape) => tape.download(this.outputs(tape, sequences)));
+  }
 
   /** Every weight once, by its published name: a tied head appears as the embedding it is. */
   namedWeights(): Map<string, Weight> {

@@ -82,7 +82,7 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
   }
 
   /** Logits on the host: see `outputs`. */
-  forward(batch: LabelledSequences): Float32Array {
+  override forward(batch: LabelledSequences): Float32Array {
     return Tape.once(this.engine, {}, (tape) => tape.download(this.outputs(tape, batch)));
   }
 

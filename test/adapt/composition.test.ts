@@ -157,7 +157,7 @@ test("adapters trained in parallel have the gradients that each has alone", asyn
       peft.setTrainable(names, false);
       peft.setTrainable(name, true);
       peft.setAdapter(name);
-      return Array.from(gradients(peft), ([key, values]) => [`${name}/${key}`, values] as const);
+      return Array.from(gradients(peft), ([key, values]): [string, Float32Array] => [`${name}/${key}`, values]);
     }),
   );
   peft.setTrainable(names, true);

@@ -14,13 +14,19 @@ for (const build of builds) {
     const starts = Int32Array.of(0, 2, 2, 6); // the second has no rows
     const op = (tape: Tape) => scaleSequences(leaf(tape, x), leaf(tape, c), starts);
     const want = x.values().map((value, i) => value * c.values()[i < 10 ? 0 : 2]!);
-    expectClose("scaled", Tape.once(gym.engine, {}, (tape) => tape.download(op(tape))), want, 1e-7, 1e-7);
+    expectClose(
+      "scaled",
+      Tape.once(gym.engine, {}, (tape) => tape.download(op(tape))),
+      want,
+      1e-7,
+      1e-7,
+    );
     expectGradients(gym.engine, [x, c], op);
     c.setTrainable(false);
     expectGradients(gym.engine, [x], op);
-    expect(() => Tape.once(gym.engine, {}, (tape) => scaleSequences(leaf(tape, x), leaf(tape, c), Int32Array.of(0, 6)))).toThrow(
-      ShapeError,
-    );
+    expect(() =>
+      Tape.once(gym.engine, {}, (tape) => scaleSequences(leaf(tape, x), leaf(tape, c), Int32Array.of(0, 6))),
+    ).toThrow(ShapeError);
   });
 
   test(`softmax (${build}) is that of every row, whatever is added to it, with its gradient`, async () => {

