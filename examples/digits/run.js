@@ -73,7 +73,11 @@ const before = judge(base);
 // ---- the adapter: LoRA in every layer, digits on their side
 const model = getPeftModel(
   base,
-  lora({ r: 8, loraAlpha: 16, targetModules: ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"] }),
+  lora({
+    r: 8,
+    loraAlpha: 16,
+    targetModules: ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"],
+  }),
   { seed: 1 },
 );
 console.log(`adapter  ${model.describeTrainable()}`);

@@ -70,7 +70,9 @@ function textOf(headers, body, depth) {
 function decode(body, encoding) {
   if (/base64/i.test(encoding)) return Buffer.from(body, "base64").toString("latin1");
   if (!/quoted-printable/i.test(encoding)) return body;
-  return body.replace(/=\r?\n/g, "").replace(/=([0-9A-F]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return body
+    .replace(/=\r?\n/g, "")
+    .replace(/=([0-9A-F]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
 const ENTITIES = { nbsp: " ", amp: "&", lt: "<", gt: ">", quot: '"' };

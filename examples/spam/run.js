@@ -36,7 +36,8 @@ const began = performance.now();
 endOnInterrupt();
 
 const mail = readMail(flags.short ? { train: 96, test: 60 } : { train: 1200, test: 400 });
-const asRows = (rows) => parseRows("mail.jsonl", new TextEncoder().encode(rows.map((row) => JSON.stringify(row)).join("\n")));
+const asRows = (rows) =>
+  parseRows("mail.jsonl", new TextEncoder().encode(rows.map((row) => JSON.stringify(row)).join("\n")));
 const rows = { train: asRows(mail.train), test: asRows(mail.test) };
 const labelNames = labelNamesOf(rows.train);
 
@@ -59,7 +60,9 @@ const encoded = (which) =>
   });
 const [train, test] = [encoded("train"), encoded("test")];
 console.log(`base     ${name} (${relative(".", folder)}), ${engine.build} kernels, one thread`);
-console.log(`data     ${grouped(train.length)} mails to train on, ${grouped(test.length)} to test with, half of them spam`);
+console.log(
+  `data     ${grouped(train.length)} mails to train on, ${grouped(test.length)} to test with, half of them spam`,
+);
 
 /** The methods, each with a learning rate that suits it. */
 const methods = [
@@ -80,7 +83,14 @@ for (const [title, method, learningRate] of methods) {
   const { metrics } = await evaluateLoss(model, test, { batchSize: 16 });
   const output = join(flags.output, title.replace(/\W+/g, "-").toLowerCase());
   await model.savePretrained(openTarget(output));
-  results.push({ title, ...metrics, trainable, share: trainable / all, bytes: bytesIn(output), seconds: secondsSince(start) });
+  results.push({
+    title,
+    ...metrics,
+    trainable,
+    share: trainable / all,
+    bytes: bytesIn(output),
+    seconds: secondsSince(start),
+  });
   model.dispose();
 }
 

@@ -56,7 +56,7 @@ const trainingTape: TapeOptions = { recording: true, training: true };
 
 /**
  * Bytes of working memory that the largest of `batches` of examples needs, found by walking through each shape once
- * without computing: a step's memory depends on the numbers of tokens, labels and sequences, and on the longest of them.
+ * without computing: a step's memory depends on the numbers of tokens, labels and sequences, on the longest of them, and on the tasks they belong to.
  */
 export function plannedBytes(
   model: Computing,
@@ -72,7 +72,8 @@ export function plannedBytes(
     const tokens = indices.map((i) => examples[i]!.inputIds.length);
     const targets = indices.map((i) => examples[i]!.labels.length);
     const counted = indices.reduce((sum, i) => sum + labels[i]!, 0);
-    const shape = `${of(tokens)} ${of(targets)} ${counted} ${indices.length}`;
+    const tasks = indices.map((i) => examples[i]!.taskId ?? 0); // each task of a batch has a prompt of its own
+    const shape = `${of(tokens)} ${of(targets)} ${counted} ${tasks.join()}`;
     if (seen.has(shape)) continue;
     seen.add(shape);
     bytes = Math.max(bytes, plannedBytesOf(model, microBatch(model, examples, indices), training));

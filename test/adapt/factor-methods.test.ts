@@ -96,16 +96,19 @@ test.each(methods)("%s beside a LoRA: applying both is merging both", async (_, 
   }
 });
 
-test.each(methods.slice(0, 3))("%s becomes a LoRA of full rank with the same output; OFT does not", async (_, config) => {
-  const peft = getPeftModel(await tinyLlama(), config);
-  scramble(peft);
-  const before = peft.forward(batch);
-  await peft.convertToLora("default", "low", { rank: 16 });
-  peft.setAdapter("low");
-  expectClose("logits", peft.forward(batch), before, 2e-4, 2e-4);
-  const rotated = getPeftModel(await tinyLlama(), oft({ oftBlockSize: 4 }));
-  await expect(rotated.convertToLora("default", "low", { rank: 2 })).rejects.toThrow("oft does not add to weights");
-});
+test.each(methods.slice(0, 3))(
+  "%s becomes a LoRA of full rank with the same output; OFT does not",
+  async (_, config) => {
+    const peft = getPeftModel(await tinyLlama(), config);
+    scramble(peft);
+    const before = peft.forward(batch);
+    await peft.convertToLora("default", "low", { rank: 16 });
+    peft.setAdapter("low");
+    expectClose("logits", peft.forward(batch), before, 2e-4, 2e-4);
+    const rotated = getPeftModel(await tinyLlama(), oft({ oftBlockSize: 4 }));
+    await expect(rotated.convertToLora("default", "low", { rank: 2 })).rejects.toThrow("oft does not add to weights");
+  },
+);
 
 describe("GPT-2, whose weights are [in, out]", () => {
   const gpt2 = async (): Promise<CausalLM> => {
@@ -120,7 +123,9 @@ describe("GPT-2, whose weights are [in, out]", () => {
   ])("%s refuses it, as PEFT does", async (type, config) => {
     const model = await gpt2();
     expect(() => getPeftModel(model, config, quiet)).toThrow(UnsupportedError);
-    expect(() => getPeftModel(model, config, quiet)).toThrow(`${type} does not adapt layers whose weight is stored [in, out]`);
+    expect(() => getPeftModel(model, config, quiet)).toThrow(
+      `${type} does not adapt layers whose weight is stored [in, out]`,
+    );
   });
 
   test("VeRA adapts and merges it, and says that fanInFanOut is set", async () => {
@@ -179,20 +184,20 @@ describe("dropout of outputs", () => {
     expect(new Set(await dropped(0.5, 0.5, true, 1, false))).toEqual(new Set([1]));
   });
 
-  test.each([loha({ r: 3, rankDropout: 0.5, moduleDropout: 0.2, initWeights: false }), lokr({ r: 2, rankDropout: 0.5, initWeights: false })])(
-    "acts in training only: %#",
-    async (config) => {
-      const peft = getPeftModel(await tinyLlama(), config);
-      const losses = (training: boolean, step: number) =>
-        Tape.once(peft.engine, { training, recording: training, seed: [1, step] }, (tape) =>
-          tape.download(peft.loss(tape, batch)),
-        );
-      expect(losses(true, 1)).toEqual(losses(true, 1));
-      expect(losses(true, 1)).not.toEqual(losses(true, 2));
-      expect(losses(false, 1)).toEqual(losses(false, 2));
-      expect(losses(true, 1)).not.toEqual(losses(false, 1));
-    },
-  );
+  test.each([
+    loha({ r: 3, rankDropout: 0.5, moduleDropout: 0.2, initWeights: false }),
+    lokr({ r: 2, rankDropout: 0.5, initWeights: false }),
+  ])("acts in training only: %#", async (config) => {
+    const peft = getPeftModel(await tinyLlama(), config);
+    const losses = (training: boolean, step: number) =>
+      Tape.once(peft.engine, { training, recording: training, seed: [1, step] }, (tape) =>
+        tape.download(peft.loss(tape, batch)),
+      );
+    expect(losses(true, 1)).toEqual(losses(true, 1));
+    expect(losses(true, 1)).not.toEqual(losses(true, 2));
+    expect(losses(false, 1)).toEqual(losses(false, 2));
+    expect(losses(true, 1)).not.toEqual(losses(false, 1));
+  });
 });
 
 describe("LoKr", () => {
@@ -246,7 +251,9 @@ describe("VeRA", () => {
     peft.addAdapter("foreign", lora());
     expect(() => peft.addAdapter("other", vera({ projectionPrngKey: 1 }))).toThrow(StateError);
     expect(() => peft.addAdapter("other", vera({ projectionPrngKey: 1 }))).toThrow("projectionPrngKey is 1, and 0");
-    expect(() => peft.addAdapter("other", vera({ saveProjection: false }))).toThrow("saveProjection is false, and true");
+    expect(() => peft.addAdapter("other", vera({ saveProjection: false }))).toThrow(
+      "saveProjection is false, and true",
+    );
     expect([...peft.peftConfig.keys()]).toEqual(["default", "same", "foreign"]);
   });
 });
@@ -295,7 +302,10 @@ describe("OFT", () => {
   });
 
   test("coft keeps every block within its share of eps, and leaves smaller ones alone", async () => {
-    const peft = getPeftModel(await tinyLlama(), oft({ oftBlockSize: 4, coft: true, eps: 0.1, targetModules: ["q_proj"] }));
+    const peft = getPeftModel(
+      await tinyLlama(),
+      oft({ oftBlockSize: 4, coft: true, eps: 0.1, targetModules: ["q_proj"] }),
+    );
     const [[, first], [, second]] = [...peft.namedTrainable()] as [[string, never], [string, never]] as never as [
       [string, { values(): Float32Array }],
       [string, { values(): Float32Array }],

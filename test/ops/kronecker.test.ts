@@ -23,16 +23,19 @@ function expanded(x: Param, a: Param, b: { shape: readonly number[]; values: Arr
 }
 
 for (const build of builds) {
-  test.each([1, 5])(`kronecker (${build}) of %d rows is the product with the whole matrix, with all gradients`, async (tokens) => {
-    using gym = await Gym.open(build);
-    const [x, a, b] = [gym.param("x", [tokens, 12]), gym.param("a", [2, 3]), gym.param("b", [5, 4])];
-    const op = (tape: Tape) => kronecker(leaf(tape, x), leaf(tape, a), [leaf(tape, b)]);
-    const got = Tape.once(gym.engine, {}, (tape) => tape.download(op(tape)));
-    expectClose("kronecker", got, expanded(x, a, { shape: b.shape, values: b.values() }), 1e-6, 1e-6);
-    expectGradients(gym.engine, [x, a, b], op);
-    a.setTrainable(false);
-    expectGradients(gym.engine, [x, b], op);
-  });
+  test.each([1, 5])(
+    `kronecker (${build}) of %d rows is the product with the whole matrix, with all gradients`,
+    async (tokens) => {
+      using gym = await Gym.open(build);
+      const [x, a, b] = [gym.param("x", [tokens, 12]), gym.param("a", [2, 3]), gym.param("b", [5, 4])];
+      const op = (tape: Tape) => kronecker(leaf(tape, x), leaf(tape, a), [leaf(tape, b)]);
+      const got = Tape.once(gym.engine, {}, (tape) => tape.download(op(tape)));
+      expectClose("kronecker", got, expanded(x, a, { shape: b.shape, values: b.values() }), 1e-6, 1e-6);
+      expectGradients(gym.engine, [x, a, b], op);
+      a.setTrainable(false);
+      expectGradients(gym.engine, [x, b], op);
+    },
+  );
 
   test(`kronecker (${build}) takes its second matrix as the product of two`, async () => {
     using gym = await Gym.open(build);
@@ -56,5 +59,7 @@ test("kronecker refuses an input of another width, and multiplyEach rows that ar
   const wide = run((tape) => kronecker(leaf(tape, x), leaf(tape, a), [leaf(tape, b)]));
   expect(wide).toThrow(ShapeError);
   expect(wide).toThrow("last axis of [3, 11] should be 12");
-  expect(run((tape) => multiplyEach(leaf(tape, a), leaf(tape, b), 2))).toThrow("[5, 4] does not hold 2 matrices of 3 rows");
+  expect(run((tape) => multiplyEach(leaf(tape, a), leaf(tape, b), 2))).toThrow(
+    "[5, 4] does not hold 2 matrices of 3 rows",
+  );
 });

@@ -23,7 +23,9 @@ const multiplied = (a: Square, b: Square): Square =>
 const identity: Square = Array.from({ length: SIZE * SIZE }, (_, e) => (e % (SIZE + 1) === 0 ? 1 : 0));
 const sum = (a: Square, b: Square, scale: number): Square => a.map((x, e) => x + scale * b[e]!);
 const blocksOf = (values: ArrayLike<number>): Square[] =>
-  Array.from({ length: values.length / SIZE ** 2 }, (_, b) => Array.from(values).slice(b * SIZE ** 2, (b + 1) * SIZE ** 2));
+  Array.from({ length: values.length / SIZE ** 2 }, (_, b) =>
+    Array.from(values).slice(b * SIZE ** 2, (b + 1) * SIZE ** 2),
+  );
 
 /** Two triangles whose skew-symmetric blocks are of norm below 1, so that series converge. */
 function triangles(gym: Gym): Param {
@@ -68,21 +70,24 @@ for (const build of builds) {
     expectGradients(gym.engine, [upper], op);
   });
 
-  test.each([0, 1, 2, 3, 4, 7])(`cayleySeries (${build}) of degree %d is the sum of its powers, with the gradient`, async (degree) => {
-    using gym = await Gym.open(build);
-    const upper = triangles(gym);
-    const skew = blocksOf(run(gym, (tape) => skewBlocks(tape, upper, SIZE)));
-    const op = (tape: Tape) => cayleySeries(skewBlocks(tape, upper, SIZE), degree);
-    blocksOf(run(gym, op)).forEach((rotation, b) => {
-      let [want, power] = [identity, identity];
-      for (let k = 1; k <= degree; k++) {
-        power = multiplied(power, skew[b]!);
-        want = sum(want, power, k === degree && degree > 1 ? 1 : 2);
-      }
-      expectClose("series", rotation, want, 1e-6, 1e-6);
-    });
-    if (degree > 0) expectGradients(gym.engine, [upper], op);
-  });
+  test.each([0, 1, 2, 3, 4, 7])(
+    `cayleySeries (${build}) of degree %d is the sum of its powers, with the gradient`,
+    async (degree) => {
+      using gym = await Gym.open(build);
+      const upper = triangles(gym);
+      const skew = blocksOf(run(gym, (tape) => skewBlocks(tape, upper, SIZE)));
+      const op = (tape: Tape) => cayleySeries(skewBlocks(tape, upper, SIZE), degree);
+      blocksOf(run(gym, op)).forEach((rotation, b) => {
+        let [want, power] = [identity, identity];
+        for (let k = 1; k <= degree; k++) {
+          power = multiplied(power, skew[b]!);
+          want = sum(want, power, k === degree && degree > 1 ? 1 : 2);
+        }
+        expectClose("series", rotation, want, 1e-6, 1e-6);
+      });
+      if (degree > 0) expectGradients(gym.engine, [upper], op);
+    },
+  );
 }
 
 test("a long series turns the opposite way from the exact transform", async () => {
@@ -98,6 +103,8 @@ test("blocks of another size than the triangles, and matrices that are not squar
   const upper = triangles(gym);
   const plan = (op: (tape: Tape) => Value) => () => Tape.plan(gym.engine, {}, (tape) => void op(tape));
   expect(plan((tape) => skewBlocks(tape, upper, 5))).toThrow(ShapeError);
-  expect(plan((tape) => skewBlocks(tape, upper, 5))).toThrow('"upper" [2, 6] does not hold the triangles of blocks of 5');
+  expect(plan((tape) => skewBlocks(tape, upper, 5))).toThrow(
+    '"upper" [2, 6] does not hold the triangles of blocks of 5',
+  );
   expect(plan((tape) => inverseBlocks(leaf(tape, upper)))).toThrow("[2, 6] does not hold square blocks of 6");
 });

@@ -22,7 +22,15 @@ import { parseArgs } from "node:util";
 const here = fileURLToPath(new URL(".", import.meta.url));
 const root = join(here, "../..");
 const pretrained = join(root, "../shared/models/stories260K");
-const goldenTests = ["test/models/golden.test.ts", "test/adapt/lora-goldens.test.ts"];
+/** Tests that read goldens which are made anew for a live run. */
+const goldenTests = [
+  "test/models/golden.test.ts",
+  "test/models/tasks-golden.test.ts",
+  "test/generate/golden.test.ts",
+  ...["lora", "method", "prompt", "combine"].map((kind) => `test/adapt/${kind}-goldens.test.ts`),
+];
+/** And those of AdapterHub's library, which needs another transformers and so a Python of its own. */
+const hubTests = ["test/adapt/bottleneck-goldens.test.ts"];
 // Node 20 knows relaxed SIMD only behind this flag; later versions accept and ignore it.
 const nodeFlags = process.version.startsWith("v20.") ? ["--experimental-wasm-relaxed-simd"] : [];
 
@@ -91,9 +99,9 @@ function runPython(python, script, args, { mayFail = false } = {}) {
 
 // ---- the comparisons: each returns rows { case, passed, logits?, travel?, note }
 
-function goldenSuites(golden, out) {
+function goldenSuites(golden, out, tests) {
   const report = join(out, "vitest.json");
-  const args = ["node_modules/vitest/vitest.mjs", "run", "--reporter=json", `--outputFile=${report}`, ...goldenTests];
+  const args = ["node_modules/vitest/vitest.mjs", "run", "--reporter=json", `--outputFile=${report}`, ...tests];
   const { stdout, stderr } = run("golden tests", process.execPath, args, { env: { LORIKEET_GOLDEN: golden } });
   if (!existsSync(report)) return [{ case: "golden tests", passed: false, note: stdout + stderr }];
   return JSON.parse(readFileSync(report, "utf8")).testResults.map(({ name, status, message, assertionResults }) => {
@@ -107,14 +115,19 @@ function goldenSuites(golden, out) {
   });
 }
 
-function checkWritten(python, folders) {
+function checkWritten(python, written) {
+  const broken = written.filter(({ error }) => error !== undefined);
+  const whole = written.filter(({ error, method }) => error === undefined && method !== "bottleneck");
+  const folders = whole.map(({ folder }) => folder);
   const printed = runPython(python, "check_adapters.py", folders, { mayFail: true });
-  return folders.map((folder) => {
+  const failed = broken.map(({ name, error }) => ({ case: `to PEFT: ${name}`, passed: false, note: error }));
+  const checked = folders.map((folder) => {
     const line = printed.split("\n").find((text) => text.startsWith(`${folder} `)) ?? "";
     const [, result, said] = /^\S+\s+(ok|FAILED)\s+(.*)$/.exec(line) ?? [null, "FAILED", "was not checked"];
     const passed = result === "ok";
     return { case: `to PEFT: ${basename(folder)}`, passed, ...(passed ? { logits: Number(said) } : { note: said }) };
   });
+  return [...failed, ...checked];
 }
 
 const asFlags = (given) => Object.entries(given).flatMap(([name, value]) => [`--${name}`, String(value)]);
@@ -166,13 +179,31 @@ function endToEnd(python, golden, out) {
   return [...broken, ...lines.map((line) => JSON.parse(line))];
 }
 
+/** The Python of AdapterHub's library, or null, said loudly. */
+function findHubPython() {
+  const candidates = [process.env.LORIKEET_HUB_PYTHON, join(root, ".venv-hub/bin/python")].filter(Boolean);
+  const found = candidates.find((python) => spawnSync(python, ["-c", "import adapters"]).status === 0);
+  if (found === undefined) {
+    console.error("SKIPPED: AdapterHub's library, since no Python has it (test/parity/requirements-hub.txt)");
+  }
+  return found ?? null;
+}
+
 async function compareAll(python, work) {
   const { readAdapters, writeAdapters } = await import("./adapters.mjs");
   const golden = join(work, "golden");
-  runPython(python, "make_goldens.py", ["--output", golden, "--seed", options.seed]);
-  const rows = goldenSuites(golden, work);
-  for await (const row of readAdapters(golden)) rows.push(row);
-  rows.push(...checkWritten(python, await writeAdapters(golden, join(work, "written"))));
+  const made = ["--output", golden, "--seed", options.seed];
+  runPython(python, "make_goldens.py", made);
+  runPython(python, "make_method_goldens.py", made);
+  const hub = findHubPython();
+  if (hub !== null) runPython(hub, "make_hub_goldens.py", made);
+  const rows = goldenSuites(golden, work, hub === null ? goldenTests : [...goldenTests, ...hubTests]);
+  for await (const { method, case: name, ...row } of readAdapters(golden)) {
+    rows.push({ case: `from ${method === "bottleneck" ? "AdapterHub" : "PEFT"}: ${method}, ${name}`, ...row });
+  }
+  const written = [];
+  for await (const each of writeAdapters(golden, join(work, "written"))) written.push(each);
+  rows.push(...checkWritten(python, written));
   rows.push(...endToEnd(python, golden, join(work, "end-to-end")));
   return rows;
 }
