@@ -16,7 +16,6 @@ import {
   fullTraining,
   getPeftModel,
   lora,
-  openRun,
   openTarget,
   saveModel,
   Trainer,

@@ -215,7 +215,7 @@ async function labelsFor(model: string, rows: readonly Row[], task: Task): Promi
   try {
     const own = labelNames((await readJson(source, "config.json")) as RawConfig);
     const names = labelNames(wanted);
-    const known = own !== null && names !== null && names.every((name) => own.includes(name));
+    const known = own !== null && names?.every((name) => own.includes(name));
     return known ? {} : wanted;
   } finally {
     await source.close();

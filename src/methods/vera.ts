@@ -94,8 +94,11 @@ function sharedMatrices(
   const outputs = Math.max(...linear.map(({ outFeatures }) => outFeatures));
   let drawn: { a: Float32Array; b: Float32Array } | null = null;
   const projection = () => {
-    const random = new TorchRandom(projectionPrngKey);
-    return (drawn ??= { a: random.kaimingUniform([r, inputs]), b: random.kaimingUniform([outputs, r]) });
+    if (drawn === null) {
+      const random = new TorchRandom(projectionPrngKey);
+      drawn = { a: random.kaimingUniform([r, inputs]), b: random.kaimingUniform([outputs, r]) };
+    }
+    return drawn;
   };
   const everywhere = make(null);
   const matrix = (name: string, shape: readonly [number, number], start: (to: Float32Array) => void) =>

@@ -46,7 +46,7 @@ async function three(): Promise<PeftModel<CausalLM>> {
   const model = getPeftModel(await base(), lora({ r: 3, loraAlpha: 7 }), { ...silent, adapterName: "a" });
   model.addAdapter("b", lora({ r: 3, loraAlpha: 4, useRslora: true, targetModules: ["q_proj", "down_proj"] }));
   model.addAdapter("c", lora({ r: 2, loraAlpha: 5, targetModules: ["q_proj", "embed_tokens"] }));
-  ["a", "b", "c"].forEach((name, i) => scramble(model, name, i + 1));
+  for (const [i, name] of ["a", "b", "c"].entries()) scramble(model, name, i + 1);
   return model;
 }
 
