@@ -67,7 +67,6 @@ const unsupported = [
   { use_qalora: true },
   { layer_replication: [[0, 4]] },
   { target_parameters: ["experts"] },
-  { trainable_token_indices: [1] },
   { init_lora_weights: "eva" },
   { init_lora_weights: "corda" },
   { loftq_config: { loftq_bits: 4 } },
