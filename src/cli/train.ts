@@ -280,6 +280,8 @@ class LineReporter implements Reporter {
   readonly #flags: Flags;
 
   readonly #base: Model;
+  /** What is trained. It is written to adapter/ whichever it is, so that scripts find it. */
+  #what = "adapter";
 
   constructor(flags: Flags, base: Model) {
     this.#line = new LiveLine(process.stdout, flags.logFormat);
@@ -289,6 +291,7 @@ class LineReporter implements Reporter {
   begin(model: Trainable, examples: readonly Example[], trainer: Trainer): void {
     const tokens = examples.reduce((sum, { inputIds }) => sum + inputIds.length, 0);
     const { architecture } = this.#base;
+    if (!(model instanceof PeftModel)) this.#what = "model";
     print(`${architecture} from ${this.#flags.model}, ${model.engine.build} build`);
     const all = Array.from(model.namedTrainable().values()).reduce((sum, { size }) => sum + size, 0);
     print(model instanceof PeftModel ? model.describeTrainable() : trainableLine(all, all));
@@ -317,8 +320,10 @@ class LineReporter implements Reporter {
     this.#line.end();
     const at = `at step ${grouped(step)}, loss ${loss.toFixed(4)}, ${duration(seconds)}`;
     if (stopped === "aborted") print(`interrupted ${at}; --resume goes on from the checkpoint in ${output}`);
-    else
-      print(`${stopped === "early" ? "stopped early, no improvement," : "done"} ${at}; adapter in ${output}/adapter`);
+    else {
+      const how = stopped === "early" ? "stopped early, no improvement," : "done";
+      print(`${how} ${at}; ${this.#what} in ${output}/adapter`);
+    }
   }
 }
 

@@ -4,37 +4,19 @@ import type { Task } from "../core/task.ts";
 import { crossEntropy } from "../ops/cross-entropy.ts";
 import { binaryCrossEntropy, squaredError } from "../ops/losses.ts";
 import type { Tape, Value } from "../tape/tape.ts";
-import type { Headed } from "./define-model.ts";
 import { imageProblem, inputProblem } from "./example-problems.ts";
-import { labelNames } from "./label-names.ts";
-import { type Measured, Model, type ProblemType } from "./model.ts";
-import type { PassOptions } from "./pass.ts";
-import { expectIds, type Labelled, type LabelledSequences, type Sequences } from "./sequences.ts";
+import { LabellingModel } from "./labelling-model.ts";
+import type { Measured, ProblemType } from "./model.ts";
+import { expectIds, type Labelled, type LabelledSequences } from "./sequences.ts";
 
 /** A model that classifies whole sequences, made by `AutoModelForSequenceClassification`. */
-export class SequenceClassifier extends Model<Headed> {
+export class SequenceClassifier extends LabellingModel {
   readonly task: Task = "SEQ_CLS";
 
-  /** Outputs of the head. */
-  get numLabels(): number {
-    return this.body.outputs;
-  }
-  /** Names of the classes in order, where the config has them. */
-  override get labelNames(): string[] | null {
-    return labelNames(this.config);
-  }
   /** What the outputs mean: the config's `problem_type`; without one, a single output is a number and several are classes. */
   override get problemType(): ProblemType {
     const named = this.config.problem_type as ProblemType | null | undefined;
     return named ?? (this.numLabels === 1 ? "regression" : "single_label_classification");
-  }
-
-  /** Logits [sequences, outputs]. */
-  override outputs(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
-    return tape.scope(() => {
-      const pass = this.pass(tape, sequences, options);
-      return pass.within(() => this.body.forward(pass));
-    });
   }
 
   override loss(tape: Tape, batch: LabelledSequences): Value {

@@ -3,39 +3,14 @@ import { StateError } from "../core/errors.ts";
 import { crossEntropy } from "../ops/cross-entropy.ts";
 import { gatherRows, type Ids } from "../ops/embedding.ts";
 import type { Tape, Value } from "../tape/tape.ts";
-import type { Headed } from "./define-model.ts";
 import { tokenProblem } from "./example-problems.ts";
-import { labelNames } from "./label-names.ts";
-import { type Measured, Model } from "./model.ts";
-import type { PassOptions } from "./pass.ts";
-import {
-  expectAligned,
-  expectIds,
-  IGNORED,
-  type Labelled,
-  type LabelledSequences,
-  type Sequences,
-} from "./sequences.ts";
+import { LabellingModel } from "./labelling-model.ts";
+import type { Measured } from "./model.ts";
+import { expectAligned, expectIds, IGNORED, type Labelled, type LabelledSequences } from "./sequences.ts";
 
 /** A model that classifies tokens, made by `AutoModelForTokenClassification`. Labels are one for each id; −100 is none. */
-export class TokenClassifier extends Model<Headed> {
+export class TokenClassifier extends LabellingModel {
   readonly task = "TOKEN_CLS";
-
-  get numLabels(): number {
-    return this.body.outputs;
-  }
-  /** Names of the classes in order, where the config has them. */
-  override get labelNames(): string[] | null {
-    return labelNames(this.config);
-  }
-
-  /** Logits [T, classes]; virtual tokens have rows too. */
-  override outputs(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
-    return tape.scope(() => {
-      const pass = this.pass(tape, sequences, options);
-      return pass.within(() => this.body.forward(pass));
-    });
-  }
 
   override loss(tape: Tape, batch: LabelledSequences): Value {
     return tape.scope(() => this.#lossesOf(this.outputs(tape, batch), batch));

@@ -15,6 +15,7 @@ import type { CausalLM } from "../../src/nn/causal-lm.ts";
 import { concatenateLabelled } from "../../src/nn/sequences.ts";
 import { lift } from "../../src/ops/product.ts";
 import { Tape } from "../../src/tape/tape.ts";
+import type { Param } from "../../src/tensor/tensor.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
 import { expectClose } from "../golden-files.ts";
 import { Gym } from "../ops/gradients.ts";
@@ -306,10 +307,7 @@ describe("OFT", () => {
       await tinyLlama(),
       oft({ oftBlockSize: 4, coft: true, eps: 0.1, targetModules: ["q_proj"] }),
     );
-    const [[, first], [, second]] = [...peft.namedTrainable()] as [[string, never], [string, never]] as never as [
-      [string, { values(): Float32Array }],
-      [string, { values(): Float32Array }],
-    ];
+    const [first, second] = [...peft.namedTrainable().values()] as [Param, Param];
     first.values().fill(1);
     second.values().fill(0.001);
     peft.forward(batch);
