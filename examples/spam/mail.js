@@ -15,13 +15,21 @@ export function readMail({ train, test }) {
   const kinds = Object.entries(GROUPS).map(([label, groups]) => {
     const texts = groups.flatMap((group) => textsIn(join(folder, "data", group)));
     const wanted = (train + test) / 2;
-    return [...new Set(texts)] // the same mail was sent to many
+    return [...new Map(texts.map((text) => [letters(text), text])).values()]
       .map((text) => ({ text, label, hash: createHash("sha256").update(text).digest("hex") }))
       .sort((a, b) => (a.hash < b.hash ? -1 : 1))
       .slice(0, wanted);
   });
   const rows = kinds[0].flatMap((ham, i) => [ham, kinds[1][i]]).map(({ text, label }) => ({ text, label }));
   return { train: rows.slice(0, train), test: rows.slice(train) };
+}
+
+/** What two copies of a mail share that was sent to many, with a name or a number put in. */
+function letters(text) {
+  return text
+    .toLowerCase()
+    .replace(/[^\p{L}]/gu, "")
+    .slice(0, 150);
 }
 
 function textsIn(folder) {
@@ -35,7 +43,7 @@ function textsIn(folder) {
 /** Subject and beginning of the text, as a reader sees them. Who wrote, and by which way the mail came, is left out. */
 function seen(mail) {
   const { headers, body } = parts(mail);
-  const subject = (headers.get("subject") ?? "").replace(/^(re|fw|fwd):\s*/i, "");
+  const subject = decodeWords(headers.get("subject") ?? "").replace(/^(re|fw|fwd):\s*/i, "");
   return `${subject}. ${textOf(headers, body, 0)}`.replace(/\s+/g, " ").trim().slice(0, KEPT);
 }
 
@@ -53,8 +61,9 @@ function parts(text) {
 /** The words of a body: of several parts, those of the first that has some. */
 function textOf(headers, body, depth) {
   const type = headers.get("content-type") ?? "text/plain";
-  const boundary = /boundary="?([^";]+)"?/i.exec(type)?.[1];
-  if (/^multipart/i.test(type) && boundary !== undefined && depth < 3) {
+  // Some mails have lost the header that names the boundary.
+  const boundary = /boundary="?([^";]+)"?/i.exec(type)?.[1] ?? /^\s*--(\S+)\r?\nContent-Type:/i.exec(body)?.[1];
+  if (boundary !== undefined && depth < 3) {
     for (const part of body.split(`--${boundary}`).slice(1)) {
       const inner = parts(part.replace(/^\r?\n/, ""));
       const text = textOf(inner.headers, inner.body, depth + 1);
@@ -63,7 +72,8 @@ function textOf(headers, body, depth) {
     return "";
   }
   if (!/^text/i.test(type)) return "";
-  const decoded = decode(body, headers.get("content-transfer-encoding") ?? "");
+  const bytes = decode(body, headers.get("content-transfer-encoding") ?? "");
+  const decoded = inCharset(bytes, /charset="?([^";\s]+)/i.exec(type)?.[1] ?? "latin1");
   return /html/i.test(type) || /<html|<body/i.test(decoded) ? withoutTags(decoded) : decoded;
 }
 
@@ -75,6 +85,23 @@ function decode(body, encoding) {
     .replace(/=([0-9A-F]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
+/** Bytes, one a character, as the text that they are. */
+function inCharset(bytes, charset) {
+  try {
+    return new TextDecoder(charset).decode(Buffer.from(bytes, "latin1"));
+  } catch {
+    return bytes; // a charset that is none
+  }
+}
+
+/** A header with its encoded words (RFC 2047) as text: =?utf-8?Q?caf=C3=A9?= is café. */
+function decodeWords(header) {
+  return header.replace(/=\?([^?]+)\?([bq])\?(.*?)\?=/gi, (_, charset, kind, word) => {
+    const bytes = /b/i.test(kind) ? decode(word, "base64") : decode(word.replaceAll("_", " "), "quoted-printable");
+    return inCharset(bytes, charset);
+  });
+}
+
 const ENTITIES = { nbsp: " ", amp: "&", lt: "<", gt: ">", quot: '"' };
 
 function withoutTags(html) {
@@ -82,5 +109,6 @@ function withoutTags(html) {
     .replace(/<(script|style|title)[\s\S]*?<\/\1>/gi, " ")
     .replace(/<!--[\s\S]*?-->/g, " ")
     .replace(/<[^>]*>/g, " ")
+    .replace(/&#(\d+);/g, (_, code) => String.fromCharCode(code))
     .replace(/&(\w+);/g, (whole, name) => ENTITIES[name.toLowerCase()] ?? whole);
 }

@@ -39,6 +39,7 @@ SAID_OF_GOOD_ADAPTERS = (
     "The following rank_pattern keys did not match any targeted module",  # of AdaLoRA, whose keys mean something else
     "Unsupported layer type",  # of LN tuning
     "Specified to not save vera_A and vera_B",
+    "Specified to not load vera_A and vera_B",
     "Setting `save_embedding_layers` to `True` as embedding layers found in `target_modules`",
     "Model has `tie_word_embeddings=True` and a tied layer is part of the adapter",
 )
@@ -75,6 +76,9 @@ def outputs_alone(model, task, batch):
         given = inputs_of(model, one)
         if task == "SEQ_2_SEQ_LM":
             given |= labels_of(task, one)
+            if model.active_peft_config.peft_type == "ADALORA":  # loaded for inference it cannot compute a loss in PEFT
+                labels = given.pop("labels")
+                given["decoder_input_ids"] = model.get_base_model().prepare_decoder_input_ids_from_labels(labels)
         if tasks is not None:
             given["task_ids"] = torch.tensor(tasks)
         out = model(**given)
