@@ -9,6 +9,8 @@ export default defineConfig({
     execArgv: process.version.startsWith("v20.") ? ["--experimental-wasm-relaxed-simd"] : [],
     pool: "forks",
     maxWorkers: 2,
+    // Two test files run at a time; tests of threads ask for them.
+    env: { LORIKEET_THREADS: "1" },
     testTimeout: 60_000,
   },
 });

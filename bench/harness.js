@@ -29,7 +29,7 @@ export function availableBuilds() {
 
 /** One build in a memory of its own. `place(n)` gives the address of n random f32 in [-1, 1). */
 export function openBuild(build, megabytes) {
-  const memory = new WebAssembly.Memory({ initial: megabytes * 16 });
+  const memory = new WebAssembly.Memory({ initial: megabytes * 16, maximum: 65535 });
   const { exports } = instantiateSync(new WebAssembly.Module(bytesOf(build)), { env: { memory } }).instance;
   let next = 65536;
   let state = 1;

@@ -54,16 +54,68 @@ async function compile(target) {
   }
 }
 
-/** The kernel table's type, from the declarations asc writes for `--bindings raw`. */
+/**
+ * The kernel table's type, and how each kernel's work can be split, from the declarations asc writes for `--bindings raw`.
+ * A kernel that returns nothing and ends in a range can be split.
+ */
 function kernelTable() {
   const text = readFileSync("build/baseline.d.ts", "utf8");
-  const kernels = [...text.matchAll(/^ {2}export function ([a-z]\w*)\(([^)]*)\): (\w+);/gm)].map(
-    ([, name, args, result]) => {
-      return `  ${name}(${args}): ${result};`;
-    },
-  );
+  const kernels = [...text.matchAll(/^ {2}export function ([a-z]\w*)\(([^)]*)\): (\w+);/gm)];
   if (kernels.length === 0) throw new Error("build/baseline.d.ts declares no kernels: has asc changed its format?");
-  return `// Made by scripts/build.mjs from assembly/index.ts.\nexport interface Kernels {\n${kernels.join("\n")}\n}\n`;
+  const named = kernels.map(([, name, args, result]) => ({
+    name,
+    result,
+    parameters: args.split(", ").map((arg) => arg.split(":")[0]),
+  }));
+  const workspaces = named.filter(({ name }) => name.endsWith("_workspace"));
+  const splits = named
+    .filter(({ result, parameters }) => result === "void" && /^(end|colEnd)$/.test(parameters.at(-1)))
+    .map((kernel) => `  ${kernel.name}: ${JSON.stringify(splitOf(kernel, workspaces))},`);
+  return [
+    "// Made by scripts/build.mjs from assembly/index.ts.",
+    "export interface Kernels {",
+    ...kernels.map(([, name, args, result]) => `  ${name}(${args}): ${result};`),
+    "}",
+    "/** How a kernel's work can be split; numbers are places among its arguments. */",
+    "export interface Split {",
+    "  /** Whether the range is one of rows and one of columns. */",
+    "  readonly tile: boolean;",
+    "  /** One item of the range is about as large as the product of these; one element of a tile as their sum. */",
+    "  readonly sizes: readonly number[];",
+    "  /** Where the workspace is, the kernel that states its size, and what that is to be given. */",
+    "  readonly workspace?: { readonly at: number; readonly of: string; readonly given: readonly number[] };",
+    "}",
+    "export const splits: Readonly<Record<string, Split>> = {",
+    ...splits,
+    "};",
+    "",
+  ].join("\n");
+}
+
+function splitOf({ name, parameters }, workspaces) {
+  const tile = parameters.slice(-4).join() === "rowStart,rowEnd,colStart,colEnd";
+  const counts = tile ? INNER : SIZES;
+  const sizes = parameters.flatMap((parameter, i) => (counts.test(parameter) ? [i] : []));
+  const at = parameters.indexOf("workspace");
+  if (at < 0) return { tile, sizes };
+  // attention_workspace is that of attention_f32 and attention_f32_d: the longest name that fits.
+  const fitting = workspaces.filter((w) => name.includes(w.name.slice(0, -"_workspace".length)));
+  const of = fitting.sort((a, b) => b.name.length - a.name.length)[0];
+  const given = of?.parameters.filter((p) => p !== "").map((p) => parameters.indexOf(p));
+  if (!of || given.includes(-1)) throw new Error(`${name} takes a workspace, but no _workspace kernel states its size`);
+  return { tile, sizes, workspace: { at, of: of.name, given } };
+}
+
+/** Parameters that say how much there is to one item of a kernel's range; of a product, its inner dimensions. */
+const SIZES = /^(rows|cols|width|count|headDim|ldx|ldq|strideC)$/;
+const INNER = /^[kr]$/;
+
+/** Where a module says whether the memory it imports is shared: the flags of the limits. 1: has a maximum, 3: shared too. */
+function memoryFlags(wasm) {
+  const name = Buffer.from("\x03env\x06memory\x02\x01", "latin1");
+  const at = wasm.indexOf(name);
+  if (at < 0 || at !== wasm.lastIndexOf(name)) throw new Error("the kernels do not import env.memory with a maximum");
+  return at + name.length - 1;
 }
 
 async function buildWasm() {
@@ -75,10 +127,10 @@ async function buildWasm() {
     mkdirSync("src/wasm/generated", { recursive: true });
     for (const target of targets) await compile(target);
     for (const target of ["baseline", "relaxed"]) {
-      const base64 = readFileSync(`build/${target}.wasm`).toString("base64");
+      const wasm = readFileSync(`build/${target}.wasm`);
       writeFileSync(
         `src/wasm/generated/${target}.ts`,
-        `// Made by scripts/build.mjs.\nexport const wasm =\n  "${base64}";\n`,
+        `// Made by scripts/build.mjs.\nexport const memoryFlags = ${memoryFlags(wasm)};\nexport const wasm =\n  "${wasm.toString("base64")}";\n`,
       );
     }
     writeFileSync("src/wasm/generated/kernels.ts", kernelTable());

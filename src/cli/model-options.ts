@@ -24,7 +24,7 @@ export interface EngineFlags {
 /** Adds --threads and --build. */
 export function withEngineOptions(command: Command): Command {
   return command
-    .option("--threads <n>", "threads to compute with; results do not depend on it", whole(1))
+    .option("--threads <n>", "threads to compute with, by default one for each physical core; results do not depend on it", whole(1))
     .addOption(
       new Option("--build <name>", "kernels: fused multiply-add or the same bits everywhere")
         .choices(["auto", "baseline", "relaxed"])
@@ -39,9 +39,8 @@ export function taskOption(): Option {
     .argParser((text) => text.toUpperCase().replaceAll("-", "_"));
 }
 
-export async function openEngine({ threads = 1, build }: EngineFlags): Promise<Engine> {
-  if (threads > 1) notice(`--threads ${threads}: this version computes on one thread; the results are the same`);
-  return createEngine({ threads, build });
+export async function openEngine({ threads, build }: EngineFlags): Promise<Engine> {
+  return createEngine({ build, ...(threads !== undefined && { threads }) });
 }
 
 export interface LoadFlags extends EngineFlags {

@@ -83,9 +83,24 @@ export interface Host {
   folderTarget(path: string): Target;
   /** A folder for the files of a training run. */
   openRun(path: string): RunFolder;
-  /** A build of the kernels, compiled. */
-  compileBuild(build: "baseline" | "relaxed"): Promise<WebAssembly.Module>;
+  /** A build of the kernels, compiled; `shared` for the memory of several threads. */
+  compileBuild(build: "baseline" | "relaxed", shared?: boolean): Promise<WebAssembly.Module>;
+  /** Threads that can compute at once: physical cores where that can be told; 1 where there are no threads. */
+  parallelism(): number;
+  /** Starts a worker thread. */
+  startThread: StartThread;
 }
+
+/** A worker thread. Does not keep the process alive. */
+export interface Thread {
+  end(): void;
+}
+
+/**
+ * Starts a worker thread that evaluates `source`, the text of a function, and calls it with `data`, which must be shareable
+ * or cloneable. `lost` is called should the thread ever end by itself.
+ */
+export type StartThread = (source: string, data: object, lost: (why: string) => void) => Thread;
 
 /**
  * Returns `file` if it is a relative name that stays inside its folder. A shard index comes from elsewhere, so names in

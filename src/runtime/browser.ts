@@ -1,5 +1,5 @@
 /** Browsers, and any other host without folders that compiles WebAssembly from bytes. */
-import type { Host } from "../core/host.ts";
+import type { Host, StartThread } from "../core/host.ts";
 import { fetchedHub as openHub } from "../hub/fetched-hub.ts";
 import { compileBundled } from "../wasm/bundled.ts";
 import { noFolders } from "./no-folders.ts";
@@ -7,8 +7,24 @@ import { noFolders } from "./no-folders.ts";
 export const { openFolder, exists, folderTarget, openRun } = noFolders("a browser");
 export { compileBundled as compileBuild, openHub };
 
+/** Logical processors, of which browsers tell; 0 where there are no workers. */
+export function parallelism(): number {
+  if (typeof Worker !== "function") return 0;
+  return Math.max(1, globalThis.navigator?.hardwareConcurrency ?? 1);
+}
+
+/** A blob, since a `data:` worker counts as another origin. */
+export const startThread: StartThread = (source, data, lost) => {
+  const text = `onmessage = ({ data }) => (${source})(data);`;
+  const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+  const worker = new Worker(url, { name: "lorikeet" });
+  worker.onerror = (event) => lost(event.message || "the page's worker-src policy may not allow blob: workers");
+  worker.postMessage(data);
+  return { end: () => worker.terminate() };
+};
+
 /** This platform. */
 export const host: Host = {
   ...{ name: "browser", openFolder, exists, openHub, folderTarget, openRun },
-  compileBuild: compileBundled,
+  ...{ compileBuild: compileBundled, parallelism, startThread },
 };

@@ -23,8 +23,9 @@ import {
 import { compileBundled } from "../wasm/bundled.ts";
 import { alive, codeOf, explained, flushFolder, makeFolder, orAbsent } from "./disk.ts";
 import { cachedHub } from "./hub-cache.ts";
+import { parallelism, startThread } from "./node-threads.ts";
 
-export { compileBundled as compileBuild, exists };
+export { compileBundled as compileBuild, exists, parallelism, startThread };
 
 /** A single read call gives at most 2^31 - 1 bytes. */
 const MAX_READ = 2 ** 30;
@@ -247,5 +248,5 @@ async function recover(path: string): Promise<void> {
 /** This platform. */
 export const host: Host = {
   ...{ name: "node", openFolder, exists, openHub, folderTarget, openRun },
-  compileBuild: compileBundled,
+  ...{ compileBuild: compileBundled, parallelism, startThread },
 };

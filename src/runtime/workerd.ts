@@ -1,5 +1,6 @@
 /** Cloudflare's workerd: no folders, and modules only from static imports, since it refuses to compile from bytes. */
-import type { Host } from "../core/host.ts";
+import { UnsupportedError } from "../core/errors.ts";
+import type { Host, StartThread } from "../core/host.ts";
 import { fetchedHub as openHub } from "../hub/fetched-hub.ts";
 import baseline from "../wasm/baseline.wasm";
 import relaxed from "../wasm/relaxed.wasm";
@@ -13,5 +14,13 @@ export async function compileBuild(build: "baseline" | "relaxed"): Promise<WebAs
   return build === "relaxed" ? relaxed : baseline;
 }
 
+/** workerd has no threads. */
+export const parallelism = (): number => 0;
+export const startThread: StartThread = () => {
+  throw new UnsupportedError("threads: workerd has none; make the engine with threads: 1");
+};
+
 /** This platform. */
-export const host: Host = { name: "workerd", openFolder, exists, openHub, folderTarget, openRun, compileBuild };
+export const host: Host = {
+  ...{ name: "workerd", openFolder, exists, openHub, folderTarget, openRun, compileBuild, parallelism, startThread },
+};

@@ -2,12 +2,13 @@
  * An engine: one compiled build of the kernels over one memory. Models live in an engine; two engines share nothing.
  */
 import { instantiateSync } from "@assemblyscript/loader";
-import { compileBuild } from "#host";
+import { compileBuild, parallelism, startThread } from "#host";
 import { StateError, UnsupportedError } from "../core/errors.ts";
 import { Arena } from "./arena.ts";
 import { type Build, relaxedSupported } from "./builds.ts";
 import type { Kernels } from "./generated/kernels.ts";
 import { formatBytes, MAX_BYTES, Memory, type Ptr } from "./memory.ts";
+import { Pool } from "./pool.ts";
 
 /** What `createEngine` may be told. */
 export interface EngineOptions {
@@ -16,29 +17,37 @@ export interface EngineOptions {
    * machine, "auto" takes relaxed where the JavaScript engine has it.
    */
   build?: "auto" | Build;
-  /** How many threads compute. This version has one; more are accepted and give the very same results. */
+  /**
+   * How many threads compute, by default as many as there are physical cores. Results are the same bits for any number. One
+   * where there is no SharedArrayBuffer (browsers need a cross-origin isolated page) or no threads (workerd).
+   */
   threads?: number;
   /** Upper limit of the memory in bytes, at most 4 GiB. */
   maxBytes?: number;
-  /** A compiled module to use instead of the bundled one, for hosts that compile on their own. */
+  /** A compiled module to use instead of the bundled one, for hosts that compile on their own. One thread. */
   module?: WebAssembly.Module;
 }
 
 /** One build of the kernels over one memory. Make it with `createEngine`; dispose of its models before it. */
 export class Engine {
   readonly build: Build;
-  readonly threads = 1;
+  readonly threads: number;
   readonly memory: Memory;
   readonly kernels: Kernels;
   #arena: Arena = new Arena(0, 0);
   #arenaInUse = false;
+  readonly #pool: Pool | null;
   #disposed = false;
 
-  constructor(module: WebAssembly.Module, build: Build, maxBytes: number = MAX_BYTES) {
+  /** With more than one thread the module must import a shared memory. */
+  constructor(module: WebAssembly.Module, build: Build, { threads = 1, maxBytes = MAX_BYTES }: EngineSizes = {}) {
     this.build = build;
-    this.memory = new Memory(maxBytes);
-    this.kernels = instantiateSync(module, { env: { memory: this.memory.wasm } }).instance
-      .exports as unknown as Kernels;
+    this.threads = threads;
+    this.memory = new Memory(maxBytes, threads > 1);
+    const { instance } = instantiateSync(module, { env: { memory: this.memory.wasm } });
+    const exports = instance.exports as unknown as Kernels;
+    this.#pool = threads > 1 ? new Pool(threads, startThread, module, this.memory, exports) : null;
+    this.kernels = this.#pool?.kernels(exports) ?? exports;
   }
 
   /** The working memory of the next step, with room for `bytes`; grows the block when it is too small. One at a time. */
@@ -63,10 +72,11 @@ export class Engine {
     this.#arena = new Arena(0, 0);
   }
 
-  /** Frees the working memory. Models free their own weights; the memory itself goes with the last reference. */
+  /** Frees the working memory and ends the threads. Models free their own weights; the memory itself goes with the last reference. */
   dispose(): void {
     if (this.#disposed) return;
     this.#freeArena();
+    this.#pool?.dispose();
     this.#disposed = true;
   }
   [Symbol.dispose](): void {
@@ -74,22 +84,38 @@ export class Engine {
   }
 }
 
+type EngineSizes = Pick<EngineOptions, "threads" | "maxBytes">;
+
 /**
  * Compiles the kernels and makes an engine. The loaders call this when no engine is given.
  *
  * @example
- * using engine = await createEngine({ build: "baseline" });
+ * using engine = await createEngine({ build: "baseline", threads: 2 });
  */
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
-  const { build = "auto", threads = 1, maxBytes, module } = options;
-  if (!Number.isInteger(threads) || threads < 1) {
-    throw new UnsupportedError(`createEngine: threads is ${threads}, expected a whole number of at least 1`);
-  }
+  const { build = "auto", maxBytes, module } = options;
+  const threads = countThreads(options);
   if (build === "relaxed" && !relaxedSupported()) {
     throw new UnsupportedError(
       `createEngine: build "relaxed" was asked for, but this JavaScript engine has no relaxed SIMD; use "baseline" or "auto"`,
     );
   }
   const chosen = build === "auto" ? (relaxedSupported() ? "relaxed" : "baseline") : build;
-  return new Engine(module ?? (await compileBuild(chosen)), chosen, maxBytes);
+  return new Engine(module ?? (await compileBuild(chosen, threads > 1)), chosen, { threads, maxBytes });
+}
+
+/** More would spin against each other on any machine. */
+const MOST_THREADS = 64;
+
+function countThreads({ threads, module }: EngineOptions): number {
+  const asked = threads ?? Math.max(1, parallelism());
+  if (!Number.isInteger(asked) || asked < 1 || asked > MOST_THREADS) {
+    throw new UnsupportedError(`createEngine: threads is ${asked}, expected a whole number from 1 to ${MOST_THREADS}`);
+  }
+  return module === undefined && parallelism() > 0 && sharesMemory() ? asked : 1;
+}
+
+/** Browsers give SharedArrayBuffer, and let it be sent to workers, on cross-origin isolated pages only. */
+function sharesMemory(): boolean {
+  return typeof SharedArrayBuffer === "function" && globalThis.crossOriginIsolated !== false;
 }

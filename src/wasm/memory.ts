@@ -35,9 +35,10 @@ export class Memory {
   #used = 0;
   #peak = 0;
 
-  constructor(maxBytes: number = MAX_BYTES) {
+  /** `shared` for several threads. */
+  constructor(maxBytes: number = MAX_BYTES, shared = false) {
     this.maxBytes = Math.min(maxBytes, MAX_BYTES);
-    this.wasm = new WebAssembly.Memory({ initial: 1 });
+    this.wasm = new WebAssembly.Memory({ initial: 1, maximum: Math.max(1, Math.ceil(this.maxBytes / PAGE)), shared });
   }
 
   /** Bytes in blocks now, and the most there have ever been at once. */

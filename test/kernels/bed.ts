@@ -26,7 +26,7 @@ export interface Reference {
 }
 
 export class Bed {
-  readonly memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 1024 });
+  readonly memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 1024, maximum: 65535 });
   readonly kernels: Kernels;
   #next = 65536;
   #guards: number[] = [];

@@ -1,0 +1,54 @@
+/** Worker threads of Node, Deno and Bun. */
+import { readFileSync } from "node:fs";
+import { availableParallelism, cpus } from "node:os";
+import process from "node:process";
+import { Worker } from "node:worker_threads";
+import type { StartThread } from "../core/host.ts";
+
+/**
+ * LORIKEET_THREADS if set; else the physical cores this process may use: no more than the scheduler gives it and, on Linux,
+ * than there are cores behind the logical processors and than its control group's share of time.
+ */
+export function parallelism(): number {
+  const asked = Number(process.env.LORIKEET_THREADS);
+  if (Number.isInteger(asked) && asked > 0) return asked;
+  return Math.max(1, Math.min(availableParallelism(), physicalCores(), timeShare()));
+}
+
+/** Logical processors that share a core name the same siblings. */
+function physicalCores(): number {
+  const siblings = cpus().map((_, i) => contents(`/sys/devices/system/cpu/cpu${i}/topology/thread_siblings_list`));
+  return siblings.includes(null) || siblings.length === 0 ? Number.POSITIVE_INFINITY : new Set(siblings).size;
+}
+
+/** Processors that the quota of a container is worth: "max 100000" is no limit, "150000 100000" one and a half. */
+function timeShare(): number {
+  const [quota, period] = (contents("/sys/fs/cgroup/cpu.max") ?? "max").split(" ").map(Number);
+  return quota! > 0 && period! > 0 ? Math.floor(quota! / period!) : Number.POSITIVE_INFINITY;
+}
+
+function contents(file: string): string | null {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return null;
+  }
+}
+
+/** A `data:` address is the one form that Node, Deno and Bun all take. */
+export const startThread: StartThread = (source, data, lost) => {
+  const text = `import { workerData } from "node:worker_threads"; (${source})(workerData);`;
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(text)}`), { workerData: data });
+  let ending = false;
+  worker.on("error", (error) => lost(String(error)));
+  worker.on("exit", (code) => {
+    if (!ending) lost(`exit code ${code}`);
+  });
+  worker.unref();
+  return {
+    end() {
+      ending = true;
+      void worker.terminate();
+    },
+  };
+};

@@ -1,0 +1,199 @@
+/**
+ * Threads over one shared memory. A kernel whose arguments end in a range is split over it: workers that spin for a while
+ * and then park take chunks of it, and so does the caller. No sum is ever split, so results are the same bits for any
+ * number of threads.
+ *
+ * Workers join when they have come up; until then the others do their share, so nothing waits for a start.
+ */
+import { StateError } from "../core/errors.ts";
+import type { StartThread, Thread } from "../core/host.ts";
+import { type Kernels, type Split, splits } from "./generated/kernels.ts";
+import { aligned, type Memory } from "./memory.ts";
+import { type Crew, type Description, places, type ThreadData, takeChunks, threadSource } from "./thread.ts";
+
+/** Smallest range that is split, and smallest product of rows, columns and inner dimension: about 2 µs of work. */
+const WORTH_SPLITTING = 8192;
+const TILE_WORTH_SPLITTING = 65536;
+/** Chunks for each thread, so that one which was held up leaves its work to the others. */
+const CHUNKS_EACH = 4;
+/** Cuts fall on multiples of this: floats of a cache line. */
+const WIDTH = 16;
+/** Most rows that a product packs at once: see assembly/linear/matmul.ts. */
+const HEIGHT = 360;
+/** Looks at a number before parking: about 300 µs in V8. */
+const SPINS = 20_000;
+/** No chunk takes that long: a thread that does not come back has died. */
+const PATIENCE = 60_000;
+
+type Kernel = (...args: number[]) => number | undefined;
+
+export class Pool {
+  readonly threads: number;
+  readonly #crew: Crew;
+  readonly #names: readonly string[];
+  readonly #kernels: readonly Kernel[];
+  readonly #workers: Thread[];
+  readonly #mayPark: boolean;
+  #job = 0;
+  #lost: string | null = null;
+
+  /** `module` imports a shared memory; `exports` are its kernels in this thread. */
+  constructor(threads: number, start: StartThread, module: WebAssembly.Module, memory: Memory, exports: Kernels) {
+    this.threads = threads;
+    this.#names = Object.keys(splits);
+    this.#kernels = this.#names.map((name) => exports[name as keyof Kernels] as Kernel);
+    this.#crew = {
+      threads,
+      numbers: new Int32Array(new SharedArrayBuffer(4 * (places.shares + threads * places.line))),
+      job: new Float64Array(new SharedArrayBuffer(8 * 64)),
+      message: new Uint8Array(new SharedArrayBuffer(1024)),
+      at: places,
+    };
+    this.#mayPark = mayPark(this.#crew.numbers);
+    this.#workers = Array.from({ length: threads - 1 }, (_, i) => {
+      const index = i + 1;
+      const data: ThreadData = {
+        module,
+        memory: memory.wasm,
+        crew: this.#crew,
+        index,
+        names: this.#names,
+        spins: SPINS,
+      };
+      return start(threadSource(), data, (why) => {
+        this.#lost ??= `thread ${index + 1} of ${threads} ended: ${why}`;
+      });
+    });
+  }
+
+  /** The kernels of `exports`, split over the threads. Workspaces have room for all of them. */
+  kernels(exports: Kernels): Kernels {
+    const all = Object.entries(exports) as [string, Kernel][];
+    return Object.fromEntries(
+      all.map(([name, kernel]) => [name, this.#over(name, kernel, exports)]),
+    ) as unknown as Kernels;
+  }
+
+  #over(name: string, kernel: Kernel, exports: Kernels): Kernel {
+    if (name.endsWith("_workspace")) return (...args) => this.threads * aligned(kernel(...args)!);
+    const split = splits[name];
+    if (split === undefined) return kernel;
+    const number = this.#names.indexOf(name);
+    const cut = split.tile ? cutTile : cutItems;
+    return (...args) => {
+      const range = cut(args, split, this.threads);
+      if (range === null) kernel(...args);
+      else this.#run(number, args, range, workspaceOf(split, args, exports));
+      return undefined;
+    };
+  }
+
+  #run(kernel: number, args: readonly number[], range: Range, workspace: readonly [at: number, bytes: number]): void {
+    if (this.#lost !== null)
+      throw new StateError(`${this.#lost}; make a new engine, with threads: 1 if it happens again`);
+    const { numbers, job } = this.#crew;
+    const chunks = Math.ceil((range.end - range.start) / range.step);
+    const share = Math.ceil(chunks / this.threads);
+    const { at, start, step, end } = range;
+    const description: Description = [kernel, at, start, step, end, chunks, share, ...workspace, args.length];
+    job.set(description);
+    job.set(args, places.arguments);
+    this.#job = (this.#job + 1) | 0;
+    Atomics.store(numbers, places.left, chunks);
+    for (let thread = 0; thread < this.threads; thread++) {
+      Atomics.store(numbers, places.shares + thread * places.line, this.#job << places.chunkBits);
+    }
+    Atomics.store(numbers, places.job, this.#job);
+    if (Atomics.load(numbers, places.parked) > 0) Atomics.notify(numbers, places.job);
+    takeChunks(this.#crew, this.#kernels, 0);
+    this.#wait();
+    this.#expectDone(this.#names[kernel]!);
+  }
+
+  /** Until every chunk is done: spins, then parks where that is allowed. */
+  #wait(): void {
+    const { numbers } = this.#crew;
+    for (let i = 0; i < SPINS; i++) if (Atomics.load(numbers, places.left) === 0) return;
+    const patience = performance.now() + PATIENCE;
+    for (;;) {
+      const left = Atomics.load(numbers, places.left);
+      if (left === 0) return;
+      if (performance.now() > patience) {
+        this.#lost = `a thread took ${left} of a kernel's chunks and did not come back in ${PATIENCE / 1000} s`;
+        throw new StateError(this.#lost);
+      }
+      if (!this.#mayPark) continue;
+      Atomics.store(numbers, places.callerParked, 1);
+      Atomics.wait(numbers, places.left, left, 20);
+      Atomics.store(numbers, places.callerParked, 0);
+    }
+  }
+
+  #expectDone(kernel: string): void {
+    const { numbers, message } = this.#crew;
+    const length = Atomics.exchange(numbers, places.failed, 0);
+    if (length > 0) throw new StateError(`kernel ${kernel}: ${new TextDecoder().decode(message.slice(0, length))}`);
+  }
+
+  /** Ends the worker threads. */
+  dispose(): void {
+    this.#lost = "this engine was disposed of";
+    for (const worker of this.#workers) worker.end();
+  }
+}
+
+/** What is split, and into pieces of what size. */
+interface Range {
+  /** Which argument is its start. */
+  readonly at: number;
+  readonly start: number;
+  readonly end: number;
+  readonly step: number;
+}
+
+/** Null where splitting is not worth it. */
+function cutItems(args: readonly number[], { sizes }: Split, threads: number): Range | null {
+  const at = args.length - 2;
+  const [start, end] = args.slice(at) as [number, number];
+  const items = end - start;
+  const each = sizes.reduce((product, size) => product * args[size]!, 1);
+  if (items < 2 || items * each < WORTH_SPLITTING) return null;
+  const chunks = Math.min(threads * CHUNKS_EACH, Math.floor((2 * items * each) / WORTH_SPLITTING));
+  const step = Math.ceil(items / chunks);
+  return { at, start, end, step: step < WIDTH ? step : Math.ceil(step / WIDTH) * WIDTH };
+}
+
+/**
+ * One chunk a thread, of rows or of columns, whichever repeats less work: threads that share rows each pack all of them,
+ * threads that share columns each fill all panels of the weight, once for every block of rows.
+ */
+function cutTile(args: readonly number[], { sizes }: Split, threads: number): Range | null {
+  const at = args.length - 4;
+  const [rowStart, rowEnd, colStart, colEnd] = args.slice(at) as [number, number, number, number];
+  const [rows, columns] = [rowEnd - rowStart, colEnd - colStart];
+  const inner = sizes.reduce((sum, size) => sum + args[size]!, 0);
+  if (rows * columns * inner < TILE_WORTH_SPLITTING) return null;
+  const blocks = (count: number) => Math.ceil(count / HEIGHT);
+  const moreFilling = (threads * blocks(rows / threads) - blocks(rows)) * columns;
+  const morePacking = (threads - 1) * rows;
+  if (moreFilling < morePacking) return { at, start: rowStart, end: rowEnd, step: Math.ceil(rows / threads) };
+  const step = Math.ceil(columns / threads / WIDTH) * WIDTH;
+  return { at: at + 2, start: colStart, end: colEnd, step };
+}
+
+/** The address of the workspace argument and what each thread takes of it. */
+function workspaceOf({ workspace }: Split, args: readonly number[], exports: Kernels): [at: number, bytes: number] {
+  if (workspace === undefined) return [-1, 0];
+  const size = exports[workspace.of as keyof Kernels] as Kernel;
+  return [workspace.at, aligned(size(...workspace.given.map((place) => args[place]!))!)];
+}
+
+/** Whether this thread may be made to wait: the main thread of a browser may not. */
+function mayPark(numbers: Int32Array): boolean {
+  try {
+    Atomics.wait(numbers, places.failed, 1, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
