@@ -24,7 +24,11 @@ export interface EngineFlags {
 /** Adds --threads and --build. */
 export function withEngineOptions(command: Command): Command {
   return command
-    .option("--threads <n>", "threads to compute with, by default one for each physical core; results do not depend on it", whole(1))
+    .option(
+      "--threads <n>",
+      "threads to compute with, by default one for each physical core; results do not depend on it",
+      whole(1),
+    )
     .addOption(
       new Option("--build <name>", "kernels: fused multiply-add or the same bits everywhere")
         .choices(["auto", "baseline", "relaxed"])

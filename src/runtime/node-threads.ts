@@ -1,6 +1,6 @@
 /** Worker threads of Node, Deno and Bun. */
 import { readFileSync } from "node:fs";
-import { availableParallelism, cpus } from "node:os";
+import { availableParallelism } from "node:os";
 import process from "node:process";
 import { Worker } from "node:worker_threads";
 import type { StartThread } from "../core/host.ts";
@@ -12,13 +12,14 @@ import type { StartThread } from "../core/host.ts";
 export function parallelism(): number {
   const asked = Number(process.env.LORIKEET_THREADS);
   if (Number.isInteger(asked) && asked > 0) return asked;
-  return Math.max(1, Math.min(availableParallelism(), physicalCores(), timeShare()));
+  const processors = availableParallelism();
+  return Math.max(1, Math.min(physicalCores(processors), timeShare()));
 }
 
 /** Logical processors that share a core name the same siblings. */
-function physicalCores(): number {
-  const siblings = cpus().map((_, i) => contents(`/sys/devices/system/cpu/cpu${i}/topology/thread_siblings_list`));
-  return siblings.includes(null) || siblings.length === 0 ? Number.POSITIVE_INFINITY : new Set(siblings).size;
+function physicalCores(processors: number): number {
+  const of = (i: number) => contents(`/sys/devices/system/cpu/cpu${i}/topology/thread_siblings_list`) ?? `${i}`;
+  return new Set(Array.from({ length: processors }, (_, i) => of(i))).size;
 }
 
 /** Processors that the quota of a container is worth: "max 100000" is no limit, "150000 100000" one and a half. */
@@ -27,6 +28,7 @@ function timeShare(): number {
   return quota! > 0 && period! > 0 ? Math.floor(quota! / period!) : Number.POSITIVE_INFINITY;
 }
 
+/** Null where there is no such file, or no permission to read it (Deno). */
 function contents(file: string): string | null {
   try {
     return readFileSync(file, "utf8");

@@ -19,11 +19,12 @@ function check(holds, claim) {
  * @param files the model folder: a map of names to bytes
  * @param sequences ids of the batch
  * @param build "baseline" or "auto"
+ * @param threads how many threads to ask for
  * @returns what another host must find too: losses, and fingerprints of the logits' and the adapter's bytes
  */
-export async function scenario(lorikeet, files, sequences, build) {
+export async function scenario(lorikeet, files, sequences, build, threads) {
   const { AutoModelForCausalLM, concatenate, createEngine, getPeftModel, lora, PeftModel, Trainer } = lorikeet;
-  const engine = await createEngine({ build });
+  const engine = await createEngine({ build, threads });
   const model = await AutoModelForCausalLM.fromPretrained(new Map(files), { engine });
   const batch = concatenate(sequences);
   const logits = model.forward(batch);
@@ -69,7 +70,14 @@ function same(a, b) {
   return a.length === b.length && a.every((value, i) => value === b[i]);
 }
 
-/** Both builds in one go. */
+/** Both builds in one go, with one thread and with two where the host has them. */
 export async function scenarios(lorikeet, files, sequences) {
-  return [await scenario(lorikeet, files, sequences, "baseline"), await scenario(lorikeet, files, sequences, "auto")];
+  const found = [];
+  for (const build of ["baseline", "auto"]) {
+    const [one, two] = [1, 2].map((threads) => () => scenario(lorikeet, files, sequences, build, threads));
+    const result = await one();
+    check(JSON.stringify(await two()) === JSON.stringify(result), "two threads give the same bits as one");
+    found.push(result);
+  }
+  return found;
 }
