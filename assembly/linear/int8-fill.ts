@@ -1,20 +1,12 @@
 /**
- * Fills the slivers of `tileInt8`: for every two terms p, p + 1 of the sum, each lane's two numbers side by side as i16,
- * then the lanes' scales. Lanes beyond the matrix's edge repeat the last one: the tile's results for them are dropped. A last
- * term without partner gets a zero.
+ * Fills the slivers of `tileInt8`: for every two terms p, p + 1 of the sum, each lane's two numbers side by side as i16. Lanes
+ * beyond the matrix's edge repeat the last one: nobody reads the tile's sums for them. A last term without partner gets a zero.
  */
 import { storeTransposed } from "./fill";
 import { COLS, ROWS } from "./int8-tile";
 
-/** Bytes of a sliver of A. */
-// @ts-ignore: decorator
-@inline
-export function sliverA(pairs: i32): i32 {
-  return (pairs + 1) * ROWS << 2;
-}
-
 /** `lanes` rows of q, rows at byte steps `row`; q is zero after the last term. */
-export function fillA(sliver: usize, q: usize, row: usize, scales: usize, lanes: i32, pairs: i32): void {
+export function fillA(sliver: usize, q: usize, row: usize, lanes: i32, pairs: i32): void {
   const last = lanes - 1;
   const row1 = <usize>min(1, last) * row, row2 = <usize>min(2, last) * row, row3 = <usize>min(3, last) * row;
   const row4 = <usize>last * row;
@@ -29,11 +21,10 @@ export function fillA(sliver: usize, q: usize, row: usize, scales: usize, lanes:
     store<u32>(sliver, load<u32>(q + row2), 8), store<u32>(sliver, load<u32>(q + row3), 12);
     store<u32>(sliver, load<u32>(q + row4), 16);
   }
-  for (let i = 0; i < ROWS; i++, sliver += 4) store<f32>(sliver, load<f32>(scales + (<usize>min(i, last) << 2)));
 }
 
-/** `lanes` columns and `depth` terms of B, stored [n, k] (down) or [k, n]; scales 0: all are 1. */
-export function fillB(sliver: usize, b: usize, row: usize, down: bool, scales: usize, lanes: i32, depth: i32): void {
+/** `lanes` columns and `depth` terms of B, stored [n, k] (down) or [k, n], rows at byte steps `row`. */
+export function fillB(sliver: usize, b: usize, row: usize, down: bool, lanes: i32, depth: i32): void {
   const whole = down ? depth & ~7 : lanes == COLS ? depth & ~1 : 0;
   if (down) fillDown(sliver, b, row, lanes, whole);
   else fillAcross(sliver, b, row, whole);
@@ -45,9 +36,6 @@ export function fillB(sliver: usize, b: usize, row: usize, down: bool, scales: u
       const from = b + <usize>min(i, lanes - 1) * stepLane;
       store<i16>(sliver, load<i8>(from)), store<i16>(sliver, p + 1 < depth ? load<i8>(from + stepDepth) : 0, 2);
     }
-  }
-  for (let i = 0; i < COLS; i++, sliver += 4) {
-    store<f32>(sliver, scales ? load<f32>(scales + (<usize>min(i, lanes - 1) << 2)) : 1);
   }
 }
 

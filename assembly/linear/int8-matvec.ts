@@ -5,68 +5,47 @@
  * With B stored [n, k] each element is a dot product along a row of B. With [k, n], sums of STRIP columns and four rows
  * stay in `workspace` while the rows of B go by, eight at a time.
  */
-import { loadPart, storePart } from "../simd/part";
-import { chunkOf, scaled } from "./int8-sum";
+import { addScaled, chunkOf } from "./int8-sum";
 import { ACCUMULATE, B_NK } from "./layout";
 
 const STRIP: i32 = 2048;
 
 /** Bytes of working memory that a product needs, 16-byte aligned; their contents do not matter. */
 export function matvec_int8_workspace(): i32 {
-  return 4 * STRIP * 4;
+  return ZEROS + 4 * STRIP * 4;
 }
+const ZEROS: i32 = 32;
 
 export function matvec_int8(
   c: usize, q: usize, scalesA: usize, b: usize, scalesB: usize, m: i32, n: i32, k: i32, ldq: i32, ldb: i32, ldc: i32,
   layout: i32, bias: usize, workspace: usize, colStart: i32, colEnd: i32,
 ): void {
-  const rowC = <usize>ldc << 2, rowQ = <usize>ldq << 1;
+  const rowC = <usize>ldc << 2, rowQ = <usize>ldq << 1, rowB = <usize>ldb;
   const down = (layout & B_NK) != 0;
+  const sums = workspace + ZEROS;
+  const depth = chunkOf(k);
+  memory.fill(workspace, 0, ZEROS);
   for (let j = colStart; j < colEnd; j += STRIP) {
-    const cols = min(STRIP, colEnd - j), skip = <usize>j << 2;
-    const strip = b + (down ? <usize>j * <usize>ldb : <usize>j);
+    const cols = min(STRIP, colEnd - j);
     for (let i = 0; i < m; i += 4) {
       const rows = min(4, m - i);
-      const out = c + <usize>i * rowC + skip;
-      if (!(layout & ACCUMULATE)) setRows(out, rows, cols, rowC, bias ? bias + skip : 0);
-      product(
-        out, q + <usize>i * rowQ, scalesA + (<usize>i << 2), strip, scalesB ? scalesB + skip : 0, rows, cols, k,
-        rowQ, <usize>ldb, rowC, down, workspace,
-      );
-    }
-  }
-}
-
-/** Every row becomes the bias, or zero without one. */
-function setRows(c: usize, rows: i32, cols: i32, rowC: usize, bias: usize): void {
-  for (let i = 0; i < rows; i++, c += rowC) {
-    if (bias) memory.copy(c, bias, cols << 2);
-    else memory.fill(c, 0, cols << 2);
-  }
-}
-
-function product(
-  c: usize, q: usize, scalesA: usize, b: usize, scalesB: usize, rows: i32, cols: i32, k: i32,
-  rowQ: usize, rowB: usize, rowC: usize, down: bool, sums: usize,
-): void {
-  const depth = chunkOf(k);
-  for (let p = 0; p < k; p += depth) {
-    const terms = min(depth, k - p);
-    const left = q + (<usize>p << 1), right = b + (down ? <usize>p : <usize>p * rowB);
-    if (down) dots(sums, left, right, rows, cols, terms, rowQ, rowB);
-    else addRows(sums, left, right, rows, cols, terms, rowQ, rowB);
-    addScaled(c, sums, scalesA, scalesB, rows, cols, rowC);
-  }
-}
-
-/** c += scaleA·scaleB·sums; sums [rows, STRIP]. */
-function addScaled(c: usize, sums: usize, scalesA: usize, scalesB: usize, rows: i32, cols: i32, rowC: usize): void {
-  for (let i = 0; i < rows; i++, sums += STRIP << 2, c += rowC) {
-    const scaleA = v128.load32_splat(scalesA + (<usize>i << 2));
-    for (let j = 0; j < cols; j += 4) {
-      const at = <usize>j << 2, count = cols - j;
-      const scaleB = scalesB ? loadPart(scalesB + at, count) : f32x4.splat(1);
-      storePart(c + at, scaled(loadPart(c + at, count), loadPart(sums + at, count), scaleA, scaleB), count);
+      for (let p = 0; p < k; p += depth) {
+        const terms = min(depth, k - p);
+        const left = q + <usize>i * rowQ + (<usize>p << 1);
+        const right = b + (down ? <usize>j * rowB + <usize>p : <usize>p * rowB + <usize>j);
+        if (down) dots(sums, left, right, rows, cols, terms, rowQ, rowB);
+        else addRows(sums, left, right, rows, cols, terms, rowQ, rowB);
+        const first = p == 0 && !(layout & ACCUMULATE);
+        for (let s = 0; s < cols; s += 8) {
+          const skip = <usize>(j + s) << 2;
+          const out = c + <usize>i * rowC + skip;
+          const from = !first ? out : bias ? bias + skip : workspace;
+          addScaled(
+            out, rowC, from, first ? 0 : rowC, sums + (<usize>s << 2), STRIP << 2, scalesA + (<usize>i << 2),
+            scalesB ? scalesB + skip : 0, rows, min(8, cols - s),
+          );
+        }
+      }
     }
   }
 }

@@ -1,10 +1,9 @@
 import { expect, test } from "vitest";
 import { accumulate, bNk } from "../reference/matmul.ts";
 import { around4, Bed, builds } from "./bed.ts";
-import { type Int8Shape, int8Product, roundings, runMatmul, want } from "./int8.ts";
+import { type Int8Shape, int8Product, type Range, roundings, runMatmul, want } from "./int8.ts";
 import { dense, gapsUntouched } from "./linear.ts";
 
-type Range = readonly [rowStart: number, rowEnd: number, colStart: number, colEnd: number];
 const layouts = [0, bNk, accumulate, bNk | accumulate];
 
 /** One product against f64. */

@@ -3,6 +3,9 @@ import { type Int8Operands, type Int8Sizes, matmulInt8 } from "../reference/int8
 import { bNk } from "../reference/matmul.ts";
 import type { Bed } from "./bed.ts";
 
+export type Range = readonly [rowStart: number, rowEnd: number, colStart: number, colEnd: number];
+
+/** One product on a bed: the reference's view of it, and the pointers that the kernels want. */
 export interface Int8Product {
   sizes: Int8Sizes;
   operands: Int8Operands;
@@ -50,7 +53,7 @@ export const want = (x: Int8Product) => matmulInt8(x.operands, x.sizes);
 /** Roundings of one element: conversion, two products and an addition a chunk, see assembly/linear/int8-sum.ts. */
 export const roundings = (k: number) => 3 + Math.ceil(k / 512);
 
-export function runMatmul(bed: Bed, { sizes: s, pointers: p }: Int8Product, range = [0, s.m, 0, s.n] as const): void {
+export function runMatmul(bed: Bed, { sizes: s, pointers: p }: Int8Product, range: Range = [0, s.m, 0, s.n]): void {
   const workspace = bed.scratch(bed.kernels.matmul_int8_workspace());
   bed.kernels.matmul_int8(
     ...([
