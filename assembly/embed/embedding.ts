@@ -2,6 +2,7 @@
  * Rows of a table by id, and the same for the transposed down-projection of LoRA on an embedding.
  *
  *   embedding             y[i, :] = table[ids[i], :]           rows start..end
+ *   embedding_int8        y[i, :] = scales[ids[i]]·table[ids[i], :]           rows start..end
  *   embedding_dtable      dt[ids[i], c] += dy[i, c]            columns start..end, so that equal ids never race
  *   embedding_columns     t[i, q] = a[q, ids[i]]               rows start..end
  *   embedding_columns_da  da[q, ids[i]] += dt[i, q]            q in start..end
@@ -11,6 +12,7 @@
  *   a, da [r, V]   t, dt [T, r]
  */
 import { BF16, F16, load1, load4 } from "../simd/half";
+import { scaleRow } from "../simd/int8";
 import { axpy } from "../simd/lanes";
 
 export function embedding_f32(y: usize, table: usize, ids: usize, width: i32, ldt: i32, start: i32, end: i32): void {
@@ -32,6 +34,16 @@ function gather<T>(y: usize, table: usize, ids: usize, width: i32, ldt: i32, sta
     let left = width;
     for (; left > 3; left -= 4, p += 4 * sizeof<T>(), out += 16) v128.store(out, load4<T>(p));
     for (; left > 0; left--, p += sizeof<T>(), out += 4) store<f32>(out, load1<T>(p));
+  }
+}
+
+export function embedding_int8(
+  y: usize, table: usize, scales: usize, ids: usize, width: i32, ldt: i32, start: i32, end: i32,
+): void {
+  let out = y + (<usize>(start * width) << 2);
+  for (let i = start; i < end; i++, out += <usize>width << 2) {
+    const row = <usize>id(ids, i);
+    scaleRow(out, table + row * <usize>ldt, f32x4.splat(load<f32>(scales + (row << 2))), width);
   }
 }
 

@@ -10,6 +10,7 @@
 import { parseArgs } from "node:util";
 import { shapes } from "../../dist/cli/shapes.js";
 import { availableBuilds, inTurns, keep, machineLine, openBuild, withRelaxedSimd } from "../harness.js";
+import { layers } from "./layers.js";
 
 const B_NK = 1;
 const B2_NK = 2;
@@ -29,28 +30,6 @@ const { values: flags } = parseArgs({
     out: { type: "string" },
   },
 });
-
-/** The distinct linear layers of a network: [in, out], and whether the weight is stored [in, out]. */
-function layers(config) {
-  if (config.model_type === "gpt2") {
-    const d = config.n_embd;
-    return {
-      stored: "in-out",
-      widths: [
-        [d, d],
-        [d, 3 * d],
-        [d, 4 * d],
-        [4 * d, d],
-      ],
-    };
-  }
-  const { hidden_size: d, intermediate_size: inner, num_attention_heads: heads, num_key_value_heads: kv } = config;
-  const keys = (d / heads) * kv;
-  return {
-    stored: "out-in",
-    widths: [[d, d], ...(keys < d ? [[d, keys]] : []), [d, inner], [inner, d], [d, Math.min(config.vocab_size, 4096)]],
-  };
-}
 
 function tasksFor({ kernels, memory, place }, stored, rows, [width, out]) {
   const copies = flags.cold ? Math.ceil((64 << 20) / (4 * width * out)) : 1;

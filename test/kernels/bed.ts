@@ -80,6 +80,17 @@ export class Bed {
     a.set(values);
     return a;
   }
+  /** Quantised numbers. */
+  int8(values: ArrayLike<number>): Int8Array {
+    const a = new Int8Array(this.memory.buffer, this.#place(values.length), values.length);
+    a.set(values);
+    return a;
+  }
+  int16(values: ArrayLike<number>): Int16Array {
+    const a = new Int16Array(this.memory.buffer, this.#place(values.length * 2), values.length);
+    a.set(values);
+    return a;
+  }
   /** Raw working memory whose contents nobody checks. */
   scratch(byteLength: number): number {
     return this.#place(byteLength);

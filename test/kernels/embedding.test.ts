@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { embedding, embeddingColumns, embeddingColumnsDa, embeddingDtable } from "../reference/embedding.ts";
+import {
+  embedding,
+  embeddingColumns,
+  embeddingColumnsDa,
+  embeddingDtable,
+  embeddingInt8,
+} from "../reference/embedding.ts";
 import { expectGradient, numbers } from "../reference/finite-differences.ts";
 import { around4, Bed, builds } from "./bed.ts";
 import { checkRanges } from "./ranges.ts";
@@ -83,6 +89,30 @@ for (const build of builds) {
         expect(Array.from(y)).toEqual(Array.from(want, (i) => numbers[i]!));
         bed.checkGuards();
       }
+    }
+  });
+
+  test(`embedding_int8 (${build}) is each row times its scale, rounded once, for every tail and range`, () => {
+    for (const width of around4) {
+      const ldt = width + 1;
+      const prepareInt8 = () => {
+        const bed = new Bed(build, width);
+        const table = bed.int8(Array.from({ length: vocabulary * ldt }, (_, e) => ((e * 37) % 255) - 127));
+        const scales = bed.random(vocabulary);
+        const y = bed.empty(rows * width);
+        const [at, to, from] = [bed.ints(ids).byteOffset, y.byteOffset, table.byteOffset];
+        const run = (start: number, end: number) =>
+          bed.kernels.embedding_int8(to, from, scales.byteOffset, at, width, ldt, start, end);
+        return { bed, table, scales, y, run };
+      };
+      const { bed, table, scales, y, run } = prepareInt8();
+      run(0, rows);
+      expect(Array.from(y)).toEqual(Array.from(embeddingInt8(table, scales, ids, width, ldt).values, Math.fround));
+      bed.checkGuards();
+      checkRanges(rows, () => {
+        const job = prepareInt8();
+        return { run: job.run, outputs: [[job.y, (e) => Math.floor(e / width)]] };
+      });
     }
   });
 

@@ -72,12 +72,12 @@ function someBf16(value: number): number {
 }
 
 /** C without the gaps between its rows. */
-export function dense(c: ArrayLike<number>, { m, n, ldc }: Sizes): number[] {
+export function dense(c: ArrayLike<number>, { m, n, ldc }: Pick<Sizes, "m" | "n" | "ldc">): number[] {
   return Array.from({ length: m * n }, (_, i) => c[Math.floor(i / n) * ldc + (i % n)]!);
 }
 
 /** Whether the words between C's rows are still NaN. */
-export function gapsUntouched(c: Float32Array, { m, n, ldc }: Sizes): boolean {
+export function gapsUntouched(c: Float32Array, { m, n, ldc }: Pick<Sizes, "m" | "n" | "ldc">): boolean {
   return Array.from({ length: m }, (_, i) => c.subarray(i * ldc + n, (i + 1) * ldc)).every((gap) =>
     gap.every((v) => Number.isNaN(v)),
   );

@@ -9,6 +9,17 @@ export function embedding(table: ArrayLike<number>, ids: Ids, width: number, ldt
   return magnitudes(ids.flatMap((id) => Array.from({ length: width }, (_, c) => table[id * ldt + c]!)));
 }
 
+/** scales[ids[i]]·table[ids[i], c]. */
+export function embeddingInt8(
+  table: ArrayLike<number>,
+  scales: ArrayLike<number>,
+  ids: Ids,
+  width: number,
+  ldt: number,
+): Reference {
+  return magnitudes(ids.flatMap((id) => Array.from({ length: width }, (_, c) => scales[id]! * table[id * ldt + c]!)));
+}
+
 /** Σ dy[i, c] over the i with ids[i] = v, added to before[v, c]. */
 export function embeddingDtable(before: ArrayLike<number>, dy: ArrayLike<number>, ids: Ids, width: number): Reference {
   return scatter(before, dy, (e) => ids[Math.floor(e / width)]! * width + (e % width));
