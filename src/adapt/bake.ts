@@ -1,10 +1,10 @@
 /** Making permanent what adapters replace rather than add to: copied modules and trained biases. */
 import { UnsupportedError } from "../core/errors.ts";
-import { sizeOf } from "../core/shape.ts";
 import type { Model } from "../nn/model.ts";
 import type { Module } from "../nn/weights.ts";
-import { writeElements } from "../tensor/elements.ts";
-import { bytesPerElement, type Frozen, type Param, type Weight } from "../tensor/tensor.ts";
+import { expectDense, writeElements } from "../tensor/elements.ts";
+import { allocateFrozen } from "../tensor/frozen.ts";
+import type { Param, Weight } from "../tensor/tensor.ts";
 import type { Adapter, Warn } from "./adapter.ts";
 import type { Base } from "./base.ts";
 
@@ -33,16 +33,9 @@ function untie(model: Model, base: Base, module: Module, copy: Param, warn: Warn
         "an untied one does not. Keep the adapter beside the base",
     );
   }
-  const { dtype, shape } = base.weightsOf(module).weight;
+  const { dtype, shape } = expectDense(base.weightsOf(module).weight);
   const { memory } = model.engine;
-  const name = `${module.name}.weight`;
-  const own: Frozen = {
-    kind: "frozen",
-    name,
-    shape,
-    dtype,
-    ptr: memory.alloc(sizeOf(shape) * bytesPerElement[dtype], `"${name}"`),
-  };
+  const own = allocateFrozen(memory, `${module.name}.weight`, shape, dtype, false);
   writeElements(memory, own, 0, copy.values());
   base.replaceWeight(module, own);
   model.config = { ...model.config, tie_word_embeddings: false };

@@ -4,7 +4,7 @@ import type { Embedding } from "../nn/embedding.ts";
 import type { Linear } from "../nn/linear.ts";
 import type { WeightRows } from "../ops/fold.ts";
 import { Tape } from "../tape/tape.ts";
-import { readElements, rounded, storedBytes, writeElements } from "../tensor/elements.ts";
+import { expectDense, readElements, rounded, storedBytes, writeElements } from "../tensor/elements.ts";
 import type { Weight } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { Adapter } from "./adapter.ts";
@@ -54,6 +54,7 @@ export function expectMergeable(base: Base, adapters: readonly Adapter[], safe: 
 export function mergeInto(base: Base, adapters: readonly Adapter[], originals: Originals | null): void {
   const jobs = jobsFor(base, adapters);
   const { engine } = base;
+  for (const { weight } of jobs) expectDense(weight);
   for (const { layer, bias } of jobs) {
     if (bias === null || (layer as Linear).bias === bias) continue;
     throw new StateError(

@@ -3,7 +3,8 @@ import { type TensorToWrite, writeSafetensors } from "../checkpoint/safetensors.
 import type { Target } from "../core/host.ts";
 import type { RawConfig } from "../nn/config.ts";
 import { LABEL_KEYS } from "../nn/label-names.ts";
-import { storedBytes } from "../tensor/elements.ts";
+import { readElements, storedBytes } from "../tensor/elements.ts";
+import { isQuantised } from "../tensor/tensor.ts";
 import type { Adapter } from "./adapter.ts";
 import { writeHubAdapter, writeHubFusion } from "./adapterhub.ts";
 import type { Base } from "./base.ts";
@@ -27,9 +28,11 @@ export async function writeAdapter(
     [...adapter.saved, ...adapter.savedBase(base)].filter(([name]) => !adapter.exported.has(name)),
     ([name, tensor]): TensorToWrite => ({
       name,
-      dtype: published[tensor.dtype],
+      dtype: isQuantised(tensor) ? "F32" : published[tensor.dtype],
       shape: tensor.shape,
-      bytes: () => storedBytes(memory, tensor).slice(), // training may go on, and memory move, while this is written
+      // A copy: training may go on, and memory move, while this is written.
+      bytes: () =>
+        isQuantised(tensor) ? new Uint8Array(readElements(memory, tensor).buffer) : storedBytes(memory, tensor).slice(),
     }),
   );
   const computed = Array.from(adapter.exported, ([name, compute]): TensorToWrite => {

@@ -13,6 +13,7 @@ import { ConfigReader, type RawConfig } from "../nn/config.ts";
 import type { Body, ModelDefinition, TaskDefinition } from "../nn/define-model.ts";
 import { FeatureExtractor } from "../nn/feature-extractor.ts";
 import { randomTensors, shapesOnly } from "../nn/fresh-tensors.ts";
+import type { KeptWeights } from "../nn/kept-dtype.ts";
 import type { Model, ModelParts } from "../nn/model.ts";
 import { QuestionAnswerer } from "../nn/question-answering.ts";
 import { Seq2SeqLM } from "../nn/seq2seq-lm.ts";
@@ -37,6 +38,8 @@ export interface FromConfigOptions {
   seed?: number;
   /** Repeats a block of random numbers instead of drawing each: for timing, where the values do not matter. */
   fast?: boolean;
+  /** Frozen weights of this dtype instead of weights that can be trained; "stored" means f32. For adapters on a base that is not there. */
+  weights?: KeptWeights;
 }
 
 /** The class of each task, and what users call to make it. */
@@ -134,7 +137,12 @@ export async function loadPretrained<T extends Task>(
     const config = definition.config(reader);
     const checkpoint = await openCheckpoint(source);
     const engine = options.engine ?? (await createEngine());
-    const { trainable = false, seed = 0, ignoreMismatchedSizes = false } = options;
+    const { trainable = false, seed = 0, ignoreMismatchedSizes = false, weights: kept = "stored" } = options;
+    if (trainable && kept !== "stored") {
+      throw new UnsupportedError(
+        `${source.name}: weights: "${kept}" was asked for together with trainable: true, but weights that are trained are float32; leave one out`,
+      );
+    }
     const std = reader.float("initializer_range", 0.02);
     const tensors = new CheckpointTensors(engine, checkpoint, {
       prefix: definition.prefix,
@@ -142,6 +150,7 @@ export async function loadPretrained<T extends Task>(
       trainable,
       seed,
       ignoreMismatchedSizes,
+      weights: kept,
     });
     try {
       const weights = new Weights(tensors);
@@ -178,7 +187,7 @@ function freshHead(names: readonly string[], source: string): string {
 export async function modelFromConfig<T extends Task>(
   raw: RawConfig,
   task: T | null,
-  { engine: given, seed = 0, fast = false }: FromConfigOptions = {},
+  { engine: given, seed = 0, fast = false, weights: kept }: FromConfigOptions = {},
 ): Promise<ModelFor[T]> {
   const definition = await definitionFor(raw, "config");
   const chosen = task ?? taskOf(definition, raw);
@@ -186,7 +195,8 @@ export async function modelFromConfig<T extends Task>(
   const reader = new ConfigReader(raw, "config");
   const config = definition.config(reader);
   const engine = given ?? (await createEngine());
-  const weights = new Weights(randomTensors(engine, { seed, std: reader.float("initializer_range", 0.02), fast }));
+  const std = reader.float("initializer_range", 0.02);
+  const weights = new Weights(randomTensors(engine, { seed, std, fast, weights: kept ?? null }));
   const body = build(config, weights, engine);
   const parts = { engine, definition, architecture, config: raw, body, weights, nameOrPath: "", ownsEngine: !given };
   return modelOf(chosen, parts) as ModelFor[T];
@@ -201,7 +211,8 @@ function modelOf(task: Task, parts: ModelParts): Model {
 export interface AutoModelClass<M extends Model> {
   /**
    * Loads a model folder as published on the Hugging Face hub, or by its name there: config.json with model.safetensors or its
-   * shards. Weights stay in the dtype they are stored in (float32, float16 or bfloat16); computing is in float32.
+   * shards. Weights stay in the dtype they are stored in (float32, float16 or bfloat16) unless `weights` names another; computing
+   * is in float32, and in integers where `weights` is "int8".
    */
   fromPretrained(from: SourceLike, options?: FromPretrainedOptions): Promise<M>;
   /** A model with random weights that can be trained in full. */

@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { evaluateLoss } from "../train/evaluate.ts";
 import { examplesOf, rowsOf, taskOfRows } from "./data.ts";
-import { type LoadFlags, loadModel, taskOption, withEngineOptions } from "./model-options.ts";
+import { type LoadFlags, loadModel, taskOption, weightsOption, withEngineOptions } from "./model-options.ts";
 import { needs, whole } from "./options.ts";
 import { grouped, LiveLine, print } from "./terminal.ts";
 
@@ -19,6 +19,7 @@ export const command: Command = withEngineOptions(
     .option("--model <dir>", "model folder, or a name on the hub")
     .option("--adapter <dir>", "adapter folder to use on top of it")
     .option("--data <file>", ".jsonl or .txt file")
+    .addOption(weightsOption())
     .addOption(taskOption())
     .option("--max-length <n>", "cut longer rows off after this many tokens", whole(2))
     .option("--batch-size <n>", "rows computed together", whole(1), 8)

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { FormatError, ShapeError } from "../core/errors.ts";
 import { generate } from "../generate/generate.ts";
 import { AutoTokenizer, type Tokenizer } from "../text/tokenizer.ts";
-import { type LoadFlags, loadModel, taskOption, withEngineOptions } from "./model-options.ts";
+import { type LoadFlags, loadModel, taskOption, weightsOption, withEngineOptions } from "./model-options.ts";
 import { needs, number, signed, whole } from "./options.ts";
 import { notice, print } from "./terminal.ts";
 
@@ -32,6 +32,7 @@ export const command: Command = withEngineOptions(
     .option("--seed <n>", "decides the draws", whole(0), 0)
     .option("--num-beams <n>", "beam search with this many beams instead of drawing", whole(1), 1)
     .option("--length-penalty <x>", "of beam search: above 0 favours long texts, below 0 short ones", signed, 1)
+    .addOption(weightsOption())
     .addOption(taskOption())
     .option("--json", "print one JSON object instead of streaming"),
 )

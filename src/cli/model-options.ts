@@ -8,6 +8,7 @@ import { readJson } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
 import { type Task, tasks } from "../core/task.ts";
 import type { RawConfig } from "../nn/config.ts";
+import { type KeptWeights, keptWeights } from "../nn/kept-dtype.ts";
 import { LABEL_KEYS, labelConfig } from "../nn/label-names.ts";
 import type { Model } from "../nn/model.ts";
 import type { Build } from "../wasm/builds.ts";
@@ -36,6 +37,13 @@ export function withEngineOptions(command: Command): Command {
     );
 }
 
+/** --weights, for commands that load a base. */
+export function weightsOption(): Option {
+  return new Option("--weights <dtype>", "how the base is kept in memory: int8 computes in integers, nf4 takes 4 bits")
+    .choices(keptWeights)
+    .default("stored");
+}
+
 /** --task, for models whose config names no head, or another one. */
 export function taskOption(): Option {
   return new Option("--task <name>", "what the model is for; by default what its config, adapter or data says")
@@ -51,6 +59,7 @@ export interface LoadFlags extends EngineFlags {
   model: string;
   adapter?: string | undefined;
   task?: Task | undefined;
+  weights?: KeptWeights;
 }
 
 export interface Loaded {
@@ -64,7 +73,10 @@ export interface Loaded {
 export async function loadModel(flags: LoadFlags): Promise<Loaded> {
   const engine = await openEngine(flags);
   const told = flags.adapter === undefined ? nothingTold : await toldByAdapter(flags.adapter);
-  const base = await loadBase(flags.model, engine, flags.task ?? told.task, headFrom(told));
+  const base = await loadBase(flags.model, engine, flags.task ?? told.task, {
+    ...headFrom(told),
+    ...(flags.weights && { weights: flags.weights }),
+  });
   const model =
     flags.adapter === undefined ? base : await PeftModel.fromPretrained(base, flags.adapter, { onWarning: notice });
   return { engine, base, model };
@@ -75,7 +87,10 @@ export async function loadBase(
   from: string,
   engine: Engine,
   task: Task | null,
-  options: Pick<FromPretrainedOptions, "config" | "trainable" | "seed" | "ignoreMismatchedSizes" | "onWarning"> = {},
+  options: Pick<
+    FromPretrainedOptions,
+    "weights" | "config" | "trainable" | "seed" | "ignoreMismatchedSizes" | "onWarning"
+  > = {},
 ): Promise<Model> {
   const line = new LiveLine(process.stderr);
   const onProgress = (loaded: number, total: number) => {

@@ -9,7 +9,14 @@ import { concatenateInputs, concatenateLabelled } from "../nn/sequences.ts";
 import { Tape } from "../tape/tape.ts";
 import { AutoTokenizer } from "../text/tokenizer.ts";
 import { examplesOf, rowsOf, splitPath, taskOfRows } from "./data.ts";
-import { type Loaded, type LoadFlags, loadModel, taskOption, withEngineOptions } from "./model-options.ts";
+import {
+  type Loaded,
+  type LoadFlags,
+  loadModel,
+  taskOption,
+  weightsOption,
+  withEngineOptions,
+} from "./model-options.ts";
 import { needs, whole } from "./options.ts";
 import { grouped, LiveLine, print } from "./terminal.ts";
 
@@ -30,6 +37,7 @@ export const command: Command = withEngineOptions(
     .option("--adapter <dir>", "adapter folder to use on top of it")
     .option("--data <file>", ".jsonl or .txt file")
     .option("--output <file>", "where to write, ends in .safetensors or .jsonl")
+    .addOption(weightsOption())
     .addOption(taskOption())
     .option("--max-length <n>", "cut longer rows off after this many tokens", whole(2))
     .option("--max-new-tokens <n>", "of .jsonl: longest text to write for a row", whole(1), 64),

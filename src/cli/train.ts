@@ -12,6 +12,7 @@ import type { Task } from "../core/task.ts";
 import type { Example } from "../data/examples.ts";
 import type { Row } from "../data/rows.ts";
 import type { RawConfig } from "../nn/config.ts";
+import type { KeptWeights } from "../nn/kept-dtype.ts";
 import { labelNames } from "../nn/label-names.ts";
 import type { Model } from "../nn/model.ts";
 import { saveModel } from "../nn/save-model.ts";
@@ -36,6 +37,7 @@ import {
   openEngine,
   taskOption,
   toldByAdapter,
+  weightsOption,
   withEngineOptions,
 } from "./model-options.ts";
 import { alternatives, givenOptions, needs, number, probability, whole } from "./options.ts";
@@ -45,6 +47,7 @@ import { duration, grouped, LiveLine, type LogFormat, notice, outliveReader, pri
 
 interface Flags extends EngineFlags {
   model: string;
+  weights?: KeptWeights;
   data: string;
   valid?: string;
   output: string;
@@ -112,6 +115,7 @@ function withTrainingOptions(command: Command): Command {
         .choices([...knownMethods(), "full"])
         .default("lora"),
     )
+    .addOption(weightsOption())
     .addOption(taskOption())
     .option("--steps <n>", "optimiser steps, instead of --epochs", whole(1))
     .option("--epochs <n>", "times through the data (default: 3)", number(0))
@@ -174,6 +178,7 @@ async function run(flags: Flags, command: Command, chosen: TrainingMethod): Prom
   const full = chosen.method === null && flags.adapterConfig === undefined && flags.initAdapter === undefined;
   const base = await loadBase(flags.model, engine, task, {
     ...(told === null ? { config, ignoreMismatchedSizes: true } : headFrom(told)), // the head is for the labels of the data
+    ...(flags.weights && { weights: flags.weights }),
     trainable: full,
     seed: flags.seed,
   });

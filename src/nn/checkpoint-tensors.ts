@@ -5,16 +5,18 @@ import { FormatError } from "../core/errors.ts";
 import { bf16ToF32, f16ToF32 } from "../core/half.ts";
 import { Philox } from "../core/philox.ts";
 import { formatShape, type Shape, sameShape, sizeOf } from "../core/shape.ts";
-import { bytesPerElement, type FrozenDtype, Param, type Weight } from "../tensor/tensor.ts";
+import { allocateFrozen, type FrozenWriter, frozenWriter } from "../tensor/frozen.ts";
+import { type DenseDtype, type FrozenDtype, Param, type Weight } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { Ptr } from "../wasm/memory.ts";
 import { beginTensor } from "./fresh-tensors.ts";
-import type { Init, Tensors } from "./weights.ts";
+import { type KeptWeights, keptDtype } from "./kept-dtype.ts";
+import type { Init, Role, Tensors } from "./weights.ts";
 
 /** Bytes read at a time: small against any model, large against a request. */
 const PIECE = 8 << 20;
 
-const dtypes: ReadonlyMap<string, FrozenDtype> = new Map([
+const dtypes: ReadonlyMap<string, DenseDtype> = new Map([
   ["F32", "f32"],
   ["F16", "f16"],
   ["BF16", "bf16"],
@@ -24,6 +26,8 @@ export interface LoadOptions {
   /** Called after each piece with bytes loaded so far and in all. */
   onProgress?: (loaded: number, total: number) => void;
   signal?: AbortSignal;
+  /** How the matrices of the base are kept in memory: as stored by default, or converted tensor by tensor as they arrive. */
+  weights?: KeptWeights;
   /** Widen every weight to f32 and let it be trained (`trainAll`): for training without an adapter. */
   trainable?: boolean;
   /** Decides the start of a head that the checkpoint does not have. */
@@ -32,7 +36,8 @@ export interface LoadOptions {
   ignoreMismatchedSizes?: boolean;
 }
 
-export interface CheckpointTensorsOptions extends Pick<LoadOptions, "trainable" | "seed" | "ignoreMismatchedSizes"> {
+export interface CheckpointTensorsOptions
+  extends Pick<LoadOptions, "weights" | "trainable" | "seed" | "ignoreMismatchedSizes"> {
   /** The leading part of names that some checkpoints leave out, and others have where the model does not. */
   readonly prefix: string;
   /** Standard deviation of a head that starts at random. */
@@ -60,7 +65,7 @@ export class CheckpointTensors implements Tensors {
     this.#options = options;
   }
 
-  get(name: string, shape: Shape): Weight {
+  get(name: string, shape: Shape, _init: Init, role: Role): Weight {
     const stored = this.#find(name);
     const dtype = stored && dtypes.get(stored.dtype);
     if (!stored) this.#problems.push(`${name}: missing, the config needs ${formatShape(shape)}`);
@@ -68,10 +73,9 @@ export class CheckpointTensors implements Tensors {
     else if (!sameShape(stored.shape, shape)) {
       this.#problems.push(`${name}: file has ${formatShape(stored.shape)}, the config needs ${formatShape(shape)}`);
     }
-    // Vectors are small and read by kernels that know f32 only.
-    const kept = shape.length === 1 ? "f32" : (dtype ?? "f32");
-    if (this.#problems.length > 0) return { kind: "frozen", name, shape, dtype: kept, ptr: 0 as Ptr };
-    const tensor = this.#allocate(name, shape, kept);
+    if (this.#problems.length > 0) return { kind: "frozen", name, shape, dtype: "f32", ptr: 0 as Ptr };
+    const kept = keptDtype(this.#options.weights ?? "stored", role, shape, dtype!);
+    const tensor = this.#allocate(name, shape, kept, role === "in-out");
     this.#placements.push({ tensor, stored: stored! });
     return tensor;
   }
@@ -79,25 +83,24 @@ export class CheckpointTensors implements Tensors {
   head(name: string, shape: Shape, init: Init): Weight {
     const stored = this.#find(name);
     if (stored && (sameShape(stored.shape, shape) || stored.shape.length !== shape.length))
-      return this.get(name, shape);
+      return this.get(name, shape, init, "other");
     if (stored && !this.#options.ignoreMismatchedSizes) {
       this.#problems.push(
         `${name}: file has ${formatShape(stored.shape)}, the config needs ${formatShape(shape)}: its labels are other ones`,
       );
     }
     this.fresh.push(name);
-    const tensor = this.#allocate(name, shape, "f32");
+    const tensor = this.#allocate(name, shape, "f32", false);
     this.#starts.push(tensor);
     const random = new Philox(this.#options.seed ?? 0, this.fresh.length);
     beginTensor(this.#engine.memory.f32(tensor.ptr, sizeOf(shape)), init, this.#options.std, random);
     return tensor;
   }
 
-  #allocate(name: string, shape: Shape, dtype: FrozenDtype): Weight {
+  #allocate(name: string, shape: Shape, dtype: FrozenDtype, perColumn: boolean): Weight {
     const { memory } = this.#engine;
     if (this.#options.trainable) return new Param(memory, name, shape);
-    const ptr = memory.alloc(sizeOf(shape) * bytesPerElement[dtype], `"${name}" ${formatShape(shape)}`);
-    return { kind: "frozen", name, shape, dtype, ptr };
+    return allocateFrozen(memory, name, shape, dtype, perColumn);
   }
 
   /** Reads everything that was asked for. Throws one FormatError with every mismatch before reading a byte of weights. */
@@ -108,14 +111,21 @@ export class CheckpointTensors implements Tensors {
     }
     const total = this.#placements.reduce((sum, { stored }) => sum + stored.byteLength, 0);
     let loaded = 0;
-    for (const placement of this.#placements) {
-      for (let start = 0; start < placement.stored.byteLength; start += PIECE) {
-        signal?.throwIfAborted();
-        const end = Math.min(start + PIECE, placement.stored.byteLength);
-        this.#place(placement, await placement.stored.read(start, end), start);
-        loaded += end - start;
-        onProgress?.(loaded, total);
+    for (const { tensor, stored } of this.#placements) {
+      const placed = this.#writer(tensor, stored);
+      const row = stored.byteLength / (sizeOf(stored.shape) / (stored.shape.at(-1) ?? 1));
+      const piece = Math.max(row, PIECE - (PIECE % row)); // whole rows
+      for (let pass = 0; pass < placed.passes; pass++) {
+        for (let start = 0; start < stored.byteLength; start += piece) {
+          signal?.throwIfAborted();
+          const end = Math.min(start + piece, stored.byteLength);
+          placed.write(await stored.read(start, end), start, pass);
+          if (pass > 0) continue;
+          loaded += end - start;
+          onProgress?.(loaded, total);
+        }
       }
+      placed.finish();
     }
   }
 
@@ -132,17 +142,21 @@ export class CheckpointTensors implements Tensors {
     return undefined;
   }
 
-  #place({ tensor, stored }: Placement, bytes: Uint8Array, start: number): void {
+  /** Takes in a tensor's bytes as they are in the file, `passes` times over. */
+  #writer(tensor: Weight, { dtype }: CheckpointTensor) {
     const { memory } = this.#engine;
-    const kept = bytesPerElement[tensor.dtype];
-    if (dtypes.get(stored.dtype) === tensor.dtype) {
-      memory.u8((tensor.ptr + start) as Ptr, bytes.length).set(bytes);
-      return;
+    if (dtypes.get(dtype) === tensor.dtype) {
+      const write = (bytes: Uint8Array, start: number) =>
+        memory.u8((tensor.ptr + start) as Ptr, bytes.length).set(bytes);
+      return { passes: 1, write, finish: () => {} };
     }
-    const halves = new Uint16Array(bytes.slice().buffer);
-    const floats = memory.f32((tensor.ptr + (start / 2) * kept) as Ptr, halves.length);
-    if (stored.dtype === "F16") f16ToF32(halves, floats);
-    else bf16ToF32(halves, floats);
+    const floats = floatWriter(this.#engine, tensor);
+    const size = dtype === "F32" ? 4 : 2;
+    return {
+      ...floats,
+      write: (bytes: Uint8Array, start: number, pass: number) =>
+        floats.write(widened(dtype, bytes), start / size, pass),
+    };
   }
 
   /** Frees what was placed. */
@@ -152,4 +166,16 @@ export class CheckpointTensors implements Tensors {
       else this.#engine.memory.free(tensor.ptr);
     }
   }
+}
+
+/** A trained weight is written to as a frozen one of f32 is. */
+function floatWriter(engine: Engine, tensor: Weight): FrozenWriter {
+  const { name, shape, ptr } = tensor;
+  return frozenWriter(engine, tensor.kind === "frozen" ? tensor : { kind: "frozen", name, shape, ptr, dtype: "f32" });
+}
+
+function widened(dtype: string, bytes: Uint8Array): Float32Array {
+  const { buffer } = bytes.slice(); // sources give views of any alignment
+  if (dtype === "F32") return new Float32Array(buffer);
+  return (dtype === "F16" ? f16ToF32 : bf16ToF32)(new Uint16Array(buffer));
 }

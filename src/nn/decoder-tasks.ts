@@ -49,7 +49,7 @@ export function decoderTasks<Config extends HeadConfig>(family: DecoderFamily<Co
       architecture: className === "GPT2" ? "GPT2LMHeadModel" : `${className}ForCausalLM`,
       build(config, w, engine) {
         const stack = build(config, w.at(path), engine);
-        const shape = { inFeatures: stack.width, outFeatures: stack.vocabSize };
+        const shape = { inFeatures: stack.width, outFeatures: stack.vocabSize, output: true };
         return { ...stack, head: config.tied ? w.tiedHead("lm_head", stack.tokens) : w.linear("lm_head", shape) };
       },
     },

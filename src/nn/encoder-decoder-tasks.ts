@@ -95,7 +95,7 @@ function languageModel<Config extends EncoderDecoderConfig>(
   const tokens = tableOf(config, w);
   const encode = family.encoder(config, w, tokens);
   const { decode, project } = family.decoder(config, w, tokens);
-  const shape = { inFeatures: width, outFeatures: vocabSize };
+  const shape = { inFeatures: width, outFeatures: vocabSize, output: true };
   const head = tied ? w.tiedHead("lm_head", tokens) : w.linear("lm_head", shape);
   return {
     ...limits(config),

@@ -1,10 +1,12 @@
 /** Tensors of a model that has no checkpoint: random, or shapes without memory. */
 import { Philox } from "../core/philox.ts";
-import type { Shape } from "../core/shape.ts";
-import { type Frozen, Param } from "../tensor/tensor.ts";
+import { type Shape, sizeOf } from "../core/shape.ts";
+import { allocateFrozen, frozenWriter } from "../tensor/frozen.ts";
+import { type Frozen, Param, type Weight } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { Ptr } from "../wasm/memory.ts";
-import type { Init, Tensors } from "./weights.ts";
+import { type KeptWeights, keptDtype } from "./kept-dtype.ts";
+import type { Init, Role, Tensors } from "./weights.ts";
 
 export interface RandomOptions {
   readonly seed: number;
@@ -12,6 +14,8 @@ export interface RandomOptions {
   readonly std: number;
   /** Repeats a block of random numbers instead of drawing each: for timing, where the values do not matter. */
   readonly fast?: boolean;
+  /** Frozen in this dtype; without it every tensor can be trained, in f32. */
+  readonly weights?: KeptWeights | null;
 }
 
 const BLOCK = 4096;
@@ -20,14 +24,53 @@ const BLOCK = 4096;
  * Random f32 tensors, to train from nothing: matrices N(0, std²), norms one, biases zero. The tensor's number in order of
  * asking is its stream, so the values depend on the seed alone.
  */
-export function randomTensors(engine: Engine, { seed, std, fast = false }: RandomOptions): Tensors {
+export function randomTensors(engine: Engine, { seed, std, fast = false, weights = null }: RandomOptions): Tensors {
   let stream = 0;
-  const get = (name: string, shape: Shape, init: Init): Param => {
+  const get = (name: string, shape: Shape, init: Init, role: Role = "other"): Weight => {
+    if (weights !== null) {
+      const tensor = allocateFrozen(
+        engine.memory,
+        name,
+        shape,
+        keptDtype(weights, role, shape, "f32"),
+        role === "in-out",
+      );
+      const own = stream++;
+      beginFrozen(engine, tensor, init, std, () => new Philox(seed, own), fast);
+      return tensor;
+    }
     const param = new Param(engine.memory, name, shape);
     beginTensor(param.values(), init, std, new Philox(seed, stream++), fast);
     return param;
   };
   return { get, head: get };
+}
+
+/** Floats made at a time: 4 MB. */
+const PIECE = 1 << 20;
+
+/** Writes a start piece by piece, so that no tensor is ever there in f32; each pass draws the same numbers. */
+function beginFrozen(
+  engine: Engine,
+  tensor: Frozen,
+  init: Init,
+  std: number,
+  begin: () => Philox,
+  fast: boolean,
+): void {
+  const writer = frozenWriter(engine, tensor);
+  const size = sizeOf(tensor.shape);
+  const row = tensor.shape.at(-1)!;
+  const piece = Math.max(row, PIECE - (PIECE % row));
+  for (let pass = 0; pass < writer.passes; pass++) {
+    const random = begin();
+    for (let start = 0; start < size; start += piece) {
+      const values = new Float32Array(Math.min(piece, size - start));
+      beginTensor(values, init, std, random, fast);
+      writer.write(values, start, pass);
+    }
+  }
+  writer.finish();
 }
 
 /** Writes a start: N(0, std²), ones or zeros. */

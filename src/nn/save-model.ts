@@ -4,13 +4,14 @@ import { UnsupportedError } from "../core/errors.ts";
 import { f32ToBf16, f32ToF16 } from "../core/half.ts";
 import type { Target } from "../core/host.ts";
 import { sizeOf } from "../core/shape.ts";
-import { bytesPerElement, type FrozenDtype, type Weight } from "../tensor/tensor.ts";
+import { expectDense } from "../tensor/elements.ts";
+import { bytesPerElement, type DenseDtype, type Weight } from "../tensor/tensor.ts";
 import type { Memory } from "../wasm/memory.ts";
 import type { Model } from "./model.ts";
 
 export interface SaveModelOptions {
   /** How tensors are stored, by default as the model holds its embedding. Rounding is to nearest even. */
-  dtype?: FrozenDtype;
+  dtype?: DenseDtype;
 }
 
 const published = { f32: ["F32", "float32"], f16: ["F16", "float16"], bf16: ["BF16", "bfloat16"] } as const;
@@ -34,13 +35,14 @@ export async function saveModel(
   await target.write("config.json", [new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)]);
 }
 
-function storedDtype(model: Model): FrozenDtype {
+function storedDtype(model: Model): DenseDtype {
   const [first] = model.namedWeights().values();
-  return first!.dtype;
+  return expectDense(first!).dtype;
 }
 
 /** The tensor's bytes in `dtype`. */
-function bytesOf(weight: Weight, dtype: FrozenDtype, memory: Memory): Uint8Array {
+function bytesOf(weight: Weight, dtype: DenseDtype, memory: Memory): Uint8Array {
+  expectDense(weight);
   const size = sizeOf(weight.shape);
   if (weight.dtype === dtype) return memory.u8(weight.ptr, size * bytesPerElement[dtype]).slice();
   if (weight.dtype !== "f32")

@@ -18,9 +18,15 @@ export type Site = Attention | Residual;
 /** How a tensor of a model without a checkpoint starts. */
 export type Init = "normal" | "zeros" | "ones";
 
+/**
+ * What a tensor is to the model, which decides how small it may be kept: the matrix of a linear layer, by its order, an
+ * output projection, a table of rows by id, or anything else.
+ */
+export type Role = Stored | "output" | "table" | "other";
+
 /** Where tensors come from: a checkpoint, a random generator, or nowhere (shapes only). */
 export interface Tensors {
-  get(name: string, shape: readonly number[], init: Init): Weight;
+  get(name: string, shape: readonly number[], init: Init, role: Role): Weight;
   /** A tensor of a head, which checkpoints of other tasks do not have: it then starts at random. */
   head(name: string, shape: readonly number[], init: Init): Weight;
 }
@@ -32,6 +38,8 @@ export interface LinearShape {
   readonly bias?: boolean | string;
   /** "in-out" for GPT-2's Conv1D, whose matrices are published as [in, out]. */
   readonly stored?: Stored;
+  /** Whether it is the projection to the vocabulary. */
+  readonly output?: boolean;
 }
 
 /** A place in the tree of published names. Remembers every layer and every site made below it. */
@@ -54,10 +62,11 @@ export class Weights {
     return path === "" ? this : new Weights(this.#tensors, this.#name(path), this.modules, this.sites);
   }
 
-  linear(path: string, { inFeatures, outFeatures, bias = false, stored = "out-in" }: LinearShape): Linear {
+  linear(path: string, linear: LinearShape): Linear {
+    const { inFeatures, outFeatures, bias = false, stored = "out-in", output = false } = linear;
     const name = this.#name(path);
     const shape = stored === "out-in" ? [outFeatures, inFeatures] : [inFeatures, outFeatures];
-    const weight = this.#tensors.get(`${name}.weight`, shape, "normal");
+    const weight = this.#tensors.get(`${name}.weight`, shape, "normal", output ? "output" : stored);
     const biasPath = bias === true ? `${path}.bias` : bias || null;
     return this.#add(new Linear(name, weight, this.#vector(biasPath, outFeatures), stored));
   }
@@ -65,8 +74,8 @@ export class Weights {
   /** The same place for what belongs to a task: where a checkpoint of another task lacks a tensor, it starts at random. */
   ofTask(): Weights {
     const tensors = this.#tensors;
-    const get: Tensors["get"] = (name, shape, init) => tensors.head(name, shape, init);
-    return new Weights({ get, head: get }, this.#prefix, this.modules, this.sites);
+    const head: Tensors["head"] = (name, shape, init) => tensors.head(name, shape, init);
+    return new Weights({ get: head, head }, this.#prefix, this.modules, this.sites);
   }
 
   /** A linear layer of a task's head. */
@@ -82,30 +91,30 @@ export class Weights {
   /** A tensor that belongs to no layer, such as ViT's class token. It is part of the module called `path`. */
   parameter(path: string, shape: readonly number[], init: Init = "normal"): Parameter {
     const name = this.#name(path);
-    return this.#add(new Parameter(name, this.#tensors.get(name, shape, init)));
+    return this.#add(new Parameter(name, this.#tensors.get(name, shape, init, "other")));
   }
 
   /** A convolution over patches side by side, published as `shape` [out, channels, height, width] with a bias. */
   patchConvolution(path: string, shape: readonly [number, number, number, number]): PatchConvolution {
     const name = this.#name(path);
-    const weight = this.#tensors.get(`${name}.weight`, shape, "normal");
-    return this.#add(new PatchConvolution(name, weight, this.#tensors.get(`${name}.bias`, [shape[0]], "zeros")));
+    const weight = this.#tensors.get(`${name}.weight`, shape, "normal", "other");
+    return this.#add(new PatchConvolution(name, weight, this.#vector(`${path}.bias`, shape[0])!));
   }
 
   embedding(path: string, rows: number, width: number): Embedding {
     const name = this.#name(path);
-    return this.#add(new Embedding(name, this.#tensors.get(`${name}.weight`, [rows, width], "normal")));
+    return this.#add(new Embedding(name, this.#tensors.get(`${name}.weight`, [rows, width], "normal", "table")));
   }
 
   rmsNorm(path: string, width: number, eps: number): RmsNorm {
     const name = this.#name(path);
-    return this.#add(new RmsNorm(name, this.#tensors.get(`${name}.weight`, [width], "ones"), eps));
+    return this.#add(new RmsNorm(name, this.#tensors.get(`${name}.weight`, [width], "ones", "other"), eps));
   }
 
   layerNorm(path: string, width: number, eps: number): LayerNorm {
     const name = this.#name(path);
-    const weight = this.#tensors.get(`${name}.weight`, [width], "ones");
-    return this.#add(new LayerNorm(name, weight, this.#tensors.get(`${name}.bias`, [width], "zeros"), eps));
+    const weight = this.#tensors.get(`${name}.weight`, [width], "ones", "other");
+    return this.#add(new LayerNorm(name, weight, this.#vector(`${path}.bias`, width)!, eps));
   }
 
   /** Self-attention of the module at `path`, whose projections have been made. */
@@ -123,7 +132,7 @@ export class Weights {
   }
 
   #vector(path: string | null, size: number): Weight | null {
-    return path === null ? null : this.#tensors.get(this.#name(path), [size], "zeros");
+    return path === null ? null : this.#tensors.get(this.#name(path), [size], "zeros", "other");
   }
   #name(path: string): string {
     return this.#prefix === "" ? path : `${this.#prefix}.${path}`;

@@ -13,10 +13,10 @@
  */
 import { expectLast, sizeOf } from "../core/shape.ts";
 import type { Tape, Value } from "../tape/tape.ts";
-import { bytesPerElement, isTrained, type Weight } from "../tensor/tensor.ts";
+import { isTrained, type Weight } from "../tensor/tensor.ts";
 import type { Ptr } from "../wasm/memory.ts";
-import type { Ids } from "./embedding.ts";
-import { Layout, multiply } from "./multiply.ts";
+import { type Ids, pickRows } from "./embedding.ts";
+import { Layout, multiply, type Operand, rowsFrom } from "./multiply.ts";
 
 /** Vocabulary entries per chunk: the logits of 1,024 rows are 8 MB, and the packing of h is lost in the product. */
 const CHUNK = 2048;
@@ -105,16 +105,11 @@ class Running {
   }
 }
 
-interface HeadRows {
-  dtype: Weight["dtype"];
-  ptr: Ptr;
-}
-
 /** Computes logits chunk by chunk: `use` gets them [R, count] with the id of the first column and the rows of W. */
 function eachChunk(
   h: Value,
   head: Weight,
-  use: (logits: Ptr, first: number, count: number, rowsOfHead: HeadRows) => void,
+  use: (logits: Ptr, first: number, count: number, rowsOfHead: Operand) => void,
 ): void {
   const { tape } = h;
   const [rows, width] = h.shape as [number, number];
@@ -122,8 +117,7 @@ function eachChunk(
   const logits = tape.alloc(rows * Math.min(CHUNK, vocabulary) * 4);
   for (let first = 0; first < vocabulary; first += CHUNK) {
     const count = Math.min(CHUNK, vocabulary - first);
-    const ptr = (head.ptr + first * width * bytesPerElement[head.dtype]) as Ptr;
-    const rowsOfHead = { dtype: head.dtype, ptr };
+    const rowsOfHead = rowsFrom(head, first);
     multiply(tape, {
       c: logits,
       a: h.ptr,
@@ -143,7 +137,7 @@ function frozenHeadBackward(h: Value, head: Weight, labels: Ids, sums: Value, su
   const { tape } = h;
   const [rows, width] = h.shape as [number, number];
   const labelRows = tape.alloc(rows * width * 4);
-  tape.kernels[`embedding_${head.dtype}`](labelRows, head.ptr, labels.ptr, width, width, 0, rows);
+  pickRows(labelRows, head, labels);
   const { ptr, fresh } = tape.gradientSlot(h);
   const dh = fresh ? ptr : tape.alloc(rows * width * 4);
   tape.kernels.head_dx_f32(dh, sums.ptr, sum.ptr, labelRows, scale, width, 0, rows);

@@ -16,11 +16,20 @@ export function embedding(ids: Ids, table: Weight): Value {
   const { tape, count } = ids;
   const width = table.shape.at(-1)!;
   const y = tape.value([count, width], [table.kind === "param" ? table : null]);
-  tape.kernels[`embedding_${table.dtype}`](y.ptr, table.ptr, ids.ptr, width, width, 0, count);
+  pickRows(y.ptr, table, ids);
   if (isTrained(table)) {
     tape.record(y, [], (dy) => tape.kernels.embedding_f32_dtable(table.grad, dy, ids.ptr, count, width, 0, width));
   }
   return y;
+}
+
+/** to[i] = table[ids[i]], widened to f32. */
+export function pickRows(to: Ptr, table: Weight, { tape, ptr, count }: Ids): void {
+  const width = table.shape.at(-1)!;
+  const { kernels } = tape;
+  if (table.dtype === "nf4") kernels.embedding_nf4(to, table.ptr, ptr, width, 0, count);
+  else if (table.dtype === "int8") kernels.embedding_int8(to, table.ptr, table.scales, ptr, width, width, 0, count);
+  else kernels[`embedding_${table.dtype}`](to, table.ptr, ptr, width, width, 0, count);
 }
 
 /**

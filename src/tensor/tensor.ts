@@ -6,19 +6,41 @@ import { StateError } from "../core/errors.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
 import type { Memory, Ptr } from "../wasm/memory.ts";
 
-/** How a frozen matrix is stored in memory: as in its checkpoint. */
-export type FrozenDtype = "f32" | "f16" | "bf16";
+/** Dtypes whose elements stand for themselves, one by one. */
+export type DenseDtype = "f32" | "f16" | "bf16";
 
-export const bytesPerElement: Record<FrozenDtype, number> = { f32: 4, f16: 2, bf16: 2 };
+/** How a frozen matrix is kept in memory: as in its checkpoint, or made smaller when it is loaded (src/tensor/frozen.ts). */
+export type FrozenDtype = DenseDtype | "int8" | "nf4";
 
-/** Loaded from a checkpoint. Has no gradient, so the tape cannot record one by accident. */
-export interface Frozen {
+export const bytesPerElement: Record<DenseDtype, number> = { f32: 4, f16: 2, bf16: 2 };
+
+interface Loaded {
   readonly kind: "frozen";
   readonly name: string;
   readonly shape: Shape;
-  readonly dtype: FrozenDtype;
+  /** The one block of memory that holds all of it. */
   readonly ptr: Ptr;
 }
+
+export interface Dense extends Loaded {
+  readonly dtype: DenseDtype;
+}
+
+/** w = scale·q with q in −127..127, one scale for each output feature. */
+export interface Int8 extends Loaded {
+  readonly dtype: "int8";
+  /** f32, one for each stored row, or for each stored column. */
+  readonly scales: Ptr;
+  readonly perColumn: boolean;
+}
+
+/** Four bits an element, blocks of 64 with scales that are themselves quantised: QLoRA (Dettmers et al. 2023). */
+export interface Nf4 extends Loaded {
+  readonly dtype: "nf4";
+}
+
+/** Loaded from a checkpoint. Has no gradient, so the tape cannot record one by accident. */
+export type Frozen = Dense | Int8 | Nf4;
 
 /**
  * A trained tensor, always f32: the only kind an optimiser takes. It owns its gradient, which exists while `trainable`
@@ -83,6 +105,11 @@ export class Param {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** Kept in fewer bits than its numbers have: it can be read but not written. */
+export function isQuantised(weight: Weight): weight is Int8 | Nf4 {
+  return weight.dtype === "int8" || weight.dtype === "nf4";
 }
 
 /** A matrix or vector that a layer computes with: frozen, or trained in full. */

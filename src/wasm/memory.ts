@@ -120,6 +120,9 @@ export class Memory {
   u8(ptr: Ptr, length: number): Uint8Array {
     return new Uint8Array(this.wasm.buffer, ptr, length);
   }
+  i8(ptr: Ptr, length: number): Int8Array {
+    return new Int8Array(this.wasm.buffer, ptr, length);
+  }
   u16(ptr: Ptr, length: number): Uint16Array {
     return new Uint16Array(this.wasm.buffer, ptr, length);
   }

@@ -3,7 +3,7 @@ import { expect, vi } from "vitest";
 import { f32ToBf16, f32ToF16 } from "../../src/core/half.ts";
 import { type Shape, sizeOf } from "../../src/core/shape.ts";
 import { Tape, type TapeOptions, type Value } from "../../src/tape/tape.ts";
-import { bytesPerElement, type Frozen, type FrozenDtype, Param } from "../../src/tensor/tensor.ts";
+import { bytesPerElement, type DenseDtype, type Frozen, Param } from "../../src/tensor/tensor.ts";
 import { Arena } from "../../src/wasm/arena.ts";
 import { createEngine, type Engine } from "../../src/wasm/engine.ts";
 import { aligned, type Ptr } from "../../src/wasm/memory.ts";
@@ -32,7 +32,7 @@ export class Gym {
     return param;
   }
 
-  frozen(name: string, shape: Shape, dtype: FrozenDtype = "f32"): Frozen {
+  frozen(name: string, shape: Shape, dtype: DenseDtype = "f32"): Frozen {
     const { memory } = this.engine;
     const values = Float32Array.from(numbers(sizeOf(shape), ++this.#seed));
     const ptr = memory.alloc(values.length * bytesPerElement[dtype], name);
