@@ -60,7 +60,10 @@ async function lossAndGradients(name: Name, from: Map<string, Uint8Array>, weigh
   const engine = await createEngine({ build: "baseline", threads });
   const model: Model = await auto(name).fromPretrained(from, { engine, weights });
   model.dropout = 0;
-  const peft = getPeftModel(model, lora({ r: 4, loraAlpha: 8, targetModules: "all-linear" }), { seed: 1, onWarning: () => {} });
+  const peft = getPeftModel(model, lora({ r: 4, loraAlpha: 8, targetModules: "all-linear" }), {
+    seed: 1,
+    onWarning: () => {},
+  });
   for (const [key, param] of peft.namedTrainable()) {
     const numbers = new Philox(9, key.length);
     if (key.includes("lora_B"))
