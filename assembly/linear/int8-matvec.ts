@@ -2,19 +2,19 @@
  * The product of int8-matmul.ts for one to a few rows, as in decoding: nothing is packed and B is read from memory once (once
  * for every four rows). Arguments as there, but the range is of columns. The results are the same bits.
  *
- * With B stored [n, k] each element is a dot product along a row of B. With [k, n], sums of STRIP columns and four rows
+ * With B stored [n, k] each element is a dot product along a row of B. With [k, n], sums of SPAN columns and four rows
  * stay in `workspace` while the rows of B go by, eight at a time.
  */
-import { addScaled, chunkOf } from "./int8-sum";
+import { addScaled, chunkOf, STRIP } from "./int8-sum";
 import { ACCUMULATE, B_NK } from "./layout";
 
-const STRIP: i32 = 2048;
+const SPAN: i32 = 2048;
 
 /** Bytes of working memory that a product needs, 16-byte aligned; their contents do not matter. */
 export function matvec_int8_workspace(): i32 {
-  return ZEROS + 4 * STRIP * 4;
+  return ZEROS + 4 * SPAN * 4;
 }
-const ZEROS: i32 = 32;
+const ZEROS: i32 = STRIP * 4;
 
 export function matvec_int8(
   c: usize, q: usize, scalesA: usize, b: usize, scalesB: usize, m: i32, n: i32, k: i32, ldq: i32, ldb: i32, ldc: i32,
@@ -25,8 +25,8 @@ export function matvec_int8(
   const sums = workspace + ZEROS;
   const depth = chunkOf(k);
   memory.fill(workspace, 0, ZEROS);
-  for (let j = colStart; j < colEnd; j += STRIP) {
-    const cols = min(STRIP, colEnd - j);
+  for (let j = colStart; j < colEnd; j += SPAN) {
+    const cols = min(SPAN, colEnd - j);
     for (let i = 0; i < m; i += 4) {
       const rows = min(4, m - i);
       for (let p = 0; p < k; p += depth) {
@@ -36,13 +36,13 @@ export function matvec_int8(
         if (down) dots(sums, left, right, rows, cols, terms, rowQ, rowB);
         else addRows(sums, left, right, rows, cols, terms, rowQ, rowB);
         const first = p == 0 && !(layout & ACCUMULATE);
-        for (let s = 0; s < cols; s += 8) {
+        for (let s = 0; s < cols; s += STRIP) {
           const skip = <usize>(j + s) << 2;
           const out = c + <usize>i * rowC + skip;
           const from = !first ? out : bias ? bias + skip : workspace;
           addScaled(
-            out, rowC, from, first ? 0 : rowC, sums + (<usize>s << 2), STRIP << 2, scalesA + (<usize>i << 2),
-            scalesB ? scalesB + skip : 0, rows, min(8, cols - s),
+            out, rowC, from, first ? 0 : rowC, sums + (<usize>s << 2), SPAN << 2, scalesA + (<usize>i << 2),
+            scalesB ? scalesB + skip : 0, rows, min(STRIP, cols - s),
           );
         }
       }
@@ -53,7 +53,7 @@ export function matvec_int8(
 /** sums[i, j] = Σ_p q[i, p]·b[j, p]. */
 function dots(sums: usize, q: usize, b: usize, rows: i32, cols: i32, terms: i32, rowQ: usize, rowB: usize): void {
   for (let j = 0; j < cols; j++, b += rowB, sums += 4) {
-    for (let i = 0; i < rows; i++) store<i32>(sums + (<usize>(i * STRIP) << 2), dot(q + <usize>i * rowQ, b, terms));
+    for (let i = 0; i < rows; i++) store<i32>(sums + (<usize>(i * SPAN) << 2), dot(q + <usize>i * rowQ, b, terms));
   }
 }
 
@@ -69,7 +69,7 @@ function dot(q: usize, b: usize, terms: i32): i32 {
 /** sums[i, j] = Σ_p q[i, p]·b[p, j]. */
 function addRows(sums: usize, q: usize, b: usize, rows: i32, cols: i32, terms: i32, rowQ: usize, rowB: usize): void {
   for (let i = 0; i < rows; i++) {
-    const row = sums + (<usize>(i * STRIP) << 2);
+    const row = sums + (<usize>(i * SPAN) << 2);
     memory.fill(row, 0, cols << 2);
     for (let p = 0; p < terms; p++) {
       const value = <i32>load<i16>(q + <usize>i * rowQ + (<usize>p << 1));
