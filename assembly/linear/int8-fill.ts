@@ -2,6 +2,7 @@
  * Fills the slivers of `tileInt8`: for every two terms p, p + 1 of the sum, each lane's two numbers side by side as i16. Lanes
  * beyond the matrix's edge repeat the last one: nobody reads the tile's sums for them. A last term without partner gets a zero.
  */
+import { zipHigh, zipLow } from "../simd/int8";
 import { storeTransposed } from "./fill";
 import { STRIP } from "./int8-sum";
 import { COLS, ROWS } from "./int8-tile";
@@ -70,8 +71,7 @@ function fillAcross(slivers: usize, step: usize, b: usize, row: usize, depth: i3
   const end = slivers + (<usize>depth * COLS << 1);
   for (; slivers < end; slivers += COLS << 2, b += 2 * row) {
     const v0 = v128.load(b), v1 = v128.load(b + row);
-    const low = v128.shuffle<i8>(v0, v1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    const high = v128.shuffle<i8>(v0, v1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    const low = zipLow(v0, v1), high = zipHigh(v0, v1);
     v128.store(slivers, i16x8.extend_low_i8x16_s(low)), v128.store(slivers, i16x8.extend_high_i8x16_s(low), 16);
     v128.store(slivers + step, i16x8.extend_low_i8x16_s(high)), v128.store(slivers + step, i16x8.extend_high_i8x16_s(high), 16);
   }

@@ -11,14 +11,14 @@
  *   forward    y  = x·Wᵀ + bias     q of x            scalesB: the scales of W's rows
  *   backward   dx = dy·W            q of dy·scales    scalesB 0
  *
- * Any q is safe, up to ±32767: see int8-sum.ts. Blocking and ranges are those of matmul.ts.
+ * No sum overflows with q up to ±2¹⁴ = ±16384, the limit to quantise to: see int8-sum.ts. Blocking and ranges are those of matmul.ts.
  */
 import { fillA, fillB } from "./int8-fill";
 import { addScaled, chunkOf, DEPTH, STRIP } from "./int8-sum";
 import { COLS, ROWS, tileInt8 } from "./int8-tile";
 import { ACCUMULATE, B_NK } from "./layout";
 
-/** Most rows of A packed at once: with DEPTH, 0.5 MB. */
+/** Most rows of A packed at once: with DEPTH, 1 MB. */
 const HEIGHT: i32 = 520;
 
 /** Bytes of working memory that a product needs, 16-byte aligned; their contents do not matter. */

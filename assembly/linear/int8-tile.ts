@@ -10,14 +10,10 @@
  *
  * V8 11 and 13 keep exactly this shape in registers. Scaling the sums here costs V8 11 half of its speed: it then spills in the loop.
  */
+import { addDot } from "../simd/int8";
+
 export const ROWS: i32 = 5;
 export const COLS: i32 = 8;
-
-// @ts-ignore: decorator
-@inline
-function addDot(a: v128, b: v128, c: v128): v128 {
-  return i32x4.add(i32x4.dot_i16x8_s(a, b), c);
-}
 
 export function tileInt8(a: usize, b: usize, pairs: i32, sums: usize, row: usize, zeros: usize): void {
   let zero = v128.load_zero<u32>(zeros);
