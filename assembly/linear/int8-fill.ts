@@ -2,7 +2,9 @@
  * Fills the slivers of `tileInt8`: for every two terms p, p + 1 of the sum, each lane's two numbers side by side as i16. Lanes
  * beyond the matrix's edge repeat the last one: nobody reads the tile's sums for them. A last term without partner gets a zero.
  */
+import { zipHigh, zipLow } from "../simd/int8";
 import { storeTransposed } from "./fill";
+import { STRIP } from "./int8-sum";
 import { COLS, ROWS } from "./int8-tile";
 
 /** `lanes` rows of q, rows at byte steps `row`; q is zero after the last term. */
@@ -23,18 +25,26 @@ export function fillA(sliver: usize, q: usize, row: usize, lanes: i32, pairs: i3
   }
 }
 
-/** `lanes` columns and `depth` terms of B, stored [n, k] (down) or [k, n], rows at byte steps `row`. */
-export function fillB(sliver: usize, b: usize, row: usize, down: bool, lanes: i32, depth: i32): void {
-  const whole = down ? depth & ~7 : lanes == COLS ? depth & ~1 : 0;
-  if (down) fillDown(sliver, b, row, lanes, whole);
-  else fillAcross(sliver, b, row, whole);
+/**
+ * Up to STRIP columns, two slivers, and `depth` terms of B, stored [n, k] (down) or [k, n], rows at byte steps `row`. `step` bytes
+ * from one sliver to the next.
+ */
+export function fillB(slivers: usize, step: usize, b: usize, row: usize, down: bool, cols: i32, depth: i32): void {
   const stepLane: usize = down ? row : 1, stepDepth: usize = down ? 1 : row;
-  sliver += <usize>whole * COLS << 1;
-  b += <usize>whole * stepDepth;
-  for (let p = whole; p < depth; p += 2, b += 2 * stepDepth) {
+  const whole = down ? depth & ~7 : cols == STRIP ? depth & ~1 : 0;
+  if (!down) fillAcross(slivers, step, b, row, whole);
+  for (; cols > 0; cols -= COLS, slivers += step, b += COLS * stepLane) {
+    const lanes = min(cols, COLS);
+    if (down) fillDown(slivers, b, row, lanes, whole);
+    fillRest(slivers + (<usize>whole * COLS << 1), b + <usize>whole * stepDepth, stepLane, stepDepth, lanes, depth - whole);
+  }
+}
+
+function fillRest(sliver: usize, b: usize, stepLane: usize, stepDepth: usize, lanes: i32, depth: i32): void {
+  for (; depth > 0; depth -= 2, b += 2 * stepDepth) {
     for (let i = 0; i < COLS; i++, sliver += 4) {
       const from = b + <usize>min(i, lanes - 1) * stepLane;
-      store<i16>(sliver, load<i8>(from)), store<i16>(sliver, p + 1 < depth ? load<i8>(from + stepDepth) : 0, 2);
+      store<i16>(sliver, load<i8>(from)), store<i16>(sliver, depth > 1 ? load<i8>(from + stepDepth) : 0, 2);
     }
   }
 }
@@ -56,11 +66,13 @@ function fillDown(sliver: usize, b: usize, row: usize, lanes: i32, depth: i32): 
   }
 }
 
-function fillAcross(sliver: usize, b: usize, row: usize, depth: i32): void {
-  const end = sliver + (<usize>depth * COLS << 1);
-  for (; sliver < end; sliver += COLS << 2, b += 2 * row) {
-    const v0 = v128.load8x8_s(b), v1 = v128.load8x8_s(b + row);
-    v128.store(sliver, v128.shuffle<i16>(v0, v1, 0, 8, 1, 9, 2, 10, 3, 11));
-    v128.store(sliver, v128.shuffle<i16>(v0, v1, 4, 12, 5, 13, 6, 14, 7, 15), 16);
+/** STRIP columns: whole vectors of the rows p and p + 1 interleaved by bytes, then widened. */
+function fillAcross(slivers: usize, step: usize, b: usize, row: usize, depth: i32): void {
+  const end = slivers + (<usize>depth * COLS << 1);
+  for (; slivers < end; slivers += COLS << 2, b += 2 * row) {
+    const v0 = v128.load(b), v1 = v128.load(b + row);
+    const low = zipLow(v0, v1), high = zipHigh(v0, v1);
+    v128.store(slivers, i16x8.extend_low_i8x16_s(low)), v128.store(slivers, i16x8.extend_high_i8x16_s(low), 16);
+    v128.store(slivers + step, i16x8.extend_low_i8x16_s(high)), v128.store(slivers + step, i16x8.extend_high_i8x16_s(high), 16);
   }
 }

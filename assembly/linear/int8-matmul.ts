@@ -11,22 +11,22 @@
  *   forward    y  = x·Wᵀ + bias     q of x            scalesB: the scales of W's rows
  *   backward   dx = dy·W            q of dy·scales    scalesB 0
  *
- * Any q is safe, up to ±32767: see int8-sum.ts. Blocking and ranges are those of matmul.ts.
+ * No sum overflows with q up to ±2¹⁴ = ±16384, the limit to quantise to: see int8-sum.ts. Blocking and ranges are those of matmul.ts.
  */
 import { fillA, fillB } from "./int8-fill";
-import { addScaled, chunkOf, DEPTH } from "./int8-sum";
+import { addScaled, chunkOf, DEPTH, STRIP } from "./int8-sum";
 import { COLS, ROWS, tileInt8 } from "./int8-tile";
 import { ACCUMULATE, B_NK } from "./layout";
 
-/** Most rows of A packed at once: with DEPTH, 0.5 MB. */
+/** Most rows of A packed at once: with DEPTH, 1 MB. */
 const HEIGHT: i32 = 520;
 
 /** Bytes of working memory that a product needs, 16-byte aligned; their contents do not matter. */
 export function matmul_int8_workspace(): i32 {
-  return ZEROS + SUMS + (COLS + HEIGHT) * DEPTH * 2;
+  return ZEROS + SUMS + (STRIP + HEIGHT) * DEPTH * 2;
 }
-const ZEROS: i32 = COLS * 4;
-const SUMS: i32 = HEIGHT * COLS * 4;
+const ZEROS: i32 = STRIP * 4;
+const SUMS: i32 = HEIGHT * STRIP * 4;
 
 export function matmul_int8(
   c: usize, q: usize, scalesA: usize, b: usize, scalesB: usize, m: i32, n: i32, k: i32, ldq: i32, ldb: i32, ldc: i32,
@@ -35,24 +35,27 @@ export function matmul_int8(
   const rowC = <usize>ldc << 2, rowQ = <usize>ldq << 1, rowB = <usize>ldb;
   const down = (layout & B_NK) != 0;
   const sums = workspace + ZEROS;
-  const sliverB = sums + SUMS;
-  const blockA = sliverB + COLS * DEPTH * 2;
+  const sliversB = sums + SUMS;
+  const blockA = sliversB + STRIP * DEPTH * 2;
   memory.fill(workspace, 0, ZEROS);
   const depth = chunkOf(k), height = evenHeight(rowEnd - rowStart);
   for (let i = rowStart; i < rowEnd; i += height) {
     const rows = min(height, rowEnd - i);
     for (let p = 0; p < k; p += depth) {
       const terms = min(depth, k - p), pairs = (terms + 1) >> 1;
+      const sliverB = <usize>(pairs * COLS << 2);
       fillBlockA(blockA, q + <usize>i * rowQ + (<usize>p << 1), rowQ, rows, pairs);
       const first = p == 0 && !(layout & ACCUMULATE);
-      for (let j = colStart; j < colEnd; j += COLS) {
-        const cols = min(COLS, colEnd - j), skip = <usize>j << 2;
-        fillB(sliverB, b + (down ? <usize>j * rowB + <usize>p : <usize>p * rowB + <usize>j), rowB, down, cols, terms);
-        sweep(blockA, sliverB, pairs, sums, rows, workspace);
+      for (let j = colStart; j < colEnd; j += STRIP) {
+        const cols = min(STRIP, colEnd - j), skip = <usize>j << 2;
+        const src = b + (down ? <usize>j * rowB + <usize>p : <usize>p * rowB + <usize>j);
+        fillB(sliversB, sliverB, src, rowB, down, cols, terms);
+        sweep(blockA, sliversB, pairs, sums, rows, workspace);
+        if (cols > COLS) sweep(blockA, sliversB + sliverB, pairs, sums + (COLS << 2), rows, workspace);
         const out = c + <usize>i * rowC + skip;
         const from = !first ? out : bias ? bias + skip : workspace;
         addScaled(
-          out, rowC, from, first ? 0 : rowC, sums, COLS << 2, scalesA + (<usize>i << 2), scalesB ? scalesB + skip : 0,
+          out, rowC, from, first ? 0 : rowC, sums, STRIP << 2, scalesA + (<usize>i << 2), scalesB ? scalesB + skip : 0,
           rows, cols,
         );
       }
@@ -72,8 +75,17 @@ function fillBlockA(block: usize, q: usize, row: usize, rows: i32, pairs: i32): 
   for (; rows > 0; rows -= ROWS, block += sliver, q += <usize>ROWS * row) fillA(block, q, row, min(rows, ROWS), pairs);
 }
 
-/** One sliver of B against the whole block of A: sums [rows, COLS]. */
+/**
+ * One sliver of B against the whole block of A: COLS columns of the sums [rows, STRIP].
+ *
+ * The first tile has a call of its own so that the optimiser does not inline the other: V8 11 unrolls a loop within a loop, runs
+ * out of registers, and does half as well.
+ */
 function sweep(a: usize, b: usize, pairs: i32, sums: usize, rows: i32, zeros: usize): void {
   const sliver = <usize>(pairs * ROWS << 2);
-  for (; rows > 0; rows -= ROWS, a += sliver, sums += ROWS * COLS << 2) tileInt8(a, b, pairs, sums, zeros);
+  tileInt8(a, b, pairs, sums, STRIP << 2, zeros);
+  for (rows -= ROWS; rows > 0; rows -= ROWS) {
+    a += sliver, sums += ROWS * STRIP << 2;
+    tileInt8(a, b, pairs, sums, STRIP << 2, zeros);
+  }
 }

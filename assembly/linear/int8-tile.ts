@@ -4,22 +4,18 @@
  *   sums[i, j] = Σ_p a[p, i]·b[p, j]      i < ROWS, j < COLS, i32
  *
  *   a [pairs, ROWS, 2]   b [pairs, COLS, 2]   i16, two terms of the sum side by side
- *   zeros   16 bytes of zeros
+ *   sums    i32, rows at byte steps `row`      zeros   16 bytes of zeros
  *
  * dot_i16x8_s multiplies eight pairs and adds them two by two: with the addition to the sums, two instructions for eight terms.
  *
  * V8 11 and 13 keep exactly this shape in registers. Scaling the sums here costs V8 11 half of its speed: it then spills in the loop.
  */
+import { addDot } from "../simd/int8";
+
 export const ROWS: i32 = 5;
 export const COLS: i32 = 8;
 
-// @ts-ignore: decorator
-@inline
-function addDot(a: v128, b: v128, c: v128): v128 {
-  return i32x4.add(i32x4.dot_i16x8_s(a, b), c);
-}
-
-export function tileInt8(a: usize, b: usize, pairs: i32, sums: usize, zeros: usize): void {
+export function tileInt8(a: usize, b: usize, pairs: i32, sums: usize, row: usize, zeros: usize): void {
   let zero = v128.load_zero<u32>(zeros);
   zero = v128.load_lane<u32>(zeros, zero, 1, 4);
   zero = v128.load_lane<u32>(zeros, zero, 2, 8);
@@ -45,8 +41,12 @@ export function tileInt8(a: usize, b: usize, pairs: i32, sums: usize, zeros: usi
     c41 = addDot(a4, b1, c41);
   }
   v128.store(sums, c00), v128.store(sums, c01, 16);
-  v128.store(sums, c10, 32), v128.store(sums, c11, 48);
-  v128.store(sums, c20, 64), v128.store(sums, c21, 80);
-  v128.store(sums, c30, 96), v128.store(sums, c31, 112);
-  v128.store(sums, c40, 128), v128.store(sums, c41, 144);
+  sums += row;
+  v128.store(sums, c10), v128.store(sums, c11, 16);
+  sums += row;
+  v128.store(sums, c20), v128.store(sums, c21, 16);
+  sums += row;
+  v128.store(sums, c30), v128.store(sums, c31, 16);
+  sums += row;
+  v128.store(sums, c40), v128.store(sums, c41, 16);
 }

@@ -29,7 +29,7 @@ export function int8Product(bed: Bed, { layout, m, n, k, bias = false, scalesB =
   const [bRows, bCols] = layout & bNk ? [n, k] : [k, n];
   const sizes = { m, n, k, layout, ldq: k + (k % 2) + 2, ldb: bCols + 3, ldc: n + 3 };
   const integers = (length: number, largest: number) => Array.from(bed.random(length, largest + 0.99), Math.trunc);
-  const q = bed.int16(integers(m * sizes.ldq, most ?? 32767).map((v, e) => (e % sizes.ldq < k ? v : 0)));
+  const q = bed.int16(integers(m * sizes.ldq, most ?? 16384).map((v, e) => (e % sizes.ldq < k ? v : 0)));
   const b = bed.int8(integers(bRows * sizes.ldb, most ?? 127));
   const ones = (length: number) => bed.zeros(length).fill(1);
   const scalesA = most ? ones(m) : bed.random(m);
@@ -51,7 +51,7 @@ export function int8Product(bed: Bed, { layout, m, n, k, bias = false, scalesB =
 export const want = (x: Int8Product) => matmulInt8(x.operands, x.sizes);
 
 /** Roundings of one element: conversion, two products and an addition a chunk, see assembly/linear/int8-sum.ts. */
-export const roundings = (k: number) => 3 + Math.ceil(k / 512);
+export const roundings = (k: number) => 3 + Math.ceil(k / 1024);
 
 export function runMatmul(bed: Bed, { sizes: s, pointers: p }: Int8Product, range: Range = [0, s.m, 0, s.n]): void {
   const workspace = bed.scratch(bed.kernels.matmul_int8_workspace());
