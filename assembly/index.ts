@@ -29,3 +29,4 @@ export * from "./linear/int8-matvec";
 export * from "./linear/low-rank";
 export * from "./linear/column-sum";
 export * from "./linear/peak";
+export * from "./linear/stream-read";

@@ -61,7 +61,7 @@ const PEAK_ITERATIONS = 20000;
 
 /** What the peak kernel does in a call: 192 operations an iteration, see assembly/linear/peak.ts. */
 export function peakTask(kernels) {
-  return { name: "peak", flops: 192 * PEAK_ITERATIONS, run: () => kernels.simd_peak(PEAK_ITERATIONS, 0.5) };
+  return { name: "peak", flops: 192 * PEAK_ITERATIONS, run: () => kernels.simd_peak(0.5, 0, PEAK_ITERATIONS) };
 }
 
 /**

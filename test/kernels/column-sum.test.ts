@@ -24,7 +24,7 @@ for (const build of builds) {
 
   test(`simd_peak (${build}) advances every chain`, () => {
     const { kernels } = new Bed(build);
-    expect(kernels.simd_peak(0, 0.5)).toBe(264); // 0 + 1 + … + 11 in each of four lanes
-    expect(kernels.simd_peak(1000, 0.5)).toBe(96); // c = c/2 + 1 settles at 2
+    expect(kernels.simd_peak(0.5, 0, 0)).toBe(264); // 0 + 1 + … + 11 in each of four lanes
+    expect(kernels.simd_peak(0.5, 0, 1000)).toBe(96); // c = c/2 + 1 settles at 2
   });
 }
