@@ -10,12 +10,13 @@ import { instantiateSync } from "@assemblyscript/loader";
 import { Bench } from "tinybench";
 
 const bytesOf = (build) => readFileSync(new URL(`../build/${build}.wasm`, import.meta.url));
-const runs = (build) => WebAssembly.validate(bytesOf(build));
+/** Whether this engine has what a build needs. */
+export const runnable = (build) => WebAssembly.validate(bytesOf(build));
 
 /** Node 20 has relaxed SIMD behind a flag only: starts this very program again with it, and exits as that does. */
 export function withRelaxedSimd() {
   const flag = "--experimental-wasm-relaxed-simd";
-  if (runs("relaxed") || process.execArgv.includes(flag)) return;
+  if (runnable("relaxed") || process.execArgv.includes(flag)) return;
   const again = spawnSync(process.execPath, [flag, ...process.argv.slice(1)], { stdio: "inherit" });
   if (again.status !== 9) process.exit(again.status ?? 1); // 9: the engine does not know the flag
 }
@@ -23,7 +24,7 @@ export function withRelaxedSimd() {
 /** The builds that this engine can run. */
 export function availableBuilds() {
   return ["baseline", "relaxed"].filter(
-    (build) => runs(build) || console.log(`SKIPPED: no ${build} build in this engine`),
+    (build) => runnable(build) || console.log(`SKIPPED: no ${build} build in this engine`),
   );
 }
 
