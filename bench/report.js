@@ -10,7 +10,7 @@ export function verdict({ value, missing, sign, bar }) {
   if (missing) return `not measured: ${missing}`;
   if (bar === undefined) return "";
   if (sign === ">=" ? value >= bar : value <= bar) return "met";
-  return `missed by ${(100 * Math.abs(value / bar - 1)).toFixed(0)} %`;
+  return `missed by ${(100 * Math.abs(value / bar - 1)).toPrecision(2)} %`;
 }
 
 const shown = (value, { digits, unit }) => (unit === "" ? value.toFixed(digits) : `${value.toFixed(digits)} ${unit}`);

@@ -59,7 +59,7 @@ export class BenchStep {
     const named = targetModules === undefined ? {} : { targetModules };
     this.engine = model.engine;
     this.model = model;
-    this.peft = getPeftModel(model, lora({ r, loraAlpha: 2 * r, ...named }));
+    this.peft = getPeftModel(model, lora({ r, loraAlpha: 2 * r, ...named }), { onWarning: () => {} });
     this.rows = rows;
     const encoderDecoder = model.task === "SEQ_2_SEQ_LM";
     const positions = ({ inputIds, labels }: Row) => inputIds.length + (encoderDecoder ? labels.length : 0);
@@ -81,7 +81,7 @@ export class BenchStep {
   /** Forward, backward and AdamW. */
   run(): void {
     Tape.run(this.engine, this.arenaBytes, PASS, (tape) => this.#pass(tape));
-    this.#optimizer.step(1e-4, 1);
+    this.#optimizer.step(1e-3, 1);
     this.#optimizer.zeroGrad();
   }
 
