@@ -28,11 +28,15 @@ export function availableBuilds() {
   );
 }
 
+/** Where the peak kernel leaves its number, and where the first array lies. */
+const PEAK_RESULT = 65536;
+const FIRST = PEAK_RESULT + 64;
+
 /** One build in a memory of its own. `place(n)` gives the address of n random f32 in [-1, 1). */
 export function openBuild(build, megabytes) {
   const memory = new WebAssembly.Memory({ initial: megabytes * 16, maximum: 65535 });
   const { exports } = instantiateSync(new WebAssembly.Module(bytesOf(build)), { env: { memory } }).instance;
-  let next = 65536;
+  let next = FIRST;
   let state = 1;
   const place = (length) => {
     const at = next;
@@ -46,7 +50,7 @@ export function openBuild(build, megabytes) {
     return at;
   };
   const release = () => {
-    next = 65536;
+    next = FIRST;
   };
   return { kernels: exports, memory, place, release };
 }
@@ -62,7 +66,11 @@ const PEAK_ITERATIONS = 20000;
 
 /** What the peak kernel does in a call: 192 operations an iteration, see assembly/linear/peak.ts. */
 export function peakTask(kernels) {
-  return { name: "peak", flops: 192 * PEAK_ITERATIONS, run: () => kernels.simd_peak(0.5, 0, PEAK_ITERATIONS) };
+  return {
+    name: "peak",
+    flops: 192 * PEAK_ITERATIONS,
+    run: () => kernels.simd_peak(PEAK_RESULT, PEAK_ITERATIONS, 0.5, 0, 1),
+  };
 }
 
 /**

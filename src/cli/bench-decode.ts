@@ -7,7 +7,7 @@ import { CausalLM } from "../nn/causal-lm.ts";
 import { Embedding } from "../nn/embedding.ts";
 import { formatBytes } from "../wasm/memory.ts";
 import { modelOfShape, shapeOption, type WeightDtype, weightsOption } from "./bench-step.ts";
-import { measureRead, median, processPeakBytes, timed } from "./measure.ts";
+import { median, processPeakBytes, ReadRate, timed } from "./measure.ts";
 import { type EngineFlags, withEngineOptions } from "./model-options.ts";
 import { needs, whole } from "./options.ts";
 import { type ShapeName, shapes } from "./shapes.ts";
@@ -20,9 +20,6 @@ interface Flags extends EngineFlags {
   rounds: number;
   json?: boolean;
 }
-
-/** Lines of 64 bytes in the block that is read for comparison: 256 MB, more than any cache holds. */
-const LINES = 1 << 22;
 
 /** Decoder-only shapes. */
 const names = Object.keys(shapes).filter((name) => shapes[name as ShapeName].config.model_type !== "mt5");
@@ -54,8 +51,7 @@ async function run(flags: Flags): Promise<void> {
   if (!(model instanceof CausalLM)) throw new UnsupportedError(`bench decode: ${flags.shape} is no decoder-only model`);
   const { engine } = model;
   const bytes = bytesPerToken(model);
-  const block = engine.memory.alloc(64 * LINES, "a block to read");
-  engine.memory.u8(block, 64 * LINES).fill(1); // pages that were never written are not in memory
+  const reading = new ReadRate(engine);
   using decoding = new Decoding(model, [1], flags.tokens * (flags.rounds + 1));
   decoding.begin();
   const write = () => {
@@ -66,7 +62,7 @@ async function run(flags: Flags): Promise<void> {
   const reads: number[] = [];
   for (let round = 0; round < flags.rounds; round++) {
     line.show(`round ${round + 1} of ${flags.rounds}`);
-    reads.push(measureRead(engine, block, LINES));
+    reads.push(reading.measure());
     seconds.push(timed(write) / flags.tokens);
   }
   line.end();

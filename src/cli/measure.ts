@@ -1,5 +1,6 @@
 /** What the bench measures the machine and itself with. */
 import type { Engine } from "../wasm/engine.ts";
+import type { Ptr } from "../wasm/memory.ts";
 
 /** Seconds that `work` takes. */
 export function timed(work: () => void): number {
@@ -23,15 +24,36 @@ export function processPeakBytes(): number {
 const PEAK_FLOPS = 192;
 
 /** Rate of a kernel that only multiplies and adds in registers, on all threads of the engine, in floating-point operations a second. */
-export function measurePeak({ kernels, threads }: Engine): number {
-  const iterations = 1_000_000 * threads;
-  return (PEAK_FLOPS * iterations) / best(() => kernels.simd_peak(0.5, 0, iterations));
+export function measurePeak({ kernels, threads, memory }: Engine): number {
+  const [items, count] = [8 * threads, 125_000];
+  const out = memory.alloc(4 * items, "results of the peak kernel");
+  const seconds = best(() => kernels.simd_peak(out, count, 0.5, 0, items));
+  memory.free(out);
+  return (PEAK_FLOPS * items * count) / seconds;
 }
 
-/** Rate at which a block of `lines` times 64 bytes is read on all threads of the engine, in bytes a second. */
-export function measureRead({ kernels }: Engine, block: number, lines: number): number {
-  return (64 * lines) / best(() => kernels.stream_read(block, 0, lines));
+/** A block that no cache holds, and the rate at which all threads of an engine read it. */
+export class ReadRate {
+  readonly #engine: Engine;
+  readonly #block: Ptr;
+  readonly #out: Ptr;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#block = engine.memory.alloc(READ_BYTES, "a block to read");
+    this.#out = engine.memory.alloc(4 * READ_ROWS, "results of reading");
+    engine.memory.u8(this.#block, READ_BYTES).fill(1); // pages that were never written are not in memory
+  }
+
+  /** Bytes a second. */
+  measure(): number {
+    const width = READ_BYTES / 4 / READ_ROWS;
+    return READ_BYTES / best(() => this.#engine.kernels.stream_read(this.#out, this.#block, width, 0, READ_ROWS));
+  }
 }
+
+const READ_BYTES = 1 << 28;
+const READ_ROWS = 4096;
 
 /** Seconds of the best of three. */
 function best(work: () => void): number {

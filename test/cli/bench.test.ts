@@ -3,7 +3,7 @@ import { benchRows } from "../../src/cli/bench-rows.ts";
 import { jsonLines, succeed, workFolder } from "./bed.ts";
 
 const work = workFolder();
-const smallest = ["--shape", "llama-260k", "--build", "baseline", "--rounds", "1", "--json"];
+const smallest = ["--shape", "llama-260k", "--build", "baseline", "--threads", "1", "--rounds", "1", "--json"];
 
 /** The one JSON object that a `bench` command prints. */
 async function measured(...args: string[]): Promise<Record<string, unknown>> {
