@@ -30,3 +30,4 @@ export * from "./linear/low-rank";
 export * from "./linear/column-sum";
 export * from "./linear/peak";
 export * from "./linear/nf4";
+export * from "./linear/stream-read";

@@ -10,12 +10,13 @@ import { instantiateSync } from "@assemblyscript/loader";
 import { Bench } from "tinybench";
 
 const bytesOf = (build) => readFileSync(new URL(`../build/${build}.wasm`, import.meta.url));
-const runs = (build) => WebAssembly.validate(bytesOf(build));
+/** Whether this engine has what a build needs. */
+export const runnable = (build) => WebAssembly.validate(bytesOf(build));
 
 /** Node 20 has relaxed SIMD behind a flag only: starts this very program again with it, and exits as that does. */
 export function withRelaxedSimd() {
   const flag = "--experimental-wasm-relaxed-simd";
-  if (runs("relaxed") || process.execArgv.includes(flag)) return;
+  if (runnable("relaxed") || process.execArgv.includes(flag)) return;
   const again = spawnSync(process.execPath, [flag, ...process.argv.slice(1)], { stdio: "inherit" });
   if (again.status !== 9) process.exit(again.status ?? 1); // 9: the engine does not know the flag
 }
@@ -23,15 +24,19 @@ export function withRelaxedSimd() {
 /** The builds that this engine can run. */
 export function availableBuilds() {
   return ["baseline", "relaxed"].filter(
-    (build) => runs(build) || console.log(`SKIPPED: no ${build} build in this engine`),
+    (build) => runnable(build) || console.log(`SKIPPED: no ${build} build in this engine`),
   );
 }
+
+/** Where the peak kernel leaves its number, and where the first array lies. */
+const PEAK_RESULT = 65536;
+const FIRST = PEAK_RESULT + 64;
 
 /** One build in a memory of its own. `place(n)` gives the address of n random f32 in [-1, 1). */
 export function openBuild(build, megabytes) {
   const memory = new WebAssembly.Memory({ initial: megabytes * 16, maximum: 65535 });
   const { exports } = instantiateSync(new WebAssembly.Module(bytesOf(build)), { env: { memory } }).instance;
-  let next = 65536;
+  let next = FIRST;
   let state = 1;
   const place = (length) => {
     const at = next;
@@ -45,7 +50,7 @@ export function openBuild(build, megabytes) {
     return at;
   };
   const release = () => {
-    next = 65536;
+    next = FIRST;
   };
   return { kernels: exports, memory, place, release };
 }
@@ -61,7 +66,11 @@ const PEAK_ITERATIONS = 20000;
 
 /** What the peak kernel does in a call: 192 operations an iteration, see assembly/linear/peak.ts. */
 export function peakTask(kernels) {
-  return { name: "peak", flops: 192 * PEAK_ITERATIONS, run: () => kernels.simd_peak(PEAK_ITERATIONS, 0.5) };
+  return {
+    name: "peak",
+    flops: 192 * PEAK_ITERATIONS,
+    run: () => kernels.simd_peak(PEAK_RESULT, PEAK_ITERATIONS, 0.5, 0, 1),
+  };
 }
 
 /**

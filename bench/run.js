@@ -1,12 +1,61 @@
-/** Runs every benchmark of bench/kernels, each in a process of its own; arguments are handed on. */
-import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+/**
+ * npm run bench: measures every case of bench/cases and writes bench/RESULTS.md; raw samples go to bench/results/.
+ *
+ *   npm run bench -- [--only matmul,decode] [--quick] [--out FILE.md]
+ *
+ * --only and --quick (few rounds) print the page, and write it only where --out says. `npm run bench:install` installs the
+ * peers and the Node with relaxed SIMD; what is absent is said and left out.
+ */
+import { readdirSync, writeFileSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
+import { parseArgs } from "node:util";
+import { keep } from "./harness.js";
+import { findPython, here, nodeFor, run, versionOf } from "./programs.js";
+import { section } from "./report.js";
 
-const folder = new URL("kernels/", import.meta.url);
-for (const file of readdirSync(folder).filter((name) => name.endsWith(".bench.js"))) {
-  const { status } = spawnSync(process.execPath, [fileURLToPath(new URL(file, folder)), ...process.argv.slice(2)], {
-    stdio: "inherit",
+const { values: flags } = parseArgs({
+  options: { only: { type: "string" }, quick: { type: "boolean", default: false }, out: { type: "string" } },
+});
+const all = readdirSync(here("cases")).map((file) => file.replace(/\.js$/, ""));
+const names = flags.only?.split(",") ?? all;
+const unknown = names.filter((name) => !all.includes(name));
+if (unknown.length > 0) throw new Error(`--only ${unknown.join()}: the cases are ${all.join(", ")}`);
+
+const began = performance.now();
+const seconds = () => `${((performance.now() - began) / 1000).toFixed(0)} s`;
+const log = (text) => console.error(`${seconds().padStart(7)}  ${text}`);
+const python = findPython();
+if (nodeFor("relaxed")[0] === process.execPath)
+  console.log("SKIPPED: Node 24 of bench/engines (npm run bench:install); this Node measures the relaxed build too");
+
+const sections = [];
+for (const name of names) {
+  log(`== ${name}`);
+  const { measure } = await import(`./cases/${name}.js`);
+  const found = await measure({
+    quick: flags.quick,
+    rounds: (many, few = 1) => (flags.quick ? few : many),
+    python,
+    log,
   });
-  if (status !== 0) process.exit(status ?? 1);
+  keep(here(`results/${name}.json`), found);
+  sections.push(section(found));
+  console.log(`\n${sections.at(-1)}\n`);
+}
+
+const page = `${[head(), ...sections].join("\n\n")}\n`;
+const out = flags.out ?? (flags.only || flags.quick ? null : here("RESULTS.md"));
+if (out) writeFileSync(out, page);
+log(out ? `written to ${out}` : "not written: --out FILE.md would");
+
+function head() {
+  const commit = run(["git", "rev-parse", "--short", "HEAD"]).trim();
+  const processor = `${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GB`;
+  return [
+    "# What was measured",
+    `Made by \`npm run bench\` in ${seconds()}${flags.quick ? " with --quick (few rounds)" : ""}; ${processor}; commit ${commit}.`,
+    `The baseline build runs in node ${versionOf(nodeFor("baseline"))}, the relaxed build in node ${versionOf(nodeFor("relaxed"))}. ` +
+      "Contestants are warm processes that take turns, A B A B; ratios are medians over pairs of neighbouring turns. Those with " +
+      "float32 weights start from the same numbers and must arrive at the same losses, or the case fails.",
+  ].join("\n\n");
 }

@@ -9,12 +9,19 @@
  */
 import { hsum, madd } from "../simd/lanes";
 
-/** Returns a number made of all chains, so that none is dead code. seed: near 0.5, where the chains stay finite. */
-export function simd_peak(iterations: i32, seed: f32): f32 {
+/**
+ * Advances the chains `count` times for each of out[start..end] and leaves a number made of all of them there, so that none is
+ * dead code. seed: near 0.5, where the chains stay finite.
+ */
+export function simd_peak(out: usize, count: i32, seed: f32, start: i32, end: i32): void {
+  for (let i = start; i < end; i++) store<f32>(out + (<usize>i << 2), advance(count, seed));
+}
+
+function advance(count: i32, seed: f32): f32 {
   const x = f32x4.splat(seed), y = f32x4.splat(seed + seed);
   let c0 = f32x4.splat(0), c1 = f32x4.splat(1), c2 = f32x4.splat(2), c3 = f32x4.splat(3), c4 = f32x4.splat(4), c5 = f32x4.splat(5);
   let c6 = f32x4.splat(6), c7 = f32x4.splat(7), c8 = f32x4.splat(8), c9 = f32x4.splat(9), c10 = f32x4.splat(10), c11 = f32x4.splat(11);
-  for (let i = 0; i < iterations; i++) {
+  for (let i = 0; i < count; i++) {
     c0 = madd(c0, x, y), c1 = madd(c1, x, y), c2 = madd(c2, x, y);
     c3 = madd(c3, x, y), c4 = madd(c4, x, y), c5 = madd(c5, x, y);
     c6 = madd(c6, x, y), c7 = madd(c7, x, y), c8 = madd(c8, x, y);

@@ -2,7 +2,7 @@
  * The matmuls of real networks as a fraction of the SIMD peak measured beside them.
  *
  *   node bench/kernels/linear.bench.js [--shape gpt2-124m,...] [--rows 64,128] [--build relaxed] [--rounds 15]
- *                                      [--cold] [--out FILE.json]
+ *                                      [--tasks forward,dx] [--cold] [--out FILE.json]
  *
  * forward y = x·Wᵀ, dx = dy·W, dW += dyᵀ·x, and lora: forward with t = x·Aᵀ computed and s·t·Bᵀ riding along (rank 8).
  * "in -> out" are the layer's widths. --cold walks through 64 MB of weights, as a model's layers do, instead of repeating one.
@@ -22,10 +22,11 @@ const SCALE = 0.75;
 withRelaxedSimd();
 const { values: flags } = parseArgs({
   options: {
-    shape: { type: "string", default: Object.keys(shapes).join() },
+    shape: { type: "string", default: "gpt2-124m,llama-15m,llama-260k,tiny" },
     rows: { type: "string", default: "64,128,256,1024" },
     build: { type: "string", default: "baseline,relaxed" },
     rounds: { type: "string", default: "15" },
+    tasks: { type: "string", default: "forward,dx,dW,lora" },
     cold: { type: "boolean", default: false },
     out: { type: "string" },
   },
@@ -59,7 +60,7 @@ function tasksFor({ kernels, memory, place }, stored, rows, [width, out]) {
     },
   ];
   checkForward(memory, { x, w: weights[0], y, rows, width, out, ld, stored }, tasks[0].run);
-  return tasks;
+  return tasks.filter(({ name }) => flags.tasks.split(",").includes(name));
 }
 
 /** Compares some elements of y with f64 before anything is timed. */

@@ -9,7 +9,18 @@ interface BenchShape {
 }
 
 const llamaLike = (sizes: RawConfig): RawConfig => ({ model_type: "llama", rms_norm_eps: 1e-5, ...sizes });
+const mt5 = (sizes: RawConfig): RawConfig => ({
+  model_type: "mt5",
+  architectures: ["MT5ForConditionalGeneration"],
+  vocab_size: 250112,
+  d_kv: 64,
+  feed_forward_proj: "gated-gelu",
+  tie_word_embeddings: false,
+  decoder_start_token_id: 0,
+  ...sizes,
+});
 
+/** By name. Of an encoder-decoder, source and target have `tokens` each. */
 export const shapes = {
   "gpt2-124m": {
     config: { model_type: "gpt2", vocab_size: 50257, n_positions: 1024, n_embd: 768, n_layer: 12, n_head: 12 },
@@ -58,4 +69,24 @@ export const shapes = {
     tokens: 128,
     batch: 4,
   },
+  "llama-1b": {
+    config: llamaLike({
+      vocab_size: 128256,
+      hidden_size: 2048,
+      intermediate_size: 8192,
+      num_hidden_layers: 16,
+      num_attention_heads: 32,
+      num_key_value_heads: 8,
+      head_dim: 64,
+      rope_theta: 500000,
+      max_position_embeddings: 8192,
+      tie_word_embeddings: true,
+    }),
+    tokens: 128,
+    batch: 1,
+  },
+  "mt5-small": { config: mt5({ d_model: 512, d_ff: 1024, num_layers: 8, num_heads: 6 }), tokens: 128, batch: 1 },
+  "mt0-large": { config: mt5({ d_model: 1024, d_ff: 2816, num_layers: 24, num_heads: 16 }), tokens: 128, batch: 1 },
 } as const satisfies Record<string, BenchShape>;
+
+export type ShapeName = keyof typeof shapes;

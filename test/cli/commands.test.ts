@@ -241,28 +241,6 @@ describe("generate", () => {
   });
 });
 
-test("bench step measures a training step and says so in JSON", async () => {
-  const args = [
-    "--shape",
-    "llama-260k",
-    "--tokens",
-    "16",
-    "--batch",
-    "2",
-    "--r",
-    "4",
-    "--build",
-    "baseline",
-    "--rounds",
-    "1",
-  ];
-  const [found] = jsonLines(await succeed(work, "bench", "step", ...args, "--method", "lora", "--json"));
-  expect(found).toMatchObject({ shape: "llama-260k", build: "baseline", tokens: 16, batch: 2, method: "lora", r: 4 });
-  for (const key of ["msPerStep", "tokensPerSecond", "fractionOfPeak", "simdPeakFlops", "peakBytes"]) {
-    expect(found![key], key).toBeGreaterThan(0);
-  }
-});
-
 test("a reader that goes away ends a command quietly", async () => {
   const child = start(work, ["inspect", "llama"]);
   const done = finish(child);

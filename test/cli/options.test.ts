@@ -23,7 +23,9 @@ const spellings: Readonly<Record<string, readonly string[]>> = {
   predict: "model adapter data output".split(" "),
   merge: "model adapter output safe".split(" "),
   inspect: "adapter-config json".split(" "),
-  "bench step": "shape tokens batch method r build json".split(" "),
+  "bench step": "shape tokens batch data weights method r threads build json".split(" "),
+  "bench decode": "shape tokens weights threads build json".split(" "),
+  "bench start": "shape tokens batch threads build json".split(" "),
 };
 
 test.each(Object.keys(spellings))("%s --help shows every option of the contract, and examples", async (command) => {

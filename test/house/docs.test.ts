@@ -38,7 +38,9 @@ const contract = {
   inspect: "--adapter-config --grouped --json",
   methods: "--json",
   models: "--json",
-  "bench step": "--shape --tokens --batch --method --r --build --json",
+  "bench step": "--shape --tokens --batch --data --weights --method --r --threads --build --json",
+  "bench decode": "--shape --tokens --weights --threads --build --json",
+  "bench start": "--shape --tokens --batch --threads --build --json",
 };
 
 const commands = [generate, evaluate, predict, merge, inspect, methods, models, bench];
@@ -64,7 +66,7 @@ async function* commandLines(
 ): AsyncIterable<{ path: string; flags: string[]; words: string[]; line: string }> {
   for (const [line, path, rest] of read(page)
     .replaceAll("\\\n", " ")
-    .matchAll(/^.*?\blorikeet (bench step|[a-z]+)((?: +[^\n`]*)?)/gm)) {
+    .matchAll(/^.*?\blorikeet (bench [a-z]+|[a-z]+)((?: +[^\n`]*)?)/gm)) {
     if (!(await find(path!))) continue;
     const words = rest!.trim().split(/\s+/);
     yield {

@@ -23,8 +23,12 @@ for (const build of builds) {
   });
 
   test(`simd_peak (${build}) advances every chain`, () => {
-    const { kernels } = new Bed(build);
-    expect(kernels.simd_peak(0, 0.5)).toBe(264); // 0 + 1 + … + 11 in each of four lanes
-    expect(kernels.simd_peak(1000, 0.5)).toBe(96); // c = c/2 + 1 settles at 2
+    const bed = new Bed(build);
+    const out = bed.zeros(3);
+    bed.kernels.simd_peak(out.byteOffset, 0, 0.5, 0, 2);
+    expect([...out]).toEqual([264, 264, 0]); // 0 + 1 + … + 11 in each of four lanes
+    bed.kernels.simd_peak(out.byteOffset, 1000, 0.5, 1, 3);
+    expect([...out]).toEqual([264, 96, 96]); // c = c/2 + 1 settles at 2
+    bed.checkGuards();
   });
 }

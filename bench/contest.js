@@ -1,0 +1,120 @@
+/**
+ * Contestants that do the same work in processes of their own, taking turns: A B A B. Only one computes at a time; each stays
+ * warm between its turns. See turns.js for their side.
+ */
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { median } from "./harness.js";
+import { lastWords } from "./programs.js";
+
+/** What contestants with the same weights may differ by in their losses, relative: float32 sums in other orders. */
+const AGREEMENT = 1e-4;
+
+/**
+ * Lets contestants { name, command, task, agrees } take turns. Returns by name { facts, turns }, or { missing } with the reason
+ * for one that could not be started. `agrees` is false for one whose weights are not those of the others.
+ */
+export async function contest(contestants, rounds, log) {
+  const ready = [];
+  const results = {};
+  for (const contestant of contestants) {
+    log(`${contestant.name} gets ready`);
+    const player = new Player(contestant);
+    try {
+      const facts = await player.answer();
+      expectThreads(contestant.task, facts);
+      results[contestant.name] = { facts, turns: [] };
+      ready.push(player);
+    } catch (error) {
+      results[contestant.name] = { missing: error.message };
+      log(`NOT MEASURED: ${contestant.name}: ${error.message}`);
+      player.end();
+    }
+  }
+  try {
+    expectAgreement(contestants, results);
+    for (let round = 0; round < rounds; round++) {
+      for (const player of ready) {
+        const turn = await player.turn();
+        results[player.name].turns.push(turn);
+        log(`round ${round + 1} of ${rounds}: ${player.name} ${turn.ms.toFixed(1)} ms`);
+      }
+    }
+  } finally {
+    for (const player of ready) player.end();
+  }
+  return results;
+}
+
+/** How many times as long `slow` takes as `fast`: median over the rounds, each a pair of neighbouring turns. */
+export function timesFaster(results, fast, slow) {
+  const missing = missingOf(results, fast, slow);
+  if (missing) return { missing };
+  const ratios = results[fast].turns.map((turn, i) => results[slow].turns[i].ms / turn.ms);
+  return { value: median(ratios) };
+}
+
+/** Median over the turns of what `of` finds in each. */
+export function middle(results, name, of) {
+  const missing = missingOf(results, name);
+  return missing ? { missing } : { value: median(results[name].turns.map((turn) => of(turn, results[name].facts))) };
+}
+
+/** The reason why one of them was not measured, or undefined. */
+export function missingOf(results, ...names) {
+  const name = names.find((each) => results[each].missing);
+  return name && `${name}: ${results[name].missing}`;
+}
+
+/** "relaxed 2,345.6 ms, pytorch 1,234.5 ms": medians. */
+export function timesLine(results) {
+  const measured = Object.keys(results).filter((name) => !results[name].missing);
+  return measured.map((name) => `${name} ${middle(results, name, (turn) => turn.ms).value.toFixed(1)} ms`).join(", ");
+}
+
+/** Throws unless those who should compute the same do: equal losses before and after the first update. */
+function expectAgreement(contestants, results) {
+  const [first, ...others] = contestants.filter(({ name, agrees = true }) => agrees && !results[name].missing);
+  for (const { name } of others) {
+    const [want, got] = [first.name, name].map((each) => results[each].facts.losses);
+    if (want.every((loss, i) => Math.abs(got[i] - loss) <= AGREEMENT * Math.abs(loss))) continue;
+    throw new Error(`${name} has losses ${got.join(", ")} and ${first.name} ${want.join(", ")}: not the same work`);
+  }
+}
+
+function expectThreads({ threads }, facts) {
+  if (threads !== undefined && threads !== facts.threads)
+    throw new Error(`${threads} threads were asked for, it computes on ${facts.threads}`);
+}
+
+class Player {
+  constructor({ name, command, task }) {
+    this.name = name;
+    const [program, ...args] = command;
+    this.child = spawn(program, [...args, JSON.stringify(task)], { stdio: ["pipe", "pipe", "pipe"] });
+    this.child.stdin.on("error", () => {}); // a contestant that died is told of by `answer`
+    this.errors = "";
+    this.child.stderr.setEncoding("utf8").on("data", (text) => {
+      this.errors += text;
+    });
+    this.child.on("error", (error) => {
+      this.errors += error.message;
+    });
+    this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
+  }
+
+  async answer() {
+    const { value, done } = await this.lines.next();
+    if (done) throw new Error(lastWords(this.errors) || "ended without a word");
+    return JSON.parse(value);
+  }
+
+  turn() {
+    this.child.stdin.write("\n");
+    return this.answer();
+  }
+
+  end() {
+    this.child.stdin.end();
+  }
+}

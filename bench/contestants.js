@@ -1,0 +1,34 @@
+/** LoRA steps of one network as different programs do them, ready for a contest. */
+import { benchRows } from "../dist/cli/bench-rows.js";
+import { shapes } from "../dist/cli/shapes.js";
+import { here, nodeFor } from "./programs.js";
+
+/** The work: a shape with rows for it, r 8. `batch` and `data` as in `lorikeet bench step`. */
+export function stepTask(shape, { data = "random", batch = shapes[shape].batch } = {}) {
+  const { config, tokens } = shapes[shape];
+  const rows = benchRows({ data, tokens, batch, vocabSize: config.vocab_size, encoderDecoder: false });
+  return { shape, config, rows, r: 8 };
+}
+
+/** Lorikeet, under the name of its build and, where they are not float32, its weights: "relaxed", "baseline int8". */
+export function ours(task, { build = "relaxed", threads = 1, weights = "f32" } = {}) {
+  return {
+    name: weights === "f32" ? build : `${build} ${weights}`,
+    command: [...nodeFor(build), here("ours.js")],
+    task: { ...task, build, threads, weights },
+    agrees: weights === "f32",
+  };
+}
+
+/** PyTorch with PEFT, where there is one. */
+export function pytorch(task, python, threads = 1) {
+  const command = python
+    ? [python, here("peers/pytorch.py")]
+    : [process.execPath, "--eval", "throw Error('no Python')"];
+  return { name: "pytorch", command, task: { ...task, threads } };
+}
+
+/** A peer of bench/peers written in JavaScript, in the Node of the relaxed build. */
+export function peer(name, file, task) {
+  return { name, command: [...nodeFor("relaxed"), here(`peers/${file}`)], task };
+}

@@ -1,0 +1,38 @@
+/**
+ * The contestant that is Lorikeet: a LoRA step.
+ *
+ *   echo | node bench/ours.js '{"shape": "tiny", "build": "auto", "threads": 1, "weights": "f32", "rows": [...]}'
+ *
+ * Float32 weights are those that all contestants agree on; others are the library's own.
+ */
+import { BenchStep, modelOfShape } from "../dist/cli/bench-step.js";
+import { measurePeak } from "../dist/cli/measure.js";
+import { fillAgreed } from "./agreed.js";
+import { takeTurns, task } from "./turns.js";
+
+const { shape, build = "auto", threads = 1, weights = "f32", rows, r = 8, slice } = task();
+const model = await modelOfShape({ shape, build, threads, weights });
+if (weights === "f32") fill(model.namedWeights());
+const made = new BenchStep(model, rows, { r });
+fill(made.peft.namedTrainable());
+const { engine } = model;
+
+function step() {
+  made.run();
+  return made.loss;
+}
+
+const facts = () => ({
+  ...{ name: "lorikeet", version: `node ${process.version}`, build: engine.build, threads: engine.threads, weights },
+  ...{ tokens: made.tokens, labels: made.labels, flops: made.flops, wasmBytes: engine.memory.peakBytes },
+});
+
+await takeTurns(step, { slice, facts, beside: () => ({ peakFlops: measurePeak(engine) }) });
+
+/** Matrices; vectors are ones and zeros, up-projections zeros. */
+function fill(tensors) {
+  for (const [name, tensor] of tensors) {
+    if (tensor.shape.length < 2 || name.includes(".lora_B.")) continue;
+    fillAgreed(tensor.values(), name.replace(/^base_model\.model\./, ""), tensor.shape);
+  }
+}

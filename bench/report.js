@@ -1,0 +1,27 @@
+/** Rows of the results: what was measured against which bar. */
+
+/** `found` is { value } or { missing }; `sign` is ">=" or "<="; without a bar the row is for information. */
+export function row(what, found, sign, bar, { unit = "", digits = 2 } = {}) {
+  return { what, ...found, sign, bar, unit, digits };
+}
+
+/** "met", "missed by 12 %", or why there is nothing to judge. */
+export function verdict({ value, missing, sign, bar }) {
+  if (missing) return `not measured: ${missing}`;
+  if (bar === undefined) return "";
+  if (sign === ">=" ? value >= bar : value <= bar) return "met";
+  return `missed by ${(100 * Math.abs(value / bar - 1)).toPrecision(2)} %`;
+}
+
+const shown = (value, { digits, unit }) => (unit === "" ? value.toFixed(digits) : `${value.toFixed(digits)} ${unit}`);
+
+/** A case as a section of a page. */
+export function section({ title, about, rows, notes = [] }) {
+  const lines = rows.map((each) => {
+    const measured = each.missing ? "" : shown(each.value, each);
+    const bar = each.bar === undefined ? "" : `${each.sign === ">=" ? "≥" : "≤"} ${shown(each.bar, each)}`;
+    return `| ${each.what} | ${measured} | ${bar} | ${verdict(each)} |`;
+  });
+  const table = ["| | measured | bar | |", "| --- | ---: | ---: | --- |", ...lines].join("\n");
+  return [`## ${title}`, about, table, notes.map((note) => `* ${note}`).join("\n")].filter(Boolean).join("\n\n");
+}

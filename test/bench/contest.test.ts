@@ -1,0 +1,66 @@
+import { expect, test } from "vitest";
+
+const load = (file: string) => import(new URL(`../../bench/${file}`, import.meta.url).href);
+const { contest, timesFaster, middle } = await load("contest.js");
+const { row, section, verdict } = await load("report.js");
+const { fillAgreed } = await load("agreed.js");
+
+const quiet = () => {};
+
+/** A contestant that needs `ms` a turn and has these losses. */
+function fake(name: string, ms: number, losses = [2, 1], facts = {}) {
+  const script = `
+    console.log(JSON.stringify({ losses: ${JSON.stringify(losses)}, ...${JSON.stringify(facts)} }));
+    process.stdin.on("data", () => console.log(JSON.stringify({ ms: ${ms} })));`;
+  return { name, command: [process.execPath, "--eval", script], task: {} };
+}
+
+test("contestants take turns, and a ratio is the median over their pairs", async () => {
+  const log: string[] = [];
+  const results = await contest([fake("a", 2), fake("b", 6)], 3, (line: string) => log.push(line));
+  expect(log.filter((line) => line.startsWith("round")).map((line) => line.split(" ")[4])).toEqual([..."ababab"]);
+  expect(timesFaster(results, "a", "b")).toEqual({ value: 3 });
+  expect(middle(results, "b", (turn: { ms: number }) => turn.ms)).toEqual({ value: 6 });
+});
+
+test("contestants that arrive at other losses are not compared", async () => {
+  const run = contest([fake("a", 2), fake("b", 2, [2, 1.01])], 1, quiet);
+  await expect(run).rejects.toThrow("b has losses 2, 1.01 and a 2, 1: not the same work");
+});
+
+test("one that may differ is compared all the same", async () => {
+  const other = { ...fake("b", 4, [2, 1.01]), agrees: false };
+  expect(timesFaster(await contest([fake("a", 2), other], 1, quiet), "a", "b")).toEqual({ value: 2 });
+});
+
+test("a contestant that fails, or computes on fewer threads than asked, is missing with its reason", async () => {
+  const broken = {
+    name: "broken",
+    command: [process.execPath, "--eval", "throw new Error('no such thing')"],
+    task: {},
+  };
+  const single = { ...fake("single", 1, [2, 1], { threads: 1 }), task: { threads: 2 } };
+  const results = await contest([fake("a", 2), broken, single], 1, quiet);
+  expect(timesFaster(results, "a", "broken")).toEqual({ missing: "broken: Error: no such thing" });
+  expect(timesFaster(results, "single", "a").missing).toMatch(/2 threads were asked for, it computes on 1/);
+});
+
+test("a row says whether its bar is met, by how much it is missed, or why it was not measured", () => {
+  expect(verdict(row("speed", { value: 2 }, ">=", 2))).toBe("met");
+  expect(verdict(row("speed", { value: 1.5 }, ">=", 2))).toBe("missed by 25 %");
+  expect(verdict(row("memory", { value: 3 }, "<=", 2))).toBe("missed by 50 %");
+  expect(verdict(row("memory", { missing: "no Python" }, "<=", 2))).toBe("not measured: no Python");
+  expect(section({ title: "T", rows: [row("memory", { value: 3 }, "<=", 2, { unit: "GB", digits: 1 })] })).toContain(
+    "| memory | 3.0 GB | ≤ 2.0 GB | missed by 50 % |",
+  );
+});
+
+test("agreed weights are those that bench/peers/pytorch.py makes", () => {
+  const values = fillAgreed(new Float32Array(4), "w", [2, 2]);
+  expect(Array.from(values as Float32Array, (value) => value.toFixed(7))).toEqual([
+    "-0.0121472",
+    "-0.0190260",
+    "-0.0074346",
+    "-0.0201819",
+  ]);
+});
