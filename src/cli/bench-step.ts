@@ -2,7 +2,6 @@
 import { Command, Option } from "commander";
 import { getPeftModel, type PeftModel } from "../adapt/peft-model.ts";
 import { modelFromConfig } from "../auto/auto-model.ts";
-import { UnsupportedError } from "../core/errors.ts";
 import { lora } from "../methods/lora.ts";
 import type { Model } from "../nn/model.ts";
 import { concatenateLabelled, type LabelledSequences } from "../nn/sequences.ts";
@@ -97,11 +96,9 @@ const PASS = { recording: true, training: true };
 
 /** A model of a shape, its weights made on the spot. */
 export async function modelOfShape(options: EngineFlags & { shape: ShapeName; weights: WeightDtype }): Promise<Model> {
-  if (options.weights !== "f32") {
-    throw new UnsupportedError(`--weights ${options.weights}: this version makes models in f32 only`);
-  }
   const engine = await openEngine(options);
-  return (await modelFromConfig(shapes[options.shape].config, null, { engine, fast: true })) as Model;
+  const { weights } = options;
+  return (await modelFromConfig(shapes[options.shape].config, null, { engine, fast: true, weights })) as Model;
 }
 
 export function shapeOption(names: readonly string[]): Option {
