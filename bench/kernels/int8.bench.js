@@ -28,7 +28,9 @@ const { values: flags } = parseArgs({
 /** forward and dx of one layer, each in f32, as an int8 product, and as an int8 product with its quantisation. */
 function tasksFor({ kernels, memory, place }, stored, rows, [width, out]) {
   const x = place(rows * Math.max(width, out));
-  const [y, w, workspace] = [place(rows * Math.max(width, out)), place(width * out), place(1 << 18)];
+  const [y, w] = [place(rows * Math.max(width, out)), place(width * out)];
+  const room = Math.max(kernels.matmul_workspace(), kernels.matmul_int8_workspace(), kernels.matvec_int8_workspace());
+  const workspace = place(room / 4);
   const [q, scalesA, b, scalesB] = [
     place((rows * Math.max(width, out)) / 2),
     place(rows),

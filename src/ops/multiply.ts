@@ -64,11 +64,11 @@ function addLow(tape: Tape, { c, rows, columns, ldc, low }: Product): void {
   multiplyDense(tape, { c, a: c, b, rows, columns, inner: 0, layout: Layout.accumulate, low, ...ld }, b);
 }
 
-/** Quantised to this many steps each way: the kernels' sums hold any 16-bit number. */
-const STEPS = 32767;
+/** Quantised to this many steps each way, the most that the kernels' sums hold: see assembly/linear/int8-sum.ts. */
+const STEPS = 16384;
 
 /**
- * Integer products: the rows of a are quantised to 16 bits, with the weight's scales among them where those lie along the
+ * Integer products: the rows of a are quantised to 15 bits, with the weight's scales among them where those lie along the
  * inner dimension. A low-rank part is added in f32.
  */
 function multiplyInt8(tape: Tape, p: Product, b: Operand & { dtype: "int8" }): void {

@@ -3,6 +3,7 @@ import { addLowRank, type LowRank, linear, type Stored } from "../../src/ops/lin
 import { FEW_ROWS } from "../../src/ops/multiply.ts";
 import { Tape, type Value } from "../../src/tape/tape.ts";
 import { readElements } from "../../src/tensor/elements.ts";
+import { allocateFrozen, frozenWriter } from "../../src/tensor/frozen.ts";
 import type { Param, Weight } from "../../src/tensor/tensor.ts";
 import { expectClose } from "../golden-files.ts";
 import { blockBytes, builds, expectGradients, Gym, leaf, measure } from "./gradients.ts";
@@ -221,4 +222,18 @@ test("linear names the weight whose width does not fit", async () => {
   expect(() =>
     Tape.plan(gym.engine, {}, (tape) => addLowRank(leaf(tape, x), [{ input: leaf(tape, x), a, b, scale: 1 }])),
   ).toThrow('input of "lora_A": last axis of [3, 7] should be 6');
+});
+
+test("an int8 product cannot overflow: the largest numbers, all of one sign, give the exact sum for every inner width", async () => {
+  using gym = await Gym.open("baseline");
+  for (const inner of [1, 1023, 1024, 1025, 2048, 9000])
+    for (const rows of [1, FEW_ROWS + 1])
+      for (const sign of [-1, 1]) {
+        const weight = allocateFrozen(gym.engine.memory, "w", [3, inner], "int8", false);
+        frozenWriter(gym.engine, weight).write(new Float32Array(3 * inner).fill(sign * 127), 0, 0);
+        const x = gym.param("x", [rows, inner], false);
+        x.values().fill(1);
+        const y = run(gym, (tape) => linear(leaf(tape, x), weight, "out-in", null));
+        for (const value of y) expect(Math.abs(value / (sign * 127 * inner) - 1)).toBeLessThan(2 ** -20);
+      }
 });
