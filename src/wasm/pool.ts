@@ -20,6 +20,8 @@ const CHUNKS_EACH = 4;
 const WIDTH = 16;
 /** Most rows that a product packs at once: see assembly/linear/matmul.ts. */
 const HEIGHT = 360;
+/** In place of the next chunk: there is none. */
+const CLOSED = (1 << places.chunkBits) - 1;
 /** Looks at a number before parking: about 300 µs in V8. */
 const SPINS = 20_000;
 /** No chunk takes that long: a thread that does not come back has died. */
@@ -96,18 +98,25 @@ export class Pool {
     const share = Math.ceil(chunks / this.threads);
     const { at, start, step, end } = range;
     const description: Description = [kernel, at, start, step, end, chunks, share, ...workspace, args.length];
+    this.#job = (this.#job + 1) | 0;
+    // A thread may still be reading the last job's description: its counters are closed before that changes.
+    this.#setCounters(CLOSED);
     job.set(description);
     job.set(args, places.arguments);
-    this.#job = (this.#job + 1) | 0;
     Atomics.store(numbers, places.left, chunks);
-    for (let thread = 0; thread < this.threads; thread++) {
-      Atomics.store(numbers, places.shares + thread * places.line, this.#job << places.chunkBits);
-    }
+    this.#setCounters(0);
     Atomics.store(numbers, places.job, this.#job);
     if (Atomics.load(numbers, places.parked) > 0) Atomics.notify(numbers, places.job);
     takeChunks(this.#crew, this.#kernels, 0);
     this.#wait();
     this.#expectDone(this.#names[kernel]!);
+  }
+
+  #setCounters(chunk: number): void {
+    const { numbers } = this.#crew;
+    for (let thread = 0; thread < this.threads; thread++) {
+      Atomics.store(numbers, places.shares + thread * places.line, (this.#job << places.chunkBits) | chunk);
+    }
   }
 
   /** Until every chunk is done: spins, then parks where that is allowed. */

@@ -120,6 +120,22 @@ test("workers take part: a caller that does nothing until another has worked get
   pool.dispose();
 });
 
+test("jobs of few and of many chunks one right after the other are each done once", async () => {
+  using engine = await createEngine({ threads: 4 });
+  const { kernels, memory } = engine;
+  const [few, many] = [place(engine, 9000, 1), place(engine, 200_000, 2)];
+  memory.f32(few, 9000).fill(0);
+  memory.f32(many, 200_000).fill(0);
+  const one = memory.alloc(800_000, "ones");
+  memory.f32(one, 200_000).fill(1);
+  for (let job = 1; job <= 3000; job++) {
+    kernels.add_f32(few, few, one, 0, 9000);
+    if (job % 3 === 0) kernels.add_f32(many, many, one, 0, 200_000);
+  }
+  expect(memory.f32(few, 9000).every((v) => v === 3000)).toBe(true);
+  expect(memory.f32(many, 200_000).every((v) => v === 1000)).toBe(true);
+});
+
 test("memory that grew after the threads came up is there for them", async () => {
   using engine = await createEngine({ threads: 2 });
   for (let round = 0; round < 10; round++) {
