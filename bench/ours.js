@@ -12,10 +12,10 @@ import { takeTurns, task } from "./turns.js";
 
 const { shape, build = "auto", threads = 1, weights = "f32", rows, r = 8, slice } = task();
 const model = await modelOfShape({ shape, build, threads, weights });
+const { engine } = model;
 if (weights === "f32") fill(model.namedWeights());
 const made = new BenchStep(model, rows, { r });
 fill(made.peft.namedTrainable());
-const { engine } = model;
 
 function step() {
   made.run();
@@ -33,6 +33,8 @@ await takeTurns(step, { slice, facts, beside: () => ({ peakFlops: measurePeak(en
 function fill(tensors) {
   for (const [name, tensor] of tensors) {
     if (tensor.shape.length < 2 || name.includes(".lora_B.")) continue;
-    fillAgreed(tensor.values(), name.replace(/^base_model\.model\./, ""), tensor.shape);
+    const [rows, width] = tensor.shape;
+    const values = engine.memory.f32(tensor.ptr, rows * width);
+    fillAgreed(values, name.replace(/^base_model\.model\./, ""), tensor.shape);
   }
 }

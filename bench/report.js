@@ -10,7 +10,8 @@ export function verdict({ value, missing, sign, bar }) {
   if (missing) return `not measured: ${missing}`;
   if (bar === undefined) return "";
   if (sign === ">=" ? value >= bar : value <= bar) return "met";
-  return `missed by ${(100 * Math.abs(value / bar - 1)).toPrecision(2)} %`;
+  const percent = 100 * Math.abs(value / bar - 1);
+  return `missed by ${percent.toFixed(percent < 9.95 ? 1 : 0)} %`;
 }
 
 const shown = (value, { digits, unit }) => (unit === "" ? value.toFixed(digits) : `${value.toFixed(digits)} ${unit}`);
