@@ -55,8 +55,7 @@ function build(config: Gpt2Config, w: Weights): Backbone {
   const places = w.embedding("wpe", config.contextLength, width);
   const blocks = w.blocks("h", layers, (part, i) => ({ run: block(config, i, part) }));
   const norm = w.layerNorm("ln_f", width, config.eps);
-  const embed = (pass: Pass) =>
-    pass.dropout(add(pass.embed(tokens), places.forward(pass.positions)), config.embdPdrop);
+  const embed = (pass: Pass) => pass.dropout(add(pass.embed(tokens), places.forward(pass.positions)), config.embdPdrop);
   return {
     vocabSize: config.vocabSize,
     contextLength: config.contextLength,

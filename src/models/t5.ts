@@ -112,7 +112,11 @@ function encoder(config: T5Config, w: Weights, tokens: Embedding): (pass: Pass) 
     const feed = feedForward(config, layer, w.at("layer.1"));
     return { run: (x: Value, pass: Pass, bias: RelativeBias) => feed(attend(x, pass, bias), pass) };
   });
-  return (pass) => end(pass.through(blocks, () => embed(pass), biasOf(pass)), pass);
+  return (pass) =>
+    end(
+      pass.through(blocks, () => embed(pass), biasOf(pass)),
+      pass,
+    );
 }
 
 function decoder(config: T5Config, w: Weights, tokens: Embedding): Pick<EncoderDecoder, "decode" | "project"> {
@@ -127,7 +131,11 @@ function decoder(config: T5Config, w: Weights, tokens: Embedding): Pick<EncoderD
     return { run, project };
   });
   return {
-    decode: (pass, memory) => end(pass.through(blocks, () => embed(pass), biasOf(pass), memory), pass),
+    decode: (pass, memory) =>
+      end(
+        pass.through(blocks, () => embed(pass), biasOf(pass), memory),
+        pass,
+      ),
     project(rows, pass, cache) {
       blocks.forEach(({ project }, layer) => {
         pass.tape.scope(() => {

@@ -1,6 +1,7 @@
 /** Token sequences laid end to end: a batch has no padding anywhere. */
-import type { Value } from "../tape/tape.ts";
+
 import { FormatError, ShapeError } from "../core/errors.ts";
+import type { Value } from "../tape/tape.ts";
 
 /** `ids` [T] of all sequences; sequence s is ids[starts[s]] to ids[starts[s + 1]] (exclusive). */
 export interface Sequences {

@@ -63,7 +63,11 @@ export class Weights {
   }
 
   /** The blocks of a stack, which `make` builds at `path`.0, `path`.1 and so on, with their published names. */
-  blocks<B extends object>(path: string, count: number, make: (w: Weights, layer: number) => B): (B & { name: string })[] {
+  blocks<B extends object>(
+    path: string,
+    count: number,
+    make: (w: Weights, layer: number) => B,
+  ): (B & { name: string })[] {
     return Array.from({ length: count }, (_, layer) => {
       const part = this.at(`${path}.${layer}`);
       return { ...make(part, layer), name: part.#prefix };
