@@ -56,7 +56,7 @@ export interface TapeOptions {
   training?: boolean;
   /** Two numbers that decide every dropout mask of the step: the run's seed and the number of the step. */
   seed?: readonly [number, number];
-  /** Keep only the inputs of each block for the backward pass and compute the rest once more there: a third more time, far less memory. */
+  /** Keep only the inputs of each block for the backward pass and compute the rest once more there: about a third more time, far less memory. */
   checkpointing?: boolean;
 }
 
