@@ -7,6 +7,7 @@ import type { Task } from "../../src/core/task.ts";
 import { bottleneck } from "../../src/methods/bottleneck.ts";
 import { lora } from "../../src/methods/lora.ts";
 import type { RawConfig } from "../../src/nn/config.ts";
+import type { KeptWeights } from "../../src/nn/kept-dtype.ts";
 import type { TrainingExample } from "../../src/train/check-examples.ts";
 import { memoryRun } from "../../src/train/memory-run.ts";
 import type { Trainable } from "../../src/train/trainable.ts";
@@ -21,6 +22,11 @@ const configs: Readonly<Record<string, RawConfig>> = {
   llama: {
     ...{ model_type: "llama", hidden_size: WIDTH, intermediate_size: 24, num_hidden_layers: 6, vocab_size: 32 },
     ...{ num_attention_heads: 4, num_key_value_heads: 2, max_position_embeddings: 64 },
+  },
+  // Narrower matrices are not kept in int8.
+  wide: {
+    ...{ model_type: "llama", hidden_size: 64, intermediate_size: 64, num_hidden_layers: 6, vocab_size: 32 },
+    ...{ num_attention_heads: 4, max_position_embeddings: 64 },
   },
   bert: {
     ...{ model_type: "bert", hidden_size: WIDTH, intermediate_size: 24, num_hidden_layers: 4, num_attention_heads: 4 },
@@ -52,9 +58,15 @@ function examplesFor(task: Task, count = 14): TrainingExample[] {
   });
 }
 
-async function adapted(type: string, task: Task, config: Parameters<typeof getPeftModel>[1]): Promise<PeftModel> {
+async function adapted(
+  type: string,
+  task: Task,
+  config: Parameters<typeof getPeftModel>[1],
+  weights: KeptWeights = "stored",
+): Promise<PeftModel> {
   const engine = await createEngine({ build: "baseline" });
-  const base = await modelFromConfig({ ...configs[type]!, initializer_range: 0.2 }, task, { engine, seed: 1 });
+  const raw = { ...configs[type]!, initializer_range: 0.2 };
+  const base = await modelFromConfig(raw, task, { engine, seed: 1, weights });
   return getPeftModel(base, config, { seed: 3 }) as PeftModel;
 }
 
@@ -103,6 +115,17 @@ test.each([
   expect(cached.losses).toEqual(plain.losses);
   expect(cached.values).toEqual(plain.values);
   expect(cached.report?.blocks ?? 0).toBe(blocks);
+});
+
+test.each(["int8", "nf4"] as const)("frozen weights in %s: the same bits", async (weights) => {
+  const make = (kept: KeptWeights = weights) => adapted("wide", "CAUSAL_LM", top(), kept);
+  const args = { perDeviceTrainBatchSize: 3 };
+  const plain = await run(await make(), "CAUSAL_LM", args);
+  const both = { cacheFrozen: 12_000, gradientCheckpointing: true };
+  const cached = await run(await make(), "CAUSAL_LM", { ...args, ...both });
+  expect(cached.losses).toEqual(plain.losses);
+  expect(cached.values).toEqual(plain.values);
+  expect(plain.losses).not.toEqual((await run(await make("f32"), "CAUSAL_LM", args)).losses);
 });
 
 test("it works together with gradient checkpointing", async () => {
