@@ -178,7 +178,7 @@ export class PeftModel<M extends Model = Model> {
    */
   loss(tape: Tape, batch: LabelledSequences): Value {
     const copies = this.#copies();
-    const losses = this.base.loss(tape, repeated(batch, copies));
+    const losses = this.base.loss(tape, repeated(copies === 1 && this.#trainsAll() ? batch : whole(batch), copies));
     const penalties = tape.recording ? this.#applied().flatMap(({ whole }) => whole.penalty?.(tape) ?? []) : [];
     if (tape.recording) penalties.push(...this.#appliedFusions().flatMap((fusion) => fusion.penalty(tape) ?? []));
     if (penalties.length === 0) return losses;
@@ -257,6 +257,11 @@ export class PeftModel<M extends Model = Model> {
   #applied(): Adapter[] {
     const active = this.#enabled ? this.#active.map((name) => this.#get(name)) : [];
     return active.filter(({ name }) => !this.#merged.includes(name));
+  }
+
+  /** Whether all that acts is trained: below it the base is by itself. */
+  #trainsAll(): boolean {
+    return this.#applied().every(({ trainable }) => trainable);
   }
 
   #appliedFusions(): Fusion[] {
@@ -846,6 +851,11 @@ function changed(config: MethodConfig, values: Readonly<Record<string, unknown>>
   const { method } = config;
   const what = `${methodName(method)} options`;
   return { ...config, values: checkedValues(method, { ...config.values, ...values }, what, (name) => name) };
+}
+
+/** The batch to be run through every block: what adapters that are not trained make of a row may depend on the other rows. */
+function whole({ watch: _, given: __, ...batch }: LabelledSequences): LabelledSequences {
+  return batch;
 }
 
 function isBlock(names: string | readonly string[] | Block): names is Block {

@@ -21,6 +21,22 @@ export const number =
     throw new InvalidArgumentError(`Expected a number ${range}.`);
   };
 
+const units: ReadonlyMap<string, number> = new Map([
+  ["", 1],
+  ["B", 1],
+  ["KB", 1e3],
+  ["MB", 1e6],
+  ["GB", 1e9],
+]);
+
+/** A number of bytes, such as "500MB" or "2GB". */
+export function bytes(text: string): number {
+  const [, count = "", unit = ""] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text) ?? [];
+  const factor = units.get(unit.toUpperCase());
+  if (count !== "" && factor !== undefined) return Math.floor(Number(count) * factor);
+  throw new InvalidArgumentError("Expected a number of bytes, such as 500MB or 2GB.");
+}
+
 /** Any number. */
 export const signed = (text: string): number => number(Number.NEGATIVE_INFINITY)(text);
 

@@ -17,6 +17,7 @@ import { labelNames } from "../nn/label-names.ts";
 import type { Model } from "../nn/model.ts";
 import { saveModel } from "../nn/save-model.ts";
 import { AutoTokenizer } from "../text/tokenizer.ts";
+import type { FrozenCacheReport } from "../train/frozen-cache.ts";
 import type { LogEntry } from "../train/progress.ts";
 import { fullTraining, type Trainable } from "../train/trainable.ts";
 import {
@@ -40,7 +41,7 @@ import {
   weightsOption,
   withEngineOptions,
 } from "./model-options.ts";
-import { alternatives, givenOptions, needs, number, probability, whole } from "./options.ts";
+import { alternatives, bytes, givenOptions, needs, number, probability, whole } from "./options.ts";
 import { applyRunFile } from "./run-file.ts";
 import { expectSameAdapter } from "./same-adapter.ts";
 import { duration, grouped, LiveLine, type LogFormat, notice, outliveReader, print } from "./terminal.ts";
@@ -68,6 +69,8 @@ interface Flags extends EngineFlags {
   weightDecay: number;
   maxGradNorm: number;
   dropout?: number;
+  gradientCheckpointing?: boolean;
+  cacheFrozen?: number;
   seed: number;
   shuffle: boolean;
   evalSteps?: number;
@@ -134,6 +137,15 @@ function withTrainingOptions(command: Command): Command {
     .option("--weight-decay <x>", "AdamW's decoupled weight decay", number(0), 0)
     .option("--max-grad-norm <x>", "clip the gradient to this norm, 0 = off", number(0), 1)
     .option("--dropout <p>", "replaces every dropout of the model's config and the adapter's", probability)
+    .option(
+      "--gradient-checkpointing",
+      "compute activations twice instead of keeping them: far less memory, a third slower",
+    )
+    .option(
+      "--cache-frozen <size>",
+      "keep what frozen lower layers make of the data for later epochs: up to 500MB, 2GB",
+      bytes,
+    )
     .option("--seed <n>", "decides initialisation, order and dropout", whole(0), 0)
     .option("--no-shuffle", "take the rows in the file's order")
     .option("--eval-steps <n>", "evaluate on --valid after every n steps (default: at each tenth of the run)", whole(1))
@@ -209,6 +221,7 @@ async function run(flags: Flags, command: Command, chosen: TrainingMethod): Prom
   reporter.begin(model, train, trainer);
   const signalled = stopOnSignals(stop, reporter);
   const result = await trainer.train({ resume: flags.resume ?? false });
+  if (trainer.frozenCache) reporter.cache(trainer.frozenCache);
   reporter.end(result, (performance.now() - began) / 1000, flags.output);
   if (result.stopped === "aborted") process.exitCode = signalled();
 }
@@ -261,6 +274,7 @@ interface Reporter {
   begin(model: Trainable, examples: readonly Example[], trainer: Trainer): void;
   progress(report: ProgressReport): void;
   log(entry: LogEntry): void;
+  cache(report: FrozenCacheReport): void;
   /** Leaves the terminal clean for a notice. */
   pause(): void;
   end(result: TrainResult, seconds: number, output: string): void;
@@ -272,6 +286,9 @@ class JsonReporter implements Reporter {
   progress(): void {}
   log(entry: LogEntry): void {
     print(JSON.stringify(entry));
+  }
+  cache({ blocks, kept, examples, bytes }: FrozenCacheReport): void {
+    print(JSON.stringify({ frozen_blocks: blocks, frozen_kept: kept, frozen_examples: examples, frozen_bytes: bytes }));
   }
   pause(): void {}
   end(result: TrainResult, _seconds: number, output: string): void {
@@ -317,6 +334,10 @@ class LineReporter implements Reporter {
     const shown = Object.entries(numbers).filter(([name]) => !hidden.test(name));
     const metrics = shown.map(([name, value]) => `${name.replace(/^eval_/, "")} ${value.toFixed(4)}`);
     this.#line.above([`step ${step}`, `eval loss ${loss.toFixed(4)}`, ...metrics].join("  "));
+  }
+  cache({ blocks, kept, examples, bytes }: FrozenCacheReport): void {
+    const share = `${grouped(kept)} of ${grouped(examples)} rows, ${formatBytes(bytes)}`;
+    this.#line.above(`frozen blocks left out where their result was kept: ${blocks}, for ${share}`);
   }
   pause(): void {
     this.#line.end();
@@ -406,6 +427,8 @@ function trainingArguments(flags: Flags, evaluates: boolean, { method }: Trainin
     warmupSteps: flags.warmupSteps,
     weightDecay: flags.weightDecay,
     maxGradNorm: flags.maxGradNorm,
+    gradientCheckpointing: flags.gradientCheckpointing ?? false,
+    cacheFrozen: flags.cacheFrozen ?? 0,
     seed: flags.seed,
     shuffle: flags.shuffle,
     ...(evaluates && flags.evalSteps !== undefined && { evalSteps: flags.evalSteps }),

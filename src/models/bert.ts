@@ -86,13 +86,13 @@ export function buildBert(config: BertConfig, w: Weights): Encoder {
 function build(config: BertConfig, w: Weights): { stack: Encoder; words: Embedding } {
   const { vocabSize, positions, paddingId } = config;
   const { words, embed } = embeddings(config, w.at("embeddings"));
-  const blocks = Array.from({ length: config.layers }, (_, i) => block(config, i, w.at(`encoder.layer.${i}`)));
+  const blocks = w.blocks("encoder.layer", config.layers, (part, i) => ({ run: block(config, i, part) }));
   const stack: Encoder = {
     vocabSize,
     // RoBERTa's positions begin behind that of padding.
     contextLength: paddingId === null ? positions : positions - paddingId - 1,
     paddingId,
-    forward: (pass) => blocks.reduce((x, run) => pass.tape.scope(() => run(x, pass)), embed(pass)),
+    forward: (pass) => pass.through(blocks, () => embed(pass)),
   };
   return { stack, words };
 }

@@ -58,15 +58,13 @@ function build(config: DistilbertConfig, w: Weights): Encoder {
   const words = embeddings.embedding("word_embeddings", vocabSize, width);
   const positions = embeddings.embedding("position_embeddings", contextLength, width);
   const norm = embeddings.layerNorm("LayerNorm", width, EPS);
-  const blocks = Array.from({ length: config.layers }, (_, i) => block(config, i, w.at(`transformer.layer.${i}`)));
+  const blocks = w.blocks("transformer.layer", config.layers, (part, i) => ({ run: block(config, i, part) }));
+  const embed = (pass: Pass) =>
+    pass.dropout(norm.forward(add(pass.embed(words), positions.forward(pass.positions))), dropout);
   return {
     vocabSize,
     contextLength,
-    forward(pass) {
-      const embedded = norm.forward(add(pass.embed(words), positions.forward(pass.positions)));
-      const first = pass.dropout(embedded, dropout);
-      return blocks.reduce((x, run) => pass.tape.scope(() => run(x, pass)), first);
-    },
+    forward: (pass) => pass.through(blocks, () => embed(pass)),
   };
 }
 

@@ -53,19 +53,16 @@ function build(config: Gpt2Config, w: Weights): Backbone {
   const { width, layers } = config;
   const tokens = w.embedding("wte", config.vocabSize, width);
   const places = w.embedding("wpe", config.contextLength, width);
-  const blocks = Array.from({ length: layers }, (_, i) => block(config, i, w.at(`h.${i}`)));
+  const blocks = w.blocks("h", layers, (part, i) => ({ run: block(config, i, part) }));
   const norm = w.layerNorm("ln_f", width, config.eps);
+  const embed = (pass: Pass) => pass.dropout(add(pass.embed(tokens), places.forward(pass.positions)), config.embdPdrop);
   return {
     vocabSize: config.vocabSize,
     contextLength: config.contextLength,
     width,
     tokens,
     cache: { layers, width },
-    forward(pass) {
-      const embedded = add(pass.embed(tokens), places.forward(pass.positions));
-      const first = pass.dropout(embedded, config.embdPdrop);
-      return norm.forward(blocks.reduce((x, run) => pass.tape.scope(() => run(x, pass)), first));
-    },
+    forward: (pass) => norm.forward(pass.through(blocks, () => embed(pass))),
   };
 }
 

@@ -96,7 +96,7 @@ export const llama = defineModel({
 
 export function buildLlama(config: LlamaConfig, w: Weights, engine: Engine): Backbone {
   const tokens = w.embedding("embed_tokens", config.vocabSize, config.hidden);
-  const blocks = Array.from({ length: config.layers }, (_, i) => block(config, i, w.at(`layers.${i}`)));
+  const blocks = w.blocks("layers", config.layers, (part, i) => ({ run: block(config, i, part) }));
   const norm = w.rmsNorm("norm", config.hidden, config.eps);
   const table = new RotaryTable(engine, config.frequencies, config.contextLength);
   return {
@@ -107,8 +107,7 @@ export function buildLlama(config: LlamaConfig, w: Weights, engine: Engine): Bac
     cache: { layers: config.layers, width: config.kvHeads * config.headDim },
     forward(pass) {
       const rotation = { positions: pass.positions.ptr, ...table.upTo(pass.length) };
-      const last = blocks.reduce((x, run) => pass.tape.scope(() => run(x, pass, rotation)), pass.embed(tokens));
-      return norm.forward(last);
+      return norm.forward(pass.through(blocks, () => pass.embed(tokens), rotation));
     },
     dispose: () => table.dispose(),
   };

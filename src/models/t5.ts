@@ -106,42 +106,36 @@ export function t5Tasks(className: string): EncoderDecoderTasks<T5Config> {
 
 function encoder(config: T5Config, w: Weights, tokens: Embedding): (pass: Pass) => Value {
   const part = w.at("encoder");
-  const { begin, end } = ends(config, part, tokens, "encoder");
-  const blocks = Array.from({ length: config.layers.encoder }, (_, layer) => {
-    const at = (sub: number) => part.at(`block.${layer}.layer.${sub}`);
-    const attend = selfAttention(config, layer, at(0), "encoder");
-    const feed = feedForward(config, layer, at(1));
-    return (x: Value, pass: Pass, bias: RelativeBias) => feed(attend(x, pass, bias), pass);
+  const { embed, biasOf, end } = ends(config, part, tokens, "encoder");
+  const blocks = part.blocks("block", config.layers.encoder, (w, layer) => {
+    const attend = selfAttention(config, layer, w.at("layer.0"), "encoder");
+    const feed = feedForward(config, layer, w.at("layer.1"));
+    return { run: (x: Value, pass: Pass, bias: RelativeBias) => feed(attend(x, pass, bias), pass) };
   });
-  return (pass) => {
-    const { x, bias } = begin(pass);
-    return end(
-      blocks.reduce((rows, run) => pass.tape.scope(() => run(rows, pass, bias)), x),
+  return (pass) =>
+    end(
+      pass.through(blocks, () => embed(pass), biasOf(pass)),
       pass,
     );
-  };
 }
 
 function decoder(config: T5Config, w: Weights, tokens: Embedding): Pick<EncoderDecoder, "decode" | "project"> {
   const part = w.at("decoder");
-  const { begin, end } = ends(config, part, tokens, "decoder");
-  const blocks = Array.from({ length: config.layers.decoder }, (_, layer) => {
-    const at = (sub: number) => part.at(`block.${layer}.layer.${sub}`);
-    const attend = selfAttention(config, layer, at(0), "decoder");
-    const { look, project } = crossAttention(config, layer, at(1));
-    const feed = feedForward(config, layer, at(2));
+  const { embed, biasOf, end } = ends(config, part, tokens, "decoder");
+  const blocks = part.blocks("block", config.layers.decoder, (w, layer) => {
+    const attend = selfAttention(config, layer, w.at("layer.0"), "decoder");
+    const { look, project } = crossAttention(config, layer, w.at("layer.1"));
+    const feed = feedForward(config, layer, w.at("layer.2"));
     const run = (x: Value, pass: Pass, bias: RelativeBias, memory: CrossAttention) =>
       feed(look(attend(x, pass, bias), pass, memory), pass);
     return { run, project };
   });
   return {
-    decode(pass, memory) {
-      const { x, bias } = begin(pass);
-      return end(
-        blocks.reduce((rows, { run }) => pass.tape.scope(() => run(rows, pass, bias, memory)), x),
+    decode: (pass, memory) =>
+      end(
+        pass.through(blocks, () => embed(pass), biasOf(pass), memory),
         pass,
-      );
-    },
+      ),
     project(rows, pass, cache) {
       blocks.forEach(({ project }, layer) => {
         pass.tape.scope(() => {
@@ -160,12 +154,12 @@ function ends(config: T5Config, w: Weights, tokens: Embedding, stack: Stack) {
   const distances = w.embedding("block.0.layer.0.SelfAttention.relative_attention_bias", buckets, heads);
   const norm = w.rmsNorm("final_layer_norm", width, config.eps);
   return {
-    begin(pass: Pass): { x: Value; bias: RelativeBias } {
+    embed: (pass: Pass): Value => pass.dropout(pass.embed(tokens), dropout),
+    biasOf(pass: Pass): RelativeBias {
       if (distances.deltas.length > 0)
         throw new UnsupportedError(`"${distances.name}" is not looked up by token: no adapter can act on it`);
       const rule = { buckets, maxDistance, bidirectional: stack === "encoder" };
-      const bias = relativeBias(pass.tape, distances.weight, { ...rule, reach: pass.reach });
-      return { x: pass.dropout(pass.embed(tokens), dropout), bias };
+      return relativeBias(pass.tape, distances.weight, { ...rule, reach: pass.reach });
     },
     end: (x: Value, pass: Pass): Value => pass.dropout(norm.forward(x), dropout),
   };

@@ -91,13 +91,13 @@ function pair(c: ConfigReader, key: string, missing: number): readonly [number, 
 function build(config: VitConfig, w: Weights): Encoder {
   const { channels, height, width } = config.grid;
   const { rows, embed } = embeddings(config, w.at("embeddings"));
-  const blocks = Array.from({ length: config.layers }, (_, i) => block(config, i, w.at(`encoder.layer.${i}`)));
+  const blocks = w.blocks("encoder.layer", config.layers, (part, i) => ({ run: block(config, i, part) }));
   const norm = w.layerNorm("layernorm", config.width, config.eps);
   return {
     vocabSize: 0,
     contextLength: rows,
     image: { channels, height, width, rows },
-    forward: (pass) => norm.forward(blocks.reduce((x, run) => pass.tape.scope(() => run(x, pass)), embed(pass))),
+    forward: (pass) => norm.forward(pass.through(blocks, () => embed(pass))),
   };
 }
 

@@ -6,6 +6,7 @@ import type { Bodies, Body, Headed, TaskDefinition } from "./define-model.ts";
 import type { Embedding } from "./embedding.ts";
 import type { Linear } from "./linear.ts";
 import type { Pass } from "./pass.ts";
+import { perTokenHead } from "./per-token-head.ts";
 import type { Weights } from "./weights.ts";
 
 /** A stack of decoder layers without a head. */
@@ -66,9 +67,7 @@ export function decoderTasks<Config extends HeadConfig>(family: DecoderFamily<Co
       build(config, w, engine) {
         const stack = build(config, w.at(path), engine);
         const head = w.head(tokenHead, { inFeatures: stack.width, outFeatures: config.outputs, bias: true });
-        return headed(stack, config.outputs, (hidden, pass) =>
-          head.forward(pass.dropout(hidden, config.classifierDropout)),
-        );
+        return headed(stack, config.outputs, perTokenHead(head, config.classifierDropout));
       },
     },
     QUESTION_ANS: {
@@ -82,8 +81,12 @@ export function decoderTasks<Config extends HeadConfig>(family: DecoderFamily<Co
   };
 }
 
-function headed(stack: Backbone, outputs: number, head: (hidden: Value, pass: Pass) => Value): Headed {
-  return { ...stack, outputs, forward: (pass) => head(stack.forward(pass), pass) };
+function headed(
+  stack: Backbone,
+  outputs: number,
+  head: (hidden: Value, pass: Pass, rows?: Int32Array) => Value,
+): Headed {
+  return { ...stack, outputs, forward: (pass, rows) => head(stack.forward(pass), pass, rows) };
 }
 
 /** The head on the last row of each sequence, which has seen all others. */

@@ -72,8 +72,11 @@ export interface Encoder extends Body {
 export interface Headed extends Body {
   /** How many classes, or outputs, the head has. */
   readonly outputs: number;
-  /** Logits: [sequences, outputs] for a class of each sequence, [T, outputs] for classes of tokens and for spans (2). */
-  forward(pass: Pass): Value;
+  /**
+   * Logits: [sequences, outputs] for a class of each sequence, [T, outputs] for classes of tokens and for spans (2). For classes
+   * of tokens `rows` asks for some rows only.
+   */
+  forward(pass: Pass, rows?: Int32Array): Value;
 }
 
 /** What is built for each task. */

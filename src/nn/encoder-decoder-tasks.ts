@@ -11,6 +11,7 @@ import type { Bodies, Body, EncoderDecoder, Headed, TaskDefinition } from "./def
 import type { Embedding } from "./embedding.ts";
 import { memoryOf } from "./memory.ts";
 import type { Pass } from "./pass.ts";
+import { perTokenHead } from "./per-token-head.ts";
 import { shiftRight } from "./shift-right.ts";
 import type { Weights } from "./weights.ts";
 
@@ -65,7 +66,8 @@ export function encoderDecoderTasks<Config extends EncoderDecoderConfig>(
         const encode = encoder(config, w.at("transformer"));
         const shape = { inFeatures: config.width, outFeatures: config.outputs, bias: true };
         const head = w.head("classifier", shape);
-        const forward = (pass: Pass) => head.forward(pass.dropout(encode(pass), config.classifierDropout));
+        const classify = perTokenHead(head, config.classifierDropout);
+        const forward = (pass: Pass, rows?: Int32Array) => classify(encode(pass), pass, rows);
         return { ...limits(config), outputs: config.outputs, forward };
       },
     },

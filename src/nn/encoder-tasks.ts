@@ -3,6 +3,7 @@ import { gatherRows } from "../ops/embedding.ts";
 import type { Value } from "../tape/tape.ts";
 import type { Bodies, Encoder, Headed, TaskDefinition } from "./define-model.ts";
 import type { Pass } from "./pass.ts";
+import { perTokenHead } from "./per-token-head.ts";
 import type { Weights } from "./weights.ts";
 
 /** What heads need to know of a config. */
@@ -59,7 +60,7 @@ export function encoderTasks<Config extends EncoderHeadConfig>(family: EncoderFa
       build(config, w) {
         const stack = family.build(config, w.at(path));
         const head = w.head("classifier", { inFeatures: config.width, outFeatures: config.outputs, bias: true });
-        return headed(stack, config.outputs, (hidden, pass) => head.forward(pass.dropout(hidden, config.tokenDropout)));
+        return headed(stack, config.outputs, perTokenHead(head, config.tokenDropout));
       },
     },
     QUESTION_ANS: {
@@ -74,8 +75,12 @@ export function encoderTasks<Config extends EncoderHeadConfig>(family: EncoderFa
 }
 
 /** `stack` with a head behind it. */
-export function headed(stack: Encoder, outputs: number, head: (hidden: Value, pass: Pass) => Value): Headed {
-  return { ...stack, outputs, forward: (pass) => head(stack.forward(pass), pass) };
+export function headed(
+  stack: Encoder,
+  outputs: number,
+  head: (hidden: Value, pass: Pass, rows?: Int32Array) => Value,
+): Headed {
+  return { ...stack, outputs, forward: (pass, rows) => head(stack.forward(pass), pass, rows) };
 }
 
 /** Runs `body` on the first row of each sequence: that of its class token, or of a virtual token before it. */

@@ -17,7 +17,7 @@ import type { Tape, Value } from "../tape/tape.ts";
 import type { Embedding } from "./embedding.ts";
 import { imageProblem } from "./example-problems.ts";
 import type { KvCache } from "./kv-cache.ts";
-import { expectIds, type ImageShape, type Sequences } from "./sequences.ts";
+import { expectIds, type GivenRows, type ImageShape, type Sequences } from "./sequences.ts";
 import type { Stack, VirtualRows, VirtualTokens } from "./virtual-tokens.ts";
 
 export interface PassOptions {
@@ -38,6 +38,14 @@ export interface PassLimits {
   readonly paddingId?: number | null;
   /** Where each sequence is an image. */
   readonly image?: ImageShape | null;
+}
+
+/** One of a stack's equal parts. `shared` is what all of them are given, such as rotations. */
+export interface Block<Shared extends readonly unknown[]> {
+  /** Published name, such as "model.layers.0". */
+  readonly name: string;
+  /** [T, D] → [T, D] */
+  run(x: Value, pass: Pass, ...shared: Shared): Value;
 }
 
 export class Pass {
@@ -159,6 +167,34 @@ export class Pass {
     const result = body();
     this.tape.starts = before;
     return result;
+  }
+
+  /**
+   * Runs the blocks of a stack, from what `embed` makes for the first, or from rows that are given for a later one (see
+   * `Sequences`). What a block reads is given back as soon as neither the next block nor the backward pass needs it.
+   */
+  through<Shared extends readonly unknown[]>(
+    blocks: readonly Block<Shared>[],
+    embed: () => Value,
+    ...shared: Shared
+  ): Value {
+    const { tape } = this;
+    const { given, watch } = this.sequences;
+    let x = given ? this.#given(given) : tape.scope(embed);
+    for (let depth = given?.depth ?? 0; ; depth++) {
+      watch?.({ depth, x, starts: this.starts, block: blocks[depth]?.name ?? null });
+      const block = blocks[depth];
+      if (!block) return x;
+      const y = tape.block(block.name, x, (rows) => block.run(rows, this, ...shared));
+      if (y !== x) tape.release(x);
+      x = y;
+    }
+  }
+
+  #given({ rows, width }: GivenRows): Value {
+    const x = this.tape.value([this.starts.at(-1)!, width]);
+    if (!this.tape.planning) this.tape.memory.f32(x.ptr, rows.length).set(rows);
+    return x;
   }
 
   /** The tokens' rows of the embedding, with the virtual ones before them, [rows, D]. */

@@ -12,23 +12,33 @@ import { expectAligned, expectIds, IGNORED, type Labelled, type LabelledSequence
 export class TokenClassifier extends LabellingModel {
   readonly task = "TOKEN_CLS";
 
+  /** Rows without a label are dropped before the head. */
   override loss(tape: Tape, batch: LabelledSequences): Value {
-    return tape.scope(() => this.#lossesOf(this.outputs(tape, batch), batch));
+    return tape.scope(() => {
+      const { rows, classes } = this.#labelled(batch);
+      const pass = this.pass(tape, batch);
+      return crossEntropy(
+        pass.within(() => this.body.forward(pass, rows)),
+        idsOn(tape, classes),
+      );
+    });
   }
 
   override measure(tape: Tape, batch: LabelledSequences): Measured {
     const outputs = this.outputs(tape, batch);
     const rows = (s: number) =>
       [batch.starts[s]! + this.#virtual * (s + 1), batch.starts[s + 1]! + this.#virtual * (s + 1)] as const;
-    return { losses: this.#lossesOf(outputs, batch), outputs, rows };
+    const labelled = this.#labelled(batch);
+    const losses = crossEntropy(gatherRows(outputs, idsOn(tape, labelled.rows)), idsOn(tape, labelled.classes));
+    return { losses, outputs, rows };
   }
 
   get #virtual(): number {
     return this.virtual?.promptLength(this.stack) ?? 0;
   }
 
-  #lossesOf(logits: Value, { ids, labels, starts, labelStarts }: LabelledSequences): Value {
-    const { tape } = logits;
+  /** Rows that have a label, and their labels. */
+  #labelled({ ids, labels, starts, labelStarts }: LabelledSequences): { rows: Int32Array; classes: Int32Array } {
     expectAligned(ids.length, starts, labelStarts);
     const [rows, targets]: [number[], number[]] = [[], []];
     for (let s = 0; s + 1 < starts.length; s++) {
@@ -41,8 +51,7 @@ export class TokenClassifier extends LabellingModel {
     if (rows.length === 0) throw new StateError("loss: no token of the batch has a label");
     const classes = Int32Array.from(targets);
     expectIds("labels", classes, this.numLabels);
-    const idsOf = (data: Int32Array): Ids => ({ tape, ptr: tape.upload(data), count: data.length });
-    return crossEntropy(gatherRows(logits, idsOf(Int32Array.from(rows))), idsOf(classes));
+    return { rows: Int32Array.from(rows), classes };
   }
 
   override countLabels({ labels }: Labelled): number {
@@ -54,4 +63,8 @@ export class TokenClassifier extends LabellingModel {
       return `${example.labels.length} labels for ${example.inputIds.length} tokens, expected one each`;
     return tokenProblem(example, this, this.numLabels);
   }
+}
+
+function idsOn(tape: Tape, data: Int32Array): Ids {
+  return { tape, ptr: tape.upload(data), count: data.length };
 }

@@ -62,6 +62,18 @@ export class Weights {
     return path === "" ? this : new Weights(this.#tensors, this.#name(path), this.modules, this.sites);
   }
 
+  /** The blocks of a stack, which `make` builds at `path`.0, `path`.1 and so on, with their published names. */
+  blocks<B extends object>(
+    path: string,
+    count: number,
+    make: (w: Weights, layer: number) => B,
+  ): (B & { name: string })[] {
+    return Array.from({ length: count }, (_, layer) => {
+      const part = this.at(`${path}.${layer}`);
+      return { ...make(part, layer), name: part.#prefix };
+    });
+  }
+
   linear(path: string, linear: LinearShape): Linear {
     const { inFeatures, outFeatures, bias = false, stored = "out-in", output = false } = linear;
     const name = this.#name(path);

@@ -4,6 +4,10 @@
  * An op is recorded only if a gradient must pass through it, and keeps alive only what its backward pass needs. Memory of
  * the step comes from an arena: a Value is given back as soon as its scope has ended and no recorded op needs it any more.
  * The same code run by a planning tape computes nothing and yields the peak of the arena.
+ *
+ * With checkpointing only the inputs of each block are kept, and the backward pass runs the block once more before it goes
+ * back through it (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost"). Kernels, inputs and dropout masks are
+ * the same both times, so the gradients are the same bits.
  */
 import { StateError } from "../core/errors.ts";
 import { type Shape, sizeOf } from "../core/shape.ts";
@@ -27,13 +31,22 @@ interface Slot extends Value {
   grad: Ptr | null;
   holders: number;
   scopeEnded: boolean;
+  /** How many Values the tape had made before. */
+  readonly order: number;
 }
 
 interface Step {
   readonly y: Slot;
   readonly kept: readonly Slot[];
   readonly inPlace: boolean;
+  readonly place: string;
   readonly backward: (dy: Ptr) => void;
+}
+
+/** A block run without recording: what it reads of the Values made before it. */
+interface Unrecorded {
+  readonly reads: Set<Slot>;
+  readonly since: number;
 }
 
 export interface TapeOptions {
@@ -43,6 +56,8 @@ export interface TapeOptions {
   training?: boolean;
   /** Two numbers that decide every dropout mask of the step: the run's seed and the number of the step. */
   seed?: readonly [number, number];
+  /** Keep only the inputs of each block for the backward pass and compute the rest once more there: about a third more time, far less memory. */
+  checkpointing?: boolean;
 }
 
 /** Kernels that do nothing, for a plan. */
@@ -64,14 +79,22 @@ export class Tape {
   readonly recording: boolean;
   readonly training: boolean;
   readonly seed: readonly [number, number];
-  /** Floating-point operations of the products run or planned so far: two for each multiply-add that the model needs. */
+  readonly checkpointing: boolean;
+  /**
+   * Floating-point operations of the products run or planned so far: two for each multiply-add that the model needs. What
+   * checkpointing computes a second time is not counted.
+   */
   flops = 0;
+  /** Name of the block whose forward or backward pass is under way, such as "model.layers.3"; "" outside of all. */
+  place = "";
   /** Where the rows of each sequence begin in the activations under way; null where they belong to none. */
   starts: Int32Array | null = null;
   readonly #arena: Arena;
   #steps: Step[] = [];
   #scopes: Slot[][] = [];
   #streams = 0;
+  #made = 0;
+  #unrecorded: Unrecorded | null = null;
   #released = false;
 
   private constructor(engine: Engine, arena: Arena, planning: boolean, options: TapeOptions) {
@@ -83,6 +106,7 @@ export class Tape {
     this.recording = options.recording ?? false;
     this.training = options.training ?? false;
     this.seed = options.seed ?? [0, 0];
+    this.checkpointing = options.checkpointing ?? false;
   }
 
   /** Runs `step` without computing and returns the bytes of working memory that it needs. */
@@ -111,7 +135,7 @@ export class Tape {
 
   // ---- making values
 
-  /** A new Value with undefined contents. It needs a gradient if any of `from` does and the tape is recording. */
+  /** A new Value with undefined contents, computed `from` these. It needs a gradient if any of them does and the tape is recording. */
   value(shape: Shape, from: readonly (Value | Param | null)[] = []): Value {
     const needsGrad =
       this.recording && from.some((x) => x !== null && (x.kind === "value" ? x.needsGrad : x.trainable));
@@ -124,9 +148,15 @@ export class Tape {
       grad: null,
       holders: 0,
       scopeEnded: false,
+      order: this.#made++,
     };
+    if (this.#unrecorded !== null) this.#noteReads(this.#unrecorded, from);
     this.#scopes.at(-1)?.push(slot);
     return slot;
+  }
+
+  #noteReads({ reads, since }: Unrecorded, from: readonly (Value | Param | null)[]): void {
+    for (const x of from) if (x?.kind === "value" && (x as Slot).order < since) reads.add(x as Slot);
   }
 
   /** Raw working memory, contents undefined. Freed by `free`, or at the end of the step. */
@@ -168,6 +198,10 @@ export class Tape {
   nextStream(): number {
     return this.#streams++;
   }
+  /** How many random ops there were so far. */
+  get streams(): number {
+    return this.#streams;
+  }
 
   // ---- scopes
 
@@ -185,9 +219,58 @@ export class Tape {
     return result;
   }
 
+  /** Ends the life of a Value before its scope does: no op will read it any more but in the backward pass. */
+  release(x: Value): void {
+    this.#endScope(x as Slot);
+  }
+
   #endScope(slot: Slot): void {
+    if (slot.scopeEnded) return;
     slot.scopeEnded = true;
     if (slot.holders === 0) this.#arena.free(slot.ptr);
+  }
+
+  /**
+   * One block of a model: a scope with a name. With checkpointing its backward pass runs `body` a second time, so that must do
+   * the same again: it may read Values and Params from outside, which get their gradients, but not change them, and what adapters
+   * have set on the layers must still be so.
+   */
+  block(name: string, x: Value, body: (x: Value) => Value): Value {
+    const outside = this.place;
+    this.place = name;
+    const keepsInputsOnly = this.checkpointing && this.recording && this.#unrecorded === null;
+    const y = keepsInputsOnly ? this.#checkpoint(x, body) : this.scope(() => body(x));
+    this.place = outside;
+    return y;
+  }
+
+  #checkpoint(x: Value, body: (x: Value) => Value): Value {
+    const { starts } = this;
+    const streams = this.#streams;
+    const reads = new Set([x as Slot]);
+    this.#unrecorded = { reads, since: this.#made };
+    const y = this.scope(() => body(x)) as Slot;
+    this.#unrecorded = null;
+    if (reads.has(y)) return y;
+    this.#record(y, [...reads], false, () => this.#backThroughAgain(y, { starts, streams }, () => body(x)));
+    return y;
+  }
+
+  /** Runs a block once more as it ran when it made `y`, recording now, and goes back through it. */
+  #backThroughAgain(y: Slot, begin: { starts: Int32Array | null; streams: number }, body: () => Value): void {
+    const [steps, streams] = [this.#steps, this.#streams];
+    const { starts, flops } = this;
+    this.#steps = [];
+    this.#streams = begin.streams;
+    this.starts = begin.starts;
+    const again = this.scope(body) as Slot;
+    this.flops = flops;
+    [again.grad, y.grad] = [y.grad, null];
+    this.#endScope(again);
+    this.#unwind();
+    this.#steps = steps;
+    this.#streams = streams;
+    this.starts = starts;
   }
 
   // ---- recording
@@ -206,9 +289,9 @@ export class Tape {
   }
 
   #record(y: Slot, kept: readonly Slot[], inPlace: boolean, backward: (dy: Ptr) => void): void {
-    if (!y.needsGrad) return;
+    if (!y.needsGrad || this.#unrecorded !== null) return;
     for (const slot of kept) slot.holders++;
-    this.#steps.push({ y, kept, inPlace, backward });
+    this.#steps.push({ y, kept, inPlace, place: this.place, backward });
   }
 
   /** The gradient of `x`, zero when nothing has been added to it yet. For kernels that add. */
@@ -242,10 +325,16 @@ export class Tape {
     if (!this.recording) throw new StateError("backward: this tape does not record; make it with recording: true");
     const { ptr } = this.gradientSlot(loss);
     this.fill(ptr, sizeOf(loss.shape), seed);
+    this.#unwind();
+    this.place = "";
+  }
+
+  #unwind(): void {
     for (let step = this.#steps.pop(); step; step = this.#steps.pop()) this.#backThrough(step);
   }
 
-  #backThrough({ y, kept, inPlace, backward }: Step): void {
+  #backThrough({ y, kept, inPlace, place, backward }: Step): void {
+    this.place = place;
     if (y.grad !== null) {
       backward(y.grad);
       if (!inPlace) this.#freeGradient(y);

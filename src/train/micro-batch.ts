@@ -1,6 +1,6 @@
 /** One forward pass, with or without its backward pass, and the working memory that it needs. */
 import { sizeOf } from "../core/shape.ts";
-import { concatenateLabelled, type LabelledSequences } from "../nn/sequences.ts";
+import { concatenateLabelled, type GivenRows, type LabelledSequences } from "../nn/sequences.ts";
 import { Tape, type TapeOptions, type Value } from "../tape/tape.ts";
 import type { TrainingExample } from "./check-examples.ts";
 import type { Trainable } from "./trainable.ts";
@@ -42,14 +42,20 @@ export function lossAndGradients(
   model: Computing,
   bytes: number,
   { sequences }: MicroBatch,
-  { divisor, seed }: { divisor: number; seed: readonly [number, number] },
+  { divisor, seed, checkpointing = false, given }: { divisor: number; seed: readonly [number, number] } & HowToTrain,
 ): number {
-  return Tape.run(model.engine, bytes, { ...trainingTape, seed }, (tape) => {
-    const losses = model.loss(tape, sequences);
+  return Tape.run(model.engine, bytes, { ...trainingTape, seed, checkpointing }, (tape) => {
+    const losses = model.loss(tape, { ...sequences, ...(given && { given }) });
     const sum = sumOf(tape, losses);
     if (Number.isFinite(sum)) tape.backward(losses, 1 / divisor);
     return sum;
   });
+}
+
+/** What is left out or computed twice in a training step, which changes its time and memory but no bit of its result. */
+export interface HowToTrain {
+  readonly checkpointing?: boolean;
+  readonly given?: GivenRows | undefined;
 }
 
 const trainingTape: TapeOptions = { recording: true, training: true };
@@ -63,6 +69,7 @@ export function plannedBytes(
   examples: readonly TrainingExample[],
   batches: Iterable<readonly number[]>,
   training: boolean,
+  how: HowToTrain = {},
 ): number {
   const labels = examples.map((example) => model.countLabels(example));
   const seen = new Set<string>();
@@ -76,14 +83,19 @@ export function plannedBytes(
     const shape = `${of(tokens)} ${of(targets)} ${counted} ${tasks.join()}`;
     if (seen.has(shape)) continue;
     seen.add(shape);
-    bytes = Math.max(bytes, plannedBytesOf(model, microBatch(model, examples, indices), training));
+    bytes = Math.max(bytes, plannedBytesOf(model, microBatch(model, examples, indices), training, how));
   }
   return bytes;
 }
 
-function plannedBytesOf(model: Computing, { sequences }: MicroBatch, training: boolean): number {
-  return Tape.plan(model.engine, training ? trainingTape : {}, (tape) => {
-    const losses = model.loss(tape, sequences);
+function plannedBytesOf(
+  model: Computing,
+  { sequences }: MicroBatch,
+  training: boolean,
+  { checkpointing = false, given }: HowToTrain,
+): number {
+  return Tape.plan(model.engine, training ? { ...trainingTape, checkpointing } : {}, (tape) => {
+    const losses = model.loss(tape, { ...sequences, ...(given && { given }) });
     if (training) tape.backward(losses, 1);
   });
 }

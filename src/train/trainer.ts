@@ -17,6 +17,7 @@ import { checkExamples, nameExample, type TrainingExample } from "./check-exampl
 import { checkpointsOf, readParams, readState, writeParams, writeState } from "./checkpoint.ts";
 import { Course, type StepBatches } from "./course.ts";
 import { type EvaluateOptions, type Evaluation, evaluateIn, evaluateLoss, evaluationBytes } from "./evaluate.ts";
+import { FrozenCache, type FrozenCacheReport } from "./frozen-cache.ts";
 import { type Identity, identityOf } from "./identity.ts";
 import { lossAndGradients, microBatch, plannedBytes, tokensOf } from "./micro-batch.ts";
 import { atStart, type LogEntry, type Progress } from "./progress.ts";
@@ -104,6 +105,7 @@ export class Trainer {
   readonly #run: RunFolder | null;
   readonly #course: Course;
   #planned: number | null = null;
+  #cache: FrozenCache | null = null;
 
   /** Throws FormatError listing everything wrong with the settings, or with the examples. */
   constructor(options: TrainerOptions) {
@@ -146,10 +148,21 @@ export class Trainer {
   plan(): number {
     this.#planned ??= this.#withDropout(() => {
       const { trainDataset, evalDataset } = this.#options;
-      const training = plannedBytes(this.#model, trainDataset, this.#course.microBatches(), true);
-      return evalDataset ? Math.max(training, evaluationBytes(this.#model, evalDataset, this.#evaluation)) : training;
+      const { gradientCheckpointing: checkpointing, cacheFrozen } = this.args;
+      const warn = (text: string) => this.#options.onWarning?.(text);
+      if (cacheFrozen > 0) this.#cache = FrozenCache.open(this.#model, trainDataset, cacheFrozen, warn);
+      const how = { checkpointing, given: this.#cache?.planned };
+      const training = plannedBytes(this.#model, trainDataset, this.#course.microBatches(), true, how);
+      const below = this.#cache?.plannedBytes(this.#course.microBatches()) ?? 0;
+      const evaluating = evalDataset ? evaluationBytes(this.#model, evalDataset, this.#evaluation) : 0;
+      return Math.max(training, below, evaluating);
     });
     return this.#planned;
+  }
+
+  /** How many examples `cacheFrozen` has kept so far; null where it is off or nothing can be kept. */
+  get frozenCache(): FrozenCacheReport | null {
+    return this.#cache?.report ?? null;
   }
 
   get #evaluation(): EvaluateOptions {
@@ -164,6 +177,7 @@ export class Trainer {
    */
   async train({ resume = false }: { resume?: boolean } = {}): Promise<TrainResult> {
     const bytes = this.plan();
+    this.#cache?.clear();
     const { engine } = this.#model;
     const { adamBeta1: beta1, adamBeta2: beta2, adamEpsilon: eps, weightDecay } = this.args;
     const optimizer = new AdamW(engine, this.#model.namedTrainable(), { beta1, beta2, eps, weightDecay });
@@ -208,7 +222,8 @@ export class Trainer {
     let loss = 0;
     for (const [i, batch] of batches.entries()) {
       const seed = [this.args.seed, microStep + i] as const;
-      const sum = lossAndGradients(this.#model, bytes, batch, { divisor: labels, seed });
+      const how = { checkpointing: this.args.gradientCheckpointing, given: this.#cache?.rowsOf(indices[i]!) };
+      const sum = lossAndGradients(this.#model, bytes, batch, { divisor: labels, seed, ...how });
       if (!Number.isFinite(sum)) throw this.#notFinite("loss", sum, step, indices, i);
       loss += sum;
       await run.breathe();

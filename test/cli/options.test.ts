@@ -57,6 +57,11 @@ test.each([
   [["train", "--steps", "0"], /'--steps <n>' argument '0' is invalid. Expected a whole number of at least 1/],
   [["train", "--learning-rate", "fast"], /'--learning-rate <x>' argument 'fast' is invalid. Expected a number/],
   [["train", "--dropout", "1"], /'--dropout <p>' argument '1' is invalid. Expected a number from 0 up to but not incl/],
+  [
+    ["train", "--cache-frozen", "lots"],
+    /'--cache-frozen <size>' argument 'lots' is invalid. Expected a number of bytes/,
+  ],
+  [["train", "--cache-frozen", "2TB"], /Expected a number of bytes, such as 500MB or 2GB/],
   [["train", "--lr-scheduler", "step"], /Allowed choices are constant, linear, cosine/],
   [["train", "--target-modules", "a,,b"], /Expected names separated by commas/],
   [["generate", "--top-p", "1.5"], /Expected a number from 0 to 1/],

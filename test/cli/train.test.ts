@@ -101,6 +101,20 @@ test("four steps from a PEFT adapter end where PyTorch and PEFT end, with their 
   for (const [key, values] of after) expectTravelled(key, values, want.get(`after.${key}`)!, before.get(key)!, 0.02);
 });
 
+test("checkpointing and a cache of frozen layers write the same adapter, and the run tells what was kept", async () => {
+  const upper = ["--layers-to-transform", "1", "--epochs", "3", "--batch-size", "4", "--learning-rate", "1e-2"];
+  const run = (output: string, ...more: string[]) =>
+    succeed(work, "train", ...base, ...upper, "--output", output, "--log-format", "plain", ...more);
+  const [, , cached] = await Promise.all([
+    run("kept"),
+    run("again", "--gradient-checkpointing"),
+    run("cached", "--cache-frozen", "1.5MB"),
+  ]);
+  expect(adapterBytes("again")).toBe(adapterBytes("kept"));
+  expect(adapterBytes("cached")).toBe(adapterBytes("kept"));
+  expect(cached).toMatch(/^frozen blocks left out where their result was kept: 1, for 20 of 20 rows, \d+(\.\d+)? kB$/m);
+});
+
 describe("what a run writes", () => {
   let finished: Finished;
   const reports = ["--eval-steps", "4", "--save-steps", "4", "--logging-steps", "2", "--batch-size", "4"];

@@ -27,14 +27,38 @@ test("batches by count are full, except the last", () => {
   expect(schedule({}).map((batch) => batch.length)).toEqual([...Array(12).fill(8), 7]);
 });
 
-test("batches by tokens keep to the budget, and could not have taken one more", () => {
-  const batches = schedule({ batchSize: null, tokenBudget: 64 });
+test("in the file's order batches by tokens keep to the budget, and could not have taken one more", () => {
+  const batches = schedule({ batchSize: null, tokenBudget: 64, shuffle: false });
   const tokens = (batch: number[]) => batch.reduce((sum, i) => sum + lengths[i]!, 0);
+  expect(batches.flat()).toEqual(everyIndex);
   batches.forEach((batch, b) => {
     expect(tokens(batch)).toBeLessThanOrEqual(64);
     const next = batches[b + 1]?.[0];
     if (next !== undefined) expect(tokens(batch) + lengths[next]!).toBeGreaterThan(64);
   });
+});
+
+test("shuffled examples whose lengths spread 1:8 are packed close to the budget, and no two epochs alike", () => {
+  const spread = Array.from({ length: 1000 }, (_, i) => 64 + ((i * 197) % 449));
+  const all = spread.reduce((sum, n) => sum + n, 0);
+  const tokens = (batch: number[]) => batch.reduce((sum, i) => sum + spread[i]!, 0);
+  const packed = (epoch: number, tokenBudget: number) =>
+    schedule({ lengths: spread, batchSize: null, tokenBudget, epoch });
+  for (const [budget, share] of [
+    [1024, 0.95],
+    [2048, 0.97],
+  ] as const) {
+    const [batches, others] = [packed(0, budget), packed(1, budget)];
+    expect(Math.max(...batches.map(tokens))).toBeLessThanOrEqual(budget);
+    expect(all / (batches.length * budget)).toBeGreaterThan(share);
+    expect(all / (others.length * budget)).toBeGreaterThan(share);
+    expect(batches.flat().sort((a, b) => a - b)).toEqual(spread.map((_, i) => i));
+    expect(packed(0, budget)).toEqual(batches);
+    // Who is beside whom is left to chance: few pairs of neighbours meet again.
+    const pairs = new Set(batches.flatMap((batch) => batch.flatMap((a) => batch.map((b) => `${a} ${b}`))));
+    const again = others.flatMap((batch) => batch.flatMap((a) => batch.map((b) => a !== b && pairs.has(`${a} ${b}`))));
+    expect(again.filter(Boolean).length / again.length).toBeLessThan(0.05);
+  }
 });
 
 test("an epoch depends on seed and number alone, and differs from others", () => {
