@@ -5,7 +5,6 @@
  *   quantize_int8         b[i, p] = round(x[i, p] / scales[i]),            scales[i] = max_p |x[i, p]| / 127
  *   quantize_int8_columns b[i, p] = round(x[i, p] / scales[p]),            scales given
  *   absmax_columns_f32    max[p] = max(max[p], max_i |x[i, p]|)            columns start..end
- *   dequantize_int8       y[i, p] = scales[i]·b[i, p], or scales[p]·b[i, p] with perColumn
  *
  *   x [rows, cols] f32, ldx elements from row to row   factors [cols], or 0 where all are 1   max [cols]
  *   q [rows, ldq] i16, ldq even and >= cols, zero from cols on   b [rows, cols] i8   y [rows, cols]
@@ -14,7 +13,6 @@
  * infinity in a row makes its scale NaN or infinite and spoils every product with the row, as it would have in f32. A row
  * for i16 whose largest is below 2⁻¹⁰⁰ counts as zeros.
  */
-import { scaleRow, loadBytes } from "../simd/int8";
 import { loadPart, storePart } from "../simd/part";
 
 /** Added to a number below 2²², leaves its nearest integer in the low bits. */
@@ -129,22 +127,6 @@ export function absmax_columns_f32(max: usize, x: usize, rows: i32, cols: i32, s
     for (let p = start; p < end; p += 4) {
       const at = <usize>p << 2, count = end - p;
       storePart(max + at, i32x4.max_s(loadPart(max + at, count), magnitude(loadPart(x + at, count))), count);
-    }
-  }
-}
-
-export function dequantize_int8(
-  y: usize, b: usize, scales: usize, rows: i32, cols: i32, perColumn: i32, start: i32, end: i32,
-): void {
-  for (let i = start; i < end; i++) {
-    const from = b + <usize>i * <usize>cols, to = y + (<usize>i * <usize>cols << 2);
-    if (!perColumn) scaleRow(to, from, v128.load32_splat(scales + (<usize>i << 2)), cols);
-    else {
-      for (let p = 0; p < cols; p += 4) {
-        const at = <usize>p << 2, count = cols - p;
-        const values = f32x4.convert_i32x4_s(loadBytes(from + <usize>p, count));
-        storePart(to + at, f32x4.mul(values, loadPart(scales + at, count)), count);
-      }
     }
   }
 }

@@ -41,7 +41,11 @@ function tasksFor({ kernels, memory, place }, stored, rows, [width, out]) {
   const [stRows, stCols] = perColumn ? [width, out] : [out, width];
   quantizeWeight({ kernels, memory }, { b, scalesB, w, stRows, stCols, perColumn });
   // What is compared is the same weight.
-  kernels.dequantize_int8(w, b, scalesB, stRows, stCols, Number(perColumn), 0, stRows);
+  const [codes, scales] = [new Int8Array(memory.buffer, b, width * out), new Float32Array(memory.buffer, scalesB, out)];
+  const values = new Float32Array(memory.buffer, w, width * out);
+  codes.forEach((code, i) => {
+    values[i] = code * scales[perColumn ? i % stCols : Math.floor(i / stCols)];
+  });
   const flops = 2 * rows * width * out;
   const few = rows <= 4;
   const direction = (name, n, k, layout, scaleOfOutputs) => {

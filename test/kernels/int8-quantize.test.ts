@@ -77,44 +77,17 @@ for (const build of builds) {
     }
   });
 
-  test(`dequantize_int8 (${build}) is one product, by rows and by columns, for every tail and range`, () => {
-    for (const cols of around4)
-      for (const perColumn of [0, 1]) {
-        const prepare = () => {
-          const bed = new Bed(build, cols);
-          const b = bed.int8(Array.from(bed.random(rows * cols, 127)));
-          const scales = bed.random(Math.max(rows, cols));
-          const y = bed.empty(rows * cols);
-          const run = (start: number, end: number) =>
-            bed.kernels.dequantize_int8(at(y), at(b), at(scales), rows, cols, perColumn, start, end);
-          return { bed, b, scales, y, run };
-        };
-        const { bed, b, scales, y, run } = prepare();
-        run(0, rows);
-        expect(Array.from(y)).toEqual(
-          Array.from(b, (v, e) => Math.fround(v * scales[perColumn ? e % cols : Math.floor(e / cols)]!)),
-        );
-        bed.checkGuards();
-        checkRanges(rows, () => {
-          const job = prepare();
-          return { run: job.run, outputs: [[job.y, (e) => Math.floor(e / cols)]] };
-        });
-      }
-  });
-
   test(`a weight of zeros, subnormal or not finite (${build}) is quantised to what says so`, () => {
     const bed = new Bed(build);
     const least = 2 ** -149;
     const x = bed.from([0, -0, least, -200 * least, 1, Number.NaN, 2, Number.NEGATIVE_INFINITY]);
     const b = bed.int8(new Int8Array(8));
     const scales = bed.empty(4);
-    const y = bed.empty(8);
     bed.kernels.quantize_int8(at(b), at(scales), at(x), 4, 2, 2, 0, 4);
-    bed.kernels.dequantize_int8(at(y), at(b), at(scales), 4, 2, 0, 0, 4);
     expect(Array.from(scales.subarray(0, 2))).toEqual([0, 2 * least]);
     expect(Array.from(b.subarray(0, 4))).toEqual([0, 0, 0, -100]);
-    expect(Number.isNaN(y[5])).toBe(true);
-    expect(Number.isFinite(y[7])).toBe(false);
+    expect(Number.isNaN(scales[2])).toBe(true);
+    expect(Number.isFinite(scales[3])).toBe(false);
   });
 
   test(`quantize_rows_i16 (${build}) is within half a step of x·factors, and uses the whole range, for every tail and range`, () => {
