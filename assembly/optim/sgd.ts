@@ -1,0 +1,32 @@
+/**
+ * One step of stochastic gradient descent with momentum in the order of torch.optim.SGD, each operation rounded to f32:
+ *
+ *   g ← gradScale·g + weightDecay·p (not stored)
+ *   b ← momentum·b + gain·g                 gain = 1 − dampening, and 1 at the first step, when b is 0
+ *   p ← p − lr·b                            nesterov:  p ← p − lr·(g + momentum·b)
+ *
+ * p, g, b: parameter, gradient, momentum buffer; b = 0 is no momentum, then p ← p − lr·g. Nothing is fused, so all builds
+ * give the same bits. start, end: element range.
+ */
+import { loadPart, storePart } from "../simd/part";
+
+export function sgd_f32(
+  p: usize, g: usize, b: usize, gradScale: f64, lr: f64, momentum: f64, gain: f64, weightDecay: f64, nesterov: bool,
+  start: i32, end: i32,
+): void {
+  const clip = f32x4.splat(<f32>gradScale);
+  const decay = f32x4.splat(<f32>weightDecay);
+  const old = f32x4.splat(<f32>momentum), fresh = f32x4.splat(<f32>gain);
+  const rate = f32x4.splat(<f32>lr);
+  let i: usize = <usize>start << 2;
+  for (let left = end - start; left > 0; left -= 4, i += 16) {
+    const p0 = loadPart(p + i, left);
+    let d = f32x4.add(f32x4.mul(loadPart(g + i, left), clip), f32x4.mul(decay, p0));
+    if (b != 0) {
+      const b1 = f32x4.add(f32x4.mul(loadPart(b + i, left), old), f32x4.mul(fresh, d));
+      storePart(b + i, b1, left);
+      d = nesterov ? f32x4.add(d, f32x4.mul(old, b1)) : b1;
+    }
+    storePart(p + i, f32x4.sub(p0, f32x4.mul(rate, d)), left);
+  }
+}
