@@ -1,6 +1,6 @@
 /**
  * One step of Adafactor (Shazeer and Stern 2018) on a matrix, as transformers.optimization.Adafactor has it, in four passes
- * over the gradient g [m, n], which counts gradScale times:
+ * over the gradient g [rows, cols], which counts gradScale times:
  *
  *   adafactor_rows_f32      row[i] ← beta2·row[i] + (1 − beta2)·(mean_j g² + eps)       start, end: rows
  *   adafactor_columns_f32   col[j] ← beta2·col[j] + (1 − beta2)·(mean_i g² + eps)       start, end: columns
@@ -9,40 +9,40 @@
  *   adafactor_f32           p ← p·keep − lr·u                                           start, end: rows
  *                           or, with a first moment:  f ← beta1·f + (1 − beta1)·lr·u,  p ← p·keep − f
  *
- * p, f [m, n]: parameter and first moment, f = 0 is none. The caller divides lr by how much too large the update is, which the
+ * p, f [rows, cols]: parameter and first moment, f = 0 is none; pitch is cols. The caller divides lr by how much too large the update is, which the
  * norms tell. A vector is a matrix of one row: row[0] / rowMean is 1, and col its second moment. Means are summed in f64.
  * Nothing is fused, so all builds give the same bits.
  */
 import { loadPart, storePart } from "../simd/part";
 
 export function adafactor_rows_f32(
-  row: usize, g: usize, n: i32, gradScale: f64, eps: f64, beta2: f64, start: i32, end: i32,
+  row: usize, g: usize, cols: i32, gradScale: f64, eps: f64, beta2: f64, start: i32, end: i32,
 ): void {
   const clip = f32x4.splat(<f32>gradScale);
   for (let i = start; i < end; i++) {
-    let at = g + (<usize>i * <usize>n << 2);
+    let at = g + (<usize>i * <usize>cols << 2);
     let low = f64x2.splat(0), high = f64x2.splat(0);
-    for (let left = n; left > 0; left -= 4, at += 16) {
+    for (let left = cols; left > 0; left -= 4, at += 16) {
       const d = f32x4.mul(loadPart(at, left), clip);
       low = addSquares(low, d);
       high = addSquares(high, upper(d));
     }
     const r = row + (<usize>i << 2);
-    store<f32>(r, <f32>(beta2 * load<f32>(r) + (1 - beta2) * (sum2(low, high) / n + eps)));
+    store<f32>(r, <f32>(beta2 * load<f32>(r) + (1 - beta2) * (sum2(low, high) / cols + eps)));
   }
 }
 
 export function adafactor_columns_f32(
-  col: usize, g: usize, m: i32, n: i32, gradScale: f64, eps: f64, beta2: f64, start: i32, end: i32,
+  col: usize, g: usize, rows: i32, pitch: i32, gradScale: f64, eps: f64, beta2: f64, start: i32, end: i32,
 ): void {
   const clip = f32x4.splat(<f32>gradScale);
-  const pitch = <usize>n << 2;
+  const next = <usize>pitch << 2;
   let j = start;
   for (; j + 16 <= end; j += 16) {
     let at = g + (<usize>j << 2);
     let s0 = f64x2.splat(0), s1 = f64x2.splat(0), s2 = f64x2.splat(0), s3 = f64x2.splat(0);
     let s4 = f64x2.splat(0), s5 = f64x2.splat(0), s6 = f64x2.splat(0), s7 = f64x2.splat(0);
-    for (let i = 0; i < m; i++, at += pitch) {
+    for (let i = 0; i < rows; i++, at += next) {
       const a = f32x4.mul(v128.load(at), clip), b = f32x4.mul(v128.load(at, 16), clip);
       const c = f32x4.mul(v128.load(at, 32), clip), d = f32x4.mul(v128.load(at, 48), clip);
       s0 = addSquares(s0, a); s1 = addSquares(s1, upper(a));
@@ -51,33 +51,33 @@ export function adafactor_columns_f32(
       s6 = addSquares(s6, d); s7 = addSquares(s7, upper(d));
     }
     const to = col + (<usize>j << 2);
-    averageInto(to, s0, s1, m, eps, beta2, 4);
-    averageInto(to + 16, s2, s3, m, eps, beta2, 4);
-    averageInto(to + 32, s4, s5, m, eps, beta2, 4);
-    averageInto(to + 48, s6, s7, m, eps, beta2, 4);
+    averageInto(to, s0, s1, rows, eps, beta2, 4);
+    averageInto(to + 16, s2, s3, rows, eps, beta2, 4);
+    averageInto(to + 32, s4, s5, rows, eps, beta2, 4);
+    averageInto(to + 48, s6, s7, rows, eps, beta2, 4);
   }
   for (; j < end; j += 4) {
     let at = g + (<usize>j << 2);
     let low = f64x2.splat(0), high = f64x2.splat(0);
-    for (let i = 0; i < m; i++, at += pitch) {
+    for (let i = 0; i < rows; i++, at += next) {
       const d = f32x4.mul(loadPart(at, end - j), clip);
       low = addSquares(low, d);
       high = addSquares(high, upper(d));
     }
-    averageInto(col + (<usize>j << 2), low, high, m, eps, beta2, end - j);
+    averageInto(col + (<usize>j << 2), low, high, rows, eps, beta2, end - j);
   }
 }
 
 export function adafactor_norms_f32(
-  norms: usize, g: usize, row: usize, col: usize, rowMean: f64, n: i32, gradScale: f64, start: i32, end: i32,
+  norms: usize, g: usize, row: usize, col: usize, rowMean: f64, cols: i32, gradScale: f64, start: i32, end: i32,
 ): void {
   const clip = f32x4.splat(<f32>gradScale);
   for (let i = start; i < end; i++) {
     const r = rowFactor(row, i, rowMean);
-    const from = g + (<usize>i * <usize>n << 2);
+    const from = g + (<usize>i * <usize>cols << 2);
     let low = f64x2.splat(0), high = f64x2.splat(0);
     let j: usize = 0;
-    for (let left = n; left > 0; left -= 4, j += 16) {
+    for (let left = cols; left > 0; left -= 4, j += 16) {
       const u = update(r, loadPart(col + j, left), f32x4.mul(loadPart(from + j, left), clip), left);
       low = addSquares(low, u);
       high = addSquares(high, upper(u));
@@ -87,7 +87,7 @@ export function adafactor_norms_f32(
 }
 
 export function adafactor_f32(
-  p: usize, g: usize, f: usize, row: usize, col: usize, rowMean: f64, n: i32, gradScale: f64, lr: f64, beta1: f64,
+  p: usize, g: usize, f: usize, row: usize, col: usize, rowMean: f64, cols: i32, gradScale: f64, lr: f64, beta1: f64,
   keep: f64, start: i32, end: i32,
 ): void {
   const clip = f32x4.splat(<f32>gradScale);
@@ -96,9 +96,9 @@ export function adafactor_f32(
   const old1 = f32x4.splat(<f32>beta1), new1 = f32x4.splat(<f32>(1 - beta1));
   for (let i = start; i < end; i++) {
     const r = rowFactor(row, i, rowMean);
-    let at = <usize>i * <usize>n << 2;
+    let at = <usize>i * <usize>cols << 2;
     let j: usize = 0;
-    for (let left = n; left > 0; left -= 4, j += 16, at += 16) {
+    for (let left = cols; left > 0; left -= 4, j += 16, at += 16) {
       const u = update(r, loadPart(col + j, left), f32x4.mul(loadPart(g + at, left), clip), left);
       let moved = f32x4.mul(u, rate);
       if (f != 0) {
@@ -149,20 +149,20 @@ function sum2(low: v128, high: v128): f64 {
   return f64x2.extract_lane(pair, 0) + f64x2.extract_lane(pair, 1);
 }
 
-/** col ← beta2·col + (1 − beta2)·(sums / m + eps) for up to four columns. */
+/** col ← beta2·col + (1 − beta2)·(sums / rows + eps) for up to four columns. */
 // @ts-ignore: decorator
 @inline
-function averageInto(col: usize, low: v128, high: v128, m: i32, eps: f64, beta2: f64, count: i32): void {
+function averageInto(col: usize, low: v128, high: v128, rows: i32, eps: f64, beta2: f64, count: i32): void {
   const c = loadPart(col, count);
-  const a = average(f64x2.promote_low_f32x4(c), low, m, eps, beta2);
-  const b = average(f64x2.promote_low_f32x4(upper(c)), high, m, eps, beta2);
+  const a = average(f64x2.promote_low_f32x4(c), low, rows, eps, beta2);
+  const b = average(f64x2.promote_low_f32x4(upper(c)), high, rows, eps, beta2);
   const both = v128.shuffle<f32>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 1, 4, 5);
   storePart(col, both, count);
 }
 
 // @ts-ignore: decorator
 @inline
-function average(old: v128, sums: v128, m: i32, eps: f64, beta2: f64): v128 {
-  const mean = f64x2.add(f64x2.div(sums, f64x2.splat(m)), f64x2.splat(eps));
+function average(old: v128, sums: v128, rows: i32, eps: f64, beta2: f64): v128 {
+  const mean = f64x2.add(f64x2.div(sums, f64x2.splat(rows)), f64x2.splat(eps));
   return f64x2.add(f64x2.mul(f64x2.splat(beta2), old), f64x2.mul(f64x2.splat(1 - beta2), mean));
 }

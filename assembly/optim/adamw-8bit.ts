@@ -1,6 +1,6 @@
 /**
  * One step of AdamW whose moments are bytes (Dettmers et al. 2022), as bitsandbytes.optim.AdamW8bit has it. Moments are kept in
- * blocks of 256 elements: a block's largest magnitude in f32, and for each element the code of the level next to its share of
+ * blocks of `width` elements: a block's largest magnitude in f32, and for each element the code of the level next to its share of
  * that. Levels are the dynamic tree quantisation of the paper: of both signs for m, of one for v.
  *
  *   m0 = scaleM[block]·signed[m]      v0 = scaleV[block]·unsigned[v]
@@ -10,7 +10,7 @@
  * Unlike bitsandbytes a v1 that is not zero never gets the code of zero: m1 may have a level where v1 has none, and m1/(0 + eps)
  * would throw the parameter away. What is not zero but tiny gets the smallest level, so its steps are smaller than they might be.
  *
- *   p, g [n] f32    m, v [n] bytes    scaleM, scaleV [⌈n / 256⌉] f32    workspace  of adamw_8bit_workspace() bytes
+ *   p, g [n] f32    m, v [n] bytes    scaleM, scaleV [⌈n / width⌉] f32    workspace  of adamw_8bit_workspace(width) bytes
  *   table   f32 signed[256], unsigned[256], signed middles[256], unsigned middles[256]; bytes signed ranks[3072], unsigned ranks[3072]
  *
  * A rank counts the levels from 0 up. middles[rank] lies halfway between the levels of that rank and the next. ranks[k] is the
@@ -20,7 +20,6 @@
 import { hmax } from "../simd/lanes";
 import { loadPart, storePart } from "../simd/part";
 
-const BLOCK: i32 = 256;
 const SIGNED_ZERO: i32 = 127;
 const UNSIGNED: usize = 1024;
 const MIDDLES: usize = 2048;
@@ -28,13 +27,13 @@ const RANKS: usize = 4096;
 const RANKS_UNSIGNED: usize = 3072;
 const SMALLEST: u32 = 0x3400; // upper half of the bits of 2⁻²³
 
-export function adamw_8bit_workspace(): i32 {
-  return 2 * BLOCK * 4;
+export function adamw_8bit_workspace(width: i32): i32 {
+  return 2 * width * 4;
 }
 
 export function adamw_8bit(
-  p: usize, g: usize, m: usize, v: usize, scaleM: usize, scaleV: usize, table: usize, n: i32, gradScale: f64, lr: f64,
-  beta1: f64, beta2: f64, eps: f64, weightDecay: f64, biasCorrection1: f64, biasCorrection2: f64, workspace: usize,
+  p: usize, g: usize, m: usize, v: usize, scaleM: usize, scaleV: usize, table: usize, n: i32, width: i32, gradScale: f64,
+  lr: f64, beta1: f64, beta2: f64, eps: f64, weightDecay: f64, biasCorrection1: f64, biasCorrection2: f64, workspace: usize,
   start: i32, end: i32,
 ): void {
   const clip = f32x4.splat(<f32>gradScale);
@@ -44,10 +43,10 @@ export function adamw_8bit(
   const root2 = f32x4.splat(<f32>sqrt(biasCorrection2));
   const floor = f32x4.splat(<f32>eps);
   const step = f32x4.splat(<f32>(lr / biasCorrection1));
-  const fresh2 = workspace + (<usize>BLOCK << 2);
+  const fresh2 = workspace + (<usize>width << 2);
   for (let block = start; block < end; block++) {
-    const first = <usize>block * <usize>BLOCK;
-    const count = min<i32>(BLOCK, n - block * BLOCK);
+    const first = <usize>block * <usize>width;
+    const count = min<i32>(width, n - block * width);
     const sizeM = scaleM + (<usize>block << 2), sizeV = scaleV + (<usize>block << 2);
     const oldM = f32x4.splat(load<f32>(sizeM)), oldV = f32x4.splat(load<f32>(sizeV));
     let maxM = f32x4.splat(0), maxV = f32x4.splat(0);

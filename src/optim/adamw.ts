@@ -6,32 +6,17 @@
  *   m ← β₁·m + (1 − β₁)·g          v ← β₂·v + (1 − β₂)·g²
  *   p ← p − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε)
  */
-import { StateError } from "../core/errors.ts";
-import type { Param } from "../tensor/tensor.ts";
-import type { Engine } from "../wasm/engine.ts";
-import type { Ptr } from "../wasm/memory.ts";
+import { defineOptimizer, type Optimizer, type OptimizerOptions } from "./define-optimizer.ts";
+import { atLeastZero, fraction } from "./options.ts";
 
-/** torch's names in camelCase, and torch's defaults except that weight decay is 0. */
-export interface AdamWOptions {
-  readonly beta1?: number;
-  readonly beta2?: number;
-  readonly eps?: number;
-  /** λ, multiplied by the learning rate. */
-  readonly weightDecay?: number;
-}
+/** λ is `weightDecay`, multiplied by the learning rate. torch's defaults, except that λ is 0. */
+const options = { beta1: fraction(0.9), beta2: fraction(0.999), eps: atLeastZero(1e-8), weightDecay: atLeastZero(0) };
 
-/** One trained tensor with its two moments, f32 blocks of the tensor's size. */
-export interface AdamWSlot {
-  readonly name: string;
-  readonly param: Param;
-  /** Mean of the gradients, m. */
-  readonly expAvg: Ptr;
-  /** Mean of their squares, v. */
-  readonly expAvgSq: Ptr;
-}
+/** torch's names in camelCase, and torch's defaults except that weight decay is 0; and groups of parameters. */
+export type AdamWOptions = OptimizerOptions<typeof options>;
 
 /**
- * Trains the given Params. Its state lives in the engine's memory until it is disposed of.
+ * AdamW as torch.optim has it. Two moments in f32: 8 bytes for each number that is trained.
  *
  * @example
  * using optimizer = new AdamW(engine, model.namedTrainable());
@@ -39,85 +24,17 @@ export interface AdamWSlot {
  * // ... backward passes ...
  * optimizer.step(1e-3);
  */
-export class AdamW {
-  readonly slots: readonly AdamWSlot[];
-  readonly #engine: Engine;
-  readonly #options: Required<AdamWOptions>;
-  #steps = 0;
-  #disposed = false;
-
-  /** Throws StateError when there is nothing to train or a Param is not trainable. */
-  constructor(engine: Engine, params: ReadonlyMap<string, Param>, options: AdamWOptions = {}) {
-    if (params.size === 0) throw new StateError("AdamW: no trainable parameters were given, expected at least one");
-    this.#engine = engine;
-    this.#options = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, ...options };
-    this.slots = Array.from(params, ([name, param]) => {
-      if (!param.trainable)
-        throw new StateError(`AdamW: "${name}" is not trainable; call setTrainable(true) on it first`);
-      return { name, param, expAvg: this.#moment(name, param), expAvgSq: this.#moment(name, param) };
-    });
-  }
-
-  /** Bytes of both moments of `params`. */
-  static stateBytes(params: Iterable<Param>): number {
-    let bytes = 0;
-    for (const { size } of params) bytes += 8 * size;
-    return bytes;
-  }
-
-  /** How many steps were taken. Set when a checkpoint is loaded: it decides the bias corrections. */
-  get steps(): number {
-    return this.#steps;
-  }
-  set steps(steps: number) {
-    this.#steps = steps;
-  }
-
-  /** Sets all gradients to zero. */
-  zeroGrad(): void {
-    for (const { param } of this.slots) param.gradient().fill(0);
-  }
-
-  /** Moves every parameter by its gradient times `gradScale`, the factor of clipping. */
-  step(lr: number, gradScale = 1): void {
-    const { beta1, beta2, eps, weightDecay } = this.#options;
-    const t = ++this.#steps;
-    for (const { param, expAvg, expAvgSq } of this.slots) {
-      this.#engine.kernels.adamw_f32(
-        param.ptr,
-        param.grad,
-        expAvg,
-        expAvgSq,
-        gradScale,
-        lr,
-        beta1,
-        beta2,
-        eps,
-        weightDecay,
-        1 - beta1 ** t,
-        1 - beta2 ** t,
-        0,
-        param.size,
-      );
-    }
-  }
-
-  #moment(name: string, param: Param): Ptr {
-    const ptr = this.#engine.memory.alloc(param.size * 4, `the optimiser's state of "${name}"`);
-    this.#engine.memory.f32(ptr, param.size).fill(0);
-    return ptr;
-  }
-
-  /** Frees the moments. The Params stay. */
-  dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    for (const { expAvg, expAvgSq } of this.slots) {
-      this.#engine.memory.free(expAvg);
-      this.#engine.memory.free(expAvgSq);
-    }
-  }
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
-}
+export const AdamW = defineOptimizer({
+  name: "AdamW",
+  options,
+  state: (shape) => [
+    { name: "exp_avg", shape, dtype: "F32" },
+    { name: "exp_avg_sq", shape, dtype: "F32" },
+  ],
+  update: ({ engine, param, at, lr, weightDecay, gradScale, t, options: { beta1, beta2, eps } }) => {
+    const moments = [param.ptr, param.grad, at("exp_avg"), at("exp_avg_sq")] as const;
+    const rates = [gradScale, lr, beta1, beta2, eps, weightDecay, 1 - beta1 ** t, 1 - beta2 ** t] as const;
+    engine.kernels.adamw_f32(...moments, ...rates, 0, param.size);
+  },
+});
+export type AdamW = Optimizer;

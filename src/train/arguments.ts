@@ -1,10 +1,21 @@
 /** The settings of a run, named as in transformers' TrainingArguments, in camelCase. */
 import { FormatError } from "../core/errors.ts";
 import { didYouMean } from "../core/similar.ts";
+import type { OptimizerClass } from "../optim/define-optimizer.ts";
+import {
+  type OptimizerName,
+  optimizerNamed,
+  optimizerNames,
+  optimizers,
+  type PublishedOptimizerName,
+} from "../optim/optimizers.ts";
+import type { Options } from "../optim/options.ts";
 import { type SchedulerType, schedulerTypes } from "../optim/schedules.ts";
 
-/** What a user gives: any of the settings. */
-export type TrainingArguments = Partial<Settings>;
+/** What a user gives: any of the settings. Optimisers may have the names that transformers gives them. */
+export type TrainingArguments = Partial<Omit<Settings, "optim">> & {
+  optim?: OptimizerName | PublishedOptimizerName;
+};
 
 /** All settings of a run. Defaults are transformers' own, except that loggingSteps is 10 and saving and evaluating need no strategy. */
 export interface Settings {
@@ -22,11 +33,20 @@ export interface Settings {
   learningRate: number;
   lrSchedulerType: SchedulerType;
   warmupSteps: number;
-  /** Applied to everything that is trained, as torch.optim.AdamW does with one group. */
+  /** The optimiser. */
+  optim: OptimizerName;
+  /** Options of the optimiser that are no settings here, such as `{ momentum: 0.9 }` for "sgd". */
+  optimArgs: Readonly<Record<string, number | boolean | null>>;
+  /** Applied to everything that is trained, as torch's optimisers do with one group. */
   weightDecay: number;
+  /** Of "adamw" and "adamw8bit", as the next two. */
   adamBeta1: number;
   adamBeta2: number;
   adamEpsilon: number;
+  /** LoRA+: how many times the learning rate counts for lora_B; null is off. */
+  loraplusLrRatio: number | null;
+  /** LoRA+: the learning rate of adapted embeddings. */
+  loraplusLrEmbedding: number;
   /** Gradients are scaled down to this global norm; 0 is off. */
   maxGradNorm: number;
   /** Steps between evaluations, of which one more is at the end; null takes a tenth of the run. */
@@ -69,10 +89,14 @@ export const defaultArguments: Readonly<Settings> = {
   learningRate: 5e-5,
   lrSchedulerType: "linear",
   warmupSteps: 0,
+  optim: "adamw",
+  optimArgs: {},
   weightDecay: 0,
   adamBeta1: 0.9,
   adamBeta2: 0.999,
   adamEpsilon: 1e-8,
+  loraplusLrRatio: null,
+  loraplusLrEmbedding: 1e-6,
   maxGradNorm: 1,
   evalSteps: null,
   saveSteps: 500,
@@ -96,10 +120,14 @@ export const fixedOnResume = [
   "learningRate",
   "lrSchedulerType",
   "warmupSteps",
+  "optim",
+  "optimArgs",
   "weightDecay",
   "adamBeta1",
   "adamBeta2",
   "adamEpsilon",
+  "loraplusLrRatio",
+  "loraplusLrEmbedding",
   "maxGradNorm",
   "evalSteps",
   "loggingSteps",
@@ -138,10 +166,17 @@ const rules: Record<keyof Settings, Rule> = {
     expected: `one of ${schedulerTypes.join(", ")}`,
   },
   warmupSteps: orZero,
+  optim: { is: (v) => optimizerNamed(v) !== null, expected: `one of ${optimizerNames.join(", ")}` },
+  optimArgs: {
+    is: (v) => typeof v === "object" && v !== null && !Array.isArray(v),
+    expected: "an object of the optimiser's options",
+  },
   weightDecay: size,
   adamBeta1: fraction,
   adamBeta2: fraction,
   adamEpsilon: size,
+  loraplusLrRatio: orNull(positive),
+  loraplusLrEmbedding: size,
   maxGradNorm: size,
   evalSteps: orNull(count),
   saveSteps: orNull(count),
@@ -171,7 +206,41 @@ export function completeArguments(given: TrainingArguments): Settings {
     if (!is(value)) problems.push(`${name} is ${JSON.stringify(value)}, expected ${expected}`);
     return true;
   });
+  if (problems.length > 0) throw wrongArguments(problems);
+  const all: Settings = { ...defaultArguments, ...Object.fromEntries(known) };
+  const settings = { ...all, optim: optimizerNamed(all.optim)! };
+  optimizerOf(settings);
+  return settings;
+}
+
+function wrongArguments(problems: readonly string[]): FormatError {
   const counted = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
-  if (problems.length > 0) throw new FormatError([`training arguments (${counted})`, ...problems].join("\n  "));
-  return { ...defaultArguments, ...Object.fromEntries(known) };
+  return new FormatError([`training arguments (${counted})`, ...problems].join("\n  "));
+}
+
+/** The optimiser of a run and its options. Throws FormatError listing every option in `optimArgs` that it does not take. */
+export function optimizerOf(settings: Settings): { kind: OptimizerClass<Options>; options: Record<string, unknown> } {
+  const { optim, optimArgs } = settings;
+  const kind: OptimizerClass<Options> = optimizers[optim];
+  const ofSettings = Object.entries(settingsOf(optim));
+  const twice = ofSettings.filter(([option]) => Object.hasOwn(optimArgs, option));
+  if (twice.length > 0) {
+    throw wrongArguments(
+      twice.map(([option, name]) => `optimArgs has ${option}, which is a setting of its own: ${name}`),
+    );
+  }
+  const options = { ...Object.fromEntries(ofSettings.map(([option, name]) => [option, settings[name]])), ...optimArgs };
+  try {
+    return { kind, options: kind.complete(options) };
+  } catch (error) {
+    if (error instanceof FormatError)
+      throw wrongArguments(error.message.split("\n").map((line) => `optimArgs: ${line}`));
+    throw error;
+  }
+}
+
+/** Options of an optimiser that are settings, and under which names. */
+function settingsOf(optim: OptimizerName): Readonly<Record<string, keyof Settings>> {
+  const adam = { beta1: "adamBeta1", beta2: "adamBeta2", eps: "adamEpsilon" } as const;
+  return { weightDecay: "weightDecay", ...((optim === "adamw" || optim === "adamw8bit") && adam) };
 }

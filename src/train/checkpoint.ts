@@ -2,8 +2,8 @@
  * Checkpoints of a run, one folder each, whole or not there at all:
  *
  *   checkpoint-N/                     what was trained, as users load it, and transformers' trainer_state.json
- *   checkpoint-N/state/optimizer.safetensors   param., exp_avg. and exp_avg_sq. of every trained tensor, f32, exact;
- *                                              method., what the schedule of a PEFT method goes on from
+ *   checkpoint-N/state/optimizer.safetensors   param. of every trained tensor, f32, exact; what the optimiser keeps for it, as in
+ *                                              exp_avg.; method., what the schedule of a PEFT method goes on from
  *   checkpoint-N/state/trainer.json   step, place in the data, generator, and the settings that a resumed run must share
  */
 import { readJson } from "../checkpoint/checkpoint.ts";
@@ -16,10 +16,11 @@ import {
 } from "../checkpoint/safetensors.ts";
 import { FormatError, StateError } from "../core/errors.ts";
 import type { RunFolder, Source, Target } from "../core/host.ts";
-import { formatShape, type Shape, sameShape } from "../core/shape.ts";
-import type { AdamW } from "../optim/adamw.ts";
+import { formatShape, sameShape } from "../core/shape.ts";
+import { bytesOf, type Optimizer, type StateTensor } from "../optim/define-optimizer.ts";
 import type { Memory, Ptr } from "../wasm/memory.ts";
-import type { Identity } from "./identity.ts";
+import { defaultArguments } from "./arguments.ts";
+import { type Identity, identityOfSettings } from "./identity.ts";
 import type { Progress } from "./progress.ts";
 
 const OPTIMIZER = "state/optimizer.safetensors";
@@ -47,7 +48,7 @@ export type MethodState = ReadonlyMap<string, Float32Array>;
 /** Writes the state of a run below `state/`. */
 export async function writeState(
   target: Target,
-  optimizer: AdamW,
+  optimizer: Optimizer,
   method: MethodState,
   progress: Progress,
   identity: Identity,
@@ -69,11 +70,12 @@ export async function writeState(
  */
 export async function readState(
   source: Source,
-  optimizer: AdamW,
+  optimizer: Optimizer,
   method: MethodState,
   identity: Identity,
 ): Promise<Progress> {
-  const { identity: saved, progress } = await readTrainer(source);
+  const { identity: told, progress } = await readTrainer(source);
+  const saved = { ...identityOfSettings(defaultArguments), ...told }; // what an older version has no word for was as by default
   const names = new Set([...Object.keys(saved), ...Object.keys(identity)]);
   const different = [...names].filter((name) => saved[name] !== identity[name]);
   if (different.length > 0) {
@@ -89,12 +91,12 @@ export async function readState(
 }
 
 /** Writes the parameters alone, exactly, below `state/`. */
-export async function writeParams(target: Target, optimizer: AdamW): Promise<void> {
+export async function writeParams(target: Target, optimizer: Optimizer): Promise<void> {
   await writeSafetensors(target, PARAMS, paramsOf(optimizer).map(toWrite));
 }
 
 /** Reads parameters written by `writeParams`. Throws FormatError listing every tensor that does not fit. */
-export async function readParams(source: Source, optimizer: AdamW): Promise<void> {
+export async function readParams(source: Source, optimizer: Optimizer): Promise<void> {
   await readTensors(source, PARAMS, paramsOf(optimizer));
 }
 
@@ -113,35 +115,31 @@ async function readTrainer(source: Source): Promise<{ identity: Identity; progre
 }
 
 /** A tensor of the state and where it lies. */
-interface Block {
-  readonly name: string;
-  readonly shape: Shape;
+interface Block extends StateTensor {
   readonly ptr: Ptr;
   readonly memory: Memory;
 }
 
-function paramsOf({ slots }: AdamW): Block[] {
-  return slots.map(({ name, param: { shape, memory, ptr } }) => ({ name: `param.${name}`, shape, memory, ptr }));
+function paramsOf({ slots }: Optimizer): Block[] {
+  return slots.map(({ name, param: { shape, memory, ptr } }) => {
+    return { name: `param.${name}`, shape, dtype: "F32", memory, ptr };
+  });
 }
 
 /** Every tensor of the state. */
-function blocksOf(optimizer: AdamW): Block[] {
-  const moments = optimizer.slots.flatMap(({ name, param: { shape, memory }, expAvg, expAvgSq }) => [
-    { name: `exp_avg.${name}`, shape, memory, ptr: expAvg },
-    { name: `exp_avg_sq.${name}`, shape, memory, ptr: expAvgSq },
-  ]);
-  return [...paramsOf(optimizer), ...moments];
+function blocksOf(optimizer: Optimizer): Block[] {
+  const kept = optimizer.slots.flatMap(({ name, param: { memory }, state }) =>
+    state.map((tensor) => ({ ...tensor, name: `${tensor.name}.${name}`, memory })),
+  );
+  return [...paramsOf(optimizer), ...kept];
 }
 
-function bytesOf({ memory, ptr, shape }: Block): Uint8Array {
-  return memory.u8(
-    ptr,
-    shape.reduce((size, axis) => size * axis, 4),
-  );
+function contents(block: Block): Uint8Array {
+  return block.memory.u8(block.ptr, bytesOf(block));
 }
 
 function toWrite(block: Block): TensorToWrite {
-  return { name: block.name, dtype: "F32", shape: block.shape, bytes: () => bytesOf(block) };
+  return { name: block.name, dtype: block.dtype, shape: block.shape, bytes: () => contents(block) };
 }
 
 async function readTensors(
@@ -151,15 +149,17 @@ async function readTensors(
   method: MethodState = new Map(),
 ): Promise<void> {
   const { tensors } = await openSafetensors(source, file);
-  const state = Array.from(method, ([name, values]) => ({ name: `method.${name}`, shape: [values.length], values }));
+  const state = Array.from(method, ([name, values]) => {
+    return { name: `method.${name}`, shape: [values.length], dtype: "F32", values };
+  });
   const wanted = new Set([...blocks, ...state].map(({ name }) => name));
   const problems = [...tensors.keys()].filter((name) => !wanted.has(name)).map((name) => `${name}: not trained now`);
-  for (const { name, shape } of [...blocks, ...state]) {
+  for (const { name, shape, dtype } of [...blocks, ...state]) {
     const stored = tensors.get(name);
     if (!stored) problems.push(`${name}: missing`);
-    else if (!sameShape(stored.shape, shape) || stored.dtype !== "F32") {
+    else if (!sameShape(stored.shape, shape) || stored.dtype !== dtype) {
       problems.push(
-        `${name}: file has ${stored.dtype} ${formatShape(stored.shape)}, training needs F32 ${formatShape(shape)}`,
+        `${name}: file has ${stored.dtype} ${formatShape(stored.shape)}, training needs ${dtype} ${formatShape(shape)}`,
       );
     }
   }
@@ -172,6 +172,6 @@ async function readTensors(
 
 async function fill(block: Block, stored: CheckpointTensor): Promise<void> {
   for (let start = 0; start < stored.byteLength; start += PIECE) {
-    bytesOf(block).set(await stored.read(start, Math.min(start + PIECE, stored.byteLength)), start);
+    contents(block).set(await stored.read(start, Math.min(start + PIECE, stored.byteLength)), start);
   }
 }

@@ -13,6 +13,17 @@ const MOVABLE = new Set(["base_model_name_or_path", "_name_or_path"]);
 /** Keys that training itself changes, by method: the state of the run has them. */
 const LEARNED: Readonly<Record<string, string>> = { ADALORA: "rank_pattern" };
 
+/** The part of an identity that settings decide. */
+export function identityOfSettings(args: Settings): Identity {
+  return Object.fromEntries(
+    fixedOnResume.map((name) => {
+      const value = args[name];
+      const isRecord = typeof value === "object" && value !== null;
+      return [name, isRecord ? JSON.stringify(Object.fromEntries(Object.entries(value).sort())) : value];
+    }),
+  );
+}
+
 /** The identity of a run. What is trained is described by the .json files that saving it writes. */
 export async function identityOf(
   model: Trainable,
@@ -21,7 +32,7 @@ export async function identityOf(
   evalDataset: readonly TrainingExample[] | null,
 ): Promise<Identity> {
   return {
-    ...Object.fromEntries(fixedOnResume.map((name) => [name, args[name]])),
+    ...identityOfSettings(args),
     dropout: args.dropout ?? model.dropout,
     trainingData: fingerprint(trainDataset),
     evaluationData: evalDataset === null ? null : fingerprint(evalDataset),

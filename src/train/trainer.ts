@@ -8,8 +8,8 @@
  */
 import { StateError } from "../core/errors.ts";
 import type { RunFolder } from "../core/host.ts";
-import { AdamW } from "../optim/adamw.ts";
 import { clipScale, gradientNorm } from "../optim/clip.ts";
+import type { Optimizer } from "../optim/define-optimizer.ts";
 import { type Schedule, schedule } from "../optim/schedules.ts";
 import { completeArguments, type Settings, type TrainingArguments } from "./arguments.ts";
 import { breather } from "./breather.ts";
@@ -19,6 +19,7 @@ import { Course, type StepBatches } from "./course.ts";
 import { type EvaluateOptions, type Evaluation, evaluateIn, evaluateLoss, evaluationBytes } from "./evaluate.ts";
 import { FrozenCache, type FrozenCacheReport } from "./frozen-cache.ts";
 import { type Identity, identityOf } from "./identity.ts";
+import { makeOptimizer } from "./make-optimizer.ts";
 import { lossAndGradients, microBatch, plannedBytes, tokensOf } from "./micro-batch.ts";
 import { atStart, type LogEntry, type Progress } from "./progress.ts";
 import type { Trainable } from "./trainable.ts";
@@ -84,7 +85,7 @@ interface Taken {
 
 /** What a run holds while it runs. */
 interface Run {
-  readonly optimizer: AdamW;
+  readonly optimizer: Optimizer;
   readonly rate: Schedule;
   readonly bytes: number;
   readonly identity: Identity;
@@ -179,8 +180,7 @@ export class Trainer {
     const bytes = this.plan();
     this.#cache?.clear();
     const { engine } = this.#model;
-    const { adamBeta1: beta1, adamBeta2: beta2, adamEpsilon: eps, weightDecay } = this.args;
-    const optimizer = new AdamW(engine, this.#model.namedTrainable(), { beta1, beta2, eps, weightDecay });
+    const optimizer = makeOptimizer(this.#model, this.args);
     try {
       engine.takeArena(bytes);
       engine.returnArena();
@@ -371,7 +371,7 @@ export class Trainer {
     await rewriteMetrics(run, []); // a folder that cannot be written to shows itself now, not at the first checkpoint
   }
 
-  async #restore(optimizer: AdamW, identity: Identity): Promise<Progress> {
+  async #restore(optimizer: Optimizer, identity: Identity): Promise<Progress> {
     const run = this.#run!;
     const newest = (await checkpointsOf(run)).at(-1);
     if (newest === undefined) {

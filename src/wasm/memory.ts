@@ -132,6 +132,9 @@ export class Memory {
   f32(ptr: Ptr, length: number): Float32Array {
     return new Float32Array(this.wasm.buffer, ptr, length);
   }
+  f64(ptr: Ptr, length: number): Float64Array {
+    return new Float64Array(this.wasm.buffer, ptr, length);
+  }
 }
 
 /** "1.5 MB": decimal units, as disks and browsers count. */

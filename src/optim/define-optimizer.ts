@@ -1,0 +1,210 @@
+/**
+ * What all optimisers share: the tensors of their state, groups of parameters with a learning rate and weight decay of their own,
+ * and the memory for both. An optimiser's file says which tensors it keeps for a parameter and how one step moves it.
+ */
+import { FormatError, StateError } from "../core/errors.ts";
+import { type Shape, sizeOf } from "../core/shape.ts";
+import type { Param } from "../tensor/tensor.ts";
+import type { Engine } from "../wasm/engine.ts";
+import { aligned, type Ptr } from "../wasm/memory.ts";
+import { completeOptions, type Option, type Options, type ValuesOf } from "./options.ts";
+
+/** A tensor that an optimiser keeps for a parameter, zero at the start. */
+export interface StateTensor {
+  /** The same for all parameters, such as "exp_avg". */
+  readonly name: string;
+  readonly shape: Shape;
+  readonly dtype: "F32" | "U8";
+}
+
+/** Parameters that are trained in a way of their own. */
+export interface ParamGroup {
+  /** Whether a parameter belongs to the group. It joins the first of the groups that take it. */
+  readonly has: (name: string, param: Param) => boolean;
+  /** The learning rate counts so many times. 1 when not given. */
+  readonly lrFactor?: number;
+  /** Instead of the optimiser's own. */
+  readonly weightDecay?: number;
+}
+
+/** One trained tensor with its state. */
+export interface Slot {
+  readonly name: string;
+  readonly param: Param;
+  readonly state: readonly (StateTensor & { readonly ptr: Ptr })[];
+  readonly lrFactor: number;
+  readonly weightDecay: number;
+}
+
+/** What one parameter's step is computed from. */
+export interface Update<V> {
+  readonly engine: Engine;
+  readonly param: Param;
+  /** The address of one of the parameter's state tensors; 0 when it has none of that name. */
+  readonly at: (name: string) => Ptr;
+  /** Learning rate and weight decay of the parameter's group. */
+  readonly lr: number;
+  readonly weightDecay: number;
+  /** The gradient counts so many times. */
+  readonly gradScale: number;
+  /** Number of the step, from 1. */
+  readonly t: number;
+  /** Memory that all updates share. */
+  readonly shared: Ptr;
+  readonly options: V;
+}
+
+/** An optimiser: everything that is its own. */
+export interface OptimizerDefinition<S extends Options> {
+  /** As messages say it. */
+  readonly name: string;
+  readonly options: S & { readonly weightDecay: Option<number> };
+  /** What is wrong with these options together, or null. */
+  readonly problemWith?: (options: ValuesOf<S>) => string | null;
+  readonly state: (shape: Shape, options: ValuesOf<S>) => readonly StateTensor[];
+  /** Bytes of the memory that all updates share. It is no part of the state. */
+  readonly sharedBytes?: (shapes: readonly Shape[], threads: number) => number;
+  /** Fills the shared memory. */
+  readonly prepare?: (engine: Engine, shared: Ptr) => void;
+  /** Moves one parameter and its state. */
+  readonly update: (update: Update<ValuesOf<S>>) => void;
+}
+
+/** What a constructor of an optimiser takes besides the parameters. */
+export type OptimizerOptions<S extends Options> = Partial<ValuesOf<S>> & { readonly groups?: readonly ParamGroup[] };
+
+/** Trains the Params it was given. Its state lives in the engine's memory until it is disposed of. */
+export interface Optimizer {
+  /** The name of its kind, such as "AdamW". */
+  readonly name: string;
+  /** What is trained, in the order of the given map, and the state of each. */
+  readonly slots: readonly Slot[];
+  /** How many steps were taken. Set when a checkpoint is loaded. */
+  steps: number;
+  /** Sets all gradients to zero. */
+  zeroGrad(): void;
+  /** Moves every parameter by its gradient times `gradScale`, the factor of clipping. */
+  step(lr: number, gradScale?: number): void;
+  /** Frees the state. The Params stay. */
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+/** A kind of optimiser. */
+export interface OptimizerClass<S extends Options> {
+  /** Throws StateError when there is nothing to train or a Param is not trainable, FormatError for a wrong option. */
+  new (engine: Engine, params: ReadonlyMap<string, Param>, options?: OptimizerOptions<S>): Optimizer;
+  readonly options: S;
+  /** The given options and defaults for the rest. Throws FormatError listing every wrong one. */
+  complete(given: Partial<ValuesOf<S>>): ValuesOf<S>;
+  /** Bytes that it takes of the memory for parameters of these shapes. */
+  stateBytes(params: Iterable<{ readonly shape: Shape }>, options?: Partial<ValuesOf<S>>, threads?: number): number;
+}
+
+/** The class of an optimiser. */
+export function defineOptimizer<S extends Options>(definition: OptimizerDefinition<S>): OptimizerClass<S> {
+  const { name, options, problemWith, sharedBytes = () => 0 } = definition;
+  const complete = (given: Partial<ValuesOf<S>>): ValuesOf<S> => {
+    const values = completeOptions(name, options as S, given);
+    const problem = problemWith?.(values) ?? null;
+    if (problem !== null) throw new FormatError(`${name}: ${problem}`);
+    return values;
+  };
+  return class implements Optimizer {
+    static readonly options: S = options;
+    static readonly complete = complete;
+    static stateBytes(
+      params: Iterable<{ readonly shape: Shape }>,
+      given: Partial<ValuesOf<S>> = {},
+      threads = 1,
+    ): number {
+      const values = complete(given);
+      const shapes = Array.from(params, ({ shape }) => shape);
+      const blocks = shapes.flatMap((shape) => definition.state(shape, values)).map(bytesOf);
+      return [...blocks, sharedBytes(shapes, threads)].reduce((sum, bytes) => sum + aligned(bytes), 0);
+    }
+
+    readonly name = name;
+    readonly slots: readonly Slot[];
+    steps = 0;
+    readonly #engine: Engine;
+    readonly #values: ValuesOf<S>;
+    readonly #shared: Ptr | null;
+    #disposed = false;
+
+    constructor(
+      engine: Engine,
+      params: ReadonlyMap<string, Param>,
+      { groups = [], ...given }: OptimizerOptions<S> = {},
+    ) {
+      const values = complete(given as Partial<ValuesOf<S>>);
+      expectTrainable(name, params);
+      this.#engine = engine;
+      this.#values = values;
+      this.slots = Array.from(params, ([key, param]) => {
+        const group = groups.find(({ has }) => has(key, param)) ?? null;
+        const tensors = definition.state(param.shape, values);
+        return {
+          name: key,
+          param,
+          state: tensors.map((tensor) => ({ ...tensor, ptr: zeros(engine, key, bytesOf(tensor)) })),
+          lrFactor: group?.lrFactor ?? 1,
+          weightDecay: group?.weightDecay ?? (values.weightDecay as number),
+        };
+      });
+      const shapes = Array.from(params.values(), ({ shape }) => shape);
+      const shared = sharedBytes(shapes, engine.threads);
+      this.#shared = shared === 0 ? null : engine.memory.alloc(shared, `the working memory of ${name}`);
+      if (this.#shared !== null) definition.prepare?.(engine, this.#shared);
+    }
+
+    zeroGrad(): void {
+      for (const { param } of this.slots) param.gradient().fill(0);
+    }
+
+    step(lr: number, gradScale = 1): void {
+      this.steps++;
+      for (const { param, state, lrFactor, weightDecay } of this.slots) {
+        definition.update({
+          engine: this.#engine,
+          param,
+          at: (wanted) => state.find((tensor) => tensor.name === wanted)?.ptr ?? (0 as Ptr),
+          lr: lr * lrFactor,
+          weightDecay,
+          gradScale,
+          t: this.steps,
+          shared: this.#shared ?? (0 as Ptr),
+          options: this.#values,
+        });
+      }
+    }
+
+    dispose(): void {
+      if (this.#disposed) return;
+      this.#disposed = true;
+      for (const { state } of this.slots) for (const { ptr } of state) this.#engine.memory.free(ptr);
+      if (this.#shared !== null) this.#engine.memory.free(this.#shared);
+    }
+    [Symbol.dispose](): void {
+      this.dispose();
+    }
+  };
+}
+
+/** Bytes of a tensor of the state. */
+export function bytesOf({ shape, dtype }: StateTensor): number {
+  return sizeOf(shape) * (dtype === "F32" ? 4 : 1);
+}
+
+function expectTrainable(name: string, params: ReadonlyMap<string, Param>): void {
+  if (params.size === 0) throw new StateError(`${name}: no trainable parameters were given, expected at least one`);
+  for (const [key, { trainable }] of params) {
+    if (!trainable) throw new StateError(`${name}: "${key}" is not trainable; call setTrainable(true) on it first`);
+  }
+}
+
+function zeros({ memory }: Engine, param: string, bytes: number): Ptr {
+  const ptr = memory.alloc(bytes, `the optimiser's state of "${param}"`);
+  memory.u8(ptr, bytes).fill(0);
+  return ptr;
+}

@@ -1,0 +1,42 @@
+/**
+ * Stochastic gradient descent as torch.optim.SGD has it. For g the gradient times the factor of clipping:
+ *
+ *   g ← g + λ·p
+ *   b ← μ·b + (1 − dampening)·g        at the first step b ← g
+ *   p ← p − lr·b                       Nesterov:  p ← p − lr·(g + μ·b)
+ *
+ * Without momentum there is no b, and p ← p − lr·g.
+ */
+import { defineOptimizer, type Optimizer, type OptimizerOptions } from "./define-optimizer.ts";
+import { atLeastZero, flag } from "./options.ts";
+
+const options = {
+  momentum: atLeastZero(0),
+  dampening: atLeastZero(0),
+  nesterov: flag(false),
+  weightDecay: atLeastZero(0),
+};
+
+/** torch's names and defaults: μ is `momentum`, λ `weightDecay`, added to the gradient; and groups of parameters. */
+export type SGDOptions = OptimizerOptions<typeof options>;
+
+/**
+ * SGD as torch.optim has it. No state without momentum, 4 bytes for each number that is trained with it.
+ *
+ * @example
+ * using optimizer = new SGD(engine, model.namedTrainable(), { momentum: 0.9, nesterov: true });
+ */
+export const SGD = defineOptimizer({
+  name: "SGD",
+  options,
+  problemWith: ({ momentum, dampening, nesterov }) =>
+    nesterov && (momentum === 0 || dampening !== 0)
+      ? `nesterov needs a momentum above 0 and dampening 0, found momentum ${momentum} and dampening ${dampening}`
+      : null,
+  state: (shape, { momentum }) => (momentum === 0 ? [] : [{ name: "momentum_buffer", shape, dtype: "F32" }]),
+  update: ({ engine, param, at, lr, weightDecay, gradScale, t, options: { momentum, dampening, nesterov } }) => {
+    const rates = [gradScale, lr, momentum, t === 1 ? 1 : 1 - dampening, weightDecay] as const;
+    engine.kernels.sgd_f32(param.ptr, param.grad, at("momentum_buffer"), ...rates, nesterov, 0, param.size);
+  },
+});
+export type SGD = Optimizer;
