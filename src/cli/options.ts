@@ -1,5 +1,7 @@
 /** Parsers of option values, and rules about several options: a wrong one is an error that names option, value and what was expected. */
 import { type Command, InvalidArgumentError, type Option } from "commander";
+import { didYouMean } from "../core/similar.ts";
+import { type OptimizerName, optimizerNamed, optimizerNames } from "../optim/optimizers.ts";
 
 /** A whole number of at least `least`. */
 export const whole =
@@ -45,6 +47,28 @@ export function probability(text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && value >= 0 && value < 1) return value;
   throw new InvalidArgumentError("Expected a number from 0 up to but not including 1.");
+}
+
+/** An optimiser by its name here or in transformers. */
+export function optimizer(text: string): OptimizerName {
+  const name = optimizerNamed(text);
+  if (name !== null) return name;
+  throw new InvalidArgumentError(`Expected one of ${optimizerNames.join(", ")}.${didYouMean(text, optimizerNames)}`);
+}
+
+/** Options of an optimiser, name=value with commas between; names also with hyphens or underscores. */
+export function optimizerArgs(text: string): Record<string, number | boolean | null> {
+  const words: Readonly<Record<string, boolean | null>> = { true: true, false: false, null: null };
+  return Object.fromEntries(
+    text.split(",").map((entry) => {
+      const [, name, value = ""] = /^\s*([\w-]+)\s*=\s*(\S+)\s*$/.exec(entry) ?? [];
+      const found = words[value] === undefined ? Number(value) : words[value];
+      if (name === undefined || Number.isNaN(found)) {
+        throw new InvalidArgumentError(`"${entry}" is not name=value with a number, true, false or null.`);
+      }
+      return [name.replace(/[-_]([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()), found];
+    }),
+  );
 }
 
 /** A regular expression, "all-linear", or names separated by commas: PEFT's `target_modules`. */

@@ -16,6 +16,7 @@ import type { KeptWeights } from "../nn/kept-dtype.ts";
 import { labelNames } from "../nn/label-names.ts";
 import type { Model } from "../nn/model.ts";
 import { saveModel } from "../nn/save-model.ts";
+import { type OptimizerName, optimizerNames } from "../optim/optimizers.ts";
 import { AutoTokenizer } from "../text/tokenizer.ts";
 import type { FrozenCacheReport } from "../train/frozen-cache.ts";
 import type { LogEntry } from "../train/progress.ts";
@@ -41,7 +42,17 @@ import {
   weightsOption,
   withEngineOptions,
 } from "./model-options.ts";
-import { alternatives, bytes, givenOptions, needs, number, probability, whole } from "./options.ts";
+import {
+  alternatives,
+  bytes,
+  givenOptions,
+  needs,
+  number,
+  optimizer,
+  optimizerArgs,
+  probability,
+  whole,
+} from "./options.ts";
 import { applyRunFile } from "./run-file.ts";
 import { expectSameAdapter } from "./same-adapter.ts";
 import { duration, grouped, LiveLine, type LogFormat, notice, outliveReader, print } from "./terminal.ts";
@@ -66,6 +77,10 @@ interface Flags extends EngineFlags {
   learningRate?: number;
   lrScheduler: "constant" | "linear" | "cosine";
   warmupSteps: number;
+  optim: OptimizerName;
+  optimArgs?: Record<string, number | boolean | null>;
+  loraplusLrRatio?: number;
+  loraplusLrEmbedding: number;
   weightDecay: number;
   maxGradNorm: number;
   dropout?: number;
@@ -134,7 +149,11 @@ function withTrainingOptions(command: Command): Command {
         .default("linear"),
     )
     .option("--warmup-steps <n>", "steps of rising learning rate at the start", whole(0), 0)
-    .option("--weight-decay <x>", "AdamW's decoupled weight decay", number(0), 0)
+    .option("--optim <name>", `optimiser: ${optimizerNames.join(", ")}`, optimizer, "adamw")
+    .option("--optim-args <list>", "its own options, such as momentum=0.9,nesterov=true", optimizerArgs)
+    .option("--loraplus-lr-ratio <x>", "LoRA+: lora_B learns so many times as fast as lora_A", number(0))
+    .option("--loraplus-lr-embedding <x>", "LoRA+: learning rate of adapted embeddings", number(0), 1e-6)
+    .option("--weight-decay <x>", "weight decay, decoupled but in sgd", number(0), 0)
     .option("--max-grad-norm <x>", "clip the gradient to this norm, 0 = off", number(0), 1)
     .option("--dropout <p>", "replaces every dropout of the model's config and the adapter's", probability)
     .option(
@@ -169,6 +188,9 @@ Examples:
       --output runs/sonnets --r 8 --lora-alpha 16 --target-modules all-linear --epochs 4 --learning-rate 2e-3
   $ lorikeet train --model base --data chat.jsonl --output runs/chat --steps 500 --save-steps 100
   $ lorikeet train --model base --data chat.jsonl --output runs/chat --steps 500 --save-steps 100 --resume
+  $ lorikeet train --model base --data chat.jsonl --output runs/plus --learning-rate 1e-4 --loraplus-lr-ratio 16
+  $ lorikeet train --model base --data chat.jsonl --output runs/sgd --optim sgd --optim-args momentum=0.9,nesterov=true
+  $ lorikeet train --model base --data chat.jsonl --output runs/full --method full --optim adamw8bit
   $ lorikeet train --method ia3 --help
   $ lorikeet train --config run.yaml`;
 
@@ -425,6 +447,10 @@ function trainingArguments(flags: Flags, evaluates: boolean, { method }: Trainin
     learningRate: flags.learningRate ?? suits,
     lrSchedulerType: flags.lrScheduler,
     warmupSteps: flags.warmupSteps,
+    optim: flags.optim,
+    optimArgs: flags.optimArgs ?? {},
+    ...(flags.loraplusLrRatio !== undefined && { loraplusLrRatio: flags.loraplusLrRatio }),
+    loraplusLrEmbedding: flags.loraplusLrEmbedding,
     weightDecay: flags.weightDecay,
     maxGradNorm: flags.maxGradNorm,
     gradientCheckpointing: flags.gradientCheckpointing ?? false,

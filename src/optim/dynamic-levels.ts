@@ -1,6 +1,6 @@
 /**
  * The levels of dynamic tree quantisation (Dettmers 2016, and et al. 2022) to 8 bits, as bitsandbytes.functional.create_dynamic_map
- * has them: decades from 1e-6 to 1, each with twice as many evenly spaced levels as the one below, and 0 and 1 themselves.
+ * has them up to a rounding: decades from 1e-6 to 1, each with twice as many evenly spaced levels as the one below, and 0 and 1.
  */
 const DECADES = 7;
 
@@ -8,24 +8,13 @@ const DECADES = 7;
 export function dynamicLevels(signed: boolean): Float32Array {
   const levels = [0, 1];
   for (let decade = 0; decade < DECADES; decade++) {
-    const means = middlesOf(evenly(0.1, 1, 2 ** (signed ? decade : decade + 1)));
-    const scale = 10 ** (decade + 1 - DECADES);
-    for (const mean of means) levels.push(scale * mean, ...(signed ? [-scale * mean] : []));
+    const parts = 2 ** (signed ? decade : decade + 1);
+    for (let i = 0; i < parts; i++) {
+      const level = 10 ** (decade + 1 - DECADES) * (0.1 + (0.9 * (i + 0.5)) / parts);
+      levels.push(level, ...(signed ? [-level] : []));
+    }
   }
   return Float32Array.from(levels).sort();
-}
-
-/** `parts` + 1 numbers from `low` to `high` as torch.linspace rounds them to f32: from the nearer end. */
-function evenly(low: number, high: number, parts: number): number[] {
-  const { fround } = Math;
-  const step = fround((fround(high) - fround(low)) / parts);
-  return Array.from({ length: parts + 1 }, (_, i) =>
-    i < (parts + 1) / 2 ? fround(fround(low) + fround(step * i)) : fround(fround(high) - fround(step * (parts - i))),
-  );
-}
-
-function middlesOf(numbers: readonly number[]): number[] {
-  return numbers.slice(1).map((number, i) => Math.fround(Math.fround(numbers[i]! + number) / 2));
 }
 
 /** The smallest number that has ranks of its own, 2⁻²³: below half of the smallest level. */
@@ -44,7 +33,7 @@ export function dynamicTable(): Uint8Array {
   [true, false].forEach((signed, i) => {
     const levels = dynamicLevels(signed);
     const rising = levels.subarray(levels.indexOf(0));
-    const middles = Float32Array.from([...middlesOf([...rising]), Number.POSITIVE_INFINITY]);
+    const middles = rising.map((level, rank) => (level + (rising[rank + 1] ?? Number.POSITIVE_INFINITY)) / 2);
     floats.set(levels, 256 * i);
     floats.set(middles, 512 + 256 * i);
     table.set(ranksBelow(middles), 4 * 1024 + RANKS * i);

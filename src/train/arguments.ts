@@ -35,7 +35,7 @@ export interface Settings {
   warmupSteps: number;
   /** The optimiser. */
   optim: OptimizerName;
-  /** Options of the optimiser that are no settings here, such as `{ momentum: 0.9 }` for "sgd". */
+  /** Options of the optimiser, such as `{ momentum: 0.9 }` for "sgd". They go before settings that say the same. */
   optimArgs: Readonly<Record<string, number | boolean | null>>;
   /** Applied to everything that is trained, as torch's optimisers do with one group. */
   weightDecay: number;
@@ -220,27 +220,14 @@ function wrongArguments(problems: readonly string[]): FormatError {
 
 /** The optimiser of a run and its options. Throws FormatError listing every option in `optimArgs` that it does not take. */
 export function optimizerOf(settings: Settings): { kind: OptimizerClass<Options>; options: Record<string, unknown> } {
-  const { optim, optimArgs } = settings;
+  const { optim, optimArgs, weightDecay, adamBeta1: beta1, adamBeta2: beta2, adamEpsilon: eps } = settings;
   const kind: OptimizerClass<Options> = optimizers[optim];
-  const ofSettings = Object.entries(settingsOf(optim));
-  const twice = ofSettings.filter(([option]) => Object.hasOwn(optimArgs, option));
-  if (twice.length > 0) {
-    throw wrongArguments(
-      twice.map(([option, name]) => `optimArgs has ${option}, which is a setting of its own: ${name}`),
-    );
-  }
-  const options = { ...Object.fromEntries(ofSettings.map(([option, name]) => [option, settings[name]])), ...optimArgs };
+  const isAdam = optim === "adamw" || optim === "adamw8bit";
   try {
-    return { kind, options: kind.complete(options) };
+    const options = kind.complete({ weightDecay, ...(isAdam && { beta1, beta2, eps }), ...optimArgs });
+    return { kind, options };
   } catch (error) {
-    if (error instanceof FormatError)
-      throw wrongArguments(error.message.split("\n").map((line) => `optimArgs: ${line}`));
-    throw error;
+    if (!(error instanceof FormatError)) throw error;
+    throw wrongArguments(error.message.split("\n").map((line) => `optimArgs: ${line}`));
   }
-}
-
-/** Options of an optimiser that are settings, and under which names. */
-function settingsOf(optim: OptimizerName): Readonly<Record<string, keyof Settings>> {
-  const adam = { beta1: "adamBeta1", beta2: "adamBeta2", eps: "adamEpsilon" } as const;
-  return { weightDecay: "weightDecay", ...((optim === "adamw" || optim === "adamw8bit") && adam) };
 }

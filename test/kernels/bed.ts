@@ -91,6 +91,14 @@ export class Bed {
     a.set(values);
     return a;
   }
+  bytes(values: ArrayLike<number>): Uint8Array {
+    const a = new Uint8Array(this.memory.buffer, this.#place(values.length), values.length);
+    a.set(values);
+    return a;
+  }
+  doubles(length: number): Float64Array {
+    return new Float64Array(this.memory.buffer, this.#place(length * 8), length).fill(Number.NaN);
+  }
   /** Raw working memory whose contents nobody checks. */
   scratch(byteLength: number): number {
     return this.#place(byteLength);

@@ -1,12 +1,15 @@
 import { expect } from "vitest";
 
+type Numbers = Float32Array | Float64Array | Uint8Array;
+
 /** A kernel call ready to run on a range, and what it writes: each array with the range index that an element belongs to. */
 export interface Job {
   run: (start: number, end: number) => void;
-  outputs: readonly (readonly [array: Float32Array, owner: (element: number) => number])[];
+  outputs: readonly (readonly [array: Numbers, owner: (element: number) => number])[];
 }
 
-const bits = (array: Float32Array) => Array.from(new Uint32Array(array.buffer, array.byteOffset, array.length));
+const bits = (array: Numbers): number[] =>
+  Array.from(array instanceof Float32Array ? new Uint32Array(array.buffer, array.byteOffset, array.length) : array);
 
 /**
  * Fails unless three calls on parts of 0..count give the very bits of one call on the whole, and a call on a part leaves
