@@ -16,6 +16,7 @@ const spellings: Readonly<Record<string, readonly string[]>> = {
   train: [
     ..."model data valid output adapter-config method r lora-alpha lora-dropout target-modules init-adapter".split(" "),
     ..."steps epochs batch-size grad-accum max-length learning-rate lr-scheduler warmup-steps weight-decay".split(" "),
+    ..."optim optim-args loraplus-lr-ratio loraplus-lr-embedding".split(" "),
     ..."max-grad-norm dropout seed no-shuffle eval-steps save-steps resume config threads build log-format".split(" "),
   ],
   generate: "model adapter prompt max-new-tokens temperature top-k top-p seed".split(" "),

@@ -452,3 +452,40 @@ test.skipIf(model === null)("a pretrained model learns a text: eval of base and 
   const [before, after] = await Promise.all([evaluate(), evaluate("--adapter", "parrot/adapter")]);
   expect(after).toBeLessThan(before / 2);
 });
+
+describe("--optim", () => {
+  const short = [...base, "--steps", "2", "--learning-rate", "1e-3"];
+
+  test("trains with every optimiser, by transformers' names too, and goes on with the same only", async () => {
+    const own = ["--optim", "sgd", "--optim-args", "momentum=0.9,nesterov=true"];
+    await succeed(work, "train", ...short, "--output", "sgd", ...own);
+    for (const optim of ["lion_32bit", "adafactor", "adamw_8bit"]) {
+      await succeed(work, "train", ...short, "--output", `by-${optim}`, "--optim", optim);
+      expect(adapterBytes(`by-${optim}`)).not.toBe(adapterBytes("sgd"));
+    }
+    const resume = [...short, "--steps", "3", "--output", "sgd", "--resume"];
+    expectRefused(await lorikeet(work, "train", ...resume), /optim: was sgd, is adamw/);
+    await succeed(work, "train", ...resume, ...own);
+  });
+
+  test("LoRA+ changes where lora_B goes; options may come from a file", async () => {
+    writeFileSync(at("plus.yaml"), "optim: adamw_torch\noptim_args: beta2=0.98\nloraplus_lr_ratio: 16\n");
+    await succeed(work, "train", ...short, "--output", "plain", "--optim-args", "beta2=0.98");
+    await succeed(work, "train", ...short, "--output", "plus", "--config", "plus.yaml");
+    const [plain, plus] = [await adapterOf("plain"), await adapterOf("plus")];
+    const largest = (values: Map<string, Float32Array>) =>
+      Math.max(...[...values].filter(([name]) => name.includes("lora_B")).flatMap(([, b]) => Array.from(b, Math.abs)));
+    expect(largest(plus)).toBeGreaterThan(8 * largest(plain));
+  });
+
+  test("a wrong name, a wrong option and LoRA+ without LoRA are told", async () => {
+    const refused = async (...given: string[]) => lorikeet(work, "train", ...short, "--output", "none", ...given);
+    expectRefused(await refused("--optim", "adam"), /'adam' is invalid. Expected one of adamw, .*Did you mean "adamw"/);
+    expectRefused(await refused("--optim", "sgd", "--optim-args", "momentum"), /"momentum" is not name=value/);
+    expectRefused(await refused("--optim", "lion", "--optim-args", "eps=1"), /optimArgs: Lion has no option "eps"/);
+    expectRefused(
+      await refused("--method", "ia3", "--loraplus-lr-ratio", "4"),
+      /loraplusLrRatio is 4, but nothing that is trained is a lora_B/,
+    );
+  });
+});
