@@ -1,7 +1,7 @@
 /**
  * Builds everything that is not committed:
  *   build/*.wasm            the kernels, one file per target of asconfig.json
- *   src/wasm/generated/     the same as base64 modules, and the typed kernel table
+ *   src/wasm/generated/     the same, compressed, as base64 modules, and the typed kernel table
  *   src/{models,methods}/index.generated.ts   the folder listings
  *   dist/                   the published package
  *
@@ -24,6 +24,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { deflateSync } from "node:zlib";
 import asc from "assemblyscript/asc";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -128,9 +129,10 @@ async function buildWasm() {
     for (const target of targets) await compile(target);
     for (const target of ["baseline", "relaxed"]) {
       const wasm = readFileSync(`build/${target}.wasm`);
+      const packed = deflateSync(wasm, { level: 9 });
       writeFileSync(
         `src/wasm/generated/${target}.ts`,
-        `// Made by scripts/build.mjs.\nexport const memoryFlags = ${memoryFlags(wasm)};\nexport const wasm =\n  "${wasm.toString("base64")}";\n`,
+        `// Made by scripts/build.mjs.\nexport const memoryFlags = ${memoryFlags(wasm)};\nexport const wasm =\n  "${packed.toString("base64")}";\n`,
       );
     }
     writeFileSync("src/wasm/generated/kernels.ts", kernelTable());

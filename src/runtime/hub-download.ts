@@ -7,12 +7,11 @@
  * the bytes that are missing. One that finds it in use waits. The `<etag>.incomplete` that Python's huggingface_hub leaves
  * is taken over once nothing was written to it for a minute.
  */
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
-import process from "node:process";
 import { FormatError, StateError } from "../core/errors.ts";
 import { type HubClient, type RemoteFile, unreachable } from "../hub/hub-client.ts";
 import { pause } from "../hub/patience.ts";
@@ -44,7 +43,7 @@ export async function fetchBlob(download: Download): Promise<void> {
   for (;;) {
     const there = await orAbsent(stat(path), path);
     if (there?.size === remote.size) return;
-    const partial = `${path}.incomplete.${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+    const partial = `${path}.incomplete.${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`;
     inUse.add(partial);
     try {
       if (await claim(path, partial)) return await complete(download, partial);
