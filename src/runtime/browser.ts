@@ -1,6 +1,6 @@
 /** Browsers, and any other host without folders that compiles WebAssembly from bytes. */
 import type { Host, StartThread } from "../core/host.ts";
-import { fetchedHub as openHub } from "../hub/fetched-hub.ts";
+import { openHub } from "../hub/open-hub.ts";
 import type { Build } from "../wasm/builds.ts";
 import { compileBundled } from "../wasm/bundled.ts";
 import { noFolders } from "./no-folders.ts";

@@ -18,10 +18,10 @@ import {
   type Source,
   type Target,
 } from "../core/host.ts";
+import { deferredHub } from "../hub/deferred-hub.ts";
 import type { Build } from "../wasm/builds.ts";
 import { compileBundled } from "../wasm/bundled.ts";
 import { alive, codeOf, explained, flushFolder, makeFolder, orAbsent } from "./disk.ts";
-import { cachedHub } from "./hub-cache.ts";
 import { parallelism, startThread } from "./node-threads.ts";
 
 export { exists, parallelism, startThread };
@@ -63,7 +63,10 @@ export function openFolder(path: string): Source {
 
 /** The files of a model on the hub, each downloaded into the cache when first asked for. */
 export function openHub(name: string, options: HubOptions = {}): Source {
-  return cachedHub(name, options, openFolder);
+  return deferredHub(name, options, async () => {
+    const { cachedHub } = await import("./hub-cache.ts");
+    return cachedHub(name, options, openFolder);
+  });
 }
 
 async function withFile<T>(
