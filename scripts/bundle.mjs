@@ -60,7 +60,10 @@ function texts(folder, entries) {
       onResolve({ filter: /^\w+$/ }, ({ path, kind }) =>
         kind === "entry-point" ? { path, namespace: "text" } : undefined,
       );
-      onLoad({ filter: /./, namespace: "text" }, ({ path }) => ({ contents: entries[path], resolveDir: join(process.cwd(), folder) }));
+      onLoad({ filter: /./, namespace: "text" }, ({ path }) => ({
+        contents: entries[path],
+        resolveDir: join(process.cwd(), folder),
+      }));
     },
   };
 }
@@ -90,7 +93,9 @@ function pureDeclarations(folder) {
     name: "pure-declarations",
     setup({ onLoad }) {
       onLoad({ filter: /\.js$/ }, ({ path }) =>
-        path.startsWith(join(process.cwd(), folder)) ? { contents: withPureCalls(readFileSync(path, "utf8")) } : undefined,
+        path.startsWith(join(process.cwd(), folder))
+          ? { contents: withPureCalls(readFileSync(path, "utf8")) }
+          : undefined,
       );
     },
   };
