@@ -101,16 +101,34 @@ function pureDeclarations(folder) {
   };
 }
 
-/** Marks every call that loading the module makes. */
+/** Marks every call that loading the module makes, and wraps in one what is no call and yet not known to be pure. */
 function withPureCalls(text) {
-  const calls = [];
+  const marks = []; // [place, text]
   const visit = (node) => {
     if (ts.isFunctionLike(node)) return;
-    if (ts.isCallExpression(node) || ts.isNewExpression(node)) calls.push(node.getStart());
+    if (ts.isCallExpression(node) || ts.isNewExpression(node)) marks.push([node.getStart(), PURE]);
     ts.forEachChild(node, visit);
   };
-  visit(ts.createSourceFile("module.js", text, ts.ScriptTarget.ES2022, true));
-  return [...new Set(calls)]
-    .sort((a, b) => b - a)
-    .reduce((made, at) => `${made.slice(0, at)}/* @__PURE__ */ ${made.slice(at)}`, text);
+  for (const statement of ts.createSourceFile("module.js", text, ts.ScriptTarget.ES2022, true).statements) {
+    if (!ts.isVariableStatement(statement)) continue;
+    for (const { initializer } of statement.declarationList.declarations) {
+      if (!initializer) continue;
+      const wraps = reads(initializer);
+      if (wraps) marks.push([initializer.getStart(), `${PURE}(() => (`]);
+      visit(initializer);
+      if (wraps) marks.push([initializer.getEnd(), "))()"]);
+    }
+  }
+  // From the end, so that places stay right; of two at the same place, the first stands first.
+  const fromEnd = marks.reverse().sort(([a], [b]) => b - a);
+  return fromEnd.reduce((made, [at, mark]) => made.slice(0, at) + mark + made.slice(at), text);
+}
+
+const PURE = "/* @__PURE__ */ ";
+
+/** Whether computing it reads properties or spreads, which may run anything as far as a bundler knows. */
+function reads(node) {
+  if (ts.isFunctionLike(node)) return false;
+  if (ts.isSpreadAssignment(node) || ts.isSpreadElement(node) || ts.isPropertyAccessExpression(node)) return true;
+  return ts.forEachChild(node, reads) ?? false;
 }
