@@ -1,9 +1,9 @@
 /**
  * Builds everything that is not committed:
  *   build/*.wasm            the kernels, one file per target of asconfig.json
- *   src/wasm/generated/     the same as base64 modules, and the typed kernel table
+ *   src/wasm/generated/     the same, compressed, as base64 modules, and the typed kernel table
  *   src/{models,methods}/index.generated.ts   the folder listings
- *   dist/                   the published package
+ *   dist/                   the published package, in few files: see bundle.mjs
  *
  *   node scripts/build.mjs          what is out of date
  *   node scripts/build.mjs --kernels   kernels and listings only
@@ -24,7 +24,9 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { deflateSync } from "node:zlib";
 import asc from "assemblyscript/asc";
+import { bundleGroups } from "./bundle.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 process.chdir(root);
@@ -128,9 +130,10 @@ async function buildWasm() {
     for (const target of targets) await compile(target);
     for (const target of ["baseline", "relaxed"]) {
       const wasm = readFileSync(`build/${target}.wasm`);
+      const packed = deflateSync(wasm, { level: 9 });
       writeFileSync(
         `src/wasm/generated/${target}.ts`,
-        `// Made by scripts/build.mjs.\nexport const memoryFlags = ${memoryFlags(wasm)};\nexport const wasm =\n  "${wasm.toString("base64")}";\n`,
+        `// Made by scripts/build.mjs.\nexport const memoryFlags = ${memoryFlags(wasm)};\nexport const wasm =\n  "${packed.toString("base64")}";\n`,
       );
     }
     writeFileSync("src/wasm/generated/kernels.ts", kernelTable());
@@ -151,12 +154,14 @@ function listFolder(folder, describe) {
 }
 
 async function buildDist() {
-  const inputs = ["tsconfig.json", "tsconfig.build.json", "build/wasm.stamp", ...filesUnder("src")];
-  await whenChanged("build/dist.stamp", inputs, ["dist/index.js"], () => {
+  const scripts = ["scripts/build.mjs", "scripts/bundle.mjs"];
+  const inputs = ["tsconfig.json", "tsconfig.build.json", "build/wasm.stamp", ...scripts, ...filesUnder("src")];
+  await whenChanged("build/dist.stamp", inputs, ["dist/index.js"], async () => {
     // Built on the side and put in place whole, so that a program that runs meanwhile finds the old one or the new one.
     const made = `build/dist-${process.pid}`;
     const tsc = ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--outDir", made];
     if (spawnSync(process.execPath, tsc, { stdio: "inherit" }).status !== 0) process.exit(1);
+    await bundleGroups(made);
     for (const target of ["baseline", "relaxed"]) cpSync(`build/${target}.wasm`, `${made}/wasm/${target}.wasm`);
     chmodSync(`${made}/cli/main.js`, 0o755); // npm makes it so where the package is installed; a clone runs it from here
     rmSync("dist", { recursive: true, force: true });

@@ -17,9 +17,8 @@ export {
   AutoModelForSeq2SeqLM,
   AutoModelForSequenceClassification,
   AutoModelForTokenClassification,
-  type FromConfigOptions,
-  type FromPretrainedOptions,
-} from "./auto/auto-model.ts";
+} from "./auto/auto-classes.ts";
+export type { FromConfigOptions, FromPretrainedOptions } from "./auto/auto-model.ts";
 export { openSource, openTarget, type SourceLike, type TargetLike } from "./checkpoint/open.ts";
 export { FormatError, ShapeError, StateError, UnsupportedError } from "./core/errors.ts";
 export type { HubOptions, RunFolder, Source, Target } from "./core/host.ts";
@@ -28,7 +27,8 @@ export { type Example, encodeRows } from "./data/examples.ts";
 export { labelNamesOf } from "./data/labels.ts";
 export { type ExampleLimits, type LoadExamplesOptions, loadExamples, readRows } from "./data/load-examples.ts";
 export { parseRows, type Row } from "./data/rows.ts";
-export { type GenerateOptions, generate } from "./generate/generate.ts";
+export type { GenerateOptions } from "./generate/generate.ts";
+export { generate } from "./generate/load-generate.ts";
 export { loadImage, type RgbImage } from "./image/load-image.ts";
 export { type ImageConfig, preprocess, readImageConfig } from "./image/preprocess.ts";
 export { adalora } from "./methods/adalora.ts";
@@ -64,7 +64,8 @@ export { Lion, type LionOptions } from "./optim/lion.ts";
 export { type LoraPlusOptions, loraPlusGroups } from "./optim/loraplus.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
 export { Tape } from "./tape/tape.ts";
-export { AutoTokenizer, type Tokenizer } from "./text/tokenizer.ts";
+export { AutoTokenizer } from "./text/auto-tokenizer.ts";
+export type { Tokenizer } from "./text/tokenizer.ts";
 export { type EvaluateOptions, type Evaluation, evaluateLoss } from "./train/evaluate.ts";
 export { type MemoryRun, memoryRun } from "./train/memory-run.ts";
 export { fullTraining, type Trainable } from "./train/trainable.ts";

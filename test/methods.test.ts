@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { parseConfig, readConfig, writeConfig } from "../src/adapt/config-file.ts";
 import { type Method, type MethodConfig, methodName, optionsOf } from "../src/adapt/define-method.ts";
 import { getPeftModel, PeftModel } from "../src/adapt/peft-model.ts";
-import { AutoModelForCausalLM } from "../src/auto/auto-model.ts";
+import { AutoModelForCausalLM } from "../src/auto/auto-classes.ts";
 import { UnsupportedError } from "../src/core/errors.ts";
 import { Philox } from "../src/core/philox.ts";
 import type { CausalLM } from "../src/nn/causal-lm.ts";

@@ -1,7 +1,8 @@
 /** What every architecture must keep to, over the files of src/models. */
 import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { AutoModelForCausalLM, describeModel } from "../src/auto/auto-model.ts";
+import { AutoModelForCausalLM } from "../src/auto/auto-classes.ts";
+import { describeModel } from "../src/auto/auto-model.ts";
 import { memoryTarget } from "../src/checkpoint/source.ts";
 import { FormatError } from "../src/core/errors.ts";
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../src/core/half.ts";

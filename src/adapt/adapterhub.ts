@@ -7,9 +7,8 @@
  *
  * In memory keys have no adapter's name, so that an adapter can be loaded and saved under any.
  */
-import { type CheckpointTensor, readText } from "../checkpoint/checkpoint.ts";
+import { type CheckpointTensor, openPickled, readText } from "../checkpoint/checkpoint.ts";
 import { openSafetensors, type TensorToWrite, writeSafetensors } from "../checkpoint/safetensors.ts";
-import { openTorchFile } from "../checkpoint/torch-file.ts";
 import { FormatError } from "../core/errors.ts";
 import type { Source, Target } from "../core/host.ts";
 import { type PyJson, parsePythonJson, pythonJson } from "../core/python-json.ts";
@@ -52,7 +51,7 @@ export async function openHubWeights(source: Source): Promise<TensorsByKey | nul
 
 async function openTensors(source: Source, { weights, pickled }: Files): Promise<TensorsByKey | null> {
   if (await source.has(weights)) return (await openSafetensors(source, weights)).tensors;
-  return (await source.has(pickled)) ? (await openTorchFile(source, pickled)).tensors : null;
+  return (await source.has(pickled)) ? (await openPickled(source, pickled)).tensors : null;
 }
 
 /** The same by the keys that the tensors have in memory. Those that fit nothing keep theirs, for loading to complain of. */

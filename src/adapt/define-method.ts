@@ -247,6 +247,13 @@ export function methodName({ file, peftType }: { readonly file?: string; readonl
   return file ?? peftType.toLowerCase();
 }
 
+/** The config with other values for some of its options, checked. */
+export function withValues(config: MethodConfig, values: Readonly<Record<string, unknown>>): MethodConfig {
+  const { method } = config;
+  const what = `${methodName(method)} options`;
+  return { ...config, values: checkedValues(method, { ...config.values, ...values }, what, (name) => name) };
+}
+
 /** Options that are in no file: what decides the random start of an adapter, and whether it is made to be trained. */
 const unsaved = { seed: whole(0, 0), inferenceMode: flag(false) } satisfies Options;
 

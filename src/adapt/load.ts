@@ -1,10 +1,10 @@
 /** Reads an adapter folder written by PEFT or here: adapter_config.json and adapter_model.safetensors. */
-import { type CheckpointTensor, readText } from "../checkpoint/checkpoint.ts";
-import { listProblems, openSafetensors } from "../checkpoint/safetensors.ts";
-import { openTorchFile } from "../checkpoint/torch-file.ts";
+import { type CheckpointTensor, openPickled, readText } from "../checkpoint/checkpoint.ts";
+import { openSafetensors } from "../checkpoint/safetensors.ts";
 import { FormatError } from "../core/errors.ts";
 import { bf16ToF32, f16ToF32 } from "../core/half.ts";
 import type { Source } from "../core/host.ts";
+import { listProblems } from "../core/problems.ts";
 import { parsePythonJson } from "../core/python-json.ts";
 import { formatShape, type Shape, sameShape } from "../core/shape.ts";
 import { readElements } from "../tensor/elements.ts";
@@ -68,7 +68,7 @@ export async function openAdapterWeights(source: Source): Promise<ReadonlyMap<st
 
 async function weightsIn(source: Source): Promise<ReadonlyMap<string, CheckpointTensor> | null> {
   if (await source.has(WEIGHTS_FILE)) return (await openSafetensors(source, WEIGHTS_FILE)).tensors;
-  if (await source.has(PICKLED_FILE)) return (await openTorchFile(source, PICKLED_FILE)).tensors;
+  if (await source.has(PICKLED_FILE)) return (await openPickled(source, PICKLED_FILE)).tensors;
   return openHubWeights(source);
 }
 

@@ -2,11 +2,8 @@
  * A model with named adapters on it. The base is changed in place, as in PEFT: layers run through whatever adapters are active.
  * Which adapters are active and which are trained are two questions, asked apart.
  */
-import { openSource, openTarget, type SourceLike, type TargetLike } from "../checkpoint/open.ts";
-import { FormatError, ShapeError, StateError, UnsupportedError } from "../core/errors.ts";
-import type { Source } from "../core/host.ts";
-import { formatShape } from "../core/shape.ts";
-import { didYouMean } from "../core/similar.ts";
+import type { SourceLike, TargetLike } from "../checkpoint/open.ts";
+import { StateError } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
 import type { CausalLM } from "../nn/causal-lm.ts";
 import type { KvCache } from "../nn/kv-cache.ts";
@@ -16,29 +13,19 @@ import type { Labelled, LabelledSequences, Sequences } from "../nn/sequences.ts"
 import { scaleBy } from "../ops/elementwise.ts";
 import { concatenateRows } from "../ops/rows.ts";
 import { Tape, type Value } from "../tape/tape.ts";
-import type { Param, Weight } from "../tensor/tensor.ts";
-import { Adapter, type AdapterOrigin, biasOf, type Replaced, type Warn } from "./adapter.ts";
-import { openHubFusion } from "./adapterhub.ts";
-import { readSetup, subFolder, writeSetup } from "./adapterhub-setup.ts";
-import { bakeReplaced } from "./bake.ts";
-import { type Base, baseOf } from "./base.ts";
-import { composed, placeOf } from "./compose.ts";
-import { activeHeads, attachHeads } from "./composed-heads.ts";
-import { type Block, blocksIn, copiesIn, expectNestable, fusionName, namesIn } from "./composition.ts";
+import type { Param } from "../tensor/tensor.ts";
+import type { Warn } from "./adapter.ts";
+import { AdapterSet, DEFAULT_ADAPTER, isBlock, quoted } from "./adapter-set.ts";
+import { type Block, copiesIn, fusionName } from "./composition.ts";
 import { repeated, repeatedRows } from "./copies.ts";
-import { checkedValues, type MethodConfig, methodName } from "./define-method.ts";
+import { type MethodConfig, withValues } from "./define-method.ts";
 import { convertedAdapter, type LoraSize, type WeightedOptions, weightedAdapter } from "./derive.ts";
-import { Fusion, type FusionOptions, fusionOptions } from "./fusion.ts";
+import { type FusionOptions, fusionOptions } from "./fusion.ts";
 import { methodNamed } from "./known-methods.ts";
-import { openTensorsFor, readAdapterConfig, readFusion, readTensors } from "./load.ts";
-import type { StoredShapes } from "./make.ts";
-import { expectMergeable, mergeInto, type Originals, restore } from "./merge.ts";
+import { mergeAdapters, mergeForGood, unmergeAdapters, withoutAdapters } from "./merge-adapters.ts";
 import { BASE_ROUTE, route, virtualOf } from "./routes.ts";
-import { writeAdapter, writeFusion } from "./save.ts";
 import { type Spelling, trainableLine } from "./trainable-line.ts";
-
-/** The adapter that lies at the root of a folder; others have sub-folders by name. */
-export const DEFAULT_ADAPTER = "default";
+import { copyState, countParams, namedTrainable, writeState } from "./trained-params.ts";
 
 export interface AdapterOptions {
   adapterName?: string;
@@ -76,7 +63,7 @@ export function getPeftModel<M extends Model>(
 ): PeftModel<M> {
   const { adapterName = DEFAULT_ADAPTER, seed = config.values.seed } = options;
   const peft = new PeftModel(model, options);
-  peft.addAdapter(adapterName, changed(config, { seed }));
+  peft.addAdapter(adapterName, withValues(config, { seed }));
   peft.setAdapter(adapterName);
   peft.setTrainable(adapterName, !config.values.inferenceMode);
   return peft;
@@ -98,22 +85,12 @@ export interface MergeOptions {
 export class PeftModel<M extends Model = Model> {
   /** The model below. Its layers run through the active adapters until `dispose` or `unload`. */
   readonly base: M;
-  readonly #layers: Base;
-  readonly #warn: Warn;
-  readonly #adapters = new Map<string, Adapter>();
-  readonly #originals: Originals = new Map();
-  readonly #fusions = new Map<string, Fusion>();
-  #active: readonly string[] = [];
-  /** How the active adapters work together where they meet at a residual connection. */
-  #composition: Block = { type: "Stack", children: [] };
-  #merged: readonly string[] = [];
-  #enabled = true;
+  readonly #set: AdapterSet;
 
   /** A model without adapters yet: see `getPeftModel` and `PeftModel.fromPretrained`. */
   constructor(model: M, { onWarning = console.warn }: { onWarning?: Warn } = {}) {
     this.base = model;
-    this.#layers = baseOf(model);
-    this.#warn = onWarning;
+    this.#set = new AdapterSet(model, onWarning);
   }
 
   /**
@@ -130,25 +107,9 @@ export class PeftModel<M extends Model = Model> {
   ): Promise<PeftModel<M>> {
     const { adapterName = DEFAULT_ADAPTER } = options;
     const peft = new PeftModel(model, options);
-    const folder = openSource(source);
-    const setup = await readSetup(folder);
-    if (setup !== null) {
-      await peft.#loadSetup(folder, setup, options);
-      return peft;
-    }
-    await peft.loadAdapter(folder, adapterName, options);
-    peft.setAdapter(adapterName);
+    const { loadFolder } = await files();
+    await loadFolder(peft.#set, source, adapterName, options);
     return peft;
-  }
-
-  async #loadSetup(source: Source, setup: Block, options: LoadAdapterOptions): Promise<void> {
-    for (const name of namesIn(setup)) {
-      await this.loadAdapter(subFolder(source, name === DEFAULT_ADAPTER ? "" : name), name, options);
-    }
-    const fused = blocksIn(setup).flatMap((block) => (block.type === "Fuse" ? [block.name] : []));
-    const { isTrainable = false } = options;
-    for (const name of fused) await this.loadAdapterFusion(subFolder(source, name), { isTrainable });
-    this.setAdapter(setup);
   }
 
   // ---- the model
@@ -178,9 +139,10 @@ export class PeftModel<M extends Model = Model> {
    */
   loss(tape: Tape, batch: LabelledSequences): Value {
     const copies = this.#copies();
-    const losses = this.base.loss(tape, repeated(copies === 1 && this.#trainsAll() ? batch : whole(batch), copies));
-    const penalties = tape.recording ? this.#applied().flatMap(({ whole }) => whole.penalty?.(tape) ?? []) : [];
-    if (tape.recording) penalties.push(...this.#appliedFusions().flatMap((fusion) => fusion.penalty(tape) ?? []));
+    const trainsAll = this.#set.applied().every(({ trainable }) => trainable); // below them the base is by itself
+    const losses = this.base.loss(tape, repeated(copies === 1 && trainsAll ? batch : whole(batch), copies));
+    const penalties = tape.recording ? this.#set.applied().flatMap(({ whole }) => whole.penalty?.(tape) ?? []) : [];
+    if (tape.recording) penalties.push(...this.#set.appliedFusions().flatMap((fusion) => fusion.penalty(tape) ?? []));
     if (penalties.length === 0) return losses;
     // Each row will count 1 / labels of the step; the penalty counts as much as the mean of these rows.
     return concatenateRows([losses, ...penalties.map((penalty) => scaleBy(penalty, losses.shape[0]! / copies))]);
@@ -234,85 +196,52 @@ export class PeftModel<M extends Model = Model> {
 
   #routed<T>({ adapterNames, ...options }: RoutedOptions, run: (options: PassOptions) => T): T {
     if (adapterNames === undefined) return run(options);
-    for (const name of adapterNames) if (name !== BASE_ROUTE) this.#get(name);
-    if (this.#merged.length > 0)
-      throw new StateError(`adapters ${quoted(this.#merged)} are merged: unmerge them to give each sequence its own`);
+    const { layers, adapters, merged } = this.#set;
+    for (const name of adapterNames) if (name !== BASE_ROUTE) this.#set.get(name);
+    if (merged.length > 0)
+      throw new StateError(`adapters ${quoted(merged)} are merged: unmerge them to give each sequence its own`);
     try {
-      route(this.#layers, adapterNames, this.#adapters);
-      return run({ ...options, virtual: virtualOf(adapterNames, this.#adapters) });
+      route(layers, adapterNames, adapters);
+      return run({ ...options, virtual: virtualOf(adapterNames, adapters) });
     } finally {
-      this.#refresh();
+      this.#set.refresh();
     }
   }
 
   /** How often a batch is run: once for each of the adapters in parallel. */
   #copies({ cache = null, virtual = [] }: PassOptions = {}): number {
-    const copies = this.#enabled && virtual.length === 0 ? copiesIn(this.#composition) : 1;
+    const { enabled, composition } = this.#set;
+    const copies = enabled && virtual.length === 0 ? copiesIn(composition) : 1;
     if (copies > 1 && cache !== null)
       throw new StateError("adapters in parallel cannot share a key-value cache: activate one of them to generate");
     return copies;
-  }
-
-  /** Adapters that act now. */
-  #applied(): Adapter[] {
-    const active = this.#enabled ? this.#active.map((name) => this.#get(name)) : [];
-    return active.filter(({ name }) => !this.#merged.includes(name));
-  }
-
-  /** Whether all that acts is trained: below it the base is by itself. */
-  #trainsAll(): boolean {
-    return this.#applied().every(({ trainable }) => trainable);
-  }
-
-  #appliedFusions(): Fusion[] {
-    const fused = this.#enabled ? blocksIn(this.#composition).filter((block) => block.type === "Fuse") : [];
-    return [...new Set(fused.flatMap(({ name }) => this.#fusions.get(name) ?? []))];
   }
 
   // ---- adapters by name
 
   /** Config of each adapter, with its targets filled in. */
   get peftConfig(): ReadonlyMap<string, MethodConfig> {
-    return new Map(Array.from(this.#adapters, ([name, { config }]) => [name, config]));
+    return new Map(Array.from(this.#set.adapters, ([name, { config }]) => [name, config]));
   }
   get activeAdapters(): readonly string[] {
-    return this.#active;
+    return this.#set.active;
   }
   get mergedAdapters(): readonly string[] {
-    return this.#merged;
+    return this.#set.merged;
   }
   get adaptersEnabled(): boolean {
-    return this.#enabled;
+    return this.#set.enabled;
   }
 
   /** Adds a fresh adapter, neither active nor trainable yet. */
   addAdapter(name: string, config: MethodConfig): void {
     const baseModelNameOrPath = config.values.baseModelNameOrPath ?? (this.base.nameOrPath || null);
-    this.#add(name, changed(config, { baseModelNameOrPath }), { purpose: "fresh" });
+    this.#set.add(name, withValues(config, { baseModelNameOrPath }), { purpose: "fresh" });
   }
 
   /** Loads an adapter folder under a name, not active yet. Leaves the model as it was when the folder does not fit. */
-  async loadAdapter(
-    from: SourceLike,
-    name: string,
-    { isTrainable = false, values = {} }: LoadAdapterOptions = {},
-  ): Promise<void> {
-    const source = openSource(from);
-    try {
-      const config = changed(await readAdapterConfig(source, this.#warn), values);
-      const tensors = await openTensorsFor(config, source, this.#layers);
-      const adapter = this.#addFrom(source.name, name, config, { purpose: "load", stored: tensors });
-      try {
-        await readTensors(adapter, this.#layers, tensors, this.base, source.name);
-      } catch (error) {
-        this.#adapters.delete(name);
-        adapter.dispose();
-        throw error;
-      }
-      adapter.setTrainable(isTrainable);
-    } finally {
-      await source.close();
-    }
+  async loadAdapter(from: SourceLike, name: string, options: LoadAdapterOptions = {}): Promise<void> {
+    await (await files()).loadAdapter(this.#set, from, name, options);
   }
 
   /**
@@ -321,27 +250,7 @@ export class PeftModel<M extends Model = Model> {
    * trained stays as it is.
    */
   setAdapter(names: string | readonly string[] | Block): void {
-    const composition = isBlock(names) ? names : { type: "Stack" as const, children: [...new Set([names].flat())] };
-    const wanted = namesIn(composition);
-    for (const name of wanted) this.#get(name);
-    this.#expectComposable(composition);
-    const shared = this.#composes(wanted) ? null : this.#sharedLayer(wanted);
-    if (shared !== null)
-      throw new StateError(
-        `adapters ${quoted(wanted)}: more than one has its own copy of "${shared}"; activate one at a time`,
-      );
-    const prompts = wanted.filter((name) => this.#get(name).sites.virtual);
-    if (prompts.length > 1)
-      throw new StateError(
-        `adapters ${quoted(prompts)} all put virtual tokens before the text; activate one at a time`,
-      );
-    if (this.#merged.length > 0) {
-      this.#warn(`adapters ${quoted(this.#merged)} are unmerged, since other adapters become active`);
-      this.unmergeAdapter();
-    }
-    this.#active = wanted;
-    this.#composition = composition;
-    this.#refresh();
+    this.#set.activate(names);
   }
 
   /**
@@ -354,126 +263,34 @@ export class PeftModel<M extends Model = Model> {
     { seed = 0 }: { seed?: number } = {},
   ): string {
     const name = fusionName(isBlock(names) ? names.children : names);
-    this.#addFusion(name, typeof options === "string" ? fusionOptions[options] : options, seed, null);
+    this.#set.addFusion(name, typeof options === "string" ? fusionOptions[options] : options, seed, null);
     return name;
   }
 
   /** Loads a folder that holds a fusion, written here or by AdapterHub, once its adapters are there. Returns its name. */
-  async loadAdapterFusion(
-    from: SourceLike,
-    { adapterNames, isTrainable = false, values = {} }: LoadFusionOptions = {},
-  ): Promise<string> {
-    const source = openSource(from);
-    try {
-      const { adapterNames: named, options, tensors } = await openHubFusion(source, this.#layers);
-      const name = (adapterNames ?? named).join(",");
-      const fusion = this.#addFusion(name, { ...options, ...values }, 0, tensors);
-      try {
-        await readFusion(fusion, tensors, source.name);
-      } catch (error) {
-        this.deleteAdapterFusion(name);
-        throw error;
-      }
-      fusion.setTrainable(isTrainable);
-      return name;
-    } finally {
-      await source.close();
-    }
+  async loadAdapterFusion(from: SourceLike, options: LoadFusionOptions = {}): Promise<string> {
+    return (await files()).loadAdapterFusion(this.#set, from, options);
   }
 
   /** Removes a fusion that is not active. Its adapters stay. */
   deleteAdapterFusion(name: string): void {
-    const fusion = this.#fusions.get(name);
-    if (fusion === undefined)
-      throw new StateError(`there is no fusion "${name}", there are ${quoted([...this.#fusions.keys()]) || "none"}`);
-    if (this.#appliedFusions().includes(fusion))
-      throw new StateError(`fusion "${name}" is active: activate adapters without it first`);
-    this.#fusions.delete(name);
-    fusion.dispose();
-  }
-
-  #addFusion(name: string, options: Partial<FusionOptions>, seed: number, stored: StoredShapes | null): Fusion {
-    if (this.#fusions.has(name)) throw new StateError(`there is a fusion "${name}" already: delete it first`);
-    const adapters = name.split(",").map((each) => this.#get(each));
-    const foreign = adapters.find(({ sites }) => !sites.residual);
-    if (foreign) throw new UnsupportedError(`fusion "${name}": "${foreign.name}" is no bottleneck adapter`);
-    const fusion = new Fusion(name, adapters, { ...fusionOptions.dynamic, ...options }, this.#layers, { seed, stored });
-    this.#fusions.set(name, fusion);
-    return fusion;
-  }
-
-  /** Whether all are bottleneck adapters, so that a composition says everything about them. */
-  #composes(names: readonly string[]): boolean {
-    return names.length > 0 && names.every((name) => this.#get(name).sites.residual !== undefined);
-  }
-
-  /** Throws unless a composition is of bottleneck adapters, well nested, and has its fusions. */
-  #expectComposable(composition: Block): void {
-    const blocks = blocksIn(composition);
-    const names = namesIn(composition);
-    expectNestable(composition);
-    if ((blocks.length > 1 || composition.type !== "Stack") && !this.#composes(names)) {
-      const other = names.find((name) => !this.#composes([name]));
-      throw new UnsupportedError(
-        `composition: adapter "${other}" is no bottleneck adapter; activate it alone or in a list`,
-      );
-    }
-    for (const block of blocks) {
-      if (block.type !== "Fuse" || this.#fusions.has(block.name)) continue;
-      const call = JSON.stringify(block.name.split(","));
-      throw new StateError(
-        `there is no fusion "${block.name}": call addAdapterFusion(${call}) or loadAdapterFusion first`,
-      );
-    }
+    this.#set.removeFusion(name);
   }
 
   /** Gives the adapters, or fusions, gradients, or takes them away. */
   setTrainable(names: string | readonly string[], trainable: boolean): void {
-    const adapters = [names].flat().map((name) => this.#fusions.get(name) ?? this.#get(name));
+    const adapters = [names].flat().map((name) => this.#set.fusions.get(name) ?? this.#set.get(name));
     for (const adapter of adapters) adapter.setTrainable(trainable);
   }
 
   /** Removes an adapter. If it was active and no other is, the first of the rest by name becomes active, as in PEFT. */
   deleteAdapter(name: string): void {
-    const adapter = this.#get(name);
-    if (this.#merged.includes(name)) throw new StateError(`adapter "${name}" is merged: unmerge it before deleting it`);
-    const fusion = Array.from(this.#fusions.keys()).find((each) => each.split(",").includes(name));
-    if (fusion !== undefined)
-      throw new StateError(`adapter "${name}" is part of fusion "${fusion}": delete that first`);
-    this.#adapters.delete(name);
-    this.#active = this.#active.filter((other) => other !== name);
-    const [next] = [...this.#adapters.keys()].sort();
-    if (this.#active.length === 0 && next !== undefined) {
-      this.#warn(`adapter "${name}" was active and is deleted: "${next}" is active now`);
-      this.#active = [next];
-    }
-    if (namesIn(this.#composition).join() !== this.#active.join())
-      this.#composition = { type: "Stack", children: this.#active };
-    this.#refresh();
-    adapter.dispose();
+    this.#set.remove(name);
   }
 
   /** Runs `body` on the base alone: its output is the base's, bit for bit, whatever is active or merged. */
   disableAdapter<T>(body: () => T): T {
-    const before = { enabled: this.#enabled, merged: this.#merged };
-    if (before.merged.length > 0) this.unmergeAdapter();
-    this.#enabled = false;
-    this.#refresh();
-    const back = () => {
-      this.#enabled = before.enabled;
-      this.#refresh();
-      if (before.merged.length > 0) this.mergeAdapter({ adapterNames: before.merged });
-    };
-    let result: T;
-    try {
-      result = body();
-    } catch (error) {
-      back();
-      throw error;
-    }
-    if (result instanceof Promise) return result.finally(back) as T;
-    back();
-    return result;
+    return withoutAdapters(this.#set, body);
   }
 
   // ---- adapters made of others
@@ -493,9 +310,10 @@ export class PeftModel<M extends Model = Model> {
   ): void {
     if (names.length !== weights.length)
       throw new StateError(`${weights.length} weights for ${names.length} adapters, expected one each`);
-    const parts = names.map((each, i) => ({ adapter: this.#get(each), weight: weights[i]! }));
-    this.#expectNew(name);
-    this.#adapters.set(name, weightedAdapter(name, parts, this.#layers, options, this.#warn));
+    const { adapters, layers, warn } = this.#set;
+    const parts = names.map((each, i) => ({ adapter: this.#set.get(each), weight: weights[i]! }));
+    this.#set.expectNew(name);
+    adapters.set(name, weightedAdapter(name, parts, layers, options, warn));
   }
 
   /**
@@ -503,9 +321,10 @@ export class PeftModel<M extends Model = Model> {
    * (PiSSA and OLoRA get twice the rank), otherwise the best of a rank or of a share of the change's energy.
    */
   async convertToLora(from: string, name: string, size: LoraSize | null = null): Promise<void> {
-    this.#expectNew(name);
+    const { adapters, layers, warn } = this.#set;
+    this.#set.expectNew(name);
     const lora = await methodNamed("lora");
-    this.#adapters.set(name, convertedAdapter(name, this.#get(from), size, lora, this.#layers, this.#warn));
+    adapters.set(name, convertedAdapter(name, this.#set.get(from), size, lora, layers, warn));
   }
 
   /**
@@ -513,23 +332,7 @@ export class PeftModel<M extends Model = Model> {
    * is trained. Both must be LoRA. Nothing changes when the folder does not fit.
    */
   async hotswapAdapter(from: SourceLike, name: string): Promise<void> {
-    const before = this.#get(name);
-    if (this.#merged.length > 0)
-      throw new StateError(`adapters ${quoted(this.#merged)} are merged: unmerge them before swapping "${name}"`);
-    this.#adapters.delete(name);
-    try {
-      await this.loadAdapter(from, name, { isTrainable: before.trainable });
-      const [was, is] = [before, this.#get(name)].map(({ config }) => methodName(config.method));
-      if (was !== is || was !== "lora") {
-        this.#get(name).dispose();
-        throw new StateError(`adapter "${name}" is ${was} and the new one is ${is}: only LoRA can be swapped for LoRA`);
-      }
-    } catch (error) {
-      this.#adapters.set(name, before);
-      throw error;
-    }
-    this.#refresh();
-    before.dispose();
+    await (await files()).hotswapAdapter(this.#set, from, name);
   }
 
   // ---- merging
@@ -538,54 +341,22 @@ export class PeftModel<M extends Model = Model> {
    * Folds adapters (the active ones by default) into the base weights, rounding once to the base's dtype. What was there is kept,
    * so `unmergeAdapter` is exact. With `safeMerge` nothing is changed unless every result is finite.
    */
-  mergeAdapter({ adapterNames = this.#active, safeMerge = false }: MergeOptions = {}): void {
-    const fresh = adapterNames.filter((name) => !this.#merged.includes(name));
-    if (fresh.length === 0) {
-      this.#warn("all adapters are already merged, nothing to do");
-      return;
-    }
-    const before = this.#merged;
-    if (before.length > 0) this.#warn(`adapters ${quoted(before)} are merged already, now also ${quoted(fresh)}`);
-    const names = [...before, ...fresh];
-    const adapters = names.map((name) => this.#get(name));
-    this.#restore();
-    try {
-      expectMergeable(this.#layers, adapters, safeMerge);
-      mergeInto(this.#layers, adapters, this.#originals);
-      this.#merged = names;
-    } catch (error) {
-      this.#restore();
-      mergeInto(this.#layers, adapters.slice(0, before.length), this.#originals);
-      throw error;
-    } finally {
-      this.#refresh();
-    }
+  mergeAdapter({ adapterNames = this.#set.active, safeMerge = false }: MergeOptions = {}): void {
+    mergeAdapters(this.#set, adapterNames, safeMerge);
   }
 
   /** Puts the base weights back as they were, bit for bit. */
   unmergeAdapter(): void {
-    if (this.#merged.length === 0) {
-      this.#warn("no adapter is merged, nothing to do");
-      return;
-    }
-    this.#restore();
-    this.#merged = [];
-    this.#refresh();
+    unmergeAdapters(this.#set);
   }
 
   /**
    * Folds adapters into the base for good, along with what they replace (modules_to_save, biases), and gives the base back as a
    * plain model. All adapters are gone afterwards.
    */
-  mergeAndUnload({ adapterNames = this.#active, safeMerge = false }: MergeOptions = {}): M {
-    const adapters = adapterNames.map((name) => this.#get(name));
-    if (this.#merged.length > 0) this.unmergeAdapter();
-    expectMergeable(this.#layers, adapters, safeMerge);
-    bakeReplaced(this.base, this.#layers, adapters, this.#warn);
-    this.#active = [];
-    this.#refresh();
-    mergeInto(this.#layers, adapters, null);
-    return this.unload();
+  mergeAndUnload({ adapterNames = this.#set.active, safeMerge = false }: MergeOptions = {}): M {
+    mergeForGood(this.#set, adapterNames, safeMerge);
+    return this.base;
   }
 
   /** Takes all adapters off and gives the base back. */
@@ -601,48 +372,27 @@ export class PeftModel<M extends Model = Model> {
    * order. With more than one such adapter, keys begin with the adapter's name and a slash.
    */
   namedTrainable(): Map<string, Param> {
-    const active = [...this.#active.map((name) => this.#get(name)), ...this.#activeFusions()];
-    const trained = active.filter((adapter) => adapter.trainable);
-    const prefix = (name: string) => (trained.length > 1 ? `${name}/` : "");
-    const idle = this.#idleHeads();
-    return new Map(
-      trained.flatMap(({ name, params }) =>
-        Array.from(params, ([key, param]) => [prefix(name) + key, param] as const).filter(
-          ([, param]) => !idle.has(param),
-        ),
-      ),
-    );
+    return namedTrainable(this.#set);
   }
 
   /** Lets methods with a schedule act after an optimiser step: see `Trainable`. */
   afterStep(step: number, gradScale: number): void {
-    for (const { whole, trainable } of this.#applied()) if (trainable) whole.afterStep?.(step, gradScale);
+    for (const { whole, trainable } of this.#set.applied()) if (trainable) whole.afterStep?.(step, gradScale);
   }
   /** What a checkpoint needs besides the trained tensors, by name. The arrays are the live ones. */
   namedState(): Map<string, Float32Array> {
     return new Map(
-      this.#applied().flatMap(({ name, whole }) =>
-        Array.from(whole.state ?? [], ([key, values]) => [`${name}/${key}`, values] as const),
-      ),
+      this.#set
+        .applied()
+        .flatMap(({ name, whole }) =>
+          Array.from(whole.state ?? [], ([key, values]) => [`${name}/${key}`, values] as const),
+        ),
     );
   }
 
   /** How many numbers are trained, and how many there are in all: base, adapters, copied modules. */
   getNbTrainableParameters(): { trainable: number; all: number } {
-    const weights = new Set<Weight>();
-    for (const module of this.#layers.layers.values()) {
-      const { weight, bias } = this.#layers.weightsOf(module);
-      weights.add(weight);
-      if (bias) weights.add(bias);
-    }
-    let all = Array.from(weights).reduce((sum, { shape }) => sum + shape.reduce((size, axis) => size * axis, 1), 0);
-    for (const adapter of this.#adapters.values()) {
-      const { params, standIns } = adapter.count();
-      all += params - standIns;
-    }
-    for (const { params } of this.#fusions.values()) for (const { size } of params.values()) all += size;
-    const trainable = Array.from(this.namedTrainable().values()).reduce((sum, { size }) => sum + size, 0);
-    return { trainable, all };
+    return countParams(this.#set);
   }
 
   /** The counts in PEFT's words; `spelling` "grouped" is that of its newer versions. */
@@ -657,22 +407,12 @@ export class PeftModel<M extends Model = Model> {
 
   /** A copy of an adapter's numbers by their key in a file, for checkpoints. */
   adapterState(name: string): Map<string, Float32Array> {
-    return new Map(Array.from(this.#get(name).params, ([key, param]) => [key, param.values().slice()]));
+    return copyState(this.#set.get(name));
   }
 
   /** Puts back what `adapterState` gave. Throws before anything is changed. */
   loadAdapterState(name: string, state: ReadonlyMap<string, Float32Array>): void {
-    const { params } = this.#get(name);
-    for (const [key, { size, shape }] of params) {
-      const given = state.get(key);
-      if (given?.length === size) continue;
-      throw new ShapeError(
-        `state of adapter "${name}": "${key}" has ${given?.length ?? "no"} numbers, expected ${formatShape(shape)}`,
-      );
-    }
-    const extra = Array.from(state.keys()).find((key) => !params.has(key));
-    if (extra !== undefined) throw new FormatError(`state of adapter "${name}": "${extra}" is none of its tensors`);
-    for (const [key, param] of params) param.values().set(state.get(key)!);
+    writeState(this.#set.get(name), state);
   }
 
   /**
@@ -683,185 +423,22 @@ export class PeftModel<M extends Model = Model> {
     to: TargetLike,
     { selectedAdapters }: { selectedAdapters?: readonly string[] } = {},
   ): Promise<void> {
-    const names = selectedAdapters ?? [...this.#adapters.keys(), ...this.#fusions.keys()];
-    const adapters = names.filter((name) => !this.#fusions.has(name)).map((name) => this.#get(name));
-    const target = openTarget(to);
-    for (const fusion of names.flatMap((name) => this.#fusions.get(name) ?? [])) {
-      const { config } = this.#get(fusion.name.split(",").at(-1)!);
-      await writeFusion(fusion, config, this.#layers, this.base, target, fusion.name);
-    }
-    if (selectedAdapters === undefined && this.#active.length > 1 && this.#composes(this.#active))
-      await writeSetup(this.#composition, target);
-    for (const adapter of adapters) {
-      const folder = adapter.name === DEFAULT_ADAPTER ? "" : adapter.name;
-      await writeAdapter(adapter, this.#layers, this.base, target, folder);
-    }
+    await (await files()).saveAdapters(this.#set, to, selectedAdapters);
   }
 
   /** Takes all adapters off the model and frees them. The model itself stays. */
   dispose(): void {
-    this.#restore();
-    this.#merged = [];
-    this.#active = [];
-    this.#composition = { type: "Stack", children: [] };
-    this.#refresh();
-    for (const fusion of this.#fusions.values()) fusion.dispose();
-    this.#fusions.clear();
-    for (const adapter of this.#adapters.values()) adapter.dispose();
-    this.#adapters.clear();
+    this.#set.clear();
   }
   [Symbol.dispose](): void {
     this.dispose();
   }
-
-  // ---- inside
-
-  #add(name: string, config: MethodConfig, origin: AdapterOrigin): Adapter {
-    this.#expectNew(name);
-    if (name === "" || /[./\\]/.test(name))
-      throw new FormatError(
-        `adapter name ${JSON.stringify(name)} should be a word without "." and "/": it names a folder`,
-      );
-    const biased = Array.from(this.#adapters.values()).find((other) => biasOf(other.config) !== "none");
-    if (biased && biasOf(config) !== "none") {
-      throw new StateError(
-        `adapter "${name}" and adapter "${biased.name}" both train biases (bias "${biasOf(config)}"): at most one may`,
-      );
-    }
-    if (this.#merged.length > 0)
-      throw new StateError(`adapters ${quoted(this.#merged)} are merged: unmerge them before adding "${name}"`);
-    const others = [...this.#adapters.values()].filter((each) => each.config.method === config.method);
-    const problem = config.method.beside?.(
-      config.values,
-      others.map((each) => each.config.values),
-    );
-    if (problem) throw new StateError(`adapter "${name}": ${problem}`);
-    const adapter = new Adapter(name, config, this.#layers, origin, this.#warn);
-    this.#adapters.set(name, adapter);
-    return adapter;
-  }
-
-  #expectNew(name: string): void {
-    if (!this.#adapters.has(name)) return;
-    throw new StateError(`there is an adapter "${name}" already: delete it first, or choose another name`);
-  }
-
-  /** An adapter to be filled from a file. That its config fits no layer is told with the file's name and its base's. */
-  #addFrom(source: string, name: string, config: MethodConfig, origin: AdapterOrigin): Adapter {
-    try {
-      return this.#add(name, config, origin);
-    } catch (cause) {
-      if (!(cause instanceof FormatError)) throw cause;
-      const made = config.values.baseModelNameOrPath;
-      const base = made === null ? "" : `, made for "${made}",`;
-      throw new FormatError(
-        `adapter in ${source}${base} does not fit this ${this.base.modelType} model\n  ${cause.message}`,
-        {
-          cause,
-        },
-      );
-    }
-  }
-
-  #get(name: string): Adapter {
-    const adapter = this.#adapters.get(name);
-    if (adapter) return adapter;
-    const names = [...this.#adapters.keys()];
-    throw new StateError(
-      `there is no adapter "${name}", there are ${quoted(names) || "none"}.${didYouMean(name, names)}`,
-    );
-  }
-
-  /** The name of a layer of which more than one adapter has a copy, or null. */
-  #sharedLayer(names: readonly string[]): string | null {
-    const seen = new Set<string>();
-    for (const name of names) {
-      for (const { module } of this.#get(name).replaced) {
-        if (seen.has(module.name)) return module.name;
-        seen.add(module.name);
-      }
-    }
-    return null;
-  }
-
-  #activeFusions(): Fusion[] {
-    return blocksIn(this.#composition).flatMap((block) =>
-      block.type === "Fuse" ? [this.#fusions.get(block.name)!] : [],
-    );
-  }
-
-  #heads() {
-    return activeHeads(this.#composition, this.#adapters, this.#fusions);
-  }
-
-  /** Heads of active adapters that another one's head stands in for. */
-  #idleHeads(): Set<Param> {
-    if (!this.#composes(this.#active)) return new Set();
-    const paramsOf = (replaced: readonly Replaced[]) => replaced.flatMap(({ weight, bias }) => [weight, bias]);
-    const used = new Set(this.#heads().owners.flatMap(({ replaced }) => paramsOf(replaced)));
-    const all = this.#active.flatMap((name) => paramsOf(this.#get(name).replaced));
-    return new Set(all.filter((param) => param !== null && !used.has(param)) as Param[]);
-  }
-
-  #restore(): void {
-    restore(this.engine, this.#originals);
-    this.#rebase();
-  }
-  /** Tells methods that keep something about the base weights that these have changed. */
-  #rebase(): void {
-    for (const { linear, embedding } of this.#adapters.values()) {
-      for (const part of [...linear.values(), ...embedding.values()]) part.rebase?.();
-    }
-  }
-
-  /** Brings the layers in line with what is active, merged and enabled. */
-  #refresh(): void {
-    this.#rebase();
-    const active = this.#enabled ? this.#active.map((name) => this.#get(name)) : [];
-    const applied = this.#applied();
-    for (const module of this.#layers.layers.values()) {
-      const { weight, bias } = this.#layers.weightsOf(module);
-      module.weight = weight;
-      if (module.kind === "linear") {
-        module.bias = bias;
-        // The adapter that was activated first acts on the base, the next on its result: the last is outermost.
-        module.deltas = applied.flatMap(({ linear }) => linear.get(module) ?? []).reverse();
-      } else if (module.kind === "embedding") {
-        module.deltas = applied.flatMap(({ embedding }) => embedding.get(module) ?? []);
-      } else if (module.bias !== null) module.bias = bias!;
-    }
-    for (const { replaced } of this.#composes(this.#active) ? [] : active) {
-      for (const { module, weight, bias } of replaced) {
-        if (weight) module.weight = weight;
-        if (bias && module.bias !== null) module.bias = bias;
-      }
-    }
-    if (this.#enabled && this.#composes(this.#active)) attachHeads(this.#heads());
-    for (const site of this.#layers.sites) {
-      if (site.kind === "residual")
-        site.delta = composed(this.#composition, placeOf(site, applied, this.#appliedFusions()));
-      else site.deltas = applied.flatMap(({ sites }) => sites.attention?.get(site) ?? []);
-    }
-    this.base.virtual = applied.flatMap(({ sites }) => sites.virtual ?? []).at(-1) ?? null;
-  }
 }
 
-/** The config with other values for some of its options, checked. */
-function changed(config: MethodConfig, values: Readonly<Record<string, unknown>>): MethodConfig {
-  const { method } = config;
-  const what = `${methodName(method)} options`;
-  return { ...config, values: checkedValues(method, { ...config.values, ...values }, what, (name) => name) };
-}
+/** Reading and writing folders is loaded when it is first asked for. */
+const files = () => import("./adapter-files.ts");
 
 /** The batch to be run through every block: what adapters that are not trained make of a row may depend on the other rows. */
 function whole({ watch: _, given: __, ...batch }: LabelledSequences): LabelledSequences {
   return batch;
-}
-
-function isBlock(names: string | readonly string[] | Block): names is Block {
-  return typeof names === "object" && !Array.isArray(names);
-}
-
-function quoted(names: readonly string[]): string {
-  return names.map((name) => `"${name}"`).join(", ");
 }

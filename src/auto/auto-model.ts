@@ -53,7 +53,8 @@ const classes = {
   FEATURE_EXTRACTION: { Class: FeatureExtractor, auto: "AutoModel" },
 } as const;
 
-type ModelFor = { [T in Task]: InstanceType<(typeof classes)[T]["Class"]> };
+/** The model of each task. */
+export type ModelFor = { [T in Task]: InstanceType<(typeof classes)[T]["Class"]> };
 
 /** The `model_type`s that this version knows. */
 export function knownModelTypes(): string[] {
@@ -206,42 +207,3 @@ function modelOf(task: Task, parts: ModelParts): Model {
   const { Class } = classes[task];
   return new (Class as unknown as new (parts: ModelParts) => Model)(parts);
 }
-
-/** What each of the `AutoModel` classes does. */
-export interface AutoModelClass<M extends Model> {
-  /**
-   * Loads a model folder as published on the Hugging Face hub, or by its name there: config.json with model.safetensors or its
-   * shards. Weights stay in the dtype they are stored in (float32, float16 or bfloat16) unless `weights` names another; computing
-   * is in float32, and in integers where `weights` is "int8".
-   */
-  fromPretrained(from: SourceLike, options?: FromPretrainedOptions): Promise<M>;
-  /** A model with random weights that can be trained in full. */
-  fromConfig(config: RawConfig, options?: FromConfigOptions): Promise<M>;
-}
-
-function autoModel<T extends Task>(task: T): AutoModelClass<ModelFor[T]> {
-  return {
-    fromPretrained: (from, options) => loadPretrained(from, task, options),
-    fromConfig: (config, options) => modelFromConfig(config, task, options),
-  };
-}
-
-/**
- * Decoder-only language models.
- *
- * @example
- * const model = await AutoModelForCausalLM.fromPretrained("models/stories260K");
- */
-export const AutoModelForCausalLM: AutoModelClass<CausalLM> = autoModel("CAUSAL_LM");
-/** Encoder-decoder language models: T5, mT5. */
-export const AutoModelForSeq2SeqLM: AutoModelClass<Seq2SeqLM> = autoModel("SEQ_2_SEQ_LM");
-/** Classes of texts, or numbers for them. */
-export const AutoModelForSequenceClassification: AutoModelClass<SequenceClassifier> = autoModel("SEQ_CLS");
-/** Classes of tokens. */
-export const AutoModelForTokenClassification: AutoModelClass<TokenClassifier> = autoModel("TOKEN_CLS");
-/** Answers as spans of a text. */
-export const AutoModelForQuestionAnswering: AutoModelClass<QuestionAnswerer> = autoModel("QUESTION_ANS");
-/** Classes of images. */
-export const AutoModelForImageClassification: AutoModelClass<ImageClassifier> = autoModel("IMAGE_CLS");
-/** Bare encoders: hidden rows and pooled vectors. */
-export const AutoModel: AutoModelClass<FeatureExtractor> = autoModel("FEATURE_EXTRACTION");

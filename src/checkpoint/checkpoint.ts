@@ -1,9 +1,9 @@
 /** A model's tensors, whether they lie in one file or in many with an index, as the Hugging Face libraries write them. */
 import { FormatError } from "../core/errors.ts";
 import { expectInside, type Source } from "../core/host.ts";
+import { listProblems } from "../core/problems.ts";
 import { type Json, parseJson } from "../core/python-json.ts";
-import { type CheckpointTensor, listProblems, openSafetensors } from "./safetensors.ts";
-import { openTorchFile } from "./torch-file.ts";
+import { type CheckpointTensor, openSafetensors } from "./safetensors.ts";
 
 export type { CheckpointTensor } from "./safetensors.ts";
 
@@ -24,7 +24,7 @@ interface TensorFile {
 /** Forms of a model in the order of preference: the one file, or the index of its shards. */
 const forms: readonly { single: string; open: (source: Source, file: string) => Promise<TensorFile> }[] = [
   { single: "model.safetensors", open: openSafetensors },
-  { single: "pytorch_model.bin", open: openTorchFile },
+  { single: "pytorch_model.bin", open: openPickled },
 ];
 
 /**
@@ -43,6 +43,12 @@ export async function openCheckpoint(source: Source): Promise<Checkpoint> {
   }
   const names = forms.flatMap(({ single }) => [`"${single}"`, `"${single}.index.json"`]);
   throw new FormatError(`${source.name} has none of ${names.join(", ")}${await whatElse(source)}`);
+}
+
+/** Opens a file of `torch.save`. What reads it is loaded when the first one comes: few are left. */
+export async function openPickled(source: Source, file: string): Promise<TensorFile> {
+  const { openTorchFile } = await import("./torch-file.ts");
+  return openTorchFile(source, file);
 }
 
 async function whatElse(source: Source): Promise<string> {

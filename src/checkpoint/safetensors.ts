@@ -11,14 +11,13 @@ import { compareCodePoints } from "../core/code-points.ts";
 import { type Dtype, dtypeBytes, dtypes, isDtype } from "../core/dtype.ts";
 import { FormatError, ShapeError } from "../core/errors.ts";
 import { expectRange, type Source, type Target } from "../core/host.ts";
+import { listProblems } from "../core/problems.ts";
 import { type Json, parseJson } from "../core/python-json.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
 
 /** The reference implementation refuses longer headers, too. */
 const MAX_HEADER_BYTES = 100_000_000;
 const LENGTH_BYTES = 8;
-/** How many problems one message lists. */
-const MAX_PROBLEMS = 20;
 
 /** One tensor in a file. Nothing of it is in memory until `read`. */
 export interface CheckpointTensor {
@@ -252,14 +251,6 @@ function checkedBytes(tensor: TensorToWrite, bytes: Uint8Array): Uint8Array {
   throw new ShapeError(
     `"${tensor.name}": got ${bytes.length} bytes to write, shape ${formatShape(tensor.shape)} of ${tensor.dtype} takes ${expected}`,
   );
-}
-
-/** A message with one indented line per problem, and a count of those left out. */
-export function listProblems(summary: string, problems: readonly string[], most: number = MAX_PROBLEMS): string {
-  const count = `${problems.length} ${problems.length === 1 ? "problem" : "problems"}`;
-  const shown = problems.slice(0, most).map((problem) => `\n  ${problem}`);
-  const more = problems.length > most ? `\n  and ${problems.length - most} more` : "";
-  return `${summary} (${count})${shown.join("")}${more}`;
 }
 
 function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {

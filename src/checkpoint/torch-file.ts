@@ -11,8 +11,9 @@
 import { type Dtype, dtypeBytes } from "../core/dtype.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import type { Source } from "../core/host.ts";
+import { listProblems } from "../core/problems.ts";
 import { formatShape, sizeOf } from "../core/shape.ts";
-import { type CheckpointTensor, listProblems, StoredTensor } from "./safetensors.ts";
+import { type CheckpointTensor, StoredTensor } from "./safetensors.ts";
 import { type Pickled, PythonCall, PythonName, PythonReference, type Unpickled, unpickle } from "./unpickle.ts";
 import { openZip } from "./zip.ts";
 

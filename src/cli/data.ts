@@ -12,7 +12,8 @@ import { type ImageConfig, readImageConfig } from "../image/preprocess.ts";
 import type { RawConfig } from "../nn/config.ts";
 import { labelConfig } from "../nn/label-names.ts";
 import type { Model } from "../nn/model.ts";
-import { AutoTokenizer, type Tokenizer } from "../text/tokenizer.ts";
+import { AutoTokenizer } from "../text/auto-tokenizer.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 
 /** A data file as rows. Images are made ready as the model's folder says. */
 export async function rowsOf(path: string, modelFolder: string): Promise<Row[]> {

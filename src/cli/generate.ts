@@ -2,7 +2,8 @@
 import { Command } from "commander";
 import { FormatError, ShapeError } from "../core/errors.ts";
 import { generate } from "../generate/generate.ts";
-import { AutoTokenizer, type Tokenizer } from "../text/tokenizer.ts";
+import { AutoTokenizer } from "../text/auto-tokenizer.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import { type LoadFlags, loadModel, taskOption, weightsOption, withEngineOptions } from "./model-options.ts";
 import { needs, number, signed, whole } from "./options.ts";
 import { notice, print } from "./terminal.ts";

@@ -2,8 +2,9 @@
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { DEFAULT_ADAPTER } from "../adapt/adapter-set.ts";
 import { COMBINATIONS, type Combination } from "../adapt/combine.ts";
-import { DEFAULT_ADAPTER, PeftModel } from "../adapt/peft-model.ts";
+import { PeftModel } from "../adapt/peft-model.ts";
 import { openTarget } from "../checkpoint/open.ts";
 import { StateError } from "../core/errors.ts";
 import { saveModel } from "../nn/save-model.ts";

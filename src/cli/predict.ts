@@ -7,7 +7,7 @@ import { generate } from "../generate/generate.ts";
 import { metricsFor } from "../metrics/metrics-for.ts";
 import { concatenateInputs, concatenateLabelled } from "../nn/sequences.ts";
 import { Tape } from "../tape/tape.ts";
-import { AutoTokenizer } from "../text/tokenizer.ts";
+import { AutoTokenizer } from "../text/auto-tokenizer.ts";
 import { examplesOf, rowsOf, splitPath, taskOfRows } from "./data.ts";
 import {
   type Loaded,

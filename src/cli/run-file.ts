@@ -3,8 +3,8 @@ import { type Command, InvalidArgumentError, type Option } from "commander";
 import { parse } from "yaml";
 import { readText } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
-import { listProblems } from "../checkpoint/safetensors.ts";
 import { FormatError } from "../core/errors.ts";
+import { listProblems } from "../core/problems.ts";
 import { didYouMean } from "../core/similar.ts";
 import { splitPath } from "./data.ts";
 

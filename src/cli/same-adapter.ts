@@ -3,10 +3,10 @@ import { CONFIG_FILE } from "../adapt/config-file.ts";
 import { sameJson } from "../adapt/options.ts";
 import type { PeftModel } from "../adapt/peft-model.ts";
 import { readJson } from "../checkpoint/checkpoint.ts";
-import { listProblems } from "../checkpoint/safetensors.ts";
 import { mapSource } from "../checkpoint/source.ts";
 import { StateError } from "../core/errors.ts";
 import type { RunFolder, Source } from "../core/host.ts";
+import { listProblems } from "../core/problems.ts";
 import { checkpointsOf } from "../train/checkpoint.ts";
 
 /** Where the base lies may change between a run and its resumption. */

@@ -17,7 +17,7 @@ import { labelNames } from "../nn/label-names.ts";
 import type { Model } from "../nn/model.ts";
 import { saveModel } from "../nn/save-model.ts";
 import { type OptimizerName, optimizerNames } from "../optim/optimizers.ts";
-import { AutoTokenizer } from "../text/tokenizer.ts";
+import { AutoTokenizer } from "../text/auto-tokenizer.ts";
 import type { FrozenCacheReport } from "../train/frozen-cache.ts";
 import type { LogEntry } from "../train/progress.ts";
 import { fullTraining, type Trainable } from "../train/trainable.ts";

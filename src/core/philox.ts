@@ -27,32 +27,44 @@ const TWO_32 = 2 ** 32;
 
 /** One block: the four random words at `counter` under `key`. */
 export function philox4x32(counter: Words4, key: Words2): Words4 {
-  let [c0, c1, c2, c3] = counter;
-  let [k0, k1] = key;
+  const [c0, c1, c2, c3] = counter;
+  const block = new Uint32Array(4);
+  writeBlock(block, c0, c1, c2, c3, key[0], key[1]);
+  return [block[0]!, block[1]!, block[2]!, block[3]!];
+}
+
+/** The same into `block`: a large random matrix asks for a hundred thousand blocks, so nothing is allocated. */
+function writeBlock(block: Uint32Array, c0: number, c1: number, c2: number, c3: number, k0: number, k1: number): void {
   for (let round = 0; round < ROUNDS; round++) {
     const high0 = multiplyHigh(MULTIPLIER_0, c0);
     const high1 = multiplyHigh(MULTIPLIER_1, c2);
     const low0 = Math.imul(MULTIPLIER_0, c0);
     const low1 = Math.imul(MULTIPLIER_1, c2);
-    c0 = (high1 ^ c1 ^ k0) >>> 0;
-    c1 = low1 >>> 0;
-    c2 = (high0 ^ c3 ^ k1) >>> 0;
-    c3 = low0 >>> 0;
-    k0 = (k0 + WEYL_0) >>> 0;
-    k1 = (k1 + WEYL_1) >>> 0;
+    c0 = high1 ^ c1 ^ k0;
+    c1 = low1;
+    c2 = high0 ^ c3 ^ k1;
+    c3 = low0;
+    k0 = (k0 + WEYL_0) | 0;
+    k1 = (k1 + WEYL_1) | 0;
   }
-  return [c0, c1, c2, c3];
+  block[0] = c0;
+  block[1] = c1;
+  block[2] = c2;
+  block[3] = c3;
 }
 
-/** The upper 32 bits of the 64-bit product of two unsigned words. Every partial sum stays below 2^49, so it is exact. */
+/**
+ * The upper 32 bits of the 64-bit product of two words, read as unsigned. Products of halves are wrapped to 32 bits and then
+ * taken as unsigned, and their sums stay below 2^32, so it is exact.
+ */
 function multiplyHigh(a: number, b: number): number {
   const aLow = a & 0xffff;
   const aHigh = a >>> 16;
   const bLow = b & 0xffff;
   const bHigh = b >>> 16;
-  const middle = aHigh * bLow + Math.floor((aLow * bLow) / 0x10000);
-  const cross = aLow * bHigh + (middle % 0x10000);
-  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(cross / 0x10000)) >>> 0;
+  const middle = (Math.imul(aHigh, bLow) >>> 0) + (Math.imul(aLow, bLow) >>> 16);
+  const cross = Math.imul(aLow, bHigh) + (middle & 0xffff);
+  return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (cross >>> 16)) | 0;
 }
 
 /**
@@ -68,7 +80,7 @@ export class Philox {
   readonly seed: number;
   readonly stream: number;
   #drawn = 0;
-  #block: Words4 = [0, 0, 0, 0];
+  readonly #block = new Uint32Array(4);
 
   /** `seed` and `stream` are integers from 0 to 2^53 - 1; different pairs give unrelated sequences. */
   constructor(seed: number, stream = 0) {
@@ -80,7 +92,7 @@ export class Philox {
   static from(state: PhiloxState): Philox {
     const random = new Philox(state.seed, state.stream);
     random.#drawn = expectWhole("drawn", state.drawn);
-    if (random.#drawn % 4 !== 0) random.#block = random.#blockAt(Math.floor(random.#drawn / 4));
+    if (random.#drawn % 4 !== 0) random.#fill(Math.floor(random.#drawn / 4));
     return random;
   }
 
@@ -92,9 +104,9 @@ export class Philox {
   /** An integer from 0 to 2^32 - 1. */
   nextU32(): number {
     const lane = this.#drawn % 4;
-    if (lane === 0) this.#block = this.#blockAt(Math.floor(this.#drawn / 4));
+    if (lane === 0) this.#fill(Math.floor(this.#drawn / 4));
     this.#drawn++;
-    return this.#block[lane as 0 | 1 | 2 | 3];
+    return this.#block[lane]!;
   }
 
   /** A number in [0, 1): the upper 24 bits of one word times 2^-24, so it is exact in float32 too. */
@@ -134,14 +146,15 @@ export class Philox {
     return items;
   }
 
-  #blockAt(block: number): Words4 {
-    return philox4x32([...split(block), ...split(this.stream)], split(this.seed));
+  #fill(block: number): void {
+    const { seed, stream } = this;
+    writeBlock(this.#block, block | 0, high(block), stream | 0, high(stream), seed | 0, high(seed));
   }
 }
 
-/** Low and high 32 bits of an integer below 2^53. */
-function split(n: number): Words2 {
-  return [n >>> 0, Math.floor(n / TWO_32)];
+/** The upper word of an integer below 2^53; its lower one is `n | 0`. */
+function high(n: number): number {
+  return (n / TWO_32) | 0;
 }
 
 function expectWhole(what: string, n: number): number {

@@ -28,14 +28,7 @@ export interface GenerateOptions extends SamplingOptions {
   readonly signal?: AbortSignal;
 }
 
-/**
- * The ids that follow `inputIds` (without them); of an encoder-decoder, the target that it writes for them (without the start
- * token). `model` may be a PeftModel: its active adapters take part.
- *
- * @example
- * const ids = await generate(model, tokenizer.encode("Call me"), { maxNewTokens: 50, temperature: 0 });
- * const target = await generate(t5, tokenizer.encode("summarize: ..."), { numBeams: 4 });
- */
+/** See load-generate.ts, by which users reach it. */
 export async function generate(
   model: Model | { readonly base: Model },
   inputIds: readonly number[],

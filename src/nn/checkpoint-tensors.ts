@@ -1,9 +1,9 @@
 /** Tensors of a published checkpoint: placed in the engine's memory as they are stored, streamed in piece by piece. */
 import type { Checkpoint, CheckpointTensor } from "../checkpoint/checkpoint.ts";
-import { listProblems } from "../checkpoint/safetensors.ts";
 import { FormatError } from "../core/errors.ts";
 import { bf16ToF32, f16ToF32 } from "../core/half.ts";
 import { Philox } from "../core/philox.ts";
+import { listProblems } from "../core/problems.ts";
 import { formatShape, type Shape, sameShape, sizeOf } from "../core/shape.ts";
 import { allocateFrozen, type FrozenWriter, frozenWriter } from "../tensor/frozen.ts";
 import { type DenseDtype, type FrozenDtype, Param, type Weight } from "../tensor/tensor.ts";

@@ -1,5 +1,4 @@
 /** Writes a model folder as the Hugging Face hub has it: config.json and model.safetensors with published names. */
-import { writeSafetensors } from "../checkpoint/safetensors.ts";
 import { UnsupportedError } from "../core/errors.ts";
 import { f32ToBf16, f32ToF16 } from "../core/half.ts";
 import type { Target } from "../core/host.ts";
@@ -30,6 +29,7 @@ export async function saveModel(
     shape: weight.shape,
     bytes: () => bytesOf(weight, dtype, memory),
   }));
+  const { writeSafetensors } = await import("../checkpoint/safetensors.ts");
   await writeSafetensors(target, "model.safetensors", tensors);
   const config = { architectures: [model.architecture], ...model.config, torch_dtype: inConfig };
   await target.write("config.json", [new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)]);

@@ -1,11 +1,17 @@
 /** Browsers, and any other host without folders that compiles WebAssembly from bytes. */
 import type { Host, StartThread } from "../core/host.ts";
-import { fetchedHub as openHub } from "../hub/fetched-hub.ts";
+import { openHub } from "../hub/open-hub.ts";
+import type { Build } from "../wasm/builds.ts";
 import { compileBundled } from "../wasm/bundled.ts";
 import { noFolders } from "./no-folders.ts";
 
 export const { openFolder, exists, folderTarget, openRun } = noFolders("a browser");
-export { compileBundled as compileBuild, openHub };
+export { openHub };
+
+/** A build of the kernels, compiled. */
+export function compileBuild(build: Build, shared = false): Promise<WebAssembly.Module> {
+  return compileBundled(build, shared);
+}
 
 /** Logical processors, of which browsers tell; 0 where there are no workers. */
 export function parallelism(): number {
@@ -26,5 +32,5 @@ export const startThread: StartThread = (source, data, lost) => {
 /** This platform. */
 export const host: Host = {
   ...{ name: "browser", openFolder, exists, openHub, folderTarget, openRun },
-  ...{ compileBuild: compileBundled, parallelism, startThread },
+  ...{ compileBuild, parallelism, startThread },
 };

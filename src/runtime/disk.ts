@@ -1,7 +1,6 @@
 /** What files of this folder that use node:fs share: making folders, and errors that say what the system refused. */
 import { mkdir, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import process from "node:process";
 import { StateError } from "../core/errors.ts";
 
 /** The result, or null when the file or folder is not there. Throws StateError for anything else that goes wrong. */

@@ -8,12 +8,10 @@
  * A file is downloaded when it is first asked for, and then read as from any folder. Where the hub cannot be asked, what
  * the cache has must do.
  */
-import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { copyFile, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, relative } from "node:path";
-import process from "node:process";
 import { FormatError, StateError } from "../core/errors.ts";
 import { expectInside, type HubOptions, missingFile, type Source } from "../core/host.ts";
 import { didYouMean } from "../core/similar.ts";
@@ -206,7 +204,7 @@ function putFile(path: string, text: string): Promise<void> {
 /** Makes a file under another name first: whoever reads meanwhile finds the old one or the new one. */
 async function put(path: string, make: (made: string) => Promise<void>): Promise<void> {
   await makeFolder(dirname(path));
-  const made = `${path}.tmp-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const made = `${path}.tmp-${process.pid}-${crypto.randomUUID().slice(0, 8)}`;
   try {
     await make(made);
     await rename(made, path);

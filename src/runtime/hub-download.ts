@@ -7,12 +7,11 @@
  * the bytes that are missing. One that finds it in use waits. The `<etag>.incomplete` that Python's huggingface_hub leaves
  * is taken over once nothing was written to it for a minute.
  */
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
-import process from "node:process";
 import { FormatError, StateError } from "../core/errors.ts";
 import { type HubClient, type RemoteFile, unreachable } from "../hub/hub-client.ts";
 import { pause } from "../hub/patience.ts";
@@ -42,17 +41,33 @@ export async function fetchBlob(download: Download): Promise<void> {
   const { path, remote, signal } = download;
   await makeFolder(dirname(path));
   for (;;) {
-    const there = await orAbsent(stat(path), path);
-    if (there?.size === remote.size) return;
-    const partial = `${path}.incomplete.${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+    if (await isThere(path, remote)) return;
+    const partial = `${path}.incomplete.${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`;
     inUse.add(partial);
     try {
-      if (await claim(path, partial)) return await complete(download, partial);
+      if (await claimed(path, partial)) {
+        if (!(await isThere(path, remote))) return await complete(download, partial);
+        await rm(partial); // it was completed after the first look
+        return;
+      }
     } finally {
       inUse.delete(partial);
     }
     await pause(POLL, signal);
   }
+}
+
+async function isThere(path: string, remote: RemoteFile): Promise<boolean> {
+  return (await orAbsent(stat(path), path))?.size === remote.size;
+}
+
+/** The claim before this one: two at the same time would not see each other. */
+let lastClaim: Promise<unknown> = Promise.resolve();
+
+function claimed(path: string, partial: string): Promise<boolean> {
+  const own = lastClaim.then(() => claim(path, partial));
+  lastClaim = own.catch(() => {});
+  return own;
 }
 
 /** Makes the partial file one's own, begun by whoever died over it or empty. False while another process writes it. */

@@ -1,7 +1,6 @@
 /** Worker threads of Node, Deno and Bun. */
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import process from "node:process";
 import { Worker } from "node:worker_threads";
 import type { StartThread } from "../core/host.ts";
 

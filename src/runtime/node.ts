@@ -4,11 +4,9 @@
  * Nothing is ever half written: a file or folder is made under a temporary name beside its own, `NAME.tmp-PID-RANDOM`,
  * flushed to the disk and then renamed. A folder that is replaced is called `NAME.old-PID-RANDOM` between two renames.
  */
-import { randomUUID } from "node:crypto";
 import { existsSync as exists } from "node:fs";
 import { appendFile, type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import process from "node:process";
 import { FormatError } from "../core/errors.ts";
 import {
   expectInside,
@@ -20,12 +18,19 @@ import {
   type Source,
   type Target,
 } from "../core/host.ts";
+import { deferredHub } from "../hub/deferred-hub.ts";
+import type { Build } from "../wasm/builds.ts";
 import { compileBundled } from "../wasm/bundled.ts";
 import { alive, codeOf, explained, flushFolder, makeFolder, orAbsent } from "./disk.ts";
-import { cachedHub } from "./hub-cache.ts";
 import { parallelism, startThread } from "./node-threads.ts";
 
-export { compileBundled as compileBuild, exists, parallelism, startThread };
+export { exists, parallelism, startThread };
+
+/** A build of the kernels, compiled. */
+export async function compileBuild(build: Build, shared = false): Promise<WebAssembly.Module> {
+  const { inflateSync } = await import("node:zlib"); // a stream takes five times as long to get going
+  return compileBundled(build, shared, (packed) => new Uint8Array(inflateSync(packed)));
+}
 
 /** A single read call gives at most 2^31 - 1 bytes. */
 const MAX_READ = 2 ** 30;
@@ -58,7 +63,10 @@ export function openFolder(path: string): Source {
 
 /** The files of a model on the hub, each downloaded into the cache when first asked for. */
 export function openHub(name: string, options: HubOptions = {}): Source {
-  return cachedHub(name, options, openFolder);
+  return deferredHub(name, options, async () => {
+    const { cachedHub } = await import("./hub-cache.ts");
+    return cachedHub(name, options, openFolder);
+  });
 }
 
 async function withFile<T>(
@@ -212,7 +220,7 @@ async function moved(from: string, to: string): Promise<boolean> {
 const inUse = new Set<string>();
 
 function sideName(path: string, kind: "tmp" | "old"): string {
-  return `${path}.${kind}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  return `${path}.${kind}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`;
 }
 
 /** Runs `work` with an unused name beside `path`, and removes whatever has that name afterwards. */
@@ -248,5 +256,5 @@ async function recover(path: string): Promise<void> {
 /** This platform. */
 export const host: Host = {
   ...{ name: "node", openFolder, exists, openHub, folderTarget, openRun },
-  ...{ compileBuild: compileBundled, parallelism, startThread },
+  ...{ compileBuild, parallelism, startThread },
 };

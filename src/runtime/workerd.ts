@@ -1,7 +1,7 @@
 /** Cloudflare's workerd: no folders, and modules only from static imports, since it refuses to compile from bytes. */
 import { UnsupportedError } from "../core/errors.ts";
 import type { Host, StartThread } from "../core/host.ts";
-import { fetchedHub as openHub } from "../hub/fetched-hub.ts";
+import { openHub } from "../hub/open-hub.ts";
 import baseline from "../wasm/baseline.wasm";
 import relaxed from "../wasm/relaxed.wasm";
 import { noFolders } from "./no-folders.ts";

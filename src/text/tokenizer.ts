@@ -50,28 +50,18 @@ const IGNORED = -100;
 /** Classes that in transformers put <s> and </s> themselves, by `add_bos_token` and `add_eos_token`. */
 const ADDS_BY_CONFIG = /^(Code)?Llama(Tokenizer|TokenizerFast)$|^Gemma(Tokenizer|TokenizerFast)$/;
 
-/** Loads tokenizers, by the name transformers gives this. */
-export const AutoTokenizer = {
-  /**
-   * Reads tokenizer.json and what lies beside it. Throws FormatError when a file is damaged, UnsupportedError when
-   * there is no tokenizer.json (a SentencePiece or vocabulary file alone is not read).
-   *
-   * @example
-   * const tokenizer = await AutoTokenizer.fromPretrained("models/stories260K");
-   * tokenizer.decode(tokenizer.encode("Call me Ishmael."), { skipSpecialTokens: true });
-   */
-  async fromPretrained(from: SourceLike): Promise<Tokenizer> {
-    const source = openSource(from);
-    const tokenizer = await readTokenizerJson(source);
-    const config = await readObject(source, "tokenizer_config.json");
-    const fallbacks: JsonObject[] = [];
-    for (const file of ["special_tokens_map.json", "generation_config.json", "config.json"]) {
-      fallbacks.push(await readObject(source, file));
-    }
-    const chatTemplate = await readChatTemplate(source);
-    return new Tokenizer(source.name, { tokenizer, config, fallbacks, ...(chatTemplate !== null && { chatTemplate }) });
-  },
-};
+/** The tokenizer of a folder: see `AutoTokenizer`. */
+export async function loadTokenizer(from: SourceLike): Promise<Tokenizer> {
+  const source = openSource(from);
+  const tokenizer = await readTokenizerJson(source);
+  const config = await readObject(source, "tokenizer_config.json");
+  const fallbacks: JsonObject[] = [];
+  for (const file of ["special_tokens_map.json", "generation_config.json", "config.json"]) {
+    fallbacks.push(await readObject(source, file));
+  }
+  const chatTemplate = await readChatTemplate(source);
+  return new Tokenizer(source.name, { tokenizer, config, fallbacks, ...(chatTemplate !== null && { chatTemplate }) });
+}
 
 /** One tokenizer. Token numbers index the rows of the model's embedding. */
 export class Tokenizer {

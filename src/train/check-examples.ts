@@ -1,6 +1,7 @@
 /** What must be true of the data before the first step, and a fingerprint that tells one set of examples from another. */
-import { listProblems } from "../checkpoint/safetensors.ts";
+
 import { FormatError } from "../core/errors.ts";
+import { listProblems } from "../core/problems.ts";
 import type { Example } from "../data/examples.ts";
 import type { Trainable } from "./trainable.ts";
 

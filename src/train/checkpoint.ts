@@ -9,13 +9,13 @@
 import { readJson } from "../checkpoint/checkpoint.ts";
 import {
   type CheckpointTensor,
-  listProblems,
   openSafetensors,
   type TensorToWrite,
   writeSafetensors,
 } from "../checkpoint/safetensors.ts";
 import { FormatError, StateError } from "../core/errors.ts";
 import type { RunFolder, Source, Target } from "../core/host.ts";
+import { listProblems } from "../core/problems.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { bytesOf, type Optimizer, type StateTensor } from "../optim/define-optimizer.ts";
 import type { Memory, Ptr } from "../wasm/memory.ts";

@@ -1,7 +1,7 @@
 /** How well a model predicts examples: the mean loss over all their labels, and the metrics of the task. */
 import { StateError } from "../core/errors.ts";
 import { batchSchedule } from "../data/batches.ts";
-import { type Metrics, metricsFor, type Prediction } from "../metrics/metrics-for.ts";
+import type { Metrics, Prediction } from "../metrics/metrics-for.ts";
 import { Tape } from "../tape/tape.ts";
 import { breather } from "./breather.ts";
 import { checkExamples, nameExample, type TrainingExample } from "./check-examples.ts";
@@ -110,9 +110,8 @@ export async function evaluateIn(
     }
     sum += loss;
     tokens += batch.labels;
-    for (const [s, { logits, width }] of outputs.entries()) {
-      const { labelNames, problemType = null } = model;
-      metrics ??= metricsFor(model.task, { labelNames: labelNames ?? numbered(width), problemType });
+    if (outputs.length > 0) metrics ??= await metricsOf(model, outputs[0]!.width);
+    for (const [s, { logits }] of outputs.entries()) {
       const example = examples[indices[s]!]!;
       if (metrics) predictions.push(metrics.predict(logits, example));
       scored.push(example);
@@ -124,6 +123,13 @@ export async function evaluateIn(
   const loss = sum / tokens;
   const seconds = (performance.now() - began) / 1000;
   return { loss, perplexity: Math.exp(loss), metrics: metrics?.score(predictions, scored) ?? {}, tokens, seconds };
+}
+
+/** The metrics of the model's task, or null. They are loaded when there is something to measure. */
+async function metricsOf(model: Evaluable, width: number): Promise<Metrics<Prediction> | null> {
+  const { metricsFor } = await import("../metrics/metrics-for.ts");
+  const { labelNames, problemType = null } = model;
+  return metricsFor(model.task, { labelNames: labelNames ?? numbered(width), problemType });
 }
 
 /** The sum of the losses of a batch, and the logits of each example where the task has metrics. */

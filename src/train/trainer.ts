@@ -14,7 +14,6 @@ import { type Schedule, schedule } from "../optim/schedules.ts";
 import { completeArguments, type Settings, type TrainingArguments } from "./arguments.ts";
 import { breather } from "./breather.ts";
 import { checkExamples, nameExample, type TrainingExample } from "./check-examples.ts";
-import { checkpointsOf, readParams, readState, writeParams, writeState } from "./checkpoint.ts";
 import { Course, type StepBatches } from "./course.ts";
 import { type EvaluateOptions, type Evaluation, evaluateIn, evaluateLoss, evaluationBytes } from "./evaluate.ts";
 import { FrozenCache, type FrozenCacheReport } from "./frozen-cache.ts";
@@ -335,7 +334,7 @@ export class Trainer {
     }
     await this.#run?.replace("best", async (target) => {
       await this.#model.savePretrained(target);
-      if (this.args.loadBestModelAtEnd) await writeParams(target, run.optimizer);
+      if (this.args.loadBestModelAtEnd) await (await files()).writeParams(target, run.optimizer);
     });
     return { ...logged, best: { loss, step: progress.step }, evaluationsSinceBest: 0 };
   }
@@ -373,6 +372,7 @@ export class Trainer {
 
   async #restore(optimizer: Optimizer, identity: Identity): Promise<Progress> {
     const run = this.#run!;
+    const { checkpointsOf, readState } = await files();
     const newest = (await checkpointsOf(run)).at(-1);
     if (newest === undefined) {
       this.#options.onWarning?.(`${run.name} has no checkpoint to resume from: starting at the beginning`);
@@ -392,6 +392,7 @@ export class Trainer {
   async #save({ optimizer, identity }: Run, progress: Progress): Promise<void> {
     const run = this.#run;
     if (run === null) return;
+    const { checkpointsOf, writeState } = await files();
     const state = this.#stateText(progress);
     await run.replace(`checkpoint-${progress.step}`, async (target) => {
       await this.#model.savePretrained(target);
@@ -425,7 +426,7 @@ export class Trainer {
     });
     const run = this.#run;
     if (run === null) return result;
-    if (this.args.loadBestModelAtEnd && progress.best) await readParams(run.source("best"), optimizer);
+    if (this.args.loadBestModelAtEnd && progress.best) await (await files()).readParams(run.source("best"), optimizer);
     await run.replace("adapter", (target) => this.#model.savePretrained(target));
     await run.target().write("trainer_state.json", [this.#stateText(final)]);
     return result;
@@ -455,6 +456,9 @@ export class Trainer {
     return result;
   }
 }
+
+/** Checkpoints are written and read by code that is loaded with the first one. */
+const files = () => import("./checkpoint.ts");
 
 /** What a run writes to the top of its folder. */
 const OURS = /^(checkpoint-\d+|adapter|best|metrics\.jsonl|trainer_state\.json)$/;

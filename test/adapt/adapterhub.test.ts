@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { configFromJson } from "../../src/adapt/load.ts";
 import { getPeftModel, PeftModel } from "../../src/adapt/peft-model.ts";
-import { AutoModelForCausalLM } from "../../src/auto/auto-model.ts";
+import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { openSafetensors, writeSafetensors } from "../../src/checkpoint/safetensors.ts";
 import { mapSource, memoryTarget } from "../../src/checkpoint/source.ts";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";

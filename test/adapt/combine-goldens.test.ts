@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Combination } from "../../src/adapt/combine.ts";
 import type { WeightedOptions } from "../../src/adapt/derive.ts";
 import { PeftModel } from "../../src/adapt/peft-model.ts";
-import { AutoModelForCausalLM } from "../../src/auto/auto-model.ts";
+import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import type { CausalLM } from "../../src/nn/causal-lm.ts";
 import { concatenate } from "../../src/nn/sequences.ts";
 import { createEngine } from "../../src/wasm/engine.ts";

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { average, type Block, batchSplit, fuse, parallel, split, stack } from "../../src/adapt/composition.ts";
 import { PeftModel } from "../../src/adapt/peft-model.ts";
-import { AutoModelForCausalLM, AutoModelForSequenceClassification } from "../../src/auto/auto-model.ts";
+import { AutoModelForCausalLM, AutoModelForSequenceClassification } from "../../src/auto/auto-classes.ts";
 import { FormatError, ShapeError, StateError, UnsupportedError } from "../../src/core/errors.ts";
 import { Philox } from "../../src/core/philox.ts";
 import { bottleneck } from "../../src/methods/bottleneck.ts";

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { COMBINATIONS } from "../../src/adapt/combine.ts";
 import { getPeftModel, PeftModel } from "../../src/adapt/peft-model.ts";
-import { AutoModelForCausalLM } from "../../src/auto/auto-model.ts";
+import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { Philox } from "../../src/core/philox.ts";
 import { lora } from "../../src/methods/lora.ts";
 import type { CausalLM } from "../../src/nn/causal-lm.ts";

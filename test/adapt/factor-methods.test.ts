@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { MethodConfig } from "../../src/adapt/define-method.ts";
 import { dropOutputs } from "../../src/adapt/lycoris.ts";
 import { getPeftModel, PeftModel } from "../../src/adapt/peft-model.ts";
-import { AutoModelForCausalLM } from "../../src/auto/auto-model.ts";
+import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { FormatError, StateError, UnsupportedError } from "../../src/core/errors.ts";
 import { Philox } from "../../src/core/philox.ts";
 import { loha } from "../../src/methods/loha.ts";

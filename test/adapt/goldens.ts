@@ -1,7 +1,7 @@
 /** Reads the goldens of test/golden and compares with them. */
 import { readFileSync } from "node:fs";
 import { expect } from "vitest";
-import { AutoModelForCausalLM } from "../../src/auto/auto-model.ts";
+import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { openSafetensors } from "../../src/checkpoint/safetensors.ts";
 import type { CausalLM } from "../../src/nn/causal-lm.ts";
 import { concatenateLabelled, type LabelledSequences } from "../../src/nn/sequences.ts";

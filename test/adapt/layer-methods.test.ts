@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { configFromJson } from "../../src/adapt/load.ts";
 import { getPeftModel, PeftModel } from "../../src/adapt/peft-model.ts";
-import { AutoModelForCausalLM, modelFromConfig } from "../../src/auto/auto-model.ts";
+import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
+import { modelFromConfig } from "../../src/auto/auto-model.ts";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
 import { Philox } from "../../src/core/philox.ts";
 import { adalora } from "../../src/methods/adalora.ts";

@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { describeAdapter, describeConfig } from "../../src/adapt/describe.ts";
 import { trainableLine } from "../../src/adapt/trainable-line.ts";
-import { AutoModelForCausalLM, describeModel } from "../../src/auto/auto-model.ts";
+import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
+import { describeModel } from "../../src/auto/auto-model.ts";
 import { lora } from "../../src/methods/lora.ts";
 
 const mt0Large = {

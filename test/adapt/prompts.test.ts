@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { MethodConfig } from "../../src/adapt/define-method.ts";
 import { getPeftModel, type PeftModel } from "../../src/adapt/peft-model.ts";
-import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../src/auto/auto-model.ts";
+import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../src/auto/auto-classes.ts";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
 import { Philox } from "../../src/core/philox.ts";
 import { generate } from "../../src/generate/generate.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { getPeftModel } from "../../src/adapt/peft-model.ts";
-import { AutoModelForSeq2SeqLM } from "../../src/auto/auto-model.ts";
+import { AutoModelForSeq2SeqLM } from "../../src/auto/auto-classes.ts";
 import { UnsupportedError } from "../../src/core/errors.ts";
 import { lora } from "../../src/methods/lora.ts";
 

@@ -13,7 +13,7 @@ import {
 import { join } from "node:path";
 import { transformSync } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { AutoModelForCausalLM } from "../../src/auto/auto-model.ts";
+import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { openTarget } from "../../src/checkpoint/open.ts";
 import { saveModel } from "../../src/nn/save-model.ts";
 import { finish, jsonLines, root, succeed, workFolder } from "./bed.ts";

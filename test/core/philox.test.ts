@@ -51,6 +51,15 @@ test("state, through JSON, continues every kind of number at every place in a bl
   }
 });
 
+test("words of both halves reach every round, however large seed, stream and place are", () => {
+  const most = 2 ** 53 - 1;
+  const words: Words2 = [0xffffffff, 0x1fffff];
+  const random = Philox.from({ seed: most, stream: most, drawn: most });
+  const block = Math.floor(most / 4);
+  const counter: Words4 = [block % 2 ** 32, Math.floor(block / 2 ** 32), ...words];
+  expect(random.nextU32()).toBe(philox4x32(counter, words)[3]);
+});
+
 test("seeds and streams give different sequences", () => {
   const first = [new Philox(1, 0), new Philox(2, 0), new Philox(1, 1), new Philox(1 + 2 ** 32, 0)].map((r) =>
     r.nextU32(),

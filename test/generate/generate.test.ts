@@ -4,7 +4,7 @@ import {
   AutoModelForCausalLM,
   AutoModelForSeq2SeqLM,
   AutoModelForSequenceClassification,
-} from "../../src/auto/auto-model.ts";
+} from "../../src/auto/auto-classes.ts";
 import { BeamSearch, type EarlyStopping } from "../../src/generate/beam-search.ts";
 import { Decoding, type Writer } from "../../src/generate/decoding.ts";
 import { generate, searchBeams } from "../../src/generate/generate.ts";

@@ -1,7 +1,7 @@
 /** What `generate` of transformers writes, greedy and by beams, with and without adapters of PEFT. */
 import { describe, expect, test } from "vitest";
 import { PeftModel } from "../../src/adapt/peft-model.ts";
-import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../src/auto/auto-model.ts";
+import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../src/auto/auto-classes.ts";
 import type { Writer } from "../../src/generate/decoding.ts";
 import { type GenerateOptions, generate, searchBeams } from "../../src/generate/generate.ts";
 import { createEngine, type Engine } from "../../src/wasm/engine.ts";

@@ -100,14 +100,24 @@ function trail(from: ReadonlyMap<string, string>, at: string, start: string): st
   return at === start ? at : `${trail(from, from.get(at)!, start)} -> ${at}`;
 }
 
-test("only listings, the bundled kernels and the image decoders import lazily", () => {
+test("only the places that are listed import on demand: listings, kernels, and what async functions alone reach", () => {
   const lazy = [...sources]
     .filter(([, source]) => importsOf(source).some(({ atOnce }) => !atOnce))
     .map(([file]) => file);
   expect(lazy).toEqual([
-    "image/load-image.ts",
+    "adapt/peft-model.ts", // adapters in folders
+    "auto/auto-classes.ts", // models
+    "checkpoint/checkpoint.ts", // files of torch.save
+    "generate/load-generate.ts",
+    "hub/open-hub.ts",
+    "image/load-image.ts", // decoders
     "methods/index.generated.ts",
     "models/index.generated.ts",
+    "nn/save-model.ts", // files of tensors
+    "runtime/node.ts", // the hub's cache, and zlib
+    "text/auto-tokenizer.ts",
+    "train/evaluate.ts", // metrics
+    "train/trainer.ts", // checkpoints
     "wasm/bundled.ts",
   ]);
 });
@@ -154,6 +164,12 @@ function identifiersOf(source: ts.SourceFile): { used: Set<string>; declared: Se
   visit(source);
   return { used, declared };
 }
+
+test("outside cli/ nobody asks where its file lies, for the build puts many into one", () => {
+  const asks = (node: ts.Node): boolean => ts.isMetaProperty(node) || (ts.forEachChild(node, asks) ?? false);
+  const found = [...sources].filter(([file, source]) => folderOf(file) !== "cli" && asks(source));
+  expect(found.map(([file]) => file)).toEqual([]);
+});
 
 test("loading a module of the library only declares: no statement runs, nothing is awaited", () => {
   const found: string[] = [];

@@ -1,7 +1,7 @@
 /** Every architecture against transformers: logits, loss, the gradient of every parameter and four steps of AdamW. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { AutoModelForCausalLM } from "../../src/auto/auto-model.ts";
+import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { concatenateLabelled, targetsOf } from "../../src/nn/sequences.ts";
 import { AdamW } from "../../src/optim/adamw.ts";
 import { Tape } from "../../src/tape/tape.ts";

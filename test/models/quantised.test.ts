@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { getPeftModel } from "../../src/adapt/peft-model.ts";
-import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../src/auto/auto-model.ts";
+import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../src/auto/auto-classes.ts";
 import { writeSafetensors } from "../../src/checkpoint/safetensors.ts";
 import { memoryTarget } from "../../src/checkpoint/source.ts";
 import { Philox } from "../../src/core/philox.ts";

@@ -1,10 +1,10 @@
 /** The public pretrained model beside the project: real weights, a real tokenizer, a published text. */
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { AutoModelForCausalLM } from "../../src/auto/auto-model.ts";
+import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { openSource } from "../../src/checkpoint/open.ts";
 import { generate } from "../../src/generate/generate.ts";
-import { AutoTokenizer } from "../../src/text/tokenizer.ts";
+import { AutoTokenizer } from "../../src/text/auto-tokenizer.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
 import { builds } from "../kernels/bed.ts";
 

@@ -4,10 +4,8 @@ import {
   AutoModelForCausalLM,
   AutoModelForSeq2SeqLM,
   AutoModelForSequenceClassification,
-  describeModel,
-  loadPretrained,
-  modelFromConfig,
-} from "../../src/auto/auto-model.ts";
+} from "../../src/auto/auto-classes.ts";
+import { describeModel, loadPretrained, modelFromConfig } from "../../src/auto/auto-model.ts";
 import { memoryTarget } from "../../src/checkpoint/source.ts";
 import { FormatError } from "../../src/core/errors.ts";
 import { Philox } from "../../src/core/philox.ts";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { mapSource } from "../../src/checkpoint/source.ts";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
-import { AutoTokenizer } from "../../src/text/tokenizer.ts";
+import { AutoTokenizer } from "../../src/text/auto-tokenizer.ts";
 import { pocket, pocketFolder, pocketWith } from "./pretrained.ts";
 
 interface Golden {

@@ -2,7 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { mapSource, type Source } from "../../src/checkpoint/source.ts";
-import { AutoTokenizer, Tokenizer, type TokenizerFiles } from "../../src/text/tokenizer.ts";
+import { AutoTokenizer } from "../../src/text/auto-tokenizer.ts";
+import { Tokenizer, type TokenizerFiles } from "../../src/text/tokenizer.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { AutoTokenizer, type Tokenizer } from "../../src/text/tokenizer.ts";
+import { AutoTokenizer } from "../../src/text/auto-tokenizer.ts";
+import type { Tokenizer } from "../../src/text/tokenizer.ts";
 import { pocket, storiesFolder } from "./pretrained.ts";
 
 const TEXT = "Call me Ishmael. 👩‍👩‍👧 naïve 中文, 😀😀!\n\nSome years  ago";

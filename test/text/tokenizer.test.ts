@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { mapSource } from "../../src/checkpoint/source.ts";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
-import { AutoTokenizer, type Tokenizer } from "../../src/text/tokenizer.ts";
+import { AutoTokenizer } from "../../src/text/auto-tokenizer.ts";
+import type { Tokenizer } from "../../src/text/tokenizer.ts";
 import { pocket, pocketFolder, pocketWith, storiesFolder } from "./pretrained.ts";
 
 interface Golden {

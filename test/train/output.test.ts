@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { AutoModelForCausalLM } from "../../src/auto/auto-model.ts";
+import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { mapSource } from "../../src/checkpoint/source.ts";
 import { type MemoryRun, memoryRun } from "../../src/train/memory-run.ts";
 import { Trainer, type TrainerOptions, type TrainingArguments } from "../../src/train/trainer.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { getPeftModel } from "../../src/adapt/peft-model.ts";
-import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../src/auto/auto-model.ts";
+import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../src/auto/auto-classes.ts";
 import { Philox } from "../../src/core/philox.ts";
 import { bottleneck } from "../../src/methods/bottleneck.ts";
 import { lora } from "../../src/methods/lora.ts";

@@ -1,5 +1,5 @@
 /** A model small enough to train in milliseconds, and examples for it. */
-import { AutoModelForCausalLM } from "../../src/auto/auto-model.ts";
+import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { Philox } from "../../src/core/philox.ts";
 import type { CausalLM } from "../../src/nn/causal-lm.ts";
 import { saveModel } from "../../src/nn/save-model.ts";

@@ -1,0 +1,53 @@
+/** The `AutoModel` classes: one for each task. What loads and makes models is loaded with the first one. */
+import type { SourceLike } from "../checkpoint/open.ts";
+import type { Task } from "../core/task.ts";
+import type { CausalLM } from "../nn/causal-lm.ts";
+import type { ImageClassifier, SequenceClassifier } from "../nn/classifier.ts";
+import type { RawConfig } from "../nn/config.ts";
+import type { FeatureExtractor } from "../nn/feature-extractor.ts";
+import type { Model } from "../nn/model.ts";
+import type { QuestionAnswerer } from "../nn/question-answering.ts";
+import type { Seq2SeqLM } from "../nn/seq2seq-lm.ts";
+import type { TokenClassifier } from "../nn/token-classifier.ts";
+import type { FromConfigOptions, FromPretrainedOptions, ModelFor } from "./auto-model.ts";
+
+/** What each of the `AutoModel` classes does. */
+export interface AutoModelClass<M extends Model> {
+  /**
+   * Loads a model folder as published on the Hugging Face hub, or by its name there: config.json with model.safetensors or its
+   * shards. Weights stay in the dtype they are stored in (float32, float16 or bfloat16) unless `weights` names another; computing
+   * is in float32, and in integers where `weights` is "int8".
+   */
+  fromPretrained(from: SourceLike, options?: FromPretrainedOptions): Promise<M>;
+  /** A model with random weights that can be trained in full. */
+  fromConfig(config: RawConfig, options?: FromConfigOptions): Promise<M>;
+}
+
+const loader = () => import("./auto-model.ts");
+
+function autoModel<T extends Task>(task: T): AutoModelClass<ModelFor[T]> {
+  return {
+    fromPretrained: async (from, options) => (await loader()).loadPretrained(from, task, options),
+    fromConfig: async (config, options) => (await loader()).modelFromConfig(config, task, options),
+  };
+}
+
+/**
+ * Decoder-only language models.
+ *
+ * @example
+ * const model = await AutoModelForCausalLM.fromPretrained("models/stories260K");
+ */
+export const AutoModelForCausalLM: AutoModelClass<CausalLM> = autoModel("CAUSAL_LM");
+/** Encoder-decoder language models: T5, mT5. */
+export const AutoModelForSeq2SeqLM: AutoModelClass<Seq2SeqLM> = autoModel("SEQ_2_SEQ_LM");
+/** Classes of texts, or numbers for them. */
+export const AutoModelForSequenceClassification: AutoModelClass<SequenceClassifier> = autoModel("SEQ_CLS");
+/** Classes of tokens. */
+export const AutoModelForTokenClassification: AutoModelClass<TokenClassifier> = autoModel("TOKEN_CLS");
+/** Answers as spans of a text. */
+export const AutoModelForQuestionAnswering: AutoModelClass<QuestionAnswerer> = autoModel("QUESTION_ANS");
+/** Classes of images. */
+export const AutoModelForImageClassification: AutoModelClass<ImageClassifier> = autoModel("IMAGE_CLS");
+/** Bare encoders: hidden rows and pooled vectors. */
+export const AutoModel: AutoModelClass<FeatureExtractor> = autoModel("FEATURE_EXTRACTION");

@@ -1,0 +1,23 @@
+import type { HubOptions, Source } from "../core/host.ts";
+import { describeModel, expectHubName } from "./hub-name.ts";
+
+/**
+ * The files of a model on the hub, by code that is loaded when the first of them is asked for. Throws FormatError for what cannot
+ * be a model's name.
+ */
+export function deferredHub(text: string, options: HubOptions, load: () => Promise<Source>): Source {
+  const { repo, revision } = expectHubName(text, options.revision);
+  let loading: Promise<Source> | null = null;
+  const source = () => {
+    loading ??= load();
+    return loading;
+  };
+  return {
+    name: describeModel(repo, revision),
+    has: async (file) => (await source()).has(file),
+    size: async (file) => (await source()).size(file),
+    read: async (file, start, end) => (await source()).read(file, start, end),
+    list: async () => (await source()).list(),
+    close: async () => (await loading)?.close(),
+  };
+}
