@@ -45,6 +45,14 @@ export async function openCheckpoint(source: Source): Promise<Checkpoint> {
   throw new FormatError(`${source.name} has none of ${names.join(", ")}${await whatElse(source)}`);
 }
 
+/** Whether `openCheckpoint` would find something to open. */
+export async function hasCheckpoint(source: Source): Promise<boolean> {
+  for (const { single } of forms) {
+    if ((await source.has(single)) || (await source.has(`${single}.index.json`))) return true;
+  }
+  return false;
+}
+
 async function whatElse(source: Source): Promise<string> {
   const files = await source.list();
   if (files === null) return "";
