@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { getPeftModel } from "../../src/adapt/peft-model.ts";
-import { AutoModelForCausalLM } from "../../src/auto/auto-model.ts";
+import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { lora } from "../../src/methods/lora.ts";
 import { AdamW } from "../../src/optim/adamw.ts";
 import { isBiasOrNorm, loraPlusGroups } from "../../src/optim/loraplus.ts";

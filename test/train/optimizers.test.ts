@@ -1,7 +1,7 @@
 /** Training with every optimiser: exact resume, checkpoints of another one, LoRA+, and how far 8-bit moments lead. */
 import { describe, expect, test } from "vitest";
 import { getPeftModel } from "../../src/adapt/peft-model.ts";
-import { AutoModelForCausalLM } from "../../src/auto/auto-model.ts";
+import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { Philox } from "../../src/core/philox.ts";
 import { ia3 } from "../../src/methods/ia3.ts";
 import { lora } from "../../src/methods/lora.ts";

@@ -1,0 +1,205 @@
+/** What would make a run fit into memory: other settings, each of them tried by planning it. */
+import { StateError } from "../core/errors.ts";
+import type { KeptWeights } from "../nn/kept-dtype.ts";
+import { formatBytes } from "../wasm/memory.ts";
+import type { TrainingArguments } from "./arguments.ts";
+import type { TrainingExample } from "./check-examples.ts";
+import { type MemoryPlan, partsOf, planMemory } from "./memory-plan.ts";
+import type { Trainable } from "./trainable.ts";
+
+/** Settings that decide how much memory a run takes. */
+export interface MemorySettings {
+  readonly batchSize?: number;
+  readonly tokensPerBatch?: number;
+  /** Tokens of the longest sequence. */
+  readonly maxLength?: number;
+  readonly gradientCheckpointing?: boolean;
+  readonly weights?: KeptWeights;
+}
+
+/** Settings to change, and what the run takes then. */
+export interface Fitting {
+  readonly settings: MemorySettings;
+  readonly bytes: number;
+}
+
+/** Of these the largest that fits is looked for, down to the least that is worth proposing. */
+const counts = { batchSize: 1, tokensPerBatch: 64, maxLength: 32 } as const;
+type Count = keyof typeof counts;
+const countNames = Object.keys(counts) as Count[];
+
+/** Of these every value that fits is proposed, in this order. */
+const choices = { gradientCheckpointing: [true], weights: ["bf16", "int8", "nf4"] } as const;
+
+/** What is changed together where no change alone is enough: one after the other, from what costs least, as far as needed. */
+const steps: readonly MemorySettings[] = [
+  { gradientCheckpointing: true },
+  { batchSize: counts.batchSize },
+  { tokensPerBatch: counts.tokensPerBatch },
+  { weights: "int8" },
+  { weights: "nf4" },
+  { maxLength: counts.maxLength },
+];
+
+/** Bytes that the run takes with some settings changed. */
+export type Needs = (changes: MemorySettings) => number | Promise<number>;
+
+/**
+ * Settings under which a run fits into `allowed` bytes: changes of one setting each; where none is enough, one change of several; none
+ * where that is not enough either. `now` are the settings that may be changed.
+ */
+export async function whatFits(now: MemorySettings, needs: Needs, allowed: number): Promise<Fitting[]> {
+  const search = new Search(now, needs, allowed);
+  const alone = await search.alone();
+  return alone.length > 0 ? alone : search.together();
+}
+
+class Search {
+  readonly #now: MemorySettings;
+  readonly #needs: Needs;
+  readonly #allowed: number;
+
+  constructor(now: MemorySettings, needs: Needs, allowed: number) {
+    this.#now = now;
+    this.#needs = needs;
+    this.#allowed = allowed;
+  }
+
+  async alone(): Promise<Fitting[]> {
+    const found: (Fitting | null)[] = [];
+    for (const count of countNames.filter((name) => this.#mayChange(name))) {
+      const least = await this.#fitting({ [count]: counts[count] });
+      found.push(least && (await this.#enlarged(least, count)));
+    }
+    for (const [name, values] of Object.entries(choices)) {
+      if (!this.#mayChange(name as keyof MemorySettings)) continue;
+      for (const value of values) found.push(await this.#fitting({ [name]: value }));
+    }
+    return found.filter((each) => each !== null);
+  }
+
+  async together(): Promise<Fitting[]> {
+    let changed: MemorySettings = {};
+    for (const step of steps) {
+      if (!this.#mayChange(Object.keys(step)[0] as keyof MemorySettings)) continue;
+      changed = { ...changed, ...step };
+      const found = await this.#fitting(changed);
+      if (found) return [await this.#relaxed(found)];
+    }
+    return [];
+  }
+
+  /** Takes back what need not be changed after all, or not as far; what costs most first. */
+  async #relaxed(found: Fitting): Promise<Fitting> {
+    let best = found;
+    for (const name of Object.keys(found.settings).reverse()) {
+      const others = Object.entries(best.settings).filter(([other]) => other !== name);
+      const without = await this.#fitting(Object.fromEntries(others));
+      if (without) best = without;
+      else if (name in counts) best = await this.#enlarged(best, name as Count);
+    }
+    return best;
+  }
+
+  /** The largest count below what it is now that fits, by bisection; `least` fits. */
+  async #enlarged(least: Fitting, count: Count): Promise<Fitting> {
+    let best = least;
+    let [low, high] = [counts[count] as number, this.#now[count]!];
+    while (high - low > 1) {
+      const middle = Math.floor((low + high) / 2);
+      const found = await this.#fitting({ ...least.settings, [count]: middle });
+      if (found) [low, best] = [middle, found];
+      else high = middle;
+    }
+    return best;
+  }
+
+  async #fitting(settings: MemorySettings): Promise<Fitting | null> {
+    const bytes = await this.#needs(settings);
+    return bytes <= this.#allowed ? { settings, bytes } : null;
+  }
+
+  #mayChange(name: keyof MemorySettings): boolean {
+    const now = this.#now[name];
+    return name in counts ? ((now as number | undefined) ?? 0) > counts[name as Count] : now !== undefined;
+  }
+}
+
+/** Those settings of a run on these examples that its own arguments decide. */
+export function memorySettings(
+  examples: readonly TrainingExample[],
+  { perDeviceTrainBatchSize = 8, tokensPerBatch = null, gradientCheckpointing = false }: TrainingArguments,
+): MemorySettings {
+  const maxLength = Math.max(...examples.map(({ inputIds }) => inputIds.length));
+  return {
+    ...(tokensPerBatch === null
+      ? { batchSize: Math.min(perDeviceTrainBatchSize, examples.length) }
+      : { tokensPerBatch }),
+    ...(maxLength > 0 && { maxLength }), // images have no tokens
+    gradientCheckpointing,
+  };
+}
+
+/** The plan of a run with some of its settings changed; `weights` is a matter of the model. */
+export function planWith(
+  model: Trainable,
+  examples: readonly TrainingExample[],
+  args: TrainingArguments,
+  { batchSize, tokensPerBatch, maxLength, gradientCheckpointing }: MemorySettings,
+): MemoryPlan {
+  const cut = maxLength === undefined ? examples : examples.map((example) => shortened(example, maxLength));
+  return planMemory(model, cut, {
+    ...args,
+    ...(batchSize !== undefined && { perDeviceTrainBatchSize: batchSize }),
+    ...(tokensPerBatch !== undefined && { tokensPerBatch }),
+    ...(gradientCheckpointing !== undefined && { gradientCheckpointing }),
+  });
+}
+
+/** An example with at most `length` ids, and labels where each id has one. */
+function shortened(example: TrainingExample, length: number): TrainingExample {
+  const { inputIds, labels, tokenTypes } = example;
+  const aligned = labels.length === inputIds.length;
+  return {
+    ...example,
+    inputIds: inputIds.subarray(0, length),
+    labels: aligned ? labels.subarray(0, length) : labels,
+    ...(tokenTypes && { tokenTypes: tokenTypes.subarray(0, length) }),
+  };
+}
+
+/** A setting as the library and as the command line have it. */
+const spelling = {
+  batchSize: ["perDeviceTrainBatchSize", "--batch-size"],
+  tokensPerBatch: ["tokensPerBatch", "--tokens-per-batch"],
+  maxLength: ["maxLength", "--max-length"],
+  gradientCheckpointing: ["gradientCheckpointing", "--gradient-checkpointing"],
+  weights: ["weights", "--weights"],
+} as const;
+
+/** "perDeviceTrainBatchSize 4 (--batch-size 4), weights int8 (--weights int8)". */
+export function describeSettings(settings: MemorySettings): string {
+  const named = Object.entries(settings).map(([name, value]) => {
+    const [own, flag] = spelling[name as keyof MemorySettings];
+    return value === true ? `${own} (${flag})` : `${own} ${value} (${flag} ${value})`;
+  });
+  return named.join(", ");
+}
+
+/** That a run needs more than is allowed, and what would make it fit. */
+export function tooLittleMemory(plan: MemoryPlan, allowed: number, fitting: readonly Fitting[]): StateError {
+  const parts = partsOf(plan).map(([name, bytes]) => `${name} ${formatBytes(bytes)}`);
+  const ways = fitting.map(({ settings, bytes }) => `  ${describeSettings(settings)}: ${formatBytes(bytes)}`);
+  const advice =
+    ways.length > 0
+      ? ["it would fit with", ...ways]
+      : [
+          "no smaller batch, shorter sequence or other dtype of the weights makes it fit: train an adapter rather than every weight, or take a smaller model",
+        ];
+  return new StateError(
+    [
+      `training needs ${formatBytes(plan.total)} of memory (${parts.join(", ")}), ${formatBytes(allowed)} are allowed`,
+      ...advice,
+    ].join("\n"),
+  );
+}
