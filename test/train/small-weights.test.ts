@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { getPeftModel } from "../../src/adapt/peft-model.ts";
-import { AutoModelForCausalLM } from "../../src/auto/auto-model.ts";
+import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { encodeRows } from "../../src/data/examples.ts";
 import { parseRows } from "../../src/data/rows.ts";
 import { lora } from "../../src/methods/lora.ts";
@@ -11,7 +11,7 @@ import type { KeptWeights } from "../../src/nn/kept-dtype.ts";
 import { concatenateLabelled } from "../../src/nn/sequences.ts";
 import { AdamW } from "../../src/optim/adamw.ts";
 import { Tape } from "../../src/tape/tape.ts";
-import { AutoTokenizer } from "../../src/text/tokenizer.ts";
+import { AutoTokenizer } from "../../src/text/auto-tokenizer.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
 
 const at = (path: string) => new URL(`../../${path}`, import.meta.url).pathname;
