@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { getPeftModel } from "../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../src/auto/auto-classes.ts";
-import { writeSafetensors } from "../../src/checkpoint/safetensors.ts";
 import { memoryTarget } from "../../src/checkpoint/source.ts";
 import { Philox } from "../../src/core/philox.ts";
 import { sizeOf } from "../../src/core/shape.ts";
@@ -14,6 +13,7 @@ import { Tape } from "../../src/tape/tape.ts";
 import { readElements } from "../../src/tensor/elements.ts";
 import { isQuantised } from "../../src/tensor/tensor.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
+import { dequantised, distance } from "./dequantised.ts";
 
 const sizes = { vocab_size: 300, initializer_range: 0.1 };
 const configs = {
@@ -44,17 +44,6 @@ async function folderOf(name: Name) {
   return target.files;
 }
 
-/** The folder with each weight replaced by what a loaded model's stands for. */
-async function dequantised(files: Map<string, Uint8Array>, model: Model) {
-  const target = memoryTarget();
-  const tensors = Array.from(model.namedWeights(), ([name, weight]) => ({
-    ...{ name, dtype: "F32" as const, shape: weight.shape },
-    bytes: () => new Uint8Array(readElements(model.engine.memory, weight).buffer),
-  }));
-  await writeSafetensors(target, "model.safetensors", tensors);
-  return new Map([...target.files, ["config.json", files.get("config.json")!] as const]);
-}
-
 /** Loss of each label, and the gradients of a LoRA adapter. */
 async function lossAndGradients(name: Name, from: Map<string, Uint8Array>, weights: KeptWeights, threads = 1) {
   const engine = await createEngine({ build: "baseline", threads });
@@ -79,16 +68,6 @@ async function lossAndGradients(name: Name, from: Map<string, Uint8Array>, weigh
   });
   const gradients = new Map(Array.from(peft.namedTrainable(), ([key, param]) => [key, param.gradient().slice()]));
   return { model, losses, gradients };
-}
-
-/** ‖a − b‖ / ‖b‖ */
-function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let [difference, size] = [0, 0];
-  for (let i = 0; i < b.length; i++) {
-    difference += (a[i]! - b[i]!) ** 2;
-    size += b[i]! ** 2;
-  }
-  return Math.sqrt(difference / size);
 }
 
 /** Activations are rounded to 16 bits in int8 products, which leaves about four digits; NF4 computes in f32. */
