@@ -20,7 +20,8 @@ export interface RandomOptions {
   readonly stored?: DenseDtype;
 }
 
-const BLOCK = 4096;
+/** A prime, so that the rows of a matrix differ. */
+const BLOCK = 1021;
 
 /**
  * Random f32 tensors, to train from nothing: matrices N(0, std²), norms one, biases zero. The tensor's number in order of
