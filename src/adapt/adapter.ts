@@ -149,6 +149,11 @@ export class Adapter {
     return this.#prefix;
   }
 
+  /** Bytes of all its tensors, gradients included. */
+  get bytes(): number {
+    return this.#maker.bytes;
+  }
+
   dispose(): void {
     this.#maker.dispose();
   }

@@ -115,6 +115,11 @@ export class Fusion {
     for (const param of this.params.values()) param.setTrainable(trainable);
   }
 
+  /** Bytes of all its tensors, gradients included. */
+  get bytes(): number {
+    return this.#maker.bytes;
+  }
+
   /** 0.01·Σ‖I − W_v‖² over all places [1, 1], or null. */
   penalty(tape: Tape): Value | null {
     if (!this.options.regularization) return null;

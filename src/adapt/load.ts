@@ -139,6 +139,7 @@ export async function readTensors(
   }
   const found = problems.filter((problem) => problem !== null);
   if (found.length > 0) throw new FormatError(misfit(adapter, model, from, found));
+  if (base.engine.memory.measuring) return;
   const values = new Map<string, Float32Array>();
   for (const [key] of needed) values.set(key, await readFloats(tensors.get(key)!));
   for (const [key, param] of needed) param.values().set(values.get(key)!);

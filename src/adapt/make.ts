@@ -126,8 +126,17 @@ export class TensorMaker {
     return param;
   }
 
+  /** Bytes of all tensors, gradients included. */
+  get bytes(): number {
+    return this.#all().reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
   dispose(): void {
-    for (const tensor of [...this.params.values(), ...this.kept.values(), ...this.#constants]) tensor.dispose();
+    for (const tensor of this.#all()) tensor.dispose();
+  }
+
+  #all(): Param[] {
+    return [...this.params.values(), ...this.kept.values(), ...this.#constants];
   }
 
   #tensor(name: string, shape: Shape, start: Start, written: boolean): Param {
@@ -135,7 +144,7 @@ export class TensorMaker {
     const tensor = new Param(purpose === "list" ? noMemory : engine.memory, name, shape);
     const random = new Philox(seed, this.#stream++);
     try {
-      if (written) begin(tensor, start, random);
+      if (written && !tensor.memory.measuring) begin(tensor, start, random);
       return tensor;
     } catch (error) {
       tensor.dispose();

@@ -390,6 +390,12 @@ export class PeftModel<M extends Model = Model> {
     );
   }
 
+  /** Bytes of all adapters' tensors in memory, gradients included. */
+  get adapterBytes(): number {
+    const all = [...this.#adapters.values(), ...this.#fusions.values()];
+    return all.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
   /** How many numbers are trained, and how many there are in all: base, adapters, copied modules. */
   getNbTrainableParameters(): { trainable: number; all: number } {
     return countParams(this.#set);

@@ -12,7 +12,7 @@ import { ImageClassifier, SequenceClassifier } from "../nn/classifier.ts";
 import { ConfigReader, type RawConfig } from "../nn/config.ts";
 import type { Body, ModelDefinition, TaskDefinition } from "../nn/define-model.ts";
 import { FeatureExtractor } from "../nn/feature-extractor.ts";
-import { randomTensors, shapesOnly } from "../nn/fresh-tensors.ts";
+import { type RandomOptions, randomTensors, shapesOnly } from "../nn/fresh-tensors.ts";
 import type { KeptWeights } from "../nn/kept-dtype.ts";
 import type { Model, ModelParts } from "../nn/model.ts";
 import { QuestionAnswerer } from "../nn/question-answering.ts";
@@ -32,13 +32,13 @@ export interface FromPretrainedOptions extends LoadOptions {
 }
 
 /** Where a random model is made, and from which numbers. */
-export interface FromConfigOptions {
+export interface FromConfigOptions extends Pick<RandomOptions, "stored"> {
   engine?: Engine;
   /** Decides every random weight. */
   seed?: number;
   /** Repeats a block of random numbers instead of drawing each: for timing, where the values do not matter. */
   fast?: boolean;
-  /** Frozen weights of this dtype instead of weights that can be trained; "stored" means f32. For adapters on a base that is not there. */
+  /** Frozen weights of this dtype instead of weights that can be trained. For adapters on a base that is not there. */
   weights?: KeptWeights;
 }
 
@@ -188,7 +188,7 @@ function freshHead(names: readonly string[], source: string): string {
 export async function modelFromConfig<T extends Task>(
   raw: RawConfig,
   task: T | null,
-  { engine: given, seed = 0, fast = false, weights: kept }: FromConfigOptions = {},
+  { engine: given, seed = 0, fast = false, weights: kept, stored = "f32" }: FromConfigOptions = {},
 ): Promise<ModelFor[T]> {
   const definition = await definitionFor(raw, "config");
   const chosen = task ?? taskOf(definition, raw);
@@ -197,7 +197,7 @@ export async function modelFromConfig<T extends Task>(
   const config = definition.config(reader);
   const engine = given ?? (await createEngine());
   const std = reader.float("initializer_range", 0.02);
-  const weights = new Weights(randomTensors(engine, { seed, std, fast, weights: kept ?? null }));
+  const weights = new Weights(randomTensors(engine, { seed, std, fast, weights: kept ?? null, stored }));
   const body = build(config, weights, engine);
   const parts = { engine, definition, architecture, config: raw, body, weights, nameOrPath: "", ownsEngine: !given };
   return modelOf(chosen, parts) as ModelFor[T];

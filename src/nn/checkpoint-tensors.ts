@@ -103,12 +103,13 @@ export class CheckpointTensors implements Tensors {
     return allocateFrozen(memory, name, shape, dtype, perColumn);
   }
 
-  /** Reads everything that was asked for. Throws one FormatError with every mismatch before reading a byte of weights. */
+  /** Reads everything that was asked for; nothing where the engine only measures. Throws one FormatError with every mismatch before reading a byte of weights. */
   async load({ onProgress, signal }: LoadOptions = {}): Promise<void> {
     if (this.#problems.length > 0) {
       this.dispose();
       throw new FormatError(listProblems(`weights in ${this.#checkpoint.name} do not fit config.json`, this.#problems));
     }
+    if (this.#engine.memory.measuring) return;
     const total = this.#placements.reduce((sum, { stored }) => sum + stored.byteLength, 0);
     let loaded = 0;
     for (const { tensor, stored } of this.#placements) {

@@ -2,7 +2,7 @@
 import { Philox } from "../core/philox.ts";
 import { type Shape, sizeOf } from "../core/shape.ts";
 import { allocateFrozen, frozenWriter } from "../tensor/frozen.ts";
-import { type Frozen, Param, type Weight } from "../tensor/tensor.ts";
+import { type DenseDtype, type Frozen, Param, type Weight } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { Ptr } from "../wasm/memory.ts";
 import { type KeptWeights, keptDtype } from "./kept-dtype.ts";
@@ -16,6 +16,8 @@ export interface RandomOptions {
   readonly fast?: boolean;
   /** Frozen in this dtype; without it every tensor can be trained, in f32. */
   readonly weights?: KeptWeights | null;
+  /** The dtype that `weights` calls "stored", f32 by default. */
+  readonly stored?: DenseDtype;
 }
 
 const BLOCK = 4096;
@@ -24,7 +26,8 @@ const BLOCK = 4096;
  * Random f32 tensors, to train from nothing: matrices N(0, std²), norms one, biases zero. The tensor's number in order of
  * asking is its stream, so the values depend on the seed alone.
  */
-export function randomTensors(engine: Engine, { seed, std, fast = false, weights = null }: RandomOptions): Tensors {
+export function randomTensors(engine: Engine, options: RandomOptions): Tensors {
+  const { seed, std, fast = false, weights = null, stored = "f32" } = options;
   let stream = 0;
   const get = (name: string, shape: Shape, init: Init, role: Role = "other"): Weight => {
     if (weights !== null) {
@@ -32,11 +35,11 @@ export function randomTensors(engine: Engine, { seed, std, fast = false, weights
         engine.memory,
         name,
         shape,
-        keptDtype(weights, role, shape, "f32"),
+        keptDtype(weights, role, shape, stored),
         role === "in-out",
       );
       const own = stream++;
-      beginFrozen(engine, tensor, init, std, () => new Philox(seed, own), fast);
+      if (!engine.memory.measuring) beginFrozen(engine, tensor, init, std, () => new Philox(seed, own), fast);
       return tensor;
     }
     const param = new Param(engine.memory, name, shape);

@@ -97,22 +97,30 @@ export class Tape {
   #unrecorded: Unrecorded | null = null;
   #released = false;
 
-  private constructor(engine: Engine, arena: Arena, planning: boolean, options: TapeOptions) {
+  private constructor(engine: Engine, arena: Arena, planning: boolean, options: TapeOptions, scratch = true) {
     this.#arena = arena;
     this.planning = planning;
     this.memory = engine.memory;
     // Sizes of workspaces are asked of the real kernels even in a plan.
-    this.kernels = planning ? { ...idle(engine.kernels), ...sizes(engine.kernels) } : engine.kernels;
+    this.kernels = planning ? { ...idle(engine.kernels), ...(scratch && sizes(engine.kernels)) } : engine.kernels;
     this.recording = options.recording ?? false;
     this.training = options.training ?? false;
     this.seed = options.seed ?? [0, 0];
     this.checkpointing = options.checkpointing ?? false;
   }
 
-  /** Runs `step` without computing and returns the bytes of working memory that it needs. */
-  static plan(engine: Engine, options: TapeOptions, step: (tape: Tape) => void): number {
+  /**
+   * Runs `step` without computing and returns the bytes of working memory that it needs; without the workspaces of kernels when
+   * `scratch` is false.
+   */
+  static plan(
+    engine: Engine,
+    options: TapeOptions,
+    step: (tape: Tape) => void,
+    { scratch = true }: { scratch?: boolean } = {},
+  ): number {
     const arena = new Arena(0, Number.POSITIVE_INFINITY);
-    step(new Tape(engine, arena, true, options));
+    step(new Tape(engine, arena, true, options, scratch));
     return arena.peakBytes;
   }
 

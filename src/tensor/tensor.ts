@@ -4,7 +4,7 @@
  */
 import { StateError } from "../core/errors.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
-import type { Memory, Ptr } from "../wasm/memory.ts";
+import { aligned, type Memory, type Ptr } from "../wasm/memory.ts";
 
 /** Dtypes whose elements stand for themselves, one by one. */
 export type DenseDtype = "f32" | "f16" | "bf16";
@@ -69,6 +69,10 @@ export class Param {
   }
   get trainable(): boolean {
     return this.#grad !== null;
+  }
+  /** Bytes of memory that value and gradient take. */
+  get bytes(): number {
+    return (this.trainable ? 2 : 1) * aligned(this.size * 4);
   }
   /** Address of the gradient, same shape as the value. */
   get grad(): Ptr {

@@ -83,21 +83,24 @@ export function plannedBytes(
     const shape = `${of(tokens)} ${of(targets)} ${counted} ${tasks.join()}`;
     if (seen.has(shape)) continue;
     seen.add(shape);
-    bytes = Math.max(bytes, plannedBytesOf(model, microBatch(model, examples, indices), training, how));
+    const { sequences } = microBatch(model, examples, indices);
+    bytes = Math.max(bytes, plannedBytesOf(model, sequences, training, how));
   }
   return bytes;
 }
 
-function plannedBytesOf(
+/** The same for one batch. Without the workspaces of kernels when `scratch` is false. */
+export function plannedBytesOf(
   model: Computing,
-  { sequences }: MicroBatch,
+  sequences: LabelledSequences,
   training: boolean,
-  { checkpointing = false, given }: HowToTrain,
+  { checkpointing = false, given, scratch = true }: HowToTrain & { scratch?: boolean } = {},
 ): number {
-  return Tape.plan(model.engine, training ? { ...trainingTape, checkpointing } : {}, (tape) => {
+  const step = (tape: Tape) => {
     const losses = model.loss(tape, { ...sequences, ...(given && { given }) });
     if (training) tape.backward(losses, 1);
-  });
+  };
+  return Tape.plan(model.engine, training ? { ...trainingTape, checkpointing } : {}, step, { scratch });
 }
 
 /** Sum of all losses, in f64. */

@@ -26,6 +26,8 @@ export interface Trainable {
   countLabels(example: Labelled): number;
   /** Why an example cannot be computed with, or null. */
   problemWith(example: Labelled): string | null;
+  /** Bytes in memory of what training puts beside the base's weights: an adapter and its gradients, or the gradients alone. */
+  readonly adapterBytes: number;
   /** What is trained, by the name it has in a file, always in the same order. */
   namedTrainable(): Map<string, Param>;
   /** Writes what was trained, as users load it. */
@@ -62,6 +64,7 @@ export function fullTraining(model: Model, save: (target: Target) => Promise<voi
     problemType: model.problemType,
     countLabels: (example) => model.countLabels(example),
     problemWith: (example) => model.problemWith(example),
+    adapterBytes: Array.from(named.values()).reduce((sum, { bytes }) => sum + bytes / 2, 0),
     namedTrainable: () => named,
     savePretrained: save,
   };

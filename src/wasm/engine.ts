@@ -7,8 +7,9 @@ import { StateError, UnsupportedError } from "../core/errors.ts";
 import { Arena } from "./arena.ts";
 import { type Build, relaxedSupported } from "./builds.ts";
 import type { Kernels } from "./generated/kernels.ts";
+import { MeasuredMemory } from "./measured-memory.ts";
 import { formatBytes, MAX_BYTES, Memory, type Ptr } from "./memory.ts";
-import { Pool } from "./pool.ts";
+import { Pool, withRoomFor } from "./pool.ts";
 
 /** What `createEngine` may be told. */
 export interface EngineOptions {
@@ -24,6 +25,11 @@ export interface EngineOptions {
   threads?: number;
   /** Upper limit of the memory in bytes, at most 4 GiB. */
   maxBytes?: number;
+  /**
+   * Place nothing and compute nothing: models and adapters made in such an engine have no contents, but `planMemory` tells
+   * what they and their training would take, with `threads` in an engine like this one.
+   */
+  measuring?: boolean;
   /** A compiled module to use instead of the bundled one, for hosts that compile on their own. One thread. */
   module?: WebAssembly.Module;
 }
@@ -40,19 +46,30 @@ export class Engine {
   #disposed = false;
 
   /** With more than one thread the module must import a shared memory. */
-  constructor(module: WebAssembly.Module, build: Build, { threads = 1, maxBytes = MAX_BYTES }: EngineSizes = {}) {
+  constructor(
+    module: WebAssembly.Module,
+    build: Build,
+    { threads = 1, maxBytes = MAX_BYTES, measuring = false }: EngineSizes = {},
+  ) {
     this.build = build;
     this.threads = threads;
-    this.memory = new Memory(maxBytes, threads > 1);
+    this.memory = measuring ? new MeasuredMemory(maxBytes) : new Memory(maxBytes, threads > 1);
     const { instance } = instantiateSync(module, { env: { memory: this.memory.wasm } });
     const exports = instance.exports as unknown as Kernels;
-    this.#pool = threads > 1 ? new Pool(threads, startThread, module, this.memory, exports) : null;
-    this.kernels = this.#pool?.kernels(exports) ?? exports;
+    this.#pool = threads > 1 && !measuring ? new Pool(threads, startThread, module, this.memory, exports) : null;
+    this.kernels = this.#pool?.kernels(exports) ?? withRoomFor(threads, exports);
+  }
+
+  /** Bytes of the block of working memory that is kept from step to step. */
+  get arenaBytes(): number {
+    return this.#arena.capacity;
   }
 
   /** The working memory of the next step, with room for `bytes`; grows the block when it is too small. One at a time. */
   takeArena(bytes: number): Arena {
     if (this.#disposed) throw new StateError("this engine was disposed of");
+    if (this.memory.measuring)
+      throw new StateError("this engine measures and computes nothing: make one without measuring: true");
     if (this.#arenaInUse) throw new StateError("a step is already under way in this engine: release its tape first");
     if (this.#arena.capacity < bytes) {
       this.#freeArena();
@@ -84,7 +101,7 @@ export class Engine {
   }
 }
 
-type EngineSizes = Pick<EngineOptions, "threads" | "maxBytes">;
+type EngineSizes = Pick<EngineOptions, "threads" | "maxBytes" | "measuring">;
 
 /**
  * Compiles the kernels and makes an engine. The loaders call this when no engine is given.
@@ -93,7 +110,7 @@ type EngineSizes = Pick<EngineOptions, "threads" | "maxBytes">;
  * using engine = await createEngine({ build: "baseline", threads: 2 });
  */
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
-  const { build = "auto", maxBytes, module } = options;
+  const { build = "auto", maxBytes, module, measuring = false } = options;
   const threads = countThreads(options);
   if (build === "relaxed" && !relaxedSupported()) {
     throw new UnsupportedError(
@@ -101,7 +118,8 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
     );
   }
   const chosen = build === "auto" ? (relaxedSupported() ? "relaxed" : "baseline") : build;
-  return new Engine(module ?? (await compileBuild(chosen, threads > 1)), chosen, { threads, maxBytes });
+  const shared = threads > 1 && !measuring;
+  return new Engine(module ?? (await compileBuild(chosen, shared)), chosen, { threads, maxBytes, measuring });
 }
 
 /** More would spin against each other on any machine. */

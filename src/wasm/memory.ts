@@ -14,7 +14,7 @@ const ALIGN = 64;
 /** 4 GiB less one page: the end of the memory must itself be an address. */
 export const MAX_BYTES = 65535 * PAGE;
 /** Kernels' constant tables live below this address. */
-const FIRST_BLOCK = PAGE;
+export const FIRST_BLOCK = PAGE;
 
 /** Rounds up to the alignment of every block, 64 bytes: one cache line, four vectors. */
 export function aligned(byteLength: number): number {
@@ -27,6 +27,8 @@ interface Block {
 }
 
 export class Memory {
+  /** Whether it gives out addresses only and holds nothing: see src/wasm/measured-memory.ts. */
+  readonly measuring: boolean = false;
   readonly wasm: WebAssembly.Memory;
   readonly maxBytes: number;
   readonly #sizes = new Map<number, number>();
@@ -51,6 +53,22 @@ export class Memory {
   /** Bytes the host has given to this memory so far. It never shrinks. */
   get byteLength(): number {
     return this.wasm.buffer.byteLength;
+  }
+
+  /**
+   * How far this memory may grow towards `byteLength` in all: so far, or to its limit, or about to where the host refuses to give
+   * more. What the host gave stays.
+   */
+  offer(byteLength: number): number {
+    if (byteLength > this.maxBytes) return this.maxBytes;
+    if (this.reach(byteLength)) return byteLength;
+    let [given, refused] = [this.byteLength, byteLength];
+    while (refused - given > PAGE) {
+      const asked = Math.floor((given + refused) / 2);
+      if (this.reach(asked)) given = asked;
+      else refused = asked;
+    }
+    return given;
   }
 
   /** A block of at least `byteLength` bytes, 64-byte aligned, contents undefined. `what` names it in the error when memory is short. */
@@ -88,17 +106,22 @@ export class Memory {
     const end = ptr + bytes;
     const message = () =>
       `memory: ${what} needs ${formatBytes(bytes)} more, ${formatBytes(this.#used)} of at most ${formatBytes(this.maxBytes)} are in use`;
-    if (end > this.maxBytes) throw new StateError(message());
-    const missing = Math.ceil((end - this.byteLength) / PAGE);
-    if (missing > 0) {
-      try {
-        this.wasm.grow(missing);
-      } catch {
-        throw new StateError(`${message()}, and this host refuses to give that much`);
-      }
-    }
+    if (end > this.maxBytes && !this.measuring) throw new StateError(message());
+    if (!this.reach(end)) throw new StateError(`${message()}, and this host refuses to give that much`);
     this.#end = end;
     return ptr;
+  }
+
+  /** Whether there is room up to `end` now: takes what is missing from the host. */
+  protected reach(end: number): boolean {
+    const missing = Math.ceil((end - this.byteLength) / PAGE);
+    if (missing <= 0) return true;
+    try {
+      this.wasm.grow(missing);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #join(): void {

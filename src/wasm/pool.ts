@@ -77,7 +77,7 @@ export class Pool {
   }
 
   #over(name: string, kernel: Kernel, exports: Kernels): Kernel {
-    if (name.endsWith("_workspace")) return (...args) => this.threads * aligned(kernel(...args)!);
+    if (isWorkspace(name)) return roomFor(this.threads, kernel);
     const split = splits[name];
     if (split === undefined) return kernel;
     const number = this.#names.indexOf(name);
@@ -149,6 +149,23 @@ export class Pool {
     this.#lost = "this engine was disposed of";
     for (const worker of this.#workers) worker.end();
   }
+}
+
+function isWorkspace(name: string): boolean {
+  return name.endsWith("_workspace");
+}
+
+function roomFor(threads: number, workspace: Kernel): Kernel {
+  return (...args) => threads * aligned(workspace(...args)!);
+}
+
+/** The kernels of `exports`, which state sizes of workspaces as a pool of so many threads does. */
+export function withRoomFor(threads: number, exports: Kernels): Kernels {
+  if (threads === 1) return exports;
+  const all = Object.entries(exports) as [string, Kernel][];
+  return Object.fromEntries(
+    all.map(([name, kernel]) => [name, isWorkspace(name) ? roomFor(threads, kernel) : kernel]),
+  ) as unknown as Kernels;
 }
 
 /** What is split, and into pieces of what size. */

@@ -1,0 +1,107 @@
+/**
+ * What training takes of an engine's memory, told before it starts. The model is real, in any engine: in one made with
+ * `measuring: true` it takes no memory itself. A step is walked through without computing, so the numbers are those of the run.
+ */
+import { concatenateLabelled } from "../nn/sequences.ts";
+import { AdamW } from "../optim/adamw.ts";
+import { FIRST_BLOCK } from "../wasm/memory.ts";
+import { completeArguments, type Settings, type TrainingArguments } from "./arguments.ts";
+import type { TrainingExample } from "./check-examples.ts";
+import { plannedBytesOf, tokensOf } from "./micro-batch.ts";
+import type { Trainable } from "./trainable.ts";
+
+/** Bytes of an engine's memory at the peak of training. */
+export interface MemoryPlan {
+  /** Weights of the base in the dtype they are kept in, and tables made for them. */
+  readonly base: number;
+  /** Tensors of the adapter and the gradients of all that is trained. */
+  readonly adapter: number;
+  /** State of the optimiser. */
+  readonly optimizer: number;
+  /** Activations and their gradients at the peak of a step. */
+  readonly activations: number;
+  /** What the kernels' workspaces, one for each thread, add to that peak. 0 where they fit into room that is free then. */
+  readonly workspace: number;
+  /** Constant tables of the kernels. */
+  readonly overhead: number;
+  /** The sum. */
+  readonly total: number;
+}
+
+/**
+ * The memory that training on these examples takes. Their longest make the largest batch; without data, give copies of one
+ * example of the longest length with every token labelled.
+ *
+ * @example
+ * using engine = await createEngine({ measuring: true, threads: 2 });
+ * const base = await AutoModelForCausalLM.fromPretrained("models/gpt2", { engine, weights: "int8" });
+ * const example = { inputIds: new Int32Array(512), labels: new Int32Array(512) };
+ * const { total } = planMemory(getPeftModel(base, lora({ r: 8 })), Array(8).fill(example));
+ */
+export function planMemory(
+  model: Trainable,
+  examples: readonly TrainingExample[],
+  args: TrainingArguments = {},
+): MemoryPlan {
+  const settings = completeArguments(args);
+  const batch = largestBatch(examples, settings);
+  return planOf(model, settings, batch, stepBytes(model, batch, settings));
+}
+
+/** The plan of a run whose steps take `working` bytes, as much as `batch` or more. */
+export function planOf(
+  model: Trainable,
+  settings: Settings,
+  batch: readonly TrainingExample[],
+  working: number,
+): MemoryPlan {
+  const workspace = stepBytes(model, batch, settings) - stepBytes(model, batch, settings, false);
+  const { memory, arenaBytes } = model.engine;
+  const adapter = model.adapterBytes;
+  const parts = {
+    base: memory.usedBytes - arenaBytes - adapter,
+    adapter,
+    optimizer: AdamW.stateBytes(model.namedTrainable().values()),
+    activations: working - workspace,
+    workspace,
+    overhead: FIRST_BLOCK,
+  };
+  return { ...parts, total: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0) };
+}
+
+function stepBytes(
+  model: Trainable,
+  batch: readonly TrainingExample[],
+  { dropout, gradientCheckpointing: checkpointing }: Settings,
+  scratch = true,
+): number {
+  const own = model.dropout;
+  model.dropout = dropout ?? own;
+  try {
+    return plannedBytesOf(model, concatenateLabelled(batch), true, { checkpointing, scratch });
+  } finally {
+    model.dropout = own;
+  }
+}
+
+/** The longest examples that one batch may have. */
+export function largestBatch(
+  examples: readonly TrainingExample[],
+  { perDeviceTrainBatchSize, tokensPerBatch }: Settings,
+): TrainingExample[] {
+  const rows = ({ inputIds, labels }: TrainingExample) => inputIds.length + labels.length;
+  const longest = [...examples].sort((one, other) => rows(other) - rows(one));
+  if (tokensPerBatch === null) return longest.slice(0, perDeviceTrainBatchSize);
+  let room = tokensPerBatch;
+  return longest.filter((example) => {
+    const fits = tokensOf(example) <= room;
+    if (fits) room -= tokensOf(example);
+    return fits;
+  });
+}
+
+/** The parts of a plan by the names that people read. */
+export function partsOf({ base, adapter, optimizer, activations, workspace, overhead }: MemoryPlan): [string, number][] {
+  const named = { base, adapter, optimiser: optimizer, activations, workspace, "kernel tables": overhead };
+  return Object.entries(named);
+}

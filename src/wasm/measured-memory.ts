@@ -1,0 +1,38 @@
+/**
+ * A memory of numbers only: blocks have addresses and sizes, and no contents. What is placed in it is counted as it would be
+ * elsewhere, without a limit. Views are empty, so that what fills them writes nothing.
+ */
+import { Memory } from "./memory.ts";
+
+export class MeasuredMemory extends Memory {
+  override readonly measuring = true;
+  #reached = 0;
+
+  override get byteLength(): number {
+    return Math.max(this.#reached, super.byteLength);
+  }
+  protected override reach(end: number): boolean {
+    this.#reached = Math.max(this.#reached, end);
+    return true;
+  }
+  /** All of it: nothing is held. */
+  override offer(bytes: number): number {
+    return bytes;
+  }
+
+  override u8(): Uint8Array {
+    return new Uint8Array();
+  }
+  override i8(): Int8Array {
+    return new Int8Array();
+  }
+  override u16(): Uint16Array {
+    return new Uint16Array();
+  }
+  override i32(): Int32Array {
+    return new Int32Array();
+  }
+  override f32(): Float32Array {
+    return new Float32Array();
+  }
+}
