@@ -67,6 +67,7 @@ export { Tape } from "./tape/tape.ts";
 export { AutoTokenizer } from "./text/auto-tokenizer.ts";
 export type { Tokenizer } from "./text/tokenizer.ts";
 export { type EvaluateOptions, type Evaluation, evaluateLoss } from "./train/evaluate.ts";
+export { type MemoryPlan, planMemory } from "./train/memory-plan.ts";
 export { type MemoryRun, memoryRun } from "./train/memory-run.ts";
 export { fullTraining, type Trainable } from "./train/trainable.ts";
 export {

@@ -1,5 +1,11 @@
 /** What would make a run fit into memory: other settings, each of them tried by planning it. */
+import { StateError } from "../core/errors.ts";
 import type { KeptWeights } from "../nn/kept-dtype.ts";
+import { formatBytes } from "../wasm/memory.ts";
+import type { TrainingArguments } from "./arguments.ts";
+import type { TrainingExample } from "./check-examples.ts";
+import { type MemoryPlan, partsOf, planMemory } from "./memory-plan.ts";
+import type { Trainable } from "./trainable.ts";
 
 /** Settings that decide how much memory a run takes. */
 export interface MemorySettings {
@@ -89,4 +95,79 @@ export async function whatFits(
     return [best];
   }
   return [];
+}
+
+/** Those settings of a run on these examples that its own arguments decide. */
+export function memorySettings(
+  examples: readonly TrainingExample[],
+  { perDeviceTrainBatchSize = 8, tokensPerBatch = null, gradientCheckpointing = false }: TrainingArguments,
+): MemorySettings {
+  const maxLength = Math.max(...examples.map(({ inputIds }) => inputIds.length));
+  return {
+    ...(tokensPerBatch === null ? { batchSize: Math.min(perDeviceTrainBatchSize, examples.length) } : { tokensPerBatch }),
+    ...(maxLength > 0 && { maxLength }), // images have no tokens
+    gradientCheckpointing,
+  };
+}
+
+/** The plan of a run with some of its settings changed; `weights` is a matter of the model. */
+export function planWith(
+  model: Trainable,
+  examples: readonly TrainingExample[],
+  args: TrainingArguments,
+  { batchSize, tokensPerBatch, maxLength, gradientCheckpointing }: MemorySettings,
+): MemoryPlan {
+  const cut = maxLength === undefined ? examples : examples.map((example) => shortened(example, maxLength));
+  return planMemory(model, cut, {
+    ...args,
+    ...(batchSize !== undefined && { perDeviceTrainBatchSize: batchSize }),
+    ...(tokensPerBatch !== undefined && { tokensPerBatch }),
+    ...(gradientCheckpointing !== undefined && { gradientCheckpointing }),
+  });
+}
+
+/** An example with at most `length` ids, and labels where each id has one. */
+function shortened(example: TrainingExample, length: number): TrainingExample {
+  const { inputIds, labels, tokenTypes } = example;
+  const aligned = labels.length === inputIds.length;
+  return {
+    ...example,
+    inputIds: inputIds.subarray(0, length),
+    labels: aligned ? labels.subarray(0, length) : labels,
+    ...(tokenTypes && { tokenTypes: tokenTypes.subarray(0, length) }),
+  };
+}
+
+/** A setting as the library and as the command line have it. */
+const spelling = {
+  batchSize: ["perDeviceTrainBatchSize", "--batch-size"],
+  tokensPerBatch: ["tokensPerBatch", "--tokens-per-batch"],
+  maxLength: ["maxLength", "--max-length"],
+  gradientCheckpointing: ["gradientCheckpointing", "--gradient-checkpointing"],
+  weights: ["weights", "--weights"],
+} as const;
+
+/** "perDeviceTrainBatchSize 4 (--batch-size 4), weights int8 (--weights int8)". */
+export function describeSettings(settings: MemorySettings): string {
+  const named = Object.entries(settings).map(([name, value]) => {
+    const [own, flag] = spelling[name as keyof MemorySettings];
+    return value === true ? `${own} (${flag})` : `${own} ${value} (${flag} ${value})`;
+  });
+  return named.join(", ");
+}
+
+/** That a run needs more than is allowed, and what would make it fit. */
+export function tooLittleMemory(plan: MemoryPlan, allowed: number, fitting: readonly Fitting[]): StateError {
+  const parts = partsOf(plan).map(([name, bytes]) => `${name} ${formatBytes(bytes)}`);
+  const ways = fitting.map(({ settings, bytes }) => `  ${describeSettings(settings)}: ${formatBytes(bytes)}`);
+  const advice =
+    ways.length > 0
+      ? ["it would fit with", ...ways]
+      : ["no smaller batch or length, nor any other dtype of the weights makes it fit: take a smaller model"];
+  return new StateError(
+    [
+      `training needs ${formatBytes(plan.total)} of memory (${parts.join(", ")}), ${formatBytes(allowed)} are allowed`,
+      ...advice,
+    ].join("\n"),
+  );
 }

@@ -19,6 +19,8 @@ import { type EvaluateOptions, type Evaluation, evaluateIn, evaluateLoss, evalua
 import { FrozenCache, type FrozenCacheReport } from "./frozen-cache.ts";
 import { type Identity, identityOf } from "./identity.ts";
 import { makeOptimizer } from "./make-optimizer.ts";
+import { type MemorySettings, memorySettings, planWith, tooLittleMemory, whatFits } from "./memory-fit.ts";
+import { largestBatch, type MemoryPlan, planOf } from "./memory-plan.ts";
 import { lossAndGradients, microBatch, plannedBytes, tokensOf } from "./micro-batch.ts";
 import { atStart, type LogEntry, type Progress } from "./progress.ts";
 import type { Trainable } from "./trainable.ts";
@@ -160,6 +162,23 @@ export class Trainer {
     return this.#planned;
   }
 
+  /** What the run takes of the engine's memory, the model included. */
+  memory(): MemoryPlan {
+    const working = this.plan();
+    return planOf(this.#model, this.args, largestBatch(this.#options.trainDataset, this.args), working);
+  }
+
+  /** Throws StateError, with settings that would do, when the run does not fit into memory. */
+  async #expectRoom(): Promise<void> {
+    const plan = this.memory();
+    const allowed = this.#model.engine.memory.offer(plan.total);
+    if (plan.total <= allowed) return;
+    const { trainDataset } = this.#options;
+    const needs = (changes: MemorySettings) => planWith(this.#model, trainDataset, this.args, changes).total;
+    const fitting = await whatFits(memorySettings(trainDataset, this.args), needs, allowed);
+    throw tooLittleMemory(plan, allowed, fitting);
+  }
+
   /** How many examples `cacheFrozen` has kept so far; null where it is off or nothing can be kept. */
   get frozenCache(): FrozenCacheReport | null {
     return this.#cache?.report ?? null;
@@ -172,10 +191,11 @@ export class Trainer {
 
   /**
    * Trains to the end, or until the signal. With `resume` it goes on from the newest checkpoint in the output, or starts
-   * when there is none. Throws StateError when the loss or the gradient stops being a number: parameters are then as they
+   * when there is none. Throws StateError before the first step when the run does not fit into memory, and when the loss or the gradient stops being a number: parameters are then as they
    * were after the step before.
    */
   async train({ resume = false }: { resume?: boolean } = {}): Promise<TrainResult> {
+    await this.#expectRoom();
     const bytes = this.plan();
     this.#cache?.clear();
     const { engine } = this.#model;
