@@ -51,6 +51,14 @@ export async function openPickled(source: Source, file: string): Promise<TensorF
   return openTorchFile(source, file);
 }
 
+/** Whether `openCheckpoint` would find something to open. */
+export async function hasCheckpoint(source: Source): Promise<boolean> {
+  for (const { single } of forms) {
+    if ((await source.has(single)) || (await source.has(`${single}.index.json`))) return true;
+  }
+  return false;
+}
+
 async function whatElse(source: Source): Promise<string> {
   const files = await source.list();
   if (files === null) return "";

@@ -103,7 +103,8 @@ function numbered(model: Model): string[] | null {
   return count === null ? null : Array.from({ length: count }, (_, i) => `LABEL_${i}`);
 }
 
-function imageShapeOf({ num_channels, image_size }: RawConfig): [number, number, number] | null {
+/** [channels, height, width] of the model's images, null where it takes none. */
+export function imageShapeOf({ num_channels, image_size }: RawConfig): [number, number, number] | null {
   if (typeof image_size !== "number") return null;
   return [typeof num_channels === "number" ? num_channels : 3, image_size, image_size];
 }

@@ -13,13 +13,17 @@ import { formatShape, sizeOf } from "../core/shape.ts";
 import type { RawConfig } from "../nn/config.ts";
 import type { Module } from "../nn/weights.ts";
 import { formatBytes } from "../wasm/memory.ts";
+import type { TrainingMethod } from "./adapted.ts";
 import { splitPath } from "./data.ts";
+import { type PlanFlags, showPlan } from "./inspect-plan.ts";
+import { addMethodOptions, methodOption, optionNames } from "./method-options.ts";
+import { taskOption, weightsOption, withEngineOptions } from "./model-options.ts";
+import { alternatives, givenOptions, whole } from "./options.ts";
 import { grouped, notice, print } from "./terminal.ts";
 
-interface Flags {
-  adapterConfig?: string;
+interface Flags extends PlanFlags {
+  plan?: boolean;
   grouped?: boolean;
-  json?: boolean;
 }
 
 interface Line {
@@ -29,23 +33,55 @@ interface Line {
   parameters: number;
 }
 
-export const command: Command = new Command("inspect")
-  .description("Show what is in a model or adapter folder. No weights are loaded.")
-  .argument("<dir>", "model or adapter folder")
-  .option("--adapter-config <file>", "count what an adapter of this adapter_config.json would train on the model")
-  .option("--grouped", "print counts as newer versions of PEFT do: 2,359,296 and four digits")
-  .option("--json", "print one JSON object")
-  .addHelpText(
-    "after",
-    `
+/** Options that say what is planned. */
+const PLANNED = [
+  ...["method", "task", "weights", "batchSize", "maxLength", "maxTargetLength", "gradientCheckpointing"],
+  ...["threads", "build"],
+];
+
+/** The command, with the options of one method for --plan. */
+export function inspectCommand({ name, method }: TrainingMethod): Command {
+  const command = withEngineOptions(withOwnOptions(new Command("inspect")));
+  if (method) addMethodOptions(command, method, name);
+  if (method) alternatives(command, ["adapterConfig"], optionNames(method));
+  return command
+    .addHelpText("after", EXAMPLES)
+    .action((dir: string, flags: Flags) => run(dir, flags, command, { name, method }));
+}
+
+function withOwnOptions(command: Command): Command {
+  return command
+    .description(
+      "Show what is in a model or adapter folder, or what training would take of memory. No weights are loaded.",
+    )
+    .argument("<dir>", "model or adapter folder; for --plan a name on the hub, too")
+    .option("--adapter-config <file>", "count what an adapter of this adapter_config.json would train on the model")
+    .option("--grouped", "print counts as newer versions of PEFT do: 2,359,296 and four digits")
+    .option("--json", "print one JSON object")
+    .option("--plan", "tell what training takes of memory, from config.json and the options below")
+    .addOption(methodOption())
+    .addOption(weightsOption())
+    .addOption(taskOption())
+    .option("--batch-size <n>", "rows per batch", whole(1), 8)
+    .option("--max-length <n>", "tokens of each row (default: 512, or the model's context)", whole(2))
+    .option("--max-target-length <n>", "tokens of each target of an encoder-decoder (default: as many)", whole(2))
+    .option("--gradient-checkpointing", "compute activations twice instead of keeping them");
+}
+
+const EXAMPLES = `
 Examples:
   $ lorikeet inspect examples/pocket
   $ lorikeet inspect runs/sonnets/adapter --json
-  $ lorikeet inspect base --adapter-config adapter_config.json`,
-  )
-  .action(run);
+  $ lorikeet inspect base --adapter-config adapter_config.json
+  $ lorikeet inspect base --plan --batch-size 4 --max-length 1024
+  $ lorikeet inspect bigscience/mt0-large --plan --weights int8 --method ia3
+  $ lorikeet inspect base --plan --method lora --r 16 --use-dora --gradient-checkpointing --json`;
 
-async function run(dir: string, flags: Flags): Promise<void> {
+async function run(dir: string, flags: Flags, command: Command, chosen: TrainingMethod): Promise<void> {
+  if (flags.plan) return showPlan(dir, flags, command, chosen);
+  const own = chosen.method === null ? [] : optionNames(chosen.method);
+  const idle = givenOptions(command, [...PLANNED, ...own]).map(({ long }) => long);
+  if (idle.length > 0) throw new StateError(`${idle.join(", ")}: for plans only; add --plan`);
   const source = openSource(dir);
   try {
     if (await source.has(CONFIG_FILE)) await showAdapter(source, flags);

@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { command as bench } from "./bench.ts";
 import { command as evaluate } from "./eval.ts";
 import { command as generate } from "./generate.ts";
-import { command as inspect } from "./inspect.ts";
+import { inspectCommand } from "./inspect.ts";
 import { command as merge } from "./merge.ts";
 import { methodAsked, methodOrNull } from "./method-options.ts";
 import { command as methods } from "./methods.ts";
@@ -17,7 +17,9 @@ import { version } from "./version.ts";
 /** The whole command line, not yet run. `argv` are the words behind the program's name: they say which method's options there are. */
 export async function program(argv: readonly string[]): Promise<Command> {
   const name = await methodAsked(argv);
-  const train = trainCommand({ name, method: await methodOrNull(name) });
+  const chosen = { name, method: await methodOrNull(name) };
+  const train = trainCommand(chosen);
+  const inspect = inspectCommand(chosen);
   const lorikeet = new Command("lorikeet")
     .description("Parameter-efficient fine-tuning on the CPU, with Hugging Face's files in and out.")
     .version(version)

@@ -1,7 +1,7 @@
 /** A PEFT method's own options as options of `lorikeet train`: --lora-alpha says what `loraAlpha` says. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { common, type Method, optionsOf } from "../adapt/define-method.ts";
-import { methodNamed } from "../adapt/known-methods.ts";
+import { knownMethods, methodNamed } from "../adapt/known-methods.ts";
 import type { Option as MethodOption } from "../adapt/options.ts";
 import { readRunFile } from "./run-file.ts";
 
@@ -23,6 +23,13 @@ const DEFAULTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
 /** Options that can be given on the command line, by camelCase name. */
 function ownOptions(method: Method): [string, MethodOption<unknown>][] {
   return Object.entries(optionsOf(method)).filter(([name, { unsaved }]) => !FILLED.has(name) && !unsaved);
+}
+
+/** --method. */
+export function methodOption(): Option {
+  return new Option("--method <name>", "PEFT method; its own options are below, and `lorikeet methods` tells of all")
+    .choices([...knownMethods(), "full"])
+    .default("lora");
 }
 
 /** Adds the options of a method. What is not given is left to the method. */

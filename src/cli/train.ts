@@ -1,12 +1,9 @@
 /** lorikeet train: adapts a model to a data file. */
 import { Command, Option } from "commander";
 import { openRun } from "#host";
-import type { Method, MethodConfig } from "../adapt/define-method.ts";
-import { knownMethods } from "../adapt/known-methods.ts";
-import { configFromText, readAdapterConfig } from "../adapt/load.ts";
-import { getPeftModel, PeftModel } from "../adapt/peft-model.ts";
+import { PeftModel } from "../adapt/peft-model.ts";
 import { trainableLine } from "../adapt/trainable-line.ts";
-import { readJson, readText } from "../checkpoint/checkpoint.ts";
+import { readJson } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
 import type { Task } from "../core/task.ts";
 import type { Example } from "../data/examples.ts";
@@ -17,7 +14,6 @@ import { labelNames } from "../nn/label-names.ts";
 import type { Model } from "../nn/model.ts";
 import { saveModel } from "../nn/save-model.ts";
 import { type OptimizerName, optimizerNames } from "../optim/optimizers.ts";
-import { AutoTokenizer } from "../text/auto-tokenizer.ts";
 import type { FrozenCacheReport } from "../train/frozen-cache.ts";
 import type { LogEntry } from "../train/progress.ts";
 import { fullTraining, type Trainable } from "../train/trainable.ts";
@@ -29,9 +25,11 @@ import {
   type TrainResult,
 } from "../train/trainer.ts";
 import { formatBytes } from "../wasm/memory.ts";
+import { adapted, type TrainingMethod } from "./adapted.ts";
 import { copyCompanions } from "./companions.ts";
-import { configForLabels, examplesOf, rowsOf, splitPath, taskOfRows } from "./data.ts";
-import { addMethodOptions, givenValues, optionNames } from "./method-options.ts";
+import { configForLabels, examplesOf, rowsOf, taskOfRows } from "./data.ts";
+import { expectRoom, measuredBase } from "./memory.ts";
+import { addMethodOptions, methodOption, optionNames } from "./method-options.ts";
 import {
   type EngineFlags,
   headFrom,
@@ -45,7 +43,6 @@ import {
 import {
   alternatives,
   bytes,
-  givenOptions,
   needs,
   number,
   optimizer,
@@ -99,12 +96,6 @@ interface Flags extends EngineFlags {
   logFormat: LogFormat;
 }
 
-/** What `lorikeet train` is asked to train with: a method, or null for every weight. */
-export interface TrainingMethod {
-  readonly name: string;
-  readonly method: Method | null;
-}
-
 /** The command, with the options of one method beside its own. */
 export function trainCommand({ name, method }: TrainingMethod): Command {
   const command = withEngineOptions(withTrainingOptions(new Command("train")));
@@ -128,11 +119,7 @@ function withTrainingOptions(command: Command): Command {
     .option("--output <dir>", "run folder: adapter/, best/, checkpoint-N/, metrics.jsonl, trainer_state.json")
     .option("--adapter-config <file>", "a PEFT adapter_config.json instead of the method's options")
     .option("--init-adapter <dir>", "go on training an adapter that exists")
-    .addOption(
-      new Option("--method <name>", "PEFT method; its own options are below, and `lorikeet methods` tells of all")
-        .choices([...knownMethods(), "full"])
-        .default("lora"),
-    )
+    .addOption(methodOption())
     .addOption(weightsOption())
     .addOption(taskOption())
     .option("--steps <n>", "optimiser steps, instead of --epochs", whole(1))
@@ -210,21 +197,32 @@ async function run(flags: Flags, command: Command, chosen: TrainingMethod): Prom
   const config =
     told?.config ?? (task === null ? {} : await labelsFor(flags.model, [...rows, ...(validRows ?? [])], task));
   const full = chosen.method === null && flags.adapterConfig === undefined && flags.initAdapter === undefined;
-  const base = await loadBase(flags.model, engine, task, {
+  const loading = {
     ...(told === null ? { config, ignoreMismatchedSizes: true } : headFrom(told)), // the head is for the labels of the data
     ...(flags.weights && { weights: flags.weights }),
     trainable: full,
     seed: flags.seed,
-  });
-  base.dropout = flags.dropout ?? null;
+  };
+  const shapes = await measuredBase(flags.model, engine, task, loading);
   const { maxLength, maxTargetLength } = flags;
   const limits = { modelFolder: flags.model, maxLength, maxTargetLength };
-  const train = await examplesOf(flags.data, rows, base, limits);
-  const valid = validRows === null ? null : await examplesOf(flags.valid!, validRows, base, limits);
+  const train = await examplesOf(flags.data, rows, shapes, limits);
+  const valid = validRows === null ? null : await examplesOf(flags.valid!, validRows, shapes, limits);
   const args = trainingArguments(flags, valid !== null, chosen);
-  const model = full
-    ? wholeModel(base, flags.model)
-    : await adapted(base, flags, command, chosen, countSteps(train, args));
+  const made = async (base: Model, warn: (text: string) => void): Promise<Trainable> => {
+    base.dropout = flags.dropout ?? null;
+    if (full) return wholeModel(base, flags.model);
+    return adapted(base, flags, command, chosen, { steps: countSteps(train, args), warn });
+  };
+  const remade = async (weights: KeptWeights) =>
+    made(await measuredBase(flags.model, engine, task, { ...loading, weights }), () => {});
+  await expectRoom(engine, {
+    model: await made(shapes, () => {}),
+    ...{ trainDataset: train, evalDataset: valid, args },
+    ...(!full && { weights: flags.weights, remade }),
+  });
+  const base = await loadBase(flags.model, engine, task, loading);
+  const model = await made(base, notice);
   const output = openRun(flags.output);
   if (flags.resume && model instanceof PeftModel) await expectSameAdapter(output, model);
   const reporter = flags.logFormat === "json" ? new JsonReporter() : new LineReporter(flags, base);
@@ -373,64 +371,6 @@ class LineReporter implements Reporter {
       print(`${how} ${at}; ${this.#what} in ${output}/adapter`);
     }
   }
-}
-
-/** The base with the adapter that the flags describe, ready to train. */
-async function adapted(
-  base: Model,
-  flags: Flags,
-  command: Command,
-  chosen: TrainingMethod,
-  steps: number,
-): Promise<PeftModel> {
-  const { initAdapter, dropout, seed } = flags;
-  if (initAdapter === undefined) {
-    const config = await methodConfig(flags, command, chosen, { base, steps });
-    const values = { ...config.values, ...withDropout(config, dropout) };
-    return getPeftModel(base, { ...config, values }, { seed, onWarning: notice });
-  }
-  const own = chosen.method === null ? [] : optionNames(chosen.method);
-  const ignored = givenOptions(command, ["adapterConfig", ...own]).map(({ long }) => long);
-  if (ignored.length > 0) notice(`--init-adapter brings its own options: ${ignored.join(", ")} not used`);
-  const config = await readAdapterConfig(openSource(initAdapter), () => {}); // warnings come when it is loaded
-  const values = withDropout(config, dropout);
-  return PeftModel.fromPretrained(base, initAdapter, { isTrainable: true, values, onWarning: notice });
-}
-
-/** What --dropout makes of a method's own dropouts: all of them `p`. */
-function withDropout({ values }: MethodConfig, p: number | undefined): Record<string, number> {
-  if (p === undefined) return {};
-  const names = Object.keys(values).filter((name) => /dropout$/i.test(name));
-  return Object.fromEntries(names.map((name) => [name, p]));
-}
-
-async function methodConfig(
-  flags: Flags,
-  command: Command,
-  { name, method }: TrainingMethod,
-  { base, steps }: { base: Model; steps: number },
-): Promise<MethodConfig> {
-  if (flags.adapterConfig !== undefined) {
-    const [folder, file] = splitPath(flags.adapterConfig);
-    const text = await readText(openSource(folder), file);
-    return configFromText(text, { name: `"${flags.adapterConfig}"`, onWarning: notice });
-  }
-  const given = givenValues(command, method!, name);
-  const has = (option: string) => Object.hasOwn(method!.options, option);
-  // The head of an image classifier is new as a rule; PEFT leaves it to the user to say so.
-  const head = base.task === "IMAGE_CLS" && given.modulesToSave === undefined ? { modulesToSave: ["classifier"] } : {};
-  return method!({
-    ...head,
-    ...given,
-    ...(has("totalStep") && given.totalStep === undefined && { totalStep: steps }),
-    ...(typeof given.promptTuningInitText === "string" && (await initialIds(flags.model, given.promptTuningInitText))),
-  } as Parameters<Method>[0]);
-}
-
-/** The text that a prompt starts from, as ids. */
-async function initialIds(model: string, text: string): Promise<Record<string, unknown>> {
-  const tokenizer = await AutoTokenizer.fromPretrained(model);
-  return { promptTuningInitIds: tokenizer.encode(text), tokenizerNameOrPath: model };
 }
 
 /** Peak learning rate where the method says none. */

@@ -31,7 +31,7 @@ const countNames = Object.keys(counts) as Count[];
 /** Of these every value that fits is proposed, in this order. */
 const choices = { gradientCheckpointing: [true], weights: ["bf16", "int8", "nf4"] } as const;
 
-/** What is changed together where no change alone is enough: one after the other, from what costs least. */
+/** What is changed together where no change alone is enough: one after the other, from what costs least, as far as needed. */
 const steps: readonly MemorySettings[] = [
   { gradientCheckpointing: true },
   { batchSize: counts.batchSize },
@@ -41,60 +41,88 @@ const steps: readonly MemorySettings[] = [
   { maxLength: counts.maxLength },
 ];
 
+/** Bytes that the run takes with some settings changed. */
+export type Needs = (changes: MemorySettings) => number | Promise<number>;
+
 /**
  * Settings under which a run fits into `allowed` bytes: changes of one setting each; where none is enough, one change of several; none
- * where that is not enough either. `now` are the settings that may be changed, `needs` tells the bytes of the run with some of them
- * changed.
+ * where that is not enough either. `now` are the settings that may be changed.
  */
-export async function whatFits(
-  now: MemorySettings,
-  needs: (changes: MemorySettings) => number | Promise<number>,
-  allowed: number,
-): Promise<Fitting[]> {
-  const fitting = async (settings: MemorySettings): Promise<Fitting | null> => {
-    const bytes = await needs(settings);
-    return bytes <= allowed ? { settings, bytes } : null;
-  };
-  /** With the largest count up to what it is now, given that the least one fits. */
-  const enlarged = async (least: Fitting, count: Count): Promise<Fitting> => {
+export async function whatFits(now: MemorySettings, needs: Needs, allowed: number): Promise<Fitting[]> {
+  const search = new Search(now, needs, allowed);
+  const alone = await search.alone();
+  return alone.length > 0 ? alone : search.together();
+}
+
+class Search {
+  readonly #now: MemorySettings;
+  readonly #needs: Needs;
+  readonly #allowed: number;
+
+  constructor(now: MemorySettings, needs: Needs, allowed: number) {
+    this.#now = now;
+    this.#needs = needs;
+    this.#allowed = allowed;
+  }
+
+  async alone(): Promise<Fitting[]> {
+    const found: (Fitting | null)[] = [];
+    for (const count of countNames.filter((name) => this.#mayChange(name))) {
+      const least = await this.#fitting({ [count]: counts[count] });
+      found.push(least && (await this.#enlarged(least, count)));
+    }
+    for (const [name, values] of Object.entries(choices)) {
+      if (!this.#mayChange(name as keyof MemorySettings)) continue;
+      for (const value of values) found.push(await this.#fitting({ [name]: value }));
+    }
+    return found.filter((each) => each !== null);
+  }
+
+  async together(): Promise<Fitting[]> {
+    let changed: MemorySettings = {};
+    for (const step of steps) {
+      if (!this.#mayChange(Object.keys(step)[0] as keyof MemorySettings)) continue;
+      changed = { ...changed, ...step };
+      const found = await this.#fitting(changed);
+      if (found) return [await this.#relaxed(found)];
+    }
+    return [];
+  }
+
+  /** Takes back what need not be changed after all, or not as far; what costs most first. */
+  async #relaxed(found: Fitting): Promise<Fitting> {
+    let best = found;
+    for (const name of Object.keys(found.settings).reverse()) {
+      const others = Object.entries(best.settings).filter(([other]) => other !== name);
+      const without = await this.#fitting(Object.fromEntries(others));
+      if (without) best = without;
+      else if (name in counts) best = await this.#enlarged(best, name as Count);
+    }
+    return best;
+  }
+
+  /** The largest count below what it is now that fits, by bisection; `least` fits. */
+  async #enlarged(least: Fitting, count: Count): Promise<Fitting> {
     let best = least;
-    let [low, high] = [counts[count] as number, now[count]!];
+    let [low, high] = [counts[count] as number, this.#now[count]!];
     while (high - low > 1) {
       const middle = Math.floor((low + high) / 2);
-      const found = await fitting({ ...least.settings, [count]: middle });
+      const found = await this.#fitting({ ...least.settings, [count]: middle });
       if (found) [low, best] = [middle, found];
       else high = middle;
     }
     return best;
-  };
-  const mayShrink = (count: Count) => (now[count] ?? 0) > counts[count];
+  }
 
-  const alone: Fitting[] = [];
-  for (const count of countNames.filter(mayShrink)) {
-    const least = await fitting({ [count]: counts[count] });
-    if (least) alone.push(await enlarged(least, count));
+  async #fitting(settings: MemorySettings): Promise<Fitting | null> {
+    const bytes = await this.#needs(settings);
+    return bytes <= this.#allowed ? { settings, bytes } : null;
   }
-  for (const [name, values] of Object.entries(choices)) {
-    const own = now[name as keyof typeof choices];
-    for (const value of values.filter((each) => own !== undefined && each !== own)) {
-      const found = await fitting({ [name]: value });
-      if (found) alone.push(found);
-    }
-  }
-  if (alone.length > 0) return alone;
 
-  let together: MemorySettings = {};
-  for (const step of steps) {
-    const [name] = Object.keys(step) as [keyof MemorySettings];
-    if (now[name] === undefined || (name in counts && !mayShrink(name as Count))) continue;
-    together = { ...together, ...step };
-    const found = await fitting(together);
-    if (found === null) continue;
-    let best = found;
-    for (const count of countNames.filter((each) => each in together)) best = await enlarged(best, count);
-    return [best];
+  #mayChange(name: keyof MemorySettings): boolean {
+    const now = this.#now[name];
+    return name in counts ? ((now as number | undefined) ?? 0) > counts[name as Count] : now !== undefined;
   }
-  return [];
 }
 
 /** Those settings of a run on these examples that its own arguments decide. */
@@ -104,7 +132,9 @@ export function memorySettings(
 ): MemorySettings {
   const maxLength = Math.max(...examples.map(({ inputIds }) => inputIds.length));
   return {
-    ...(tokensPerBatch === null ? { batchSize: Math.min(perDeviceTrainBatchSize, examples.length) } : { tokensPerBatch }),
+    ...(tokensPerBatch === null
+      ? { batchSize: Math.min(perDeviceTrainBatchSize, examples.length) }
+      : { tokensPerBatch }),
     ...(maxLength > 0 && { maxLength }), // images have no tokens
     gradientCheckpointing,
   };
@@ -163,7 +193,9 @@ export function tooLittleMemory(plan: MemoryPlan, allowed: number, fitting: read
   const advice =
     ways.length > 0
       ? ["it would fit with", ...ways]
-      : ["no smaller batch or length, nor any other dtype of the weights makes it fit: take a smaller model"];
+      : [
+          "no smaller batch, shorter sequence or other dtype of the weights makes it fit: train an adapter rather than every weight, or take a smaller model",
+        ];
   return new StateError(
     [
       `training needs ${formatBytes(plan.total)} of memory (${parts.join(", ")}), ${formatBytes(allowed)} are allowed`,

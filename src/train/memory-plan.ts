@@ -101,7 +101,14 @@ export function largestBatch(
 }
 
 /** The parts of a plan by the names that people read. */
-export function partsOf({ base, adapter, optimizer, activations, workspace, overhead }: MemoryPlan): [string, number][] {
+export function partsOf({
+  base,
+  adapter,
+  optimizer,
+  activations,
+  workspace,
+  overhead,
+}: MemoryPlan): [string, number][] {
   const named = { base, adapter, optimiser: optimizer, activations, workspace, "kernel tables": overhead };
   return Object.entries(named);
 }

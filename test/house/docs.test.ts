@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { command as bench } from "../../src/cli/bench.ts";
 import { command as evaluate } from "../../src/cli/eval.ts";
 import { command as generate } from "../../src/cli/generate.ts";
-import { command as inspect } from "../../src/cli/inspect.ts";
+import { inspectCommand } from "../../src/cli/inspect.ts";
 import { command as merge } from "../../src/cli/merge.ts";
 import { methodAsked, methodOrNull } from "../../src/cli/method-options.ts";
 import { command as methods } from "../../src/cli/methods.ts";
@@ -35,7 +35,8 @@ const contract = {
   eval: "--model --adapter --data --json",
   predict: "--model --adapter --data --output",
   merge: "--model --adapter --combine --output --safe",
-  inspect: "--adapter-config --grouped --json",
+  inspect: `--adapter-config --grouped --json --plan --method --r --weights --batch-size --max-length --max-target-length
+    --gradient-checkpointing --threads --build`,
   methods: "--json",
   models: "--json",
   "bench step": "--shape --tokens --batch --data --weights --method --r --threads --build --json",
@@ -43,13 +44,14 @@ const contract = {
   "bench start": "--shape --tokens --batch --threads --build --json",
 };
 
-const commands = [generate, evaluate, predict, merge, inspect, methods, models, bench];
+const commands = [generate, evaluate, predict, merge, methods, models, bench];
+const commandsOfMethod = { train: trainCommand, inspect: inspectCommand };
 /** A command as it is with these words behind it, which may name a method. */
 const find = async (path: string, words: readonly string[] = []) => {
   const [name, sub] = path.split(" ");
-  if (name === "train") {
+  if (name === "train" || name === "inspect") {
     const method = await methodAsked(words);
-    return trainCommand({ name: method, method: await methodOrNull(method) });
+    return commandsOfMethod[name]({ name: method, method: await methodOrNull(method) });
   }
   const command = commands.find((c) => c.name() === name)!;
   return sub === undefined ? command : command.commands.find((c) => c.name() === sub)!;
