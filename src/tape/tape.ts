@@ -87,6 +87,8 @@ export class Tape {
   flops = 0;
   /** Name of the block whose forward or backward pass is under way, such as "model.layers.3"; "" outside of all. */
   place = "";
+  /** Whether the backward pass is under way. */
+  unwinding = false;
   /** Where the rows of each sequence begin in the activations under way; null where they belong to none. */
   starts: Int32Array | null = null;
   readonly #arena: Arena;
@@ -127,9 +129,11 @@ export class Tape {
   /** Runs `step` in `bytes` of working memory, which are given back afterwards whatever happens. */
   static run<T>(engine: Engine, bytes: number, options: TapeOptions, step: (tape: Tape) => T): T {
     const tape = new Tape(engine, engine.takeArena(bytes), false, options);
+    engine.step = tape;
     try {
       return step(tape);
     } finally {
+      engine.step = null;
       tape.#released = true;
       engine.returnArena();
     }
@@ -209,6 +213,14 @@ export class Tape {
   /** How many random ops there were so far. */
   get streams(): number {
     return this.#streams;
+  }
+
+  /** Bytes of working memory handed out so far, and those in use now. */
+  get takenBytes(): number {
+    return this.#arena.takenBytes;
+  }
+  get usedBytes(): number {
+    return this.#arena.usedBytes;
   }
 
   // ---- scopes
@@ -333,7 +345,9 @@ export class Tape {
     if (!this.recording) throw new StateError("backward: this tape does not record; make it with recording: true");
     const { ptr } = this.gradientSlot(loss);
     this.fill(ptr, sizeOf(loss.shape), seed);
+    this.unwinding = true;
     this.#unwind();
+    this.unwinding = false;
     this.place = "";
   }
 

@@ -17,6 +17,8 @@ export class Arena {
   #holes: Hole[] = [];
   #end = 0;
   #peak = 0;
+  #used = 0;
+  #taken = 0;
 
   /** `base` is the address of a block of `capacity` bytes; a plan has neither: `new Arena(0, Infinity)`. */
   constructor(base: number, capacity: number) {
@@ -30,13 +32,19 @@ export class Arena {
   }
   /** Bytes in use now. */
   get usedBytes(): number {
-    return [...this.#sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
+    return this.#used;
+  }
+  /** Bytes handed out since the last reset, whether given back or not. */
+  get takenBytes(): number {
+    return this.#taken;
   }
 
   alloc(byteLength: number): Ptr {
     const bytes = Math.max(64, aligned(byteLength));
     const offset = this.#take(bytes);
     this.#sizes.set(offset, bytes);
+    this.#used += bytes;
+    this.#taken += bytes;
     return (this.base + offset) as Ptr;
   }
 
@@ -45,6 +53,7 @@ export class Arena {
     const bytes = this.#sizes.get(offset);
     if (bytes === undefined) throw new StateError(`arena block at ${ptr} is not in use`);
     this.#sizes.delete(offset);
+    this.#used -= bytes;
     let at = this.#holes.findIndex((h) => h.offset > offset);
     if (at < 0) at = this.#holes.length;
     const before = this.#holes[at - 1];
@@ -71,6 +80,8 @@ export class Arena {
     this.#sizes.clear();
     this.#holes = [];
     this.#end = 0;
+    this.#used = 0;
+    this.#taken = 0;
   }
 
   /** Best fit: the smallest hole that is large enough, else the end. */

@@ -9,6 +9,7 @@ import { type Build, relaxedSupported } from "./builds.ts";
 import type { Kernels } from "./generated/kernels.ts";
 import { MeasuredMemory } from "./measured-memory.ts";
 import { formatBytes, MAX_BYTES, Memory, type Ptr } from "./memory.ts";
+import { type KernelObserver, observedKernels, type StepUnderWay } from "./observed-kernels.ts";
 import { Pool, withRoomFor } from "./pool.ts";
 
 /** What `createEngine` may be told. */
@@ -39,7 +40,10 @@ export class Engine {
   readonly build: Build;
   readonly threads: number;
   readonly memory: Memory;
-  readonly kernels: Kernels;
+  /** The step that is being computed, for who observes its kernels; null between steps. */
+  step: StepUnderWay | null = null;
+  readonly #kernels: Kernels;
+  #observed: Kernels | null = null;
   #arena: Arena = new Arena(0, 0);
   #arenaInUse = false;
   readonly #pool: Pool | null;
@@ -57,7 +61,15 @@ export class Engine {
     const { instance } = instantiateSync(module, { env: { memory: this.memory.wasm } });
     const exports = instance.exports as unknown as Kernels;
     this.#pool = threads > 1 && !measuring ? new Pool(threads, startThread, module, this.memory, exports) : null;
-    this.kernels = this.#pool?.kernels(exports) ?? withRoomFor(threads, exports);
+    this.#kernels = this.#pool?.kernels(exports) ?? withRoomFor(threads, exports);
+  }
+
+  get kernels(): Kernels {
+    return this.#observed ?? this.#kernels;
+  }
+  /** Tells `observer` of every kernel of the steps that begin from now on; null tells nobody, at no cost. */
+  observe(observer: KernelObserver | null): void {
+    this.#observed = observer && observedKernels(this.#kernels, observer);
   }
 
   /** Bytes of the block of working memory that is kept from step to step. */

@@ -1,0 +1,88 @@
+/** Where the time of training steps goes: by kernel, by layer, and call by call as browsers show it. */
+import type { Engine } from "../wasm/engine.ts";
+import type { KernelObserver, StepUnderWay } from "../wasm/observed-kernels.ts";
+import { type ProfiledStep, profileTable, profileTrace } from "./profile-report.ts";
+
+/** Which steps are profiled. */
+export interface ProfilerOptions {
+  /** How many, 10 by default: a trace of more is large and says the same. */
+  readonly steps?: number;
+  /** How many before them are not, 1 by default: the JavaScript engine compiles the kernels then. */
+  readonly warmup?: number;
+}
+
+/**
+ * Times the kernels of some steps. A trainer that is given one writes `profile.md` and `trace.json` to its output; both can be had
+ * from here as well.
+ *
+ * @example
+ * const profiler = new Profiler({ steps: 5 });
+ * await new Trainer({ model, trainDataset, profiler }).train();
+ * console.log(profiler.table());
+ */
+export class Profiler implements KernelObserver {
+  readonly #wanted: number;
+  readonly #warmup: number;
+  readonly #steps: ProfiledStep[] = [];
+  #begun = 0;
+  #engine: Engine | null = null;
+  #machine = "";
+  /** The pass that the last call belonged to, and how far it had got. */
+  #last: { pass: StepUnderWay | null; takenBytes: number; flops: number } = { pass: null, takenBytes: 0, flops: 0 };
+
+  constructor({ steps = 10, warmup = 1 }: ProfilerOptions = {}) {
+    this.#wanted = steps;
+    this.#warmup = warmup;
+  }
+
+  /** How many steps were profiled. */
+  get steps(): number {
+    return this.#steps.length;
+  }
+
+  /** Runs `step`, one optimiser step in `engine`, and profiles it if it is one of those wanted. */
+  async during<T>(engine: Engine, step: () => Promise<T>): Promise<T> {
+    const number = this.#begun++;
+    if (number < this.#warmup || this.#steps.length === this.#wanted) return step();
+    const profiled: ProfiledStep = { number: number + 1, began: performance.now(), ended: Number.NaN, calls: [] };
+    this.#machine = `${engine.build} build, ${engine.threads === 1 ? "one thread" : `${engine.threads} threads`}`;
+    this.#engine = engine;
+    this.#steps.push(profiled);
+    engine.observe(this);
+    try {
+      return await step();
+    } finally {
+      engine.observe(null);
+      this.#engine = null;
+      profiled.ended = performance.now();
+    }
+  }
+
+  /** Called by the engine. */
+  ran(kernel: string, began: number, ended: number): void {
+    const pass = this.#engine?.step ?? null;
+    const { calls } = this.#steps.at(-1)!;
+    if (pass === null) {
+      calls.push({ kernel, phase: "update", layer: "", began, ended, takenBytes: 0, usedBytes: 0, flops: 0 });
+      return;
+    }
+    const { place: layer, unwinding, takenBytes, usedBytes, flops } = pass;
+    const before = this.#last.pass === pass ? this.#last : { takenBytes: 0, flops: 0 };
+    calls.push({
+      ...{ kernel, phase: unwinding ? "backward" : "forward", layer, began, ended, usedBytes },
+      takenBytes: takenBytes - before.takenBytes,
+      flops: flops - before.flops,
+    });
+    this.#last = { pass, takenBytes, flops };
+  }
+
+  /** Time, calls and bytes by kernel and by layer, as a page of Markdown. */
+  table(): string {
+    return profileTable(this.#steps, this.#machine);
+  }
+
+  /** Every call as trace events in JSON: the performance panel of browsers and Perfetto open it. */
+  trace(): string {
+    return profileTrace(this.#steps);
+  }
+}
