@@ -8,3 +8,5 @@ export const B2_NK: i32 = 2;
 export const A_KM: i32 = 4;
 /** C += the product; else C is overwritten. */
 export const ACCUMULATE: i32 = 8;
+/** Read A in fewer, wider loads: for engines that check every address (see tileByLanes). Changes no bit of C. */
+export const FEW_LOADS: i32 = 16;

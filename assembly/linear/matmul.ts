@@ -25,8 +25,8 @@
 import { BF16, F16 } from "../simd/half";
 import { loadPart, storePart } from "../simd/part";
 import { fill, fillScaled } from "./fill";
-import { A_KM, ACCUMULATE, B2_NK, B_NK } from "./layout";
-import { COLS, ROWS, tile } from "./tile";
+import { A_KM, ACCUMULATE, B2_NK, B_NK, FEW_LOADS } from "./layout";
+import { COLS, FEWER_ROWS, ROWS, tile, tileByLanes } from "./tile";
 
 /** Most rows of A packed at once: with DEPTH, 0.5 MB. */
 const HEIGHT: i32 = 360;
@@ -92,19 +92,22 @@ function matmul<T>(
   const blockA = sliverB + COLS * DEPTH * 4;
   memory.fill(workspace, 0, ZEROS);
   const total = k + r;
-  const depth = evenShare(total, DEPTH, 1), height = evenShare(rowEnd - rowStart, HEIGHT, ROWS);
+  const few = (layout & FEW_LOADS) != 0;
+  const depth = evenShare(total, DEPTH, 1), height = evenShare(rowEnd - rowStart, HEIGHT, few ? FEWER_ROWS : ROWS);
   for (let i = rowStart; i < rowEnd; i += height) {
     const rows = min(height, rowEnd - i);
     for (let p = 0; p < total; p += depth) {
       const pEnd = min(p + depth, total);
-      fillBlockA(blockA, a, lda, layout, a2, lda2, scale, i, i + rows, p, pEnd, k);
+      if (few) fillBlockA(blockA, FEWER_ROWS, a, lda, layout, a2, lda2, scale, i, i + rows, p, pEnd, k);
+      else fillBlockA(blockA, ROWS, a, lda, layout, a2, lda2, scale, i, i + rows, p, pEnd, k);
       const first = p == 0 && !(layout & ACCUMULATE);
       for (let j = colStart; j < colEnd; j += COLS) {
         const cols = min(COLS, colEnd - j);
         fillSliverB<T>(sliverB, b, ldb, layout, b2, ldb2, j, cols, p, pEnd, k);
         const out = c + <usize>i * rowC + (<usize>j << 2);
         const from = !first ? out : bias ? bias + (<usize>j << 2) : workspace;
-        sweep(blockA, sliverB, pEnd - p, out, rowC, from, first ? 0 : rowC, rows, cols, scratch);
+        if (few) sweep(blockA, sliverB, pEnd - p, out, rowC, from, first ? 0 : rowC, rows, cols, scratch, true);
+        else sweep(blockA, sliverB, pEnd - p, out, rowC, from, first ? 0 : rowC, rows, cols, scratch, false);
       }
     }
   }
@@ -118,24 +121,26 @@ function evenShare(size: i32, most: i32, unit: i32): i32 {
 }
 
 /** Rows i..iEnd and terms p..pEnd of [A | scale·A2], sliver after sliver. */
+// @ts-ignore: decorator
+@inline
 function fillBlockA(
-  block: usize, a: usize, lda: i32, layout: i32, a2: usize, lda2: i32, scale: f32,
+  block: usize, width: i32, a: usize, lda: i32, layout: i32, a2: usize, lda2: i32, scale: f32,
   i: i32, iEnd: i32, p: i32, pEnd: i32, k: i32,
 ): void {
   const across = (layout & A_KM) != 0;
   const row = <usize>lda << 2, row2 = <usize>lda2 << 2;
   const depth = max(min(pEnd, k) - p, 0), depth2 = pEnd - p - depth;
-  for (; i < iEnd; i += ROWS) {
-    const lanes = min(ROWS, iEnd - i);
+  for (; i < iEnd; i += width) {
+    const lanes = min(width, iEnd - i);
     const down = <usize>i, right = <usize>p;
     if (depth > 0) {
-      fill<f32>(block, ROWS, a + (across ? right * row + (down << 2) : down * row + (right << 2)), row, across, lanes, depth);
-      block += depth * ROWS << 2;
+      fill<f32>(block, width, a + (across ? right * row + (down << 2) : down * row + (right << 2)), row, across, lanes, depth);
+      block += depth * width << 2;
     }
     if (depth2 > 0) {
       const q = <usize>(p + depth - k);
-      fillScaled<f32>(block, ROWS, a2 + down * row2 + (q << 2), row2, 4, lanes, depth2, scale);
-      block += depth2 * ROWS << 2;
+      fillScaled<f32>(block, width, a2 + down * row2 + (q << 2), row2, 4, lanes, depth2, scale);
+      block += depth2 * width << 2;
     }
   }
 }
@@ -164,17 +169,23 @@ function element(i: i32, p: i32, ld: i32, across: bool): usize {
 }
 
 /** One sliver of B against the whole block of A. Tiles at C's edge are computed in `scratch`. */
+// @ts-ignore: decorator
+@inline
 function sweep(
   a: usize, b: usize, depth: i32, c: usize, rowC: usize, from: usize, rowFrom: usize, rows: i32, cols: i32, scratch: usize,
+  few: bool,
 ): void {
-  const sliver = <usize>(depth * ROWS << 2);
-  for (; rows > 0; rows -= ROWS, a += sliver, c += <usize>ROWS * rowC, from += <usize>ROWS * rowFrom) {
-    if (rows >= ROWS && cols == COLS) {
-      tile(a, b, depth, c, rowC, from, rowFrom);
+  const height = few ? FEWER_ROWS : ROWS;
+  const sliver = <usize>(depth * height << 2);
+  for (; rows > 0; rows -= height, a += sliver, c += <usize>height * rowC, from += <usize>height * rowFrom) {
+    if (rows >= height && cols == COLS) {
+      if (few) tileByLanes(a, b, depth, c, rowC, from, rowFrom);
+      else tile(a, b, depth, c, rowC, from, rowFrom);
     } else {
-      const inside = min(rows, ROWS);
+      const inside = min(rows, height);
       copy(scratch, COLS << 2, from, rowFrom, inside, cols);
-      tile(a, b, depth, scratch, COLS << 2, scratch, COLS << 2);
+      if (few) tileByLanes(a, b, depth, scratch, COLS << 2, scratch, COLS << 2);
+      else tile(a, b, depth, scratch, COLS << 2, scratch, COLS << 2);
       copy(c, rowC, scratch, COLS << 2, inside, cols);
     }
   }

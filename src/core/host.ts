@@ -89,6 +89,11 @@ export interface Host {
   parallelism(): number;
   /** Starts a worker thread. */
   startThread: StartThread;
+  /**
+   * Whether the engine checks the address of every load from WebAssembly memory, instead of having guard pages around it:
+   * products then use fewer, wider loads.
+   */
+  readonly checksAddresses: boolean;
 }
 
 /** A worker thread. Does not keep the process alive. */

@@ -4,7 +4,7 @@ import { bytesPerElement, type DenseDtype, type Int8, type Nf4, type Weight } fr
 import type { Ptr } from "../wasm/memory.ts";
 
 /** Bits of the kernels' `layout` argument. They mirror assembly/linear/layout.ts; a test holds them together. */
-export const Layout = { bTransposed: 1, lowTransposed: 2, aTransposed: 4, accumulate: 8 } as const;
+export const Layout = { bTransposed: 1, lowTransposed: 2, aTransposed: 4, accumulate: 8, fewLoads: 16 } as const;
 
 /** Up to this many rows, reading the weight once beats filling panels (measured, see docs/decisions.md). */
 export const FEW_ROWS = 4;
@@ -164,6 +164,7 @@ function multiplyDense(tape: Tape, p: Product, b: Operand & { dtype: DenseDtype 
     return;
   }
   const matmul = kernels[`matmul_${b.dtype}`];
+  const loads = tape.fewLoads ? Layout.fewLoads : 0;
   const workspace = tape.alloc(kernels.matmul_workspace());
   matmul(
     c,
@@ -175,7 +176,7 @@ function multiplyDense(tape: Tape, p: Product, b: Operand & { dtype: DenseDtype 
     lda,
     ldb,
     ldc,
-    layout,
+    layout | loads,
     p.bias ?? 0,
     ...lowArgs,
     workspace,
@@ -216,6 +217,7 @@ export function multiplyBlocks(tape: Tape, p: ProductBlocks): void {
   const workspace = tape.alloc(tape.kernels.matmul_workspace());
   const operands = [c, a, b, places.c.step, places.a.step, places.b.step] as const;
   const sizes = [rows, columns, inner, places.a.ld, places.b.ld, places.c.ld] as const;
-  tape.kernels.batched_matmul_f32(...operands, ...sizes, layout, workspace, 0, blocks);
+  const loads = tape.fewLoads ? Layout.fewLoads : 0;
+  tape.kernels.batched_matmul_f32(...operands, ...sizes, layout | loads, workspace, 0, blocks);
   tape.free(workspace);
 }

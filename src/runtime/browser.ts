@@ -19,6 +19,9 @@ export function parallelism(): number {
   return Math.max(1, globalThis.navigator?.hardwareConcurrency ?? 1);
 }
 
+/** Browsers have guard pages. */
+export const checksAddresses = false;
+
 /** A blob, since a `data:` worker counts as another origin. */
 export const startThread: StartThread = (source, data, lost) => {
   const text = `onmessage = ({ data }) => (${source})(data);`;
@@ -32,5 +35,5 @@ export const startThread: StartThread = (source, data, lost) => {
 /** This platform. */
 export const host: Host = {
   ...{ name: "browser", openFolder, exists, openHub, folderTarget, openRun },
-  ...{ compileBuild, parallelism, startThread },
+  ...{ compileBuild, parallelism, startThread, checksAddresses },
 };

@@ -36,6 +36,9 @@ function contents(file: string): string | null {
   }
 }
 
+/** Deno reserves no guard pages around a memory. */
+export const checksAddresses: boolean = "Deno" in globalThis;
+
 /** A `data:` address is the one form that Node, Deno and Bun all take. */
 export const startThread: StartThread = (source, data, lost) => {
   const text = `import { workerData } from "node:worker_threads"; (${source})(workerData);`;

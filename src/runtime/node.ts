@@ -22,9 +22,9 @@ import { deferredHub } from "../hub/deferred-hub.ts";
 import type { Build } from "../wasm/builds.ts";
 import { compileBundled } from "../wasm/bundled.ts";
 import { alive, codeOf, explained, flushFolder, makeFolder, orAbsent } from "./disk.ts";
-import { parallelism, startThread } from "./node-threads.ts";
+import { checksAddresses, parallelism, startThread } from "./node-threads.ts";
 
-export { exists, parallelism, startThread };
+export { checksAddresses, exists, parallelism, startThread };
 
 /** A build of the kernels, compiled. */
 export async function compileBuild(build: Build, shared = false): Promise<WebAssembly.Module> {
@@ -256,5 +256,5 @@ async function recover(path: string): Promise<void> {
 /** This platform. */
 export const host: Host = {
   ...{ name: "node", openFolder, exists, openHub, folderTarget, openRun },
-  ...{ compileBuild, parallelism, startThread },
+  ...{ compileBuild, parallelism, startThread, checksAddresses },
 };

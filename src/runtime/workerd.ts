@@ -16,11 +16,13 @@ export async function compileBuild(build: "baseline" | "relaxed"): Promise<WebAs
 
 /** workerd has no threads. */
 export const parallelism = (): number => 0;
+export const checksAddresses = true;
 export const startThread: StartThread = () => {
   throw new UnsupportedError("threads: workerd has none; make the engine with threads: 1");
 };
 
 /** This platform. */
 export const host: Host = {
-  ...{ name: "workerd", openFolder, exists, openHub, folderTarget, openRun, compileBuild, parallelism, startThread },
+  ...{ name: "workerd", openFolder, exists, openHub, folderTarget, openRun, compileBuild, parallelism },
+  ...{ startThread, checksAddresses },
 };

@@ -74,6 +74,7 @@ function idle(kernels: Kernels): Kernels {
  */
 export class Tape {
   readonly memory: Memory;
+  readonly fewLoads: boolean;
   readonly kernels: Kernels;
   readonly planning: boolean;
   readonly recording: boolean;
@@ -103,6 +104,7 @@ export class Tape {
     this.#arena = arena;
     this.planning = planning;
     this.memory = engine.memory;
+    this.fewLoads = engine.fewLoads;
     // Sizes of workspaces are asked of the real kernels even in a plan.
     this.kernels = planning ? { ...idle(engine.kernels), ...(scratch && sizes(engine.kernels)) } : engine.kernels;
     this.recording = options.recording ?? false;

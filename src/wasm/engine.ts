@@ -2,7 +2,7 @@
  * An engine: one compiled build of the kernels over one memory. Models live in an engine; two engines share nothing.
  */
 import { instantiateSync } from "@assemblyscript/loader";
-import { compileBuild, parallelism, startThread } from "#host";
+import { checksAddresses, compileBuild, parallelism, startThread } from "#host";
 import { StateError, UnsupportedError } from "../core/errors.ts";
 import { Arena } from "./arena.ts";
 import { type Build, relaxedSupported } from "./builds.ts";
@@ -40,6 +40,8 @@ export class Engine {
   readonly build: Build;
   readonly threads: number;
   readonly memory: Memory;
+  /** Whether products should read with fewer, wider loads: see assembly/linear/tile.ts. Changes speed, not results. */
+  readonly fewLoads: boolean = checksAddresses;
   /** The step that is being computed, for who observes its kernels; null between steps. */
   step: StepUnderWay | null = null;
   readonly #kernels: Kernels;

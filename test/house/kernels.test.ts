@@ -3,7 +3,7 @@ import { join } from "node:path/posix";
 import { expect, test } from "vitest";
 import { Layout } from "../../src/ops/multiply.ts";
 import { builds } from "../kernels/bed.ts";
-import { accumulate, aKm, b2Nk, bNk } from "../reference/matmul.ts";
+import { accumulate, aKm, b2Nk, bNk, fewLoads } from "../reference/matmul.ts";
 import { filesBelow, importsOf, parse, read, root, sources } from "./source.ts";
 
 /** Kernel names by their file's, such as "rms-norm", in the order of the ABI. */
@@ -122,8 +122,9 @@ test("host, kernels and references mean the same bits by a layout", () => {
     B2_NK: Layout.lowTransposed,
     A_KM: Layout.aTransposed,
     ACCUMULATE: Layout.accumulate,
+    FEW_LOADS: Layout.fewLoads,
   });
-  expect([bNk, b2Nk, aKm, accumulate]).toEqual([bits.B_NK, bits.B2_NK, bits.A_KM, bits.ACCUMULATE]);
+  expect([bNk, b2Nk, aKm, accumulate, fewLoads]).toEqual(Object.values(bits));
   const used = Object.values(bits);
   expect(new Set(used).size).toBe(used.length);
   for (const bit of used) expect(Math.log2(bit) % 1).toBe(0);

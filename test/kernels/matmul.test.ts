@@ -4,6 +4,7 @@ import {
   aKm,
   b2Nk,
   bNk,
+  fewLoads,
   fromBf16,
   fromF16,
   matmul,
@@ -82,6 +83,24 @@ for (const build of builds) {
       expect(dense(y.c, y.sizes)).toEqual(done);
       cut.checkGuards();
     }
+  });
+
+  test(`fewer, wider loads (${build}) change no bit`, () => {
+    for (const layout of [bNk | b2Nk, 0, aKm, accumulate])
+      for (const shape of [
+        [17, 29, 405, 3],
+        [5, 8, 4, 0],
+        [64, 40, 33, 8],
+        [1, 1, 1, 1],
+      ] as Shape[]) {
+        const [plain, wide] = [new Bed(build), new Bed(build)];
+        const [x, y] = [product(plain, "f32", layout, shape, false), product(wide, "f32", layout, shape, false)];
+        run(plain, "f32", x);
+        y.sizes.layout |= fewLoads;
+        run(wide, "f32", y);
+        expect(dense(y.c, y.sizes)).toEqual(dense(x.c, x.sizes));
+        wide.checkGuards();
+      }
   });
 
   test(`a low rank whose B2 is zero (${build}) does not change a bit of the product`, () => {

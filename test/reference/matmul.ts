@@ -5,6 +5,7 @@ export const bNk = 1;
 export const b2Nk = 2;
 export const aKm = 4;
 export const accumulate = 8;
+export const fewLoads = 16;
 
 export interface Sizes {
   m: number;
