@@ -52,6 +52,9 @@ const steps: readonly MemorySettings[] = [
 /** Bytes that the run takes with some settings changed. */
 export type Needs = (changes: MemorySettings) => number | Promise<number>;
 
+/** In this order it is seen what need not be changed after all: last what makes room for the rest. */
+const takenBack = ["optim", "weights", "maxLength", "tokensPerBatch", "batchSize", "gradientCheckpointing"] as const;
+
 /**
  * Settings under which a run fits into `allowed` bytes: changes of one setting each; where none is enough, one change of several; none
  * where that is not enough either. `now` are the settings that may be changed.
@@ -97,10 +100,10 @@ class Search {
     return [];
   }
 
-  /** Takes back what need not be changed after all, or not as far; what costs most first. */
+  /** Takes back what need not be changed after all, or not as far. */
   async #relaxed(found: Fitting): Promise<Fitting> {
     let best = found;
-    for (const name of Object.keys(found.settings).reverse()) {
+    for (const name of takenBack.filter((each) => each in found.settings)) {
       const others = Object.entries(best.settings).filter(([other]) => other !== name);
       const without = await this.#fitting(Object.fromEntries(others));
       if (without) best = without;
