@@ -69,6 +69,7 @@ export type { Tokenizer } from "./text/tokenizer.ts";
 export { type EvaluateOptions, type Evaluation, evaluateLoss } from "./train/evaluate.ts";
 export { type MemoryPlan, planMemory } from "./train/memory-plan.ts";
 export { type MemoryRun, memoryRun } from "./train/memory-run.ts";
+export { Profiler, type ProfilerOptions } from "./train/profiler.ts";
 export { fullTraining, type Trainable } from "./train/trainable.ts";
 export {
   type ProgressReport,

@@ -392,8 +392,8 @@ export class PeftModel<M extends Model = Model> {
 
   /** Bytes of all adapters' tensors in memory, gradients included. */
   get adapterBytes(): number {
-    const all = [...this.#set.adapters.values(), ...this.#set.fusions.values()];
-    return all.reduce((sum, { bytes }) => sum + bytes, 0);
+    const { adapters, fusions } = this.#set;
+    return [...adapters.values(), ...fusions.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** How many numbers are trained, and how many there are in all: base, adapters, copied modules. */

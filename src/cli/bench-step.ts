@@ -1,5 +1,6 @@
 /** lorikeet bench step: how fast a training step is here, against what this machine could do at best. */
 import { Command, Option } from "commander";
+import { folderTarget } from "#host";
 import { getPeftModel, type PeftModel } from "../adapt/peft-model.ts";
 import { modelFromConfig } from "../auto/auto-model.ts";
 import { lora } from "../methods/lora.ts";
@@ -7,6 +8,7 @@ import type { Model } from "../nn/model.ts";
 import { concatenateLabelled, type LabelledSequences } from "../nn/sequences.ts";
 import { AdamW } from "../optim/adamw.ts";
 import { Tape } from "../tape/tape.ts";
+import { Profiler } from "../train/profiler.ts";
 import type { Engine } from "../wasm/engine.ts";
 import { formatBytes } from "../wasm/memory.ts";
 import { benchRows, type DataKind, dataKinds, type Row } from "./bench-rows.ts";
@@ -32,6 +34,7 @@ export interface StepOptions extends EngineFlags {
 interface Flags extends StepOptions {
   method: string;
   rounds: number;
+  profile?: string;
   json?: boolean;
 }
 
@@ -125,6 +128,7 @@ export const step: Command = withEngineOptions(
     .option("--r <n>", "rank", whole(1), 8)
     .option("--target-modules <names>", "what to adapt, by default as PEFT does", targetModules)
     .option("--rounds <n>", "timed rounds; peak and step take turns", whole(1), 5)
+    .option("--profile <dir>", "profile three more steps, into profile.md and trace.json of this folder")
     .option("--json", "print one JSON object"),
 )
   .addHelpText(
@@ -154,6 +158,10 @@ async function run(flags: Flags): Promise<void> {
   }
   line.end();
   report(flags, made, seconds, peaks);
+  if (flags.profile === undefined) return;
+  const profiler = new Profiler({ steps: 3, warmup: 0 });
+  for (let step = 0; step < 3; step++) await profiler.during(made.engine, async () => made.run());
+  await profiler.write(folderTarget(flags.profile));
 }
 
 function report(flags: Flags, made: BenchStep, seconds: number[], peaks: number[]): void {

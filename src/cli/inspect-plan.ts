@@ -13,13 +13,13 @@ import type { Model } from "../nn/model.ts";
 import type { OptimizerName } from "../optim/optimizers.ts";
 import type { DenseDtype } from "../tensor/tensor.ts";
 import type { TrainingExample } from "../train/check-examples.ts";
-import { tooLittleMemory } from "../train/memory-fit.ts";
+import { fittingSettings, tooLittleMemory } from "../train/memory-fit.ts";
 import { partsOf, planMemory } from "../train/memory-plan.ts";
 import { fullTraining, type Trainable } from "../train/trainable.ts";
 import { formatBytes, MAX_BYTES } from "../wasm/memory.ts";
 import { adapted, type TrainingMethod } from "./adapted.ts";
 import { imageShapeOf } from "./data.ts";
-import { fittingOf, measuredBase, measuringEngine } from "./memory.ts";
+import { measuredBase, measuringEngine } from "./memory.ts";
 import type { EngineFlags } from "./model-options.ts";
 import { grouped, notice, print } from "./terminal.ts";
 
@@ -60,20 +60,17 @@ export async function showPlan(dir: string, flags: PlanFlags, command: Command, 
   const problem = model.problemWith(example);
   if (problem !== null) throw new FormatError(`--max-length ${maxLength}: ${problem}`);
   const trainDataset = Array<TrainingExample>(batchSize).fill(example);
-  const args = {
-    perDeviceTrainBatchSize: batchSize,
-    gradientCheckpointing: flags.gradientCheckpointing ?? false,
-    optim: flags.optim,
-  };
+  const { optim, gradientCheckpointing = false } = flags;
+  const args = { perDeviceTrainBatchSize: batchSize, gradientCheckpointing, optim };
   const plan = planMemory(model, trainDataset, args);
   const remade = async (kept: KeptWeights) => (await open(kept, () => {})).model;
   const run = { model, trainDataset, args, ...(!full && { weights, remade }) };
-  const fitting = plan.total <= MAX_BYTES ? [] : await fittingOf(run, MAX_BYTES);
+  const fitting = plan.total <= MAX_BYTES ? [] : await fittingSettings(run, MAX_BYTES);
   const method = full ? "full" : flags.adapterConfig !== undefined ? flags.adapterConfig : chosen.name;
   const { build, threads } = base.engine;
   if (json) {
     const ways = fitting.map(({ settings, bytes }) => ({ settings, bytes }));
-    const asked = { method, optim: flags.optim, weights: full ? "f32" : weights, batchSize, maxLength, build, threads };
+    const asked = { method, weights: full ? "f32" : weights, batchSize, maxLength, build, threads };
     print(
       JSON.stringify({
         kind: "plan",

@@ -36,7 +36,7 @@ interface Line {
 
 /** Options that say what is planned. */
 const PLANNED = [
-  ...["method", "task", "weights", "batchSize", "maxLength", "maxTargetLength", "gradientCheckpointing"],
+  ...["method", "task", "weights", "batchSize", "maxLength", "maxTargetLength", "gradientCheckpointing", "optim"],
   ...["threads", "build"],
 ];
 
@@ -66,8 +66,8 @@ function withOwnOptions(command: Command): Command {
     .option("--batch-size <n>", "rows per batch", whole(1), 8)
     .option("--max-length <n>", "tokens of each row (default: 512, or the model's context)", whole(2))
     .option("--max-target-length <n>", "tokens of each target of an encoder-decoder (default: as many)", whole(2))
-    .option("--optim <name>", `optimiser: ${optimizerNames.join(", ")}`, optimizer, "adamw")
-    .option("--gradient-checkpointing", "compute activations twice instead of keeping them");
+    .option("--gradient-checkpointing", "compute activations twice instead of keeping them")
+    .option("--optim <name>", `optimiser: ${optimizerNames.join(", ")}`, optimizer, "adamw");
 }
 
 const EXAMPLES = `

@@ -15,6 +15,7 @@ import type { Model } from "../nn/model.ts";
 import { saveModel } from "../nn/save-model.ts";
 import { type OptimizerName, optimizerNames } from "../optim/optimizers.ts";
 import type { FrozenCacheReport } from "../train/frozen-cache.ts";
+import { Profiler } from "../train/profiler.ts";
 import type { LogEntry } from "../train/progress.ts";
 import { fullTraining, type Trainable } from "../train/trainable.ts";
 import {
@@ -81,6 +82,8 @@ interface Flags extends EngineFlags {
   saveTotalLimit: number;
   earlyStoppingPatience?: number;
   loggingSteps: number;
+  profile?: boolean;
+  profileSteps: number;
   overwrite?: boolean;
   resume?: boolean;
   config?: string;
@@ -150,6 +153,8 @@ function withTrainingOptions(command: Command): Command {
     .option("--save-total-limit <n>", "keep this many checkpoints", whole(1), 2)
     .option("--early-stopping-patience <n>", "stop after n evaluations without improvement", whole(1))
     .option("--logging-steps <n>", "report after every n steps", whole(1), 10)
+    .option("--profile", "time kernels and layers: profile.md, and trace.json for the performance panel of a browser")
+    .option("--profile-steps <n>", "how many steps, after one that warms up", whole(1), 10)
     .option("--overwrite", "throw away a run that lies in --output already")
     .option("--resume", "go on from the newest checkpoint in --output, bit for bit as if never stopped")
     .option("--config <file>", "a YAML file with any of these options, one a line; the command line goes before it")
@@ -169,6 +174,7 @@ Examples:
   $ lorikeet train --model base --data chat.jsonl --output runs/plus --learning-rate 1e-4 --loraplus-lr-ratio 16
   $ lorikeet train --model base --data chat.jsonl --output runs/sgd --optim sgd --optim-args momentum=0.9,nesterov=true
   $ lorikeet train --model base --data chat.jsonl --output runs/full --method full --optim adamw8bit
+  $ lorikeet train --model base --data chat.jsonl --output runs/look --steps 12 --profile
   $ lorikeet train --method ia3 --help
   $ lorikeet train --config run.yaml`;
 
@@ -218,6 +224,7 @@ async function run(flags: Flags, command: Command, chosen: TrainingMethod): Prom
   if (flags.resume && model instanceof PeftModel) await expectSameAdapter(output, model);
   const reporter = flags.logFormat === "json" ? new JsonReporter() : new LineReporter(flags, base);
   const stop = new AbortController();
+  const profiler = flags.profile ? new Profiler({ steps: flags.profileSteps }) : null;
   const trainer = new Trainer({
     model,
     args,
@@ -228,11 +235,13 @@ async function run(flags: Flags, command: Command, chosen: TrainingMethod): Prom
     onLog: (entry) => reporter.log(entry),
     onProgress: (progress) => reporter.progress(progress),
     onWarning: notice,
+    profiler,
   });
   reporter.begin(model, train, trainer);
   const signalled = stopOnSignals(stop, reporter);
   const result = await trainer.train({ resume: flags.resume ?? false });
   if (trainer.frozenCache) reporter.cache(trainer.frozenCache);
+  if (profiler) reporter.profile(profiler.steps, flags.output);
   reporter.end(result, (performance.now() - began) / 1000, flags.output);
   if (result.stopped === "aborted") process.exitCode = signalled();
 }
@@ -286,6 +295,7 @@ interface Reporter {
   progress(report: ProgressReport): void;
   log(entry: LogEntry): void;
   cache(report: FrozenCacheReport): void;
+  profile(steps: number, output: string): void;
   /** Leaves the terminal clean for a notice. */
   pause(): void;
   end(result: TrainResult, seconds: number, output: string): void;
@@ -300,6 +310,10 @@ class JsonReporter implements Reporter {
   }
   cache({ blocks, kept, examples, bytes }: FrozenCacheReport): void {
     print(JSON.stringify({ frozen_blocks: blocks, frozen_kept: kept, frozen_examples: examples, frozen_bytes: bytes }));
+  }
+  profile(steps: number, output: string): void {
+    const files = steps > 0 && { profile: `${output}/profile.md`, trace: `${output}/trace.json` };
+    print(JSON.stringify({ profile_steps: steps, ...files }));
   }
   pause(): void {}
   end(result: TrainResult, _seconds: number, output: string): void {
@@ -349,6 +363,13 @@ class LineReporter implements Reporter {
   cache({ blocks, kept, examples, bytes }: FrozenCacheReport): void {
     const share = `${grouped(kept)} of ${grouped(examples)} rows, ${formatBytes(bytes)}`;
     this.#line.above(`frozen blocks left out where their result was kept: ${blocks}, for ${share}`);
+  }
+  profile(steps: number, output: string): void {
+    this.#line.above(
+      steps > 0
+        ? `profile of ${steps} steps in ${output}/profile.md; ${output}/trace.json opens in the performance panel of a browser`
+        : "no profile: the run ended with its first step, which only warms up",
+    );
   }
   pause(): void {
     this.#line.end();

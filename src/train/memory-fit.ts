@@ -1,8 +1,9 @@
 /** What would make a run fit into memory: other settings, each of them tried by planning it. */
 import { StateError } from "../core/errors.ts";
 import type { KeptWeights } from "../nn/kept-dtype.ts";
+import type { OptimizerName } from "../optim/optimizers.ts";
 import { formatBytes } from "../wasm/memory.ts";
-import type { TrainingArguments } from "./arguments.ts";
+import { completeArguments, type TrainingArguments } from "./arguments.ts";
 import type { TrainingExample } from "./check-examples.ts";
 import { type MemoryPlan, partsOf, planMemory } from "./memory-plan.ts";
 import type { Trainable } from "./trainable.ts";
@@ -14,6 +15,7 @@ export interface MemorySettings {
   /** Tokens of the longest sequence. */
   readonly maxLength?: number;
   readonly gradientCheckpointing?: boolean;
+  readonly optim?: OptimizerName;
   readonly weights?: KeptWeights;
 }
 
@@ -29,13 +31,19 @@ type Count = keyof typeof counts;
 const countNames = Object.keys(counts) as Count[];
 
 /** Of these every value that fits is proposed, in this order. */
-const choices = { gradientCheckpointing: [true], weights: ["bf16", "int8", "nf4"] } as const;
+const choices = {
+  gradientCheckpointing: [true],
+  optim: ["adamw8bit", "adafactor"],
+  weights: ["bf16", "int8", "nf4"],
+} as const;
 
 /** What is changed together where no change alone is enough: one after the other, from what costs least, as far as needed. */
 const steps: readonly MemorySettings[] = [
   { gradientCheckpointing: true },
   { batchSize: counts.batchSize },
   { tokensPerBatch: counts.tokensPerBatch },
+  { optim: "adamw8bit" },
+  { optim: "adafactor" },
   { weights: "int8" },
   { weights: "nf4" },
   { maxLength: counts.maxLength },
@@ -43,6 +51,9 @@ const steps: readonly MemorySettings[] = [
 
 /** Bytes that the run takes with some settings changed. */
 export type Needs = (changes: MemorySettings) => number | Promise<number>;
+
+/** In this order it is seen what need not be changed after all: last what makes room for the rest. */
+const takenBack = ["optim", "weights", "maxLength", "tokensPerBatch", "batchSize", "gradientCheckpointing"] as const;
 
 /**
  * Settings under which a run fits into `allowed` bytes: changes of one setting each; where none is enough, one change of several; none
@@ -89,10 +100,10 @@ class Search {
     return [];
   }
 
-  /** Takes back what need not be changed after all, or not as far; what costs most first. */
+  /** Takes back what need not be changed after all, or not as far. */
   async #relaxed(found: Fitting): Promise<Fitting> {
     let best = found;
-    for (const name of Object.keys(found.settings).reverse()) {
+    for (const name of takenBack.filter((each) => each in found.settings)) {
       const others = Object.entries(best.settings).filter(([other]) => other !== name);
       const without = await this.#fitting(Object.fromEntries(others));
       if (without) best = without;
@@ -126,10 +137,8 @@ class Search {
 }
 
 /** Those settings of a run on these examples that its own arguments decide. */
-export function memorySettings(
-  examples: readonly TrainingExample[],
-  { perDeviceTrainBatchSize = 8, tokensPerBatch = null, gradientCheckpointing = false }: TrainingArguments,
-): MemorySettings {
+function memorySettings(examples: readonly TrainingExample[], args: TrainingArguments): MemorySettings {
+  const { perDeviceTrainBatchSize, tokensPerBatch, gradientCheckpointing, optim } = completeArguments(args);
   const maxLength = Math.max(...examples.map(({ inputIds }) => inputIds.length));
   return {
     ...(tokensPerBatch === null
@@ -137,15 +146,16 @@ export function memorySettings(
       : { tokensPerBatch }),
     ...(maxLength > 0 && { maxLength }), // images have no tokens
     gradientCheckpointing,
+    optim,
   };
 }
 
 /** The plan of a run with some of its settings changed; `weights` is a matter of the model. */
-export function planWith(
+function planWith(
   model: Trainable,
   examples: readonly TrainingExample[],
   args: TrainingArguments,
-  { batchSize, tokensPerBatch, maxLength, gradientCheckpointing }: MemorySettings,
+  { batchSize, tokensPerBatch, maxLength, gradientCheckpointing, optim }: MemorySettings,
 ): MemoryPlan {
   const cut = maxLength === undefined ? examples : examples.map((example) => shortened(example, maxLength));
   return planMemory(model, cut, {
@@ -153,6 +163,7 @@ export function planWith(
     ...(batchSize !== undefined && { perDeviceTrainBatchSize: batchSize }),
     ...(tokensPerBatch !== undefined && { tokensPerBatch }),
     ...(gradientCheckpointing !== undefined && { gradientCheckpointing }),
+    ...(optim !== undefined && { optim, optimArgs: {} }), // those of another optimiser
   });
 }
 
@@ -174,16 +185,38 @@ const spelling = {
   tokensPerBatch: ["tokensPerBatch", "--tokens-per-batch"],
   maxLength: ["maxLength", "--max-length"],
   gradientCheckpointing: ["gradientCheckpointing", "--gradient-checkpointing"],
+  optim: ["optim", "--optim"],
   weights: ["weights", "--weights"],
 } as const;
 
 /** "perDeviceTrainBatchSize 4 (--batch-size 4), weights int8 (--weights int8)". */
-export function describeSettings(settings: MemorySettings): string {
+function describeSettings(settings: MemorySettings): string {
   const named = Object.entries(settings).map(([name, value]) => {
     const [own, flag] = spelling[name as keyof MemorySettings];
     return value === true ? `${own} (${flag})` : `${own} ${value} (${flag} ${value})`;
   });
   return named.join(", ");
+}
+
+/** A run, whose base may be kept in another dtype where that is said. */
+export interface MeasuredRun {
+  readonly model: Trainable;
+  readonly trainDataset: readonly TrainingExample[];
+  readonly args?: TrainingArguments;
+  /** How the base is kept, and the model with its base kept otherwise. */
+  readonly weights?: KeptWeights;
+  readonly remade?: (weights: KeptWeights) => Promise<Trainable>;
+}
+
+/** Settings with which a run fits into `allowed` bytes: see `whatFits`. */
+export async function fittingSettings(run: MeasuredRun, allowed: number): Promise<Fitting[]> {
+  const { model, trainDataset, args = {}, weights, remade } = run;
+  const now = { ...memorySettings(trainDataset, args), ...(weights && remade && { weights }) };
+  const needs = async (changes: MemorySettings) => {
+    const changed = changes.weights === undefined ? model : await remade!(changes.weights);
+    return planWith(changed, trainDataset, args, changes).total;
+  };
+  return whatFits(now, needs, allowed);
 }
 
 /** That a run needs more than is allowed, and what would make it fit. */

@@ -54,7 +54,7 @@ export function planOf(
   batch: readonly TrainingExample[],
   working: number,
 ): MemoryPlan {
-  const workspace = stepBytes(model, batch, settings) - stepBytes(model, batch, settings, false);
+  const workspace = Math.max(0, stepBytes(model, batch, settings) - stepBytes(model, batch, settings, false));
   const { memory, arenaBytes, threads } = model.engine;
   const { kind, options } = optimizerOf(settings);
   const adapter = model.adapterBytes;

@@ -49,7 +49,7 @@ class Sum {
   }
 }
 
-/** Sums by a name of each call, the longest first. */
+/** Sums by a name of each call, in the order of their first. */
 function sums(calls: readonly Call[], nameOf: (call: Call) => string): [string, Sum][] {
   const found = new Map<string, Sum>();
   for (const call of calls) {
@@ -57,7 +57,7 @@ function sums(calls: readonly Call[], nameOf: (call: Call) => string): [string, 
     if (!found.has(name)) found.set(name, new Sum());
     found.get(name)!.add(call);
   }
-  return [...found].sort(([, one], [, other]) => other.totalMs - one.totalMs);
+  return [...found];
 }
 
 /** The tables of a profile in Markdown. */
@@ -74,12 +74,13 @@ export function profileTable(steps: readonly ProfiledStep[], machine: string): s
   const speed = (flops: number, milliseconds: number) => (flops > 0 ? (flops / milliseconds / 1e6).toFixed(1) : "");
   const numbers = steps.map(({ number }) => number);
   const title = count === 1 ? `step ${numbers[0]}` : `steps ${numbers[0]} to ${numbers.at(-1)}`;
-  const byKernel = sums(calls, ({ kernel }) => kernel).map(([name, sum]) => [
+  const byKernel = sums(calls, ({ kernel }) => kernel).sort(([, one], [, other]) => other.totalMs - one.totalMs);
+  const kernels = byKernel.map(([name, sum]) => [
     ...[name, (sum.calls / count).toFixed(0), ms(sum.totalMs), share(sum.totalMs), bytes(sum.takenBytes)],
   ]);
   const byLayer = sums(calls, ({ layer, phase }) => (phase === "update" ? "update" : layer || "outside of layers"));
   const layers = byLayer.map(([name, sum]) => [
-    ...[name, ms(sum.ms.forward), ms(sum.ms.backward), ms(sum.ms.update), share(sum.totalMs)],
+    ...[name, ms(sum.totalMs), ms(sum.ms.forward), ms(sum.ms.backward), share(sum.totalMs)],
     ...[bytes(sum.takenBytes), formatBytes(sum.mostUsedBytes), speed(sum.flops, sum.totalMs)],
   ]);
   return [
@@ -92,11 +93,11 @@ export function profileTable(steps: readonly ProfiledStep[], machine: string): s
     "",
     "## Kernels",
     "",
-    ...markdown(["kernel", "calls", "ms", "of step", "taken"], byKernel),
+    ...markdown(["kernel", "calls", "ms", "of step", "taken"], kernels),
     "",
     "## Layers",
     "",
-    ...markdown(["layer", "forward ms", "backward ms", "update ms", "of step", "taken", "in use", "GFLOP/s"], layers),
+    ...markdown(["layer", "ms", "forward", "backward", "of step", "taken", "in use", "GFLOP/s"], layers),
     "",
   ].join("\n");
 }

@@ -1,4 +1,5 @@
 /** Where the time of training steps goes: by kernel, by layer, and call by call as browsers show it. */
+import type { Target } from "../core/host.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { KernelObserver, StepUnderWay } from "../wasm/observed-kernels.ts";
 import { type ProfiledStep, profileTable, profileTrace } from "./profile-report.ts";
@@ -84,5 +85,12 @@ export class Profiler implements KernelObserver {
   /** Every call as trace events in JSON: the performance panel of browsers and Perfetto open it. */
   trace(): string {
     return profileTrace(this.#steps);
+  }
+
+  /** Writes both, as `profile.md` and `trace.json`. */
+  async write(target: Target): Promise<void> {
+    const encoder = new TextEncoder();
+    await target.write("profile.md", [encoder.encode(this.table())]);
+    await target.write("trace.json", [encoder.encode(this.trace())]);
   }
 }

@@ -19,9 +19,9 @@ import { type EvaluateOptions, type Evaluation, evaluateIn, evaluateLoss, evalua
 import { FrozenCache, type FrozenCacheReport } from "./frozen-cache.ts";
 import { type Identity, identityOf } from "./identity.ts";
 import { makeOptimizer } from "./make-optimizer.ts";
-import { type MemorySettings, memorySettings, planWith, tooLittleMemory, whatFits } from "./memory-fit.ts";
 import { largestBatch, type MemoryPlan, planOf } from "./memory-plan.ts";
 import { lossAndGradients, microBatch, plannedBytes, tokensOf } from "./micro-batch.ts";
+import type { Profiler } from "./profiler.ts";
 import { atStart, type LogEntry, type Progress } from "./progress.ts";
 import type { Trainable } from "./trainable.ts";
 import { appendMetrics, rewriteMetrics, trainerState } from "./trainer-state.ts";
@@ -41,6 +41,8 @@ export interface TrainerOptions {
   /** Called with each report: every `loggingSteps`, after each evaluation, and at the end. */
   readonly onLog?: (entry: LogEntry) => void;
   readonly onWarning?: (text: string) => void;
+  /** Times the kernels of some steps, and writes `profile.md` and `trace.json` to the output at the end. */
+  readonly profiler?: Profiler | null;
   /** Ends the run after the step under way, with a checkpoint. */
   readonly signal?: AbortSignal;
 }
@@ -173,10 +175,9 @@ export class Trainer {
     const plan = this.memory();
     const allowed = this.#model.engine.memory.offer(plan.total);
     if (plan.total <= allowed) return;
-    const { trainDataset } = this.#options;
-    const needs = (changes: MemorySettings) => planWith(this.#model, trainDataset, this.args, changes).total;
-    const fitting = await whatFits(memorySettings(trainDataset, this.args), needs, allowed);
-    throw tooLittleMemory(plan, allowed, fitting);
+    const { fittingSettings, tooLittleMemory } = await import("./memory-fit.ts");
+    const run = { model: this.#model, args: this.args, trainDataset: this.#options.trainDataset };
+    throw tooLittleMemory(plan, allowed, await fittingSettings(run, allowed));
   }
 
   /** How many examples `cacheFrozen` has kept so far; null where it is off or nothing can be kept. */
@@ -212,6 +213,7 @@ export class Trainer {
       return await this.#withDropout(() => this.#loop(run, progress));
     } finally {
       optimizer.dispose();
+      await this.#writeProfile();
     }
   }
 
@@ -219,10 +221,12 @@ export class Trainer {
     const began = performance.now();
     let training = 0;
     let progress = start;
+    const { profiler } = this.#options;
     while (progress.step < this.steps && !this.#endsEarly(progress)) {
       if (this.#options.signal?.aborted) return this.#abort(run, progress);
       const stepBegan = performance.now();
-      const taken = await this.#step(run, progress);
+      const step = () => this.#step(run, progress);
+      const taken = await (profiler ? profiler.during(this.#model.engine, step) : step());
       progress = this.#advance(progress, taken);
       training += (performance.now() - stepBegan) / 1000;
       this.#options.onProgress?.(this.#progressReport(progress, taken, training, start));
@@ -429,6 +433,11 @@ export class Trainer {
     return new TextEncoder().encode(trainerState(progress, this.args, this.steps, this.#epochOf(progress)));
   }
 
+  async #writeProfile(): Promise<void> {
+    const { profiler } = this.#options;
+    if (profiler && profiler.steps > 0 && this.#run) await profiler.write(this.#run.target());
+  }
+
   async #abort(run: Run, progress: Progress): Promise<TrainResult> {
     await this.#save(run, progress);
     return this.#result("aborted", progress);
@@ -481,4 +490,4 @@ export class Trainer {
 const files = () => import("./checkpoint.ts");
 
 /** What a run writes to the top of its folder. */
-const OURS = /^(checkpoint-\d+|adapter|best|metrics\.jsonl|trainer_state\.json)$/;
+const OURS = /^(checkpoint-\d+|adapter|best|metrics\.jsonl|trainer_state\.json|profile\.md|trace\.json)$/;

@@ -32,6 +32,9 @@ export class MeasuredMemory extends Memory {
   override i32(): Int32Array {
     return new Int32Array();
   }
+  override f64(): Float64Array {
+    return new Float64Array();
+  }
   override f32(): Float32Array {
     return new Float32Array();
   }
