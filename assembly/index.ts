@@ -34,4 +34,5 @@ export * from "./linear/low-rank";
 export * from "./linear/column-sum";
 export * from "./linear/peak";
 export * from "./linear/nf4";
+export * from "./linear/nf4-matvec";
 export * from "./linear/stream-read";

@@ -19,13 +19,17 @@
  * stays in L1 while it meets the whole block. The delta is just more depth: columns k..k+r of the packed operands are
  * scale·A2 and B2. With m rows the filling costs about 1/m of the work, so below 5 rows matvec.ts is the better kernel.
  *
+ * matmul_nf4 has a whole tensor of simd/nf4-read.ts for b, and begins at its element `first`.
+ *
  * batched_matmul_f32 does many products of one size, as of the blocks of a block-diagonal matrix: item e at
  * c + e·strideC, a + e·strideA and b + e·strideB elements. start, end: range of items.
  */
 import { BF16, F16 } from "../simd/half";
+import { NF4 } from "../simd/nf4-read";
 import { loadPart, storePart } from "../simd/part";
 import { fill, fillScaled } from "./fill";
 import { A_KM, ACCUMULATE, B2_NK, B_NK, FEW_LOADS } from "./layout";
+import { fillNf4 } from "./nf4-fill";
 import { COLS, FEWER_ROWS, ROWS, tile, tileByLanes } from "./tile";
 
 /** Most rows of A packed at once: with DEPTH, 0.5 MB. */
@@ -35,10 +39,12 @@ const DEPTH: i32 = 400;
 
 /** Bytes of working memory that a matmul needs, 16-byte aligned; their contents do not matter. */
 export function matmul_workspace(): i32 {
-  return ZEROS + SCRATCH + (HEIGHT + ROWS + COLS) * DEPTH * 4;
+  return ZEROS + SCRATCH + WIDENED + (HEIGHT + ROWS + COLS) * DEPTH * 4;
 }
 const ZEROS: i32 = COLS * 4;
 const SCRATCH: i32 = ROWS * COLS * 4;
+/** Columns of B in four bits, before they are a sliver. */
+const WIDENED: i32 = COLS * DEPTH * 4;
 
 export function matmul_f32(
   c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
@@ -46,7 +52,7 @@ export function matmul_f32(
   rowStart: i32, rowEnd: i32, colStart: i32, colEnd: i32,
 ): void {
   matmul<f32>(
-    c, a, b, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, workspace, rowStart, rowEnd, colStart, colEnd,
+    c, a, b, 0, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, workspace, rowStart, rowEnd, colStart, colEnd,
   );
 }
 
@@ -56,7 +62,7 @@ export function matmul_f16(
   rowStart: i32, rowEnd: i32, colStart: i32, colEnd: i32,
 ): void {
   matmul<F16>(
-    c, a, b, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, workspace, rowStart, rowEnd, colStart, colEnd,
+    c, a, b, 0, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, workspace, rowStart, rowEnd, colStart, colEnd,
   );
 }
 
@@ -66,7 +72,18 @@ export function matmul_bf16(
   rowStart: i32, rowEnd: i32, colStart: i32, colEnd: i32,
 ): void {
   matmul<BF16>(
-    c, a, b, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, workspace, rowStart, rowEnd, colStart, colEnd,
+    c, a, b, 0, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, workspace, rowStart, rowEnd, colStart, colEnd,
+  );
+}
+
+export function matmul_nf4(
+  c: usize, a: usize, b: usize, first: i32, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
+  a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, workspace: usize,
+  rowStart: i32, rowEnd: i32, colStart: i32, colEnd: i32,
+): void {
+  matmul<NF4>(
+    c, a, b, first, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, workspace,
+    rowStart, rowEnd, colStart, colEnd,
   );
 }
 
@@ -77,18 +94,19 @@ export function batched_matmul_f32(
   const stepC = <usize>strideC << 2, stepA = <usize>strideA << 2, stepB = <usize>strideB << 2;
   c += <usize>start * stepC, a += <usize>start * stepA, b += <usize>start * stepB;
   for (let item = start; item < end; item++, c += stepC, a += stepA, b += stepB) {
-    matmul<f32>(c, a, b, k, lda, ldb, ldc, layout, 0, 0, 0, 0, 0, 0, 0, workspace, 0, m, 0, n);
+    matmul<f32>(c, a, b, 0, k, lda, ldb, ldc, layout, 0, 0, 0, 0, 0, 0, 0, workspace, 0, m, 0, n);
   }
 }
 
 function matmul<T>(
-  c: usize, a: usize, b: usize, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
+  c: usize, a: usize, b: usize, firstB: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
   a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, workspace: usize,
   rowStart: i32, rowEnd: i32, colStart: i32, colEnd: i32,
 ): void {
   const rowC = <usize>ldc << 2;
   const scratch = workspace + ZEROS;
-  const sliverB = scratch + SCRATCH;
+  const widened = scratch + SCRATCH;
+  const sliverB = widened + WIDENED;
   const blockA = sliverB + COLS * DEPTH * 4;
   memory.fill(workspace, 0, ZEROS);
   const total = k + r;
@@ -103,7 +121,7 @@ function matmul<T>(
       const first = p == 0 && !(layout & ACCUMULATE);
       for (let j = colStart; j < colEnd; j += COLS) {
         const cols = min(COLS, colEnd - j);
-        fillSliverB<T>(sliverB, b, ldb, layout, b2, ldb2, j, cols, p, pEnd, k);
+        fillSliverB<T>(sliverB, b, firstB, ldb, layout, b2, ldb2, j, cols, p, pEnd, k, widened);
         const out = c + <usize>i * rowC + (<usize>j << 2);
         const from = !first ? out : bias ? bias + (<usize>j << 2) : workspace;
         if (few) sweep(blockA, sliverB, pEnd - p, out, rowC, from, first ? 0 : rowC, rows, cols, scratch, true);
@@ -147,12 +165,15 @@ function fillBlockA(
 
 /** Columns j..j+cols and terms p..pEnd of B with B2 below it. */
 function fillSliverB<T>(
-  sliver: usize, b: usize, ldb: i32, layout: i32, b2: usize, ldb2: i32, j: i32, cols: i32, p: i32, pEnd: i32, k: i32,
+  sliver: usize, b: usize, firstB: i32, ldb: i32, layout: i32, b2: usize, ldb2: i32,
+  j: i32, cols: i32, p: i32, pEnd: i32, k: i32, widened: usize,
 ): void {
   const depth = max(min(pEnd, k) - p, 0), depth2 = pEnd - p - depth;
   if (depth > 0) {
     const across = !(layout & B_NK);
-    fill<T>(sliver, COLS, b + element(j, p, ldb, across) * sizeof<T>(), <usize>ldb * sizeof<T>(), across, cols, depth);
+    const at = element(j, p, ldb, across);
+    if (sizeof<T>() == 1) fillNf4(sliver, b, firstB + <i32>at, ldb, across, cols, depth, widened);
+    else fill<T>(sliver, COLS, b + at * sizeof<T>(), <usize>ldb * sizeof<T>(), across, cols, depth);
   }
   if (depth2 > 0) {
     const across = !(layout & B2_NK);

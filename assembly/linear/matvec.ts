@@ -7,41 +7,59 @@
  * dot product along a row of B; with [k, n] the rows of B are added up, four at a time. Sums are ordered otherwise than in
  * matmul.ts, so the two agree to rounding only; bits do not depend on the range. Any m is correct; up to 4 rows this is
  * faster than packing (halves stored [k, n]: up to 2).
+ *
+ * matvec_nf4 has a whole tensor of simd/nf4-read.ts for b, and begins at its element `first`. nf4-matvec.ts is faster where it will do.
  */
 import { BF16, F16, load1, load4 } from "../simd/half";
 import { hsum, madd } from "../simd/lanes";
+import { NF4, widen } from "../simd/nf4-read";
 import { A_KM, ACCUMULATE, B2_NK, B_NK } from "./layout";
 
 export function matvec_f32(
   c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
   a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, colStart: i32, colEnd: i32,
 ): void {
-  matvec<f32>(c, a, b, m, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, colStart, colEnd);
+  matvec<f32>(c, a, b, 0, m, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, 0, colStart, colEnd);
 }
 
 export function matvec_f16(
   c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
   a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, colStart: i32, colEnd: i32,
 ): void {
-  matvec<F16>(c, a, b, m, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, colStart, colEnd);
+  matvec<F16>(c, a, b, 0, m, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, 0, colStart, colEnd);
 }
 
 export function matvec_bf16(
   c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
   a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, colStart: i32, colEnd: i32,
 ): void {
-  matvec<BF16>(c, a, b, m, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, colStart, colEnd);
+  matvec<BF16>(c, a, b, 0, m, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, 0, colStart, colEnd);
+}
+
+/** Bytes of working memory that matvec_nf4 needs, 16-byte aligned; their contents do not matter. */
+export function matvec_nf4_workspace(n: i32, k: i32): i32 {
+  return max(4 * n, k) * 4;
+}
+
+export function matvec_nf4(
+  c: usize, a: usize, b: usize, first: i32, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
+  a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, workspace: usize, colStart: i32, colEnd: i32,
+): void {
+  matvec<NF4>(
+    c, a, b, first, m, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, workspace, colStart, colEnd,
+  );
 }
 
 function matvec<T>(
-  c: usize, a: usize, b: usize, m: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
-  a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, colStart: i32, colEnd: i32,
+  c: usize, a: usize, b: usize, firstB: i32, m: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
+  a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, workspace: usize, colStart: i32, colEnd: i32,
 ): void {
   assert(!(layout & A_KM));
   const n = colEnd - colStart, skip = <usize>colStart << 2;
   c += skip;
   if (!(layout & ACCUMULATE)) setRows(c, m, n, <usize>ldc << 2, bias ? bias + skip : 0);
-  addProduct<T>(c, a, b, m, n, k, lda, ldb, ldc, (layout & B_NK) != 0, 1, colStart);
+  if (sizeof<T>() == 1) addWidened(c, a, b, firstB, m, n, k, lda, ldb, ldc, (layout & B_NK) != 0, workspace, colStart);
+  else addProduct<T>(c, a, b, m, n, k, lda, ldb, ldc, (layout & B_NK) != 0, 1, colStart);
   if (r > 0) addProduct<f32>(c, a2, b2, m, n, r, lda2, ldb2, ldc, (layout & B2_NK) != 0, scale, colStart);
 }
 
@@ -62,6 +80,26 @@ function addProduct<T>(
     addDots<T>(c, a, b + <usize>colStart * rowB, m, n, k, rowA, rowB, rowC, scale);
   } else {
     addRows<T>(c, a, b + <usize>colStart * sizeof<T>(), m, n, k, rowA, rowB, rowC, scale);
+  }
+}
+
+/** c += a·b with b in four bits: one to four of its stored rows at a time are widened into `workspace`. */
+function addWidened(
+  c: usize, a: usize, b: usize, firstB: i32, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, nk: bool,
+  workspace: usize, colStart: i32,
+): void {
+  const rowA = <usize>lda << 2, rowC = <usize>ldc << 2, row = <usize>n << 2;
+  if (nk) {
+    for (let j = 0, e = firstB + colStart * ldb; j < n; j++, e += ldb, c += 4) {
+      widen(workspace, b, e, e + k);
+      addDots<f32>(c, a, workspace, m, 1, k, rowA, 0, rowC, 1);
+    }
+    return;
+  }
+  for (let p = 0, e = firstB + colStart; p < k; p += 4, a += 16) {
+    const count = min(k - p, 4);
+    for (let q = 0; q < count; q++, e += ldb) widen(workspace + <usize>q * row, b, e, e + n);
+    addRows<f32>(c, a, workspace, m, n, count, rowA, row, rowC, 1);
   }
 }
 

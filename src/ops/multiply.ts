@@ -53,7 +53,7 @@ export function multiply(tape: Tape, p: Product): void {
   const { b } = p;
   if (b.dtype === "int8") multiplyInt8(tape, p, b);
   else if (b.dtype === "nf4") multiplyNf4(tape, p, b);
-  else multiplyDense(tape, p, b);
+  else multiplyFloat(tape, p, b);
 }
 
 /** c += scale·low.a·low.b, and nothing else. */
@@ -61,7 +61,7 @@ function addLow(tape: Tape, { c, rows, columns, ldc, low }: Product): void {
   if (low === undefined) return;
   const b = { dtype: "f32", ptr: c } as const;
   const ld = ldc === undefined ? {} : { ldc };
-  multiplyDense(tape, { c, a: c, b, rows, columns, inner: 0, layout: Layout.accumulate, low, ...ld }, b);
+  multiplyFloat(tape, { c, a: c, b, rows, columns, inner: 0, layout: Layout.accumulate, low, ...ld }, b);
 }
 
 /** Quantised to this many steps each way, the most that the kernels' sums hold: see assembly/linear/int8-sum.ts. */
@@ -108,48 +108,33 @@ function multiplyInt8(tape: Tape, p: Product, b: Operand & { dtype: "int8" }): v
   addLow(tape, p);
 }
 
-/** Elements of a strip of b that exists in f32 at a time: 1 MB, which the second-level cache holds. */
-const STRIP = 1 << 18;
+/** Quantised to less than this many steps each way for NF4: see assembly/linear/nf4-matvec.ts. */
+const STEPS_NF4 = 16383;
+/** Rows of b that begin and end with a half block can be multiplied in integers. */
+const HALF_BLOCK = 32;
 
-/** Strips of whole stored rows of b are widened to f32, one after the other. */
-function multiplyNf4(tape: Tape, p: Product, { ptr, first = 0 }: Operand & { dtype: "nf4" }): void {
+/** A few rows by rows of b, as in decoding, in integers; otherwise in f32. */
+function multiplyNf4(tape: Tape, p: Product, b: Operand & { dtype: "nf4" }): void {
   const { kernels } = tape;
   const { c, a, rows, columns, inner, layout } = p;
-  const across = (layout & Layout.bTransposed) !== 0; // stored rows are columns of c
-  const [count, width] = across ? [columns, inner] : [inner, columns];
-  const ldc = p.ldc ?? columns;
-  if (across && rows <= FEW_ROWS && width % 64 === 0 && p.lda === undefined) {
-    tape.flops += 2 * rows * columns * inner;
-    const accumulate = Number((layout & Layout.accumulate) !== 0);
-    kernels.matvec_nf4(c, a, ptr, first, rows, columns, inner, ldc, accumulate, p.bias ?? 0, 0, columns);
-    addLow(tape, p);
+  const { ptr, first = 0 } = b;
+  const fits = layout & Layout.bTransposed && inner % HALF_BLOCK === 0 && first % HALF_BLOCK === 0;
+  if (rows > FEW_ROWS || !fits || (p.ldb ?? inner) !== inner) {
+    multiplyFloat(tape, p, b);
     return;
   }
-  const most = Math.min(count, Math.max(16, Math.floor(STRIP / width)));
-  const strip = tape.alloc(most * width * 4);
-  const b = { dtype: "f32", ptr: strip } as const;
-  const lda = p.lda ?? inner;
-  for (let start = 0; start < count; start += most) {
-    const some = Math.min(most, count - start);
-    const from = first + start * width;
-    kernels.dequantize_nf4((strip - from * 4) as Ptr, ptr, from, from + some * width);
-    const skipped = start * 4;
-    const piece = across
-      ? { c: (c + skipped) as Ptr, a, columns: some, inner, layout, ...(p.bias && { bias: (p.bias + skipped) as Ptr }) }
-      : {
-          c,
-          a: (a + skipped) as Ptr,
-          columns,
-          inner: some,
-          ...(start === 0 ? { bias: p.bias, layout } : { layout: layout | Layout.accumulate }),
-        };
-    multiplyDense(tape, { ...piece, b, rows, lda, ldc }, b);
-  }
-  tape.free(strip);
+  tape.flops += 2 * rows * columns * inner;
+  const q = tape.alloc(rows * inner * 2);
+  const scalesA = tape.alloc(rows * 4);
+  kernels.quantize_rows_i16(q, scalesA, a, 0, inner, p.lda ?? inner, inner, STEPS_NF4, 0, rows);
+  const sizes = [rows, columns, inner, inner, p.ldc ?? columns] as const;
+  kernels.matvec_nf4_i16(c, q, scalesA, ptr, first, ...sizes, layout, p.bias ?? 0, 0, columns);
+  for (const at of [q, scalesA]) tape.free(at);
   addLow(tape, p);
 }
 
-function multiplyDense(tape: Tape, p: Product, b: Operand & { dtype: DenseDtype }): void {
+/** In f32: b is widened on its way into the caches, and the low-rank part rides along. */
+function multiplyFloat(tape: Tape, p: Product, b: Operand & { dtype: DenseDtype | "nf4" }): void {
   const { kernels } = tape;
   const { c, a, rows, columns, inner, low } = p;
   const layout = p.layout | (low?.layout ?? 0);
@@ -157,34 +142,19 @@ function multiplyDense(tape: Tape, p: Product, b: Operand & { dtype: DenseDtype 
   const ldb = p.ldb ?? (layout & Layout.bTransposed ? inner : columns);
   const ldc = p.ldc ?? columns;
   tape.flops += 2 * rows * columns * (inner + (low?.r ?? 0));
-  const lowArgs = [low?.a ?? 0, low?.b ?? 0, low?.r ?? 0, low?.r ?? 0, low?.ldb ?? 0, low?.scale ?? 0] as const;
-  if (rows <= FEW_ROWS && !(layout & Layout.aTransposed)) {
-    const matvec = kernels[`matvec_${b.dtype}`];
-    matvec(c, a, b.ptr, rows, columns, inner, lda, ldb, ldc, layout, p.bias ?? 0, ...lowArgs, 0, columns);
+  const loads = tape.fewLoads ? Layout.fewLoads : 0;
+  const sizes = [rows, columns, inner, lda, ldb, ldc, layout | loads, p.bias ?? 0] as const;
+  const lowSizes = [low?.r ?? 0, low?.r ?? 0, low?.ldb ?? 0] as const;
+  const args = [...sizes, low?.a ?? 0, low?.b ?? 0, ...lowSizes, low?.scale ?? 0] as const;
+  const few = rows <= FEW_ROWS && !(layout & Layout.aTransposed);
+  if (few && b.dtype !== "nf4") {
+    kernels[`matvec_${b.dtype}`](c, a, b.ptr, ...args, 0, columns);
     return;
   }
-  const matmul = kernels[`matmul_${b.dtype}`];
-  const loads = tape.fewLoads ? Layout.fewLoads : 0;
-  const workspace = tape.alloc(kernels.matmul_workspace());
-  matmul(
-    c,
-    a,
-    b.ptr,
-    rows,
-    columns,
-    inner,
-    lda,
-    ldb,
-    ldc,
-    layout | loads,
-    p.bias ?? 0,
-    ...lowArgs,
-    workspace,
-    0,
-    rows,
-    0,
-    columns,
-  );
+  const workspace = tape.alloc(few ? kernels.matvec_nf4_workspace(columns, inner) : kernels.matmul_workspace());
+  if (b.dtype !== "nf4") kernels[`matmul_${b.dtype}`](c, a, b.ptr, ...args, workspace, 0, rows, 0, columns);
+  else if (few) kernels.matvec_nf4(c, a, b.ptr, b.first ?? 0, ...args, workspace, 0, columns);
+  else kernels.matmul_nf4(c, a, b.ptr, b.first ?? 0, ...args, workspace, 0, rows, 0, columns);
   tape.free(workspace);
 }
 

@@ -14,8 +14,8 @@ const LEVELS = Float32Array.of(
 const BLOCK = 64;
 /** Blocks that share a scale of their scales. */
 const OUTER = 256;
-/** Where things are in the header: see assembly/linear/nf4.ts. */
-const HEADER = { offset: 12, planes: 16, map: 128, bytes: 1152 } as const;
+/** Where things are in the header: see assembly/simd/nf4-read.ts. */
+const HEADER = { offset: 12, planes: 16, shortPlanes: 80, map: 112, bytes: 1136 } as const;
 
 interface Nf4Places {
   readonly codes: number;
@@ -41,6 +41,13 @@ export function nf4Bytes(size: number): number {
   return placesOf(size).bytes;
 }
 
+/** The first byte of all 16 numbers, the second byte of all, and so on. */
+function planesOf({ buffer }: Float32Array | Int16Array): Uint8Array {
+  const bytes = new Uint8Array(buffer);
+  const size = bytes.length / 16;
+  return bytes.map((_, i) => bytes[size * (i % 16) + (i >> 4)]!);
+}
+
 /** Where the codes of a tensor at `ptr` lie, two to a byte. */
 export function nf4Codes(ptr: Ptr): Ptr {
   return (ptr + HEADER.bytes) as Ptr;
@@ -50,8 +57,9 @@ export function nf4Codes(ptr: Ptr): Ptr {
 export function finishNf4(memory: Memory, ptr: Ptr, size: number, absmax: Float32Array): void {
   const { codes, absmax: scales, absmax2 } = placesOf(size);
   memory.i32(ptr, 3).set([ptr + codes, ptr + scales, ptr + absmax2]);
-  const levels = new Uint8Array(LEVELS.buffer);
-  memory.u8((ptr + HEADER.planes) as Ptr, 64).set(levels.map((_, i) => levels[4 * (i % 16) + (i >> 4)]!));
+  memory.u8((ptr + HEADER.planes) as Ptr, 64).set(planesOf(LEVELS));
+  const steps = Int16Array.from(LEVELS, (level) => Math.round(level * 2 ** 14));
+  memory.u8((ptr + HEADER.shortPlanes) as Ptr, 32).set(planesOf(steps));
   const map = dynamicMap();
   memory.f32((ptr + HEADER.map) as Ptr, 256).set(map);
   let sum = 0;

@@ -1,101 +1,114 @@
 import { describe, expect, test } from "vitest";
-import { Philox } from "../../src/core/philox.ts";
-import { allocateFrozen, frozenWriter } from "../../src/tensor/frozen.ts";
-import { readNf4 } from "../../src/tensor/nf4.ts";
 import { relaxedSupported } from "../../src/wasm/builds.ts";
 import { createEngine, type Engine } from "../../src/wasm/engine.ts";
 import type { Ptr } from "../../src/wasm/memory.ts";
-import { dot, quantise } from "../reference/nf4.ts";
+import { accumulate, aKm, b2Nk, bNk, matmul } from "../reference/matmul.ts";
+import { quantise } from "../reference/nf4.ts";
+import { dense, gapsUntouched } from "./linear.ts";
+import { type Nf4Product, nf4Product, normals, placed, randomNf4, resultOf } from "./nf4.ts";
 
-/** A tensor of rows of `cols`, quantised. */
-function frozen(engine: Engine, values: Float32Array, cols: number) {
-  const tensor = allocateFrozen(engine.memory, "w", [values.length / cols, cols], "nf4", false);
-  const writer = frozenWriter(engine, tensor);
-  writer.write(values, 0, 0);
-  writer.finish();
-  return tensor;
+type Tile = readonly [rowStart: number, rowEnd: number, colStart: number, colEnd: number];
+type Columns = readonly [colStart: number, colEnd: number];
+
+function runMatmul({ kernels, memory }: Engine, { c, args, sizes }: Nf4Product, range?: Tile): void {
+  const workspace = memory.alloc(kernels.matmul_workspace(), "workspace");
+  kernels.matmul_nf4(c, ...args, workspace, ...(range ?? [0, sizes.m, 0, sizes.n]));
+  memory.free(workspace);
 }
 
-const random = new Philox(11);
+function runMatvec({ kernels, memory }: Engine, { c, args, sizes }: Nf4Product, range?: Columns): void {
+  const workspace = memory.alloc(kernels.matvec_nf4_workspace(sizes.n, sizes.k), "workspace");
+  kernels.matvec_nf4(c, ...args, workspace, ...(range ?? [0, sizes.n]));
+  memory.free(workspace);
+}
+
+function expectProduct(engine: Engine, x: Nf4Product, run: () => void) {
+  const got = resultOf(engine, x, run);
+  const want = matmul(x.operands, x.sizes);
+  const values = dense(got, x.sizes);
+  for (let e = 0; e < values.length; e++)
+    expect(Math.abs(values[e]! - want.values[e]!)).toBeLessThanOrEqual(
+      (x.sizes.k + x.sizes.r + 3) * 2 ** -23 * want.magnitudes[e]!,
+    );
+  expect(gapsUntouched(got, x.sizes)).toBe(true);
+}
+
+const shapes = [
+  [7, 16, 64, 0],
+  [6, 24, 129, 2], // rows begin anywhere in a block, and in a byte
+  [13, 11, 50, 3],
+  [2, 1, 1, 0],
+  [21, 40, 820, 8], // several passes over C
+] as const;
 
 describe.each(relaxedSupported() ? (["baseline", "relaxed"] as const) : (["baseline"] as const))(
   "%s build",
   (build) => {
-    test("dequantising, whole or in part, and picking rows give the very values", async () => {
-      using engine = await createEngine({ build });
-      const { memory, kernels } = engine;
-      const [rows, cols] = [11, 50]; // rows begin anywhere in a block
-      const values = Float32Array.from({ length: rows * cols }, () => random.normal());
-      const { ptr } = frozen(engine, values, cols);
-      const want = readNf4(memory, ptr, rows * cols, 0, rows * cols);
-      const y = memory.alloc(rows * cols * 4, "y");
-      kernels.dequantize_nf4(y, ptr, 0, rows * cols);
-      expect(memory.f32(y, rows * cols).slice()).toEqual(want);
-      for (const [start, end] of [
-        [0, 1],
-        [3, 17],
-        [15, 33],
-        [63, 65],
-        [100, 549],
-      ] as const) {
-        memory.f32(y, rows * cols).fill(7);
-        kernels.dequantize_nf4(y, ptr, start, end);
-        expect(memory.f32(y, rows * cols).slice()).toEqual(want.map((v, i) => (i >= start && i < end ? v : 7)));
-      }
-      const ids = memory.alloc(64, "ids");
-      memory.i32(ids, 3).set([10, 0, 7]);
-      kernels.embedding_nf4(y, ptr, ids, cols, 0, 3);
-      const picked = [10, 0, 7].flatMap((id) => Array.from(want.slice(id * cols, (id + 1) * cols)));
-      expect(Array.from(memory.f32(y, 3 * cols))).toEqual(picked);
+    test.each([1, 16, 17, 50, 63, 64, 65, 128, 200])(
+      "embedding_nf4 gives the very values of rows of %i",
+      async (cols) => {
+        using engine = await createEngine({ build, threads: 1 });
+        const { memory, kernels } = engine;
+        const { ptr, values } = randomNf4(engine, 11, cols);
+        const y = placed(engine, new Float32Array(4 * cols).fill(7));
+        const ids = memory.alloc(64, "ids");
+        memory.i32(ids, 4).set([10, 0, 7, 1]);
+        const rows = [10, 0, 7, 1].flatMap((id) => Array.from(values.slice(id * cols, (id + 1) * cols)));
+        kernels.embedding_nf4(y, ptr, ids, cols, 1, 3);
+        const inside = (e: number) => e >= cols && e < 3 * cols;
+        expect(Array.from(memory.f32(y, 4 * cols))).toEqual(rows.map((v, e) => (inside(e) ? v : 7)));
+        kernels.embedding_nf4(y, ptr, ids, cols, 0, 4);
+        expect(Array.from(memory.f32(y, 4 * cols))).toEqual(rows);
+      },
+    );
+
+    test("matmul_nf4 is the product with what the values stand for, for every layout and edge", async () => {
+      using engine = await createEngine({ build, threads: 1 });
+      for (const layout of [0, bNk, bNk | b2Nk, aKm, accumulate, accumulate | bNk])
+        for (const [i, shape] of shapes.entries()) {
+          const x = nf4Product(engine, layout, shape, { skipped: i % 3, bias: i % 2 === 0 });
+          expectProduct(engine, x, () => runMatmul(engine, x));
+        }
     });
 
-    test("matvec_nf4 sums what the values stand for, from any row on, and no bit depends on the range", async () => {
-      using engine = await createEngine({ build });
-      const { memory, kernels } = engine;
-      const [m, n, k, first] = [3, 9, 128, 2];
-      const values = Float32Array.from({ length: (n + first) * k }, () => random.normal());
-      const { ptr } = frozen(engine, values, k);
-      const w = readNf4(memory, ptr, values.length, first * k, values.length);
-      const [a, c, bias] = [m * k, m * n, n].map((size) => memory.alloc(size * 4, "operand")) as [Ptr, Ptr, Ptr];
-      memory.f32(a, m * k).forEach((_, i, all) => {
-        all[i] = random.normal();
-      });
-      memory.f32(bias, n).forEach((_, i, all) => {
-        all[i] = i;
-      });
-      for (const accumulate of [0, 1]) {
-        memory.f32(c, m * n).fill(1);
-        kernels.matvec_nf4(c, a, ptr, first * k, m, n, k, n, accumulate, accumulate ? 0 : bias, 0, n);
-        const whole = memory.f32(c, m * n).slice();
-        const x = memory.f32(a, m * k);
-        for (let i = 0; i < m; i++)
-          for (let j = 0; j < n; j++) {
-            const { sum, size } = dot(x.subarray(i * k, i * k + k), w.subarray(j * k, j * k + k));
-            const before = accumulate ? 1 : j;
-            expect(Math.abs(whole[i * n + j]! - before - sum)).toBeLessThan(40 * 2 ** -23 * (size + j));
+    test("matvec_nf4 is the same for a few rows", async () => {
+      using engine = await createEngine({ build, threads: 1 });
+      for (const layout of [0, bNk, bNk | b2Nk, accumulate, accumulate | bNk])
+        for (const m of [1, 2, 4, 5])
+          for (const [i, [, n, k, r]] of shapes.entries()) {
+            const x = nf4Product(engine, layout, [m, n, k, r], { skipped: i % 3, bias: i % 2 === 0 });
+            expectProduct(engine, x, () => runMatvec(engine, x));
           }
-        memory.f32(c, m * n).fill(1);
-        for (const [start, end] of [
-          [5, 9],
-          [0, 2],
-          [2, 5],
-        ] as const)
-          kernels.matvec_nf4(c, a, ptr, first * k, m, n, k, n, accumulate, accumulate ? 0 : bias, start, end);
-        expect(memory.f32(c, m * n).slice()).toEqual(whole);
+    });
+
+    test("no bit of a product depends on the range", async () => {
+      using engine = await createEngine({ build, threads: 1 });
+      for (const layout of [0, bNk, accumulate]) {
+        const x = nf4Product(engine, layout, [11, 41, 133, 3], { skipped: 1, bias: true });
+        const whole = resultOf(engine, x, () => runMatmul(engine, x));
+        const cut = resultOf(engine, x, () => {
+          for (const range of [[0, 4, 0, 41], [4, 11, 13, 41], [4, 11, 0, 5], [4, 11, 5, 13]] as const) // biome-ignore format: ranges
+            runMatmul(engine, x, range);
+        });
+        expect(cut).toEqual(whole);
+        const few = resultOf(engine, x, () => runMatvec(engine, x));
+        const parts = resultOf(engine, x, () => {
+          for (const range of [[13, 41], [0, 5], [5, 13]] as const) runMatvec(engine, x, range); // biome-ignore format: ranges
+        });
+        expect(parts).toEqual(few);
       }
     });
 
     test("quantize_nf4 picks the nearest level of each block, a short last one included, for every range", async () => {
-      using engine = await createEngine({ build });
+      using engine = await createEngine({ build, threads: 1 });
       const { memory, kernels } = engine;
       for (const n of [1, 2, 63, 64, 65, 200]) {
-        const values = Float32Array.from({ length: n }, () => random.normal());
+        const values = normals(n);
         if (n === 200) values.fill(0, 64, 128);
         const want = quantise(values);
         const blocks = want.absmax.length;
-        const operands = [n * 4, blocks * 32, blocks * 4].map((size) => memory.alloc(size, "operand"));
-        const [x, codes, absmax] = operands as [Ptr, Ptr, Ptr];
-        memory.f32(x, n).set(values);
+        const [codes, absmax] = [blocks * 32, blocks * 4].map((size) => memory.alloc(size, "result")) as [Ptr, Ptr];
+        const x = placed(engine, values);
         for (let block = blocks - 1; block >= 0; block--) kernels.quantize_nf4(codes, absmax, x, n, block, block + 1);
         expect(Array.from(memory.f32(absmax, blocks))).toEqual(want.absmax);
         const packed = memory.u8(codes, blocks * 32);

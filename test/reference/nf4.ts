@@ -20,13 +20,3 @@ export function quantise(x: ArrayLike<number>): { codes: number[]; absmax: numbe
   });
   return { codes, absmax };
 }
-
-/** Σ_p a[p]·w[p] and the sum of the magnitudes of its terms. */
-export function dot(a: ArrayLike<number>, w: ArrayLike<number>): { sum: number; size: number } {
-  let [sum, size] = [0, 0];
-  for (let p = 0; p < w.length; p++) {
-    sum += a[p]! * w[p]!;
-    size += Math.abs(a[p]! * w[p]!);
-  }
-  return { sum, size };
-}
