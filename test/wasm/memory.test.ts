@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { StateError } from "../../src/core/errors.ts";
 import { Arena } from "../../src/wasm/arena.ts";
+import { MeasuredMemory } from "../../src/wasm/measured-memory.ts";
 import { formatBytes, MAX_BYTES, Memory, type Ptr } from "../../src/wasm/memory.ts";
 
 const PAGE = 65536;
@@ -148,4 +149,38 @@ test.each([
   [2_000_000_000_000, "2000 GB"],
 ])("%i bytes are written %s", (bytes, text) => {
   expect(formatBytes(bytes)).toBe(text);
+});
+
+test("an offer is all that was asked for, the limit, or what the host gives", () => {
+  expect(new Memory().offer(10 * PAGE)).toBe(10 * PAGE);
+  const limited = new Memory(4 * PAGE);
+  expect(limited.offer(10 * PAGE)).toBe(4 * PAGE);
+  expect(limited.byteLength, "nothing was taken in vain").toBe(PAGE);
+  const memory = new Memory();
+  const grow = memory.wasm.grow.bind(memory.wasm);
+  memory.wasm.grow = (pages) => {
+    if (memory.byteLength + pages * PAGE > 7 * PAGE) throw new RangeError("out of memory");
+    return grow(pages);
+  };
+  const offered = memory.offer(100 * PAGE);
+  expect(offered).toBeGreaterThan(6 * PAGE);
+  expect(offered).toBeLessThanOrEqual(7 * PAGE);
+  memory.alloc(offered - PAGE, "all that there is");
+});
+
+test("a measured memory counts as another does, without a limit, and holds nothing", () => {
+  const measured: Memory = new MeasuredMemory();
+  const real = new Memory();
+  for (const memory of [measured, real]) {
+    const [a, b] = [memory.alloc(1000, "a"), memory.alloc(5 * PAGE, "b")];
+    memory.free(a);
+    expect(memory.alloc(64, "c")).toBe(a);
+    expect(b).toBe(PAGE + 1024);
+  }
+  expect(measured.usedBytes).toBe(real.usedBytes);
+  expect(measured.peakBytes).toBe(real.peakBytes);
+  expect(Math.ceil(measured.byteLength / PAGE) * PAGE).toBe(real.byteLength);
+  const far = measured.alloc(1e12, "far more than there is");
+  for (const view of ["u8", "i8", "u16", "i32", "f32", "f64"] as const) expect(measured[view](far, 8)).toHaveLength(0);
+  expect(measured.wasm.buffer.byteLength).toBe(PAGE);
 });
