@@ -32,6 +32,7 @@ export interface PlanFlags extends EngineFlags {
   maxTargetLength?: number;
   gradientCheckpointing?: boolean;
   optim: OptimizerName;
+  optimArgs?: Record<string, number | boolean | null>;
   json?: boolean;
 }
 
@@ -60,8 +61,8 @@ export async function showPlan(dir: string, flags: PlanFlags, command: Command, 
   const problem = model.problemWith(example);
   if (problem !== null) throw new FormatError(`--max-length ${maxLength}: ${problem}`);
   const trainDataset = Array<TrainingExample>(batchSize).fill(example);
-  const { optim, gradientCheckpointing = false } = flags;
-  const args = { perDeviceTrainBatchSize: batchSize, gradientCheckpointing, optim };
+  const { optim, optimArgs = {}, gradientCheckpointing = false } = flags;
+  const args = { perDeviceTrainBatchSize: batchSize, gradientCheckpointing, optim, optimArgs };
   const plan = planMemory(model, trainDataset, args);
   const remade = async (kept: KeptWeights) => (await open(kept, () => {})).model;
   const run = { model, trainDataset, args, ...(!full && { weights, remade }) };

@@ -19,7 +19,7 @@ import { splitPath } from "./data.ts";
 import { type PlanFlags, showPlan } from "./inspect-plan.ts";
 import { addMethodOptions, methodOption, optionNames } from "./method-options.ts";
 import { taskOption, weightsOption, withEngineOptions } from "./model-options.ts";
-import { alternatives, givenOptions, optimizer, whole } from "./options.ts";
+import { alternatives, givenOptions, optimizer, optimizerArgs, whole } from "./options.ts";
 import { grouped, notice, print } from "./terminal.ts";
 
 interface Flags extends PlanFlags {
@@ -36,7 +36,8 @@ interface Line {
 
 /** Options that say what is planned. */
 const PLANNED = [
-  ...["method", "task", "weights", "batchSize", "maxLength", "maxTargetLength", "gradientCheckpointing", "optim"],
+  ...["method", "task", "weights", "batchSize", "maxLength", "maxTargetLength", "gradientCheckpointing"],
+  ...["optim", "optimArgs"],
   ...["threads", "build"],
 ];
 
@@ -67,7 +68,8 @@ function withOwnOptions(command: Command): Command {
     .option("--max-length <n>", "tokens of each row (default: 512, or the model's context)", whole(2))
     .option("--max-target-length <n>", "tokens of each target of an encoder-decoder (default: as many)", whole(2))
     .option("--gradient-checkpointing", "compute activations twice instead of keeping them")
-    .option("--optim <name>", `optimiser: ${optimizerNames.join(", ")}`, optimizer, "adamw");
+    .option("--optim <name>", `optimiser: ${optimizerNames.join(", ")}`, optimizer, "adamw")
+    .option("--optim-args <list>", "its own options, such as momentum=0.9", optimizerArgs);
 }
 
 const EXAMPLES = `
