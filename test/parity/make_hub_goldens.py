@@ -41,7 +41,7 @@ from tiny_models import seeded
 from training import unsettled
 
 ROOT = Path("methods/bottleneck")
-_ADAMW = {"lr": 5e-3, "weight_decay": 0.0, "betas": [0.9, 0.999], "eps": 1e-8, "max_grad_norm": 0}
+_ADAMW = {"lr": 5e-3, "weight_decay": 0.0, "betas": [0.9, 0.999], "eps": 1e-5, "max_grad_norm": 0}
 BERT, T5, LLAMA, GPT2 = "methods-models/bert", "methods-models/t5", "models/llama", "models/gpt2"
 
 
