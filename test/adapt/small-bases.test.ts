@@ -48,6 +48,9 @@ async function compute(from: Map<string, Uint8Array>, weights: KeptWeights, make
   return { same, losses, gradients };
 }
 
+/** Activations are rounded to 15 bits: in all int8 products, in nf4 products of up to four rows. */
+const allowed = { int8: 1e-3, nf4: 2e-5 };
+
 const names = readdirSync(new URL("../methods/", import.meta.url)).map((file) => file.replace(/\.ts$/, ""));
 
 describe.each(names.filter((name) => name !== "variant"))("%s", async (name) => {
@@ -58,11 +61,7 @@ describe.each(names.filter((name) => name !== "variant"))("%s", async (name) => 
   test.each(variants)("$title", async ({ options }) => {
     const make = () => (method as (options: Variant["options"]) => Method)(options);
     const files = await folder();
-    for (const [weights, most] of [
-      ["int8", 1e-3],
-      ["nf4", 4e-6],
-    ] as const) {
-      // biome-ignore format: pairs
+    for (const [weights, most] of Object.entries(allowed) as [keyof typeof allowed, number][]) {
       const small = await compute(files, weights, make);
       const whole = await compute(small.same, "stored", make);
       expect(whole.losses.some((loss) => loss > 0)).toBe(true);

@@ -36,7 +36,6 @@ describe.each(Object.entries(bases))("%s", (name, folder) => {
         ["int8", 0.01],
         ["nf4", 0.03],
       ] as const) {
-        // biome-ignore format: pairs
         const small = await train(folder, weights);
         expect(Math.abs(small.after / after - 1), weights).toBeLessThan(most);
         expect(small.after, weights).not.toBe(after);
