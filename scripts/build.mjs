@@ -82,6 +82,8 @@ function kernelTable() {
     "export interface Split {",
     "  /** Whether the range is one of rows and one of columns. */",
     "  readonly tile: boolean;",
+    "  /** Whether each thread should have one piece: rows of a stored matrix are read along, and short ones slowly. */",
+    "  readonly whole?: boolean;",
     "  /** One item of the range is about as large as the product of these; one element of a tile as their sum. */",
     "  readonly sizes: readonly number[];",
     "  /** Where the workspace is, the kernel that states its size, and what that is to be given. */",
@@ -96,16 +98,18 @@ function kernelTable() {
 
 function splitOf({ name, parameters }, workspaces) {
   const tile = parameters.slice(-4).join() === "rowStart,rowEnd,colStart,colEnd";
-  const counts = tile ? INNER : SIZES;
+  const columns = !tile && parameters.at(-1) === "colEnd";
+  const counts = tile || columns ? INNER : SIZES;
   const sizes = parameters.flatMap((parameter, i) => (counts.test(parameter) ? [i] : []));
   const at = parameters.indexOf("workspace");
-  if (at < 0) return { tile, sizes };
+  const split = { tile, ...(columns && { whole: true }), sizes };
+  if (at < 0) return split;
   // attention_workspace is that of attention_f32 and attention_f32_d: the longest name that fits.
   const fitting = workspaces.filter((w) => name.includes(w.name.slice(0, -"_workspace".length)));
   const of = fitting.sort((a, b) => b.name.length - a.name.length)[0];
   const given = of?.parameters.filter((p) => p !== "").map((p) => parameters.indexOf(p));
   if (!of || given.includes(-1)) throw new Error(`${name} takes a workspace, but no _workspace kernel states its size`);
-  return { tile, sizes, workspace: { at, of: of.name, given } };
+  return { ...split, workspace: { at, of: of.name, given } };
 }
 
 /** Parameters that say how much there is to one item of a kernel's range; of a product, its inner dimensions. */

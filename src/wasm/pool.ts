@@ -178,13 +178,13 @@ interface Range {
 }
 
 /** Null where splitting is not worth it. */
-function cutItems(args: readonly number[], { sizes }: Split, threads: number): Range | null {
+function cutItems(args: readonly number[], { sizes, whole }: Split, threads: number): Range | null {
   const at = args.length - 2;
   const [start, end] = args.slice(at) as [number, number];
   const items = end - start;
-  const each = sizes.reduce((product, size) => product * args[size]!, 1);
+  const each = sizes.reduce((product, size) => product * Math.max(1, args[size]!), 1);
   if (items < 2 || items * each < WORTH_SPLITTING) return null;
-  const chunks = Math.min(threads * CHUNKS_EACH, Math.floor((2 * items * each) / WORTH_SPLITTING));
+  const chunks = Math.min(threads * (whole ? 1 : CHUNKS_EACH), Math.floor((2 * items * each) / WORTH_SPLITTING));
   const step = Math.ceil(items / chunks);
   return { at, start, end, step: step < WIDTH ? step : Math.ceil(step / WIDTH) * WIDTH };
 }
