@@ -1,6 +1,6 @@
 /** LoRA steps of one network as different programs do them, ready for a contest. */
-import { benchRows } from "../dist/cli/bench-rows.js";
-import { shapes } from "../dist/cli/shapes.js";
+import { benchRows } from "../dist/cli/bench/rows.js";
+import { shapes } from "../dist/cli/bench/shapes.js";
 import { here, nodeFor } from "./programs.js";
 
 /** The work: a shape with rows for it, r 8. `batch` and `data` as in `lorikeet bench step`. */

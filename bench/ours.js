@@ -5,8 +5,9 @@
  *
  * Float32 weights are those that all contestants agree on; others are the library's own.
  */
-import { BenchStep, modelOfShape } from "../dist/cli/bench-step.js";
-import { measurePeak } from "../dist/cli/measure.js";
+
+import { measurePeak } from "../dist/cli/bench/measure.js";
+import { BenchStep, modelOfShape } from "../dist/cli/bench/step.js";
 import { fillAgreed } from "./agreed.js";
 import { takeTurns, task } from "./turns.js";
 

@@ -4,9 +4,9 @@
  */
 
 export { openHub, openRun } from "#host";
-export { average, batchSplit, type Composition, fuse, parallel, split, stack } from "./adapt/composition.ts";
-export type { MethodConfig } from "./adapt/define-method.ts";
-export type { LoraSize, WeightedOptions } from "./adapt/derive.ts";
+export { average, batchSplit, type Composition, fuse, parallel, split, stack } from "./adapt/compose/composition.ts";
+export type { LoraSize, WeightedOptions } from "./adapt/derive/derive.ts";
+export type { MethodConfig } from "./adapt/method/define-method.ts";
 export { getPeftModel, PeftModel } from "./adapt/peft-model.ts";
 export {
   AutoModel,
@@ -47,15 +47,15 @@ export { prefixTuning } from "./methods/prefix_tuning.ts";
 export { promptTuning } from "./methods/prompt_tuning.ts";
 export { trainableTokens } from "./methods/trainable_tokens.ts";
 export { vera } from "./methods/vera.ts";
-export type { CausalLM } from "./nn/causal-lm.ts";
-export type { ImageClassifier, SequenceClassifier } from "./nn/classifier.ts";
-export type { FeatureExtractor, Pooling } from "./nn/feature-extractor.ts";
-export type { Model } from "./nn/model.ts";
-export type { QuestionAnswerer } from "./nn/question-answering.ts";
-export { saveModel } from "./nn/save-model.ts";
-export type { Seq2SeqLM } from "./nn/seq2seq-lm.ts";
-export { concatenate, concatenateLabelled, type Sequences, stripPadding } from "./nn/sequences.ts";
-export type { TokenClassifier } from "./nn/token-classifier.ts";
+export { concatenate, concatenateLabelled, type Sequences, stripPadding } from "./nn/pass/sequences.ts";
+export type { CausalLM } from "./nn/tasks/causal-lm.ts";
+export type { ImageClassifier, SequenceClassifier } from "./nn/tasks/classifier.ts";
+export type { FeatureExtractor, Pooling } from "./nn/tasks/feature-extractor.ts";
+export type { Model } from "./nn/tasks/model.ts";
+export type { QuestionAnswerer } from "./nn/tasks/question-answering.ts";
+export type { Seq2SeqLM } from "./nn/tasks/seq2seq-lm.ts";
+export type { TokenClassifier } from "./nn/tasks/token-classifier.ts";
+export { saveModel } from "./nn/tensors/save-model.ts";
 export { Adafactor, type AdafactorOptions } from "./optim/adafactor.ts";
 export { AdamW, type AdamWOptions } from "./optim/adamw.ts";
 export { AdamW8bit, type AdamW8bitOptions } from "./optim/adamw8bit.ts";
@@ -68,8 +68,8 @@ export { AutoTokenizer } from "./text/auto-tokenizer.ts";
 export type { Tokenizer } from "./text/tokenizer.ts";
 export { type EvaluateOptions, type Evaluation, evaluateLoss } from "./train/evaluate.ts";
 export { type MemoryPlan, planMemory } from "./train/memory-plan.ts";
-export { type MemoryRun, memoryRun } from "./train/memory-run.ts";
 export { Profiler, type ProfilerOptions } from "./train/profiler.ts";
+export { type MemoryRun, memoryRun } from "./train/run-in-memory.ts";
 export { fullTraining, type Trainable } from "./train/trainable.ts";
 export {
   type ProgressReport,

@@ -1,14 +1,14 @@
 /** What every PEFT method must keep to, over the files of src/methods. */
 import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { parseConfig, readConfig, writeConfig } from "../src/adapt/config-file.ts";
-import { type Method, type MethodConfig, methodName, optionsOf } from "../src/adapt/define-method.ts";
+import { parseConfig, readConfig, writeConfig } from "../src/adapt/files/config-file.ts";
+import { type Method, type MethodConfig, methodName, optionsOf } from "../src/adapt/method/define-method.ts";
 import { getPeftModel, PeftModel } from "../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../src/auto/auto-classes.ts";
 import { UnsupportedError } from "../src/core/errors.ts";
 import { Philox } from "../src/core/philox.ts";
-import type { CausalLM } from "../src/nn/causal-lm.ts";
-import { concatenateLabelled } from "../src/nn/sequences.ts";
+import { concatenateLabelled } from "../src/nn/pass/sequences.ts";
+import type { CausalLM } from "../src/nn/tasks/causal-lm.ts";
 import { AdamW } from "../src/optim/adamw.ts";
 import { Tape } from "../src/tape/tape.ts";
 import { storedBytes } from "../src/tensor/elements.ts";

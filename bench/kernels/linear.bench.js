@@ -8,7 +8,7 @@
  * "in -> out" are the layer's widths. --cold walks through 64 MB of weights, as a model's layers do, instead of repeating one.
  */
 import { parseArgs } from "node:util";
-import { shapes } from "../../dist/cli/shapes.js";
+import { shapes } from "../../dist/cli/bench/shapes.js";
 import { availableBuilds, inTurns, keep, machineLine, openBuild, withRelaxedSimd } from "../harness.js";
 import { layers } from "./layers.js";
 

@@ -5,7 +5,7 @@
  *                                       [--out FILE.json]
  */
 import { parseArgs } from "node:util";
-import { shapes } from "../../dist/cli/shapes.js";
+import { shapes } from "../../dist/cli/bench/shapes.js";
 import { createEngine } from "../../dist/index.js";
 import { keep, machineLine, median, withRelaxedSimd } from "../harness.js";
 import { layers } from "./layers.js";

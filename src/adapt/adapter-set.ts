@@ -4,17 +4,17 @@
  */
 import { FormatError, StateError, UnsupportedError } from "../core/errors.ts";
 import { didYouMean } from "../core/similar.ts";
-import type { Model } from "../nn/model.ts";
+import type { Model } from "../nn/tasks/model.ts";
 import type { Param } from "../tensor/tensor.ts";
+import { type Base, baseOf } from "./adaptable-model.ts";
 import { Adapter, type AdapterOrigin, biasOf, type Replaced, type Warn } from "./adapter.ts";
-import { type Base, baseOf } from "./base.ts";
-import { composed, placeOf } from "./compose.ts";
-import { activeHeads, attachHeads } from "./composed-heads.ts";
-import { type Block, blocksIn, expectNestable, namesIn } from "./composition.ts";
-import type { MethodConfig } from "./define-method.ts";
-import { Fusion, type FusionOptions, fusionOptions } from "./fusion.ts";
-import type { StoredShapes } from "./make.ts";
-import { type Originals, restore } from "./merge.ts";
+import { composed, placeOf } from "./compose/compose.ts";
+import { type Block, blocksIn, expectNestable, namesIn } from "./compose/composition.ts";
+import { Fusion, type FusionOptions, fusionOptions } from "./compose/fusion.ts";
+import { activeHeads, attachHeads } from "./compose/heads.ts";
+import { type Originals, restore } from "./merge/merge.ts";
+import type { MethodConfig } from "./method/define-method.ts";
+import type { StoredShapes } from "./method/make.ts";
 
 /** The adapter that lies at the root of a folder; others have sub-folders by name. */
 export const DEFAULT_ADAPTER = "default";

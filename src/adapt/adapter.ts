@@ -1,13 +1,14 @@
 /** One adapter on one model: the tensors of a method at every layer and site that its options reach, and what else it trains. */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { sizeOf } from "../core/shape.ts";
-import type { Embedding } from "../nn/embedding.ts";
-import type { Linear } from "../nn/linear.ts";
-import type { Module } from "../nn/weights.ts";
+import type { Embedding } from "../nn/layers/embedding.ts";
+import type { Linear } from "../nn/layers/linear.ts";
+import type { Module } from "../nn/layers/weights.ts";
 import { readElements } from "../tensor/elements.ts";
 import type { Param, Weight } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";
-import type { Base } from "./base.ts";
+import type { Base } from "./adaptable-model.ts";
+import { byPattern, findCopied, findTargets } from "./matching.ts";
 import {
   type EmbeddingPart,
   type LinearPart,
@@ -16,13 +17,12 @@ import {
   optionsOf,
   type SiteParts,
   type Whole,
-} from "./define-method.ts";
-import { headsOf } from "./head-modules.ts";
-import { type Exported, type MakeAt, type Purpose, type StoredShapes, TensorMaker } from "./make.ts";
-import { byPattern, findCopied, findTargets } from "./matching.ts";
-import { fullMatch } from "./python-pattern.ts";
+} from "./method/define-method.ts";
+import { headsOf } from "./method/head-modules.ts";
+import { type Exported, type MakeAt, type Purpose, type StoredShapes, TensorMaker } from "./method/make.ts";
+import { fullMatch } from "./method/python-pattern.ts";
 
-export type { Base, BaseWeights } from "./base.ts";
+export type { Base, BaseWeights } from "./adaptable-model.ts";
 
 /** What every key in an adapter file begins with: where PEFT keeps the model it wraps. */
 export const KEY_PREFIX = "base_model.model.";

@@ -3,14 +3,14 @@ import type { Shape } from "../core/shape.ts";
 import type { Task } from "../core/task.ts";
 import type { RawConfig } from "../nn/config.ts";
 import type { ModelDefinition } from "../nn/define-model.ts";
-import type { Weights } from "../nn/weights.ts";
+import type { Weights } from "../nn/layers/weights.ts";
 import type { Weight } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";
+import { baseOf } from "./adaptable-model.ts";
 import { listAdapter, type Warn } from "./adapter.ts";
-import { baseOf } from "./base.ts";
-import { CONFIG_FILE, parseConfig, readConfig } from "./config-file.ts";
-import type { MethodConfig } from "./define-method.ts";
-import { methodFor } from "./known-methods.ts";
+import { CONFIG_FILE, parseConfig, readConfig } from "./files/config-file.ts";
+import { methodFor } from "./files/known-methods.ts";
+import type { MethodConfig } from "./method/define-method.ts";
 
 /** A model of which only the shapes are known: what `describeModel` gives. */
 export interface ModelOfShapes {

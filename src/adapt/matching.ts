@@ -2,8 +2,8 @@
 import { compareCodePoints } from "../core/code-points.ts";
 import { FormatError } from "../core/errors.ts";
 import { didYouMean } from "../core/similar.ts";
-import type { CommonValues } from "./define-method.ts";
-import { fullMatch, matchStart } from "./python-pattern.ts";
+import type { CommonValues } from "./method/define-method.ts";
+import { fullMatch, matchStart } from "./method/python-pattern.ts";
 
 /** The modules of a model as matching sees them. */
 export interface Names {

@@ -1,7 +1,7 @@
 /** Merging the adapters of a set into the base: for a while, or for good. */
 import { type AdapterSet, quoted } from "./adapter-set.ts";
-import { bakeReplaced } from "./bake.ts";
-import { expectMergeable, mergeInto } from "./merge.ts";
+import { expectMergeable, mergeInto } from "./merge/merge.ts";
+import { bakeReplaced } from "./merge/write-copies.ts";
 
 /** Folds adapters into the base weights besides those that are merged already. When that fails, all is as before. */
 export function mergeAdapters(set: AdapterSet, wanted: readonly string[], safeMerge: boolean): void {

@@ -5,25 +5,25 @@
 import type { SourceLike, TargetLike } from "../checkpoint/open.ts";
 import { StateError } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
-import type { CausalLM } from "../nn/causal-lm.ts";
-import type { KvCache } from "../nn/kv-cache.ts";
-import type { Measured, Model, ProblemType } from "../nn/model.ts";
-import type { PassOptions } from "../nn/pass.ts";
-import type { Labelled, LabelledSequences, Sequences } from "../nn/sequences.ts";
+import type { KvCache } from "../nn/pass/kv-cache.ts";
+import type { PassOptions } from "../nn/pass/pass.ts";
+import type { Labelled, LabelledSequences, Sequences } from "../nn/pass/sequences.ts";
+import type { CausalLM } from "../nn/tasks/causal-lm.ts";
+import type { Measured, Model, ProblemType } from "../nn/tasks/model.ts";
 import { scaleBy } from "../ops/elementwise.ts";
 import { concatenateRows } from "../ops/rows.ts";
 import { Tape, type Value } from "../tape/tape.ts";
 import type { Param } from "../tensor/tensor.ts";
 import type { Warn } from "./adapter.ts";
+import { BASE_ROUTE, route, virtualOf } from "./adapter-per-sequence.ts";
 import { AdapterSet, DEFAULT_ADAPTER, isBlock, quoted } from "./adapter-set.ts";
-import { type Block, copiesIn, fusionName } from "./composition.ts";
-import { repeated, repeatedRows } from "./copies.ts";
-import { type MethodConfig, withValues } from "./define-method.ts";
-import { convertedAdapter, type LoraSize, type WeightedOptions, weightedAdapter } from "./derive.ts";
-import { type FusionOptions, fusionOptions } from "./fusion.ts";
-import { methodNamed } from "./known-methods.ts";
+import { type Block, copiesIn, fusionName } from "./compose/composition.ts";
+import { type FusionOptions, fusionOptions } from "./compose/fusion.ts";
+import { repeated, repeatedRows } from "./compose/repeat-batch.ts";
+import { convertedAdapter, type LoraSize, type WeightedOptions, weightedAdapter } from "./derive/derive.ts";
+import { methodNamed } from "./files/known-methods.ts";
 import { mergeAdapters, mergeForGood, unmergeAdapters, withoutAdapters } from "./merge-adapters.ts";
-import { BASE_ROUTE, route, virtualOf } from "./routes.ts";
+import { type MethodConfig, withValues } from "./method/define-method.ts";
 import { type Spelling, trainableLine } from "./trainable-line.ts";
 import { copyState, countParams, namedTrainable, writeState } from "./trained-params.ts";
 
@@ -442,7 +442,7 @@ export class PeftModel<M extends Model = Model> {
 }
 
 /** Reading and writing folders is loaded when it is first asked for. */
-const files = () => import("./adapter-files.ts");
+const files = () => import("./files/adapter-files.ts");
 
 /** The batch to be run through every block: what adapters that are not trained make of a row may depend on the other rows. */
 function whole({ watch: _, given: __, ...batch }: LabelledSequences): LabelledSequences {

@@ -4,7 +4,7 @@ import { formatShape, sizeOf } from "../core/shape.ts";
 import type { Param, Weight } from "../tensor/tensor.ts";
 import type { Adapter } from "./adapter.ts";
 import type { AdapterSet } from "./adapter-set.ts";
-import { blocksIn } from "./composition.ts";
+import { blocksIn } from "./compose/composition.ts";
 
 /** Params of active and trainable adapters and fusions by key, in a fixed order. */
 export function namedTrainable(set: AdapterSet): Map<string, Param> {

@@ -1,14 +1,14 @@
 /** The `AutoModel` classes: one for each task. What loads and makes models is loaded with the first one. */
 import type { SourceLike } from "../checkpoint/open.ts";
 import type { Task } from "../core/task.ts";
-import type { CausalLM } from "../nn/causal-lm.ts";
-import type { ImageClassifier, SequenceClassifier } from "../nn/classifier.ts";
 import type { RawConfig } from "../nn/config.ts";
-import type { FeatureExtractor } from "../nn/feature-extractor.ts";
-import type { Model } from "../nn/model.ts";
-import type { QuestionAnswerer } from "../nn/question-answering.ts";
-import type { Seq2SeqLM } from "../nn/seq2seq-lm.ts";
-import type { TokenClassifier } from "../nn/token-classifier.ts";
+import type { CausalLM } from "../nn/tasks/causal-lm.ts";
+import type { ImageClassifier, SequenceClassifier } from "../nn/tasks/classifier.ts";
+import type { FeatureExtractor } from "../nn/tasks/feature-extractor.ts";
+import type { Model } from "../nn/tasks/model.ts";
+import type { QuestionAnswerer } from "../nn/tasks/question-answering.ts";
+import type { Seq2SeqLM } from "../nn/tasks/seq2seq-lm.ts";
+import type { TokenClassifier } from "../nn/tasks/token-classifier.ts";
 import type { FromConfigOptions, FromPretrainedOptions, ModelFor } from "./auto-model.ts";
 
 /** What each of the `AutoModel` classes does. */

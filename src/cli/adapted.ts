@@ -1,11 +1,11 @@
 /** The adapter that a command line describes, on a base: by a method and its options, by a config, or by an adapter that exists. */
 import type { Command } from "commander";
-import type { Method, MethodConfig } from "../adapt/define-method.ts";
-import { configFromText, readAdapterConfig } from "../adapt/load.ts";
+import { configFromText, readAdapterConfig } from "../adapt/files/load.ts";
+import type { Method, MethodConfig } from "../adapt/method/define-method.ts";
 import { getPeftModel, PeftModel } from "../adapt/peft-model.ts";
 import { readText } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
-import type { Model } from "../nn/model.ts";
+import type { Model } from "../nn/tasks/model.ts";
 import { AutoTokenizer } from "../text/auto-tokenizer.ts";
 import { splitPath } from "./data.ts";
 import { givenValues, optionNames } from "./method-options.ts";

@@ -10,8 +10,8 @@ import { readRows } from "../data/load-examples.ts";
 import type { Row } from "../data/rows.ts";
 import { type ImageConfig, readImageConfig } from "../image/preprocess.ts";
 import type { RawConfig } from "../nn/config.ts";
-import { labelConfig } from "../nn/label-names.ts";
-import type { Model } from "../nn/model.ts";
+import { labelConfig } from "../nn/tasks/label-names.ts";
+import type { Model } from "../nn/tasks/model.ts";
 import { AutoTokenizer } from "../text/auto-tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 

@@ -1,17 +1,17 @@
 #!/usr/bin/env node
 /** The command line. One file per command; what they print is what `--help` says. */
 import { Command } from "commander";
-import { command as bench } from "./bench.ts";
-import { command as evaluate } from "./eval.ts";
-import { command as generate } from "./generate.ts";
-import { inspectCommand } from "./inspect.ts";
-import { command as merge } from "./merge.ts";
+import { command as bench } from "./bench/bench.ts";
+import { command as evaluate } from "./commands/eval.ts";
+import { command as generate } from "./commands/generate.ts";
+import { inspectCommand } from "./commands/inspect.ts";
+import { command as merge } from "./commands/merge.ts";
+import { command as methods } from "./commands/methods.ts";
+import { command as models } from "./commands/models.ts";
+import { command as predict } from "./commands/predict.ts";
+import { trainCommand } from "./commands/train.ts";
 import { methodAsked, methodOrNull } from "./method-options.ts";
-import { command as methods } from "./methods.ts";
-import { command as models } from "./models.ts";
-import { command as predict } from "./predict.ts";
 import { watchPipes } from "./terminal.ts";
-import { trainCommand } from "./train.ts";
 import { version } from "./version.ts";
 
 /** The whole command line, not yet run. `argv` are the words behind the program's name: they say which method's options there are. */

@@ -1,7 +1,7 @@
 /** Memory that a command will take, told before anything is loaded. */
 import { type FromPretrainedOptions, loadPretrained } from "../auto/auto-model.ts";
 import type { Task } from "../core/task.ts";
-import type { Model } from "../nn/model.ts";
+import type { Model } from "../nn/tasks/model.ts";
 import { fittingSettings, type MeasuredRun, tooLittleMemory } from "../train/memory-fit.ts";
 import { planMemory } from "../train/memory-plan.ts";
 import { Trainer, type TrainerOptions } from "../train/trainer.ts";

@@ -1,8 +1,8 @@
 /** A PEFT method's own options as options of `lorikeet train`: --lora-alpha says what `loraAlpha` says. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { common, type Method, optionsOf } from "../adapt/define-method.ts";
-import { knownMethods, methodNamed } from "../adapt/known-methods.ts";
-import type { Option as MethodOption } from "../adapt/options.ts";
+import { knownMethods, methodNamed } from "../adapt/files/known-methods.ts";
+import { common, type Method, optionsOf } from "../adapt/method/define-method.ts";
+import type { Option as MethodOption } from "../adapt/method/options.ts";
 import { readRunFile } from "./run-file.ts";
 
 /** Options that are filled in from the model or the run, or that other options of the command say. */

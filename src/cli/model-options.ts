@@ -1,16 +1,16 @@
 /** What every command that runs a model shares: its options, and loading model and adapter. */
 import { type Command, Option } from "commander";
-import { CONFIG_FILE } from "../adapt/config-file.ts";
-import { headSize } from "../adapt/load.ts";
+import { CONFIG_FILE } from "../adapt/files/config-file.ts";
+import { headSize } from "../adapt/files/load.ts";
 import { PeftModel } from "../adapt/peft-model.ts";
 import { type FromPretrainedOptions, loadPretrained } from "../auto/auto-model.ts";
 import { readJson } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
 import { type Task, tasks } from "../core/task.ts";
 import type { RawConfig } from "../nn/config.ts";
-import { type KeptWeights, keptWeights } from "../nn/kept-dtype.ts";
-import { LABEL_KEYS, labelConfig } from "../nn/label-names.ts";
-import type { Model } from "../nn/model.ts";
+import { LABEL_KEYS, labelConfig } from "../nn/tasks/label-names.ts";
+import type { Model } from "../nn/tasks/model.ts";
+import { type KeptWeights, keptWeights } from "../nn/tensors/kept-dtype.ts";
 import type { Build } from "../wasm/builds.ts";
 import { createEngine, type Engine } from "../wasm/engine.ts";
 import { formatBytes } from "../wasm/memory.ts";

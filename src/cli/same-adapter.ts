@@ -1,13 +1,13 @@
 /** A resumed run must go on with the adapter it began with: not only its shapes, which loading checks, but all its options. */
-import { CONFIG_FILE } from "../adapt/config-file.ts";
-import { sameJson } from "../adapt/options.ts";
+import { CONFIG_FILE } from "../adapt/files/config-file.ts";
+import { sameJson } from "../adapt/method/options.ts";
 import type { PeftModel } from "../adapt/peft-model.ts";
 import { readJson } from "../checkpoint/checkpoint.ts";
 import { mapSource } from "../checkpoint/source.ts";
 import { StateError } from "../core/errors.ts";
 import type { RunFolder, Source } from "../core/host.ts";
 import { listProblems } from "../core/problems.ts";
-import { checkpointsOf } from "../train/checkpoint.ts";
+import { checkpointsOf } from "../train/run-state.ts";
 
 /** Where the base lies may change between a run and its resumption. */
 const FREE = "base_model_name_or_path";

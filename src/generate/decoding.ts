@@ -1,9 +1,10 @@
 /** A model in the middle of writing: what it has read and written is kept, so that a new token costs one row. */
-import type { CausalLM } from "../nn/causal-lm.ts";
-import type { KvCache } from "../nn/kv-cache.ts";
-import type { CrossCache } from "../nn/memory.ts";
-import type { Seq2SeqLM } from "../nn/seq2seq-lm.ts";
-import { concatenate, type Sequences } from "../nn/sequences.ts";
+
+import type { CrossCache } from "../nn/pass/cross-attention.ts";
+import type { KvCache } from "../nn/pass/kv-cache.ts";
+import { concatenate, type Sequences } from "../nn/pass/sequences.ts";
+import type { CausalLM } from "../nn/tasks/causal-lm.ts";
+import type { Seq2SeqLM } from "../nn/tasks/seq2seq-lm.ts";
 import { Tape, type Value } from "../tape/tape.ts";
 
 /** A model that writes. */

@@ -1,9 +1,9 @@
 /** Writes on from a prompt, or an answer to a source: one token at a time, with keys and values kept. */
 import { FormatError, StateError, UnsupportedError } from "../core/errors.ts";
 import { Philox } from "../core/philox.ts";
-import { CausalLM } from "../nn/causal-lm.ts";
-import type { Model } from "../nn/model.ts";
-import { Seq2SeqLM } from "../nn/seq2seq-lm.ts";
+import { CausalLM } from "../nn/tasks/causal-lm.ts";
+import type { Model } from "../nn/tasks/model.ts";
+import { Seq2SeqLM } from "../nn/tasks/seq2seq-lm.ts";
 import { type Beam, BeamSearch, type EarlyStopping } from "./beam-search.ts";
 import { Decoding, type Writer } from "./decoding.ts";
 import { type SamplingOptions, sample } from "./sample.ts";

@@ -1,4 +1,4 @@
-import type { Model } from "../nn/model.ts";
+import type { Model } from "../nn/tasks/model.ts";
 import type { GenerateOptions } from "./generate.ts";
 
 /**

@@ -9,14 +9,14 @@
  * E becomes 0 in the triplets that src/adapt/rank-allocator.ts does not choose. Files hold those that are left, and rank_pattern
  * says which they were.
  */
-import type { Factors } from "../adapt/combine.ts";
-import { defineMethod, type LinearPart, type MethodValues, type Whole } from "../adapt/define-method.ts";
-import { settledFanInFanOut } from "../adapt/fan-in-fan-out.ts";
-import type { Make, MakeAt } from "../adapt/make.ts";
-import { flag, number, type Option, oneOf, option, probability, whole } from "../adapt/options.ts";
-import { RankAllocator, type RankPattern, type Triplets } from "../adapt/rank-allocator.ts";
+import type { Factors } from "../adapt/derive/combine.ts";
+import { defineMethod, type LinearPart, type MethodValues, type Whole } from "../adapt/method/define-method.ts";
+import { settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
+import type { Make, MakeAt } from "../adapt/method/make.ts";
+import { flag, number, type Option, oneOf, option, probability, whole } from "../adapt/method/options.ts";
+import { RankAllocator, type RankPattern, type Triplets } from "../adapt/method/rank-allocator.ts";
 import { FormatError } from "../core/errors.ts";
-import type { Linear } from "../nn/linear.ts";
+import type { Linear } from "../nn/layers/linear.ts";
 import { add } from "../ops/add.ts";
 import { scaleColumns } from "../ops/columns.ts";
 import { distanceToIdentity } from "../ops/distance-to-identity.ts";

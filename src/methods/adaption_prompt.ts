@@ -14,13 +14,13 @@ import {
   type MethodValues,
   type ModelShape,
   type SiteParts,
-} from "../adapt/define-method.ts";
-import { headsOf } from "../adapt/head-modules.ts";
-import type { Make, MakeAt } from "../adapt/make.ts";
-import { sizeOrNull, text } from "../adapt/options.ts";
+} from "../adapt/method/define-method.ts";
+import { headsOf } from "../adapt/method/head-modules.ts";
+import type { Make, MakeAt } from "../adapt/method/make.ts";
+import { sizeOrNull, text } from "../adapt/method/options.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
-import type { Attention, AttentionDelta } from "../nn/attention.ts";
-import type { Module } from "../nn/weights.ts";
+import type { Attention, AttentionDelta } from "../nn/layers/attention.ts";
+import type { Module } from "../nn/layers/weights.ts";
 import { add } from "../ops/add.ts";
 import { attention, type Heads } from "../ops/attention.ts";
 import { scaleColumns } from "../ops/columns.ts";

@@ -4,13 +4,13 @@
  * PEFT has no type of this name. It is stored as a LoRA of rank 1 on one layer, with factors that are zero, and with bias "all".
  * As A = B = 0, so are both their gradients: PEFT loads the folder, computes the same and trains the same.
  */
-import { defineMethod, type LinearPart, type MethodValues, type ModelShape } from "../adapt/define-method.ts";
-import { settledFanInFanOut } from "../adapt/fan-in-fan-out.ts";
-import type { Make } from "../adapt/make.ts";
-import { flag, oneOf } from "../adapt/options.ts";
+import { defineMethod, type LinearPart, type MethodValues, type ModelShape } from "../adapt/method/define-method.ts";
+import { settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
+import type { Make } from "../adapt/method/make.ts";
+import { flag, oneOf } from "../adapt/method/options.ts";
 import { UnsupportedError } from "../core/errors.ts";
-import type { Linear } from "../nn/linear.ts";
-import type { Module } from "../nn/weights.ts";
+import type { Linear } from "../nn/layers/linear.ts";
+import type { Module } from "../nn/layers/weights.ts";
 
 const options = {
   bias: oneOf(["all"], "all", "which biases are trained"),

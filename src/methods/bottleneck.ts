@@ -19,11 +19,11 @@ import {
   bottleneckPart,
   type Reduction,
   type Scaling,
-} from "../adapt/bottleneck-part.ts";
-import { commonOnly, defineMethod, type MethodValues, type ModelShape } from "../adapt/define-method.ts";
-import { flag, type Option, oneOf, option, probability } from "../adapt/options.ts";
+} from "../adapt/method/bottleneck-part.ts";
+import { commonOnly, defineMethod, type MethodValues, type ModelShape } from "../adapt/method/define-method.ts";
+import { flag, type Option, oneOf, option, probability } from "../adapt/method/options.ts";
 import { FormatError } from "../core/errors.ts";
-import type { SubLayer } from "../nn/residual.ts";
+import type { SubLayer } from "../nn/layers/residual.ts";
 import { type Activation, activations } from "../ops/activation.ts";
 
 /** Our names of the forms, and AdapterHub's. */

@@ -11,14 +11,14 @@ import {
   type LinearPart,
   type MethodValues,
   type ModelShape,
-} from "../adapt/define-method.ts";
-import { settledFanInFanOut } from "../adapt/fan-in-fan-out.ts";
-import type { Make } from "../adapt/make.ts";
-import { flag, namesOrPattern } from "../adapt/options.ts";
-import { fullMatch } from "../adapt/python-pattern.ts";
+} from "../adapt/method/define-method.ts";
+import { settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
+import type { Make } from "../adapt/method/make.ts";
+import { flag, namesOrPattern } from "../adapt/method/options.ts";
+import { fullMatch } from "../adapt/method/python-pattern.ts";
 import { FormatError } from "../core/errors.ts";
-import type { Linear } from "../nn/linear.ts";
-import type { Module } from "../nn/weights.ts";
+import type { Linear } from "../nn/layers/linear.ts";
+import type { Module } from "../nn/layers/weights.ts";
 import { scaleColumns } from "../ops/columns.ts";
 import { foldOutputScale } from "../ops/fold.ts";
 import { addLowRank } from "../ops/linear.ts";

@@ -2,7 +2,7 @@
  * LN tuning (Zhao et al. 2023): the norms of the model are trained, everything else stays as it is. A trained copy stands in for
  * each norm and is saved as ln_tuning_layers.weight [D] and, where there is one, ln_tuning_layers.bias [D].
  */
-import { commonOnly, defineMethod } from "../adapt/define-method.ts";
+import { commonOnly, defineMethod } from "../adapt/method/define-method.ts";
 
 /**
  * Training of the norms alone.

@@ -8,13 +8,13 @@
  * ΔW has rank r² at most: row by row, ΔW = s·(A₁ • A₂)·(B₁ ∗ B₂) with all products aᵢ·a′ⱼ of a row's numbers and bᵢ ∘ b′ⱼ of rows.
  * That is what is computed, unless ΔW itself costs less. B₂ starts at zero, so a fresh adapter changes nothing.
  */
-import { additivePart } from "../adapt/additive-part.ts";
-import { defineMethod, type LinearPart, type MethodValues } from "../adapt/define-method.ts";
-import { refuseConv1D } from "../adapt/fan-in-fan-out.ts";
-import { dropOutputs, lycorisOptions, lycorisPatterns } from "../adapt/lycoris.ts";
-import { kaimingUniform, type Make } from "../adapt/make.ts";
-import { flag } from "../adapt/options.ts";
-import type { Linear } from "../nn/linear.ts";
+import { additivePart } from "../adapt/method/additive-part.ts";
+import { defineMethod, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
+import { refuseConv1D } from "../adapt/method/fan-in-fan-out.ts";
+import { dropOutputs, lycorisOptions, lycorisPatterns } from "../adapt/method/lycoris.ts";
+import { kaimingUniform, type Make } from "../adapt/method/make.ts";
+import { flag } from "../adapt/method/options.ts";
+import type { Linear } from "../nn/layers/linear.ts";
 import { scaleColumns } from "../ops/columns.ts";
 import { multiplyElements, scaleBy } from "../ops/elementwise.ts";
 import { batchedProduct, lift, product } from "../ops/product.ts";

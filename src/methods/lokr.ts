@@ -8,13 +8,13 @@
  *
  * W₁ starts at zero, so a fresh adapter changes nothing; "lycoris" starts W₂ there. A file tells by its keys which form it has.
  */
-import { additivePart } from "../adapt/additive-part.ts";
-import { defineMethod, type LinearPart, type MethodValues } from "../adapt/define-method.ts";
-import { refuseConv1D } from "../adapt/fan-in-fan-out.ts";
-import { dropOutputs, lycorisOptions, lycorisPatterns } from "../adapt/lycoris.ts";
-import { kaimingUniform, type Make } from "../adapt/make.ts";
-import { flag, option } from "../adapt/options.ts";
-import type { Linear } from "../nn/linear.ts";
+import { additivePart } from "../adapt/method/additive-part.ts";
+import { defineMethod, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
+import { refuseConv1D } from "../adapt/method/fan-in-fan-out.ts";
+import { dropOutputs, lycorisOptions, lycorisPatterns } from "../adapt/method/lycoris.ts";
+import { kaimingUniform, type Make } from "../adapt/method/make.ts";
+import { flag, option } from "../adapt/method/options.ts";
+import type { Linear } from "../nn/layers/linear.ts";
 import { scaleBy } from "../ops/elementwise.ts";
 import { kronecker } from "../ops/kronecker.ts";
 import { lift, product } from "../ops/product.ts";

@@ -9,16 +9,16 @@
  * B starts at zero (on embeddings A), so a fresh adapter changes nothing. The starts "pissa" and "olora" take s·B·A out of the
  * base: here by a constant delta −s·B₀·A₀ beside the trained one, so that the base stays as it is and can be shared.
  */
-import type { Factors } from "../adapt/combine.ts";
-import { defineMethod, type EmbeddingPart, type LinearPart, type MethodValues } from "../adapt/define-method.ts";
-import { settledFanInFanOut } from "../adapt/fan-in-fan-out.ts";
-import { kaimingUniform, type Make, type Start } from "../adapt/make.ts";
-import { flag, number, numbersByPattern, oneOf, option, probability, whole } from "../adapt/options.ts";
-import { isPrincipal, principalFactors, type Factors as StartFactors } from "../adapt/principal-start.ts";
-import { tokenIdsByEmbedding, tokenSites } from "../adapt/token-rows.ts";
+import type { Factors } from "../adapt/derive/combine.ts";
+import { defineMethod, type EmbeddingPart, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
+import { settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
+import { kaimingUniform, type Make, type Start } from "../adapt/method/make.ts";
+import { flag, number, numbersByPattern, oneOf, option, probability, whole } from "../adapt/method/options.ts";
+import { isPrincipal, principalFactors, type Factors as StartFactors } from "../adapt/method/principal-start.ts";
+import { tokenIdsByEmbedding, tokenSites } from "../adapt/method/token-rows.ts";
 import { UnsupportedError } from "../core/errors.ts";
-import type { Embedding } from "../nn/embedding.ts";
-import type { Linear, LinearForward } from "../nn/linear.ts";
+import type { Embedding } from "../nn/layers/embedding.ts";
+import type { Linear, LinearForward } from "../nn/layers/linear.ts";
 import { add } from "../ops/add.ts";
 import { addBias, scaleColumns } from "../ops/columns.ts";
 import { dropout } from "../ops/dropout.ts";

@@ -14,10 +14,17 @@ import {
   type ModelShape,
   promptCommon,
   type SiteParts,
-} from "../adapt/define-method.ts";
-import type { Make, MakeAt, Start } from "../adapt/make.ts";
-import { oneOf, text, whole } from "../adapt/options.ts";
-import { checkPrompt, PROMPT_PREFIX, promptSizes, promptTokens, tableShape, tableStart } from "../adapt/prompt.ts";
+} from "../adapt/method/define-method.ts";
+import type { Make, MakeAt, Start } from "../adapt/method/make.ts";
+import { oneOf, text, whole } from "../adapt/method/options.ts";
+import {
+  checkPrompt,
+  PROMPT_PREFIX,
+  promptSizes,
+  promptTokens,
+  tableShape,
+  tableStart,
+} from "../adapt/method/prompt.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { multiplyElements } from "../ops/elementwise.ts";
 import { lift, product } from "../ops/product.ts";

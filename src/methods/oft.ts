@@ -11,14 +11,14 @@
  *
  * Q starts at zero, so a fresh adapter changes nothing.
  */
-import { defineMethod, type EmbeddingPart, type LinearPart, type MethodValues } from "../adapt/define-method.ts";
-import { refuseConv1D } from "../adapt/fan-in-fan-out.ts";
-import type { Make } from "../adapt/make.ts";
-import { flag, number, oneOf, probability, whole } from "../adapt/options.ts";
+import { defineMethod, type EmbeddingPart, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
+import { refuseConv1D } from "../adapt/method/fan-in-fan-out.ts";
+import type { Make } from "../adapt/method/make.ts";
+import { flag, number, oneOf, probability, whole } from "../adapt/method/options.ts";
 import { UnsupportedError } from "../core/errors.ts";
-import type { Embedding } from "../nn/embedding.ts";
-import type { Linear } from "../nn/linear.ts";
-import type { Module } from "../nn/weights.ts";
+import type { Embedding } from "../nn/layers/embedding.ts";
+import type { Linear } from "../nn/layers/linear.ts";
+import type { Module } from "../nn/layers/weights.ts";
 import { cayley, cayleySeries } from "../ops/cayley.ts";
 import { scaleBy } from "../ops/elementwise.ts";
 import { foldRotation } from "../ops/fold.ts";

@@ -13,9 +13,9 @@ import {
   type ModelShape,
   promptCommon,
   type SiteParts,
-} from "../adapt/define-method.ts";
-import { kaimingUniform, type Make, type MakeAt } from "../adapt/make.ts";
-import { oneOf, probability, sizeOrNull, whole } from "../adapt/options.ts";
+} from "../adapt/method/define-method.ts";
+import { kaimingUniform, type Make, type MakeAt } from "../adapt/method/make.ts";
+import { oneOf, probability, sizeOrNull, whole } from "../adapt/method/options.ts";
 import {
   checkPrompt,
   linearOf,
@@ -24,7 +24,7 @@ import {
   promptTokens,
   tableShape,
   trainedBehind,
-} from "../adapt/prompt.ts";
+} from "../adapt/method/prompt.ts";
 import { relu } from "../ops/activation.ts";
 import { dropout } from "../ops/dropout.ts";
 import { bidirectionalLstm, type LstmWeights } from "../ops/lstm.ts";

@@ -17,11 +17,11 @@ import {
   type ModelShape,
   promptCommon,
   type SiteParts,
-} from "../adapt/define-method.ts";
-import type { Make, MakeAt } from "../adapt/make.ts";
-import { flag, option, sizeOrNull } from "../adapt/options.ts";
-import { checkPrompt, linearOf, PROMPT_PREFIX, prefixSizes, trainedBehind } from "../adapt/prompt.ts";
-import type { Stack, VirtualTokens } from "../nn/virtual-tokens.ts";
+} from "../adapt/method/define-method.ts";
+import type { Make, MakeAt } from "../adapt/method/make.ts";
+import { flag, option, sizeOrNull } from "../adapt/method/options.ts";
+import { checkPrompt, linearOf, PROMPT_PREFIX, prefixSizes, trainedBehind } from "../adapt/method/prompt.ts";
+import type { Stack, VirtualTokens } from "../nn/pass/virtual-tokens.ts";
 import { tanh } from "../ops/activation.ts";
 import { sliceColumns } from "../ops/columns.ts";
 import { lift } from "../ops/product.ts";

@@ -13,10 +13,17 @@ import {
   type ModelShape,
   promptCommon,
   type SiteParts,
-} from "../adapt/define-method.ts";
-import type { MakeAt } from "../adapt/make.ts";
-import { oneOf, option, text, unsaved } from "../adapt/options.ts";
-import { checkPrompt, PROMPT_PREFIX, promptSizes, promptTokens, tableShape, tableStart } from "../adapt/prompt.ts";
+} from "../adapt/method/define-method.ts";
+import type { MakeAt } from "../adapt/method/make.ts";
+import { oneOf, option, text, unsaved } from "../adapt/method/options.ts";
+import {
+  checkPrompt,
+  PROMPT_PREFIX,
+  promptSizes,
+  promptTokens,
+  tableShape,
+  tableStart,
+} from "../adapt/method/prompt.ts";
 import { lift } from "../ops/product.ts";
 
 const isIds = (value: unknown) =>

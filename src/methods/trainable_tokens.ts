@@ -13,9 +13,9 @@ import {
   type MethodValues,
   type ModelShape,
   type SiteParts,
-} from "../adapt/define-method.ts";
-import type { Make, MakeAt } from "../adapt/make.ts";
-import { flag } from "../adapt/options.ts";
+} from "../adapt/method/define-method.ts";
+import type { Make, MakeAt } from "../adapt/method/make.ts";
+import { flag } from "../adapt/method/options.ts";
 import {
   inputEmbedding,
   ownRows,
@@ -24,9 +24,9 @@ import {
   tokenEmbedding,
   tokenHead,
   tokenIds,
-} from "../adapt/token-rows.ts";
-import type { Embedding } from "../nn/embedding.ts";
-import type { Linear } from "../nn/linear.ts";
+} from "../adapt/method/token-rows.ts";
+import type { Embedding } from "../nn/layers/embedding.ts";
+import type { Linear } from "../nn/layers/linear.ts";
 import type { Weight } from "../tensor/tensor.ts";
 
 const options = {

@@ -9,14 +9,14 @@
  * b starts at zero, so a fresh adapter changes nothing. A and B come from PyTorch's generator, seeded by projectionPrngKey, and are
  * saved unless saveProjection is false; a file without them has them made again.
  */
-import { additivePart } from "../adapt/additive-part.ts";
-import { commonOnly, defineMethod, type LinearPart, type MethodValues } from "../adapt/define-method.ts";
-import { settledFanInFanOut } from "../adapt/fan-in-fan-out.ts";
-import type { Make, MakeAt } from "../adapt/make.ts";
-import { flag, number, oneOf, probability, whole } from "../adapt/options.ts";
+import { additivePart } from "../adapt/method/additive-part.ts";
+import { commonOnly, defineMethod, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
+import { settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
+import type { Make, MakeAt } from "../adapt/method/make.ts";
+import { flag, number, oneOf, probability, whole } from "../adapt/method/options.ts";
 import { TorchRandom } from "../core/torch-random.ts";
-import type { Linear } from "../nn/linear.ts";
-import type { Module } from "../nn/weights.ts";
+import type { Linear } from "../nn/layers/linear.ts";
+import type { Module } from "../nn/layers/weights.ts";
 import { scaleColumns, sliceColumns } from "../ops/columns.ts";
 import { cornerProduct } from "../ops/corner-product.ts";
 import { dropout } from "../ops/dropout.ts";

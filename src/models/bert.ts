@@ -1,15 +1,15 @@
 /** BERT: encoder with layer norms behind the residual connections and learned positions (Devlin et al. 2018). */
 import { UnsupportedError } from "../core/errors.ts";
-import { activationOf } from "../nn/activation-name.ts";
 import type { ConfigReader } from "../nn/config.ts";
 import { type Decoder, defineModel, type Encoder } from "../nn/define-model.ts";
-import type { Embedding } from "../nn/embedding.ts";
-import { type EncoderHeadConfig, encoderTasks, type OfFirstRows } from "../nn/encoder-tasks.ts";
-import { outputsOf } from "../nn/label-names.ts";
-import type { Pass } from "../nn/pass.ts";
-import { selfAttention } from "../nn/self-attention.ts";
-import { expectIds } from "../nn/sequences.ts";
-import type { Weights } from "../nn/weights.ts";
+import { activationOf } from "../nn/layers/activation-name.ts";
+import type { Embedding } from "../nn/layers/embedding.ts";
+import { selfAttention } from "../nn/layers/self-attention.ts";
+import type { Weights } from "../nn/layers/weights.ts";
+import type { Pass } from "../nn/pass/pass.ts";
+import { expectIds } from "../nn/pass/sequences.ts";
+import { type EncoderHeadConfig, encoderTasks, type OfFirstRows } from "../nn/tasks/encoder-tasks.ts";
+import { outputsOf } from "../nn/tasks/label-names.ts";
 import { type Activation, activation, tanh } from "../ops/activation.ts";
 import { add } from "../ops/add.ts";
 import type { Value } from "../tape/tape.ts";

@@ -1,12 +1,13 @@
 /** DistilBERT: half of BERT's layers, without token types and pooler (Sanh et al. 2019). */
-import { activationOf } from "../nn/activation-name.ts";
+
 import type { ConfigReader } from "../nn/config.ts";
 import { defineModel, type Encoder } from "../nn/define-model.ts";
-import { type EncoderHeadConfig, encoderTasks, type OfFirstRows } from "../nn/encoder-tasks.ts";
-import { outputsOf } from "../nn/label-names.ts";
-import type { Pass } from "../nn/pass.ts";
-import { selfAttention } from "../nn/self-attention.ts";
-import type { Weights } from "../nn/weights.ts";
+import { activationOf } from "../nn/layers/activation-name.ts";
+import { selfAttention } from "../nn/layers/self-attention.ts";
+import type { Weights } from "../nn/layers/weights.ts";
+import type { Pass } from "../nn/pass/pass.ts";
+import { type EncoderHeadConfig, encoderTasks, type OfFirstRows } from "../nn/tasks/encoder-tasks.ts";
+import { outputsOf } from "../nn/tasks/label-names.ts";
 import { type Activation, activation, relu } from "../ops/activation.ts";
 import { add } from "../ops/add.ts";
 import type { Value } from "../tape/tape.ts";

@@ -1,11 +1,11 @@
 /** GPT-2: pre-norm decoder with layer norm, learned positions and a tied head (Radford et al. 2019). */
 import { UnsupportedError } from "../core/errors.ts";
 import type { ConfigReader } from "../nn/config.ts";
-import { type Backbone, decoderTasks } from "../nn/decoder-tasks.ts";
 import { defineModel } from "../nn/define-model.ts";
-import { outputsOf } from "../nn/label-names.ts";
-import type { Pass } from "../nn/pass.ts";
-import type { Weights } from "../nn/weights.ts";
+import type { Weights } from "../nn/layers/weights.ts";
+import type { Pass } from "../nn/pass/pass.ts";
+import { type Backbone, decoderTasks } from "../nn/tasks/decoder-tasks.ts";
+import { outputsOf } from "../nn/tasks/label-names.ts";
 import { add } from "../ops/add.ts";
 import type { AttentionShape } from "../ops/attention.ts";
 import { type GeluForm, gelu } from "../ops/gelu.ts";

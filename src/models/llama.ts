@@ -4,12 +4,12 @@
  */
 import { UnsupportedError } from "../core/errors.ts";
 import type { ConfigReader } from "../nn/config.ts";
-import { type Backbone, decoderTasks } from "../nn/decoder-tasks.ts";
 import { type DefaultTargets, defineModel } from "../nn/define-model.ts";
-import { outputsOf } from "../nn/label-names.ts";
-import type { Pass } from "../nn/pass.ts";
-import { RotaryTable, rotaryFrequencies } from "../nn/rotary-table.ts";
-import type { Weights } from "../nn/weights.ts";
+import { RotaryTable, rotaryFrequencies } from "../nn/layers/rotary-table.ts";
+import type { Weights } from "../nn/layers/weights.ts";
+import type { Pass } from "../nn/pass/pass.ts";
+import { type Backbone, decoderTasks } from "../nn/tasks/decoder-tasks.ts";
+import { outputsOf } from "../nn/tasks/label-names.ts";
 import type { AttentionShape } from "../ops/attention.ts";
 import { type Rotation, rotate } from "../ops/rotary.ts";
 import { siluGate } from "../ops/silu-gate.ts";

@@ -1,6 +1,7 @@
 /** Mistral: Llama's block with a sliding window on every layer (Jiang et al. 2023). */
-import { decoderTasks } from "../nn/decoder-tasks.ts";
+
 import { defineModel } from "../nn/define-model.ts";
+import { decoderTasks } from "../nn/tasks/decoder-tasks.ts";
 import { buildLlama, llamaConfig, llamaTargets } from "./llama.ts";
 
 export const mistral = defineModel({

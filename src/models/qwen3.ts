@@ -1,6 +1,7 @@
 /** Qwen3: Llama's block with an RMS norm on every query and key head (Yang et al. 2025). */
-import { decoderTasks } from "../nn/decoder-tasks.ts";
+
 import { defineModel } from "../nn/define-model.ts";
+import { decoderTasks } from "../nn/tasks/decoder-tasks.ts";
 import { buildLlama, llamaConfig } from "./llama.ts";
 import { qwenTargets, qwenWindow } from "./qwen2.ts";
 

@@ -1,8 +1,8 @@
 /** RoBERTa: BERT's stack, with positions that count on from that of padding and a head of two layers (Liu et al. 2019). */
 import type { ConfigReader } from "../nn/config.ts";
 import { defineModel } from "../nn/define-model.ts";
-import { encoderTasks, type OfFirstRows } from "../nn/encoder-tasks.ts";
-import type { Weights } from "../nn/weights.ts";
+import type { Weights } from "../nn/layers/weights.ts";
+import { encoderTasks, type OfFirstRows } from "../nn/tasks/encoder-tasks.ts";
 import { tanh } from "../ops/activation.ts";
 import { type BertConfig, bertConfig, buildBert, pooler } from "./bert.ts";
 

@@ -5,17 +5,17 @@
 import { UnsupportedError } from "../core/errors.ts";
 import type { ConfigReader } from "../nn/config.ts";
 import { type CrossAttention, defineModel, type EncoderDecoder } from "../nn/define-model.ts";
-import type { Embedding } from "../nn/embedding.ts";
+import type { Embedding } from "../nn/layers/embedding.ts";
+import type { Linear } from "../nn/layers/linear.ts";
+import type { Weights } from "../nn/layers/weights.ts";
+import type { Pass } from "../nn/pass/pass.ts";
+import type { Stack } from "../nn/pass/virtual-tokens.ts";
 import {
   type EncoderDecoderConfig,
   type EncoderDecoderTasks,
   encoderDecoderTasks,
-} from "../nn/encoder-decoder-tasks.ts";
-import { outputsOf } from "../nn/label-names.ts";
-import type { Linear } from "../nn/linear.ts";
-import type { Pass } from "../nn/pass.ts";
-import type { Stack } from "../nn/virtual-tokens.ts";
-import type { Weights } from "../nn/weights.ts";
+} from "../nn/tasks/encoder-decoder-tasks.ts";
+import { outputsOf } from "../nn/tasks/label-names.ts";
 import { type Activation, activation, activations } from "../ops/activation.ts";
 import type { AttentionShape, Heads } from "../ops/attention.ts";
 import { multiplyElements } from "../ops/elementwise.ts";

@@ -1,13 +1,13 @@
 /** ViT: pre-norm encoder over the patches of an image behind a class token (Dosovitskiy et al. 2020). */
 import { FormatError } from "../core/errors.ts";
-import { activationOf } from "../nn/activation-name.ts";
 import type { ConfigReader } from "../nn/config.ts";
 import { defineModel, type Encoder } from "../nn/define-model.ts";
-import { headed, type OfFirstRows, onFirstRows } from "../nn/encoder-tasks.ts";
-import { outputsOf } from "../nn/label-names.ts";
-import type { Pass } from "../nn/pass.ts";
-import { selfAttention } from "../nn/self-attention.ts";
-import type { Weights } from "../nn/weights.ts";
+import { activationOf } from "../nn/layers/activation-name.ts";
+import { selfAttention } from "../nn/layers/self-attention.ts";
+import type { Weights } from "../nn/layers/weights.ts";
+import type { Pass } from "../nn/pass/pass.ts";
+import { headed, type OfFirstRows, onFirstRows } from "../nn/tasks/encoder-tasks.ts";
+import { outputsOf } from "../nn/tasks/label-names.ts";
 import { type Activation, activation } from "../ops/activation.ts";
 import { add } from "../ops/add.ts";
 import { embedding } from "../ops/embedding.ts";

@@ -1,6 +1,6 @@
 /** XLM-RoBERTa: RoBERTa trained on a hundred languages (Conneau et al. 2019). */
 import { defineModel } from "../nn/define-model.ts";
-import { encoderTasks } from "../nn/encoder-tasks.ts";
+import { encoderTasks } from "../nn/tasks/encoder-tasks.ts";
 import { buildBert, pooler } from "./bert.ts";
 import { robertaClassifier, robertaConfig } from "./roberta.ts";
 

@@ -3,10 +3,10 @@ import type { AttentionShape, Heads } from "../ops/attention.ts";
 import type { Value } from "../tape/tape.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { ConfigReader } from "./config.ts";
-import type { Linear } from "./linear.ts";
-import type { Pass } from "./pass.ts";
-import type { ImageShape } from "./sequences.ts";
-import type { Weights } from "./weights.ts";
+import type { Linear } from "./layers/linear.ts";
+import type { Weights } from "./layers/weights.ts";
+import type { Pass } from "./pass/pass.ts";
+import type { ImageShape } from "./pass/sequences.ts";
 
 /** What every model that is built has. */
 export interface Body {
@@ -31,7 +31,7 @@ export interface Decoder extends Body {
   readonly head: Linear;
 }
 
-/** The encoder's side of cross-attention: its rows, or the keys and values kept of them. See src/nn/memory.ts. */
+/** The encoder's side of cross-attention: its rows, or the keys and values kept of them. See src/nn/pass/cross-attention.ts. */
 export interface CrossAttention {
   /**
    * softmax(scale·q·kᵀ)·v over the source of each sequence, for the rows of the decoder's pass. `project` computes keys and

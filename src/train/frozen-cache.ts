@@ -1,6 +1,6 @@
 /** Hidden rows of the training data behind the frozen lower blocks, kept for later epochs as far as a budget goes. */
-import { bytesBehind, type FrozenBlocks, frozenBlocks, hasManyRows, rowsBehind } from "../nn/frozen-rows.ts";
-import { concatenateLabelled, type GivenRows, type LabelledSequences } from "../nn/sequences.ts";
+import { bytesBehind, type FrozenBlocks, frozenBlocks, hasManyRows, rowsBehind } from "../nn/pass/frozen-rows.ts";
+import { concatenateLabelled, type GivenRows, type LabelledSequences } from "../nn/pass/sequences.ts";
 import type { TrainingExample } from "./check-examples.ts";
 import { tokensOf } from "./micro-batch.ts";
 import type { Trainable } from "./trainable.ts";

@@ -1,6 +1,6 @@
 /** What would make a run fit into memory: other settings, each of them tried by planning it. */
 import { StateError } from "../core/errors.ts";
-import type { KeptWeights } from "../nn/kept-dtype.ts";
+import type { KeptWeights } from "../nn/tensors/kept-dtype.ts";
 import type { OptimizerName } from "../optim/optimizers.ts";
 import { formatBytes } from "../wasm/memory.ts";
 import { completeArguments, type TrainingArguments } from "./arguments.ts";

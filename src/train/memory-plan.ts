@@ -2,7 +2,7 @@
  * What training takes of an engine's memory, told before it starts. The model is real, in any engine: in one made with
  * `measuring: true` it takes no memory itself. A step is walked through without computing, so the numbers are those of the run.
  */
-import { concatenateLabelled } from "../nn/sequences.ts";
+import { concatenateLabelled } from "../nn/pass/sequences.ts";
 import { FIRST_BLOCK } from "../wasm/memory.ts";
 import { completeArguments, optimizerOf, type Settings, type TrainingArguments } from "./arguments.ts";
 import type { TrainingExample } from "./check-examples.ts";

@@ -1,6 +1,6 @@
 /** One forward pass, with or without its backward pass, and the working memory that it needs. */
 import { sizeOf } from "../core/shape.ts";
-import { concatenateLabelled, type GivenRows, type LabelledSequences } from "../nn/sequences.ts";
+import { concatenateLabelled, type GivenRows, type LabelledSequences } from "../nn/pass/sequences.ts";
 import { Tape, type TapeOptions, type Value } from "../tape/tape.ts";
 import type { TrainingExample } from "./check-examples.ts";
 import type { Trainable } from "./trainable.ts";

@@ -487,7 +487,7 @@ export class Trainer {
 }
 
 /** Checkpoints are written and read by code that is loaded with the first one. */
-const files = () => import("./checkpoint.ts");
+const files = () => import("./run-state.ts");
 
 /** What a run writes to the top of its folder. */
 const OURS = /^(checkpoint-\d+|adapter|best|metrics\.jsonl|trainer_state\.json|profile\.md|trace\.json)$/;

@@ -1,13 +1,13 @@
 /** AdapterHub's folders as older versions, other model classes and other methods write them. */
 import { describe, expect, test } from "vitest";
-import { configFromJson } from "../../src/adapt/load.ts";
+import { configFromJson } from "../../src/adapt/files/load.ts";
 import { getPeftModel, PeftModel } from "../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { openSafetensors, writeSafetensors } from "../../src/checkpoint/safetensors.ts";
 import { mapSource, memoryTarget } from "../../src/checkpoint/source.ts";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
 import { bottleneck } from "../../src/methods/bottleneck.ts";
-import { concatenateLabelled } from "../../src/nn/sequences.ts";
+import { concatenateLabelled } from "../../src/nn/pass/sequences.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
 
 const model = {

@@ -1,12 +1,12 @@
 /** Bottleneck adapters, alone and composed, against PyTorch with AdapterHub's library, over test/golden/methods/bottleneck. */
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type Block, batchSplit, fuse, parallel, split, stack } from "../../src/adapt/composition.ts";
+import { type Block, batchSplit, fuse, parallel, split, stack } from "../../src/adapt/compose/composition.ts";
 import { PeftModel } from "../../src/adapt/peft-model.ts";
 import { loadPretrained } from "../../src/auto/auto-model.ts";
 import { UnsupportedError } from "../../src/core/errors.ts";
 import type { Task } from "../../src/core/task.ts";
-import { concatenateLabelled, type Labelled } from "../../src/nn/sequences.ts";
+import { concatenateLabelled, type Labelled } from "../../src/nn/pass/sequences.ts";
 import { AdamW } from "../../src/optim/adamw.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { createEngine } from "../../src/wasm/engine.ts";

@@ -1,11 +1,11 @@
 /** Adapters made of others, and batches of several, against PEFT: test/golden/methods/{weighted,converted,mixed-batch}. */
 import { describe, expect, test } from "vitest";
-import type { Combination } from "../../src/adapt/combine.ts";
-import type { WeightedOptions } from "../../src/adapt/derive.ts";
+import type { Combination } from "../../src/adapt/derive/combine.ts";
+import type { WeightedOptions } from "../../src/adapt/derive/derive.ts";
 import { PeftModel } from "../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
-import type { CausalLM } from "../../src/nn/causal-lm.ts";
-import { concatenate } from "../../src/nn/sequences.ts";
+import { concatenate } from "../../src/nn/pass/sequences.ts";
+import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
 import { expectNear, GOLDEN, readCase, readTensors } from "./goldens.ts";
 

@@ -9,7 +9,7 @@ import {
   ia3Weighted,
   lowRankOf,
   type Part,
-} from "../../src/adapt/combine.ts";
+} from "../../src/adapt/derive/combine.ts";
 import { matrix, svd } from "../../src/core/linalg.ts";
 import { Philox } from "../../src/core/philox.ts";
 

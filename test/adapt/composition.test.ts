@@ -1,14 +1,14 @@
 /** Compositions of bottleneck adapters and their fusion: what must hold of any numbers. */
 import { describe, expect, test } from "vitest";
-import { average, type Block, batchSplit, fuse, parallel, split, stack } from "../../src/adapt/composition.ts";
+import { average, type Block, batchSplit, fuse, parallel, split, stack } from "../../src/adapt/compose/composition.ts";
 import { PeftModel } from "../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM, AutoModelForSequenceClassification } from "../../src/auto/auto-classes.ts";
 import { FormatError, ShapeError, StateError, UnsupportedError } from "../../src/core/errors.ts";
 import { Philox } from "../../src/core/philox.ts";
 import { bottleneck } from "../../src/methods/bottleneck.ts";
 import { lora } from "../../src/methods/lora.ts";
-import type { Model } from "../../src/nn/model.ts";
-import { concatenateLabelled, type Labelled } from "../../src/nn/sequences.ts";
+import { concatenateLabelled, type Labelled } from "../../src/nn/pass/sequences.ts";
+import type { Model } from "../../src/nn/tasks/model.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
 import { expectClose } from "../golden-files.ts";

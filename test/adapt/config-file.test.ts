@@ -1,7 +1,7 @@
 /** adapter_config.json: the bytes that PEFT writes, and what is refused. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { configFromJson, configFromText } from "../../src/adapt/load.ts";
+import { configFromJson, configFromText } from "../../src/adapt/files/load.ts";
 import { getPeftModel } from "../../src/adapt/peft-model.ts";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
 import { lora } from "../../src/methods/lora.ts";

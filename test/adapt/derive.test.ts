@@ -1,12 +1,12 @@
 /** Adapters made of others, and batches of several. */
 import { describe, expect, test } from "vitest";
-import { COMBINATIONS } from "../../src/adapt/combine.ts";
+import { COMBINATIONS } from "../../src/adapt/derive/combine.ts";
 import { getPeftModel, PeftModel } from "../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { Philox } from "../../src/core/philox.ts";
 import { lora } from "../../src/methods/lora.ts";
-import type { CausalLM } from "../../src/nn/causal-lm.ts";
-import { concatenate } from "../../src/nn/sequences.ts";
+import { concatenate } from "../../src/nn/pass/sequences.ts";
+import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
 
 const config = {

@@ -6,7 +6,7 @@ import { Philox } from "../../src/core/philox.ts";
 import type { Task } from "../../src/core/task.ts";
 import { lora } from "../../src/methods/lora.ts";
 import type { RawConfig } from "../../src/nn/config.ts";
-import { concatenateInputs, type Labelled } from "../../src/nn/sequences.ts";
+import { concatenateInputs, type Labelled } from "../../src/nn/pass/sequences.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
 import { expectClose } from "../golden-files.ts";

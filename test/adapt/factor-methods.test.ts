@@ -1,7 +1,7 @@
 /** LoHa, LoKr, VeRA and OFT beyond what all methods have in common (test/methods.test.ts). */
 import { describe, expect, test } from "vitest";
-import type { MethodConfig } from "../../src/adapt/define-method.ts";
-import { dropOutputs } from "../../src/adapt/lycoris.ts";
+import type { MethodConfig } from "../../src/adapt/method/define-method.ts";
+import { dropOutputs } from "../../src/adapt/method/lycoris.ts";
 import { getPeftModel, PeftModel } from "../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { FormatError, StateError, UnsupportedError } from "../../src/core/errors.ts";
@@ -11,8 +11,8 @@ import { divisors, lokr } from "../../src/methods/lokr.ts";
 import { lora } from "../../src/methods/lora.ts";
 import { nearestDivisor, oft } from "../../src/methods/oft.ts";
 import { vera } from "../../src/methods/vera.ts";
-import type { CausalLM } from "../../src/nn/causal-lm.ts";
-import { concatenateLabelled } from "../../src/nn/sequences.ts";
+import { concatenateLabelled } from "../../src/nn/pass/sequences.ts";
+import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
 import { lift } from "../../src/ops/product.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import type { Param } from "../../src/tensor/tensor.ts";

@@ -1,6 +1,6 @@
 /** IA3, LN tuning, BitFit, trainable tokens and AdaLoRA beyond what all methods have in common (test/methods.test.ts). */
 import { describe, expect, test } from "vitest";
-import { configFromJson } from "../../src/adapt/load.ts";
+import { configFromJson } from "../../src/adapt/files/load.ts";
 import { getPeftModel, PeftModel } from "../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { modelFromConfig } from "../../src/auto/auto-model.ts";
@@ -12,9 +12,9 @@ import { ia3 } from "../../src/methods/ia3.ts";
 import { lnTuning } from "../../src/methods/ln_tuning.ts";
 import { lora } from "../../src/methods/lora.ts";
 import { trainableTokens } from "../../src/methods/trainable_tokens.ts";
-import type { CausalLM } from "../../src/nn/causal-lm.ts";
-import { concatenateLabelled } from "../../src/nn/sequences.ts";
-import { memoryRun } from "../../src/train/memory-run.ts";
+import { concatenateLabelled } from "../../src/nn/pass/sequences.ts";
+import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
+import { memoryRun } from "../../src/train/run-in-memory.ts";
 import { Trainer } from "../../src/train/trainer.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
 import { expectClose } from "../golden-files.ts";

@@ -1,9 +1,9 @@
 /** How LoRA starts: against PEFT where the start is decided by the base, by its law where it is random. */
 import { describe, expect, test } from "vitest";
-import { configFromJson } from "../../src/adapt/load.ts";
+import { configFromJson } from "../../src/adapt/files/load.ts";
 import { getPeftModel, PeftModel } from "../../src/adapt/peft-model.ts";
 import { lora } from "../../src/methods/lora.ts";
-import type { Linear } from "../../src/nn/linear.ts";
+import type { Linear } from "../../src/nn/layers/linear.ts";
 import { readElements } from "../../src/tensor/elements.ts";
 import { type Batch, batchOf, casesIn, expectNear, loadGolden, readCase, readTensors } from "./goldens.ts";
 

@@ -3,7 +3,7 @@ import { getPeftModel, PeftModel } from "../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { memoryTarget } from "../../src/checkpoint/source.ts";
 import { lora } from "../../src/methods/lora.ts";
-import { saveModel } from "../../src/nn/save-model.ts";
+import { saveModel } from "../../src/nn/tensors/save-model.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
 import { tinyConfig } from "../train/tiny.ts";
 

@@ -6,7 +6,7 @@ import { describeModel } from "../../src/auto/auto-model.ts";
 import { FormatError, ShapeError, StateError, UnsupportedError } from "../../src/core/errors.ts";
 import { Philox } from "../../src/core/philox.ts";
 import { lora } from "../../src/methods/lora.ts";
-import type { CausalLM } from "../../src/nn/causal-lm.ts";
+import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { storedBytes } from "../../src/tensor/elements.ts";
 import { batchOf, expectNear, GOLDEN, loadGolden } from "./goldens.ts";

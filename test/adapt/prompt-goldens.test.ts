@@ -1,12 +1,12 @@
 /** Prompt methods against PyTorch with PEFT, over the adapters in test/golden/methods. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { configFromJson } from "../../src/adapt/load.ts";
+import { configFromJson } from "../../src/adapt/files/load.ts";
 import { getPeftModel, PeftModel } from "../../src/adapt/peft-model.ts";
 import { loadPretrained } from "../../src/auto/auto-model.ts";
 import type { Task } from "../../src/core/task.ts";
-import type { Model } from "../../src/nn/model.ts";
-import { concatenateLabelled, type Labelled } from "../../src/nn/sequences.ts";
+import { concatenateLabelled, type Labelled } from "../../src/nn/pass/sequences.ts";
+import type { Model } from "../../src/nn/tasks/model.ts";
 import { AdamW } from "../../src/optim/adamw.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { createEngine } from "../../src/wasm/engine.ts";

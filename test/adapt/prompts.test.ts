@@ -1,6 +1,6 @@
 /** Virtual tokens in use: beside each other in a batch, in decoding, from their starts, and where they cannot be. */
 import { describe, expect, test } from "vitest";
-import type { MethodConfig } from "../../src/adapt/define-method.ts";
+import type { MethodConfig } from "../../src/adapt/method/define-method.ts";
 import { getPeftModel, type PeftModel } from "../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../src/auto/auto-classes.ts";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
@@ -12,9 +12,9 @@ import { multitaskPromptTuning } from "../../src/methods/multitask_prompt_tuning
 import { pTuning } from "../../src/methods/p_tuning.ts";
 import { prefixTuning } from "../../src/methods/prefix_tuning.ts";
 import { promptTuning } from "../../src/methods/prompt_tuning.ts";
-import type { CausalLM } from "../../src/nn/causal-lm.ts";
-import type { KvCache } from "../../src/nn/kv-cache.ts";
-import { concatenate, concatenateLabelled, type Sequences } from "../../src/nn/sequences.ts";
+import type { KvCache } from "../../src/nn/pass/kv-cache.ts";
+import { concatenate, concatenateLabelled, type Sequences } from "../../src/nn/pass/sequences.ts";
+import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { readElements } from "../../src/tensor/elements.ts";
 import { createEngine } from "../../src/wasm/engine.ts";

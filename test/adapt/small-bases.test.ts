@@ -1,14 +1,14 @@
 /** Every method on a quantised base does what it does on the dequantised weights in f32. */
 import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import type { Method } from "../../src/adapt/define-method.ts";
+import type { Method } from "../../src/adapt/method/define-method.ts";
 import { getPeftModel } from "../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { memoryTarget } from "../../src/checkpoint/source.ts";
 import { Philox } from "../../src/core/philox.ts";
-import type { KeptWeights } from "../../src/nn/kept-dtype.ts";
-import { saveModel } from "../../src/nn/save-model.ts";
-import { concatenateLabelled } from "../../src/nn/sequences.ts";
+import { concatenateLabelled } from "../../src/nn/pass/sequences.ts";
+import type { KeptWeights } from "../../src/nn/tensors/kept-dtype.ts";
+import { saveModel } from "../../src/nn/tensors/save-model.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
 import type { Variant } from "../methods/variant.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { openAdapterWeights } from "../../src/adapt/load.ts";
+import { openAdapterWeights } from "../../src/adapt/files/load.ts";
 import { openCheckpoint } from "../../src/checkpoint/checkpoint.ts";
 import { mapSource } from "../../src/checkpoint/source.ts";
 import { openTorchFile } from "../../src/checkpoint/torch-file.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { benchRows } from "../../src/cli/bench-rows.ts";
+import { benchRows } from "../../src/cli/bench/rows.ts";
 import { jsonLines, succeed, workFolder } from "./bed.ts";
 
 const work = workFolder();

@@ -15,7 +15,7 @@ import { transformSync } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { openTarget } from "../../src/checkpoint/open.ts";
-import { saveModel } from "../../src/nn/save-model.ts";
+import { saveModel } from "../../src/nn/tensors/save-model.ts";
 import { finish, jsonLines, root, succeed, workFolder } from "./bed.ts";
 
 const readme = readFileSync(join(root, "README.md"), "utf8");

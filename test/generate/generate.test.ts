@@ -9,7 +9,7 @@ import { BeamSearch, type EarlyStopping } from "../../src/generate/beam-search.t
 import { Decoding, type Writer } from "../../src/generate/decoding.ts";
 import { generate, searchBeams } from "../../src/generate/generate.ts";
 import type { RawConfig } from "../../src/nn/config.ts";
-import { concatenate, concatenateLabelled } from "../../src/nn/sequences.ts";
+import { concatenate, concatenateLabelled } from "../../src/nn/pass/sequences.ts";
 import { tinyConfigs, tinyEncoderDecoders } from "../models/tiny.ts";
 
 const [llama] = Object.values(tinyConfigs.llama!) as [RawConfig];

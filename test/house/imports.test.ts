@@ -113,7 +113,7 @@ test("only the places that are listed import on demand: listings, kernels, and w
     "image/load-image.ts", // decoders
     "methods/index.generated.ts",
     "models/index.generated.ts",
-    "nn/save-model.ts", // files of tensors
+    "nn/tensors/save-model.ts", // files of tensors
     "runtime/node.ts", // the hub's cache, and zlib
     "text/auto-tokenizer.ts",
     "train/evaluate.ts", // metrics

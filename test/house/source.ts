@@ -50,7 +50,7 @@ export function importsOf(source: ts.SourceFile): Import[] {
   return found;
 }
 
-/** Files of src/, such as "nn/linear.ts", with their syntax. Declarations of other modules are left out. */
+/** Files of src/, such as "nn/layers/linear.ts", with their syntax. Declarations of other modules are left out. */
 export const sources: ReadonlyMap<string, ts.SourceFile> = new Map(
   filesBelow("src")
     .filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts"))

@@ -1,7 +1,7 @@
 /** What a base in a small dtype is compared with: the same numbers in f32. */
 import { writeSafetensors } from "../../src/checkpoint/safetensors.ts";
 import { memoryTarget } from "../../src/checkpoint/source.ts";
-import type { Model } from "../../src/nn/model.ts";
+import type { Model } from "../../src/nn/tasks/model.ts";
 import { readElements } from "../../src/tensor/elements.ts";
 
 /** The folder with each weight replaced by what a loaded model's stands for. */

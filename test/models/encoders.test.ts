@@ -6,12 +6,12 @@ import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../../src/core/half.ts
 import { Philox } from "../../src/core/philox.ts";
 import { sizeOf } from "../../src/core/shape.ts";
 import type { Task } from "../../src/core/task.ts";
-import type { CausalLM } from "../../src/nn/causal-lm.ts";
 import type { RawConfig } from "../../src/nn/config.ts";
-import type { FeatureExtractor } from "../../src/nn/feature-extractor.ts";
-import type { Model } from "../../src/nn/model.ts";
-import { saveModel } from "../../src/nn/save-model.ts";
-import { concatenate, concatenateInputs, concatenateLabelled, type Labelled } from "../../src/nn/sequences.ts";
+import { concatenate, concatenateInputs, concatenateLabelled, type Labelled } from "../../src/nn/pass/sequences.ts";
+import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
+import type { FeatureExtractor } from "../../src/nn/tasks/feature-extractor.ts";
+import type { Model } from "../../src/nn/tasks/model.ts";
+import { saveModel } from "../../src/nn/tensors/save-model.ts";
 import { embedding } from "../../src/ops/embedding.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { readElements } from "../../src/tensor/elements.ts";

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
-import { concatenateLabelled, targetsOf } from "../../src/nn/sequences.ts";
+import { concatenateLabelled, targetsOf } from "../../src/nn/pass/sequences.ts";
 import { AdamW } from "../../src/optim/adamw.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { createEngine } from "../../src/wasm/engine.ts";

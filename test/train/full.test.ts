@@ -2,12 +2,12 @@
 import { describe, expect, test } from "vitest";
 import { loadPretrained } from "../../src/auto/auto-model.ts";
 import type { Task } from "../../src/core/task.ts";
-import type { Model } from "../../src/nn/model.ts";
-import { saveModel } from "../../src/nn/save-model.ts";
-import { concatenateLabelled } from "../../src/nn/sequences.ts";
+import { concatenateLabelled } from "../../src/nn/pass/sequences.ts";
+import type { Model } from "../../src/nn/tasks/model.ts";
+import { saveModel } from "../../src/nn/tensors/save-model.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import type { TrainingExample } from "../../src/train/check-examples.ts";
-import { type MemoryRun, memoryRun } from "../../src/train/memory-run.ts";
+import { type MemoryRun, memoryRun } from "../../src/train/run-in-memory.ts";
 import { fullTraining } from "../../src/train/trainable.ts";
 import { Trainer } from "../../src/train/trainer.ts";
 import { createEngine } from "../../src/wasm/engine.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import type { MethodConfig } from "../../src/adapt/define-method.ts";
+import type { MethodConfig } from "../../src/adapt/method/define-method.ts";
 import { getPeftModel } from "../../src/adapt/peft-model.ts";
 import { modelFromConfig } from "../../src/auto/auto-model.ts";
 import { StateError } from "../../src/core/errors.ts";
@@ -11,8 +11,8 @@ import { lora } from "../../src/methods/lora.ts";
 import { prefixTuning } from "../../src/methods/prefix_tuning.ts";
 import { vera } from "../../src/methods/vera.ts";
 import type { RawConfig } from "../../src/nn/config.ts";
-import type { KeptWeights } from "../../src/nn/kept-dtype.ts";
-import type { Model } from "../../src/nn/model.ts";
+import type { Model } from "../../src/nn/tasks/model.ts";
+import type { KeptWeights } from "../../src/nn/tensors/kept-dtype.ts";
 import type { TrainingExample } from "../../src/train/check-examples.ts";
 import { type MemorySettings, whatFits } from "../../src/train/memory-fit.ts";
 import { type MemoryPlan, planMemory } from "../../src/train/memory-plan.ts";

@@ -1,8 +1,8 @@
 /** A model small enough to train in milliseconds, and examples for it. */
 import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { Philox } from "../../src/core/philox.ts";
-import type { CausalLM } from "../../src/nn/causal-lm.ts";
-import { saveModel } from "../../src/nn/save-model.ts";
+import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
+import { saveModel } from "../../src/nn/tensors/save-model.ts";
 import type { TrainingExample } from "../../src/train/check-examples.ts";
 import { fullTraining, type Trainable } from "../../src/train/trainable.ts";
 import { createEngine } from "../../src/wasm/engine.ts";

@@ -1,0 +1,65 @@
+/** A model as adapters see it, taken from the model itself or from a description of one that is not loaded. */
+import type { Task } from "../core/task.ts";
+import type { RawConfig } from "../nn/config.ts";
+import type { DefaultTargets } from "../nn/define-model.ts";
+import type { Module, Site } from "../nn/layers/weights.ts";
+import type { Weight } from "../tensor/tensor.ts";
+import type { Engine } from "../wasm/engine.ts";
+import type { ModelShape } from "./method/define-method.ts";
+
+/** The weights of a layer before any adapter. */
+export interface BaseWeights {
+  readonly weight: Weight;
+  readonly bias: Weight | null;
+}
+
+/** The model as adapters see it. */
+export interface Base extends ModelShape {
+  readonly engine: Engine;
+  /** What "all-linear" stands for: matmuls, all but the output projection. */
+  readonly allLinear: readonly string[];
+  weightsOf(module: Module): BaseWeights;
+  /** From now on this is the layer's own weight. */
+  replaceWeight(module: Module, weight: Weight): void;
+}
+
+export interface ModelLike {
+  readonly engine: Engine;
+  readonly task: Task;
+  readonly modelType: string;
+  readonly config: RawConfig;
+  readonly modules: ReadonlyMap<string, Module>;
+  readonly sites: readonly Site[];
+  readonly targets: DefaultTargets;
+  readonly headName: string;
+}
+
+/** Remembers the weights that the layers have now as those of the base. */
+export function baseOf({ engine, task, modelType, config, modules, sites, targets, headName }: ModelLike): Base {
+  const weights = new Map<Module, BaseWeights>();
+  for (const module of modules.values()) {
+    weights.set(module, { weight: module.weight, bias: "bias" in module ? module.bias : null });
+  }
+  const linears = Array.from(modules.values()).filter(({ kind }) => kind === "linear");
+  const head = headName || (task === "SEQ_CLS" ? classifierOf([...modules.keys()]) : "");
+  return {
+    engine,
+    task,
+    modelType,
+    config,
+    layers: modules,
+    sites,
+    headName,
+    targets,
+    allLinear: linears.map(({ name }) => name).filter((name) => name !== head && !name.startsWith(`${head}.`)),
+    weightsOf: (module) => weights.get(module)!,
+    replaceWeight: (module, weight) => weights.set(module, { ...weights.get(module)!, weight }),
+  };
+}
+
+/** The head that "all-linear" leaves out of a classifier, as PEFT looks for it. */
+function classifierOf(names: readonly string[]): string {
+  return (
+    ["score", "classifier"].find((head) => names.some((name) => name === head || name.startsWith(`${head}.`))) ?? ""
+  );
+}

@@ -1,0 +1,197 @@
+/**
+ * What a composition of bottleneck adapters computes at one residual connection.
+ *
+ * Each adapter turns z, the sub-layer's output, into another z; the connection LN(z + x) follows once, at the end. So a stack is
+ * a chain, blocks over rows cut z and put it together again, and a branch gives what it would give alone.
+ */
+import { ShapeError, StateError } from "../../core/errors.ts";
+import type { Residual, ResidualDelta } from "../../nn/layers/residual.ts";
+import { add } from "../../ops/add.ts";
+import { scaleBy } from "../../ops/elementwise.ts";
+import { concatenateRows, type RowRange, sliceRows } from "../../ops/rows.ts";
+import type { Value } from "../../tape/tape.ts";
+import type { Adapter } from "../adapter.ts";
+import type { ResidualPart } from "../method/define-method.ts";
+import { type Block, type Composition, namesIn } from "./composition.ts";
+import type { Fusion, FusionLayer } from "./fusion.ts";
+
+/** What there is at one connection. */
+export interface Place {
+  readonly site: Residual;
+  /** Adapters that act here, by name. */
+  readonly parts: ReadonlyMap<string, ResidualPart>;
+  /** Fusions that act here, by name. */
+  readonly fusions: ReadonlyMap<string, FusionLayer>;
+}
+
+/** What these adapters, and these fusions, do at a connection. */
+export function placeOf(site: Residual, adapters: Iterable<Adapter>, fusions: Iterable<Fusion> = []): Place {
+  const parts = new Map<string, ResidualPart>();
+  const layers = new Map<string, FusionLayer>();
+  for (const { name, sites } of adapters) {
+    const part = sites.residual?.get(site);
+    if (part) parts.set(name, part);
+  }
+  for (const { name, layers: all } of fusions) {
+    const layer = all.get(site);
+    if (layer) layers.set(name, layer);
+  }
+  return { site, parts, fusions: layers };
+}
+
+interface State {
+  /** What is made of the sub-layer's output so far. */
+  readonly z: Value;
+  readonly x: Value;
+  /** First rows of the sequences; null where it is not known. */
+  readonly starts: Int32Array | null;
+  /** Whether x and the norm are still to come. */
+  readonly joins: boolean;
+}
+
+/** What acts at a connection while a composition is active, or null where none of its adapters does. */
+export function composed(composition: Composition, place: Place): ResidualDelta | null {
+  if (!namesIn(composition).some((name) => place.parts.has(name))) return null;
+  return {
+    forward(z, x, site) {
+      const end = run(composition, { z, x, starts: z.tape.starts, joins: true }, place);
+      return end.joins ? site.join(end.z, end.x) : end.z;
+    },
+  };
+}
+
+function run(composition: Composition, state: State, place: Place): State {
+  if (typeof composition === "string") return runOne(composition, state, place);
+  switch (composition.type) {
+    case "Stack":
+      return composition.children.reduce((below, child) => run(child, below, place), state);
+    case "Average":
+      return runAverage(composition, state, place);
+    case "Fuse":
+      return runFuse(composition, state, place);
+    default:
+      return runByRows(composition, state, place);
+  }
+}
+
+function runOne(name: string, state: State, { parts, site }: Place): State {
+  const part = parts.get(name);
+  if (part === undefined) return state;
+  const { input, residual } = part.enter(state.z, state.x, site);
+  const output = part.bottleneck(input, state.starts);
+  return { ...state, z: part.leave(output, input, residual, state.starts), joins: part.joins };
+}
+
+/** Branches that must end alike: if one has done without the connection, the others are brought through it. */
+function alike(states: readonly State[], { site }: Place): { values: Value[]; joins: boolean } {
+  const joins = states.every((state) => state.joins);
+  return { joins, values: states.map(({ z, x, joins: own }) => (own && !joins ? site.join(z, x) : z)) };
+}
+
+function runAverage({ children, weights }: Block & { type: "Average" }, state: State, place: Place): State {
+  const { values, joins } = alike(
+    children.map((child) => run(child, state, place)),
+    place,
+  );
+  const z = values.map((value, i) => scaleBy(value, weights[i]!)).reduce((sum, term) => add(sum, term));
+  return { ...state, z, joins };
+}
+
+/** The last adapter decides how z goes in and out, as in AdapterHub. */
+function runFuse({ children, name }: Block & { type: "Fuse" }, state: State, place: Place): State {
+  const { parts, fusions, site } = place;
+  const fusion = fusions.get(name);
+  if (fusion === undefined) return state;
+  const ends = children.map((child) => {
+    const [before, last] =
+      typeof child === "string" ? [[], child] : [child.children.slice(0, -1), child.children.at(-1) as string];
+    const below = before.reduce<State>((each, one) => run(one, each, place), state);
+    const part = parts.get(last)!;
+    const { input, residual } = part.enter(below.z, below.x, site);
+    return { part, input, residual, output: part.bottleneck(input, below.starts) };
+  });
+  const { part } = ends.at(-1)!;
+  const { input, residual } = part.enter(state.z, state.x, site);
+  const query = fusion.queryBeforeNorm ? state.z : input;
+  const outputs = ends.map((end) => end.output);
+  return { ...state, z: fusion.forward(query, outputs, residual), joins: part.joins };
+}
+
+/** Split, BatchSplit and Parallel: each child on its own rows. */
+function runByRows(block: Block & { type: "Split" | "BatchSplit" | "Parallel" }, state: State, place: Place): State {
+  const cuts = rowsOfChildren(block, expectStarts(state));
+  const branches = block.children.flatMap((child, i) => {
+    const rows = cuts[i]!.filter(({ start, end }) => end > start);
+    if (rows.length === 0) return [];
+    const [z, x] = [sliceRows(state.z, rows), sliceRows(state.x, rows)];
+    return [{ rows, end: run(child, { ...state, z, x, starts: startsOf(cuts[i]!) }, place) }];
+  });
+  const { values, joins } = alike(
+    branches.map(({ end }) => end),
+    place,
+  );
+  const order = branches.flatMap(({ rows }) => rows);
+  return { ...state, z: inOrder(concatenateRows(values), order), joins };
+}
+
+/** For each child the rows of each of its sequences. */
+export function rowsOfChildren(
+  block: Block & { type: "Split" | "BatchSplit" | "Parallel" },
+  starts: Int32Array,
+): RowRange[][] {
+  const sequences = Array.from(starts.subarray(1), (end, s) => ({ start: starts[s]!, end }));
+  if (block.type === "Split") return splitRows(sequences, block.splits);
+  const count = sequences.length;
+  const { children } = block;
+  const sizes = block.type === "BatchSplit" ? block.batchSizes : children.map(() => count / children.length);
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  if (total !== count || !sizes.every(Number.isInteger)) {
+    throw new ShapeError(`${block.type} of ${sizes.join(" + ")} sequences, but the batch has ${count}`);
+  }
+  let first = 0;
+  return sizes.map((size) => {
+    first += size;
+    return sequences.slice(first - size, first);
+  });
+}
+
+function splitRows(sequences: readonly RowRange[], splits: readonly number[]): RowRange[][] {
+  const total = splits.reduce((sum, size) => sum + size, 0);
+  for (const { start, end } of sequences) {
+    if (end - start <= total) continue;
+    throw new ShapeError(`Split of ${splits.join(" + ")} tokens, but a sequence has ${end - start}`);
+  }
+  let offset = 0;
+  return splits.map((size) => {
+    const from = offset;
+    offset += size;
+    return sequences.map(({ start, end }) => ({
+      start: Math.min(start + from, end),
+      end: Math.min(start + from + size, end),
+    }));
+  });
+}
+
+function startsOf(ranges: readonly RowRange[]): Int32Array {
+  const starts = new Int32Array(ranges.length + 1);
+  ranges.forEach(({ start, end }, i) => {
+    starts[i + 1] = starts[i]! + end - start;
+  });
+  return starts;
+}
+
+/** Rows that lie one range after the other, put back where the ranges came from. */
+function inOrder(rows: Value, ranges: readonly RowRange[]): Value {
+  const starts = startsOf(ranges);
+  const pieces = ranges.map((range, i) => ({ at: range.start, start: starts[i]!, end: starts[i + 1]! }));
+  if (pieces.every(({ at, start }) => at === start)) return rows;
+  return sliceRows(
+    rows,
+    pieces.sort((a, b) => a.at - b.at),
+  );
+}
+
+function expectStarts({ starts, z }: State): Int32Array {
+  if (starts?.at(-1) === z.shape[0]) return starts!;
+  throw new StateError("a composition over sequences reached rows that belong to no sequence");
+}

@@ -1,0 +1,129 @@
+/**
+ * How several bottleneck adapters work together, in AdapterHub's words (Pfeiffer et al. 2020, "AdapterHub"): values that
+ * `PeftModel.setAdapter` takes. What they compute is in compose.ts.
+ */
+import { FormatError, UnsupportedError } from "../../core/errors.ts";
+
+/** An adapter's name, or a block of compositions. */
+export type Composition = string | Block;
+
+/** `type` is AdapterHub's name of the block. */
+export type Block =
+  | { readonly type: "Stack"; readonly children: readonly Composition[] }
+  | { readonly type: "Parallel"; readonly children: readonly Composition[] }
+  | { readonly type: "Fuse"; readonly children: readonly Composition[]; readonly name: string }
+  | { readonly type: "Split"; readonly children: readonly Composition[]; readonly splits: readonly number[] }
+  | { readonly type: "BatchSplit"; readonly children: readonly Composition[]; readonly batchSizes: readonly number[] }
+  | { readonly type: "Average"; readonly children: readonly Composition[]; readonly weights: readonly number[] };
+
+/** One after the other: each reads what those before it made. */
+export function stack(...children: Composition[]): Block {
+  return { type: "Stack", children: some("stack", children) };
+}
+
+/** Mixed by attention over their outputs, which `PeftModel.addAdapterFusion` must have been called for (Pfeiffer et al. 2021). */
+export function fuse(...children: Composition[]): Block {
+  return { type: "Fuse", children: some("fuse", children), name: fusionName(children) };
+}
+
+/**
+ * Each on some tokens of every sequence: the first on `splits[0]` of them, the next on the `splits[1]` that follow, and so on.
+ * A sequence may be shorter than all of them together, not longer.
+ */
+export function split(children: readonly Composition[], splits: readonly number[]): Block {
+  return { type: "Split", children: some("split", children), splits: counts("split", children, splits) };
+}
+
+/** Each on some sequences of the batch: the first on the first `batchSizes[0]`, and so on. Together they make up the batch. */
+export function batchSplit(children: readonly Composition[], batchSizes: readonly number[]): Block {
+  const sizes = counts("batchSplit", children, batchSizes);
+  return { type: "BatchSplit", children: some("batchSplit", children), batchSizes: sizes };
+}
+
+/** Each on a copy of the whole batch: outputs come in the order of the adapters, the batch's sequences for each of them. */
+export function parallel(...children: Composition[]): Block {
+  return { type: "Parallel", children: some("parallel", children) };
+}
+
+/**
+ * The weighted mean of what they make of z, before the connection's norm. Weights are divided by their sum; equal ones by
+ * default. AdapterHub 1.2.0 divides the mean by the number of adapters once more, which is not repeated here.
+ */
+export function average(children: readonly Composition[], weights: readonly number[] = children.map(() => 1)): Block {
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  if (weights.length !== children.length || !(Math.abs(sum) > 0 && Number.isFinite(sum))) {
+    throw new FormatError(
+      `average: weights ${JSON.stringify(weights)}, expected ${children.length} numbers whose sum is not 0`,
+    );
+  }
+  return { type: "Average", children: some("average", children), weights: weights.map((weight) => weight / sum) };
+}
+
+function some(what: string, children: readonly Composition[]): readonly Composition[] {
+  if (children.length > 0) return [...children];
+  throw new FormatError(`${what}: found no adapter, expected the names of at least one`);
+}
+
+function counts(what: string, children: readonly Composition[], given: readonly number[]): readonly number[] {
+  if (given.length === children.length && given.every((n) => Number.isSafeInteger(n) && n >= 1)) return [...given];
+  throw new FormatError(
+    `${what}: sizes ${JSON.stringify(given)}, expected ${children.length} whole numbers of at least 1, one for each adapter`,
+  );
+}
+
+/** What AdapterHub calls the fusion of these: the names with commas, of stacks the last. */
+export function fusionName(children: readonly Composition[]): string {
+  return children.map(lastOf).join(",");
+}
+
+/** The adapter that acts last. */
+export function lastOf(composition: Composition): string {
+  return typeof composition === "string" ? composition : lastOf(composition.children.at(-1)!);
+}
+
+/** Names of all adapters, in order, each once. */
+export function namesIn(composition: Composition): string[] {
+  return typeof composition === "string" ? [composition] : [...new Set(composition.children.flatMap(namesIn))];
+}
+
+/** Every block, outermost first. */
+export function blocksIn(composition: Composition): Block[] {
+  return typeof composition === "string" ? [] : [composition, ...composition.children.flatMap(blocksIn)];
+}
+
+/** How many copies of the batch are run. Throws UnsupportedError where blocks disagree. */
+export function copiesIn(composition: Composition): number {
+  const sizes = new Set(
+    blocksIn(composition)
+      .filter(({ type }) => type === "Parallel")
+      .map(({ children }) => children.length),
+  );
+  if (sizes.size > 1) {
+    throw new UnsupportedError(
+      `composition: parallel blocks of ${[...sizes].join(" and ")} adapters, expected one number`,
+    );
+  }
+  return [...sizes][0] ?? 1;
+}
+
+/** What may stand in what. */
+const allowed: Readonly<Record<Block["type"], readonly Block["type"][]>> = {
+  Stack: ["Fuse", "Split", "Parallel", "BatchSplit", "Average"],
+  Fuse: ["Stack"],
+  Split: ["Split", "Stack", "BatchSplit", "Average"],
+  Parallel: ["Stack", "BatchSplit", "Average"],
+  BatchSplit: ["Stack", "Split", "BatchSplit", "Average"],
+  Average: ["Stack", "Split", "BatchSplit"],
+};
+
+/** Throws UnsupportedError unless the blocks are nested as AdapterHub allows. */
+export function expectNestable(composition: Composition): void {
+  for (const block of blocksIn(composition)) {
+    for (const child of block.children) {
+      if (typeof child === "string" || allowed[block.type].includes(child.type)) continue;
+      const fits = ["adapter names", ...allowed[block.type]].join(", ");
+      throw new UnsupportedError(`composition: ${child.type} stands in ${block.type}, which holds ${fits}`);
+    }
+  }
+  copiesIn(composition);
+}

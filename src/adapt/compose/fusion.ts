@@ -1,0 +1,216 @@
+/**
+ * AdapterFusion (Pfeiffer et al. 2021): attention over the outputs oᵢ = coreᵢ(u) of several bottleneck adapters, token by token.
+ *
+ *   q = u·W_qᵀ + b_q      kᵢ = oᵢ·W_kᵀ + b_k      vᵢ = oᵢ·W_vᵀ      p = softmaxᵢ(q·kᵢ)      z' = Σ pᵢ·vᵢ + z
+ *
+ * There is no 1/√d. W_v starts near the identity and is held there by 0.01·‖I − W_v‖² at every place. AdapterHub adds the gradient
+ * of that after the optimiser's step, so that it acts one step late; here it is part of the loss.
+ */
+import { StateError, UnsupportedError } from "../../core/errors.ts";
+import type { Residual } from "../../nn/layers/residual.ts";
+import { add } from "../../ops/add.ts";
+import { concatenateColumns } from "../../ops/columns.ts";
+import { dropout } from "../../ops/dropout.ts";
+import { scaleBy } from "../../ops/elementwise.ts";
+import { linear } from "../../ops/linear.ts";
+import { squaredError } from "../../ops/losses.ts";
+import { batchedProduct, lift } from "../../ops/product.ts";
+import { reshape } from "../../ops/reshape.ts";
+import { meanRows } from "../../ops/rows.ts";
+import { softmax } from "../../ops/softmax.ts";
+import type { Tape, Value } from "../../tape/tape.ts";
+import { readElements } from "../../tensor/elements.ts";
+import type { Param, Weight } from "../../tensor/tensor.ts";
+import type { Base } from "../adaptable-model.ts";
+import type { Adapter, Replaced } from "../adapter.ts";
+import { findCopied } from "../matching.ts";
+import { headsOf } from "../method/head-modules.ts";
+import { type Make, type StoredShapes, TensorMaker } from "../method/make.ts";
+
+/** Fields of AdapterHub's fusion config in camelCase. */
+export interface FusionOptions {
+  readonly query: boolean;
+  readonly key: boolean;
+  readonly value: boolean;
+  /** Ask with z itself rather than with what the adapters read. */
+  readonly queryBeforeLn: boolean;
+  /** Whether W_v is held near the identity. */
+  readonly regularization: boolean;
+  /** Add z to keys and values rather than to the result. */
+  readonly residualBefore: boolean;
+  /** Has no effect here: p sums to 1, so that W_v may stand on either side of it. */
+  readonly valueBeforeSoftmax: boolean;
+  /** Whether W_v starts as the identity, with 1e-6 elsewhere. */
+  readonly valueInitialized: boolean;
+  /** Dropout of the scores q·kᵢ in training; null and 0 for the model's dropout of attention. */
+  readonly dropoutProb: number | null;
+  /** Not implemented but for false. */
+  readonly temperature: boolean;
+}
+
+/** AdapterHub's two configs. */
+export const fusionOptions: Readonly<Record<"dynamic" | "static", FusionOptions>> = {
+  dynamic: {
+    ...{ query: true, key: true, value: true, queryBeforeLn: false, regularization: true, residualBefore: false },
+    ...{ valueBeforeSoftmax: true, valueInitialized: true, dropoutProb: null, temperature: false },
+  },
+  static: {
+    ...{ query: true, key: true, value: false, queryBeforeLn: false, regularization: false, residualBefore: false },
+    ...{ valueBeforeSoftmax: true, valueInitialized: false, dropoutProb: null, temperature: false },
+  },
+};
+
+/** What a fusion does at one connection. */
+export interface FusionLayer {
+  readonly queryBeforeNorm: boolean;
+  /** `query` [T, D], the adapters' `outputs` [T, D] each, and what the result is added to. */
+  forward(query: Value, outputs: readonly Value[], residual: Value): Value;
+}
+
+export interface FusionOrigin {
+  readonly seed: number;
+  /** Shapes of the file that it is filled from; null for a fresh one. */
+  readonly stored: StoredShapes | null;
+}
+
+/** The fusion of some adapters over a whole model. */
+export class Fusion {
+  /** The adapters' names with commas. */
+  readonly name: string;
+  readonly options: FusionOptions;
+  readonly layers = new Map<Residual, FusionLayer>();
+  /** Trained copies of the task's head. */
+  readonly replaced: readonly Replaced[];
+  readonly #maker: TensorMaker;
+  readonly #values: Param[] = [];
+
+  /** Throws StateError where only some of the adapters act at a place. */
+  constructor(name: string, adapters: readonly Adapter[], options: FusionOptions, base: Base, origin: FusionOrigin) {
+    this.name = name;
+    this.options = options;
+    if (options.temperature) {
+      throw new UnsupportedError(`fusion "${name}": "temperature" is not implemented, only false`);
+    }
+    const { seed, stored } = origin;
+    const purpose = stored === null ? "fresh" : "load";
+    this.#maker = new TensorMaker({ engine: base.engine, seed, purpose, prefix: "", stored });
+    try {
+      for (const site of placesOf(adapters)) {
+        this.layers.set(site, this.#layer(site, this.#maker.at(`${site.name}.adapter_fusion_layer`), base));
+      }
+      this.replaced = copiedHeads(base, this.#maker, stored);
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+  }
+
+  get params(): ReadonlyMap<string, Param> {
+    return this.#maker.params;
+  }
+  get trainable(): boolean {
+    return Array.from(this.params.values()).some((param) => param.trainable);
+  }
+  setTrainable(trainable: boolean): void {
+    for (const param of this.params.values()) param.setTrainable(trainable);
+  }
+
+  /** Bytes of all its tensors, gradients included. */
+  get bytes(): number {
+    return this.#maker.bytes;
+  }
+
+  /** 0.01·Σ‖I − W_v‖² over all places [1, 1], or null. */
+  penalty(tape: Tape): Value | null {
+    if (!this.options.regularization) return null;
+    const terms = this.#values.filter(({ trainable }) => trainable).map((param) => fromIdentity(tape, param));
+    return terms.length === 0 ? null : scaleBy(terms.reduce(add), 0.01);
+  }
+
+  dispose(): void {
+    this.#maker.dispose();
+  }
+
+  #layer({ width }: Residual, make: Make, base: Base): FusionLayer {
+    const { options } = this;
+    const affine = (path: string) => ({
+      weight: make.param(`${path}.weight`, [width, width], { normal: 0.02 }),
+      bias: make.param(`${path}.bias`, [width], "zeros"),
+    });
+    const query = options.query ? affine("query") : null;
+    const key = options.key ? affine("key") : null;
+    const start = options.valueInitialized ? nearIdentity(width) : { normal: 0.02 };
+    const value = options.value ? make.param("value.weight", [width, width], start) : null;
+    if (value) this.#values.push(value);
+    const p = options.dropoutProb || attentionDropout(base);
+    return {
+      queryBeforeNorm: options.queryBeforeLn,
+      forward(asked, outputs, residual) {
+        const read = options.residualBefore ? outputs.map((output) => add(output, residual)) : outputs;
+        const q = query ? linear(asked, query.weight, "out-in", query.bias) : asked;
+        const keys = key ? read.map((output) => linear(output, key.weight, "out-in", key.bias)) : read;
+        const values = value ? read.map((output) => linear(output, value, "out-in", null)) : read;
+        const mixed = mix(q, keys, values, p);
+        return options.residualBefore ? mixed : add(mixed, residual);
+      },
+    };
+  }
+}
+
+/** Σ pᵢ·vᵢ [T, D], p the softmax over i of q·kᵢ, in every row on its own. */
+function mix(q: Value, keys: readonly Value[], values: readonly Value[], p: number): Value {
+  const [rows, width] = q.shape as [number, number];
+  const byRow = (each: readonly Value[]) => reshape(concatenateColumns(each), [rows * each.length, width]);
+  const scores = batchedProduct(q, byRow(keys), rows, { transposeB: true });
+  return batchedProduct(softmax(dropout(scores, p)), byRow(values), rows);
+}
+
+/** ‖I − W‖² [1, 1]. */
+function fromIdentity(tape: Tape, param: Param): Value {
+  const [width] = param.shape as [number, number];
+  const identity = new Float32Array(param.size);
+  for (let i = 0; i < width; i++) identity[i * width + i] = 1;
+  const squares = squaredError(lift(tape, param), identity);
+  return scaleBy(meanRows(squares, Int32Array.of(0, param.size)), param.size);
+}
+
+function nearIdentity(width: number): (values: Float32Array) => void {
+  return (values) => {
+    values.fill(1e-6);
+    for (let i = 0; i < width; i++) values[i * width + i] = 1;
+  };
+}
+
+/** By the name that AdapterHub asks the config for. */
+function attentionDropout({ config }: Base): number {
+  const p = config.attention_probs_dropout_prob;
+  return typeof p === "number" ? p : 0;
+}
+
+/** Trained copies of the head that goes with the task; none where a file that is loaded has none. */
+function copiedHeads(base: Base, maker: TensorMaker, stored: StoredShapes | null): Replaced[] {
+  const copy = (key: string, from: Weight) =>
+    maker.param(key, from.shape, (values) => values.set(readElements(base.engine.memory, from)));
+  const names = findCopied([...base.layers.keys()], headsOf(base.task), () => {});
+  return names
+    .filter((name) => stored === null || stored.has(`${name}.weight`))
+    .map((name) => {
+      const module = base.layers.get(name)!;
+      const { weight, bias } = base.weightsOf(module);
+      const ownBias = bias && copy(`${name}.bias`, bias);
+      return { module, weight: copy(`${name}.weight`, weight), bias: ownBias, standsIn: false };
+    });
+}
+
+/** Where all of them act. */
+function placesOf(adapters: readonly Adapter[]): Residual[] {
+  const sites = new Set(adapters.flatMap(({ sites: { residual } }) => [...(residual?.keys() ?? [])]));
+  for (const site of sites) {
+    const missing = adapters.find(({ sites: { residual } }) => !residual?.has(site));
+    if (missing === undefined) continue;
+    throw new StateError(
+      `adapters to be fused should act at the same places, but "${missing.name}" does nothing at "${site.name}"`,
+    );
+  }
+  return [...sites];
+}

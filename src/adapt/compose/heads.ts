@@ -1,0 +1,82 @@
+/** Which trained copy of the task's head counts when several bottleneck adapters, each with its own, are active. */
+import { UnsupportedError } from "../../core/errors.ts";
+import type { Linear, LinearDelta } from "../../nn/layers/linear.ts";
+import type { Module } from "../../nn/layers/weights.ts";
+import { linear } from "../../ops/linear.ts";
+import { concatenateRows, sliceRows } from "../../ops/rows.ts";
+import type { Value } from "../../tape/tape.ts";
+import type { Replaced } from "../adapter.ts";
+import { rowsOfChildren } from "./compose.ts";
+import type { Block, Composition } from "./composition.ts";
+
+/** An adapter or a fusion, as far as heads go. */
+interface WithHead {
+  readonly replaced: readonly Replaced[];
+}
+
+/** Whose head counts: one for the whole batch, or one for each child of a block over sequences. */
+export interface ActiveHeads {
+  readonly owners: readonly WithHead[];
+  readonly block: (Block & { type: "BatchSplit" | "Parallel" }) | null;
+}
+
+/**
+ * The head is that of what acts last: of a fusion its own. In a batch that is divided among adapters, every part has the head of
+ * its own.
+ */
+export function activeHeads(
+  composition: Composition,
+  adapters: ReadonlyMap<string, WithHead>,
+  fusions: ReadonlyMap<string, WithHead>,
+): ActiveHeads {
+  if (typeof composition === "string") return { owners: [adapters.get(composition)!], block: null };
+  const own = composition.type === "Fuse" ? fusions.get(composition.name) : undefined;
+  if (own && own.replaced.length > 0) return { owners: [own], block: null };
+  if (composition.type !== "BatchSplit" && composition.type !== "Parallel")
+    return activeHeads(composition.children.at(-1)!, adapters, fusions);
+  const owners = composition.children.map((child) => activeHeads(child, adapters, fusions).owners.at(-1)!);
+  return { owners, block: owners.some(({ replaced }) => replaced.length > 0) ? composition : null };
+}
+
+/** Puts the heads into the model's layers. */
+export function attachHeads({ owners, block }: ActiveHeads): void {
+  for (const { module, weight, bias } of block ? [] : (owners.at(-1)?.replaced ?? [])) {
+    if (weight) module.weight = weight;
+    if (bias && (module.kind === "linear" || (module.kind === "norm" && module.bias !== null))) module.bias = bias;
+  }
+  if (block === null) return;
+  for (const module of new Set(owners.flatMap(({ replaced }) => replaced.map((each) => each.module)))) {
+    if (module.kind !== "linear")
+      throw new UnsupportedError(`"${module.name}": only linear layers of a head can differ in a batch`);
+    module.deltas = [
+      ...module.deltas,
+      headByRows(
+        module,
+        owners.map((owner) => copyOf(owner, module)),
+        block,
+      ),
+    ];
+  }
+}
+
+function copyOf({ replaced }: WithHead, module: Module): Replaced | null {
+  return replaced.find((each) => each.module === module) ?? null;
+}
+
+function headByRows(
+  module: Linear,
+  copies: readonly (Replaced | null)[],
+  block: Block & { type: "BatchSplit" | "Parallel" },
+): LinearDelta {
+  return {
+    forward(x) {
+      const cuts = rowsOfChildren(block, x.tape.starts!);
+      const parts = cuts.flatMap((rows, i): Value[] => {
+        if (rows.length === 0) return [];
+        const { weight, bias } = copies[i] ?? module;
+        return [linear(sliceRows(x, rows), weight ?? module.weight, module.stored, bias ?? module.bias)];
+      });
+      return concatenateRows(parts);
+    },
+  };
+}

@@ -1,0 +1,142 @@
+/**
+ * Adapters in folders and back, for a set of adapters: load.ts, save.ts and adapterhub.ts know the files. `PeftModel` loads this
+ * module when it is first asked for one.
+ */
+import { openSource, openTarget, type SourceLike, type TargetLike } from "../../checkpoint/open.ts";
+import { FormatError, StateError } from "../../core/errors.ts";
+import type { Source } from "../../core/host.ts";
+import type { Adapter, AdapterOrigin } from "../adapter.ts";
+import { type AdapterSet, DEFAULT_ADAPTER, quoted } from "../adapter-set.ts";
+import { type Block, blocksIn, namesIn } from "../compose/composition.ts";
+import { type MethodConfig, methodName, withValues } from "../method/define-method.ts";
+import type { LoadAdapterOptions, LoadFusionOptions } from "../peft-model.ts";
+import { openHubFusion } from "./adapterhub.ts";
+import { readSetup, subFolder, writeSetup } from "./adapterhub-setup.ts";
+import { openTensorsFor, readAdapterConfig, readFusion, readTensors } from "./load.ts";
+import { writeAdapter, writeFusion } from "./save.ts";
+
+/** Loads an adapter under a name and makes it active, or all of a folder with several and how they work together. */
+export async function loadFolder(
+  set: AdapterSet,
+  from: SourceLike,
+  name: string,
+  options: LoadAdapterOptions,
+): Promise<void> {
+  const folder = openSource(from);
+  const setup = await readSetup(folder);
+  if (setup !== null) return loadSetup(set, folder, setup, options);
+  await loadAdapter(set, folder, name, options);
+  set.activate(name);
+}
+
+async function loadSetup(set: AdapterSet, source: Source, setup: Block, options: LoadAdapterOptions): Promise<void> {
+  for (const name of namesIn(setup)) {
+    await loadAdapter(set, subFolder(source, name === DEFAULT_ADAPTER ? "" : name), name, options);
+  }
+  const fused = blocksIn(setup).flatMap((block) => (block.type === "Fuse" ? [block.name] : []));
+  const { isTrainable = false } = options;
+  for (const name of fused) await loadAdapterFusion(set, subFolder(source, name), { isTrainable });
+  set.activate(setup);
+}
+
+/** Leaves the model as it was when the folder does not fit. */
+export async function loadAdapter(
+  set: AdapterSet,
+  from: SourceLike,
+  name: string,
+  { isTrainable = false, values = {} }: LoadAdapterOptions,
+): Promise<void> {
+  const { layers, model } = set;
+  const source = openSource(from);
+  try {
+    const config = withValues(await readAdapterConfig(source, set.warn), values);
+    const tensors = await openTensorsFor(config, source, layers);
+    const adapter = addFrom(set, source.name, name, config, { purpose: "load", stored: tensors });
+    try {
+      await readTensors(adapter, layers, tensors, model, source.name);
+    } catch (error) {
+      set.adapters.delete(name);
+      adapter.dispose();
+      throw error;
+    }
+    adapter.setTrainable(isTrainable);
+  } finally {
+    await source.close();
+  }
+}
+
+/** An adapter to be filled from a file. That its config fits no layer is told with the file's name and its base's. */
+function addFrom(set: AdapterSet, source: string, name: string, config: MethodConfig, origin: AdapterOrigin): Adapter {
+  try {
+    return set.add(name, config, origin);
+  } catch (cause) {
+    if (!(cause instanceof FormatError)) throw cause;
+    const made = config.values.baseModelNameOrPath;
+    const base = made === null ? "" : `, made for "${made}",`;
+    const model = `this ${set.model.modelType} model`;
+    throw new FormatError(`adapter in ${source}${base} does not fit ${model}\n  ${cause.message}`, { cause });
+  }
+}
+
+/** Loads a fusion once its adapters are there. Returns its name. */
+export async function loadAdapterFusion(
+  set: AdapterSet,
+  from: SourceLike,
+  { adapterNames, isTrainable = false, values = {} }: LoadFusionOptions,
+): Promise<string> {
+  const source = openSource(from);
+  try {
+    const { adapterNames: named, options, tensors } = await openHubFusion(source, set.layers);
+    const name = (adapterNames ?? named).join(",");
+    const fusion = set.addFusion(name, { ...options, ...values }, 0, tensors);
+    try {
+      await readFusion(fusion, tensors, source.name);
+    } catch (error) {
+      set.removeFusion(name);
+      throw error;
+    }
+    fusion.setTrainable(isTrainable);
+    return name;
+  } finally {
+    await source.close();
+  }
+}
+
+/** Puts a LoRA adapter of a folder in the place of a loaded one. Nothing changes when it does not fit. */
+export async function hotswapAdapter(set: AdapterSet, from: SourceLike, name: string): Promise<void> {
+  const before = set.get(name);
+  if (set.merged.length > 0)
+    throw new StateError(`adapters ${quoted(set.merged)} are merged: unmerge them before swapping "${name}"`);
+  set.adapters.delete(name);
+  try {
+    await loadAdapter(set, from, name, { isTrainable: before.trainable });
+    const [was, is] = [before, set.get(name)].map(({ config }) => methodName(config.method));
+    if (was !== is || was !== "lora") {
+      set.get(name).dispose();
+      throw new StateError(`adapter "${name}" is ${was} and the new one is ${is}: only LoRA can be swapped for LoRA`);
+    }
+  } catch (error) {
+    set.adapters.set(name, before);
+    throw error;
+  }
+  set.refresh();
+  before.dispose();
+}
+
+/** Writes adapters and fusions, all by default, and beside them how several bottleneck adapters work together. */
+export async function saveAdapters(set: AdapterSet, to: TargetLike, selected?: readonly string[]): Promise<void> {
+  const { adapters, fusions, layers, model } = set;
+  const names = selected ?? [...adapters.keys(), ...fusions.keys()];
+  const chosen = names.filter((name) => !fusions.has(name)).map((name) => set.get(name));
+  const target = openTarget(to);
+  for (const fusion of names.flatMap((name) => fusions.get(name) ?? [])) {
+    const { config } = set.get(fusion.name.split(",").at(-1)!);
+    await writeFusion(fusion, config, layers, model, target, fusion.name);
+  }
+  if (selected === undefined && set.active.length > 1 && set.composes(set.active))
+    await writeSetup(set.composition, target);
+  for (const adapter of chosen) {
+    const folder = adapter.name === DEFAULT_ADAPTER ? "" : adapter.name;
+    await writeAdapter(adapter, layers, model, target, folder);
+  }
+}

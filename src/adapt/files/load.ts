@@ -1,0 +1,256 @@
+/** Reads an adapter folder written by PEFT or here: adapter_config.json and adapter_model.safetensors. */
+import { type CheckpointTensor, openPickled, readText } from "../../checkpoint/checkpoint.ts";
+import { openSafetensors } from "../../checkpoint/safetensors.ts";
+import { FormatError } from "../../core/errors.ts";
+import { bf16ToF32, f16ToF32 } from "../../core/half.ts";
+import type { Source } from "../../core/host.ts";
+import { listProblems } from "../../core/problems.ts";
+import { parsePythonJson } from "../../core/python-json.ts";
+import { formatShape, type Shape, sameShape } from "../../core/shape.ts";
+import { readElements } from "../../tensor/elements.ts";
+import { isQuantised, type Weight } from "../../tensor/tensor.ts";
+import type { Memory } from "../../wasm/memory.ts";
+import type { Base } from "../adaptable-model.ts";
+import { type Adapter, KEY_PREFIX, type Warn } from "../adapter.ts";
+import type { Fusion } from "../compose/fusion.ts";
+import { findCopied } from "../matching.ts";
+import type { MethodConfig } from "../method/define-method.ts";
+import { headsOf } from "../method/head-modules.ts";
+import { namedForModel, openHubWeights } from "./adapterhub.ts";
+import { isHubConfig, type Keys, readHubConfig } from "./adapterhub-config.ts";
+import { CONFIG_FILE, type ModelClass, parseConfig, readConfig, WEIGHTS_FILE } from "./config-file.ts";
+import { methodFor } from "./known-methods.ts";
+
+/** What to call the text, and whom to tell of oddities. */
+export interface ConfigOptions {
+  name?: string;
+  onWarning?: Warn;
+}
+
+/**
+ * A method's options from the parsed keys of an adapter_config.json.
+ *
+ * @example
+ * const config = await configFromJson({ peft_type: "LORA", r: 4, target_modules: "all-linear" });
+ */
+export async function configFromJson(json: unknown, options: ConfigOptions = {}): Promise<MethodConfig> {
+  return configFromText(JSON.stringify(json), options);
+}
+
+/** The same from the text of the file, which also tells 16.0 from 16. */
+export async function configFromText(
+  text: string,
+  { name = CONFIG_FILE, onWarning = console.warn }: ConfigOptions = {},
+): Promise<MethodConfig> {
+  const hub = parsePythonJson(text, name) as Keys | null;
+  if (typeof hub === "object" && hub !== null && isHubConfig(hub)) {
+    return readHubConfig(hub, await methodFor("BOTTLENECK", name), name, onWarning);
+  }
+  const { keys, peftType } = parseConfig(text, name);
+  return readConfig(await methodFor(peftType, name), keys, name, onWarning);
+}
+
+/** Reads adapter_config.json of a folder. */
+export async function readAdapterConfig(source: Source, onWarning: Warn): Promise<MethodConfig> {
+  const name = `"${CONFIG_FILE}" in ${source.name}`;
+  return configFromText(await readText(source, CONFIG_FILE), { name, onWarning });
+}
+
+/** What PEFT saves when asked for no safetensors. */
+const PICKLED_FILE = "adapter_model.bin";
+
+/** The tensors of an adapter file, by key. None has been read. */
+export async function openAdapterWeights(source: Source): Promise<ReadonlyMap<string, CheckpointTensor>> {
+  const tensors = await weightsIn(source);
+  if (tensors !== null) return tensors;
+  throw new FormatError(`${source.name} has no "${WEIGHTS_FILE}" and no "${PICKLED_FILE}"`);
+}
+
+async function weightsIn(source: Source): Promise<ReadonlyMap<string, CheckpointTensor> | null> {
+  if (await source.has(WEIGHTS_FILE)) return (await openSafetensors(source, WEIGHTS_FILE)).tensors;
+  if (await source.has(PICKLED_FILE)) return (await openPickled(source, PICKLED_FILE)).tensors;
+  return openHubWeights(source);
+}
+
+/** The same by the keys that an adapter of this config has in memory: those of AdapterHub's files differ from the file's. */
+export async function openTensorsFor(
+  config: MethodConfig,
+  source: Source,
+  base: Base,
+): Promise<ReadonlyMap<string, CheckpointTensor>> {
+  const tensors = await openAdapterWeights(source);
+  if (config.method.format !== "adapterhub") return tensors;
+  return withoutEqual(namedForModel(tensors, config, base), base);
+}
+
+/** Without the tensors that are the base's own: AdapterHub saves a model's head along whether it was trained or not. */
+async function withoutEqual(
+  tensors: ReadonlyMap<string, CheckpointTensor>,
+  base: Base,
+): Promise<ReadonlyMap<string, CheckpointTensor>> {
+  const changed = new Map(tensors);
+  const trained = findCopied([...base.layers.keys()], headsOf(base.task), () => {});
+  for (const module of base.layers.values()) {
+    if (trained.includes(module.name)) continue;
+    const { weight, bias } = base.weightsOf(module);
+    const pairs = [
+      [`${module.name}.weight`, weight],
+      [`${module.name}.bias`, bias],
+    ] as const;
+    const stored = pairs.filter(([key, own]) => own !== null && tensors.has(key));
+    const same = stored.map(([key, own]) => equals(base.engine.memory, own!, tensors.get(key)!));
+    if (stored.length === 0 || !(await Promise.all(same)).every(Boolean)) continue;
+    for (const [key] of stored) changed.delete(key);
+  }
+  return changed;
+}
+
+async function equals(memory: Memory, weight: Weight, tensor: CheckpointTensor): Promise<boolean> {
+  if (!sameShape(weight.shape, tensor.shape) || !readable.has(tensor.dtype)) return false;
+  const theirs = await readFloats(tensor);
+  return readElements(memory, weight).every((x, i) => x === theirs[i]);
+}
+
+/** Outputs of the classification head that an adapter's file holds, or null. */
+export async function headSize(source: Source): Promise<number | null> {
+  const head = /(^|\.)(classifier|score)(\.out_proj)?\.weight$/;
+  for (const [key, { shape }] of (await weightsIn(source)) ?? []) if (head.test(key)) return shape[0]!;
+  return null;
+}
+
+/**
+ * Fills an adapter with the tensors of a file. Throws one FormatError with every mismatch before anything is written:
+ * other shapes, keys for modules that are not adapted, missing keys, another base.
+ */
+export async function readTensors(
+  adapter: Adapter,
+  base: Base,
+  tensors: ReadonlyMap<string, CheckpointTensor>,
+  model: ModelClass,
+  from: string,
+): Promise<void> {
+  const { saved, kept } = adapter;
+  const savedBase = adapter.savedBase(base);
+  const needed = Array.from(saved).filter(([key]) => tensors.has(key) || !kept.has(key));
+  const problems = needed.map(([key, param]) => mismatch(key, tensors.get(key), param.shape));
+  for (const [key, tensor] of tensors) {
+    if (!saved.has(key) && !adapter.exported.has(key) && !REPEATED.test(key))
+      problems.push(await foreign(key, tensor, savedBase.get(key), base, adapter));
+  }
+  const found = problems.filter((problem) => problem !== null);
+  if (found.length > 0) throw new FormatError(misfit(adapter, model, from, found));
+  if (base.engine.memory.measuring) return;
+  const values = new Map<string, Float32Array>();
+  for (const [key] of needed) values.set(key, await readFloats(tensors.get(key)!));
+  for (const [key, param] of needed) param.values().set(values.get(key)!);
+}
+
+/** Fills a fusion with the tensors of a folder. Throws one FormatError with every mismatch before anything is written. */
+export async function readFusion(
+  { name, params }: Fusion,
+  tensors: ReadonlyMap<string, CheckpointTensor>,
+  from: string,
+): Promise<void> {
+  const needed = Array.from(params, ([key, { shape }]) => mismatch(key, tensors.get(key), shape));
+  const extra = [...tensors.keys()].filter((key) => key.includes("adapter_fusion_layer") && !params.has(key));
+  const problems = [...needed, ...extra.map((key) => `${key}: in the file, but there is no such place to fuse at`)];
+  const found = problems.filter((problem) => problem !== null);
+  if (found.length > 0) throw new FormatError(listProblems(`fusion "${name}" of ${from} does not fit`, found));
+  const values = await Promise.all(Array.from(params.keys(), (key) => readFloats(tensors.get(key)!)));
+  [...params.values()].forEach((param, i) => void param.values().set(values[i]!));
+}
+
+/** With bias "all" PEFT saves the bias of a copied layer under its name, and twice more as the wrapper has it. */
+const REPEATED = /\.(modules_to_save|original_module)\.bias$/;
+
+function mismatch(key: string, tensor: CheckpointTensor | undefined, shape: Shape): string | null {
+  if (!tensor) return `${short(key)}: missing, the model needs ${formatShape(shape)}`;
+  if (!readable.has(tensor.dtype)) return `${short(key)}: dtype ${tensor.dtype}, expected F32, F16 or BF16`;
+  if (sameShape(tensor.shape, shape)) return null;
+  const [r] = tensor.shape;
+  const rank =
+    key.includes("lora_A.") && r !== shape[0] ? ` (rank is ${r} in the file, ${shape[0]} in its config)` : "";
+  return `${short(key)}: file has ${formatShape(tensor.shape)}, model needs ${formatShape(shape)}${rank}`;
+}
+
+/** A key that is no tensor of the adapter: fine if it is the base's own weight, else a problem. */
+async function foreign(
+  key: string,
+  tensor: CheckpointTensor,
+  weight: Weight | undefined,
+  base: Base,
+  adapter: Adapter,
+): Promise<string | null> {
+  const own = weight ?? baseWeight(key, base);
+  if (own !== undefined) {
+    const shape = mismatch(key, tensor, own.shape);
+    return (
+      shape ??
+      ((await sameNumbers(base.engine.memory, own, tensor))
+        ? null
+        : `${short(key)}: differs from the model's own weight`)
+    );
+  }
+  const layer = Array.from(base.layers.values()).find(({ name }) => key.startsWith(`${KEY_PREFIX}${name}.`));
+  if (layer === undefined) return `${short(key)}: in the file, but the model has no such module`;
+  const adapted =
+    layer.kind === "linear" ? adapter.linear.has(layer) : layer.kind === "embedding" && adapter.embedding.has(layer);
+  return `${short(key)}: in the file, but ${adapted ? "its config does not train this in" : "not adapted by its config:"} "${layer.name}"`;
+}
+
+/** A layer's own weight that a file carries along under its plain or its wrapped name. */
+function baseWeight(key: string, base: Base): Weight | undefined {
+  const name = /^base_model\.model\.(.+?)(\.base_layer)?\.weight$/.exec(key)?.[1];
+  const layer = name === undefined ? undefined : base.layers.get(name);
+  return layer && base.weightsOf(layer).weight;
+}
+
+/** Relative difference that storing a weight in bfloat16 can make. */
+const ROUNDING = 2 ** -8;
+/** Elements compared at a time. */
+const PIECE = 1 << 20;
+
+async function sameNumbers(memory: Memory, weight: Weight, tensor: CheckpointTensor): Promise<boolean> {
+  // A quantised base is near the file's numbers at best, and a base that is only measured has none.
+  if (isQuantised(weight) || memory.measuring) return true;
+  const bytes = tensor.dtype === "F32" ? 4 : 2;
+  const size = tensor.byteLength / bytes;
+  for (let start = 0; start < size; start += PIECE) {
+    const end = Math.min(size, start + PIECE);
+    const theirs = widen(tensor.dtype, await tensor.read(start * bytes, end * bytes));
+    const ours = readElements(memory, weight, start, end);
+    if (!theirs.every((x, i) => Math.abs(x - ours[i]!) <= ROUNDING * Math.abs(x) + 1e-7)) return false;
+  }
+  return true;
+}
+
+const readable: ReadonlySet<string> = new Set(["F32", "F16", "BF16"]);
+
+/** A tensor of any of the readable dtypes in f32. */
+async function readFloats(tensor: CheckpointTensor): Promise<Float32Array> {
+  return widen(tensor.dtype, await tensor.read());
+}
+
+function widen(dtype: string, bytes: Uint8Array): Float32Array {
+  const { buffer } = bytes.slice(); // sources give views of any alignment
+  if (dtype === "F32") return new Float32Array(buffer);
+  return dtype === "F16" ? f16ToF32(new Uint16Array(buffer)) : bf16ToF32(new Uint16Array(buffer));
+}
+
+function misfit(
+  { name, config }: Adapter,
+  { modelType }: ModelClass,
+  from: string,
+  problems: readonly string[],
+): string {
+  const { baseModelNameOrPath } = config.values;
+  const made = baseModelNameOrPath ? `\nIt was made for ${JSON.stringify(baseModelNameOrPath)}.` : "";
+  return (
+    listProblems(`adapter "${name}" of ${from} does not fit model "${modelType}"`, problems, problems.length) + made
+  );
+}
+
+/** Keys in messages: without the prefix that all of them share. */
+function short(key: string): string {
+  return key.startsWith(KEY_PREFIX) ? key.slice(KEY_PREFIX.length) : key;
+}

@@ -1,0 +1,25 @@
+/** The part of a method that adds x·ΔWᵀ to a layer's output, ΔW being neither one low-rank pair nor changed by W. */
+import { add } from "../../ops/add.ts";
+import { foldChange } from "../../ops/fold.ts";
+import { replaceRows, sliceRows } from "../../ops/rows.ts";
+import type { Tape, Value } from "../../tape/tape.ts";
+import type { LinearPart } from "./define-method.ts";
+
+/** ΔW of one layer, scaled. */
+export interface Change {
+  /** x·ΔWᵀ: x [T, in] → [T, out]. In training with the method's dropouts. */
+  apply(x: Value): Value;
+  /** Rows `start` to `end` of ΔW in the order in which the layer stores its weight. */
+  rows(tape: Tape, start: number, end: number): Value;
+}
+
+export function additivePart(change: Change): LinearPart {
+  return {
+    forward: (x, deltas, below, biased) => add(below(x, deltas, biased), change.apply(x)),
+    forwardRows(x, rows, below) {
+      const y = below(x);
+      return replaceRows(y, rows, add(sliceRows(y, rows), change.apply(sliceRows(x, rows))));
+    },
+    fold: () => (piece) => foldChange(piece, () => change.rows(piece.tape, piece.start, piece.end)),
+  };
+}

@@ -1,0 +1,31 @@
+/** Layers whose weight is stored [in, out], as in GPT-2: the option `fanInFanOut`, which says so, and methods that cannot have them. */
+import { UnsupportedError } from "../../core/errors.ts";
+import type { Module } from "../../nn/layers/weights.ts";
+
+/** What `fanInFanOut` must be for these layers. Layers know how they are stored; what is saved should be true of them. */
+export function settledFanInFanOut(
+  given: boolean,
+  layers: readonly Module[],
+  warn: (message: string) => void,
+): { fanInFanOut: boolean } {
+  let settled = given;
+  for (const layer of layers) {
+    if (layer.kind !== "linear" || settled === (layer.stored === "in-out")) continue;
+    settled = layer.stored === "in-out";
+    warn(
+      `fanInFanOut is set to ${settled}, since "${layer.name}" stores its weight as ${settled ? "[in, out]" : "[out, in]"}`,
+    );
+  }
+  return { fanInFanOut: settled };
+}
+
+/** Throws UnsupportedError where a layer stores its weight as [in, out], which PEFT's class of this method does not know. */
+export function refuseConv1D(peftType: string, layers: readonly Module[]): void {
+  const foreign = layers.filter((layer) => layer.kind === "linear" && layer.stored === "in-out");
+  if (foreign.length === 0) return;
+  const names = foreign.slice(0, 3).map(({ name }) => `"${name}"`);
+  throw new UnsupportedError(
+    `${peftType} does not adapt layers whose weight is stored [in, out] (GPT-2's Conv1D), nor does PEFT: found ` +
+      `${names.join(", ")} among the targets; VeRA and LoRA adapt them`,
+  );
+}

@@ -1,0 +1,172 @@
+/** What a method is given to make its tensors with: names, memory and reproducible random numbers are looked after here. */
+import { Philox } from "../../core/philox.ts";
+import type { Shape } from "../../core/shape.ts";
+import { Tape } from "../../tape/tape.ts";
+import { Param } from "../../tensor/tensor.ts";
+import type { Engine } from "../../wasm/engine.ts";
+import type { Memory, Ptr } from "../../wasm/memory.ts";
+
+/** How a tensor starts: `uniform` is U(−bound, bound), `normal` is N(0, std²); a function writes the values itself. */
+export type Start =
+  | "zeros"
+  | "ones"
+  | { readonly uniform: number }
+  | { readonly normal: number }
+  | ((values: Float32Array) => void);
+
+/** torch's start of nn.Linear, Kaiming-uniform with a = √5: U(−1/√inputs, 1/√inputs). */
+export function kaimingUniform(inputs: number): Start {
+  return { uniform: 1 / Math.sqrt(inputs) };
+}
+
+export interface Make {
+  readonly engine: Engine;
+  /** Runs a computation that looks at the base, in working memory of its own. */
+  once<T>(compute: (tape: Tape) => T): T;
+  /** Decides random starts that a method draws itself. */
+  readonly seed: number;
+  /** The shape that a tensor has in the file that the adapter is loaded from; null where it has none, or there is no file. */
+  stored(suffix: string): Shape | null;
+  /** Whether the adapter is filled from a file. */
+  readonly loading: boolean;
+  /** A trained tensor. It is saved as the layer's name, a dot and `suffix`; with `saved: false` it is not. */
+  param(suffix: string, shape: Shape, start: Start, options?: { saved?: boolean }): Param;
+  /** A tensor that is neither trained nor saved, but made anew from the base whenever the adapter is. */
+  constant(suffix: string, shape: Shape, start: Start): Param;
+  /** A tensor that is saved and not trained. Read from a file that has it; otherwise it starts as it would afresh. */
+  kept(suffix: string, shape: Shape, start: Start): Param;
+  /** A tensor that is computed when the adapter is saved. */
+  exported(suffix: string, compute: () => { shape: Shape; values: Float32Array }): void;
+}
+
+/** `Make` for any place: a layer by its name; null gives keys as they are, without the prefix of the method. */
+export type MakeAt = (place: string | null) => Make;
+
+/** Why tensors are made: to be trained, to be filled from a file, or only to be listed. */
+export type Purpose = "fresh" | "load" | "list";
+
+/** A tensor that is computed when it is saved. */
+export type Exported = () => { shape: Shape; values: Float32Array };
+
+/** Shapes of a file's tensors by key. */
+export type StoredShapes = ReadonlyMap<string, { readonly shape: Shape }>;
+
+export interface MakerOptions {
+  readonly engine: Engine;
+  readonly seed: number;
+  readonly purpose: Purpose;
+  /** What keys begin with. */
+  readonly prefix: string;
+  readonly stored: StoredShapes | null;
+}
+
+/** Makes the tensors of one adapter. Everything is kept by its key in a file. */
+export class TensorMaker {
+  /** Trained tensors, in the order they were made. */
+  readonly params = new Map<string, Param>();
+  /** Of those, the ones that a file does not have. */
+  readonly unsaved = new Set<string>();
+  /** Saved and not trained. */
+  readonly kept = new Map<string, Param>();
+  readonly exported = new Map<string, Exported>();
+  readonly #constants: Param[] = [];
+  readonly #options: MakerOptions;
+  #stream = 0;
+
+  constructor(options: MakerOptions) {
+    this.#options = options;
+  }
+
+  /** What a method gets for one place. */
+  at(place: string | null): Make {
+    const { engine, seed, purpose, stored } = this.#options;
+    const key = (suffix: string) => this.key(place, suffix);
+    return {
+      engine,
+      once: (compute) => Tape.once(engine, {}, compute),
+      seed,
+      loading: purpose === "load",
+      stored: (suffix) => stored?.get(key(suffix))?.shape ?? null,
+      param: (suffix, shape, start, { saved = true } = {}) => {
+        const param = this.param(key(suffix), shape, start);
+        if (!saved) this.unsaved.add(key(suffix));
+        return param;
+      },
+      constant: (suffix, shape, start) => {
+        const constant = this.#tensor(key(suffix), shape, start, purpose !== "list");
+        this.#constants.push(constant);
+        return constant;
+      },
+      kept: (suffix, shape, start) => {
+        const tensor = this.#tensor(key(suffix), shape, start, purpose !== "list" && !stored?.has(key(suffix)));
+        this.kept.set(key(suffix), tensor);
+        return tensor;
+      },
+      exported: (suffix, compute) => void this.exported.set(key(suffix), compute),
+    };
+  }
+
+  /** Whether the tensors are filled from a file, and whether that has this key. */
+  get loading(): boolean {
+    return this.#options.purpose === "load";
+  }
+  has(key: string): boolean {
+    return this.#options.stored?.has(key) ?? false;
+  }
+
+  key(place: string | null, suffix: string): string {
+    return place === null ? suffix : `${this.#options.prefix}${place}.${suffix}`;
+  }
+
+  /** A trained tensor by its whole key. An unsaved one that a file does not have starts as it would afresh. */
+  param(key: string, shape: Shape, start: Start, name = key): Param {
+    const { purpose, stored } = this.#options;
+    const param = this.#tensor(name, shape, start, purpose === "fresh" || (purpose === "load" && !stored?.has(key)));
+    this.params.set(key, param);
+    return param;
+  }
+
+  /** Bytes of all tensors, gradients included. */
+  get bytes(): number {
+    return this.#all().reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  dispose(): void {
+    for (const tensor of this.#all()) tensor.dispose();
+  }
+
+  #all(): Param[] {
+    return [...this.params.values(), ...this.kept.values(), ...this.#constants];
+  }
+
+  #tensor(name: string, shape: Shape, start: Start, written: boolean): Param {
+    const { engine, seed, purpose } = this.#options;
+    const tensor = new Param(purpose === "list" ? noMemory : engine.memory, name, shape);
+    const random = new Philox(seed, this.#stream++);
+    try {
+      if (written && !tensor.memory.measuring) begin(tensor, start, random);
+      return tensor;
+    } catch (error) {
+      tensor.dispose();
+      throw error;
+    }
+  }
+}
+
+/** Gives out addresses and holds nothing, for tensors that are only listed. */
+const noMemory = { alloc: () => 0 as Ptr, free: () => {} } as unknown as Memory;
+
+function begin(tensor: Param, start: Start, random: Philox): void {
+  if (typeof start === "function") {
+    // A start may compute in the engine, which can grow its memory: write to a copy, then take a fresh view.
+    const values = new Float32Array(tensor.size);
+    start(values);
+    tensor.values().set(values);
+    return;
+  }
+  const values = tensor.values();
+  if (start === "zeros" || start === "ones") values.fill(start === "ones" ? 1 : 0);
+  else if ("uniform" in start) {
+    for (let i = 0; i < values.length; i++) values[i] = start.uniform * (2 * random.uniform() - 1);
+  } else for (let i = 0; i < values.length; i++) values[i] = start.normal * random.normal();
+}

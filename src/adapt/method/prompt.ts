@@ -1,0 +1,196 @@
+/** What prompt methods share: the sizes that PEFT writes in their configs, and rows before the embedded tokens of a sequence. */
+import { FormatError, UnsupportedError } from "../../core/errors.ts";
+import { Philox } from "../../core/philox.ts";
+import type { Shape } from "../../core/shape.ts";
+import type { Attention } from "../../nn/layers/attention.ts";
+import type { Embedding } from "../../nn/layers/embedding.ts";
+import type { Stack, VirtualTokens } from "../../nn/pass/virtual-tokens.ts";
+import { linear } from "../../ops/linear.ts";
+import { lift } from "../../ops/product.ts";
+import { sliceRows } from "../../ops/rows.ts";
+import type { Tape, Value } from "../../tape/tape.ts";
+import { readElements } from "../../tensor/elements.ts";
+import type { ModelShape, promptCommon } from "./define-method.ts";
+import { kaimingUniform, type Make, type Start } from "./make.ts";
+import type { ValuesOf } from "./options.ts";
+
+/** What the keys of copied heads begin with: PEFT wraps the model once less than for other methods. */
+export const PROMPT_PREFIX = "base_model.";
+
+type PromptValues = ValuesOf<typeof promptCommon>;
+
+/** The sizes of the model, as configs of prompt methods have them. */
+export interface PromptSizes {
+  readonly tokenDim: number;
+  /** Stacks that the rows are counted for: 2 for an encoder-decoder. */
+  readonly numTransformerSubmodules: number;
+  readonly numAttentionHeads: number;
+  readonly numLayers: number;
+}
+
+/** What every prompt method wants of its options. */
+export function checkPrompt({ numVirtualTokens }: PromptValues, spell: (name: string) => string): string | null {
+  return numVirtualTokens === null ? `"${spell("numVirtualTokens")}" is missing: say how many, 20 for instance` : null;
+}
+
+/** Sizes for rows before the embedded tokens. Throws UnsupportedError for a model that embeds none. */
+export function promptSizes(given: PromptValues, model: ModelShape): PromptSizes {
+  const sites = attentionsOf(model, "encoder");
+  return {
+    tokenDim: agreed("tokenDim", given.tokenDim, tokensOf(model).width, "the width of the token embedding"),
+    numTransformerSubmodules: given.numTransformerSubmodules ?? stacksOf(model),
+    numAttentionHeads: given.numAttentionHeads ?? sites[0]!.shape.heads,
+    numLayers: given.numLayers ?? sites.length,
+  };
+}
+
+/** Sizes for rows before the keys and values of each layer: with grouped queries, PEFT counts the heads of the keys. */
+export function prefixSizes(given: PromptValues, model: ModelShape): PromptSizes {
+  tokensOf(model);
+  const sites = attentionsOf(model, "decoder");
+  const { kvHeads, headDim } = sites[0]!.shape;
+  const width = "the width of the model's keys";
+  return {
+    tokenDim: agreed("tokenDim", given.tokenDim, kvHeads * headDim, width),
+    numTransformerSubmodules: given.numTransformerSubmodules ?? stacksOf(model),
+    numAttentionHeads: agreed("numAttentionHeads", given.numAttentionHeads, kvHeads, "their heads"),
+    numLayers: agreed("numLayers", given.numLayers, sites.length, "the model's layers"),
+  };
+}
+
+function agreed(option: string, given: number | null, own: number, what: string): number {
+  if (given === null || given === own) return own;
+  throw new FormatError(`"${option}" is ${given}, expected ${own}, ${what}: leave it out to have it filled in`);
+}
+
+const stacksOf = ({ task }: ModelShape): number => (task === "SEQ_2_SEQ_LM" ? 2 : 1);
+
+/** Rows of all stacks, by the width of the embedding. The sizes have been filled in. */
+export function tableShape({ numVirtualTokens, numTransformerSubmodules, tokenDim }: PromptValues): [number, number] {
+  return [numVirtualTokens! * numTransformerSubmodules!, tokenDim!];
+}
+
+/** The embedding that tokens are looked up in: every model makes it first. */
+export function tokensOf({ layers, modelType }: ModelShape): Embedding {
+  const found = Array.from(layers.values()).find(({ kind }) => kind === "embedding");
+  if (found) return found as Embedding;
+  throw new UnsupportedError(
+    `"${modelType}" embeds no tokens, so that virtual ones have no place: choose another method`,
+  );
+}
+
+/** The self-attention of each layer of a stack, or of the only stack that there is. */
+function attentionsOf({ sites, task, modelType }: ModelShape, stack: Stack): Attention[] {
+  const all = sites.filter((site) => site.kind === "attention");
+  const ofDecoder = all.filter(({ name }) => /(^|\.)decoder\./.test(name));
+  if (ofDecoder.length === 0) return all;
+  if (task === "SEQ_2_SEQ_LM") return stack === "decoder" ? ofDecoder : all.filter((site) => !ofDecoder.includes(site));
+  throw new UnsupportedError(
+    `"${modelType}" for ${task} has an encoder and a decoder, and no published meaning of virtual tokens: choose another method`,
+  );
+}
+
+/**
+ * Rows before the embedded tokens. `begin` computes, once for a pass, what gives the rows [n · stacks, D] of a task. The encoder
+ * takes the first n; a decoder behind it the rest, or none at all.
+ */
+export function promptTokens(
+  { task }: ModelShape,
+  { numVirtualTokens }: PromptValues,
+  begin: (tape: Tape) => (taskId: number) => Value,
+  { inDecoder = false }: { inDecoder?: boolean } = {},
+): VirtualTokens {
+  const count = numVirtualTokens!;
+  const second = (stack: Stack) => task === "SEQ_2_SEQ_LM" && stack === "decoder";
+  return {
+    promptLength: (stack) => (second(stack) && !inDecoder ? 0 : count),
+    prefixLength: () => 0,
+    begin(tape, stack) {
+      const table = begin(tape);
+      const start = second(stack) ? count : 0;
+      const made = new Map<number, Value>();
+      const rows = (taskId: number): Value => {
+        if (!made.has(taskId)) made.set(taskId, sliceRows(table(taskId), [{ start, end: start + count }]));
+        return made.get(taskId)!;
+      };
+      return { prompt: rows, prefix: () => null };
+    },
+  };
+}
+
+/** How a table of rows can start: at random, from the embedding of random tokens, or from that of a text. */
+export interface TableStart {
+  readonly promptTuningInit: string;
+  readonly promptTuningInitIds: readonly number[] | null;
+}
+
+/** The start of a table [rows, D] of virtual tokens. A text shorter than the table is repeated. */
+export function tableStart(
+  { promptTuningInit, promptTuningInitIds }: TableStart,
+  model: ModelShape,
+  make: Make,
+): Start {
+  if (promptTuningInit === "RANDOM") return { normal: 1 };
+  const tokens = tokensOf(model);
+  return (values) => {
+    const count = values.length / tokens.width;
+    const random = new Philox(make.seed);
+    const ids =
+      promptTuningInit === "SAMPLE_VOCAB"
+        ? Array.from({ length: count }, () => Math.floor(random.uniform() * tokens.rows))
+        : repeated(promptTuningInitIds, count, tokens.rows);
+    const { weight } = model.weightsOf(tokens);
+    ids.forEach((id, row) => {
+      const from = id * tokens.width;
+      values.set(readElements(make.engine.memory, weight, from, from + tokens.width), row * tokens.width);
+    });
+  };
+}
+
+function repeated(ids: readonly number[] | null, count: number, vocabulary: number): number[] {
+  if (ids === null || ids.length === 0)
+    throw new FormatError('"promptTuningInit" is "TEXT", but "promptTuningInitIds" has no ids: give those of the text');
+  const foreign = ids.find((id) => id >= vocabulary);
+  if (foreign !== undefined)
+    throw new FormatError(
+      `"promptTuningInitIds" has ${foreign}, expected ids from 0 to ${vocabulary - 1}, the model's vocabulary`,
+    );
+  return Array.from({ length: count }, (_, row) => ids[row % ids.length]!);
+}
+
+/**
+ * A table of virtual tokens that a network computes from trained rows [rows, D]. The network is part of no file: what it computes
+ * is saved as `prompt_embeddings`, and an adapter read from a file has that table alone.
+ */
+export function trainedBehind(
+  make: Make,
+  rows: Shape,
+  table: Shape,
+  network: (make: Make) => (rows: Value) => Value,
+): (tape: Tape) => Value {
+  if (make.loading) {
+    const plain = make.param("prompt_embeddings", table, "zeros");
+    return (tape) => lift(tape, plain);
+  }
+  const embedding = make.param("embedding.weight", rows, { normal: 1 }, { saved: false });
+  const forward = network(make);
+  const compute = (tape: Tape) => tape.scope(() => forward(lift(tape, embedding)));
+  make.exported("prompt_embeddings", () => ({
+    shape: table,
+    values: make.once((tape) => tape.download(compute(tape))),
+  }));
+  return compute;
+}
+
+/** x·Wᵀ + bias with weights that are trained and not saved, starting as torch's nn.Linear does unless told otherwise. */
+export function linearOf(
+  make: Make,
+  name: string,
+  inputs: number,
+  outputs: number,
+  start: Start = kaimingUniform(inputs),
+): (x: Value) => Value {
+  const weight = make.param(`${name}.weight`, [outputs, inputs], start, { saved: false });
+  const bias = make.param(`${name}.bias`, [outputs], start, { saved: false });
+  return (x) => linear(x, weight, "out-in", bias);
+}

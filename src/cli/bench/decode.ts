@@ -1,0 +1,104 @@
+/** lorikeet bench decode: how fast tokens are written, against how fast this machine reads the weights that each of them needs. */
+import { Command } from "commander";
+import { UnsupportedError } from "../../core/errors.ts";
+import { sizeOf } from "../../core/shape.ts";
+import { Decoding } from "../../generate/decoding.ts";
+import { Embedding } from "../../nn/layers/embedding.ts";
+import { CausalLM } from "../../nn/tasks/causal-lm.ts";
+import { formatBytes } from "../../wasm/memory.ts";
+import { type EngineFlags, withEngineOptions } from "../model-options.ts";
+import { needs, whole } from "../options.ts";
+import { LiveLine, print } from "../terminal.ts";
+import { median, processPeakBytes, ReadRate, timed } from "./measure.ts";
+import { type ShapeName, shapes } from "./shapes.ts";
+import { modelOfShape, shapeOption, type WeightDtype, weightsOption } from "./step.ts";
+
+interface Flags extends EngineFlags {
+  shape: ShapeName;
+  weights: WeightDtype;
+  tokens: number;
+  rounds: number;
+  json?: boolean;
+}
+
+/** Decoder-only shapes. */
+const names = Object.keys(shapes).filter((name) => shapes[name as ShapeName].config.model_type !== "mt5");
+
+export const decode: Command = withEngineOptions(
+  new Command("decode")
+    .description("Time writing one token after another, on weights made on the spot, against reading memory.")
+    .addOption(shapeOption(names))
+    .addOption(weightsOption())
+    .option("--tokens <n>", "tokens per round", whole(1), 16)
+    .option("--rounds <n>", "timed rounds; reading and writing take turns", whole(1), 5)
+    .option("--json", "print one JSON object"),
+)
+  .addHelpText(
+    "after",
+    `
+Examples:
+  $ lorikeet bench decode --shape gpt2-124m
+  $ lorikeet bench decode --shape llama-15m --threads 2 --json`,
+  )
+  .action(run);
+
+needs(decode, "--shape");
+
+async function run(flags: Flags): Promise<void> {
+  const line = new LiveLine();
+  line.show(`making ${flags.shape}`);
+  const model = await modelOfShape(flags);
+  if (!(model instanceof CausalLM)) throw new UnsupportedError(`bench decode: ${flags.shape} is no decoder-only model`);
+  const { engine } = model;
+  const bytes = bytesPerToken(model);
+  const reading = new ReadRate(engine);
+  using decoding = new Decoding(model, [1], flags.tokens * (flags.rounds + 1));
+  decoding.begin();
+  const write = () => {
+    for (let i = 0; i < flags.tokens; i++) decoding.step([i % model.vocabSize]);
+  };
+  write(); // warm-up
+  const seconds: number[] = [];
+  const reads: number[] = [];
+  for (let round = 0; round < flags.rounds; round++) {
+    line.show(`round ${round + 1} of ${flags.rounds}`);
+    reads.push(reading.measure());
+    seconds.push(timed(write) / flags.tokens);
+  }
+  line.end();
+  const second = median(seconds);
+  const found = {
+    ...{ shape: flags.shape, build: engine.build, threads: engine.threads, weights: flags.weights },
+    msPerToken: 1000 * second,
+    tokensPerSecond: 1 / second,
+    bytesPerToken: bytes,
+    readBytesPerSecond: median(reads),
+    fractionOfRead: median(seconds.map((s, i) => bytes / s / reads[i]!)),
+    processPeakBytes: processPeakBytes(),
+    samplesMs: seconds.map((s) => 1000 * s),
+    readSamples: reads,
+  };
+  if (flags.json) {
+    print(JSON.stringify(found));
+    return;
+  }
+  const threads = found.threads === 1 ? "one thread" : `${found.threads} threads`;
+  print(`${flags.shape} in ${flags.weights}, ${found.build} build, ${threads}, node ${process.version}`);
+  print(
+    `  ${found.msPerToken.toFixed(2)} ms/token   ${found.tokensPerSecond.toFixed(1)} tokens/s   (median of ${seconds.length} rounds)`,
+  );
+  print(
+    `  ${formatBytes(bytes)} of weights read a token: ${(100 * found.fractionOfRead).toFixed(0)} % of the ${formatBytes(found.readBytesPerSecond)}/s that this machine reads`,
+  );
+}
+
+/** Weights that every token reads: all but tables of which it looks up a row. A table that is also the head is read whole. */
+function bytesPerToken(model: CausalLM): number {
+  const all = new Map(Array.from(model.namedWeights().values(), (weight) => [weight.name, sizeOf(weight.shape)]));
+  const layers = [...model.modules.values()];
+  const read = new Set(layers.filter((layer) => !(layer instanceof Embedding)).map(({ weight }) => weight.name));
+  const sum = (names: Iterable<string>) => [...names].reduce((total, name) => total + all.get(name)!, 0);
+  const lookedUp = layers.filter((layer) => layer instanceof Embedding && !read.has(layer.weight.name));
+  const share = 1 - sum(lookedUp.map(({ weight }) => weight.name)) / sum(all.keys());
+  return Math.round(share * model.engine.memory.usedBytes);
+}

@@ -1,0 +1,42 @@
+/** Made-up rows for the bench, the same on every run. */
+import { Philox } from "../../core/philox.ts";
+import { IGNORED } from "../../nn/pass/sequences.ts";
+
+/** "random": every token labelled, all rows as long. "instruction": as people train, see `instructionRows`. */
+export const dataKinds = ["random", "instruction"] as const;
+export type DataKind = (typeof dataKinds)[number];
+
+export interface RowsOptions {
+  readonly data: DataKind;
+  readonly tokens: number;
+  readonly batch: number;
+  readonly vocabSize: number;
+  /** Labels are the target's own ids, not aligned with those of the source. */
+  readonly encoderDecoder: boolean;
+}
+
+export interface Row {
+  readonly inputIds: number[];
+  readonly labels: number[];
+}
+
+/** Rows of a batch. */
+export function benchRows({ data, tokens, batch, vocabSize, encoderDecoder }: RowsOptions): Row[] {
+  return Array.from({ length: batch }, (_, i) => {
+    const ids = (length: number, stream: number) => {
+      const random = new Philox(7, stream);
+      return Array.from({ length }, () => random.below(vocabSize));
+    };
+    const length = data === "random" ? tokens : spread(tokens, batch, i);
+    if (encoderDecoder) return { inputIds: ids(length, i), labels: ids(length, batch + i) };
+    const inputIds = ids(length, i);
+    const prompt = data === "random" ? 0 : length >> 1;
+    return { inputIds, labels: inputIds.map((id, t) => (t < prompt ? IGNORED : id)) };
+  });
+}
+
+/** Instruction data: row i of a batch whose lengths go up evenly from an eighth of `tokens` to `tokens`; the first half is prompt. */
+function spread(tokens: number, batch: number, i: number): number {
+  const shortest = Math.max(2, tokens / 8);
+  return Math.round(shortest + ((tokens - shortest) * i) / Math.max(1, batch - 1));
+}

@@ -1,0 +1,142 @@
+/** lorikeet inspect --plan: what training a model would take of memory, found without loading it. */
+import type { Command } from "commander";
+import { exists } from "#host";
+import { modelFromConfig } from "../../auto/auto-model.ts";
+import { hasCheckpoint, readJson } from "../../checkpoint/checkpoint.ts";
+import { openSource } from "../../checkpoint/open.ts";
+import { FormatError } from "../../core/errors.ts";
+import { sizeOf } from "../../core/shape.ts";
+import type { Task } from "../../core/task.ts";
+import type { RawConfig } from "../../nn/config.ts";
+import type { Model } from "../../nn/tasks/model.ts";
+import type { KeptWeights } from "../../nn/tensors/kept-dtype.ts";
+import type { OptimizerName } from "../../optim/optimizers.ts";
+import type { DenseDtype } from "../../tensor/tensor.ts";
+import type { TrainingExample } from "../../train/check-examples.ts";
+import { fittingSettings, tooLittleMemory } from "../../train/memory-fit.ts";
+import { partsOf, planMemory } from "../../train/memory-plan.ts";
+import { fullTraining, type Trainable } from "../../train/trainable.ts";
+import { formatBytes, MAX_BYTES } from "../../wasm/memory.ts";
+import { adapted, type TrainingMethod } from "../adapted.ts";
+import { imageShapeOf } from "../data.ts";
+import { measuredBase, measuringEngine } from "../memory.ts";
+import type { EngineFlags } from "../model-options.ts";
+import { grouped, notice, print } from "../terminal.ts";
+
+export interface PlanFlags extends EngineFlags {
+  task?: Task;
+  weights: KeptWeights;
+  adapterConfig?: string;
+  batchSize: number;
+  maxLength?: number;
+  maxTargetLength?: number;
+  gradientCheckpointing?: boolean;
+  optim: OptimizerName;
+  optimArgs?: Record<string, number | boolean | null>;
+  json?: boolean;
+}
+
+/** Tokens of a sequence where --max-length does not say, if the model takes so many. */
+const LENGTH = 512;
+
+/** A base on which training is planned: nothing is loaded. */
+interface Plannable {
+  readonly base: Model;
+  readonly model: Trainable;
+}
+
+/** Prints the plan. `dir` is a folder, with or without weights, or a name on the hub, of which the config alone is fetched. */
+export async function showPlan(dir: string, flags: PlanFlags, command: Command, chosen: TrainingMethod): Promise<void> {
+  const { weights, batchSize, json = false } = flags;
+  const full = chosen.method === null && flags.adapterConfig === undefined;
+  const open = async (kept: KeptWeights, warn: (text: string) => void): Promise<Plannable> => {
+    const base = await baseOf(dir, flags, full ? null : kept);
+    const adapter = { model: dir, ...(flags.adapterConfig && { adapterConfig: flags.adapterConfig }) };
+    const adapt = () => adapted(base, adapter, command, chosen, { steps: 1000, warn });
+    return { base, model: full ? fullTraining(base, async () => {}) : await adapt() };
+  };
+  const { base, model } = await open(weights, notice);
+  const maxLength = flags.maxLength ?? Math.min(LENGTH, model.contextLength);
+  const example = exampleFor(base, maxLength, flags.maxTargetLength ?? maxLength);
+  const problem = model.problemWith(example);
+  if (problem !== null) throw new FormatError(`--max-length ${maxLength}: ${problem}`);
+  const trainDataset = Array<TrainingExample>(batchSize).fill(example);
+  const { optim, optimArgs = {}, gradientCheckpointing = false } = flags;
+  const args = { perDeviceTrainBatchSize: batchSize, gradientCheckpointing, optim, optimArgs };
+  const plan = planMemory(model, trainDataset, args);
+  const remade = async (kept: KeptWeights) => (await open(kept, () => {})).model;
+  const run = { model, trainDataset, args, ...(!full && { weights, remade }) };
+  const fitting = plan.total <= MAX_BYTES ? [] : await fittingSettings(run, MAX_BYTES);
+  const method = full ? "full" : flags.adapterConfig !== undefined ? flags.adapterConfig : chosen.name;
+  const { build, threads } = base.engine;
+  if (json) {
+    const ways = fitting.map(({ settings, bytes }) => ({ settings, bytes }));
+    const asked = { method, weights: full ? "f32" : weights, batchSize, maxLength, build, threads };
+    print(
+      JSON.stringify({
+        kind: "plan",
+        architecture: base.architecture,
+        ...asked,
+        plan,
+        allowed: MAX_BYTES,
+        fitting: ways,
+      }),
+    );
+    return;
+  }
+  const size = example.inputIds.length === 0 ? "images" : `x ${grouped(maxLength)} tokens`;
+  const kept = [...new Set(Array.from(base.namedWeights().values(), ({ dtype }) => dtype))].join(", ");
+  const engine = `${build} build, ${threads === 1 ? "one thread" : `${threads} threads`}`;
+  print(`training ${base.architecture} (${kept}) with ${method}, batches of ${batchSize} ${size}, ${engine}`);
+  for (const [name, bytes] of [...partsOf(plan), ["total", plan.total] as const]) {
+    print(`  ${name.padEnd(14)}${grouped(bytes).padStart(15)} bytes  ${formatBytes(bytes).padStart(8)}`);
+  }
+  if (plan.total <= MAX_BYTES) print(`fits: an engine has up to ${formatBytes(MAX_BYTES)}`);
+  else print(tooLittleMemory(plan, MAX_BYTES, fitting).message);
+}
+
+/** The model of a folder, or of its config alone where the weights are not there; `weights` null for a base that is trained itself. */
+async function baseOf(dir: string, flags: PlanFlags, weights: KeptWeights | null): Promise<Model> {
+  const { task = null } = flags;
+  const source = openSource(dir);
+  try {
+    const kept = weights === null ? { trainable: true } : { weights };
+    if (exists(dir) && (await hasCheckpoint(source))) return await measuredBase(dir, flags, task, kept);
+    const config = (await readJson(source, "config.json")) as RawConfig;
+    const engine = await measuringEngine(flags);
+    const frozen = weights !== null && { weights, stored: storedDtype(config) };
+    return (await modelFromConfig(config, task, { engine, ...frozen })) as Model;
+  } finally {
+    await source.close();
+  }
+}
+
+/** What a config says its weights are stored in. */
+function storedDtype({ torch_dtype, dtype = torch_dtype }: RawConfig): DenseDtype {
+  return dtype === "bfloat16" ? "bf16" : dtype === "float16" ? "f16" : "f32";
+}
+
+/** An example of the longest kind, with all labels that it can have. */
+function exampleFor(base: Model, length: number, targetLength: number): TrainingExample {
+  const inputIds = new Int32Array(length);
+  const labelled = (labels: TrainingExample["labels"]) => ({ inputIds, labels });
+  switch (base.task) {
+    case "SEQ_2_SEQ_LM":
+      return labelled(new Int32Array(targetLength));
+    case "QUESTION_ANS":
+      return labelled(new Int32Array(2));
+    case "SEQ_CLS":
+      return labelled(classesOf(base));
+    case "IMAGE_CLS": {
+      const pixels = new Float32Array(sizeOf(imageShapeOf(base.config)!));
+      return { inputIds: new Int32Array(), labels: classesOf(base), pixels };
+    }
+    default:
+      return labelled(new Int32Array(length));
+  }
+}
+
+function classesOf(base: Model): TrainingExample["labels"] {
+  if (base.problemType === "single_label_classification") return new Int32Array(1);
+  return new Float32Array(base.countLabels({ inputIds: [], labels: [] }));
+}

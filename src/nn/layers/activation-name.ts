@@ -1,0 +1,26 @@
+import { UnsupportedError } from "../../core/errors.ts";
+import type { Activation } from "../../ops/activation.ts";
+import type { ConfigReader } from "../config.ts";
+
+/** The activations of transformers' configs that are known here; those with "tanh" or "fast" are GELU's tanh form. */
+const published: ReadonlyMap<string, Activation> = new Map([
+  ["gelu", "gelu"],
+  ["gelu_python", "gelu"],
+  ["gelu_new", "gelu_new"],
+  ["gelu_pytorch_tanh", "gelu_new"],
+  ["gelu_fast", "gelu_new"],
+  ["relu", "relu"],
+  ["silu", "silu"],
+  ["swish", "silu"],
+  ["tanh", "tanh"],
+]);
+
+/** The activation that a config names under `key`. Throws UnsupportedError for one that is not known. */
+export function activationOf(c: ConfigReader, key: string, missing: string): Activation {
+  const name = c.string(key, missing);
+  const found = published.get(name);
+  if (found) return found;
+  throw new UnsupportedError(
+    `${c.name}: "${key}" is "${name}", this version knows ${[...published.keys()].join(", ")}`,
+  );
+}

@@ -1,0 +1,50 @@
+import { type LowRank, linear, type Stored } from "../../ops/linear.ts";
+import type { Value } from "../../tape/tape.ts";
+import type { Weight } from "../../tensor/tensor.ts";
+
+/** The layer below a delta: the matmul, or the next delta. `biased` says whether the layer's bias is part of the result. */
+export type LinearForward = (x: Value, deltas: readonly LowRank[], biased: boolean) => Value;
+
+/**
+ * What an adapter may do to one linear layer. Written in src/methods/, attached by src/adapt/. Deltas of several active
+ * adapters are nested, the first outermost.
+ */
+export interface LinearDelta {
+  /**
+   * Returns the adapted output. `deltas` are low-rank terms to be added to it: where nothing happens to the result of `below`,
+   * pass them on, with its own, to ride in the matmul. `biased` says whether the layer's bias is part of the result.
+   */
+  forward(x: Value, deltas: readonly LowRank[], below: LinearForward, biased: boolean): Value;
+}
+
+/** y = x·Wᵀ + bias, plus whatever deltas are active. */
+export class Linear {
+  readonly kind = "linear";
+  readonly name: string;
+  readonly stored: Stored;
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  /** [out, in], or [in, out] when stored "in-out". Replaced while a trained copy is active. */
+  weight: Weight;
+  bias: Weight | null;
+  deltas: readonly LinearDelta[] = [];
+
+  constructor(name: string, weight: Weight, bias: Weight | null, stored: Stored = "out-in") {
+    this.name = name;
+    this.weight = weight;
+    this.bias = bias;
+    this.stored = stored;
+    const [first, second] = weight.shape as [number, number];
+    [this.outFeatures, this.inFeatures] = stored === "out-in" ? [first, second] : [second, first];
+  }
+
+  forward(x: Value): Value {
+    return this.#below(0)(x, [], true);
+  }
+
+  #below(depth: number): LinearForward {
+    const delta = this.deltas[depth];
+    if (!delta) return (x, deltas, biased) => linear(x, this.weight, this.stored, biased ? this.bias : null, deltas);
+    return (x, deltas, biased) => delta.forward(x, deltas, this.#below(depth + 1), biased);
+  }
+}

@@ -1,0 +1,51 @@
+import { add } from "../../ops/add.ts";
+import type { Value } from "../../tape/tape.ts";
+import type { LayerNorm } from "./norm.ts";
+
+/** What an adapter may do where a sub-layer's output joins the residual stream: see `Residual.forward`. */
+export interface ResidualDelta {
+  forward(z: Value, x: Value, site: Residual): Value;
+}
+
+/** Which sub-layer a residual connection closes. */
+export type SubLayer = "attention" | "cross-attention" | "feed-forward";
+
+/** A residual connection: x + z, and the layer norm over the sum in models that have it there (BERT). */
+export class Residual {
+  readonly kind = "residual";
+  /** Where AdapterHub keeps the adapters of this place, such as "bert.encoder.layer.0.output". */
+  readonly name: string;
+  readonly subLayer: SubLayer;
+  readonly layer: number;
+  readonly width: number;
+  /** The norm over the sum; null where the norm stands before the sub-layer instead. */
+  readonly norm: LayerNorm | null;
+  delta: ResidualDelta | null = null;
+
+  constructor(name: string, parts: ResidualParts) {
+    this.name = name;
+    this.subLayer = parts.subLayer;
+    this.layer = parts.layer;
+    this.width = parts.width;
+    this.norm = parts.norm ?? null;
+  }
+
+  /** `z` is the sub-layer's output after its dropout, `x` the residual stream that went in; both [T, D]. */
+  forward(z: Value, x: Value): Value {
+    return this.delta === null ? this.join(z, x) : this.delta.forward(z, x, this);
+  }
+
+  /** The connection without an adapter. */
+  join(z: Value, x: Value): Value {
+    const sum = add(x, z);
+    return this.norm === null ? sum : this.norm.forward(sum);
+  }
+}
+
+export interface ResidualParts {
+  readonly subLayer: SubLayer;
+  /** Number of the layer in its stack. */
+  readonly layer: number;
+  readonly width: number;
+  readonly norm?: LayerNorm;
+}

@@ -1,0 +1,156 @@
+/** How a model file asks for its layers: by published name, with the shape it expects. */
+import type { Stored } from "../../ops/linear.ts";
+import type { Weight } from "../../tensor/tensor.ts";
+import { Attention, type AttentionParts } from "./attention.ts";
+import { Embedding } from "./embedding.ts";
+import { Linear } from "./linear.ts";
+import { LayerNorm, RmsNorm } from "./norm.ts";
+import { Parameter } from "./parameter.ts";
+import { PatchConvolution } from "./patch-convolution.ts";
+import { Residual, type ResidualParts } from "./residual.ts";
+
+/** A layer that has a published name and weights. */
+export type Module = Linear | PatchConvolution | Embedding | RmsNorm | LayerNorm | Parameter;
+
+/** A place without weights of its own where an adapter may act. */
+export type Site = Attention | Residual;
+
+/** How a tensor of a model without a checkpoint starts. */
+export type Init = "normal" | "zeros" | "ones";
+
+/**
+ * What a tensor is to the model, which decides how small it may be kept: the matrix of a linear layer, by its order, an
+ * output projection, a table of rows by id, or anything else.
+ */
+export type Role = Stored | "output" | "table" | "other";
+
+/** Where tensors come from: a checkpoint, a random generator, or nowhere (shapes only). */
+export interface Tensors {
+  get(name: string, shape: readonly number[], init: Init, role: Role): Weight;
+  /** A tensor of a head, which checkpoints of other tasks do not have: it then starts at random. */
+  head(name: string, shape: readonly number[], init: Init): Weight;
+}
+
+export interface LinearShape {
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  /** True where the layer has a bias, its path where that is not the layer's own. */
+  readonly bias?: boolean | string;
+  /** "in-out" for GPT-2's Conv1D, whose matrices are published as [in, out]. */
+  readonly stored?: Stored;
+  /** Whether it is the projection to the vocabulary. */
+  readonly output?: boolean;
+}
+
+/** A place in the tree of published names. Remembers every layer and every site made below it. */
+export class Weights {
+  readonly modules: Map<string, Module>;
+  /** In the order of the model. */
+  readonly sites: Site[];
+  readonly #tensors: Tensors;
+  readonly #prefix: string;
+
+  constructor(tensors: Tensors, prefix = "", modules: Map<string, Module> = new Map(), sites: Site[] = []) {
+    this.#tensors = tensors;
+    this.#prefix = prefix;
+    this.modules = modules;
+    this.sites = sites;
+  }
+
+  /** The part of the tree below `path`; "" is the whole of it. */
+  at(path: string): Weights {
+    return path === "" ? this : new Weights(this.#tensors, this.#name(path), this.modules, this.sites);
+  }
+
+  /** The blocks of a stack, which `make` builds at `path`.0, `path`.1 and so on, with their published names. */
+  blocks<B extends object>(
+    path: string,
+    count: number,
+    make: (w: Weights, layer: number) => B,
+  ): (B & { name: string })[] {
+    return Array.from({ length: count }, (_, layer) => {
+      const part = this.at(`${path}.${layer}`);
+      return { ...make(part, layer), name: part.#prefix };
+    });
+  }
+
+  linear(path: string, linear: LinearShape): Linear {
+    const { inFeatures, outFeatures, bias = false, stored = "out-in", output = false } = linear;
+    const name = this.#name(path);
+    const shape = stored === "out-in" ? [outFeatures, inFeatures] : [inFeatures, outFeatures];
+    const weight = this.#tensors.get(`${name}.weight`, shape, "normal", output ? "output" : stored);
+    const biasPath = bias === true ? `${path}.bias` : bias || null;
+    return this.#add(new Linear(name, weight, this.#vector(biasPath, outFeatures), stored));
+  }
+
+  /** The same place for what belongs to a task: where a checkpoint of another task lacks a tensor, it starts at random. */
+  ofTask(): Weights {
+    const tensors = this.#tensors;
+    const head: Tensors["head"] = (name, shape, init) => tensors.head(name, shape, init);
+    return new Weights({ get: head, head }, this.#prefix, this.modules, this.sites);
+  }
+
+  /** A linear layer of a task's head. */
+  head(path: string, shape: LinearShape): Linear {
+    return this.ofTask().linear(path, shape);
+  }
+
+  /** An output projection that is the embedding's own table. Nothing is stored for it but its bias, which is called `bias`. */
+  tiedHead(path: string, embedding: Embedding, bias: string | null = null): Linear {
+    return this.#add(new Linear(this.#name(path), embedding.weight, this.#vector(bias, embedding.rows)));
+  }
+
+  /** A tensor that belongs to no layer, such as ViT's class token. It is part of the module called `path`. */
+  parameter(path: string, shape: readonly number[], init: Init = "normal"): Parameter {
+    const name = this.#name(path);
+    return this.#add(new Parameter(name, this.#tensors.get(name, shape, init, "other")));
+  }
+
+  /** A convolution over patches side by side, published as `shape` [out, channels, height, width] with a bias. */
+  patchConvolution(path: string, shape: readonly [number, number, number, number]): PatchConvolution {
+    const name = this.#name(path);
+    const weight = this.#tensors.get(`${name}.weight`, shape, "normal", "other");
+    return this.#add(new PatchConvolution(name, weight, this.#vector(`${path}.bias`, shape[0])!));
+  }
+
+  embedding(path: string, rows: number, width: number): Embedding {
+    const name = this.#name(path);
+    return this.#add(new Embedding(name, this.#tensors.get(`${name}.weight`, [rows, width], "normal", "table")));
+  }
+
+  rmsNorm(path: string, width: number, eps: number): RmsNorm {
+    const name = this.#name(path);
+    return this.#add(new RmsNorm(name, this.#tensors.get(`${name}.weight`, [width], "ones", "other"), eps));
+  }
+
+  layerNorm(path: string, width: number, eps: number): LayerNorm {
+    const name = this.#name(path);
+    const weight = this.#tensors.get(`${name}.weight`, [width], "ones", "other");
+    return this.#add(new LayerNorm(name, weight, this.#vector(`${path}.bias`, width)!, eps));
+  }
+
+  /** Self-attention of the module at `path`, whose projections have been made. */
+  attention(path: string, parts: AttentionParts): Attention {
+    const site = new Attention(this.#name(path), parts);
+    this.sites.push(site);
+    return site;
+  }
+
+  /** The residual connection that closes a sub-layer. `path` is where AdapterHub keeps its adapters; "" is this very place. */
+  residual(path: string, parts: ResidualParts): Residual {
+    const site = new Residual(path === "" ? this.#prefix : this.#name(path), parts);
+    this.sites.push(site);
+    return site;
+  }
+
+  #vector(path: string | null, size: number): Weight | null {
+    return path === null ? null : this.#tensors.get(this.#name(path), [size], "zeros", "other");
+  }
+  #name(path: string): string {
+    return this.#prefix === "" ? path : `${this.#prefix}.${path}`;
+  }
+  #add<M extends Module>(module: M): M {
+    this.modules.set(module.name, module);
+    return module;
+  }
+}

@@ -1,0 +1,61 @@
+/** The encoder's side of cross-attention: computed in the same pass, or kept from an earlier one for decoding. */
+import type { AttentionShape, Heads, KeptHeads } from "../../ops/attention.ts";
+import type { Value } from "../../tape/tape.ts";
+import type { Engine } from "../../wasm/engine.ts";
+import type { Ptr } from "../../wasm/memory.ts";
+import type { CrossAttention } from "../define-model.ts";
+import type { Pass } from "./pass.ts";
+
+const whole = (value: Value): Heads => ({ value, column: 0 });
+
+/** The hidden rows of an encoder in the step under way. */
+export function memoryOf(encoder: Pass, rows: Value): CrossAttention {
+  return {
+    attend(_layer, pass, q, shape, project) {
+      const { k, v } = encoder.within(() => project(rows));
+      return pass.attendOver(encoder, q, whole(k), whole(v), shape);
+    },
+  };
+}
+
+/** Keys and values of the encoder's rows for every layer of the decoder, kept while an output is written. */
+export class CrossCache implements CrossAttention {
+  /** Rows of each source. */
+  readonly starts: Int32Array;
+  /** The source that a sequence of the decoder reads: several beams share one. */
+  sourceOf: (sequence: number) => number = (s) => s;
+  readonly #engine: Engine;
+  readonly #width: number;
+  readonly #block: Ptr;
+
+  constructor(engine: Engine, shape: { layers: number; width: number }, starts: Int32Array) {
+    this.#engine = engine;
+    this.#width = shape.width;
+    this.starts = starts;
+    const bytes = 2 * shape.layers * starts.at(-1)! * shape.width * 4;
+    this.#block = engine.memory.alloc(bytes, `keys and values of ${starts.at(-1)} encoder rows`);
+  }
+
+  keep(layer: number, k: Value, v: Value): void {
+    const { tape } = k;
+    const bytes = this.starts.at(-1)! * this.#width * 4;
+    tape.copy(this.#at(layer, 0).ptr, k.ptr, bytes);
+    tape.copy(this.#at(layer, 1).ptr, v.ptr, bytes);
+  }
+
+  attend(layer: number, pass: Pass, q: Heads, shape: AttentionShape): Value {
+    return pass.attendOverKept(this.starts, this.sourceOf, q, this.#at(layer, 0), this.#at(layer, 1), shape);
+  }
+
+  #at(layer: number, part: 0 | 1): KeptHeads {
+    const rows = this.starts.at(-1)!;
+    return { ptr: (this.#block + (2 * layer + part) * rows * this.#width * 4) as Ptr, width: this.#width };
+  }
+
+  dispose(): void {
+    this.#engine.memory.free(this.#block);
+  }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

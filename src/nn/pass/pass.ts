@@ -1,0 +1,327 @@
+/** What the layers of one forward pass share: the tape, the tokens, their positions and who attends to whom. */
+import { FormatError } from "../../core/errors.ts";
+import {
+  type AttentionShape,
+  attendKept,
+  attention,
+  type Heads,
+  type KeptHeads,
+  type Segments,
+} from "../../ops/attention.ts";
+import { sliceColumns } from "../../ops/columns.ts";
+import { dropout } from "../../ops/dropout.ts";
+import type { Ids } from "../../ops/embedding.ts";
+import type { RelativeBias } from "../../ops/relative-bias.ts";
+import { insertRows } from "../../ops/rows.ts";
+import type { Tape, Value } from "../../tape/tape.ts";
+import type { Embedding } from "../layers/embedding.ts";
+import { imageProblem } from "./example-problems.ts";
+import type { KvCache } from "./kv-cache.ts";
+import { expectIds, type GivenRows, type ImageShape, type Sequences } from "./sequences.ts";
+import type { Stack, VirtualRows, VirtualTokens } from "./virtual-tokens.ts";
+
+export interface PassOptions {
+  readonly cache?: KvCache | null;
+  /** Replaces every dropout probability of the model's config. */
+  readonly dropout?: number | null;
+  /** Virtual tokens of each sequence; one entry alone is for all of them. */
+  readonly virtual?: readonly (VirtualTokens | null)[];
+}
+
+/** What a stack of layers allows. */
+export interface PassLimits {
+  readonly stack: Stack;
+  readonly vocabSize: number;
+  /** Longest sequence the positions allow, virtual tokens included. */
+  readonly contextLength: number;
+  /** RoBERTa's rule: positions count on from this id, and tokens that are this id stay at it. */
+  readonly paddingId?: number | null;
+  /** Where each sequence is an image. */
+  readonly image?: ImageShape | null;
+}
+
+/** One of a stack's equal parts. `shared` is what all of them are given, such as rotations. */
+export interface Block<Shared extends readonly unknown[]> {
+  /** Published name, such as "model.layers.0". */
+  readonly name: string;
+  /** [T, D] → [T, D] */
+  run(x: Value, pass: Pass, ...shared: Shared): Value;
+}
+
+export class Pass {
+  readonly tape: Tape;
+  readonly stack: Stack;
+  readonly sequences: Sequences;
+  /** The tokens given, without virtual ones. */
+  readonly ids: Ids;
+  /** Rows of the activations of each sequence, virtual tokens included: [starts[s], starts[s + 1]). */
+  readonly starts: Int32Array;
+  /** Positions of those rows as ids, for models that embed them. */
+  readonly positions: Ids;
+  /** One more than the largest position in a sequence, virtual ones included. */
+  readonly length: number;
+  readonly #segments: Segments;
+  readonly #limits: PassLimits;
+  readonly #options: PassOptions;
+  readonly #cache: KvCache | null;
+  readonly #dropout: number | null;
+  readonly #rows: readonly (VirtualRows | null)[];
+  /** Virtual keys before each sequence. */
+  readonly #prefixes: Int32Array;
+  /** Virtual rows before each sequence. */
+  readonly #prompts: Int32Array;
+
+  constructor(tape: Tape, sequences: Sequences, limits: PassLimits, options: PassOptions = {}) {
+    const { ids } = sequences;
+    const starts = limits.image ? imageStarts(sequences, limits.image) : sequences.starts;
+    this.tape = tape;
+    this.stack = limits.stack;
+    this.sequences = sequences;
+    this.#limits = limits;
+    this.#options = options;
+    this.#cache = options.cache ?? null;
+    this.#dropout = options.dropout ?? null;
+    expectIds("input ids", ids, limits.vocabSize);
+    const past = this.#cache?.lengths ?? new Int32Array(starts.length - 1);
+    const virtual = past.map((before) => Number(before === 0)); // virtual tokens stand before the first token only
+    const given = Array.from(past, (_, s) => (virtual[s] ? virtualOf(options, s) : null));
+    this.#rows = begun(tape, given, limits.stack);
+    this.#prompts = past.map((_, s) => given[s]?.promptLength(limits.stack) ?? 0);
+    this.#prefixes = past.map((_, s) => given[s]?.prefixLength(limits.stack) ?? 0);
+    this.starts = shifted(starts, this.#prompts);
+    const counts = past.map((_, s) => this.starts[s + 1]! - this.starts[s]! + this.#prefixes[s]!);
+    this.#cache?.expectRoom(counts);
+    this.length = counts.reduce((longest, count, s) => Math.max(longest, past[s]! + count), 0);
+    if (this.length > limits.contextLength) {
+      throw new FormatError(
+        `a sequence of ${this.length} tokens is longer than the model's context of ${limits.contextLength}: shorten it (--max-length)`,
+      );
+    }
+    const positions = this.#positionsAfter(past, limits.paddingId ?? null);
+    this.ids = { tape, ptr: tape.upload(ids), count: ids.length };
+    this.positions = { tape, ptr: tape.upload(positions), count: positions.length };
+    this.#segments = {
+      ptr: tape.upload(this.#quadruples(past)),
+      count: past.length,
+      lengths: Array.from(past, (before, s) => [this.starts[s + 1]! - this.starts[s]!, before + counts[s]!] as const),
+    };
+  }
+
+  /** What a relative bias must reach: with a cache as far as that can grow, so that every step takes the same memory. */
+  get reach(): number {
+    return this.#cache?.shape.capacity ?? this.length;
+  }
+
+  /** A pass of the decoder in the same step, over other ids, with the same dropout and virtual tokens. */
+  ofDecoder(sequences: Sequences): Pass {
+    return new Pass(this.tape, sequences, { ...this.#limits, stack: "decoder" }, { ...this.#options, cache: null });
+  }
+
+  /** Virtual rows before the tokens of sequence s. */
+  promptLength(s: number): number {
+    return this.#prompts[s]!;
+  }
+
+  #positionsAfter(past: Int32Array, paddingId: number | null): Int32Array {
+    const { ids, starts } = this.sequences;
+    const positions = new Int32Array(this.starts.at(-1)!);
+    past.forEach((before, s) => {
+      const first = before + this.#prefixes[s]!;
+      let real = 0;
+      for (let row = this.starts[s]!; row < this.starts[s + 1]!; row++) {
+        const at = row - this.starts[s]!;
+        const id = ids[starts[s]! + at];
+        const padding = paddingId !== null && this.#prompts[s] === 0 && id === paddingId;
+        if (padding) positions[row] = paddingId;
+        else positions[row] = paddingId === null ? first + at : first + paddingId + ++real;
+      }
+    });
+    return positions;
+  }
+
+  /** qStart, qEnd, kStart, kEnd of each sequence: keys are the pass's own rows behind their prefix, or the cache's. */
+  #quadruples(past: Int32Array): Int32Array {
+    const keys = shifted(this.starts, this.#prefixes);
+    return Int32Array.from(
+      Array.from(past).flatMap((before, s) => {
+        const count = before + keys[s + 1]! - keys[s]!;
+        const first = this.#cache?.firstRow(s) ?? keys[s]!;
+        return [this.starts[s]!, this.starts[s + 1]!, first, first + count];
+      }),
+    );
+  }
+
+  /** Runs `body`, whose activations have this pass's rows: so that adapters of single sequences find theirs. */
+  within<T>(body: () => T): T {
+    const before = this.tape.starts;
+    this.tape.starts = this.starts;
+    const result = body();
+    this.tape.starts = before;
+    return result;
+  }
+
+  /** The same for activations of which only some of this pass's rows are left, in order. */
+  withinRows<T>(rows: Int32Array, body: () => T): T {
+    const before = this.tape.starts;
+    this.tape.starts = this.starts.map((start) => rows.filter((row) => row < start).length);
+    const result = body();
+    this.tape.starts = before;
+    return result;
+  }
+
+  /**
+   * Runs the blocks of a stack, from what `embed` makes for the first, or from rows that are given for a later one (see
+   * `Sequences`). What a block reads is given back as soon as neither the next block nor the backward pass needs it.
+   */
+  through<Shared extends readonly unknown[]>(
+    blocks: readonly Block<Shared>[],
+    embed: () => Value,
+    ...shared: Shared
+  ): Value {
+    const { tape } = this;
+    const { given, watch } = this.sequences;
+    let x = given ? this.#given(given) : tape.scope(embed);
+    for (let depth = given?.depth ?? 0; ; depth++) {
+      watch?.({ depth, x, starts: this.starts, block: blocks[depth]?.name ?? null });
+      const block = blocks[depth];
+      if (!block) return x;
+      const y = tape.block(block.name, x, (rows) => block.run(rows, this, ...shared));
+      if (y !== x) tape.release(x);
+      x = y;
+    }
+  }
+
+  #given({ rows, width }: GivenRows): Value {
+    const x = this.tape.value([this.starts.at(-1)!, width]);
+    if (!this.tape.planning) this.tape.memory.f32(x.ptr, rows.length).set(rows);
+    return x;
+  }
+
+  /** The tokens' rows of the embedding, with the virtual ones before them, [rows, D]. */
+  embed(tokens: Embedding): Value {
+    const rows = tokens.forward(this.ids);
+    if (this.#prompts.every((count) => count === 0)) return rows;
+    const { starts, taskIds } = this.sequences;
+    const prompts = this.#rows.map((virtual, s) => virtual?.prompt(taskIds?.[s] ?? 0) ?? null);
+    return insertRows(rows, starts, prompts);
+  }
+
+  /** A number for each row, given one for each id: BERT's token types, 0 for virtual tokens. */
+  perRow(numbers: Int32Array | undefined): Ids {
+    const all = new Int32Array(this.starts.at(-1)!);
+    const { starts } = this.sequences;
+    for (let s = 0; numbers && s + 1 < starts.length; s++) {
+      all.set(numbers.subarray(starts[s], starts[s + 1]), this.starts[s]! + this.#prompts[s]!);
+    }
+    return { tape: this.tape, ptr: this.tape.upload(all), count: all.length };
+  }
+
+  /** Attention of one layer to its own rows; keys and values go through the cache when there is one. */
+  attend(layer: number, q: Heads, k: Heads, v: Heads, shape: AttentionShape, bias: RelativeBias | null = null): Value {
+    const [keys, values] = this.#prefixed(layer, k, v, shape);
+    if (!this.#cache) return attention(q, keys, values, shape, this.#segments, bias);
+    const starts = shifted(this.starts, this.#prefixes);
+    this.#cache.append(layer, 0, keys, starts);
+    this.#cache.append(layer, 1, values, starts);
+    return attendKept(q, this.#cache.layer(layer, 0), this.#cache.layer(layer, 1), shape, this.#segments, bias);
+  }
+
+  /** Keys and values behind the layer's prefix, where there is one. */
+  #prefixed(layer: number, k: Heads, v: Heads, { kvHeads, headDim }: AttentionShape): [Heads, Heads] {
+    if (this.#prefixes.every((count) => count === 0)) return [k, v];
+    const made = new Map(Array.from(new Set(this.#rows), (virtual) => [virtual, virtual?.prefix(layer) ?? null]));
+    const rows = this.#rows.map((virtual) => made.get(virtual) ?? null);
+    const behind = (heads: Heads, part: "k" | "v"): Heads => ({
+      value: insertRows(
+        columnsOf(heads, kvHeads * headDim),
+        this.starts,
+        rows.map((row) => row?.[part] ?? null),
+      ),
+      column: 0,
+    });
+    return [behind(k, "k"), behind(v, "v")];
+  }
+
+  /** Attention of these rows to those of another pass, sequence by sequence (an encoder's). Not causal. */
+  attendOver(memory: Pass, q: Heads, k: Heads, v: Heads, shape: AttentionShape): Value {
+    return attention(
+      q,
+      k,
+      v,
+      shape,
+      this.#segmentsOver(memory.starts, (s) => s),
+    );
+  }
+
+  /** The same over keys and values kept from an earlier step; `sourceOf` gives the source that a sequence reads. */
+  attendOverKept(
+    starts: Int32Array,
+    sourceOf: (sequence: number) => number,
+    q: Heads,
+    k: KeptHeads,
+    v: KeptHeads,
+    shape: AttentionShape,
+  ): Value {
+    return attendKept(q, k, v, shape, this.#segmentsOver(starts, sourceOf));
+  }
+
+  #segmentsOver(starts: Int32Array, sourceOf: (sequence: number) => number): Segments {
+    const all = Array.from({ length: this.starts.length - 1 }, (_, s) => {
+      const source = sourceOf(s);
+      return [this.starts[s]!, this.starts[s + 1]!, starts[source]!, starts[source + 1]!] as const;
+    });
+    return {
+      ptr: this.tape.upload(Int32Array.from(all.flat())),
+      count: all.length,
+      lengths: all.map(([qStart, qEnd, kStart, kEnd]) => [qEnd - qStart, kEnd - kStart] as const),
+    };
+  }
+
+  /** Counts what the cache has got in this pass. Called once all layers have run. */
+  finish(): void {
+    if (!this.tape.planning) this.#cache?.advance(shifted(this.starts, this.#prefixes));
+  }
+
+  /** Dropout with the config's probability, or the one that replaces it. */
+  dropout(x: Value, p: number): Value {
+    return dropout(x, this.#dropout ?? p);
+  }
+}
+
+/** Rows of each image. Throws FormatError unless there is one of the right size for each sequence. */
+function imageStarts({ starts, pixels }: Sequences, image: ImageShape): Int32Array {
+  const count = starts.length - 1;
+  const problem = imageProblem(pixels && pixels.length / count, image);
+  if (problem !== null) throw new FormatError(`images: ${problem}`);
+  return starts.map((_, s) => s * image.rows);
+}
+
+function virtualOf({ virtual = [] }: PassOptions, s: number): VirtualTokens | null {
+  return virtual[virtual.length === 1 ? 0 : s] ?? null;
+}
+
+/** Begins each set of virtual tokens once, whichever sequences share it. */
+function begun(tape: Tape, given: readonly (VirtualTokens | null)[], stack: Stack): (VirtualRows | null)[] {
+  const rows = new Map<VirtualTokens, VirtualRows>();
+  return given.map((virtual) => {
+    if (virtual === null || virtual.promptLength(stack) + virtual.prefixLength(stack) === 0) return null;
+    if (!rows.has(virtual)) rows.set(virtual, virtual.begin(tape, stack));
+    return rows.get(virtual)!;
+  });
+}
+
+/** Starts of sequences that are each longer by so many rows. */
+function shifted(starts: Int32Array, longer: Int32Array): Int32Array {
+  const moved = Int32Array.from(starts);
+  let sum = 0;
+  longer.forEach((count, s) => {
+    sum += count;
+    moved[s + 1]! += sum;
+  });
+  return moved;
+}
+
+/** The heads as a Value of their own. */
+function columnsOf({ value, column }: Heads, width: number): Value {
+  return column === 0 && value.shape[1] === width ? value : sliceColumns(value, column, column + width);
+}

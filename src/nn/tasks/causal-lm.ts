@@ -1,0 +1,104 @@
+/** A decoder-only language model: what a tape needs to run it, train it and save it. */
+import { StateError } from "../../core/errors.ts";
+import { crossEntropy, headCrossEntropy } from "../../ops/cross-entropy.ts";
+import { gatherRows, type Ids } from "../../ops/embedding.ts";
+import type { Tape, Value } from "../../tape/tape.ts";
+import type { Decoder } from "../define-model.ts";
+import { tokenProblem } from "../pass/example-problems.ts";
+import { KvCache } from "../pass/kv-cache.ts";
+import type { PassOptions } from "../pass/pass.ts";
+import {
+  expectIds,
+  IGNORED,
+  type Labelled,
+  type LabelledSequences,
+  type Sequences,
+  targetsOf,
+} from "../pass/sequences.ts";
+import type { Stack } from "../pass/virtual-tokens.ts";
+import { Model } from "./model.ts";
+
+/** A decoder-only language model in an engine, made by `AutoModelForCausalLM`. */
+export class CausalLM extends Model<Decoder> {
+  readonly task = "CAUSAL_LM";
+
+  override get stack(): Stack {
+    return "decoder";
+  }
+  override get headName(): string {
+    return this.body.head.name;
+  }
+
+  /** Hidden rows after the last norm [T, D], recorded on `tape`. Virtual tokens have rows too. */
+  hidden(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
+    const pass = this.pass(tape, sequences, options);
+    const hidden = pass.within(() => this.body.forward(pass));
+    pass.finish();
+    return hidden;
+  }
+
+  /** Rows without a label are dropped before the output projection. */
+  override loss(tape: Tape, batch: LabelledSequences): Value {
+    const virtual = this.virtual?.promptLength(this.stack) ?? 0;
+    const { rows, targets } = targetsOf(batch, () => virtual);
+    if (rows.length === 0) throw new StateError("loss: no position of the batch has a label");
+    expectIds("labels", targets, this.vocabSize);
+    const ids = (data: Int32Array): Ids => ({ tape, ptr: tape.upload(data), count: data.length });
+    const { head } = this.body;
+    return tape.scope(() => {
+      const hidden = gatherRows(this.hidden(tape, batch), ids(rows));
+      const plain = head.deltas.length === 0 && head.bias === null && head.stored === "out-in";
+      return plain
+        ? headCrossEntropy(hidden, head.weight, ids(targets))
+        : crossEntropy(head.forward(hidden), ids(targets));
+    });
+  }
+
+  /** The label of the first token counts only where virtual tokens stand before it. */
+  override countLabels({ labels }: Labelled): number {
+    const first = (this.virtual?.promptLength(this.stack) ?? 0) > 0 ? 0 : 1;
+    let count = 0;
+    for (let t = first; t < labels.length; t++) if (labels[t] !== IGNORED) count++;
+    return count;
+  }
+
+  override problemWith(example: Labelled): string | null {
+    if (example.inputIds.length !== example.labels.length)
+      return `${example.labels.length} labels for ${example.inputIds.length} tokens, expected one each`;
+    return tokenProblem(example, this, this.vocabSize);
+  }
+
+  override outputs(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
+    return this.logits(tape, sequences, undefined, options);
+  }
+
+  /** Logits [R, V] of the given rows of the batch, all rows by default. */
+  logits(tape: Tape, sequences: Sequences, rows?: Int32Array, options: PassOptions = {}): Value {
+    return tape.scope(() => {
+      const pass = this.pass(tape, sequences, options);
+      const hidden = pass.within(() => this.body.forward(pass));
+      pass.finish();
+      if (!rows) return pass.within(() => this.body.head.forward(hidden));
+      const picked = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
+      return pass.withinRows(rows, () => this.body.head.forward(picked));
+    });
+  }
+
+  /** Logits after the last token of each sequence, [sequences, V]. */
+  lastLogits(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
+    return tape.scope(() => {
+      const pass = this.pass(tape, sequences, options);
+      const hidden = pass.within(() => this.body.forward(pass));
+      pass.finish();
+      const rows = pass.starts.subarray(1).map((end) => end - 1);
+      const picked = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
+      return pass.withinRows(rows, () => this.body.head.forward(picked));
+    });
+  }
+
+  /** An empty key-value cache for `sequences` sequences of up to `capacity` tokens, besides virtual ones. */
+  cache(capacity: number, sequences = 1): KvCache {
+    const whole = capacity + this.virtualLength(this.stack);
+    return new KvCache(this.engine, { ...this.body.cache, capacity: whole, sequences });
+  }
+}

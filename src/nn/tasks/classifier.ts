@@ -1,0 +1,75 @@
+/** Models that say something of each sequence: a class, several, or numbers. Texts and images alike. */
+import { ShapeError } from "../../core/errors.ts";
+import type { Task } from "../../core/task.ts";
+import { crossEntropy } from "../../ops/cross-entropy.ts";
+import { binaryCrossEntropy, squaredError } from "../../ops/losses.ts";
+import type { Tape, Value } from "../../tape/tape.ts";
+import { imageProblem, inputProblem } from "../pass/example-problems.ts";
+import { expectIds, type Labelled, type LabelledSequences } from "../pass/sequences.ts";
+import { LabellingModel } from "./labelling-model.ts";
+import type { Measured, ProblemType } from "./model.ts";
+
+/** A model that classifies whole sequences, made by `AutoModelForSequenceClassification`. */
+export class SequenceClassifier extends LabellingModel {
+  readonly task: Task = "SEQ_CLS";
+
+  /** What the outputs mean: the config's `problem_type`; without one, a single output is a number and several are classes. */
+  override get problemType(): ProblemType {
+    const named = this.config.problem_type as ProblemType | null | undefined;
+    return named ?? (this.numLabels === 1 ? "regression" : "single_label_classification");
+  }
+
+  override loss(tape: Tape, batch: LabelledSequences): Value {
+    return tape.scope(() => this.#lossesOf(this.outputs(tape, batch), batch));
+  }
+
+  override measure(tape: Tape, batch: LabelledSequences): Measured {
+    const outputs = this.outputs(tape, batch);
+    return { losses: this.#lossesOf(outputs, batch), outputs, rows: (s) => [s, s + 1] };
+  }
+
+  #lossesOf(logits: Value, { labels }: LabelledSequences): Value {
+    const { tape } = logits;
+    if (this.problemType === "single_label_classification") {
+      const classes = Int32Array.from(labels);
+      expectIds("labels", classes, this.numLabels);
+      return crossEntropy(logits, { tape, ptr: tape.upload(classes), count: classes.length });
+    }
+    const targets = Float32Array.from(labels);
+    const wanted = logits.shape[0]! * this.numLabels;
+    if (targets.length !== wanted) throw new ShapeError(`loss: ${targets.length} labels, expected ${wanted}`);
+    return this.problemType === "regression" ? squaredError(logits, targets) : binaryCrossEntropy(logits, targets);
+  }
+
+  override countLabels(): number {
+    return this.problemType === "single_label_classification" ? 1 : this.numLabels;
+  }
+
+  override problemWith(example: Labelled): string | null {
+    return this.inputProblem(example) ?? this.#labelProblem(example.labels);
+  }
+
+  protected inputProblem(example: Labelled): string | null {
+    return inputProblem(example, this);
+  }
+
+  #labelProblem(labels: Labelled["labels"]): string | null {
+    const wanted = this.countLabels();
+    if (labels.length !== wanted) return `${labels.length} labels, expected ${wanted} (${this.problemType})`;
+    if (this.problemType !== "single_label_classification") {
+      return Array.from(labels).every(Number.isFinite) ? null : "a label is not a finite number";
+    }
+    const [label] = labels;
+    const known = Number.isInteger(label) && label! >= 0 && label! < this.numLabels;
+    return known ? null : `label ${label} should be from 0 to ${this.numLabels - 1}, the model's classes`;
+  }
+}
+
+/** A model that classifies images, made by `AutoModelForImageClassification`. */
+export class ImageClassifier extends SequenceClassifier {
+  override readonly task: Task = "IMAGE_CLS";
+
+  protected override inputProblem({ pixels }: Labelled): string | null {
+    return imageProblem(pixels?.length, this.body.image!);
+  }
+}

@@ -1,0 +1,98 @@
+/** The tasks of a decoder-only stack, built once for all of them: a language model, and classes of texts, tokens and spans. */
+import { gatherRows } from "../../ops/embedding.ts";
+import type { Value } from "../../tape/tape.ts";
+import type { Engine } from "../../wasm/engine.ts";
+import type { Bodies, Body, Headed, TaskDefinition } from "../define-model.ts";
+import type { Embedding } from "../layers/embedding.ts";
+import type { Linear } from "../layers/linear.ts";
+import type { Weights } from "../layers/weights.ts";
+import type { Pass } from "../pass/pass.ts";
+import { perTokenHead } from "./per-token-head.ts";
+
+/** A stack of decoder layers without a head. */
+export interface Backbone extends Body {
+  readonly width: number;
+  readonly tokens: Embedding;
+  readonly cache: { readonly layers: number; readonly width: number };
+  /** Hidden rows after the last norm, [T, D]. */
+  forward(pass: Pass): Value;
+}
+
+/** What heads need to know of a config. */
+export interface HeadConfig {
+  /** Whether the output projection is the embedding's own table. */
+  readonly tied: boolean;
+  /** Outputs of a classification head: the config's labels. */
+  readonly outputs: number;
+  /** Dropout in front of a token classifier. */
+  readonly classifierDropout: number;
+}
+
+export interface DecoderFamily<Config> {
+  /** What the published class names begin with, such as "Llama". */
+  readonly className: string;
+  /** Published name of the stack, and the one under a head for spans where that differs. */
+  readonly path: string;
+  readonly spanPath?: string;
+  /** Published name of a token classifier. */
+  readonly tokenHead: string;
+  build(config: Config, weights: Weights, engine: Engine): Backbone;
+}
+
+type DecoderTasks<Config> = {
+  readonly [T in "CAUSAL_LM" | "SEQ_CLS" | "TOKEN_CLS" | "QUESTION_ANS"]: TaskDefinition<Config, Bodies[T]>;
+};
+
+export function decoderTasks<Config extends HeadConfig>(family: DecoderFamily<Config>): DecoderTasks<Config> {
+  const { className, path, spanPath = path, tokenHead, build } = family;
+  return {
+    CAUSAL_LM: {
+      architecture: className === "GPT2" ? "GPT2LMHeadModel" : `${className}ForCausalLM`,
+      build(config, w, engine) {
+        const stack = build(config, w.at(path), engine);
+        const shape = { inFeatures: stack.width, outFeatures: stack.vocabSize, output: true };
+        return { ...stack, head: config.tied ? w.tiedHead("lm_head", stack.tokens) : w.linear("lm_head", shape) };
+      },
+    },
+    SEQ_CLS: {
+      architecture: `${className}ForSequenceClassification`,
+      build(config, w, engine) {
+        const stack = build(config, w.at(path), engine);
+        const score = w.head("score", { inFeatures: stack.width, outFeatures: config.outputs });
+        return headed(stack, config.outputs, (hidden, pass) => onLastRows(hidden, pass, score));
+      },
+    },
+    TOKEN_CLS: {
+      architecture: `${className}ForTokenClassification`,
+      build(config, w, engine) {
+        const stack = build(config, w.at(path), engine);
+        const head = w.head(tokenHead, { inFeatures: stack.width, outFeatures: config.outputs, bias: true });
+        return headed(stack, config.outputs, perTokenHead(head, config.classifierDropout));
+      },
+    },
+    QUESTION_ANS: {
+      architecture: `${className}ForQuestionAnswering`,
+      build(config, w, engine) {
+        const stack = build(config, w.at(spanPath), engine);
+        const head = w.head("qa_outputs", { inFeatures: stack.width, outFeatures: 2, bias: true });
+        return headed(stack, 2, (hidden) => head.forward(hidden));
+      },
+    },
+  };
+}
+
+function headed(
+  stack: Backbone,
+  outputs: number,
+  head: (hidden: Value, pass: Pass, rows?: Int32Array) => Value,
+): Headed {
+  return { ...stack, outputs, forward: (pass, rows) => head(stack.forward(pass), pass, rows) };
+}
+
+/** The head on the last row of each sequence, which has seen all others. */
+function onLastRows(hidden: Value, pass: Pass, head: Linear): Value {
+  const { tape, starts } = pass;
+  const rows = starts.subarray(1).map((end) => end - 1);
+  const last = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
+  return pass.withinRows(rows, () => head.forward(last));
+}

@@ -1,0 +1,35 @@
+/** How many outputs a classification head has and what they are called: `id2label` of a config. */
+import { FormatError } from "../../core/errors.ts";
+import { ConfigReader, type RawConfig } from "../config.ts";
+
+/** transformers' number of labels when a config says nothing. */
+const BY_DEFAULT = 2;
+
+/** Outputs of the head that a config asks for. */
+export function outputsOf(config: ConfigReader): number {
+  const names = labelNames(config.raw, config.name);
+  return names?.length ?? config.int("num_labels", BY_DEFAULT);
+}
+
+/** Names of the labels in order, or null where the config has none. Throws FormatError unless they are numbered from 0. */
+export function labelNames(config: RawConfig, name = "config.json"): string[] | null {
+  const entries = new ConfigReader(config, name).object("id2label")?.raw;
+  if (entries === undefined) return null;
+  const count = Object.keys(entries).length;
+  return Array.from({ length: count }, (_, i) => {
+    const label = entries[String(i)];
+    if (typeof label === "string") return label;
+    throw new FormatError(`${name}: "id2label" has ${count} labels but none called "${i}", expected 0 to ${count - 1}`);
+  });
+}
+
+/** The keys of a config that name labels, as transformers writes them. */
+export function labelConfig(names: readonly string[]): RawConfig {
+  return {
+    id2label: Object.fromEntries(names.map((label, i) => [String(i), label])),
+    label2id: Object.fromEntries(names.map((label, i) => [label, i])),
+  };
+}
+
+/** The keys of a config that say what labels mean. */
+export const LABEL_KEYS = ["num_labels", "id2label", "label2id", "problem_type"] as const;

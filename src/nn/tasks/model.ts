@@ -1,0 +1,166 @@
+/** What every model has, whatever its task: weights by published name, and a loss to train it by. */
+import { StateError } from "../../core/errors.ts";
+import type { Task } from "../../core/task.ts";
+import { Tape, type Value } from "../../tape/tape.ts";
+import type { Param, Weight } from "../../tensor/tensor.ts";
+import type { Engine } from "../../wasm/engine.ts";
+import type { RawConfig } from "../config.ts";
+import type { Body, DefaultTargets, ModelDefinition } from "../define-model.ts";
+import type { Module, Site, Weights } from "../layers/weights.ts";
+import { Pass, type PassOptions } from "../pass/pass.ts";
+import type { Labelled, LabelledSequences, Sequences } from "../pass/sequences.ts";
+import type { Stack, VirtualTokens } from "../pass/virtual-tokens.ts";
+
+/** Losses and logits of one batch, from one forward pass. */
+export interface Measured {
+  readonly losses: Value;
+  readonly outputs: Value;
+  /** The rows of `outputs` that belong to the given tokens of sequence s, or to the sequence: [start, end). */
+  rows(s: number): readonly [start: number, end: number];
+}
+
+/** What the outputs of a classifier mean, by the names of transformers. */
+export type ProblemType = "single_label_classification" | "multi_label_classification" | "regression";
+
+export interface ModelParts<B extends Body = Body> {
+  readonly engine: Engine;
+  readonly definition: ModelDefinition;
+  readonly architecture: string;
+  readonly config: RawConfig;
+  readonly body: B;
+  readonly weights: Weights;
+  /** What an adapter's config gives as its base: a path or hub name. */
+  readonly nameOrPath: string;
+  /** Whether the engine was made for this model and goes with it. */
+  readonly ownsEngine: boolean;
+}
+
+/** A model in an engine, made by one of the `AutoModel` classes. Adapters change its layers in place. */
+export abstract class Model<B extends Body = Body> {
+  abstract readonly task: Task;
+  readonly engine: Engine;
+  readonly modelType: string;
+  readonly architecture: string;
+  /** PEFT's tables of what is adapted when the user names no modules. */
+  readonly targets: DefaultTargets;
+  /** The published config.json, as parsed. Replaced when merging unties the output projection. */
+  config: RawConfig;
+  readonly nameOrPath: string;
+  /** Layers with weights, by published name. */
+  readonly modules: ReadonlyMap<string, Module>;
+  /** Places without weights where adapters may act, in order. */
+  readonly sites: readonly Site[];
+  /** Replaces every dropout probability of the config in training, when set. */
+  dropout: number | null = null;
+  /** Virtual tokens before every sequence: those of the active prompt method. */
+  virtual: VirtualTokens | null = null;
+  protected readonly body: B;
+  readonly #ownsEngine: boolean;
+  #disposed = false;
+
+  constructor(parts: ModelParts<B>) {
+    this.engine = parts.engine;
+    this.modelType = parts.definition.modelType;
+    this.architecture = parts.architecture;
+    this.targets = parts.definition.targets;
+    this.config = parts.config;
+    this.nameOrPath = parts.nameOrPath;
+    this.modules = parts.weights.modules;
+    this.sites = parts.weights.sites;
+    this.body = parts.body;
+    this.#ownsEngine = parts.ownsEngine;
+  }
+
+  get vocabSize(): number {
+    return this.body.vocabSize;
+  }
+  /** Longest sequence of given tokens: the positions less what virtual tokens take. */
+  get contextLength(): number {
+    return this.body.contextLength - this.virtualLength(this.stack);
+  }
+  /** Virtual rows, keys or values that stand before a sequence. */
+  virtualLength(stack: Stack): number {
+    return (this.virtual?.promptLength(stack) ?? 0) + (this.virtual?.prefixLength(stack) ?? 0);
+  }
+  /** The stack that the given ids go into first. */
+  get stack(): Stack {
+    return "encoder";
+  }
+  /** Published name of the output projection, "" where there is none. */
+  get headName(): string {
+    return "";
+  }
+
+  /**
+   * Losses in nats [R, 1] of everything that is labelled in a batch, recorded on `tape`. Seed the backward pass with 1 / (labels
+   * of the optimiser step) for the mean.
+   */
+  abstract loss(tape: Tape, batch: LabelledSequences): Value;
+  /** Losses and what they are computed from, for metrics; null where the task has the loss alone. */
+  measure(_tape: Tape, _batch: LabelledSequences): Measured | null {
+    return null;
+  }
+  /** Names of the classes in order, null where the task has none or the config names none. */
+  get labelNames(): readonly string[] | null {
+    return null;
+  }
+  /** What the outputs of a classifier mean. */
+  get problemType(): ProblemType | null {
+    return null;
+  }
+  /** How many losses an example adds to those of its batch. */
+  abstract countLabels(example: Labelled): number;
+  /** Why an example cannot be computed with, or null. */
+  abstract problemWith(example: Labelled): string | null;
+  /** What the model says of each sequence, recorded on `tape`: logits, or hidden rows where the task is features. */
+  abstract outputs(tape: Tape, sequences: Sequences, options?: PassOptions): Value;
+
+  /** `outputs` on the host, row by row. Convenience for small batches. */
+  forward(sequences: Sequences): Float32Array {
+    return Tape.once(this.engine, {}, (tape) => tape.download(this.outputs(tape, sequences)));
+  }
+
+  /** Every weight once, by its published name: a tied head appears as the embedding it is. */
+  namedWeights(): Map<string, Weight> {
+    const named = new Map<string, Weight>();
+    for (const { weight, bias } of this.modules.values()) {
+      named.set(weight.name, weight);
+      if (bias) named.set(bias.name, bias);
+    }
+    return named;
+  }
+
+  /** Makes every weight trainable and returns them. Only a model made by `fromConfig`, or loaded `trainable`, has such weights. */
+  trainAll(): Param[] {
+    return Array.from(this.namedWeights().values(), (weight) => {
+      if (weight.kind !== "param")
+        throw new StateError(
+          `"${weight.name}" was loaded frozen; load the model with trainable: true, or train an adapter`,
+        );
+      weight.setTrainable(true);
+      return weight;
+    });
+  }
+
+  /** A pass of the first stack over some sequences, with the model's dropout and virtual tokens unless told otherwise. */
+  protected pass(tape: Tape, sequences: Sequences, options: PassOptions = {}, stack: Stack = this.stack): Pass {
+    const { vocabSize, contextLength, paddingId = null, image = null } = this.body;
+    const limits = { stack, vocabSize, contextLength, paddingId, image };
+    return new Pass(tape, sequences, limits, { dropout: this.dropout, virtual: [this.virtual], ...options });
+  }
+
+  /** Frees the weights, and the engine if it was made for this model. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const weight of this.namedWeights().values()) {
+      if (weight.kind === "param") weight.dispose();
+      else this.engine.memory.free(weight.ptr);
+    }
+    this.body.dispose?.();
+    if (this.#ownsEngine) this.engine.dispose();
+  }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

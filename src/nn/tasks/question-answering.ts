@@ -1,0 +1,48 @@
+/** A model that finds the answer to a question as a span of the text. */
+import { spanCrossEntropy } from "../../ops/span-cross-entropy.ts";
+import type { Tape, Value } from "../../tape/tape.ts";
+import type { Headed } from "../define-model.ts";
+import { inputProblem } from "../pass/example-problems.ts";
+import type { Pass, PassOptions } from "../pass/pass.ts";
+import type { Labelled, LabelledSequences, Sequences } from "../pass/sequences.ts";
+import { type Measured, Model } from "./model.ts";
+
+/** Extractive question answering, made by `AutoModelForQuestionAnswering`. Labels are the first and last token of the answer. */
+export class QuestionAnswerer extends Model<Headed> {
+  readonly task = "QUESTION_ANS";
+
+  /** Scores [T, 2] of each row as a first and as a last token; virtual tokens have rows too. */
+  override outputs(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
+    return tape.scope(() => this.#run(this.pass(tape, sequences, options)));
+  }
+
+  #run(pass: Pass): Value {
+    return pass.within(() => this.body.forward(pass));
+  }
+
+  override loss(tape: Tape, batch: LabelledSequences): Value {
+    return tape.scope(() => this.measure(tape, batch).losses);
+  }
+
+  /** Positions count given tokens, whatever virtual ones stand before them (PEFT leaves them unshifted, at wrong tokens). */
+  override measure(tape: Tape, batch: LabelledSequences): Measured {
+    const pass = this.pass(tape, batch);
+    const outputs = this.#run(pass);
+    const targets = Int32Array.from(batch.labels, (position, i) => position + pass.promptLength(i >> 1));
+    const losses = spanCrossEntropy(outputs, pass.starts, targets);
+    return { losses, outputs, rows: (s) => [pass.starts[s]! + pass.promptLength(s), pass.starts[s + 1]!] };
+  }
+
+  override countLabels(): number {
+    return 2;
+  }
+
+  override problemWith(example: Labelled): string | null {
+    const { inputIds, labels } = example;
+    if (labels.length !== 2) return `${labels.length} labels, expected two: first and last token of the answer`;
+    const outside = Array.from(labels).find((at) => !Number.isInteger(at) || at < 0 || at >= inputIds.length);
+    if (outside !== undefined)
+      return `position ${outside} should be from 0 to ${inputIds.length - 1}, the tokens of the example`;
+    return inputProblem(example, this);
+  }
+}

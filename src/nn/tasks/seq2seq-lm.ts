@@ -1,0 +1,134 @@
+/** An encoder-decoder language model: reads a source, writes a target. */
+import { StateError } from "../../core/errors.ts";
+import { crossEntropy, headCrossEntropy } from "../../ops/cross-entropy.ts";
+import { gatherRows, type Ids } from "../../ops/embedding.ts";
+import { Tape, type Value } from "../../tape/tape.ts";
+import type { CrossAttention, EncoderDecoder } from "../define-model.ts";
+import { CrossCache, memoryOf } from "../pass/cross-attention.ts";
+import { inputProblem, tokenProblem } from "../pass/example-problems.ts";
+import { KvCache } from "../pass/kv-cache.ts";
+import type { Pass, PassOptions } from "../pass/pass.ts";
+import { expectIds, IGNORED, type Labelled, type LabelledSequences, type Sequences } from "../pass/sequences.ts";
+import { shiftRight } from "../pass/shift-right.ts";
+import { Model } from "./model.ts";
+
+/** An encoder-decoder language model, made by `AutoModelForSeq2SeqLM`. Labels are the ids of the target; −100 is none. */
+export class Seq2SeqLM extends Model<EncoderDecoder> {
+  readonly task = "SEQ_2_SEQ_LM";
+
+  override get headName(): string {
+    return this.body.head.name;
+  }
+  /** The id that every target begins from. */
+  get decoderStartTokenId(): number {
+    return this.body.decoderStartTokenId;
+  }
+
+  override loss(tape: Tape, batch: LabelledSequences): Value {
+    const virtual = this.virtual?.promptLength("decoder") ?? 0;
+    const [rows, targets]: [number[], number[]] = [[], []];
+    batch.labelStarts.slice(0, -1).forEach((start, s) => {
+      for (let t = start; t < batch.labelStarts[s + 1]!; t++) {
+        if (batch.labels[t] === IGNORED) continue;
+        rows.push(t + virtual * (s + 1));
+        targets.push(batch.labels[t]!);
+      }
+    });
+    if (rows.length === 0) throw new StateError("loss: no position of the batch has a label");
+    const labels = Int32Array.from(targets);
+    expectIds("labels", labels, this.vocabSize);
+    const ids = (data: Int32Array): Ids => ({ tape, ptr: tape.upload(data), count: data.length });
+    const { head } = this.body;
+    return tape.scope(() => {
+      const decoded = this.#decoded(tape, batch, this.shiftRight(batch));
+      const hidden = gatherRows(decoded.hidden, ids(Int32Array.from(rows)));
+      const plain = head.deltas.length === 0 && head.bias === null && head.stored === "out-in";
+      return plain
+        ? headCrossEntropy(hidden, head.weight, ids(labels))
+        : crossEntropy(head.forward(hidden), ids(labels));
+    });
+  }
+
+  /** What the decoder is given: the labels one place later, behind the start token; an ignored label is the padding token. */
+  shiftRight({ labels, labelStarts, taskIds }: LabelledSequences): Sequences {
+    const padding = (this.config.pad_token_id as number | undefined) ?? 0;
+    const given = Array.from(labels, (label) => (label === IGNORED ? padding : label));
+    const ids = shiftRight(given, labelStarts, this.decoderStartTokenId);
+    return { ids, starts: labelStarts, ...(taskIds && { taskIds }) };
+  }
+
+  /** Hidden rows of the decoder [T, D] for targets given as they go in, and their pass. */
+  #decoded(
+    tape: Tape,
+    sources: Sequences,
+    targets: Sequences,
+    options: PassOptions = {},
+  ): { pass: Pass; hidden: Value } {
+    const encoder = this.pass(tape, sources, options, "encoder");
+    const rows = encoder.within(() => this.body.encode(encoder));
+    const pass = this.pass(tape, targets, options, "decoder");
+    return { pass, hidden: pass.within(() => this.body.decode(pass, memoryOf(encoder, rows))) };
+  }
+
+  /** Logits [T, V] of the targets of a batch as teacher forcing gives them: labels shifted right. Virtual tokens have rows too. */
+  override outputs(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
+    const targets = "labels" in sequences ? this.shiftRight(sequences as LabelledSequences) : null;
+    if (targets === null)
+      throw new StateError("outputs: an encoder-decoder needs the target of each sequence as labels");
+    return tape.scope(() => {
+      const { pass, hidden } = this.#decoded(tape, sequences, targets, options);
+      return pass.within(() => this.body.head.forward(hidden));
+    });
+  }
+
+  /** Logits on the host: see `outputs`. */
+  override forward(batch: LabelledSequences): Float32Array {
+    return Tape.once(this.engine, {}, (tape) => tape.download(this.outputs(tape, batch)));
+  }
+
+  /** Reads the sources, once for all steps of decoding, and keeps what cross-attention needs of them. */
+  encode(sources: Sequences, options: PassOptions = {}): CrossCache {
+    let cache: CrossCache | undefined;
+    try {
+      Tape.once(this.engine, {}, (tape) => {
+        const pass = this.pass(tape, sources, options, "encoder");
+        const rows = pass.within(() => this.body.encode(pass));
+        cache ??= new CrossCache(this.engine, this.body.cache, pass.starts);
+        this.body.project(rows, pass, cache);
+      });
+      return cache!;
+    } catch (error) {
+      cache?.dispose();
+      throw error;
+    }
+  }
+
+  /** Logits after the last of the ids given to each decoder sequence, [sequences, V]. */
+  lastLogits(tape: Tape, targets: Sequences, memory: CrossAttention, options: PassOptions = {}): Value {
+    return tape.scope(() => {
+      const pass = this.pass(tape, targets, options, "decoder");
+      const hidden = pass.within(() => this.body.decode(pass, memory));
+      pass.finish();
+      const rows = pass.starts.subarray(1).map((end) => end - 1);
+      const picked = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
+      return pass.withinRows(rows, () => this.body.head.forward(picked));
+    });
+  }
+
+  /** An empty key-value cache of the decoder for `sequences` targets of up to `capacity` tokens, besides virtual ones. */
+  cache(capacity: number, sequences = 1): KvCache {
+    const whole = capacity + this.virtualLength("decoder");
+    return new KvCache(this.engine, { ...this.body.cache, capacity: whole, sequences });
+  }
+
+  override countLabels({ labels }: Labelled): number {
+    return Array.from(labels).filter((label) => label !== IGNORED).length;
+  }
+
+  override problemWith(example: Labelled): string | null {
+    const problem = inputProblem(example, this);
+    if (problem !== null) return problem;
+    if (this.countLabels(example) === 0) return "nothing to learn: no token of the target has a label";
+    return tokenProblem(example, this, this.vocabSize);
+  }
+}

@@ -1,0 +1,70 @@
+/** A model that says something of each token: named entities, parts of speech. */
+import { StateError } from "../../core/errors.ts";
+import { crossEntropy } from "../../ops/cross-entropy.ts";
+import { gatherRows, type Ids } from "../../ops/embedding.ts";
+import type { Tape, Value } from "../../tape/tape.ts";
+import { tokenProblem } from "../pass/example-problems.ts";
+import { expectAligned, expectIds, IGNORED, type Labelled, type LabelledSequences } from "../pass/sequences.ts";
+import { LabellingModel } from "./labelling-model.ts";
+import type { Measured } from "./model.ts";
+
+/** A model that classifies tokens, made by `AutoModelForTokenClassification`. Labels are one for each id; −100 is none. */
+export class TokenClassifier extends LabellingModel {
+  readonly task = "TOKEN_CLS";
+
+  /** Rows without a label are dropped before the head. */
+  override loss(tape: Tape, batch: LabelledSequences): Value {
+    return tape.scope(() => {
+      const { rows, classes } = this.#labelled(batch);
+      const pass = this.pass(tape, batch);
+      return crossEntropy(
+        pass.within(() => this.body.forward(pass, rows)),
+        idsOn(tape, classes),
+      );
+    });
+  }
+
+  override measure(tape: Tape, batch: LabelledSequences): Measured {
+    const outputs = this.outputs(tape, batch);
+    const rows = (s: number) =>
+      [batch.starts[s]! + this.#virtual * (s + 1), batch.starts[s + 1]! + this.#virtual * (s + 1)] as const;
+    const labelled = this.#labelled(batch);
+    const losses = crossEntropy(gatherRows(outputs, idsOn(tape, labelled.rows)), idsOn(tape, labelled.classes));
+    return { losses, outputs, rows };
+  }
+
+  get #virtual(): number {
+    return this.virtual?.promptLength(this.stack) ?? 0;
+  }
+
+  /** Rows that have a label, and their labels. */
+  #labelled({ ids, labels, starts, labelStarts }: LabelledSequences): { rows: Int32Array; classes: Int32Array } {
+    expectAligned(ids.length, starts, labelStarts);
+    const [rows, targets]: [number[], number[]] = [[], []];
+    for (let s = 0; s + 1 < starts.length; s++) {
+      for (let t = starts[s]!; t < starts[s + 1]!; t++) {
+        if (labels[t] === IGNORED) continue;
+        rows.push(t + this.#virtual * (s + 1));
+        targets.push(labels[t]!);
+      }
+    }
+    if (rows.length === 0) throw new StateError("loss: no token of the batch has a label");
+    const classes = Int32Array.from(targets);
+    expectIds("labels", classes, this.numLabels);
+    return { rows: Int32Array.from(rows), classes };
+  }
+
+  override countLabels({ labels }: Labelled): number {
+    return Array.from(labels).filter((label) => label !== IGNORED).length;
+  }
+
+  override problemWith(example: Labelled): string | null {
+    if (example.inputIds.length !== example.labels.length)
+      return `${example.labels.length} labels for ${example.inputIds.length} tokens, expected one each`;
+    return tokenProblem(example, this, this.numLabels);
+  }
+}
+
+function idsOn(tape: Tape, data: Int32Array): Ids {
+  return { tape, ptr: tape.upload(data), count: data.length };
+}

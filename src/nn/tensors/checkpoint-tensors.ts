@@ -1,0 +1,182 @@
+/** Tensors of a published checkpoint: placed in the engine's memory as they are stored, streamed in piece by piece. */
+import type { Checkpoint, CheckpointTensor } from "../../checkpoint/checkpoint.ts";
+import { FormatError } from "../../core/errors.ts";
+import { bf16ToF32, f16ToF32 } from "../../core/half.ts";
+import { Philox } from "../../core/philox.ts";
+import { listProblems } from "../../core/problems.ts";
+import { formatShape, type Shape, sameShape, sizeOf } from "../../core/shape.ts";
+import { allocateFrozen, type FrozenWriter, frozenWriter } from "../../tensor/frozen.ts";
+import { type DenseDtype, type FrozenDtype, Param, type Weight } from "../../tensor/tensor.ts";
+import type { Engine } from "../../wasm/engine.ts";
+import type { Ptr } from "../../wasm/memory.ts";
+import type { Init, Role, Tensors } from "../layers/weights.ts";
+import { beginTensor } from "./fresh-tensors.ts";
+import { type KeptWeights, keptDtype } from "./kept-dtype.ts";
+
+/** Bytes read at a time: small against any model, large against a request. */
+const PIECE = 8 << 20;
+
+const dtypes: ReadonlyMap<string, DenseDtype> = new Map([
+  ["F32", "f32"],
+  ["F16", "f16"],
+  ["BF16", "bf16"],
+]);
+
+export interface LoadOptions {
+  /** Called after each piece with bytes loaded so far and in all. */
+  onProgress?: (loaded: number, total: number) => void;
+  signal?: AbortSignal;
+  /** How the matrices of the base are kept in memory: as stored by default, or converted tensor by tensor as they arrive. */
+  weights?: KeptWeights;
+  /** Widen every weight to f32 and let it be trained (`trainAll`): for training without an adapter. */
+  trainable?: boolean;
+  /** Decides the start of a head that the checkpoint does not have. */
+  seed?: number;
+  /** Whether a head for other labels than the config's starts anew, at random; otherwise it is an error. */
+  ignoreMismatchedSizes?: boolean;
+}
+
+export interface CheckpointTensorsOptions
+  extends Pick<LoadOptions, "weights" | "trainable" | "seed" | "ignoreMismatchedSizes"> {
+  /** The leading part of names that some checkpoints leave out, and others have where the model does not. */
+  readonly prefix: string;
+  /** Standard deviation of a head that starts at random. */
+  readonly std: number;
+}
+
+interface Placement {
+  readonly tensor: Weight;
+  readonly stored: CheckpointTensor;
+}
+
+export class CheckpointTensors implements Tensors {
+  /** Tensors that the checkpoint does not have and that start at random. */
+  readonly fresh: string[] = [];
+  readonly #engine: Engine;
+  readonly #checkpoint: Checkpoint;
+  readonly #options: CheckpointTensorsOptions;
+  readonly #placements: Placement[] = [];
+  readonly #starts: Weight[] = [];
+  readonly #problems: string[] = [];
+
+  constructor(engine: Engine, checkpoint: Checkpoint, options: CheckpointTensorsOptions) {
+    this.#engine = engine;
+    this.#checkpoint = checkpoint;
+    this.#options = options;
+  }
+
+  get(name: string, shape: Shape, _init: Init, role: Role): Weight {
+    const stored = this.#find(name);
+    const dtype = stored && dtypes.get(stored.dtype);
+    if (!stored) this.#problems.push(`${name}: missing, the config needs ${formatShape(shape)}`);
+    else if (!dtype) this.#problems.push(`${name}: dtype ${stored.dtype}, this version reads F32, F16 and BF16`);
+    else if (!sameShape(stored.shape, shape)) {
+      this.#problems.push(`${name}: file has ${formatShape(stored.shape)}, the config needs ${formatShape(shape)}`);
+    }
+    if (this.#problems.length > 0) return { kind: "frozen", name, shape, dtype: "f32", ptr: 0 as Ptr };
+    const kept = keptDtype(this.#options.weights ?? "stored", role, shape, dtype!);
+    const tensor = this.#allocate(name, shape, kept, role === "in-out");
+    this.#placements.push({ tensor, stored: stored! });
+    return tensor;
+  }
+
+  head(name: string, shape: Shape, init: Init): Weight {
+    const stored = this.#find(name);
+    if (stored && (sameShape(stored.shape, shape) || stored.shape.length !== shape.length))
+      return this.get(name, shape, init, "other");
+    if (stored && !this.#options.ignoreMismatchedSizes) {
+      this.#problems.push(
+        `${name}: file has ${formatShape(stored.shape)}, the config needs ${formatShape(shape)}: its labels are other ones`,
+      );
+    }
+    this.fresh.push(name);
+    const tensor = this.#allocate(name, shape, "f32", false);
+    this.#starts.push(tensor);
+    const random = new Philox(this.#options.seed ?? 0, this.fresh.length);
+    beginTensor(this.#engine.memory.f32(tensor.ptr, sizeOf(shape)), init, this.#options.std, random);
+    return tensor;
+  }
+
+  #allocate(name: string, shape: Shape, dtype: FrozenDtype, perColumn: boolean): Weight {
+    const { memory } = this.#engine;
+    if (this.#options.trainable) return new Param(memory, name, shape);
+    return allocateFrozen(memory, name, shape, dtype, perColumn);
+  }
+
+  /** Reads everything that was asked for; nothing where the engine only measures. Throws one FormatError with every mismatch before reading a byte of weights. */
+  async load({ onProgress, signal }: LoadOptions = {}): Promise<void> {
+    if (this.#problems.length > 0) {
+      this.dispose();
+      throw new FormatError(listProblems(`weights in ${this.#checkpoint.name} do not fit config.json`, this.#problems));
+    }
+    if (this.#engine.memory.measuring) return;
+    const total = this.#placements.reduce((sum, { stored }) => sum + stored.byteLength, 0);
+    let loaded = 0;
+    for (const { tensor, stored } of this.#placements) {
+      const placed = this.#writer(tensor, stored);
+      const row = stored.byteLength / (sizeOf(stored.shape) / (stored.shape.at(-1) ?? 1));
+      const piece = Math.max(row, PIECE - (PIECE % row)); // whole rows
+      for (let pass = 0; pass < placed.passes; pass++) {
+        for (let start = 0; start < stored.byteLength; start += piece) {
+          signal?.throwIfAborted();
+          const end = Math.min(start + piece, stored.byteLength);
+          placed.write(await stored.read(start, end), start, pass);
+          if (pass > 0) continue;
+          loaded += end - start;
+          onProgress?.(loaded, total);
+        }
+      }
+      placed.finish();
+    }
+  }
+
+  /** By its own name, without or with the prefix, or by the names that norms had in old checkpoints. */
+  #find(name: string): CheckpointTensor | undefined {
+    const { prefix } = this.#options;
+    const bare = name.replace(new RegExp(`^(${prefix}|transformer|model)\\.`), "");
+    const names = [name, bare, `${prefix}.${bare}`, `${prefix}.${name}`];
+    const old = names.map((each) => each.replace(/Norm\.weight$/, "Norm.gamma").replace(/Norm\.bias$/, "Norm.beta"));
+    for (const each of [...names, ...old]) {
+      const stored = this.#checkpoint.tensors.get(each);
+      if (stored) return stored;
+    }
+    return undefined;
+  }
+
+  /** Takes in a tensor's bytes as they are in the file, `passes` times over. */
+  #writer(tensor: Weight, { dtype }: CheckpointTensor) {
+    const { memory } = this.#engine;
+    if (dtypes.get(dtype) === tensor.dtype) {
+      const write = (bytes: Uint8Array, start: number) =>
+        memory.u8((tensor.ptr + start) as Ptr, bytes.length).set(bytes);
+      return { passes: 1, write, finish: () => {} };
+    }
+    const floats = floatWriter(this.#engine, tensor);
+    const size = dtype === "F32" ? 4 : 2;
+    return {
+      ...floats,
+      write: (bytes: Uint8Array, start: number, pass: number) =>
+        floats.write(widened(dtype, bytes), start / size, pass),
+    };
+  }
+
+  /** Frees what was placed. */
+  dispose(): void {
+    for (const tensor of [...this.#placements.splice(0).map((placed) => placed.tensor), ...this.#starts.splice(0)]) {
+      if (tensor.kind === "param") tensor.dispose();
+      else this.#engine.memory.free(tensor.ptr);
+    }
+  }
+}
+
+/** A trained weight is written to as a frozen one of f32 is. */
+function floatWriter(engine: Engine, tensor: Weight): FrozenWriter {
+  const { name, shape, ptr } = tensor;
+  return frozenWriter(engine, tensor.kind === "frozen" ? tensor : { kind: "frozen", name, shape, ptr, dtype: "f32" });
+}
+
+function widened(dtype: string, bytes: Uint8Array): Float32Array {
+  const { buffer } = bytes.slice(); // sources give views of any alignment
+  if (dtype === "F32") return new Float32Array(buffer);
+  return (dtype === "F16" ? f16ToF32 : bf16ToF32)(new Uint16Array(buffer));
+}

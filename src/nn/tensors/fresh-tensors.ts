@@ -1,0 +1,95 @@
+/** Tensors of a model that has no checkpoint: random, or shapes without memory. */
+import { Philox } from "../../core/philox.ts";
+import { type Shape, sizeOf } from "../../core/shape.ts";
+import { allocateFrozen, frozenWriter } from "../../tensor/frozen.ts";
+import { type DenseDtype, type Frozen, Param, type Weight } from "../../tensor/tensor.ts";
+import type { Engine } from "../../wasm/engine.ts";
+import type { Ptr } from "../../wasm/memory.ts";
+import type { Init, Role, Tensors } from "../layers/weights.ts";
+import { type KeptWeights, keptDtype } from "./kept-dtype.ts";
+
+export interface RandomOptions {
+  readonly seed: number;
+  /** Standard deviation of matrices. */
+  readonly std: number;
+  /** Repeats a block of random numbers instead of drawing each: for timing, where the values do not matter. */
+  readonly fast?: boolean;
+  /** Frozen in this dtype; without it every tensor can be trained, in f32. */
+  readonly weights?: KeptWeights | null;
+  /** The dtype that `weights` calls "stored", f32 by default. */
+  readonly stored?: DenseDtype;
+}
+
+/** A prime, so that the rows of a matrix differ. */
+const BLOCK = 1021;
+
+/**
+ * Random f32 tensors, to train from nothing: matrices N(0, std²), norms one, biases zero. The tensor's number in order of
+ * asking is its stream, so the values depend on the seed alone.
+ */
+export function randomTensors(engine: Engine, options: RandomOptions): Tensors {
+  const { seed, std, fast = false, weights = null, stored = "f32" } = options;
+  let stream = 0;
+  const get = (name: string, shape: Shape, init: Init, role: Role = "other"): Weight => {
+    if (weights !== null) {
+      const tensor = allocateFrozen(
+        engine.memory,
+        name,
+        shape,
+        keptDtype(weights, role, shape, stored),
+        role === "in-out",
+      );
+      const own = stream++;
+      if (!engine.memory.measuring) beginFrozen(engine, tensor, init, std, () => new Philox(seed, own), fast);
+      return tensor;
+    }
+    const param = new Param(engine.memory, name, shape);
+    beginTensor(param.values(), init, std, new Philox(seed, stream++), fast);
+    return param;
+  };
+  return { get, head: get };
+}
+
+/** Floats made at a time: 4 MB. */
+const PIECE = 1 << 20;
+
+/** Writes a start piece by piece, so that no tensor is ever there in f32; each pass draws the same numbers. */
+function beginFrozen(
+  engine: Engine,
+  tensor: Frozen,
+  init: Init,
+  std: number,
+  begin: () => Philox,
+  fast: boolean,
+): void {
+  const writer = frozenWriter(engine, tensor);
+  const size = sizeOf(tensor.shape);
+  const row = tensor.shape.at(-1)!;
+  const piece = Math.max(row, PIECE - (PIECE % row));
+  for (let pass = 0; pass < writer.passes; pass++) {
+    const random = begin();
+    for (let start = 0; start < size; start += piece) {
+      const values = new Float32Array(Math.min(piece, size - start));
+      beginTensor(values, init, std, random, fast);
+      writer.write(values, start, pass);
+    }
+  }
+  writer.finish();
+}
+
+/** Writes a start: N(0, std²), ones or zeros. */
+export function beginTensor(values: Float32Array, init: Init, std: number, random: Philox, fast = false): void {
+  if (init !== "normal") {
+    values.fill(init === "ones" ? 1 : 0);
+    return;
+  }
+  const drawn = fast ? Math.min(BLOCK, values.length) : values.length;
+  for (let i = 0; i < drawn; i++) values[i] = std * random.normal();
+  for (let i = drawn; i < values.length; i += drawn) values.copyWithin(i, 0, Math.min(drawn, values.length - i));
+}
+
+/** Names and shapes only: for counting parameters of a model that is not loaded. Computing with them is an error. */
+export function shapesOnly(): Tensors {
+  const get = (name: string, shape: Shape): Frozen => ({ kind: "frozen", name, shape, dtype: "f32", ptr: 0 as Ptr });
+  return { get, head: get };
+}

@@ -1,0 +1,29 @@
+/** In which dtype a frozen tensor is kept. */
+import type { Shape } from "../../core/shape.ts";
+import type { DenseDtype, FrozenDtype } from "../../tensor/tensor.ts";
+import type { Role } from "../layers/weights.ts";
+
+/**
+ * How the matrices of a frozen base are kept in memory; vectors are always f32.
+ *
+ *   stored          as in the checkpoint
+ *   f32, f16, bf16  converted, to nearest
+ *   int8            one scale for each output feature; products run in integer arithmetic. Linear layers and tables.
+ *   nf4             4 bits in blocks of 64, doubly quantised (QLoRA, Dettmers et al. 2023). Linear layers but the output
+ *                   projection; that and tables stay as stored, as bitsandbytes leaves them.
+ */
+export type KeptWeights = "stored" | FrozenDtype;
+
+export const keptWeights: readonly KeptWeights[] = ["stored", "f32", "f16", "bf16", "int8", "nf4"];
+
+/** Matrices with shorter rows stay as they are stored: there is nothing to win (T5's table of relative positions). */
+const NARROW = 64;
+
+/** The dtype of one tensor, `stored` in its checkpoint. */
+export function keptDtype(kept: KeptWeights, role: Role, shape: Shape, stored: DenseDtype): FrozenDtype {
+  if (shape.length === 1) return "f32"; // small, and read by kernels that know f32 only
+  if (kept === "stored") return stored;
+  if (kept === "int8") return role === "other" || shape.at(-1)! < NARROW ? stored : "int8";
+  if (kept === "nf4") return role === "out-in" || role === "in-out" ? "nf4" : stored;
+  return kept;
+}
