@@ -22,15 +22,12 @@ import { parseArgs } from "node:util";
 const here = fileURLToPath(new URL(".", import.meta.url));
 const root = join(here, "../..");
 const pretrained = join(root, "../shared/models/stories260K");
-/** Tests that read goldens which are made anew for a live run. */
-const goldenTests = [
-  "test/models/golden.test.ts",
-  "test/models/tasks-golden.test.ts",
-  "test/generate/golden.test.ts",
-  ...["lora", "method", "prompt", "combine"].map((kind) => `test/adapt/${kind}-goldens.test.ts`),
-];
+/** Tests that read goldens which are made anew for a live run: those that are named so. */
+const goldenTests = readdirSync(join(root, "test"), { recursive: true })
+  .filter((file) => file.endsWith(".goldens.test.ts"))
+  .map((file) => `test/${file.replaceAll("\\", "/")}`);
 /** And those of AdapterHub's library, which needs another transformers and so a Python of its own. */
-const hubTests = ["test/adapt/bottleneck-goldens.test.ts"];
+const hubTests = ["test/methods/bottleneck.goldens.test.ts"];
 // Node 20 knows relaxed SIMD only behind this flag; later versions accept and ignore it.
 const nodeFlags = process.version.startsWith("v20.") ? ["--experimental-wasm-relaxed-simd"] : [];
 
@@ -197,7 +194,11 @@ async function compareAll(python, work) {
   runPython(python, "make_method_goldens.py", made);
   const hub = findHubPython();
   if (hub !== null) runPython(hub, "make_hub_goldens.py", made);
-  const rows = goldenSuites(golden, work, hub === null ? goldenTests : [...goldenTests, ...hubTests]);
+  const rows = goldenSuites(
+    golden,
+    work,
+    hub === null ? goldenTests.filter((test) => !hubTests.includes(test)) : goldenTests,
+  );
   for await (const { method, case: name, ...row } of readAdapters(golden)) {
     rows.push({ case: `from ${method === "bottleneck" ? "AdapterHub" : "PEFT"}: ${method}, ${name}`, ...row });
   }

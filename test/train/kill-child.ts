@@ -1,4 +1,4 @@
-/** Trains a tiny model with a checkpoint after every step: the process that kill.test.ts kills. Arguments: folder, steps. */
+/** Trains a tiny model with a checkpoint after every step: the process that run-state.test.ts kills. Arguments: folder, steps. */
 import { openRun } from "#host";
 import { Trainer } from "../../src/train/trainer.ts";
 import { examples, tinyDropoutModel } from "./tiny.ts";

@@ -1,0 +1,491 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { openSafetensors } from "../../../src/checkpoint/safetensors.ts";
+import { openFolder } from "../../../src/runtime/node.ts";
+import { expectTravelled, golden, readCase, readTensors } from "../../golden-files.ts";
+import {
+  addTokenizer,
+  expectRefused,
+  type Finished,
+  finish,
+  goldenModel,
+  jsonLines,
+  lorikeet,
+  start,
+  stories,
+  succeed,
+  workFolder,
+  writeRows,
+} from "../bed.ts";
+
+interface AdapterCase {
+  readonly batches: readonly { readonly sequences: readonly number[][]; readonly labels: readonly number[][] }[];
+}
+
+const work = workFolder();
+const at = (name: string) => join(work, name);
+const base = ["--model", "llama", "--data", "rows.jsonl"];
+
+beforeAll(() => {
+  goldenModel(at("llama"), "llama");
+  addTokenizer(at("llama"));
+  const row = (i: number) => ({
+    input_ids: [1, ...Array.from({ length: 4 + (i % 5) }, (_, t) => 3 + ((7 * i + 5 * t) % 90)), 2],
+  });
+  writeRows(
+    at("rows.jsonl"),
+    Array.from({ length: 20 }, (_, i) => row(i)),
+  );
+  writeRows(
+    at("valid.jsonl"),
+    Array.from({ length: 4 }, (_, i) => row(i + 50)),
+  );
+});
+
+const metrics = (folder: string) => jsonLines(readFileSync(at(`${folder}/metrics.jsonl`), "utf8"));
+const configOf = (folder: string) => JSON.parse(readFileSync(at(`${folder}/adapter/adapter_config.json`), "utf8"));
+const adapterBytes = (folder: string) =>
+  readFileSync(at(`${folder}/adapter/adapter_model.safetensors`)).toString("base64");
+const checkpoints = (folder: string) =>
+  readdirSync(at(folder))
+    .filter((name) => /^checkpoint-\d+$/.test(name))
+    .map((name) => Number(name.slice(11)))
+    .sort((a, b) => a - b);
+
+/** The adapter's tensors in the output of a run. */
+async function adapterOf(folder: string): Promise<Map<string, Float32Array>> {
+  const { tensors } = await openSafetensors(openFolder(at(`${folder}/adapter`)), "adapter_model.safetensors");
+  const values = new Map<string, Float32Array>();
+  for (const [name, tensor] of tensors) values.set(name, new Float32Array((await tensor.read()).slice().buffer));
+  return values;
+}
+
+test("four steps from a PEFT adapter end where PyTorch and PEFT end, with their losses", async () => {
+  const from = "methods/lora/llama-default";
+  const { batches } = readCase<AdapterCase>(from);
+  const rows = batches.flatMap(({ sequences, labels }) =>
+    sequences.map((ids, i) => ({ input_ids: ids, labels: labels[i] })),
+  );
+  writeRows(at("golden.jsonl"), rows);
+  const run = ["--init-adapter", `${golden}/${from}`, "--no-shuffle", "--batch-size", "3", "--steps", "4"];
+  const optimiser = [
+    "--learning-rate",
+    "1e-3",
+    "--lr-scheduler",
+    "constant",
+    "--max-grad-norm",
+    "0.5",
+    "--logging-steps",
+    "1",
+  ];
+  await succeed(
+    work,
+    "train",
+    "--model",
+    "llama",
+    "--data",
+    "golden.jsonl",
+    "--output",
+    "golden",
+    ...run,
+    ...optimiser,
+  );
+  const want = await readTensors(`${from}/expected.safetensors`);
+  const before = await readTensors(`${from}/adapter_model.safetensors`);
+  const losses = metrics("golden").flatMap(({ loss }) => loss ?? []) as number[];
+  expect(losses).toHaveLength(4);
+  for (const [i, loss] of losses.entries()) expect(loss).toBeCloseTo(want.get("losses")![i]!, 4);
+  const after = await adapterOf("golden");
+  expect([...after.keys()]).toEqual([...before.keys()]);
+  for (const [key, values] of after) expectTravelled(key, values, want.get(`after.${key}`)!, before.get(key)!, 0.02);
+});
+
+test("checkpointing and a cache of frozen layers write the same adapter, and the run tells what was kept", async () => {
+  const upper = ["--layers-to-transform", "1", "--epochs", "3", "--batch-size", "4", "--learning-rate", "1e-2"];
+  const run = (output: string, ...more: string[]) =>
+    succeed(work, "train", ...base, ...upper, "--output", output, "--log-format", "plain", ...more);
+  const [, , cached] = await Promise.all([
+    run("kept"),
+    run("again", "--gradient-checkpointing"),
+    run("cached", "--cache-frozen", "1.5MB"),
+  ]);
+  expect(adapterBytes("again")).toBe(adapterBytes("kept"));
+  expect(adapterBytes("cached")).toBe(adapterBytes("kept"));
+  expect(cached).toMatch(/^frozen blocks left out where their result was kept: 1, for 20 of 20 rows, \d+(\.\d+)? kB$/m);
+});
+
+describe("what a run writes", () => {
+  let finished: Finished;
+  const reports = ["--eval-steps", "4", "--save-steps", "4", "--logging-steps", "2", "--batch-size", "4"];
+  beforeAll(async () => {
+    finished = await lorikeet(
+      work,
+      "train",
+      ...base,
+      "--valid",
+      "valid.jsonl",
+      "--output",
+      "whole",
+      "--epochs",
+      "2",
+      ...reports,
+    );
+  });
+
+  test("is the contract's files", () => {
+    expect(finished).toMatchObject({ code: 0, stderr: "" });
+    expect(readdirSync(at("whole")).sort()).toEqual([
+      "adapter",
+      "best",
+      "checkpoint-10",
+      "checkpoint-8",
+      "metrics.jsonl",
+      "trainer_state.json",
+    ]);
+    expect(readdirSync(at("whole/adapter")).sort()).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
+    expect(configOf("whole")).toMatchObject({ peft_type: "LORA", r: 8, lora_alpha: 16, task_type: "CAUSAL_LM" });
+    const state = JSON.parse(readFileSync(at("whole/trainer_state.json"), "utf8"));
+    expect(state).toMatchObject({ global_step: 10, max_steps: 10, epoch: 2, logging_steps: 2 });
+    expect(
+      metrics("whole")
+        .filter(({ eval_loss }) => eval_loss !== undefined)
+        .map(({ step }) => step),
+    ).toEqual([4, 8, 10]);
+  });
+
+  test("piped, is one plain line per report, without control characters", () => {
+    const lines = finished.stdout.trimEnd().split("\n");
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    expect(finished.stdout).not.toMatch(/[\x00-\x09\x0b-\x1f]/);
+    const steps = lines.filter((line) =>
+      /^step \d+\/10 {2}loss \d+\.\d{4} {2}[\d,]+ tokens\/s {2}\S.* left$/.test(line),
+    );
+    expect(steps.map((line) => Number(/\d+/.exec(line)![0]))).toEqual([1, 2, 4, 6, 8, 10]);
+    expect(lines.filter((line) => /^step \d+ {2}eval loss \d+\.\d{4} {2}perplexity/.test(line))).toHaveLength(3);
+    expect(lines.at(-1)).toMatch(/^done at step 10, loss .*; adapter in whole\/adapter$/);
+    expect(lines).toHaveLength(3 + 6 + 3 + 1);
+  });
+
+  test("is refused a second time, unless with --overwrite, and then is the same to the bit", async () => {
+    const before = adapterBytes("whole");
+    expectRefused(
+      await lorikeet(work, "train", ...base, "--output", "whole"),
+      /already has a run in it .*--resume.*--overwrite/,
+    );
+    expect(adapterBytes("whole")).toBe(before);
+    await succeed(
+      work,
+      "train",
+      ...base,
+      "--valid",
+      "valid.jsonl",
+      "--output",
+      "whole",
+      "--epochs",
+      "2",
+      ...reports,
+      "--overwrite",
+    );
+    expect(adapterBytes("whole")).toBe(before);
+  });
+
+  test("as JSON is one object a line: reports as in metrics.jsonl, then the result", async () => {
+    const out = await succeed(
+      work,
+      "train",
+      ...base,
+      "--output",
+      "json",
+      "--steps",
+      "3",
+      "--logging-steps",
+      "1",
+      "--log-format",
+      "json",
+    );
+    const lines = jsonLines(out);
+    expect(lines.slice(0, 3)).toEqual(metrics("json").slice(0, 3));
+    expect(lines.at(-1)).toMatchObject({ stopped: "finished", step: 3, best: null, output: "json" });
+  });
+});
+
+describe("options that shape a run", () => {
+  const short = (output: string, ...args: string[]) =>
+    succeed(
+      work,
+      "train",
+      ...base,
+      "--output",
+      output,
+      "--steps",
+      "4",
+      "--batch-size",
+      "4",
+      "--logging-steps",
+      "1",
+      ...args,
+    );
+
+  test("--no-shuffle takes the rows in order: halves of the file twice are gradient accumulation of the whole", async () => {
+    const rows = readFileSync(at("rows.jsonl"), "utf8").trimEnd().split("\n");
+    writeFileSync(at("first.jsonl"), `${rows.slice(0, 8).join("\n")}\n`);
+    const exact = [
+      "--data",
+      "first.jsonl",
+      "--no-shuffle",
+      "--steps",
+      "1",
+      "--learning-rate",
+      "1e-2",
+      "--lr-scheduler",
+      "constant",
+    ];
+    await Promise.all([
+      short("whole-batch", ...exact, "--batch-size", "8"),
+      short("accumulated", ...exact, "--grad-accum", "2"),
+      short("shuffled"),
+      short("in-order", "--no-shuffle"),
+    ]);
+    const [whole, parts] = [await adapterOf("whole-batch"), await adapterOf("accumulated")];
+    for (const [key, values] of whole)
+      expect(Math.max(...values.map((x, i) => Math.abs(x - parts.get(key)![i]!))), key).toBeLessThan(1e-5);
+    expect(metrics("shuffled")[0]!.loss).not.toBe(metrics("in-order")[0]!.loss);
+  });
+
+  test("--target-modules takes names, a regular expression, and all-linear", async () => {
+    const adapted = async (output: string, targets: string) => {
+      await short(output, "--target-modules", targets, "--r", "2");
+      return new Set(
+        [...(await adapterOf(output)).keys()].map((key) => key.replace(/^base_model\.model\.|\.lora_.*/g, "")),
+      );
+    };
+    const [list, pattern, all] = await Promise.all([
+      adapted("by-list", "q_proj,down_proj"),
+      adapted("by-pattern", String.raw`.*\.1\..*(k|v)_proj`),
+      adapted("by-all", "all-linear"),
+    ]);
+    expect(list).toEqual(
+      new Set([0, 1].flatMap((i) => [`model.layers.${i}.self_attn.q_proj`, `model.layers.${i}.mlp.down_proj`])),
+    );
+    expect(pattern).toEqual(new Set(["model.layers.1.self_attn.k_proj", "model.layers.1.self_attn.v_proj"]));
+    expect(all.size).toBe(14);
+    expect([...all].some((name) => name.includes("lm_head"))).toBe(false);
+    expect(configOf("by-pattern").target_modules).toBe(String.raw`.*\.1\..*(k|v)_proj`);
+  });
+
+  test("--dropout replaces every dropout: the method's, that of --adapter-config, that of --init-adapter", async () => {
+    const config = {
+      peft_type: "LORA",
+      r: 4,
+      lora_alpha: 8.0,
+      lora_dropout: 0.5,
+      target_modules: ["q_proj"],
+      task_type: "CAUSAL_LM",
+    };
+    writeFileSync(at("dropout.json"), JSON.stringify(config));
+    await Promise.all([
+      short("own", "--adapter-config", "dropout.json"),
+      short("none", "--adapter-config", "dropout.json", "--dropout", "0"),
+      short("never", "--r", "4", "--lora-alpha", "8", "--target-modules", "q_proj"),
+      short(
+        "method",
+        "--r",
+        "4",
+        "--lora-alpha",
+        "8",
+        "--target-modules",
+        "q_proj",
+        "--lora-dropout",
+        "0.1",
+        "--dropout",
+        "0.5",
+      ),
+    ]);
+    expect(configOf("own").lora_dropout).toBe(0.5);
+    expect(configOf("none").lora_dropout).toBe(0);
+    expect(adapterBytes("none")).toBe(adapterBytes("never"));
+    expect(adapterBytes("method")).toBe(adapterBytes("own"));
+    expect(adapterBytes("own")).not.toBe(adapterBytes("never"));
+    await Promise.all([
+      short("more", "--init-adapter", "own/adapter"),
+      short("less", "--init-adapter", "own/adapter", "--dropout", "0"),
+    ]);
+    expect(configOf("more").lora_dropout).toBe(0.5);
+    expect(configOf("less").lora_dropout).toBe(0);
+    expect(adapterBytes("more")).not.toBe(adapterBytes("less"));
+  });
+
+  test("--adapter-config takes a file that PEFT wrote and writes it back as it was, but for the base's name", async () => {
+    const file = `${golden}/methods/lora/llama-patterns/adapter_config.json`;
+    await short("from-peft", "--adapter-config", file);
+    const written = JSON.parse(readFileSync(file, "utf8"));
+    const sorted = { ...written, target_modules: [...written.target_modules].sort() };
+    expect(configOf("from-peft")).toEqual({
+      ...sorted,
+      base_model_name_or_path: configOf("from-peft").base_model_name_or_path,
+    });
+    const inFile = await openSafetensors(
+      openFolder(`${golden}/methods/lora/llama-patterns`),
+      "adapter_model.safetensors",
+    );
+    expect([...(await adapterOf("from-peft")).keys()]).toEqual([...inFile.tensors.keys()]);
+  });
+
+  test("--init-adapter says which options it makes idle", async () => {
+    const args = ["--output", "idle", "--steps", "1", "--init-adapter", `${golden}/methods/lora/llama-default`];
+    const { code, stderr } = await lorikeet(work, "train", ...base, ...args, "--r", "3");
+    expect(code).toBe(0);
+    expect(stderr).toBe("--init-adapter brings its own options: --r not used\n");
+    expect(configOf("idle").r).toBe(4);
+  });
+});
+
+describe("a run that is stopped", () => {
+  const endless = [
+    "--learning-rate",
+    "1e-3",
+    "--lr-scheduler",
+    "constant",
+    "--batch-size",
+    "2",
+    "--logging-steps",
+    "1",
+    "--seed",
+    "3",
+  ];
+  const drop = ["--lora-dropout", "0.1"];
+  const train = (output: string, ...args: string[]) => [
+    "train",
+    ...base,
+    "--output",
+    output,
+    ...endless,
+    ...drop,
+    ...args,
+  ];
+
+  /** Starts a long run and sends a signal as soon as its output says `when`. */
+  async function stop(output: string, signal: NodeJS.Signals, when: RegExp, ...args: string[]): Promise<Finished> {
+    const child = start(work, train(output, "--steps", "1000000", ...args));
+    const done = finish(child);
+    let written = "";
+    child.stdout!.on("data", (text: string) => {
+      const before = when.test(written);
+      written += text;
+      if (!before && when.test(written)) child.kill(signal);
+    });
+    return done;
+  }
+
+  test("by Ctrl-C or kill -9, and resumed, ends with the bits and reports of one that was not", async () => {
+    const [interrupted, killed] = await Promise.all([
+      stop("interrupted", "SIGINT", /^step 7\//m),
+      stop("killed", "SIGKILL", /^step 9\//m, "--save-steps", "4"),
+    ]);
+    expect(interrupted).toMatchObject({ code: 130, stderr: expect.stringMatching(/^stopping after this step/) });
+    expect(interrupted.stdout).toMatch(/^interrupted at step \d+, .*--resume goes on/m);
+    expect(existsSync(at("interrupted/adapter"))).toBe(false);
+    expect(killed.code).toBe(null);
+    const last = Math.max(...checkpoints("interrupted"), ...checkpoints("killed"));
+    expect(checkpoints("interrupted")).toHaveLength(1);
+    expect(checkpoints("killed").at(-1)).toBeGreaterThanOrEqual(8);
+    const steps = ["--steps", String(last + 3)];
+    await Promise.all([
+      succeed(work, ...train("interrupted", ...steps, "--resume")),
+      succeed(work, ...train("killed", ...steps, "--save-steps", "4", "--resume")),
+      succeed(work, ...train("straight", ...steps)),
+    ]);
+    for (const resumed of ["interrupted", "killed"]) {
+      expect(adapterBytes(resumed)).toBe(adapterBytes("straight"));
+      expect(metrics(resumed)).toEqual(metrics("straight"));
+      expect(readdirSync(at(resumed)).filter((name) => /tmp|old/.test(name))).toEqual([]);
+    }
+  });
+
+  test("with --resume and other settings is refused by name; without a checkpoint it starts, and says so", async () => {
+    const [other, adapter, fresh] = await Promise.all([
+      lorikeet(work, ...train("straight", "--steps", "40", "--resume", "--seed", "4", "--batch-size", "3")),
+      lorikeet(work, ...train("straight", "--steps", "40", "--resume", "--lora-alpha", "32", "--lora-dropout", "0.2")),
+      lorikeet(work, ...train("fresh", "--steps", "1", "--resume")),
+    ]);
+    expectRefused(
+      other,
+      /the run has changed \(2 problems\)\n {2}perDeviceTrainBatchSize: was 2, is 3\n {2}seed: was 3, is 4/,
+    );
+    expectRefused(
+      adapter,
+      /options have changed \(2 problems\)\n {2}lora_alpha: was 16, is 32\n {2}lora_dropout: was 0.1, is 0.2/,
+    );
+    expect(fresh).toMatchObject({ code: 0, stderr: expect.stringContaining("no checkpoint to resume from") });
+  });
+
+  test("nobody reading its reports any more does not stop it", async () => {
+    const child = start(work, train("unread", "--steps", "12"));
+    const done = finish(child);
+    child.stdout!.destroy();
+    expect(await done).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect(existsSync(at("unread/adapter/adapter_model.safetensors"))).toBe(true);
+  });
+
+  test("SIGTERM saves as Ctrl-C does, with exit code 143", async () => {
+    expect((await stop("terminated", "SIGTERM", /^step 3\//m)).code).toBe(143);
+    expect(checkpoints("terminated")).toHaveLength(1);
+  });
+});
+
+const model = stories();
+test.skipIf(model === null)("a pretrained model learns a text: eval of base and adapter says so", async () => {
+  writeRows(
+    at("text.jsonl"),
+    Array.from({ length: 16 }, (_, i) => ({ text: `The ${["red", "old", "wet", "shy"][i % 4]} parrot flew home.` })),
+  );
+  writeFileSync(at("story.txt"), "The red parrot flew home. The old parrot flew home.\n");
+  const data = ["--data", "text.jsonl", "--valid", "story.txt", "--steps", "20", "--learning-rate", "1e-2"];
+  await succeed(work, "train", "--model", model!, "--output", "parrot", ...data, "--target-modules", "all-linear");
+  const evaluate = async (...args: string[]) => {
+    const [found] = jsonLines(
+      await succeed(work, "eval", "--model", model!, "--data", "text.jsonl", "--json", ...args),
+    );
+    return found!.loss as number;
+  };
+  const [before, after] = await Promise.all([evaluate(), evaluate("--adapter", "parrot/adapter")]);
+  expect(after).toBeLessThan(before / 2);
+});
+
+describe("--optim", () => {
+  const short = [...base, "--steps", "2", "--learning-rate", "1e-3"];
+
+  test("trains with every optimiser, by transformers' names too, and goes on with the same only", async () => {
+    const own = ["--optim", "sgd", "--optim-args", "momentum=0.9,nesterov=true"];
+    await succeed(work, "train", ...short, "--output", "sgd", ...own);
+    for (const optim of ["lion_32bit", "adafactor", "adamw_8bit"]) {
+      await succeed(work, "train", ...short, "--output", `by-${optim}`, "--optim", optim);
+      expect(adapterBytes(`by-${optim}`)).not.toBe(adapterBytes("sgd"));
+    }
+    const resume = [...short, "--steps", "3", "--output", "sgd", "--resume"];
+    expectRefused(await lorikeet(work, "train", ...resume), /optim: was sgd, is adamw/);
+    await succeed(work, "train", ...resume, ...own);
+  });
+
+  test("LoRA+ changes where lora_B goes; options may come from a file", async () => {
+    writeFileSync(at("plus.yaml"), "optim: adamw_torch\noptim_args: beta2=0.98\nloraplus_lr_ratio: 16\n");
+    await succeed(work, "train", ...short, "--output", "plain", "--optim-args", "beta2=0.98");
+    await succeed(work, "train", ...short, "--output", "plus", "--config", "plus.yaml");
+    const [plain, plus] = [await adapterOf("plain"), await adapterOf("plus")];
+    const largest = (values: Map<string, Float32Array>) =>
+      Math.max(...[...values].filter(([name]) => name.includes("lora_B")).flatMap(([, b]) => Array.from(b, Math.abs)));
+    expect(largest(plus)).toBeGreaterThan(8 * largest(plain));
+  });
+
+  test("a wrong name, a wrong option and LoRA+ without LoRA are told", async () => {
+    const refused = async (...given: string[]) => lorikeet(work, "train", ...short, "--output", "none", ...given);
+    expectRefused(await refused("--optim", "adam"), /'adam' is invalid. Expected one of adamw, .*Did you mean "adamw"/);
+    expectRefused(await refused("--optim", "sgd", "--optim-args", "momentum"), /"momentum" is not name=value/);
+    expectRefused(await refused("--optim", "lion", "--optim-args", "eps=1"), /optimArgs: Lion has no option "eps"/);
+    expectRefused(
+      await refused("--method", "ia3", "--loraplus-lr-ratio", "4"),
+      /loraplusLrRatio is 4, but nothing that is trained is a lora_B/,
+    );
+  });
+});
