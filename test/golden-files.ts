@@ -1,11 +1,16 @@
-/** Reads the fixtures that test/parity/make_goldens.py wrote. LORIKEET_GOLDEN names another folder, for a live comparison. */
+/** Reads the goldens of test/golden and compares with them. LORIKEET_GOLDEN names another folder, for a live comparison. */
 import { readdirSync, readFileSync } from "node:fs";
 import { expect } from "vitest";
+import { AutoModelForCausalLM } from "../src/auto/auto-classes.ts";
 import { openSafetensors } from "../src/checkpoint/safetensors.ts";
 import { bf16ToF32, f16ToF32 } from "../src/core/half.ts";
+import { concatenateLabelled, type LabelledSequences } from "../src/nn/pass/sequences.ts";
+import type { CausalLM } from "../src/nn/tasks/causal-lm.ts";
 import { openFolder } from "../src/runtime/node.ts";
+import { createEngine, type Engine } from "../src/wasm/engine.ts";
 
-export const golden: string = process.env.LORIKEET_GOLDEN ?? new URL("./golden", import.meta.url).pathname;
+/** Their folder. */
+export const GOLDEN: string = process.env.LORIKEET_GOLDEN ?? new URL("./golden", import.meta.url).pathname;
 
 export interface TrainCase {
   readonly steps: number;
@@ -18,28 +23,52 @@ export interface TrainCase {
 
 /** Names of the folders below `path` of the goldens. */
 export function cases(path: string): string[] {
-  return readdirSync(`${golden}/${path}`, { withFileTypes: true })
+  return readdirSync(`${GOLDEN}/${path}`, { withFileTypes: true })
     .filter((e) => e.isDirectory())
     .map((e) => e.name)
     .sort();
 }
 
-export function readCase<T>(path: string): T {
-  return JSON.parse(readFileSync(`${golden}/${path}/case.json`, "utf8")) as T;
+export interface Batch {
+  readonly sequences: readonly number[][];
+  readonly labels: readonly number[][];
 }
 
-/** All tensors of a safetensors file as f32. */
-export async function readTensors(path: string): Promise<Map<string, Float32Array>> {
-  const at = path.lastIndexOf("/");
-  const { tensors } = await openSafetensors(openFolder(`${golden}/${path.slice(0, at)}`), path.slice(at + 1));
-  const read = new Map<string, Float32Array>();
-  for (const [name, tensor] of tensors) {
+export interface TrainedCase extends TrainCase {
+  readonly model: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Tensors whose way is decided by rounding. */
+  readonly unsettled: readonly string[];
+  readonly batches: readonly Batch[];
+}
+
+export interface Tensor {
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
+export function readCase<T>(folder: string): T {
+  return JSON.parse(readFileSync(`${GOLDEN}/${folder}/case.json`, "utf8")) as T;
+}
+
+/** All tensors of a safetensors file, widened to f32. */
+export async function readTensors(folder: string, file = "expected.safetensors"): Promise<Map<string, Tensor>> {
+  const source = openFolder(`${GOLDEN}/${folder}`);
+  const { tensors } = await openSafetensors(source, file);
+  const read = Array.from(tensors.values(), async (tensor) => {
     const bytes = (await tensor.read()).slice().buffer;
-    if (tensor.dtype === "F32") read.set(name, new Float32Array(bytes));
-    else if (tensor.dtype === "BF16") read.set(name, bf16ToF32(new Uint16Array(bytes)));
-    else if (tensor.dtype === "F16") read.set(name, f16ToF32(new Uint16Array(bytes)));
-  }
-  return read;
+    return [tensor.name, { shape: tensor.shape, values: widened(tensor.dtype, bytes) }] as const;
+  });
+  const all = new Map(await Promise.all(read));
+  await source.close();
+  return all;
+}
+
+function widened(dtype: string, bytes: ArrayBuffer): Float32Array {
+  if (dtype === "BF16") return bf16ToF32(new Uint16Array(bytes));
+  if (dtype === "F16") return f16ToF32(new Uint16Array(bytes));
+  expect(dtype).toBe("F32");
+  return new Float32Array(bytes);
 }
 
 /** Fails unless |got − want| ≤ absolute + relative·|want| everywhere; says where it is worst. */
@@ -85,4 +114,30 @@ export function expectTravelled(
   }
   expect(distance, `${what} should have moved`).toBeGreaterThan(0);
   expect(Math.sqrt(error / distance), `${what}: error over distance travelled`).toBeLessThan(share);
+}
+
+export function batchOf({ sequences, labels }: Batch): LabelledSequences {
+  return concatenateLabelled(sequences.map((inputIds, i) => ({ inputIds, labels: labels[i]! })));
+}
+
+/** Positions that the causal shift leaves with a label. */
+export function labelCount({ labels }: Batch): number {
+  return labels.reduce((sum, row) => sum + row.slice(1).filter((label) => label !== -100).length, 0);
+}
+
+/** A golden model in an engine of its own. The name that configs give as their base is PEFT's: models/<name>. */
+export async function loadGolden(
+  name: string,
+  build: "baseline" | "relaxed" = "baseline",
+): Promise<{ engine: Engine; model: CausalLM }> {
+  const engine = await createEngine({ build });
+  const model = await AutoModelForCausalLM.fromPretrained(`${GOLDEN}/models/${name}`, { engine });
+  return { engine, model };
+}
+
+/** ‖a − b‖. */
+export function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i]! - b[i]!) ** 2;
+  return Math.sqrt(sum);
 }

@@ -11,8 +11,16 @@ import { AdamW } from "../src/optim/adamw.ts";
 import { Tape } from "../src/tape/tape.ts";
 import { readElements } from "../src/tensor/elements.ts";
 import { createEngine } from "../src/wasm/engine.ts";
-import { expectNear, GOLDEN, readCase, readTensors, type Tensor } from "./adapt/goldens.ts";
-import { cases, expectTravelled, type TrainCase } from "./golden-files.ts";
+import {
+  cases,
+  expectClose,
+  expectTravelled,
+  GOLDEN,
+  readCase,
+  readTensors,
+  type Tensor,
+  type TrainCase,
+} from "./golden-files.ts";
 
 const kinds = ["loha", "lokr", "oft", "vera"];
 
@@ -44,7 +52,7 @@ function examplesOf({ sequences, labels, token_type_ids }: Batch): Labelled[] {
 const batchOf = (batch: Batch) => concatenateLabelled(examplesOf(batch));
 
 async function baseOf({ model, task }: Case, build: Build = "baseline"): Promise<Model> {
-  return loadPretrained(`${GOLDEN}${model}`, task, { engine: await createEngine({ build }) });
+  return loadPretrained(`${GOLDEN}/${model}`, task, { engine: await createEngine({ build }) });
 }
 
 /** Told by PEFT too. */
@@ -52,7 +60,7 @@ const isExpected = (warning: string) => warning.startsWith("oftBlockSize 6 does 
 
 async function loaded(folder: string, golden: Case, isTrainable: boolean, build?: Build): Promise<PeftModel> {
   const onWarning = (warning: string) => expect(warning).toSatisfy(isExpected);
-  return PeftModel.fromPretrained(await baseOf(golden, build), `${GOLDEN}${folder}`, { isTrainable, onWarning });
+  return PeftModel.fromPretrained(await baseOf(golden, build), `${GOLDEN}/${folder}`, { isTrainable, onWarning });
 }
 
 /** Runs one batch forward and backward; returns the mean loss. Gradients are added to. */
@@ -85,7 +93,7 @@ function expectGradients(peft: PeftModel, expected: Expected): void {
   for (const key of keys) {
     const want = expected.get(key)!.values;
     const size = want.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-    expectNear(key, trained.get(key.slice(5))!.gradient(), want, 2e-4 * size + 1e-7, 2e-4);
+    expectClose(key, trained.get(key.slice(5))!.gradient(), want, 2e-4 * size + 1e-7, 2e-4);
   }
 }
 
@@ -99,8 +107,8 @@ describe.each(folders)("%s", (folder) => {
     test(`logits, loss and gradients are PyTorch's (${build})`, async () => {
       const expected = await readTensors(folder);
       const peft = await loaded(folder, golden, true, build);
-      expectNear("logits", peft.forward(batchOf(batch)), expected.get("logits")!.values, 1e-4, 2e-4);
-      expectNear("loss", [backward(peft, batch)], expected.get("loss")!.values, 1e-5, 1e-5);
+      expectClose("logits", peft.forward(batchOf(batch)), expected.get("logits")!.values, 1e-4, 2e-4);
+      expectClose("loss", [backward(peft, batch)], expected.get("loss")!.values, 1e-5, 1e-5);
       expectGradients(peft, expected);
     });
   }
@@ -110,7 +118,7 @@ describe.each(folders)("%s", (folder) => {
     const peft = await loaded(folder, golden, true);
     const trained = peft.namedTrainable();
     const start = new Map(Array.from(trained, ([key, param]) => [key, param.values().slice()]));
-    expectNear("losses", train(peft, golden), expected.get("losses")!.values, 1e-4, 1e-4);
+    expectClose("losses", train(peft, golden), expected.get("losses")!.values, 1e-4, 1e-4);
     for (const [key, param] of trained) {
       if (golden.unsettled.includes(key)) continue;
       expectTravelled(key, param.values(), expected.get(`after.${key}`)!.values, start.get(key)!, 0.02);
@@ -125,17 +133,17 @@ describe.each(folders)("%s", (folder) => {
     const weights = merged.namedWeights();
     for (const key of keys) {
       const values = readElements(merged.engine.memory, weights.get(key.slice(7))!);
-      expectNear(key, values, expected.get(key)!.values, 1e-5, 1e-5);
+      expectClose(key, values, expected.get(key)!.values, 1e-5, 1e-5);
     }
   });
 
   test("saving what was loaded gives PEFT's bytes", async () => {
     const files = new Map<string, Uint8Array>();
     await (await loaded(folder, golden, false)).savePretrained(files);
-    const theirs = readFileSync(`${GOLDEN}${folder}/adapter_model.safetensors`);
+    const theirs = readFileSync(`${GOLDEN}/${folder}/adapter_model.safetensors`);
     expect(Buffer.from(files.get("adapter_model.safetensors")!).equals(theirs)).toBe(true);
     expect(sortLists(new TextDecoder().decode(files.get("adapter_config.json")!))).toBe(
-      sortLists(readFileSync(`${GOLDEN}${folder}/adapter_config.json`, "utf8")),
+      sortLists(readFileSync(`${GOLDEN}/${folder}/adapter_config.json`, "utf8")),
     );
   });
 
@@ -145,10 +153,10 @@ describe.each(folders)("%s", (folder) => {
     const peft = getPeftModel(await baseOf(golden), config, { onWarning: () => {} });
     const files = new Map<string, Uint8Array>();
     await peft.savePretrained(files);
-    const theirs = readFileSync(`${GOLDEN}${folder}/adapter_model.safetensors`);
+    const theirs = readFileSync(`${GOLDEN}/${folder}/adapter_model.safetensors`);
     expect(headerOf(files.get("adapter_model.safetensors")!)).toEqual(headerOf(theirs));
     expect(keysOf(new TextDecoder().decode(files.get("adapter_config.json")!))).toEqual(
-      keysOf(readFileSync(`${GOLDEN}${folder}/adapter_config.json`, "utf8")),
+      keysOf(readFileSync(`${GOLDEN}/${folder}/adapter_config.json`, "utf8")),
     );
   });
 });

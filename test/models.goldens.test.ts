@@ -6,7 +6,7 @@ import { concatenateLabelled, targetsOf } from "../src/nn/pass/sequences.ts";
 import { AdamW } from "../src/optim/adamw.ts";
 import { Tape } from "../src/tape/tape.ts";
 import { createEngine } from "../src/wasm/engine.ts";
-import { cases, expectClose, expectTravelled, golden, readCase, readTensors, type TrainCase } from "./golden-files.ts";
+import { cases, expectClose, expectTravelled, GOLDEN, readCase, readTensors, type TrainCase } from "./golden-files.ts";
 import { builds } from "./kernels/bed.ts";
 
 interface Case {
@@ -25,27 +25,27 @@ for (const build of builds as ("baseline" | "relaxed")[]) {
       const given = readCase<Case>(folder);
 
       test(`${name}: logits and loss are those of transformers`, async () => {
-        const want = await readTensors(`${folder}/expected.safetensors`);
+        const want = await readTensors(folder);
         using engine = await createEngine({ build });
-        using model = await AutoModelForCausalLM.fromPretrained(`${golden}/${folder}`, { engine });
+        using model = await AutoModelForCausalLM.fromPretrained(`${GOLDEN}/${folder}`, { engine });
         const batch = labelled(given);
-        expectClose("logits", model.forward(batch), want.get("logits")!, 1e-4, 2e-4);
+        expectClose("logits", model.forward(batch), want.get("logits")!.values, 1e-4, 2e-4);
         const losses = Tape.once(engine, {}, (tape) => tape.download(model.loss(tape, batch)));
         const loss = losses.reduce((a, b) => a + b, 0) / losses.length;
-        expectClose("loss", [loss], want.get("loss")!, 1e-5, 1e-5);
+        expectClose("loss", [loss], want.get("loss")!.values, 1e-5, 1e-5);
       });
 
       test.skipIf(!given.train)(`${name}: gradients and four AdamW steps are those of torch`, async () => {
         const { steps, lr, weight_decay, betas, eps } = given.train!;
-        const want = await readTensors(`${folder}/expected.safetensors`);
-        const start = await readTensors(`${folder}/model.safetensors`);
+        const want = await readTensors(folder);
+        const start = await readTensors(folder, "model.safetensors");
         using engine = await createEngine({ build });
         using model = await AutoModelForCausalLM.fromConfig(
-          JSON.parse(readFileSync(`${golden}/${folder}/config.json`, "utf8")),
+          JSON.parse(readFileSync(`${GOLDEN}/${folder}/config.json`, "utf8")),
           { engine },
         );
         const params = new Map(model.trainAll().map((p) => [p.name, p]));
-        for (const [key, param] of params) param.values().set(start.get(key)!);
+        for (const [key, param] of params) param.values().set(start.get(key)!.values);
         using optimizer = new AdamW(engine, params, {
           beta1: betas[0],
           beta2: betas[1],
@@ -62,7 +62,7 @@ for (const build of builds as ("baseline" | "relaxed")[]) {
           });
           if (step === 0) {
             for (const [key, param] of params) {
-              const grad = want.get(`grad.${key}`);
+              const grad = want.get(`grad.${key}`)?.values;
               if (!grad) continue;
               checked++;
               const scale = Math.max(...grad.map(Math.abs));
@@ -73,13 +73,13 @@ for (const build of builds as ("baseline" | "relaxed")[]) {
           optimizer.zeroGrad();
         }
         for (const [key, param] of params) {
-          const after = want.get(`param.${key}`);
+          const after = want.get(`param.${key}`)?.values;
           if (!after) continue;
           checked++;
           // The bias of GPT-2's keys has no effect on attention, so its gradient is rounding noise.
           const third = param.size / 3;
           const noise = key.endsWith("c_attn.bias") ? (i: number) => i >= third && i < 2 * third : () => false;
-          expectTravelled(`param.${key}`, param.values(), after, start.get(key)!, 0.02, noise);
+          expectTravelled(`param.${key}`, param.values(), after, start.get(key)!.values, 0.02, noise);
         }
         expect(checked).toBeGreaterThan(5);
       });

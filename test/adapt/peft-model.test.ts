@@ -9,7 +9,7 @@ import { lora } from "../../src/methods/lora.ts";
 import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { storedBytes } from "../../src/tensor/elements.ts";
-import { batchOf, expectNear, GOLDEN, loadGolden } from "./goldens.ts";
+import { batchOf, expectClose, GOLDEN, loadGolden } from "../golden-files.ts";
 
 const sequences = [
   [5, 6, 7, 8, 9, 10],
@@ -94,9 +94,9 @@ describe("several adapters", () => {
     model.setAdapter(["default", "other"]);
     const both = model.forward(batch);
     model.setAdapter(["other", "default"]);
-    expectNear("the other order", model.forward(batch), both, 1e-4, 1e-4);
+    expectClose("the other order", model.forward(batch), both, 1e-4, 1e-4);
     model.mergeAdapter();
-    expectNear("merged", model.forward(batch), both, 1e-4, 1e-4);
+    expectClose("merged", model.forward(batch), both, 1e-4, 1e-4);
     model.unmergeAdapter();
     model.setAdapter("default");
     expect(model.forward(batch)).toEqual(one);
@@ -115,7 +115,7 @@ describe("several adapters", () => {
       model.setAdapter(names);
       const applied = model.forward(batch);
       model.mergeAdapter(); // folding is one after the other by itself
-      expectNear("merged", model.forward(batch), applied, 1e-4, 1e-4);
+      expectClose("merged", model.forward(batch), applied, 1e-4, 1e-4);
       return applied;
     });
     expect(lowFirst!.some((x, i) => Math.abs(x - magnitudesFirst![i]!) > 0.01)).toBe(true);
@@ -259,7 +259,7 @@ describe("merging", () => {
     model.setAdapter(["default", "other"]);
     const exact = model.forward(batch);
     model.mergeAdapter();
-    expectNear("logits", model.forward(batch), exact, 0.2, 0.02);
+    expectClose("logits", model.forward(batch), exact, 0.2, 0.02);
     expect(plain.namedWeights().get("model.layers.0.self_attn.q_proj.weight")!.dtype).toBe("bf16");
   });
 
@@ -278,9 +278,9 @@ describe("merging", () => {
     const both = model.forward(batch);
     model.mergeAdapter({ adapterNames: ["other"] });
     expect(model.mergedAdapters).toEqual(["other"]);
-    expectNear("one merged, one applied", model.forward(batch), both, 1e-4, 1e-4);
+    expectClose("one merged, one applied", model.forward(batch), both, 1e-4, 1e-4);
     model.mergeAdapter({ adapterNames: ["default"] });
-    expectNear("both merged", model.forward(batch), both, 1e-4, 1e-4);
+    expectClose("both merged", model.forward(batch), both, 1e-4, 1e-4);
     model.setAdapter("default");
     expect(model.mergedAdapters).toEqual([]);
   });
@@ -314,7 +314,7 @@ describe("merging", () => {
     const model = getPeftModel(plain, lora({ bias: "all", modulesToSave: ["lm_head", "norm"] }), silent);
     scramble(model, "default");
     const applied = model.forward(batch);
-    expectNear("merged", model.mergeAndUnload().forward(batch), applied, 1e-4, 1e-4);
+    expectClose("merged", model.mergeAndUnload().forward(batch), applied, 1e-4, 1e-4);
     expect(plain.config.tie_word_embeddings).toBe(false);
   });
 
@@ -328,7 +328,7 @@ describe("merging", () => {
     const applied = model.forward(batch);
     expect(() => model.mergeAdapter()).toThrow("is trained by another active adapter");
     expect(model.forward(batch)).toEqual(applied);
-    expectNear("merged", model.mergeAndUnload({ safeMerge: true }).forward(batch), applied, 1e-4, 1e-4);
+    expectClose("merged", model.mergeAndUnload({ safeMerge: true }).forward(batch), applied, 1e-4, 1e-4);
     expect(() => lora({ loraBias: true, bias: "all" })).toThrow(UnsupportedError);
   });
 
@@ -341,7 +341,7 @@ describe("merging", () => {
     const applied = model.forward(batch);
     const embedding = weightBytes(plain).get("model.embed_tokens.weight")!;
     const merged = model.mergeAndUnload();
-    expectNear("merged", merged.forward(batch), applied, 1e-4, 1e-4);
+    expectClose("merged", merged.forward(batch), applied, 1e-4, 1e-4);
     expect(merged.config.tie_word_embeddings).toBe(false);
     expect([...merged.namedWeights().keys()]).toContain("lm_head.weight");
     expect(weightBytes(plain).get("model.embed_tokens.weight")).toEqual(embedding);
@@ -435,7 +435,7 @@ describe("files", () => {
   });
 
   test("an adapter for another model is one error with every mismatch, and the model stays as it was", async () => {
-    const folder = `${GOLDEN}methods/lora/llama-bias-all`;
+    const folder = `${GOLDEN}/methods/lora/llama-bias-all`;
     const plain = await base("qwen3");
     const before = plain.forward(batch);
     const used = plain.engine.memory.usedBytes;

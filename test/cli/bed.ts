@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect } from "vitest";
-import { golden } from "../golden-files.ts";
+import { GOLDEN } from "../golden-files.ts";
 
 /** The project's root. */
 export const root: string = fileURLToPath(new URL("../../", import.meta.url));
@@ -69,9 +69,9 @@ export function expectRefused({ code, stderr }: Finished, message: RegExp): void
 /** Copies config and weights of a golden model: a folder without a tokenizer, for rows of tokens. */
 export function goldenModel(folder: string, name: string): void {
   mkdirSync(folder, { recursive: true });
-  for (const file of readdirSync(`${golden}/models/${name}`)) {
+  for (const file of readdirSync(`${GOLDEN}/models/${name}`)) {
     if (/^(config|model.*)\.(json|safetensors)/.test(file))
-      cpSync(`${golden}/models/${name}/${file}`, join(folder, file));
+      cpSync(`${GOLDEN}/models/${name}/${file}`, join(folder, file));
   }
 }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { openSafetensors } from "../../src/checkpoint/safetensors.ts";
 import { openFolder } from "../../src/runtime/node.ts";
-import { expectClose, golden, readCase, readTensors } from "../golden-files.ts";
+import { expectClose, GOLDEN, readCase, readTensors } from "../golden-files.ts";
 import {
   addTokenizer,
   expectRefused,
@@ -62,7 +62,7 @@ describe("predict", () => {
     const { batches: [batch] = [], ...single } = readCase<Batch & { batches?: Batch[] }>(from);
     const { sequences } = batch ?? single;
     writeBatch(at(`${model}.jsonl`), batch ?? single);
-    const adapted = adapter === null ? [] : ["--adapter", `${golden}/${from}`];
+    const adapted = adapter === null ? [] : ["--adapter", `${GOLDEN}/${from}`];
     const args = ["--model", model, "--data", `${model}.jsonl`, "--output", `logits/${model}.safetensors`];
     await succeed(work, "predict", ...args, ...adapted);
     const { tensors, values } = await readLogits(`logits/${model}.safetensors`);
@@ -71,7 +71,7 @@ describe("predict", () => {
       expect(tensors.get(String(i))).toMatchObject({ dtype: "F32", shape: [length, 97] });
     }
     const all = sequences.flatMap((_, i) => [...values.get(String(i))!]);
-    expectClose("logits", all, (await readTensors(`${from}/expected.safetensors`)).get("logits")!, 1e-4, 2e-4);
+    expectClose("logits", all, (await readTensors(from)).get("logits")!.values, 1e-4, 2e-4);
   });
 
   test("takes rows of one token, rows without labels, and text; twelve rows keep their numbers", async () => {
@@ -90,7 +90,7 @@ test("eval gives the reference's loss over label tokens, and its exponential", a
   const args = ["--model", "llama", "--data", "eval.jsonl", "--batch-size", "2"];
   const [json, plain] = await Promise.all([succeed(work, "eval", ...args, "--json"), succeed(work, "eval", ...args)]);
   const [found] = jsonLines(json);
-  const want = (await readTensors("models/llama/expected.safetensors")).get("loss")![0]!;
+  const want = (await readTensors("models/llama")).get("loss")!.values[0]!;
   expect(found!.loss).toBeCloseTo(want, 5);
   expect(found!.perplexity).toBeCloseTo(Math.exp(want), 2);
   expect(found).toMatchObject({
@@ -101,7 +101,7 @@ test("eval gives the reference's loss over label tokens, and its exponential", a
 });
 
 describe("merge", () => {
-  const adapter = `${golden}/methods/lora/llama-all-linear`;
+  const adapter = `${GOLDEN}/methods/lora/llama-all-linear`;
   const predict = async (output: string, ...args: string[]) => {
     await succeed(work, "predict", ...args, "--data", "merge.jsonl", "--output", `${output}.safetensors`);
     return (await readLogits(`${output}.safetensors`)).values;
@@ -156,7 +156,7 @@ describe("merge", () => {
 });
 
 describe("inspect", () => {
-  const adapter = `${golden}/methods/lora/llama-default`;
+  const adapter = `${GOLDEN}/methods/lora/llama-default`;
 
   test("shows modules, shapes and counts of a model, with or without its weights", async () => {
     goldenModel(at("config-only"), "llama-tied");

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { openSafetensors, writeSafetensors } from "../../src/checkpoint/safetensors.ts";
 import { folderTarget, openFolder } from "../../src/runtime/node.ts";
-import { golden } from "../golden-files.ts";
+import { GOLDEN } from "../golden-files.ts";
 import { addTokenizer, expectRefused, goldenModel, lorikeet, snapshot, workFolder, writeRows } from "./bed.ts";
 
 const work = workFolder();
@@ -52,8 +52,8 @@ let before: Map<string, string>;
 beforeAll(async () => {
   goldenModel(at("base"), "llama");
   addTokenizer(at("base"));
-  cpSync(`${golden}/methods/lora/llama-default`, at("adapter"), { recursive: true });
-  cpSync(`${golden}/methods/lora/gpt2-default`, at("gpt2-adapter"), { recursive: true });
+  cpSync(`${GOLDEN}/methods/lora/llama-default`, at("adapter"), { recursive: true });
+  cpSync(`${GOLDEN}/methods/lora/gpt2-default`, at("gpt2-adapter"), { recursive: true });
   writeRows(at("rows.jsonl"), [{ input_ids: [1, 5, 6, 7] }, { input_ids: [1, 8, 9] }]);
 
   cpSync(at("base"), at("cut"), { recursive: true });

@@ -5,7 +5,7 @@ import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../src/auto/auto
 import type { Writer } from "../../src/generate/decoding.ts";
 import { type GenerateOptions, generate, searchBeams } from "../../src/generate/generate.ts";
 import { createEngine, type Engine } from "../../src/wasm/engine.ts";
-import { cases, golden, readCase } from "../golden-files.ts";
+import { cases, GOLDEN, readCase } from "../golden-files.ts";
 import { builds } from "../ops/gradients.ts";
 
 interface Options {
@@ -39,7 +39,7 @@ const optionsOf = (o: Options): GenerateOptions =>
 
 async function load(name: string, { model = `generation/${name}`, task }: Case, engine: Engine): Promise<Writer> {
   const Auto = task === "CAUSAL_LM" ? AutoModelForCausalLM : AutoModelForSeq2SeqLM;
-  return Auto.fromPretrained(`${golden}/${model}`, { engine });
+  return Auto.fromPretrained(`${GOLDEN}/${model}`, { engine });
 }
 
 for (const build of builds) {
@@ -49,7 +49,7 @@ for (const build of builds) {
     test.each(given.runs)("$name: the ids, and the score of the best beam", async ({ options, results }) => {
       using engine = await createEngine({ build });
       using base = await load(name, given, engine);
-      const model = given.model ? await PeftModel.fromPretrained(base, `${golden}/generation/${name}`) : base;
+      const model = given.model ? await PeftModel.fromPretrained(base, `${GOLDEN}/generation/${name}`) : base;
       for (const [i, source] of given.sources.entries()) {
         const { ids, score } = results[i]!;
         expect(await generate(model, source, optionsOf(options)), `source ${i}`).toEqual(ids);

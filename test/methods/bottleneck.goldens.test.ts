@@ -10,8 +10,16 @@ import { concatenateLabelled, type Labelled } from "../../src/nn/pass/sequences.
 import { AdamW } from "../../src/optim/adamw.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
-import { GOLDEN, readCase, readTensors, type Tensor } from "../adapt/goldens.ts";
-import { cases, expectClose, expectTravelled, type TrainCase } from "../golden-files.ts";
+import {
+  cases,
+  expectClose,
+  expectTravelled,
+  GOLDEN,
+  readCase,
+  readTensors,
+  type Tensor,
+  type TrainCase,
+} from "../golden-files.ts";
 
 interface Batch {
   readonly sequences: readonly number[][];
@@ -58,10 +66,10 @@ function compositionOf({ type, children, splits, batch_sizes, weights }: Compose
 }
 
 async function loaded(name: string, golden: Case, build: Build = "baseline"): Promise<PeftModel> {
-  const folder = `${GOLDEN}${ROOT}/${name}`;
+  const folder = `${GOLDEN}/${ROOT}/${name}`;
   const engine = await createEngine({ build });
   const onWarning = (message: string) => expect.fail(message);
-  const peft = new PeftModel(await loadPretrained(`${GOLDEN}${golden.model}`, golden.task, { engine }), { onWarning });
+  const peft = new PeftModel(await loadPretrained(`${GOLDEN}/${golden.model}`, golden.task, { engine }), { onWarning });
   const options = { isTrainable: true };
   if (golden.composition === undefined) {
     await peft.loadAdapter(folder, "mine", options);
@@ -162,7 +170,7 @@ describe.each(cases(ROOT))("%s", (name) => {
   test("disabled it is the base, bit for bit; merging is refused", async () => {
     const peft = await loaded(name, golden);
     const engine = await createEngine({ build: "baseline" });
-    const base = await loadPretrained(`${GOLDEN}${golden.model}`, golden.task, { engine });
+    const base = await loadPretrained(`${GOLDEN}/${golden.model}`, golden.task, { engine });
     const batch = batchOf(golden.batches[0]!);
     const plain = new PeftModel(base).forward(batch);
     expect(peft.disableAdapter(() => peft.forward(batch))).toEqual(plain);
@@ -173,8 +181,8 @@ describe.each(cases(ROOT))("%s", (name) => {
   });
 
   test("a folder is read as a whole, and saving it gives AdapterHub's bytes", async () => {
-    const folder = `${GOLDEN}${ROOT}/${name}`;
-    const base = await loadPretrained(`${GOLDEN}${golden.model}`, golden.task, {
+    const folder = `${GOLDEN}/${ROOT}/${name}`;
+    const base = await loadPretrained(`${GOLDEN}/${golden.model}`, golden.task, {
       engine: await createEngine({ build: "baseline" }),
     });
     const peft = await PeftModel.fromPretrained(base, folder, { adapterName: "tiny" });

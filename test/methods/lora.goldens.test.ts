@@ -9,16 +9,16 @@ import { readElements } from "../../src/tensor/elements.ts";
 import {
   type Batch,
   batchOf,
-  casesIn,
+  cases,
   distance,
-  expectNear,
+  expectClose,
   GOLDEN,
   labelCount,
   loadGolden,
   readCase,
   readTensors,
   type TrainedCase,
-} from "../adapt/goldens.ts";
+} from "../golden-files.ts";
 
 /** Runs one batch forward and backward; returns the mean loss. Gradients are added to. */
 function backward(model: PeftModel, batch: Batch): number {
@@ -37,7 +37,7 @@ async function loadCase(name: string, isTrainable: boolean, build: "baseline" | 
   const { model } = await loadGolden(golden.model, build);
   const warnings: string[] = [];
   const onWarning = (message: string) => warnings.push(message);
-  const peft = await PeftModel.fromPretrained(model, `${GOLDEN}${folder}`, { isTrainable, onWarning });
+  const peft = await PeftModel.fromPretrained(model, `${GOLDEN}/${folder}`, { isTrainable, onWarning });
   return { golden, folder, model, peft, warnings, expected: await readTensors(folder) };
 }
 
@@ -45,14 +45,14 @@ function zeroGradients(model: PeftModel): void {
   for (const param of model.namedTrainable().values()) param.gradient().fill(0);
 }
 
-describe.each(casesIn("methods/lora"))("%s", (name) => {
+describe.each(cases("methods/lora"))("%s", (name) => {
   for (const build of ["baseline", "relaxed"] as const) {
     test(`logits, loss and gradients are PyTorch's (${build})`, async () => {
       const { golden, peft, expected } = await loadCase(name, true, build);
       const [batch] = golden.batches;
-      expectNear("logits", peft.forward(batchOf(batch!)), expected.get("logits")!.values, 1e-4, 2e-4);
+      expectClose("logits", peft.forward(batchOf(batch!)), expected.get("logits")!.values, 1e-4, 2e-4);
       zeroGradients(peft);
-      expectNear("loss", [backward(peft, batch!)], expected.get("loss")!.values, 1e-5, 1e-5);
+      expectClose("loss", [backward(peft, batch!)], expected.get("loss")!.values, 1e-5, 1e-5);
       const grads = Array.from(expected.keys())
         .filter((key) => key.startsWith("grad."))
         .map((key) => key.slice(5));
@@ -60,7 +60,7 @@ describe.each(casesIn("methods/lora"))("%s", (name) => {
       for (const key of grads) {
         const want = expected.get(`grad.${key}`)!.values;
         const size = want.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-        expectNear(`grad of ${key}`, trained.get(key)!.gradient(), want, 2e-4 * size + 1e-7, 2e-4);
+        expectClose(`grad of ${key}`, trained.get(key)!.gradient(), want, 2e-4 * size + 1e-7, 2e-4);
       }
       expect(grads.length).toBeGreaterThan(0);
     });
@@ -83,7 +83,7 @@ describe.each(casesIn("methods/lora"))("%s", (name) => {
       optimizer.step(golden.lr, clipScale(gradientNorm(peft.engine, trained.values()), golden.max_grad_norm));
       return loss;
     });
-    expectNear("losses", losses, expected.get("losses")!.values, 1e-4, 1e-4);
+    expectClose("losses", losses, expected.get("losses")!.values, 1e-4, 1e-4);
     for (const [key, param] of trained) {
       const after = expected.get(`after.${key}`)?.values;
       if (after === undefined || golden.unsettled.includes(key)) continue;
@@ -104,7 +104,7 @@ describe.each(casesIn("methods/lora"))("%s", (name) => {
     for (const key of keys) {
       const { values } = expected.get(key)!;
       const weight = weights.get(key.slice(7)) ?? model.modules.get(key.slice(7).replace(/\.weight$/, ""))!.weight;
-      expectNear(key, readElements(model.engine.memory, weight), values, 1e-5, 1e-5);
+      expectClose(key, readElements(model.engine.memory, weight), values, 1e-5, 1e-5);
     }
   });
 
@@ -112,10 +112,10 @@ describe.each(casesIn("methods/lora"))("%s", (name) => {
     const { peft, folder, golden } = await loadCase(name, false);
     const files = new Map<string, Uint8Array>();
     await peft.savePretrained(files);
-    const theirs = readFileSync(`${GOLDEN}${folder}/adapter_model.safetensors`);
+    const theirs = readFileSync(`${GOLDEN}/${folder}/adapter_model.safetensors`);
     expect(Buffer.from(files.get("adapter_model.safetensors")!).equals(theirs)).toBe(true);
     expect(sortLists(new TextDecoder().decode(files.get("adapter_config.json")!))).toBe(
-      sortLists(readFileSync(`${GOLDEN}${folder}/adapter_config.json`, "utf8")),
+      sortLists(readFileSync(`${GOLDEN}/${folder}/adapter_config.json`, "utf8")),
     );
     expect(golden.options).toBeDefined();
   });

@@ -5,7 +5,7 @@ import { getPeftModel, PeftModel } from "../../src/adapt/peft-model.ts";
 import { lora } from "../../src/methods/lora.ts";
 import type { Linear } from "../../src/nn/layers/linear.ts";
 import { readElements } from "../../src/tensor/elements.ts";
-import { type Batch, batchOf, casesIn, expectNear, loadGolden, readCase, readTensors } from "../adapt/goldens.ts";
+import { type Batch, batchOf, cases, expectClose, loadGolden, readCase, readTensors } from "../golden-files.ts";
 
 const silent = { onWarning: () => {} };
 
@@ -24,7 +24,7 @@ function deltaOf(model: PeftModel, module: string, scale: number): Float32Array 
   return out;
 }
 
-describe.each(casesIn("methods/lora-init"))("%s", (name) => {
+describe.each(cases("methods/lora-init"))("%s", (name) => {
   test("takes out of the base what PEFT takes out, and changes nothing", async () => {
     const folder = `methods/lora-init/${name}`;
     const golden = readCase<Batch & { model: string; options: Record<string, number> }>(folder);
@@ -38,13 +38,13 @@ describe.each(casesIn("methods/lora-init"))("%s", (name) => {
     for (const key of deltas) {
       const module = model.modules.get(key.slice(6)) as Linear;
       const delta = deltaOf(peft, module.name, scale);
-      expectNear(key, delta, expected.get(key)!.values, 2e-5, 2e-5);
+      expectClose(key, delta, expected.get(key)!.values, 2e-5, 2e-5);
       // Here the base stays whole and a constant delta stands for what was taken out; PEFT's base is the difference.
       const weight = readElements(model.engine.memory, module.weight);
       const taken = weight.map((x, i) => x - delta[module.stored === "out-in" ? i : transposed(i, module)]!);
-      expectNear(`base of ${key}`, taken, expected.get(`base.${module.name}.weight`)!.values, 2e-5, 2e-5);
+      expectClose(`base of ${key}`, taken, expected.get(`base.${module.name}.weight`)!.values, 2e-5, 2e-5);
     }
-    expectNear("logits", peft.forward(batchOf(golden)), expected.get("logits")!.values, 1e-4, 2e-4);
+    expectClose("logits", peft.forward(batchOf(golden)), expected.get("logits")!.values, 1e-4, 2e-4);
   });
 });
 
@@ -105,7 +105,7 @@ test("pissa_niter_64 finds nearly as much of the weight as pissa, and changes no
   const plain = model.forward(batch);
   const deltas = ["pissa", "pissa_niter_64"].map((initLoraWeights) => {
     const peft = getPeftModel(model, lora({ r: 4, loraAlpha: 4, initLoraWeights, targetModules: ["q_proj"] }), silent);
-    expectNear("logits", peft.forward(batch), plain, 1e-4, 2e-4);
+    expectClose("logits", peft.forward(batch), plain, 1e-4, 2e-4);
     const delta = deltaOf(peft, "model.layers.0.self_attn.q_proj", 1);
     peft.dispose();
     return delta;
@@ -129,6 +129,6 @@ test("an adapter that started from the base's principal part is saved and loaded
   const files = new Map<string, Uint8Array>();
   await peft.savePretrained(files);
   const again = await PeftModel.fromPretrained((await loadGolden("llama")).model, files, silent);
-  expectNear("loaded", again.forward(batch), logits, 1e-5, 1e-5);
-  expectNear("merged", peft.mergeAndUnload().forward(batch), logits, 1e-4, 2e-4);
+  expectClose("loaded", again.forward(batch), logits, 1e-5, 1e-5);
+  expectClose("merged", peft.mergeAndUnload().forward(batch), logits, 1e-4, 2e-4);
 });

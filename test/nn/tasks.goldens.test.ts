@@ -9,7 +9,16 @@ import type { Model } from "../../src/nn/tasks/model.ts";
 import { AdamW } from "../../src/optim/adamw.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
-import { cases, expectClose, expectTravelled, golden, readCase, readTensors, type TrainCase } from "../golden-files.ts";
+import {
+  cases,
+  expectClose,
+  expectTravelled,
+  GOLDEN,
+  readCase,
+  readTensors,
+  type Tensor,
+  type TrainCase,
+} from "../golden-files.ts";
 import { builds } from "../kernels/bed.ts";
 
 interface Case {
@@ -25,7 +34,7 @@ interface Case {
   readonly unsettled?: readonly string[];
 }
 
-type Tensors = Map<string, Float32Array>;
+type Tensors = Map<string, Tensor>;
 
 function examplesOf({ task, batch }: Case): Labelled[] {
   const { sequences, token_type_ids: types, pixel_values: pixels, labels } = batch;
@@ -45,8 +54,8 @@ function expectOutputs(model: Model, examples: readonly Labelled[], want: Tensor
   const batch = concatenateInputs(examples);
   if (model instanceof FeatureExtractor) {
     const hidden = Tape.once(model.engine, {}, (tape) => tape.download(model.outputs(tape, batch)));
-    expectClose("hidden", hidden, want.get("hidden")!, 1e-4, 2e-4);
-    const pooled = want.get("pooled");
+    expectClose("hidden", hidden, want.get("hidden")!.values, 1e-4, 2e-4);
+    const pooled = want.get("pooled")?.values;
     if (pooled) expectClose("pooled", model.embed(batch, "pooler"), pooled, 1e-4, 2e-4);
     else expect(() => model.embed(batch, "pooler")).toThrow("has no pooler");
     return;
@@ -56,9 +65,9 @@ function expectOutputs(model: Model, examples: readonly Labelled[], want: Tensor
     logits: tape.download(model.outputs(tape, labelled)),
     losses: tape.download(model.loss(tape, labelled)),
   }));
-  expectClose("logits", logits, want.get("logits")!, 1e-4, 2e-4);
+  expectClose("logits", logits, want.get("logits")!.values, 1e-4, 2e-4);
   const loss = losses.reduce((a, b) => a + b, 0) / labelsOf(model, examples);
-  expectClose("loss", [loss], want.get("loss")!, 1e-5, 1e-5);
+  expectClose("loss", [loss], want.get("loss")!.values, 1e-5, 1e-5);
 }
 
 /** Trains on one batch and compares what the case has kept: gradients of the first step, values after the last. */
@@ -71,7 +80,8 @@ function expectTraining(
 ): void {
   const { steps, lr, weight_decay, betas, eps } = train!;
   const params = new Map(model.trainAll().map((p) => [p.name, p]));
-  for (const [key, param] of params) param.values().set(start.get(key) ?? expect.fail(`${key} is not in the golden`));
+  for (const [key, param] of params)
+    param.values().set(start.get(key)?.values ?? expect.fail(`${key} is not in the golden`));
   expect([...params.keys()].sort()).toEqual([...start.keys()].sort());
   using optimizer = new AdamW(model.engine, params, {
     beta1: betas[0],
@@ -86,7 +96,7 @@ function expectTraining(
       tape.backward(model.loss(tape, batch), 1 / labelsOf(model, examples));
     });
     for (const [key, param] of step === 0 ? params : []) {
-      const grad = want.get(`grad.${key}`);
+      const grad = want.get(`grad.${key}`)?.values;
       if (!grad) continue;
       checked++;
       const scale = Math.max(...grad.map(Math.abs));
@@ -96,10 +106,10 @@ function expectTraining(
     optimizer.zeroGrad();
   }
   for (const [key, param] of params) {
-    const after = want.get(`param.${key}`);
+    const after = want.get(`param.${key}`)?.values;
     if (!after || unsettled!.includes(key)) continue;
     checked++;
-    expectTravelled(`param.${key}`, param.values(), after, start.get(key)!, 0.02);
+    expectTravelled(`param.${key}`, param.values(), after, start.get(key)!.values, 0.02);
   }
   expect(checked).toBeGreaterThan(10);
 }
@@ -115,17 +125,17 @@ for (const build of builds as ("baseline" | "relaxed")[]) {
         using engine = await createEngine({ build });
         const warnings: string[] = [];
         const options = { engine, onWarning: (message: string) => warnings.push(message) };
-        using model = await loadPretrained(`${golden}/${folder}`, given.task, options);
+        using model = await loadPretrained(`${GOLDEN}/${folder}`, given.task, options);
         expect(warnings).toEqual([]);
-        expectOutputs(model, examples, await readTensors(`${folder}/expected.safetensors`));
+        expectOutputs(model, examples, await readTensors(folder));
       });
 
       test.skipIf(!given.train)(`${name}: gradients and four AdamW steps are those of torch`, async () => {
         using engine = await createEngine({ build });
-        const config = JSON.parse(readFileSync(`${golden}/${folder}/config.json`, "utf8"));
+        const config = JSON.parse(readFileSync(`${GOLDEN}/${folder}/config.json`, "utf8"));
         using model = await modelFromConfig(config, given.task, { engine });
-        const want = await readTensors(`${folder}/expected.safetensors`);
-        expectTraining(model, given, examples, want, await readTensors(`${folder}/model.safetensors`));
+        const want = await readTensors(folder);
+        expectTraining(model, given, examples, want, await readTensors(folder, "model.safetensors"));
       });
     }
   });

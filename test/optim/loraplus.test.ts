@@ -7,7 +7,7 @@ import { lora } from "../../src/methods/lora.ts";
 import { AdamW } from "../../src/optim/adamw.ts";
 import { isBiasOrNorm, loraPlusGroups } from "../../src/optim/loraplus.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
-import { golden } from "../golden-files.ts";
+import { GOLDEN } from "../golden-files.ts";
 
 interface Loraplus {
   readonly lr: number;
@@ -20,14 +20,14 @@ interface Loraplus {
     readonly groups: Readonly<Record<string, [lr: number, weightDecay: number]>>;
   }[];
 }
-const read = JSON.parse(readFileSync(`${golden}/optim/loraplus.json`, "utf8")) as Loraplus;
+const read = JSON.parse(readFileSync(`${GOLDEN}/optim/loraplus.json`, "utf8")) as Loraplus;
 const { lr, loraplus_lr_ratio: lrRatio, loraplus_lr_embedding: lrEmbedding, loraplus_weight_decay: weightDecay } = read;
 
 test.each(read.cases)(
   "$model with $options: rate and decay of every tensor are peft's",
   async ({ model, options, groups }) => {
     const engine = await createEngine({ build: "baseline" });
-    const base = await AutoModelForCausalLM.fromPretrained(`${golden}/models/${model}`, { engine });
+    const base = await AutoModelForCausalLM.fromPretrained(`${GOLDEN}/models/${model}`, { engine });
     const camel = Object.entries(options).map(([name, value]) => [
       name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
       value,

@@ -12,10 +12,10 @@ import type { Options } from "../../src/optim/options.ts";
 import { SGD } from "../../src/optim/sgd.ts";
 import { Param } from "../../src/tensor/tensor.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
-import { expectClose, golden } from "../golden-files.ts";
+import { expectClose, GOLDEN } from "../golden-files.ts";
 
 const engine = await createEngine({ build: "baseline" });
-const read = <T>(name: string) => JSON.parse(readFileSync(`${golden}/optim/${name}.json`, "utf8")) as T;
+const read = <T>(name: string) => JSON.parse(readFileSync(`${GOLDEN}/optim/${name}.json`, "utf8")) as T;
 
 function param(name: string, shape: Shape, values: ArrayLike<number> | null = null): Param {
   const made = new Param(engine.memory, name, shape);

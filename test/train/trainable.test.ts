@@ -11,7 +11,7 @@ import { type MemoryRun, memoryRun } from "../../src/train/run-in-memory.ts";
 import { fullTraining } from "../../src/train/trainable.ts";
 import { Trainer } from "../../src/train/trainer.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
-import { golden, readCase } from "../golden-files.ts";
+import { GOLDEN, readCase } from "../golden-files.ts";
 import { valuesOf } from "./tiny.ts";
 
 interface Case {
@@ -48,7 +48,7 @@ function read(folder: string): { task: Task; examples: TrainingExample[] } {
 
 async function load(from: string | MemoryRun, task: Task): Promise<Model> {
   const engine = await createEngine({ build: "baseline" });
-  const source = typeof from === "string" ? `${golden}/${from}` : from.source("adapter");
+  const source = typeof from === "string" ? `${GOLDEN}/${from}` : from.source("adapter");
   return loadPretrained(source, task, { engine, trainable: true });
 }
 

@@ -7,7 +7,7 @@ import { AutoModelForCausalLM } from "../../../src/auto/auto-classes.ts";
 import { concatenate } from "../../../src/nn/pass/sequences.ts";
 import type { CausalLM } from "../../../src/nn/tasks/causal-lm.ts";
 import { createEngine } from "../../../src/wasm/engine.ts";
-import { expectNear, GOLDEN, readCase, readTensors } from "../goldens.ts";
+import { expectClose, GOLDEN, readCase, readTensors } from "../../golden-files.ts";
 
 interface WeightedCase {
   readonly adapters: readonly string[];
@@ -27,12 +27,12 @@ const weighted = readCase<{ model: string; sources: string[]; cases: Record<stri
 
 async function baseOf(model: string): Promise<CausalLM> {
   const engine = await createEngine({ build: "baseline" });
-  return AutoModelForCausalLM.fromPretrained(`${GOLDEN}${model}`, { engine });
+  return AutoModelForCausalLM.fromPretrained(`${GOLDEN}/${model}`, { engine });
 }
 
 async function withSources(): Promise<PeftModel<CausalLM>> {
   const model = new PeftModel(await baseOf(weighted.model), { onWarning: () => {} });
-  for (const source of weighted.sources) await model.loadAdapter(`${GOLDEN}methods/weighted/${source}`, source);
+  for (const source of weighted.sources) await model.loadAdapter(`${GOLDEN}/methods/weighted/${source}`, source);
   return model;
 }
 
@@ -69,7 +69,7 @@ describe("weighted adapters are PEFT's", async () => {
     expect(layers.length).toBeGreaterThan(0);
     for (const key of layers) {
       const want = Array.from(expected.get(key)!.values, (x) => x / excess);
-      expectNear(key, changeIn(model, "combined", key.slice(name.length + 1)), want, 2e-5, 1e-4);
+      expectClose(key, changeIn(model, "combined", key.slice(name.length + 1)), want, 2e-5, 1e-4);
     }
   });
 });
@@ -77,14 +77,14 @@ describe("weighted adapters are PEFT's", async () => {
 test("a LoHa becomes the LoRA that PEFT makes of it", async () => {
   const { model, rank } = readCase<{ model: string; rank: number }>("methods/converted");
   const expected = await readTensors("methods/converted");
-  const peft = await PeftModel.fromPretrained(await baseOf(model), `${GOLDEN}methods/converted`, {
+  const peft = await PeftModel.fromPretrained(await baseOf(model), `${GOLDEN}/methods/converted`, {
     onWarning: () => {},
   });
   await peft.convertToLora("default", "plain", { rank });
   const layers = Array.from(expected.keys()).filter((key) => key.startsWith("to."));
   expect(layers).toHaveLength(2);
   for (const key of layers)
-    expectNear(key, changeIn(peft, "plain", key.slice(3)), expected.get(key)!.values, 1e-4, 1e-3);
+    expectClose(key, changeIn(peft, "plain", key.slice(3)), expected.get(key)!.values, 1e-4, 1e-3);
 });
 
 test("a batch of several adapters and none has PEFT's logits", async () => {
@@ -94,5 +94,5 @@ test("a batch of several adapters and none has PEFT's logits", async () => {
   }>("methods/mixed-batch");
   const model = await withSources();
   const got = model.forward(concatenate(batches[0]!.sequences), { adapterNames });
-  expectNear("logits", got, (await readTensors("methods/mixed-batch")).get("logits")!.values, 1e-4, 2e-4);
+  expectClose("logits", got, (await readTensors("methods/mixed-batch")).get("logits")!.values, 1e-4, 2e-4);
 });

@@ -5,7 +5,7 @@ import { configFromJson, configFromText } from "../../../src/adapt/files/load.ts
 import { getPeftModel } from "../../../src/adapt/peft-model.ts";
 import { FormatError, UnsupportedError } from "../../../src/core/errors.ts";
 import { lora } from "../../../src/methods/lora.ts";
-import { casesIn, GOLDEN, loadGolden } from "../goldens.ts";
+import { cases, GOLDEN, loadGolden } from "../../golden-files.ts";
 
 function sortLists(text: string): string {
   return text.replace(
@@ -27,14 +27,14 @@ async function savedConfig(config: Parameters<typeof getPeftModel>[1], model = "
   return new TextDecoder().decode(files.get("adapter_config.json")!);
 }
 
-const written = casesIn("config").filter((name) => !name.startsWith("tiny"));
+const written = cases("config").filter((name) => !name.startsWith("tiny"));
 
 describe.each(written)("%s", (name) => {
   test("a fresh adapter's config has PEFT's bytes, but for the order in sets", async () => {
-    const options = readFileSync(`${GOLDEN}config/${name}/options.json`, "utf8");
+    const options = readFileSync(`${GOLDEN}/config/${name}/options.json`, "utf8");
     const text = options.trim() === "{}" ? '{"peft_type": "LORA"}' : options.replace("{", '{"peft_type": "LORA", ');
     const config = await configFromText(text, { onWarning: () => {} });
-    const theirs = readFileSync(`${GOLDEN}config/${name}/adapter_config.json`, "utf8");
+    const theirs = readFileSync(`${GOLDEN}/config/${name}/adapter_config.json`, "utf8");
     expect(sortLists(await savedConfig(config))).toBe(sortLists(theirs));
   });
 });

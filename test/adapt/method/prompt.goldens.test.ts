@@ -10,8 +10,16 @@ import type { Model } from "../../../src/nn/tasks/model.ts";
 import { AdamW } from "../../../src/optim/adamw.ts";
 import { Tape } from "../../../src/tape/tape.ts";
 import { createEngine } from "../../../src/wasm/engine.ts";
-import { cases, expectTravelled, type TrainCase } from "../../golden-files.ts";
-import { expectNear, GOLDEN, readCase, readTensors, type Tensor } from "../goldens.ts";
+import {
+  cases,
+  expectClose,
+  expectTravelled,
+  GOLDEN,
+  readCase,
+  readTensors,
+  type Tensor,
+  type TrainCase,
+} from "../../golden-files.ts";
 
 interface Batch {
   readonly sequences: readonly number[][];
@@ -45,13 +53,13 @@ function examplesOf({ sequences, labels, token_type_ids, task_ids }: Batch): Lab
 const batchOf = (batch: Batch) => concatenateLabelled(examplesOf(batch));
 
 async function baseOf({ model, options }: Case, build: "baseline" | "relaxed"): Promise<Model> {
-  return loadPretrained(`${GOLDEN}${model}`, options.task_type, { engine: await createEngine({ build }) });
+  return loadPretrained(`${GOLDEN}/${model}`, options.task_type, { engine: await createEngine({ build }) });
 }
 
 /** The adapter as PEFT saved it. */
 async function loaded(folder: string, golden: Case, isTrainable = true, build: "baseline" | "relaxed" = "baseline") {
   const onWarning = (message: string) => expect.fail(message);
-  return PeftModel.fromPretrained(await baseOf(golden, build), `${GOLDEN}${folder}`, { isTrainable, onWarning });
+  return PeftModel.fromPretrained(await baseOf(golden, build), `${GOLDEN}/${folder}`, { isTrainable, onWarning });
 }
 
 /** A fresh adapter with the tensors that PEFT trained from: where those are not what is saved. */
@@ -80,19 +88,19 @@ function backward(model: PeftModel, batch: Batch): number {
 }
 
 function expectLogits(peft: PeftModel, { batches }: Case, expected: Expected): void {
-  expectNear("logits", peft.forward(batchOf(batches[0]!)), expected.get("logits")!.values, 1e-4, 2e-4);
+  expectClose("logits", peft.forward(batchOf(batches[0]!)), expected.get("logits")!.values, 1e-4, 2e-4);
 }
 
 function expectLossAndGradients(peft: PeftModel, { batches }: Case, expected: Expected): void {
   for (const param of peft.namedTrainable().values()) param.gradient().fill(0);
-  expectNear("loss", [backward(peft, batches[0]!)], expected.get("loss")!.values, 1e-5, 1e-5);
+  expectClose("loss", [backward(peft, batches[0]!)], expected.get("loss")!.values, 1e-5, 1e-5);
   const trained = peft.namedTrainable();
   const keys = Array.from(expected.keys()).filter((key) => key.startsWith("grad."));
   expect(keys.map((key) => key.slice(5)).sort()).toEqual([...trained.keys()].sort());
   for (const key of keys) {
     const want = expected.get(key)!.values;
     const size = want.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-    expectNear(key, trained.get(key.slice(5))!.gradient(), want, 2e-4 * size + 1e-7, 2e-4);
+    expectClose(key, trained.get(key.slice(5))!.gradient(), want, 2e-4 * size + 1e-7, 2e-4);
   }
 }
 
@@ -112,7 +120,7 @@ function expectTraining(peft: PeftModel, golden: Case, expected: Expected): void
     optimizer.step(golden.lr, 1);
     return loss;
   });
-  expectNear("losses", losses, expected.get("losses")!.values, 1e-4, 1e-4);
+  expectClose("losses", losses, expected.get("losses")!.values, 1e-4, 1e-4);
   for (const [key, param] of trained) {
     if (golden.unsettled?.includes(key)) continue;
     expectTravelled(key, param.values(), expected.get(`after.${key}`)!.values, start.get(key)!, 0.02);
@@ -148,7 +156,7 @@ describe.each(folders)("%s", (folder) => {
     const files = new Map<string, Uint8Array>();
     await (await loaded(folder, golden, false)).savePretrained(files);
     for (const name of ["adapter_model.safetensors", "adapter_config.json"]) {
-      const theirs = readFileSync(`${GOLDEN}${folder}/${name}`);
+      const theirs = readFileSync(`${GOLDEN}/${folder}/${name}`);
       expect(Buffer.from(files.get(name)!).toString("latin1"), name).toBe(theirs.toString("latin1"));
     }
   });
@@ -167,7 +175,7 @@ describe.each(folders)("%s", (folder) => {
       const size = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
       return JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + size)));
     };
-    const theirs = readFileSync(`${GOLDEN}${folder}/adapter_model.safetensors`);
+    const theirs = readFileSync(`${GOLDEN}/${folder}/adapter_model.safetensors`);
     expect(header(files.get("adapter_model.safetensors")!)).toEqual(header(theirs));
     // PEFT lists the heads of a classifier twice.
     const configOf = (text: string) => {
@@ -175,7 +183,7 @@ describe.each(folders)("%s", (folder) => {
       return { ...rest, modules_to_save: saved && [...new Set(saved)] };
     };
     expect(configOf(new TextDecoder().decode(files.get("adapter_config.json")!))).toEqual(
-      configOf(readFileSync(`${GOLDEN}${folder}/adapter_config.json`, "utf8")),
+      configOf(readFileSync(`${GOLDEN}/${folder}/adapter_config.json`, "utf8")),
     );
   });
 });

@@ -18,7 +18,7 @@ import type { CausalLM } from "../../../src/nn/tasks/causal-lm.ts";
 import { Tape } from "../../../src/tape/tape.ts";
 import { readElements } from "../../../src/tensor/elements.ts";
 import { createEngine } from "../../../src/wasm/engine.ts";
-import { expectNear, loadGolden } from "../goldens.ts";
+import { expectClose, loadGolden } from "../../golden-files.ts";
 
 const silent = { onWarning: () => {} };
 const VOCABULARY = 97;
@@ -65,7 +65,7 @@ describe.each(["llama", "gpt2"])("%s", (base) => {
       part.forEach((ids, s) => {
         sofar[s]!.push(...ids);
       });
-      expectNear("logits", last(model, concatenate(part), cache), last(model, concatenate(sofar)), 1e-5, 1e-4);
+      expectClose("logits", last(model, concatenate(part), cache), last(model, concatenate(sofar)), 1e-5, 1e-4);
     }
   });
 
@@ -112,7 +112,7 @@ test("sequences of one batch have prompts of different lengths, a prefix, LoRA o
     if (name !== "__base__") peft.setAdapter(name);
     const want = name === "__base__" ? peft.disableAdapter(() => peft.forward(alone)) : peft.forward(alone);
     const got = all.subarray(row, row + want.length);
-    expectNear(`logits of sequence ${s} (${name})`, got, want, 1e-5, 1e-4);
+    expectClose(`logits of sequence ${s} (${name})`, got, want, 1e-5, 1e-4);
     row += want.length;
   });
   expect(row).toBe(all.length);

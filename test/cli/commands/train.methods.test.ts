@@ -2,7 +2,7 @@
 import { cpSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { golden } from "../../golden-files.ts";
+import { GOLDEN } from "../../golden-files.ts";
 import {
   addTokenizer,
   expectRefused,
@@ -144,7 +144,7 @@ describe.each(Object.entries(tasks))("the command line learns %s", (title, { mod
   const output = `task-${model}`;
 
   beforeAll(() => {
-    cpSync(`${golden}/tasks/${model}`, at(folder), { recursive: true });
+    cpSync(`${GOLDEN}/tasks/${model}`, at(folder), { recursive: true });
     writeRows(at(`${model}.jsonl`), rows);
   });
 
