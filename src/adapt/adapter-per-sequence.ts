@@ -2,6 +2,7 @@
 import { StateError, UnsupportedError } from "../core/errors.ts";
 import type { LinearDelta } from "../nn/layers/linear.ts";
 import type { Module } from "../nn/layers/weights.ts";
+import type { SequenceRows } from "../nn/pass/sequences.ts";
 import type { VirtualTokens } from "../nn/pass/virtual-tokens.ts";
 import { linear } from "../ops/linear.ts";
 import { replaceRows, sliceRows } from "../ops/rows.ts";
@@ -65,8 +66,8 @@ function deltas(adapter: Adapter, module: Module & { kind: "linear" }, sequences
   if (!onRows) return [];
   return [
     {
-      forward(x, low, below, biased) {
-        const rows = rowsOf(x, sequences);
+      forward(x, low, below, biased, all) {
+        const rows = rowsOf(x, all, sequences);
         if (rows.length === 0) return below(x, low, biased);
         if (part) return onRows(x, rows, (input) => below(input, low, biased));
         const y = below(x, low, biased);
@@ -80,12 +81,12 @@ function deltas(adapter: Adapter, module: Module & { kind: "linear" }, sequences
   ];
 }
 
-/** Rows of the sequences in the activations under way; neighbours are taken together. */
-function rowsOf({ tape, shape }: Value, sequences: readonly number[]): Rows {
-  const { starts } = tape;
-  if (starts === null || starts.at(-1) !== shape[0]) {
-    throw new StateError("a batch of several adapters reached a layer whose rows belong to no sequence");
+/** Rows of the sequences in x, of which `all` says to which sequence each belongs; neighbors are taken together. */
+function rowsOf({ shape }: Value, all: SequenceRows | null, sequences: readonly number[]): Rows {
+  if (all === null || all.starts.at(-1) !== shape[0]) {
+    throw new StateError("a batch with several adapters reached a layer whose rows belong to no sequence");
   }
+  const { starts } = all;
   const rows: { start: number; end: number }[] = [];
   for (const s of sequences) {
     const [start, end] = [starts[s]!, starts[s + 1]!];

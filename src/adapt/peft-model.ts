@@ -6,7 +6,7 @@ import type { SourceLike, TargetLike } from "../checkpoint/open.ts";
 import { StateError } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
 import type { KvCache } from "../nn/pass/kv-cache.ts";
-import type { PassOptions } from "../nn/pass/pass.ts";
+import { allBlocks, type PassOptions } from "../nn/pass/pass.ts";
 import type { Labelled, LabelledSequences, Sequences } from "../nn/pass/sequences.ts";
 import type { CausalLM } from "../nn/tasks/causal-lm.ts";
 import type { Measured, Model, ProblemType } from "../nn/tasks/model.ts";
@@ -137,10 +137,11 @@ export class PeftModel<M extends Model = Model> {
    * Losses of everything that is labelled: see `Model.loss`. In training, what the method adds is one more row. Adapters in
    * parallel have their losses one after the other, so that their mean is the sum of the adapters' means.
    */
-  loss(tape: Tape, batch: LabelledSequences): Value {
-    const copies = this.#copies();
-    const trainsAll = this.#set.applied().every(({ trainable }) => trainable); // below them the base is by itself
-    const losses = this.base.loss(tape, repeated(copies === 1 && trainsAll ? batch : whole(batch), copies));
+  loss(tape: Tape, batch: LabelledSequences, options: PassOptions = {}): Value {
+    const copies = this.#copies(options);
+    // What an adapter that is not trained makes of a row may depend on the other rows: then no rows can be kept.
+    const keepsRows = copies === 1 && this.#set.applied().every(({ trainable }) => trainable);
+    const losses = this.base.loss(tape, repeated(batch, copies), keepsRows ? options : allBlocks(options));
     const penalties = tape.recording ? this.#set.applied().flatMap(({ whole }) => whole.penalty?.(tape) ?? []) : [];
     if (tape.recording) penalties.push(...this.#set.appliedFusions().flatMap((fusion) => fusion.penalty(tape) ?? []));
     if (penalties.length === 0) return losses;
@@ -443,8 +444,3 @@ export class PeftModel<M extends Model = Model> {
 
 /** Reading and writing folders is loaded when it is first asked for. */
 const files = () => import("./files/adapter-files.ts");
-
-/** The batch to be run through every block: what adapters that are not trained make of a row may depend on the other rows. */
-function whole({ watch: _, given: __, ...batch }: LabelledSequences): LabelledSequences {
-  return batch;
-}

@@ -104,7 +104,7 @@ function gatedPrompt(site: Attention, length: number, model: ModelShape, make: M
   const project = joint ? fromJoint(joint, width) : fromSeparate(site, model);
   const ownShape = { ...shape, scale: 1 / Math.sqrt(shape.headDim), causal: false, window: 0 };
   return {
-    forward(y, q) {
+    forward(y, q, pass) {
       const { tape } = y;
       const queries = y.shape[0]!;
       const segments = {
@@ -116,7 +116,7 @@ function gatedPrompt(site: Attention, length: number, model: ModelShape, make: M
       const attended = attention(q, k, v, ownShape, segments);
       const gates = product(lift(tape, gate, [1, 1]), constantRow(tape, attended.shape[1]!, 1));
       const gated = scaleColumns(attended, gates);
-      return add(y, joint ? gated : out.forward(gated));
+      return add(y, joint ? gated : out.forward(gated, pass));
     },
   };
 }
@@ -125,7 +125,7 @@ function gatedPrompt(site: Attention, length: number, model: ModelShape, make: M
 function fromJoint(layer: Module, width: number): Project {
   if (layer.kind !== "linear") throw new UnsupportedError(`"${layer.name}" is no linear layer`);
   return (prompt) => {
-    const value = layer.forward(prompt);
+    const value = layer.forward(prompt, null);
     return [
       { value, column: width },
       { value, column: 2 * width },
@@ -139,10 +139,10 @@ function fromSeparate({ name }: Attention, { layers }: ModelShape): Project {
     throw new UnsupportedError(`"${name}" has no linear "k_proj" and "v_proj" to put a prompt through`);
   const norm = layers.get(`${name}.k_norm`);
   return (prompt) => {
-    const keys = k.forward(prompt);
+    const keys = k.forward(prompt, null);
     return [
       { value: norm?.kind === "norm" ? norm.forward(keys) : keys, column: 0 },
-      { value: v.forward(prompt), column: 0 },
+      { value: v.forward(prompt, null), column: 0 },
     ];
   };
 }

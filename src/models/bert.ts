@@ -129,22 +129,22 @@ function block(config: BertConfig, layer: number, w: Weights): (x: Value, pass: 
   const join1 = w.residual("attention.output", { subLayer: "attention", layer, width, norm: norm1 });
   const join2 = w.residual("output", { subLayer: "feed-forward", layer, width, norm: norm2 });
   return (x, pass) => {
-    const attended = join1.forward(pass.dropout(attend(x, pass), dropout), x);
-    const fed = down.forward(activation(up.forward(attended), config.activation));
-    return join2.forward(pass.dropout(fed, dropout), attended);
+    const attended = join1.forward(pass.dropout(attend(x, pass), dropout), x, pass);
+    const fed = down.forward(activation(up.forward(attended, pass), config.activation), pass);
+    return join2.forward(pass.dropout(fed, dropout), attended, pass);
   };
 }
 
 /** tanh(dense(first row)). Checkpoints of other tasks may lack it. */
 export function pooler({ width }: BertConfig, w: Weights): OfFirstRows {
   const dense = w.head("pooler.dense", { inFeatures: width, outFeatures: width, bias: true });
-  return (rows) => tanh(dense.forward(rows));
+  return (rows, at) => tanh(dense.forward(rows, at));
 }
 
 function classifier(config: BertConfig, w: Weights): OfFirstRows {
   const pool = pooler(config, w.at("bert"));
   const head = w.head("classifier", { inFeatures: config.width, outFeatures: config.outputs, bias: true });
-  return (rows, pass) => head.forward(pass.dropout(pool(rows, pass), config.tokenDropout));
+  return (rows, at) => head.forward(at.dropout(pool(rows, at), config.tokenDropout), at);
 }
 
 function languageModel(config: BertConfig, w: Weights): Decoder {
@@ -164,7 +164,7 @@ function languageModel(config: BertConfig, w: Weights): Decoder {
   return {
     ...stack,
     cache: { layers, width },
-    forward: (pass) => norm.forward(activation(dense.forward(stack.forward(pass)), config.activation)),
+    forward: (pass) => norm.forward(activation(dense.forward(stack.forward(pass), pass), config.activation)),
     head,
   };
 }

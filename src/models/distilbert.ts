@@ -86,9 +86,9 @@ function block(config: DistilbertConfig, layer: number, w: Weights): (x: Value, 
   const join1 = w.residual("attention_adapters", { subLayer: "attention", layer, width, norm: norm1 });
   const join2 = w.residual("output_adapters", { subLayer: "feed-forward", layer, width, norm: norm2 });
   return (x, pass) => {
-    const attended = join1.forward(attend(x, pass), x);
-    const fed = down.forward(activation(up.forward(attended), config.activation));
-    return join2.forward(pass.dropout(fed, dropout), attended);
+    const attended = join1.forward(attend(x, pass), x, pass);
+    const fed = down.forward(activation(up.forward(attended, pass), config.activation), pass);
+    return join2.forward(pass.dropout(fed, dropout), attended, pass);
   };
 }
 
@@ -96,5 +96,5 @@ function block(config: DistilbertConfig, layer: number, w: Weights): (x: Value, 
 function classifier({ width, outputs, classifierDropout }: DistilbertConfig, w: Weights): OfFirstRows {
   const dense = w.head("pre_classifier", { inFeatures: width, outFeatures: width, bias: true });
   const head = w.head("classifier", { inFeatures: width, outFeatures: outputs, bias: true });
-  return (rows, pass) => head.forward(pass.dropout(relu(dense.forward(rows)), classifierDropout));
+  return (rows, at) => head.forward(at.dropout(relu(dense.forward(rows, at)), classifierDropout), at);
 }

@@ -111,11 +111,11 @@ function block(config: Gpt2Config, layer: number, w: Weights): (x: Value, pass: 
   const join1 = w.residual("attention_adapters", { subLayer: "attention", layer, width });
   const join2 = w.residual("output_adapters", { subLayer: "feed-forward", layer, width });
   return (x, pass) => {
-    const value = qkv.forward(norm1.forward(x));
+    const value = qkv.forward(norm1.forward(x), pass);
     const [q, k, v] = [0, 1, 2].map((part) => ({ value, column: part * width })) as [Part, Part, Part];
-    const attended = join1.forward(pass.dropout(attention.forward(pass, q, k, v), residPdrop), x);
-    const fed = down.forward(gelu(up.forward(norm2.forward(attended)), config.activation));
-    return join2.forward(pass.dropout(fed, residPdrop), attended);
+    const attended = join1.forward(pass.dropout(attention.forward(pass, q, k, v), residPdrop), x, pass);
+    const fed = down.forward(gelu(up.forward(norm2.forward(attended), pass), config.activation), pass);
+    return join2.forward(pass.dropout(fed, residPdrop), attended, pass);
   };
 }
 

@@ -120,8 +120,8 @@ function block(config: LlamaConfig, layer: number, w: Weights): (x: Value, pass:
   const join1 = w.residual("attention_adapters", { subLayer: "attention", layer, width });
   const join2 = w.residual("output_adapters", { subLayer: "feed-forward", layer, width });
   return (x, pass, rotation) => {
-    const attended = join1.forward(attend(x, pass, rotation), x);
-    return join2.forward(feed(attended), attended);
+    const attended = join1.forward(attend(x, pass, rotation), x, pass);
+    return join2.forward(feed(attended, pass), attended, pass);
   };
 }
 
@@ -152,22 +152,22 @@ function selfAttention(
   return (x, pass, rotation) => {
     const h = norm.forward(x);
     const normed = (y: Value, headNorm: typeof qNorm) => (headNorm ? headNorm.forward(y) : y);
-    const queries = rotate(normed(q.forward(h), qNorm), heads, rotation);
-    const keys = rotate(normed(k.forward(h), kNorm), kvHeads, rotation);
+    const queries = rotate(normed(q.forward(h, pass), qNorm), heads, rotation);
+    const keys = rotate(normed(k.forward(h, pass), kNorm), kvHeads, rotation);
     const whole = (value: Value) => ({ value, column: 0 });
-    return attention.forward(pass, whole(queries), whole(keys), whole(v.forward(h)));
+    return attention.forward(pass, whole(queries), whole(keys), whole(v.forward(h, pass)));
   };
 }
 
-function feedForward(config: LlamaConfig, w: Weights): (x: Value) => Value {
+function feedForward(config: LlamaConfig, w: Weights): (x: Value, pass: Pass) => Value {
   const { hidden, intermediate, mlpBias: bias } = config;
   const part = w.at("mlp");
   const gate = part.linear("gate_proj", { inFeatures: hidden, outFeatures: intermediate, bias });
   const up = part.linear("up_proj", { inFeatures: hidden, outFeatures: intermediate, bias });
   const down = part.linear("down_proj", { inFeatures: intermediate, outFeatures: hidden, bias });
   const norm = w.rmsNorm("post_attention_layernorm", hidden, config.eps);
-  return (x) => {
+  return (x, pass) => {
     const h = norm.forward(x);
-    return down.forward(siluGate(gate.forward(h), up.forward(h)));
+    return down.forward(siluGate(gate.forward(h, pass), up.forward(h, pass)), pass);
   };
 }

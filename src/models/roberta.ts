@@ -33,8 +33,8 @@ export function robertaConfig(c: ConfigReader): BertConfig {
 export function robertaClassifier({ width, outputs, tokenDropout }: BertConfig, w: Weights): OfFirstRows {
   const dense = w.head("classifier.dense", { inFeatures: width, outFeatures: width, bias: true });
   const out = w.head("classifier.out_proj", { inFeatures: width, outFeatures: outputs, bias: true });
-  return (rows, pass) => {
-    const inner = tanh(dense.forward(pass.dropout(rows, tokenDropout)));
-    return out.forward(pass.dropout(inner, tokenDropout));
+  return (rows, at) => {
+    const inner = tanh(dense.forward(at.dropout(rows, tokenDropout), at));
+    return out.forward(at.dropout(inner, tokenDropout), at);
   };
 }

@@ -9,6 +9,7 @@ import type { Embedding } from "../nn/layers/embedding.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import type { Weights } from "../nn/layers/weights.ts";
 import type { Pass } from "../nn/pass/pass.ts";
+import type { SequenceRows } from "../nn/pass/sequences.ts";
 import type { Stack } from "../nn/pass/virtual-tokens.ts";
 import {
   type EncoderDecoderConfig,
@@ -139,7 +140,7 @@ function decoder(config: T5Config, w: Weights, tokens: Embedding): Pick<EncoderD
     project(rows, pass, cache) {
       blocks.forEach(({ project }, layer) => {
         pass.tape.scope(() => {
-          const { k, v } = pass.within(() => project(rows));
+          const { k, v } = project(rows, pass);
           cache.keep(layer, k, v);
           return rows;
         });
@@ -201,8 +202,14 @@ function selfAttention(
   const join = w.residual("", { subLayer: "attention", layer, width });
   return (x, pass, bias) => {
     const h = norm.forward(x);
-    const y = attention.forward(pass, whole(q.forward(h)), whole(k.forward(h)), whole(v.forward(h)), bias);
-    return join.forward(pass.dropout(y, dropout), x);
+    const y = attention.forward(
+      pass,
+      whole(q.forward(h, pass)),
+      whole(k.forward(h, pass)),
+      whole(v.forward(h, pass)),
+      bias,
+    );
+    return join.forward(pass.dropout(y, dropout), x, pass);
   };
 }
 
@@ -212,13 +219,16 @@ function crossAttention(config: T5Config, layer: number, w: Weights) {
   const { q, k, v, out, shape } = projections(config, w.at("EncDecAttention"), false);
   const norm = w.rmsNorm("layer_norm", width, eps);
   const join = w.residual("", { subLayer: "cross-attention", layer, width });
-  const project = (rows: Value) => ({ k: k.forward(rows), v: v.forward(rows) });
+  const project = (rows: Value, encoder: SequenceRows) => ({
+    k: k.forward(rows, encoder),
+    v: v.forward(rows, encoder),
+  });
   return {
     project,
     look(x: Value, pass: Pass, memory: CrossAttention): Value {
-      const queries = whole(q.forward(norm.forward(x)));
-      const y = out.forward(memory.attend(layer, pass, queries, shape, project));
-      return join.forward(pass.dropout(y, dropout), x);
+      const queries = whole(q.forward(norm.forward(x), pass));
+      const y = out.forward(memory.attend(layer, pass, queries, shape, project), pass);
+      return join.forward(pass.dropout(y, dropout), x, pass);
     },
   };
 }
@@ -233,9 +243,10 @@ function feedForward(config: T5Config, layer: number, w: Weights): (x: Value, pa
   const join = w.residual("", { subLayer: "feed-forward", layer, width });
   return (x, pass) => {
     const h = norm.forward(x);
-    const up = first.forward(h);
-    const fed = second === null ? activation(up, config.activation) : gate(up, second.forward(h), config.activation);
-    return join.forward(pass.dropout(down.forward(pass.dropout(fed, dropout)), dropout), x);
+    const up = first.forward(h, pass);
+    const fed =
+      second === null ? activation(up, config.activation) : gate(up, second.forward(h, pass), config.activation);
+    return join.forward(pass.dropout(down.forward(pass.dropout(fed, dropout), pass), dropout), x, pass);
   };
 }
 

@@ -50,7 +50,7 @@ export const vit = defineModel({
       build(config, w) {
         const stack = build(config, w.at("vit"));
         const head = w.head("classifier", { inFeatures: config.width, outFeatures: config.outputs, bias: true });
-        const classify: OfFirstRows = (rows) => head.forward(rows);
+        const classify: OfFirstRows = (rows, at) => head.forward(rows, at);
         return headed(stack, config.outputs, (hidden, pass) => onFirstRows(hidden, pass, classify));
       },
     },
@@ -141,14 +141,14 @@ function block(config: VitConfig, layer: number, w: Weights): (x: Value, pass: P
   const join1 = w.residual("attention_adapters", { subLayer: "attention", layer, width });
   const join2 = w.residual("output_adapters", { subLayer: "feed-forward", layer, width });
   return (x, pass) => {
-    const attended = join1.forward(pass.dropout(attend(norm1.forward(x), pass), dropout), x);
-    const fed = down.forward(activation(up.forward(norm2.forward(attended)), config.activation));
-    return join2.forward(pass.dropout(fed, dropout), attended);
+    const attended = join1.forward(pass.dropout(attend(norm1.forward(x), pass), dropout), x, pass);
+    const fed = down.forward(activation(up.forward(norm2.forward(attended), pass), config.activation), pass);
+    return join2.forward(pass.dropout(fed, dropout), attended, pass);
   };
 }
 
 /** activation(dense(class token)). Checkpoints of other tasks lack it. */
 function pooler({ width, pooled, poolerActivation }: VitConfig, w: Weights): OfFirstRows {
   const dense = w.head("pooler.dense", { inFeatures: width, outFeatures: pooled, bias: true });
-  return (rows) => activation(dense.forward(rows), poolerActivation);
+  return (rows, at) => activation(dense.forward(rows, at), poolerActivation);
 }

@@ -6,7 +6,7 @@ import type { ConfigReader } from "./config.ts";
 import type { Linear } from "./layers/linear.ts";
 import type { Weights } from "./layers/weights.ts";
 import type { Pass } from "./pass/pass.ts";
-import type { ImageShape } from "./pass/sequences.ts";
+import type { ImageShape, SequenceRows } from "./pass/sequences.ts";
 
 /** What every model that is built has. */
 export interface Body {
@@ -27,7 +27,7 @@ export interface Decoder extends Body {
   readonly cache: { readonly layers: number; readonly width: number };
   /** Hidden rows after the last norm, [T, D]. */
   forward(pass: Pass): Value;
-  /** The output projection: logits = head.forward(hidden). */
+  /** The output projection: logits = head.forward(hidden, pass). */
   readonly head: Linear;
 }
 
@@ -42,7 +42,7 @@ export interface CrossAttention {
     pass: Pass,
     q: Heads,
     shape: AttentionShape,
-    project: (rows: Value) => { k: Value; v: Value },
+    project: (rows: Value, encoder: SequenceRows) => { k: Value; v: Value },
   ): Value;
 }
 

@@ -90,8 +90,6 @@ export class Tape {
   place = "";
   /** Whether the backward pass is under way. */
   unwinding = false;
-  /** Where the rows of each sequence begin in the activations under way; null where they belong to none. */
-  starts: Int32Array | null = null;
   readonly #arena: Arena;
   #steps: Step[] = [];
   #scopes: Slot[][] = [];
@@ -267,24 +265,22 @@ export class Tape {
   }
 
   #checkpoint(x: Value, body: (x: Value) => Value): Value {
-    const { starts } = this;
     const streams = this.#streams;
     const reads = new Set([x as Slot]);
     this.#unrecorded = { reads, since: this.#made };
     const y = this.scope(() => body(x)) as Slot;
     this.#unrecorded = null;
     if (reads.has(y)) return y;
-    this.#record(y, [...reads], false, () => this.#backThroughAgain(y, { starts, streams }, () => body(x)));
+    this.#record(y, [...reads], false, () => this.#backThroughAgain(y, streams, () => body(x)));
     return y;
   }
 
-  /** Runs a block once more as it ran when it made `y`, recording now, and goes back through it. */
-  #backThroughAgain(y: Slot, begin: { starts: Int32Array | null; streams: number }, body: () => Value): void {
+  /** Runs a block once more as it ran when it made `y`, recording now, and goes back through it. `first` is its first stream. */
+  #backThroughAgain(y: Slot, first: number, body: () => Value): void {
     const [steps, streams] = [this.#steps, this.#streams];
-    const { starts, flops } = this;
+    const { flops } = this;
     this.#steps = [];
-    this.#streams = begin.streams;
-    this.starts = begin.starts;
+    this.#streams = first;
     const again = this.scope(body) as Slot;
     this.flops = flops;
     [again.grad, y.grad] = [y.grad, null];
@@ -292,7 +288,6 @@ export class Tape {
     this.#unwind();
     this.#steps = steps;
     this.#streams = streams;
-    this.starts = starts;
   }
 
   // ---- recording

@@ -1,6 +1,7 @@
 /** Hidden rows of the training data behind the frozen lower blocks, kept for later epochs as far as a budget goes. */
 import { bytesBehind, type FrozenBlocks, frozenBlocks, hasManyRows, rowsBehind } from "../nn/pass/frozen-rows.ts";
-import { concatenateLabelled, type GivenRows, type LabelledSequences } from "../nn/pass/sequences.ts";
+import type { GivenRows } from "../nn/pass/pass.ts";
+import { concatenateLabelled, type LabelledSequences } from "../nn/pass/sequences.ts";
 import type { TrainingExample } from "./check-examples.ts";
 import { tokensOf } from "./micro-batch.ts";
 import type { Trainable } from "./trainable.ts";

@@ -1,6 +1,7 @@
 /** One forward pass, with or without its backward pass, and the working memory that it needs. */
 import { sizeOf } from "../core/shape.ts";
-import { concatenateLabelled, type GivenRows, type LabelledSequences } from "../nn/pass/sequences.ts";
+import type { GivenRows } from "../nn/pass/pass.ts";
+import { concatenateLabelled, type LabelledSequences } from "../nn/pass/sequences.ts";
 import { Tape, type TapeOptions, type Value } from "../tape/tape.ts";
 import type { TrainingExample } from "./check-examples.ts";
 import type { Trainable } from "./trainable.ts";
@@ -45,7 +46,7 @@ export function lossAndGradients(
   { divisor, seed, checkpointing = false, given }: { divisor: number; seed: readonly [number, number] } & HowToTrain,
 ): number {
   return Tape.run(model.engine, bytes, { ...trainingTape, seed, checkpointing }, (tape) => {
-    const losses = model.loss(tape, { ...sequences, ...(given && { given }) });
+    const losses = model.loss(tape, sequences, { given });
     const sum = sumOf(tape, losses);
     if (Number.isFinite(sum)) tape.backward(losses, 1 / divisor);
     return sum;
@@ -97,7 +98,7 @@ export function plannedBytesOf(
   { checkpointing = false, given, scratch = true }: HowToTrain & { scratch?: boolean } = {},
 ): number {
   const step = (tape: Tape) => {
-    const losses = model.loss(tape, { ...sequences, ...(given && { given }) });
+    const losses = model.loss(tape, sequences, { given });
     if (training) tape.backward(losses, 1);
   };
   return Tape.plan(model.engine, training ? { ...trainingTape, checkpointing } : {}, step, { scratch });

@@ -1,6 +1,7 @@
 /** What the trainer needs of a model: one interface, so that it knows neither architectures nor methods. */
 import type { Target } from "../core/host.ts";
 import type { Task } from "../core/task.ts";
+import type { PassOptions } from "../nn/pass/pass.ts";
 import type { Labelled, LabelledSequences } from "../nn/pass/sequences.ts";
 import type { Measured, Model, ProblemType } from "../nn/tasks/model.ts";
 import type { Tape, Value } from "../tape/tape.ts";
@@ -16,7 +17,7 @@ export interface Trainable {
   /** Replaces every dropout probability in training, when set. */
   dropout: number | null;
   /** Losses [R, 1] of everything that is labelled, recorded on `tape`; R is the sum of `countLabels`, or more by what a method adds. */
-  loss(tape: Tape, batch: LabelledSequences): Value;
+  loss(tape: Tape, batch: LabelledSequences, options?: PassOptions): Value;
   /** Losses and what they are computed from, for metrics; null where the task has the loss alone. */
   measure?(tape: Tape, batch: LabelledSequences): Measured | null;
   /** Names of the classes, where the task has some. */
@@ -58,7 +59,7 @@ export function fullTraining(model: Model, save: (target: Target) => Promise<voi
     set dropout(p) {
       model.dropout = p;
     },
-    loss: (tape, batch) => model.loss(tape, batch),
+    loss: (tape, batch, options) => model.loss(tape, batch, options),
     measure: (tape, batch) => model.measure(tape, batch),
     labelNames: model.labelNames,
     problemType: model.problemType,

@@ -1,5 +1,5 @@
 /** Which trained copy of the task's head counts when several bottleneck adapters, each with its own, are active. */
-import { UnsupportedError } from "../../core/errors.ts";
+import { StateError, UnsupportedError } from "../../core/errors.ts";
 import type { Linear, LinearDelta } from "../../nn/layers/linear.ts";
 import type { Module } from "../../nn/layers/weights.ts";
 import { linear } from "../../ops/linear.ts";
@@ -69,12 +69,14 @@ function headByRows(
   block: Block & { type: "BatchSplit" | "Parallel" },
 ): LinearDelta {
   return {
-    forward(x) {
-      const cuts = rowsOfChildren(block, x.tape.starts!);
-      const parts = cuts.flatMap((rows, i): Value[] => {
-        if (rows.length === 0) return [];
+    forward(x, _deltas, _below, _biased, rows) {
+      if (rows === null)
+        throw new StateError(`heads that differ in a batch reached rows of no sequence in "${module.name}"`);
+      const cuts = rowsOfChildren(block, rows.starts);
+      const parts = cuts.flatMap((own, i): Value[] => {
+        if (own.length === 0) return [];
         const { weight, bias } = copies[i] ?? module;
-        return [linear(sliceRows(x, rows), weight ?? module.weight, module.stored, bias ?? module.bias)];
+        return [linear(sliceRows(x, own), weight ?? module.weight, module.stored, bias ?? module.bias)];
       });
       return concatenateRows(parts);
     },

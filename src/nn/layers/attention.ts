@@ -35,7 +35,7 @@ export class Attention {
   }
 
   forward(pass: Pass, q: Heads, k: Heads, v: Heads, bias: RelativeBias | null = null): Value {
-    const y = this.out.forward(pass.attend(this.layer, q, k, v, this.shape, bias));
+    const y = this.out.forward(pass.attend(this.layer, q, k, v, this.shape, bias), pass);
     return this.deltas.reduce((below, delta) => delta.forward(below, q, pass), y);
   }
 }

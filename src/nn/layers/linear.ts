@@ -1,6 +1,7 @@
 import { type LowRank, linear, type Stored } from "../../ops/linear.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Weight } from "../../tensor/tensor.ts";
+import type { SequenceRows } from "../pass/sequences.ts";
 
 /** The layer below a delta: the matmul, or the next delta. `biased` says whether the layer's bias is part of the result. */
 export type LinearForward = (x: Value, deltas: readonly LowRank[], biased: boolean) => Value;
@@ -12,9 +13,16 @@ export type LinearForward = (x: Value, deltas: readonly LowRank[], biased: boole
 export interface LinearDelta {
   /**
    * Returns the adapted output. `deltas` are low-rank terms to be added to it: where nothing happens to the result of `below`,
-   * pass them on, with its own, to ride in the matmul. `biased` says whether the layer's bias is part of the result.
+   * pass them on, with its own, to ride in the matmul. `biased` says whether the layer's bias is part of the result. `rows` says
+   * which sequence each row of x belongs to, null where they belong to none.
    */
-  forward(x: Value, deltas: readonly LowRank[], below: LinearForward, biased: boolean): Value;
+  forward(
+    x: Value,
+    deltas: readonly LowRank[],
+    below: LinearForward,
+    biased: boolean,
+    rows: SequenceRows | null,
+  ): Value;
 }
 
 /** y = x·Wᵀ + bias, plus whatever deltas are active. */
@@ -38,13 +46,14 @@ export class Linear {
     [this.outFeatures, this.inFeatures] = stored === "out-in" ? [first, second] : [second, first];
   }
 
-  forward(x: Value): Value {
-    return this.#below(0)(x, [], true);
+  /** x [T, in] → [T, out]. `rows` says which sequence each row of x belongs to, null where they belong to none. */
+  forward(x: Value, rows: SequenceRows | null): Value {
+    return this.#below(0, rows)(x, [], true);
   }
 
-  #below(depth: number): LinearForward {
+  #below(depth: number, rows: SequenceRows | null): LinearForward {
     const delta = this.deltas[depth];
     if (!delta) return (x, deltas, biased) => linear(x, this.weight, this.stored, biased ? this.bias : null, deltas);
-    return (x, deltas, biased) => delta.forward(x, deltas, this.#below(depth + 1), biased);
+    return (x, deltas, biased) => delta.forward(x, deltas, this.#below(depth + 1, rows), biased, rows);
   }
 }

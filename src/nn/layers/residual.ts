@@ -1,10 +1,11 @@
 import { add } from "../../ops/add.ts";
 import type { Value } from "../../tape/tape.ts";
+import type { SequenceRows } from "../pass/sequences.ts";
 import type { LayerNorm } from "./norm.ts";
 
 /** What an adapter may do where a sub-layer's output joins the residual stream: see `Residual.forward`. */
 export interface ResidualDelta {
-  forward(z: Value, x: Value, site: Residual): Value;
+  forward(z: Value, x: Value, site: Residual, rows: SequenceRows): Value;
 }
 
 /** Which sub-layer a residual connection closes. */
@@ -30,9 +31,9 @@ export class Residual {
     this.norm = parts.norm ?? null;
   }
 
-  /** `z` is the sub-layer's output after its dropout, `x` the residual stream that went in; both [T, D]. */
-  forward(z: Value, x: Value): Value {
-    return this.delta === null ? this.join(z, x) : this.delta.forward(z, x, this);
+  /** `z` is the sub-layer's output after its dropout, `x` the residual stream that went in; both [T, D], with these rows. */
+  forward(z: Value, x: Value, rows: SequenceRows): Value {
+    return this.delta === null ? this.join(z, x) : this.delta.forward(z, x, this, rows);
   }
 
   /** The connection without an adapter. */

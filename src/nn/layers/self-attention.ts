@@ -35,5 +35,6 @@ export function selfAttention(
   const shape = { heads, kvHeads: heads, headDim, scale: 1 / Math.sqrt(headDim), causal, window: 0 };
   const attention = w.attention(names.site, { shape, out, layer });
   const whole = (value: Value) => ({ value, column: 0 });
-  return (x, pass) => attention.forward(pass, whole(q.forward(x)), whole(k.forward(x)), whole(v.forward(x)));
+  return (x, pass) =>
+    attention.forward(pass, whole(q.forward(x, pass)), whole(k.forward(x, pass)), whole(v.forward(x, pass)));
 }

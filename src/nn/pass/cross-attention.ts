@@ -12,7 +12,7 @@ const whole = (value: Value): Heads => ({ value, column: 0 });
 export function memoryOf(encoder: Pass, rows: Value): CrossAttention {
   return {
     attend(_layer, pass, q, shape, project) {
-      const { k, v } = encoder.within(() => project(rows));
+      const { k, v } = project(rows, encoder);
       return pass.attendOver(encoder, q, whole(k), whole(v), shape);
     },
   };

@@ -7,12 +7,13 @@
 import { FEW_ROWS } from "../../ops/multiply.ts";
 import { Tape, type Value } from "../../tape/tape.ts";
 import type { Engine } from "../../wasm/engine.ts";
-import type { Boundary, LabelledSequences } from "./sequences.ts";
+import type { Boundary, PassOptions } from "./pass.ts";
+import type { LabelledSequences } from "./sequences.ts";
 
 /** What is asked of a model here. */
 interface Computing {
   readonly engine: Engine;
-  loss(tape: Tape, batch: LabelledSequences): Value;
+  loss(tape: Tape, batch: LabelledSequences, options?: PassOptions): Value;
 }
 
 /** The lower blocks of the first stack that a training step computes the same way every time. */
@@ -41,7 +42,7 @@ export function frozenBlocks(model: Computing, batch: LabelledSequences): Frozen
     }
   };
   Tape.plan(model.engine, { recording: true, training: true }, (tape) => {
-    model.loss(tape, { ...batch, watch });
+    model.loss(tape, batch, { watch });
   });
   return found;
 }
@@ -70,7 +71,7 @@ function lowerPass(model: Computing, tape: Tape, batch: LabelledSequences, depth
     throw enough;
   };
   try {
-    model.loss(tape, { ...batch, watch });
+    model.loss(tape, batch, { watch });
   } catch (error) {
     if (error !== enough) throw error;
   }

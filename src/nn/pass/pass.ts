@@ -17,7 +17,7 @@ import type { Tape, Value } from "../../tape/tape.ts";
 import type { Embedding } from "../layers/embedding.ts";
 import { imageProblem } from "./example-problems.ts";
 import type { KvCache } from "./kv-cache.ts";
-import { expectIds, type GivenRows, type ImageShape, type Sequences } from "./sequences.ts";
+import { expectIds, type ImageShape, type SequenceRows, type Sequences } from "./sequences.ts";
 import type { Stack, VirtualRows, VirtualTokens } from "./virtual-tokens.ts";
 
 export interface PassOptions {
@@ -26,6 +26,37 @@ export interface PassOptions {
   readonly dropout?: number | null;
   /** Virtual tokens of each sequence; one entry alone is for all of them. */
   readonly virtual?: readonly (VirtualTokens | null)[];
+  /** Called before each block of the first stack and after the last. It may throw to end the pass there. */
+  readonly watch?: ((boundary: Boundary) => void) | undefined;
+  /** Rows to start from instead of running the lower blocks of the first stack. */
+  readonly given?: GivenRows | undefined;
+}
+
+/** A boundary between two blocks of a stack. */
+export interface Boundary extends SequenceRows {
+  /** How many blocks lie below. */
+  readonly depth: number;
+  /** Published name of the block above, null after the last. */
+  readonly block: string | null;
+  /** Hidden rows [T, D], virtual tokens included. */
+  readonly x: Value;
+}
+
+/** Hidden rows [T, width] of a batch after `depth` blocks. A plan does not read them. */
+export interface GivenRows {
+  readonly depth: number;
+  readonly width: number;
+  readonly rows: Float32Array;
+}
+
+/** The rows of a pass, or some rows picked out of it, with what layers over them need. */
+export interface PassRows extends SequenceRows {
+  dropout(x: Value, p: number): Value;
+}
+
+/** The options of a pass that runs all of its blocks, unwatched. */
+export function allBlocks({ watch: _, given: __, ...options }: PassOptions): PassOptions {
+  return options;
 }
 
 /** What a stack of layers allows. */
@@ -48,7 +79,7 @@ export interface Block<Shared extends readonly unknown[]> {
   run(x: Value, pass: Pass, ...shared: Shared): Value;
 }
 
-export class Pass {
+export class Pass implements PassRows {
   readonly tape: Tape;
   readonly stack: Stack;
   readonly sequences: Sequences;
@@ -114,7 +145,8 @@ export class Pass {
 
   /** A pass of the decoder in the same step, over other ids, with the same dropout and virtual tokens. */
   ofDecoder(sequences: Sequences): Pass {
-    return new Pass(this.tape, sequences, { ...this.#limits, stack: "decoder" }, { ...this.#options, cache: null });
+    const limits: PassLimits = { ...this.#limits, stack: "decoder" };
+    return new Pass(this.tape, sequences, limits, { ...allBlocks(this.#options), cache: null });
   }
 
   /** Virtual rows before the tokens of sequence s. */
@@ -151,27 +183,17 @@ export class Pass {
     );
   }
 
-  /** Runs `body`, whose activations have this pass's rows: so that adapters of single sequences find theirs. */
-  within<T>(body: () => T): T {
-    const before = this.tape.starts;
-    this.tape.starts = this.starts;
-    const result = body();
-    this.tape.starts = before;
-    return result;
-  }
-
-  /** The same for activations of which only some of this pass's rows are left, in order. */
-  withinRows<T>(rows: Int32Array, body: () => T): T {
-    const before = this.tape.starts;
-    this.tape.starts = this.starts.map((start) => rows.filter((row) => row < start).length);
-    const result = body();
-    this.tape.starts = before;
-    return result;
+  /** Some of this pass's rows, in order, where activations have no others. */
+  picked(rows: Int32Array): PassRows {
+    return {
+      starts: this.starts.map((start) => rows.filter((row) => row < start).length),
+      dropout: (x, p) => this.dropout(x, p),
+    };
   }
 
   /**
    * Runs the blocks of a stack, from what `embed` makes for the first, or from rows that are given for a later one (see
-   * `Sequences`). What a block reads is given back as soon as neither the next block nor the backward pass needs it.
+   * `PassOptions`). What a block reads is given back as soon as neither the next block nor the backward pass needs it.
    */
   through<Shared extends readonly unknown[]>(
     blocks: readonly Block<Shared>[],
@@ -179,7 +201,7 @@ export class Pass {
     ...shared: Shared
   ): Value {
     const { tape } = this;
-    const { given, watch } = this.sequences;
+    const { given, watch } = this.#options;
     let x = given ? this.#given(given) : tape.scope(embed);
     for (let depth = given?.depth ?? 0; ; depth++) {
       watch?.({ depth, x, starts: this.starts, block: blocks[depth]?.name ?? null });

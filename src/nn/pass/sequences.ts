@@ -1,7 +1,5 @@
 /** Token sequences laid end to end: a batch has no padding anywhere. */
-
 import { FormatError, ShapeError } from "../../core/errors.ts";
-import type { Value } from "../../tape/tape.ts";
 
 /** `ids` [T] of all sequences; sequence s is ids[starts[s]] to ids[starts[s + 1]] (exclusive). */
 export interface Sequences {
@@ -13,29 +11,11 @@ export interface Sequences {
   readonly pixels?: Float32Array;
   /** Which task each sequence belongs to, for multitask prompts; 0 where left out. */
   readonly taskIds?: Int32Array;
-  /** Called before each block of the first stack and after the last. May throw to end the pass there. */
-  readonly watch?: (boundary: Boundary) => void;
-  /** Rows to go on from instead of running the lower blocks of the first stack. */
-  readonly given?: GivenRows;
 }
 
-/** A place between two blocks of a stack. */
-export interface Boundary {
-  /** How many blocks lie below. */
-  readonly depth: number;
-  /** Published name of the block above, null behind the last. */
-  readonly block: string | null;
-  /** Hidden rows [T, D], virtual tokens included. */
-  readonly x: Value;
-  /** Rows of each sequence, as in `Pass`. */
+/** Which sequence each row of some activations belongs to: rows [starts[s], starts[s + 1]) belong to sequence s. */
+export interface SequenceRows {
   readonly starts: Int32Array;
-}
-
-/** Hidden rows [T, width] of a batch as they stand behind so many blocks. A plan does not read them. */
-export interface GivenRows {
-  readonly depth: number;
-  readonly width: number;
-  readonly rows: Float32Array;
 }
 
 /**

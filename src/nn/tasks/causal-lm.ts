@@ -6,7 +6,7 @@ import type { Tape, Value } from "../../tape/tape.ts";
 import type { Decoder } from "../define-model.ts";
 import { tokenProblem } from "../pass/example-problems.ts";
 import { KvCache } from "../pass/kv-cache.ts";
-import type { PassOptions } from "../pass/pass.ts";
+import type { Pass, PassOptions } from "../pass/pass.ts";
 import {
   expectIds,
   IGNORED,
@@ -31,14 +31,17 @@ export class CausalLM extends Model<Decoder> {
 
   /** Hidden rows after the last norm [T, D], recorded on `tape`. Virtual tokens have rows too. */
   hidden(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
-    const pass = this.pass(tape, sequences, options);
-    const hidden = pass.within(() => this.body.forward(pass));
+    return this.#run(this.pass(tape, sequences, options));
+  }
+
+  #run(pass: Pass): Value {
+    const hidden = this.body.forward(pass);
     pass.finish();
     return hidden;
   }
 
   /** Rows without a label are dropped before the output projection. */
-  override loss(tape: Tape, batch: LabelledSequences): Value {
+  override loss(tape: Tape, batch: LabelledSequences, options: PassOptions = {}): Value {
     const virtual = this.virtual?.promptLength(this.stack) ?? 0;
     const { rows, targets } = targetsOf(batch, () => virtual);
     if (rows.length === 0) throw new StateError("loss: no position of the batch has a label");
@@ -46,11 +49,12 @@ export class CausalLM extends Model<Decoder> {
     const ids = (data: Int32Array): Ids => ({ tape, ptr: tape.upload(data), count: data.length });
     const { head } = this.body;
     return tape.scope(() => {
-      const hidden = gatherRows(this.hidden(tape, batch), ids(rows));
+      const pass = this.pass(tape, batch, options);
+      const hidden = gatherRows(this.#run(pass), ids(rows));
       const plain = head.deltas.length === 0 && head.bias === null && head.stored === "out-in";
       return plain
         ? headCrossEntropy(hidden, head.weight, ids(targets))
-        : crossEntropy(head.forward(hidden), ids(targets));
+        : crossEntropy(head.forward(hidden, pass.picked(rows)), ids(targets));
     });
   }
 
@@ -76,11 +80,10 @@ export class CausalLM extends Model<Decoder> {
   logits(tape: Tape, sequences: Sequences, rows?: Int32Array, options: PassOptions = {}): Value {
     return tape.scope(() => {
       const pass = this.pass(tape, sequences, options);
-      const hidden = pass.within(() => this.body.forward(pass));
-      pass.finish();
-      if (!rows) return pass.within(() => this.body.head.forward(hidden));
+      const hidden = this.#run(pass);
+      if (!rows) return this.body.head.forward(hidden, pass);
       const picked = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
-      return pass.withinRows(rows, () => this.body.head.forward(picked));
+      return this.body.head.forward(picked, pass.picked(rows));
     });
   }
 
@@ -88,11 +91,10 @@ export class CausalLM extends Model<Decoder> {
   lastLogits(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
     return tape.scope(() => {
       const pass = this.pass(tape, sequences, options);
-      const hidden = pass.within(() => this.body.forward(pass));
-      pass.finish();
+      const hidden = this.#run(pass);
       const rows = pass.starts.subarray(1).map((end) => end - 1);
       const picked = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
-      return pass.withinRows(rows, () => this.body.head.forward(picked));
+      return this.body.head.forward(picked, pass.picked(rows));
     });
   }
 

@@ -5,6 +5,7 @@ import { crossEntropy } from "../../ops/cross-entropy.ts";
 import { binaryCrossEntropy, squaredError } from "../../ops/losses.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import { imageProblem, inputProblem } from "../pass/example-problems.ts";
+import type { PassOptions } from "../pass/pass.ts";
 import { expectIds, type Labelled, type LabelledSequences } from "../pass/sequences.ts";
 import { LabellingModel } from "./labelling-model.ts";
 import type { Measured, ProblemType } from "./model.ts";
@@ -19,8 +20,8 @@ export class SequenceClassifier extends LabellingModel {
     return named ?? (this.numLabels === 1 ? "regression" : "single_label_classification");
   }
 
-  override loss(tape: Tape, batch: LabelledSequences): Value {
-    return tape.scope(() => this.#lossesOf(this.outputs(tape, batch), batch));
+  override loss(tape: Tape, batch: LabelledSequences, options: PassOptions = {}): Value {
+    return tape.scope(() => this.#lossesOf(this.outputs(tape, batch, options), batch));
   }
 
   override measure(tape: Tape, batch: LabelledSequences): Measured {

@@ -75,7 +75,7 @@ export function decoderTasks<Config extends HeadConfig>(family: DecoderFamily<Co
       build(config, w, engine) {
         const stack = build(config, w.at(spanPath), engine);
         const head = w.head("qa_outputs", { inFeatures: stack.width, outFeatures: 2, bias: true });
-        return headed(stack, 2, (hidden) => head.forward(hidden));
+        return headed(stack, 2, (hidden, pass) => head.forward(hidden, pass));
       },
     },
   };
@@ -94,5 +94,5 @@ function onLastRows(hidden: Value, pass: Pass, head: Linear): Value {
   const { tape, starts } = pass;
   const rows = starts.subarray(1).map((end) => end - 1);
   const last = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
-  return pass.withinRows(rows, () => head.forward(last));
+  return head.forward(last, pass.picked(rows));
 }

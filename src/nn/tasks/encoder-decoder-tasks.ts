@@ -128,10 +128,9 @@ function sequenceClassifier<Config extends EncoderDecoderConfig>(
       const { tape } = pass;
       const rows = endRows(decoder, pass, config.eosTokenId);
       const ends = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
-      return decoder.withinRows(rows, () => {
-        const inner = tanh(dense.forward(pass.dropout(ends, classifierDropout)));
-        return out.forward(pass.dropout(inner, classifierDropout));
-      });
+      const at = decoder.picked(rows);
+      const inner = tanh(dense.forward(at.dropout(ends, classifierDropout), at));
+      return out.forward(at.dropout(inner, classifierDropout), at);
     },
   };
 }
@@ -165,7 +164,7 @@ function questionAnswerer<Config extends EncoderDecoderConfig>(
           `${family.className}ForQuestionAnswering cannot have virtual tokens before the text of one stack only: choose another method`,
         );
       }
-      return decoder.within(() => head.forward(hidden));
+      return head.forward(hidden, decoder);
     },
   };
 }
@@ -184,6 +183,6 @@ function rereader<Config extends EncoderDecoderConfig>(
     const shifted = shiftRight(ids, starts, config.decoderStartTokenId);
     const memory = memoryOf(encoder, encode(encoder));
     const decoder = encoder.ofDecoder({ ids: shifted, starts, ...(taskIds && { taskIds }) });
-    return { decoder, hidden: decoder.within(() => decode(decoder, memory)) };
+    return { decoder, hidden: decode(decoder, memory) };
   };
 }

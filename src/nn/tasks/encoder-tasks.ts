@@ -3,7 +3,7 @@ import { gatherRows } from "../../ops/embedding.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Bodies, Encoder, Headed, TaskDefinition } from "../define-model.ts";
 import type { Weights } from "../layers/weights.ts";
-import type { Pass } from "../pass/pass.ts";
+import type { Pass, PassRows } from "../pass/pass.ts";
 import { perTokenHead } from "./per-token-head.ts";
 
 /** What heads need to know of a config. */
@@ -17,7 +17,7 @@ export interface EncoderHeadConfig {
 }
 
 /** From the first rows of the sequences, [sequences, D], to a vector or to logits. */
-export type OfFirstRows = (rows: Value, pass: Pass) => Value;
+export type OfFirstRows = (rows: Value, at: PassRows) => Value;
 
 export interface EncoderFamily<Config> {
   /** What the published class names begin with, such as "Bert". */
@@ -68,7 +68,7 @@ export function encoderTasks<Config extends EncoderHeadConfig>(family: EncoderFa
       build(config, w) {
         const stack = family.build(config, w.at(path));
         const head = w.head("qa_outputs", { inFeatures: config.width, outFeatures: 2, bias: true });
-        return headed(stack, 2, (hidden, pass) => head.forward(pass.dropout(hidden, config.spanDropout)));
+        return headed(stack, 2, (hidden, pass) => head.forward(pass.dropout(hidden, config.spanDropout), pass));
       },
     },
   };
@@ -88,5 +88,5 @@ export function onFirstRows(hidden: Value, pass: Pass, body: OfFirstRows): Value
   const { tape } = pass;
   const firsts = pass.starts.slice(0, -1);
   const rows = gatherRows(hidden, { tape, ptr: tape.upload(firsts), count: firsts.length });
-  return pass.withinRows(firsts, () => body(rows, pass));
+  return body(rows, pass.picked(firsts));
 }

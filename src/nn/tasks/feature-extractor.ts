@@ -18,17 +18,14 @@ export class FeatureExtractor extends Model<Encoder> {
 
   /** Hidden rows after the last layer, [T, D]; virtual tokens have rows too. */
   override outputs(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
-    return tape.scope(() => {
-      const pass = this.pass(tape, sequences, options);
-      return pass.within(() => this.body.forward(pass));
-    });
+    return tape.scope(() => this.body.forward(this.pass(tape, sequences, options)));
   }
 
   /** One vector for each sequence, [sequences, D]. */
   pooled(tape: Tape, sequences: Sequences, pooling: Pooling = "mean", options: PassOptions = {}): Value {
     return tape.scope(() => {
       const pass = this.pass(tape, sequences, options);
-      const hidden = pass.within(() => this.body.forward(pass));
+      const hidden = this.body.forward(pass);
       if (pooling === "mean") return meanRows(hidden, pass.starts);
       if (pooling === "pooler" && this.body.pool) return this.body.pool(hidden, pass);
       if (pooling === "pooler") throw new UnsupportedError(`${this.architecture} has no pooler: use "mean" or "cls"`);

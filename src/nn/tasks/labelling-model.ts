@@ -18,9 +18,6 @@ export abstract class LabellingModel extends Model<Headed> {
 
   /** Logits: [sequences, labels], or [T, labels] with rows for virtual tokens too. */
   override outputs(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
-    return tape.scope(() => {
-      const pass = this.pass(tape, sequences, options);
-      return pass.within(() => this.body.forward(pass));
-    });
+    return tape.scope(() => this.body.forward(this.pass(tape, sequences, options)));
   }
 }

@@ -95,7 +95,7 @@ export abstract class Model<B extends Body = Body> {
    * Losses in nats [R, 1] of everything that is labelled in a batch, recorded on `tape`. Seed the backward pass with 1 / (labels
    * of the optimiser step) for the mean.
    */
-  abstract loss(tape: Tape, batch: LabelledSequences): Value;
+  abstract loss(tape: Tape, batch: LabelledSequences, options?: PassOptions): Value;
   /** Losses and what they are computed from, for metrics; null where the task has the loss alone. */
   measure(_tape: Tape, _batch: LabelledSequences): Measured | null {
     return null;

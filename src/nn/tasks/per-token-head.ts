@@ -1,15 +1,15 @@
 import { gatherRows } from "../../ops/embedding.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Linear } from "../layers/linear.ts";
-import type { Pass } from "../pass/pass.ts";
+import type { Pass, PassRows } from "../pass/pass.ts";
 
 /** A token classifier's head behind its dropout: logits of all hidden rows, or of those asked for. */
 export function perTokenHead(head: Linear, dropout: number): (hidden: Value, pass: Pass, rows?: Int32Array) => Value {
-  const classify = (x: Value, pass: Pass) => head.forward(pass.dropout(x, dropout));
+  const classify = (x: Value, at: PassRows) => head.forward(at.dropout(x, dropout), at);
   return (hidden, pass, rows) => {
     if (!rows) return classify(hidden, pass);
     const { tape } = pass;
     const picked = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
-    return pass.withinRows(rows, () => classify(picked, pass));
+    return classify(picked, pass.picked(rows));
   };
 }

@@ -3,7 +3,7 @@ import { spanCrossEntropy } from "../../ops/span-cross-entropy.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import type { Headed } from "../define-model.ts";
 import { inputProblem } from "../pass/example-problems.ts";
-import type { Pass, PassOptions } from "../pass/pass.ts";
+import type { PassOptions } from "../pass/pass.ts";
 import type { Labelled, LabelledSequences, Sequences } from "../pass/sequences.ts";
 import { type Measured, Model } from "./model.ts";
 
@@ -13,21 +13,17 @@ export class QuestionAnswerer extends Model<Headed> {
 
   /** Scores [T, 2] of each row as a first and as a last token; virtual tokens have rows too. */
   override outputs(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
-    return tape.scope(() => this.#run(this.pass(tape, sequences, options)));
+    return tape.scope(() => this.body.forward(this.pass(tape, sequences, options)));
   }
 
-  #run(pass: Pass): Value {
-    return pass.within(() => this.body.forward(pass));
-  }
-
-  override loss(tape: Tape, batch: LabelledSequences): Value {
-    return tape.scope(() => this.measure(tape, batch).losses);
+  override loss(tape: Tape, batch: LabelledSequences, options: PassOptions = {}): Value {
+    return tape.scope(() => this.measure(tape, batch, options).losses);
   }
 
   /** Positions count given tokens, whatever virtual ones stand before them (PEFT leaves them unshifted, at wrong tokens). */
-  override measure(tape: Tape, batch: LabelledSequences): Measured {
-    const pass = this.pass(tape, batch);
-    const outputs = this.#run(pass);
+  override measure(tape: Tape, batch: LabelledSequences, options: PassOptions = {}): Measured {
+    const pass = this.pass(tape, batch, options);
+    const outputs = this.body.forward(pass);
     const targets = Int32Array.from(batch.labels, (position, i) => position + pass.promptLength(i >> 1));
     const losses = spanCrossEntropy(outputs, pass.starts, targets);
     return { losses, outputs, rows: (s) => [pass.starts[s]! + pass.promptLength(s), pass.starts[s + 1]!] };

@@ -7,7 +7,7 @@ import type { CrossAttention, EncoderDecoder } from "../define-model.ts";
 import { CrossCache, memoryOf } from "../pass/cross-attention.ts";
 import { inputProblem, tokenProblem } from "../pass/example-problems.ts";
 import { KvCache } from "../pass/kv-cache.ts";
-import type { Pass, PassOptions } from "../pass/pass.ts";
+import { allBlocks, type Pass, type PassOptions } from "../pass/pass.ts";
 import { expectIds, IGNORED, type Labelled, type LabelledSequences, type Sequences } from "../pass/sequences.ts";
 import { shiftRight } from "../pass/shift-right.ts";
 import { Model } from "./model.ts";
@@ -24,7 +24,7 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
     return this.body.decoderStartTokenId;
   }
 
-  override loss(tape: Tape, batch: LabelledSequences): Value {
+  override loss(tape: Tape, batch: LabelledSequences, options: PassOptions = {}): Value {
     const virtual = this.virtual?.promptLength("decoder") ?? 0;
     const [rows, targets]: [number[], number[]] = [[], []];
     batch.labelStarts.slice(0, -1).forEach((start, s) => {
@@ -40,12 +40,13 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
     const ids = (data: Int32Array): Ids => ({ tape, ptr: tape.upload(data), count: data.length });
     const { head } = this.body;
     return tape.scope(() => {
-      const decoded = this.#decoded(tape, batch, this.shiftRight(batch));
-      const hidden = gatherRows(decoded.hidden, ids(Int32Array.from(rows)));
+      const decoded = this.#decoded(tape, batch, this.shiftRight(batch), options);
+      const picked = Int32Array.from(rows);
+      const hidden = gatherRows(decoded.hidden, ids(picked));
       const plain = head.deltas.length === 0 && head.bias === null && head.stored === "out-in";
       return plain
         ? headCrossEntropy(hidden, head.weight, ids(labels))
-        : crossEntropy(head.forward(hidden), ids(labels));
+        : crossEntropy(head.forward(hidden, decoded.pass.picked(picked)), ids(labels));
     });
   }
 
@@ -65,9 +66,9 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
     options: PassOptions = {},
   ): { pass: Pass; hidden: Value } {
     const encoder = this.pass(tape, sources, options, "encoder");
-    const rows = encoder.within(() => this.body.encode(encoder));
-    const pass = this.pass(tape, targets, options, "decoder");
-    return { pass, hidden: pass.within(() => this.body.decode(pass, memoryOf(encoder, rows))) };
+    const rows = this.body.encode(encoder);
+    const pass = this.pass(tape, targets, allBlocks(options), "decoder");
+    return { pass, hidden: this.body.decode(pass, memoryOf(encoder, rows)) };
   }
 
   /** Logits [T, V] of the targets of a batch as teacher forcing gives them: labels shifted right. Virtual tokens have rows too. */
@@ -77,7 +78,7 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
       throw new StateError("outputs: an encoder-decoder needs the target of each sequence as labels");
     return tape.scope(() => {
       const { pass, hidden } = this.#decoded(tape, sequences, targets, options);
-      return pass.within(() => this.body.head.forward(hidden));
+      return this.body.head.forward(hidden, pass);
     });
   }
 
@@ -92,7 +93,7 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
     try {
       Tape.once(this.engine, {}, (tape) => {
         const pass = this.pass(tape, sources, options, "encoder");
-        const rows = pass.within(() => this.body.encode(pass));
+        const rows = this.body.encode(pass);
         cache ??= new CrossCache(this.engine, this.body.cache, pass.starts);
         this.body.project(rows, pass, cache);
       });
@@ -107,11 +108,11 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
   lastLogits(tape: Tape, targets: Sequences, memory: CrossAttention, options: PassOptions = {}): Value {
     return tape.scope(() => {
       const pass = this.pass(tape, targets, options, "decoder");
-      const hidden = pass.within(() => this.body.decode(pass, memory));
+      const hidden = this.body.decode(pass, memory);
       pass.finish();
       const rows = pass.starts.subarray(1).map((end) => end - 1);
       const picked = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
-      return pass.withinRows(rows, () => this.body.head.forward(picked));
+      return this.body.head.forward(picked, pass.picked(rows));
     });
   }
 

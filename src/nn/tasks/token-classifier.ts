@@ -4,6 +4,7 @@ import { crossEntropy } from "../../ops/cross-entropy.ts";
 import { gatherRows, type Ids } from "../../ops/embedding.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import { tokenProblem } from "../pass/example-problems.ts";
+import type { PassOptions } from "../pass/pass.ts";
 import { expectAligned, expectIds, IGNORED, type Labelled, type LabelledSequences } from "../pass/sequences.ts";
 import { LabellingModel } from "./labelling-model.ts";
 import type { Measured } from "./model.ts";
@@ -13,14 +14,11 @@ export class TokenClassifier extends LabellingModel {
   readonly task = "TOKEN_CLS";
 
   /** Rows without a label are dropped before the head. */
-  override loss(tape: Tape, batch: LabelledSequences): Value {
+  override loss(tape: Tape, batch: LabelledSequences, options: PassOptions = {}): Value {
     return tape.scope(() => {
       const { rows, classes } = this.#labelled(batch);
-      const pass = this.pass(tape, batch);
-      return crossEntropy(
-        pass.within(() => this.body.forward(pass, rows)),
-        idsOn(tape, classes),
-      );
+      const pass = this.pass(tape, batch, options);
+      return crossEntropy(this.body.forward(pass, rows), idsOn(tape, classes));
     });
   }
 
