@@ -1,4 +1,4 @@
-"""NF4 with double quantisation as bitsandbytes computes it: pip install bitsandbytes, then run. Writes nf4.json beside itself."""
+"""NF4 with double quantisation as bitsandbytes computes it: pip install bitsandbytes, then run. Writes test/golden/nf4.json."""
 
 import base64
 import json
@@ -26,4 +26,4 @@ golden = {
     "offset": text(state.offset.reshape(1)),
     "sample": text(F.dequantize_4bit(codes, state).flatten()[::97]),
 }
-pathlib.Path(__file__).with_name("nf4.json").write_text(json.dumps(golden, indent=1) + "\n")
+(pathlib.Path(__file__).parents[1] / "golden" / "nf4.json").write_text(json.dumps(golden, indent=1) + "\n")
