@@ -32,7 +32,10 @@ function byContent(folder) {
     .map((file) => file.split(sep).join("/"))
     .sort();
   const found = {};
-  for (const file of files) (found[hashOf(join(folder, file))] ??= []).push(file);
+  for (const file of files) {
+    const hash = hashOf(join(folder, file));
+    found[hash] = [...(found[hash] ?? []), file];
+  }
   return found;
 }
 

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { filesBelow, root, sources } from "./source.ts";
 
 /** Sources that have a test of their own name: may rise, never fall. */
-const FLOOR = 0.43;
+const FLOOR = 0.47;
 const MEGABYTE = 1e6;
 /** Rooms of tests that are not of one source: the house, kernels (kernels.test.ts), the package in its hosts, other folders. */
 const elsewhere = /^(house|kernels|runtimes|bench|examples)\//;
