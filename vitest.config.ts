@@ -5,6 +5,7 @@ export default defineConfig({
   resolve: { alias: { "#host": fileURLToPath(new URL("./src/runtime/node.ts", import.meta.url)) } },
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: "test/shared-goldens.mjs",
     // Node 20 knows relaxed SIMD only behind this flag; later versions accept and ignore it.
     execArgv: process.version.startsWith("v20.") ? ["--experimental-wasm-relaxed-simd"] : [],
     pool: "forks",

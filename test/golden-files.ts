@@ -1,4 +1,4 @@
-/** Reads the goldens of test/golden and compares with them. LORIKEET_GOLDEN names another folder, for a live comparison. */
+/** Reads the goldens and compares with them. LORIKEET_GOLDEN is their folder: shared-goldens.mjs sets it, or a live comparison. */
 import { readdirSync, readFileSync } from "node:fs";
 import { expect } from "vitest";
 import { AutoModelForCausalLM } from "../src/auto/auto-classes.ts";
@@ -10,7 +10,7 @@ import { openFolder } from "../src/runtime/node.ts";
 import { createEngine, type Engine } from "../src/wasm/engine.ts";
 
 /** Their folder. */
-export const GOLDEN: string = process.env.LORIKEET_GOLDEN ?? new URL("./golden", import.meta.url).pathname;
+export const GOLDEN: string = process.env.LORIKEET_GOLDEN!;
 
 export interface TrainCase {
   readonly steps: number;

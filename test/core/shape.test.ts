@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { compareCodePoints } from "../../src/core/code-points.ts";
 import { ShapeError } from "../../src/core/errors.ts";
 import { expectLast, expectShape, sameShape, sizeOf } from "../../src/core/shape.ts";
 
@@ -28,11 +27,4 @@ test("a shape that does not fit is told with both shapes and the reason", () => 
     new ShapeError('"lora_A": shape [8, 2] should be [4, 2], r is 4'),
   );
   expectShape("x", [4, 2], [4, 2], "");
-});
-
-test("text is ordered by code points, which UTF-16 units would get wrong", () => {
-  const words = ["\u{10000}", "\uffff", "b", "ab", "a", "", "\u{10ffff}", "\ue000", "\ud7ff"];
-  const byCodePoints = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
-  expect([...words].sort(compareCodePoints)).toEqual([...words].sort(byCodePoints));
-  expect([...words].sort(compareCodePoints)).not.toEqual([...words].sort());
 });

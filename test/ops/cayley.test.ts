@@ -5,58 +5,11 @@ import { cayley, cayleySeries } from "../../src/ops/cayley.ts";
 import { inverseBlocks } from "../../src/ops/inverse.ts";
 import { skewBlocks } from "../../src/ops/skew.ts";
 import { Tape, type Value } from "../../src/tape/tape.ts";
-import type { Param } from "../../src/tensor/tensor.ts";
 import { expectClose } from "../golden-files.ts";
-import { builds, expectGradients, Gym, leaf } from "./gradients.ts";
-
-const SIZE = 4;
-const run = (gym: Gym, op: (tape: Tape) => Value) => Tape.once(gym.engine, {}, (tape) => tape.download(op(tape)));
-
-type Square = readonly number[];
-const multiplied = (a: Square, b: Square): Square =>
-  a.map((_, e) => {
-    const [i, j] = [Math.floor(e / SIZE), e % SIZE];
-    let sum = 0;
-    for (let k = 0; k < SIZE; k++) sum += a[i * SIZE + k]! * b[k * SIZE + j]!;
-    return sum;
-  });
-const identity: Square = Array.from({ length: SIZE * SIZE }, (_, e) => (e % (SIZE + 1) === 0 ? 1 : 0));
-const sum = (a: Square, b: Square, scale: number): Square => a.map((x, e) => x + scale * b[e]!);
-const blocksOf = (values: ArrayLike<number>): Square[] =>
-  Array.from({ length: values.length / SIZE ** 2 }, (_, b) =>
-    Array.from(values).slice(b * SIZE ** 2, (b + 1) * SIZE ** 2),
-  );
-
-/** Two triangles whose skew-symmetric blocks are of norm below 1, so that series converge. */
-function triangles(gym: Gym): Param {
-  const upper = gym.param("upper", [2, (SIZE * (SIZE - 1)) / 2]);
-  upper.values().set(upper.values().map((x) => 0.3 * x));
-  return upper;
-}
+import { builds, expectGradients, Gym, leaf, run } from "./gradients.ts";
+import { blocksOf, identity, multiplied, SIZE, sum, triangles } from "./squares.ts";
 
 for (const build of builds) {
-  test(`skewBlocks (${build}) puts triangles above the diagonals and their negatives below`, async () => {
-    using gym = await Gym.open(build);
-    const upper = triangles(gym);
-    const [a, b, c, d, e, f, ...rest] = Array.from(upper.values()) as [number, number, number, number, number, number];
-    const [first, second] = blocksOf(run(gym, (tape) => skewBlocks(tape, upper, SIZE)));
-    expect(first).toEqual([0, a, b, c, -a, 0, d, e, -b, -d, 0, f, -c, -e, -f, 0]);
-    expect(second!.slice(1, 4)).toEqual((rest as number[]).slice(0, 3));
-    expectGradients(gym.engine, [upper], (tape) => skewBlocks(tape, upper, SIZE));
-  });
-
-  test(`inverseBlocks (${build}) times its argument is the identity, with the gradient`, async () => {
-    using gym = await Gym.open(build);
-    const x = gym.param("x", [2 * SIZE, SIZE]);
-    // Diagonals that outweigh their rows.
-    x.values().set(x.values().map((value, e) => value + (e % SIZE === Math.floor(e / SIZE) % SIZE ? 5 : 0)));
-    const inverses = blocksOf(run(gym, (tape) => inverseBlocks(leaf(tape, x))));
-    blocksOf(x.values()).forEach((block, b) => {
-      expectClose("product", multiplied(block, inverses[b]!), identity, 1e-6, 0);
-    });
-    expectGradients(gym.engine, [x], (tape) => inverseBlocks(leaf(tape, x)));
-  });
-
   test(`cayley (${build}) is orthogonal, solves R·(I + Q) = I − Q, and has its gradient`, async () => {
     using gym = await Gym.open(build);
     const upper = triangles(gym);

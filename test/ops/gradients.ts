@@ -164,3 +164,7 @@ export function measure(engine: Engine, options: TapeOptions, step: (tape: Tape)
   engine.memory.free(arena.base as Ptr);
   return { planned, peak: arena.peakBytes, left, uploaded };
 }
+
+/** The numbers of a Value, computed on a tape of its own. */
+export const run = (gym: Gym, op: (tape: Tape) => Value, training = false): Float32Array =>
+  Tape.once(gym.engine, { training }, (tape) => tape.download(op(tape)));

@@ -1,5 +1,5 @@
 /** Our engine's half of the exchange of adapters with PEFT and AdapterHub, through the built package, as a user imports it. */
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openSafetensors, writeSafetensors } from "../../dist/checkpoint/safetensors.js";
@@ -20,6 +20,7 @@ import {
   PeftModel,
   Trainer,
 } from "../../dist/index.js";
+import { layOut } from "../shared-goldens.mjs";
 import { cases, casesOnFixedModels } from "./adapter_cases.mjs";
 
 const ABSOLUTE = 1e-4;
@@ -32,7 +33,6 @@ const SAID_BY_PEFT_TOO = [/^oftBlockSize \d+ does not divide \d+/];
 /** Rows of one token that differ between T5's stacks, which share a table here as in the checkpoint: an error, by test. */
 const REFUSED = new Set(["mt5-tokens"]);
 
-const fixed = fileURLToPath(new URL("../golden", import.meta.url));
 const methods = fileURLToPath(new URL("../../dist/methods", import.meta.url));
 const classes = {
   CAUSAL_LM: AutoModelForCausalLM,
@@ -50,10 +50,19 @@ const shortTraining = { maxSteps: 4, perDeviceTrainBatchSize: 1, learningRate: 1
 // ---- made here
 
 /**
- * Trains a fresh adapter of every case and writes `out`/<model>-<method>-<kind>/ as the two check scripts read it. `golden` is
+ * Trains a fresh adapter of every case, on models of `golden` or, where the case says so, of the committed goldens, and writes `out`/<model>-<method>-<kind>/ as the two check scripts read it. `golden` is
  * a folder that make_goldens.py wrote. Yields { name, method, folder }, or with `error` what kept it from being written.
  */
 export async function* writeAdapters(golden, out) {
+  const fixed = layOut();
+  try {
+    yield* writeAll(golden, fixed, out);
+  } finally {
+    rmSync(fixed, { recursive: true });
+  }
+}
+
+async function* writeAll(golden, fixed, out) {
   const all = [...cases.map((each) => [golden, ...each]), ...casesOnFixedModels.map((each) => [fixed, ...each])];
   for (const [source, method, kind, models, options] of all) {
     for (const model of foldersOf(source, models)) {

@@ -14,7 +14,6 @@ import type { RawConfig } from "../../src/nn/config.ts";
 import type { Model } from "../../src/nn/tasks/model.ts";
 import type { KeptWeights } from "../../src/nn/tensors/kept-dtype.ts";
 import type { TrainingExample } from "../../src/train/check-examples.ts";
-import { type MemorySettings, whatFits } from "../../src/train/memory-fit.ts";
 import { type MemoryPlan, planMemory } from "../../src/train/memory-plan.ts";
 import { fullTraining, type Trainable } from "../../src/train/trainable.ts";
 import { Trainer, type TrainingArguments } from "../../src/train/trainer.ts";
@@ -259,44 +258,5 @@ describe("a run that does not fit", () => {
     const model = await modelOf({ config: llama, example: text(64), method: lora({ r: 8 }) }, engine);
     const run = new Trainer({ model, args: ARGS, trainDataset }).train();
     await expect(run).rejects.toThrow(/\n[^\n]*take a smaller model$/);
-  });
-});
-
-describe("settings that fit", () => {
-  /** A made-up run: what each setting saves is known. */
-  const needs = ({
-    batchSize = 8,
-    maxLength = 100,
-    gradientCheckpointing = false,
-    weights = "stored",
-  }: MemorySettings) =>
-    ({ stored: 1000, bf16: 500, int8: 250, nf4: 125 })[weights as string]! +
-    (batchSize * maxLength) / (gradientCheckpointing ? 4 : 1);
-  const now: MemorySettings = { batchSize: 8, maxLength: 100, gradientCheckpointing: false, weights: "stored" };
-  const found = async (allowed: number, from = now) =>
-    (await whatFits(from, needs, allowed)).map(({ settings }) => settings);
-
-  test("are all that are enough alone, the largest number of each", async () => {
-    expect(await found(1450)).toEqual([
-      { batchSize: 4 },
-      { maxLength: 56 },
-      { gradientCheckpointing: true },
-      { weights: "bf16" },
-      { weights: "int8" },
-      { weights: "nf4" },
-    ]);
-    expect(await found(1100)).toEqual([{ batchSize: 1 }, { weights: "int8" }, { weights: "nf4" }]);
-  });
-
-  test("are changed together where none is enough alone, no further than needed", async () => {
-    expect(await found(500)).toEqual([{ gradientCheckpointing: true, weights: "int8" }]);
-    expect(await found(300)).toEqual([{ gradientCheckpointing: true, batchSize: 2, weights: "int8" }]);
-    expect(await found(135)).toEqual([{ gradientCheckpointing: true, batchSize: 1, weights: "nf4", maxLength: 40 }]);
-  });
-
-  test("are none where even that is not enough, and only those that may change", async () => {
-    expect(await found(100)).toEqual([]);
-    expect(await found(1450, { batchSize: 8 })).toEqual([{ batchSize: 4 }]);
-    expect(await found(900, { batchSize: 8 })).toEqual([]);
   });
 });

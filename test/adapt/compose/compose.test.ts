@@ -10,69 +10,12 @@ import {
   stack,
 } from "../../../src/adapt/compose/composition.ts";
 import { PeftModel } from "../../../src/adapt/peft-model.ts";
-import { AutoModelForCausalLM, AutoModelForSequenceClassification } from "../../../src/auto/auto-classes.ts";
 import { FormatError, ShapeError, StateError, UnsupportedError } from "../../../src/core/errors.ts";
-import { Philox } from "../../../src/core/philox.ts";
 import { bottleneck } from "../../../src/methods/bottleneck.ts";
 import { lora } from "../../../src/methods/lora.ts";
-import { concatenateLabelled, type Labelled } from "../../../src/nn/pass/sequences.ts";
-import type { Model } from "../../../src/nn/tasks/model.ts";
 import { Tape } from "../../../src/tape/tape.ts";
-import { createEngine } from "../../../src/wasm/engine.ts";
 import { expectClose } from "../../golden-files.ts";
-
-const config = {
-  model_type: "llama",
-  vocab_size: 40,
-  hidden_size: 16,
-  intermediate_size: 20,
-  num_hidden_layers: 2,
-  num_attention_heads: 2,
-  max_position_embeddings: 32,
-  initializer_range: 0.25,
-  pad_token_id: 0,
-  num_labels: 3,
-};
-const forms = ["pfeiffer", "houlsby", "parallel", "scaled-parallel"] as const;
-const texts = [
-  [3, 9, 27, 31, 12],
-  [11, 21, 13],
-  [5, 6, 7, 8],
-];
-const examples: Labelled[] = texts.map((inputIds) => ({ inputIds, labels: inputIds }));
-const batch = concatenateLabelled(examples);
-
-/** Moves every tensor to where training might have led. */
-function scramble(peft: PeftModel, name: string, seed: number): void {
-  const random = new Philox(seed);
-  peft.setTrainable(name, true);
-  peft.setAdapter(name);
-  for (const param of peft.namedTrainable().values())
-    param.values().set(param.values().map((x) => x + 0.2 * random.normal()));
-  peft.setTrainable(name, false);
-}
-
-async function base(): Promise<Model> {
-  return AutoModelForCausalLM.fromConfig(config, { engine: await createEngine({ build: "baseline" }), seed: 1 });
-}
-
-/** A model with adapters a, b and c of one form, all different. */
-async function threeAdapters(form: (typeof forms)[number], model?: Model): Promise<PeftModel> {
-  const peft = new PeftModel(model ?? (await base()), { onWarning: () => {} });
-  for (const [i, name] of ["a", "b", "c"].entries()) {
-    peft.addAdapter(name, bottleneck({ form, reductionFactor: 4 }));
-    scramble(peft, name, 10 + i);
-  }
-  return peft;
-}
-
-function logits(peft: PeftModel, setup: string | string[] | Block, of = batch): Float32Array {
-  peft.setAdapter(setup);
-  return peft.forward(of);
-}
-
-const alone = (ids: readonly number[]) => concatenateLabelled([{ inputIds: ids, labels: ids }]);
-const near = (what: string, got: Float32Array, want: ArrayLike<number>) => expectClose(what, got, want, 2e-5, 1e-4);
+import { alone, base, batch, forms, gradients, logits, near, scramble, texts, threeAdapters } from "./adapters.ts";
 
 describe.each(forms)("%s", (form) => {
   test("the parts of a divided batch have what their adapters give alone", async () => {
@@ -138,23 +81,7 @@ describe.each(forms)("%s", (form) => {
     scramble(peft, "late", 20);
     expect(logits(peft, stack("a", "late"))).not.toEqual(logits(peft, "a"));
   });
-
-  test("the fusion of one adapter is the adapter, up to the 1e-6 beside the identity", async () => {
-    const peft = await threeAdapters(form);
-    peft.addAdapterFusion(["a"]);
-    expectClose("fuse", logits(peft, fuse("a")), logits(peft, "a"), 1e-4, 1e-3);
-    peft.addAdapterFusion(["a", "b"], "static");
-    const mixed = logits(peft, fuse("a", "b"));
-    expect(mixed).not.toEqual(logits(peft, "a"));
-    expect(mixed).not.toEqual(logits(peft, average(["a", "b"])));
-  });
 });
-
-function gradients(peft: PeftModel): Map<string, Float32Array> {
-  for (const param of peft.namedTrainable().values()) param.gradient().fill(0);
-  Tape.once(peft.engine, { recording: true, training: true }, (tape) => tape.backward(peft.loss(tape, batch), 1 / 9));
-  return new Map(Array.from(peft.namedTrainable(), ([key, param]) => [key, param.gradient().slice()]));
-}
 
 test("adapters trained in parallel have the gradients that each has alone", async () => {
   const peft = await threeAdapters("houlsby");
@@ -175,39 +102,6 @@ test("adapters trained in parallel have the gradients that each has alone", asyn
   for (const [key, values] of together) expectClose(key, values, single.get(key)!, 1e-5, 1e-4);
 });
 
-test("a fusion is trained without its adapters, and held near the identity by 0.02·(W − I)", async () => {
-  const peft = await threeAdapters("pfeiffer");
-  const name = peft.addAdapterFusion(["a", "b"]);
-  const counts = peft.getNbTrainableParameters();
-  peft.setAdapter(fuse("a", "b"));
-  peft.setTrainable(name, true);
-  const fused = peft.namedTrainable();
-  expect(peft.getNbTrainableParameters()).toEqual({ trainable: 2 * (3 * 16 * 16 + 2 * 16), all: counts.all });
-  const random = new Philox(3);
-  const values = new Map(Array.from(fused, ([key, p]) => [key, p.values().map((x) => x + 0.3 * random.normal())]));
-  for (const [key, param] of fused) param.values().set(values.get(key)!);
-  const held = gradients(peft);
-  peft.setAdapter("a");
-  peft.deleteAdapterFusion(name);
-  peft.addAdapterFusion(["a", "b"], { regularization: false });
-  peft.setAdapter(fuse("a", "b"));
-  peft.setTrainable(name, true);
-  for (const [key, param] of peft.namedTrainable()) param.values().set(values.get(key)!);
-  const free = gradients(peft);
-  for (const [key, slope] of held) {
-    const w = values.get(key)!;
-    const pull = w.map((x, i) => (key.endsWith("value.weight") ? 0.02 * (x - (i % 17 === 0 ? 1 : 0)) : 0));
-    // Seeded with 1 / 9 as the 9 rows of the loss are: the penalty counts in full.
-    expectClose(
-      key,
-      slope,
-      free.get(key)!.map((x, i) => x + pull[i]!),
-      1e-6,
-      1e-5,
-    );
-  }
-});
-
 test("what is saved beside each other is loaded as it was: adapters, fusion and how they work together", async () => {
   const peft = await threeAdapters("pfeiffer");
   peft.addAdapterFusion(["a", "b"], "static", { seed: 4 });
@@ -223,42 +117,6 @@ test("what is saved beside each other is loaded as it was: adapters, fusion and 
   const again = await PeftModel.fromPretrained(await base(), files);
   expect(again.activeAdapters).toEqual(["c", "a", "b"]);
   expect(again.forward(batch)).toEqual(peft.forward(batch));
-});
-
-describe("heads", () => {
-  async function classifiers(): Promise<PeftModel> {
-    const engine = await createEngine({ build: "baseline" });
-    return threeAdapters("pfeiffer", await AutoModelForSequenceClassification.fromConfig(config, { engine, seed: 1 }));
-  }
-
-  test("an adapter's head goes with it: into its part of a batch, and into a file of its own", async () => {
-    const peft = await classifiers();
-    const want = [...logits(peft, "a").subarray(0, 6), ...logits(peft, "b").subarray(6)];
-    near("batchSplit", logits(peft, batchSplit(["a", "b"], [2, 1])), want);
-    near("parallel", logits(peft, parallel("a", "b")), [...logits(peft, "a"), ...logits(peft, "b")]);
-    const routed = peft.forward(batch, { adapterNames: ["a", "a", "b"] });
-    near("routed", routed, want);
-    const files = new Map<string, Uint8Array>();
-    await peft.savePretrained(files, { selectedAdapters: ["b"] });
-    expect([...files.keys()]).toContain("b/model_head.safetensors");
-    expect(JSON.parse(new TextDecoder().decode(files.get("b/head_config.json")!))).toMatchObject({
-      config: null,
-      model_class: "LlamaForSequenceClassification",
-      num_labels: 3,
-    });
-  });
-
-  test("of adapters that act one after the other the last one's head counts, and is trained alone", async () => {
-    const peft = await classifiers();
-    peft.setTrainable(["a", "b"], true);
-    peft.setAdapter(stack("a", "b"));
-    const heads = [...peft.namedTrainable().keys()].filter((key) => key.includes("score"));
-    expect(heads).toEqual(["b/score.weight"]);
-    peft.addAdapterFusion(["a", "b"]);
-    peft.setTrainable("a,b", true);
-    peft.setAdapter(fuse("a", "b"));
-    expect([...peft.namedTrainable().keys()].filter((key) => key.includes("score"))).toEqual(["a,b/score.weight"]);
-  });
 });
 
 test("what cannot be composed is refused with the way out", async () => {

@@ -2,63 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { COMBINATIONS } from "../../../src/adapt/derive/combine.ts";
 import { getPeftModel, PeftModel } from "../../../src/adapt/peft-model.ts";
-import { AutoModelForCausalLM } from "../../../src/auto/auto-classes.ts";
 import { Philox } from "../../../src/core/philox.ts";
 import { lora } from "../../../src/methods/lora.ts";
-import { concatenate } from "../../../src/nn/pass/sequences.ts";
-import type { CausalLM } from "../../../src/nn/tasks/causal-lm.ts";
-import { createEngine } from "../../../src/wasm/engine.ts";
-
-const config = {
-  model_type: "llama",
-  vocab_size: 50,
-  hidden_size: 24,
-  intermediate_size: 36,
-  num_hidden_layers: 2,
-  num_attention_heads: 4,
-  num_key_value_heads: 2,
-  max_position_embeddings: 32,
-  initializer_range: 0.25,
-};
-const sequences = [
-  [3, 9, 27, 31],
-  [11, 21],
-  [5, 6, 7, 8, 9],
-];
-const batch = concatenate(sequences);
-const silent = { onWarning: () => {} };
-
-async function base(): Promise<CausalLM> {
-  return AutoModelForCausalLM.fromConfig(config, { engine: await createEngine({ build: "baseline" }), seed: 1 });
-}
-
-function scramble(model: PeftModel, name: string, seed: number): void {
-  const random = new Philox(seed);
-  const state = model.adapterState(name);
-  model.loadAdapterState(
-    name,
-    new Map(Array.from(state, ([key, values]) => [key, values.map(() => 0.3 * random.normal())])),
-  );
-}
-
-/** A model with adapters a and b of different scales, and c of another rank. */
-async function three(): Promise<PeftModel<CausalLM>> {
-  const model = getPeftModel(await base(), lora({ r: 3, loraAlpha: 7 }), { ...silent, adapterName: "a" });
-  model.addAdapter("b", lora({ r: 3, loraAlpha: 4, useRslora: true, targetModules: ["q_proj", "down_proj"] }));
-  model.addAdapter("c", lora({ r: 2, loraAlpha: 5, targetModules: ["q_proj", "embed_tokens"] }));
-  for (const [i, name] of ["a", "b", "c"].entries()) scramble(model, name, i + 1);
-  return model;
-}
-
-function furthest(a: Float32Array, b: Float32Array): number {
-  expect(a.length).toBe(b.length);
-  return a.reduce((most, x, i) => Math.max(most, Math.abs(x - b[i]!)), 0);
-}
-
-function with_(model: PeftModel, ...names: string[]): Float32Array {
-  model.setAdapter(names);
-  return model.forward(batch);
-}
+import { base, batch, furthest, silent, three, with_ } from "../tiny-adapters.ts";
 
 describe("weighted adapters", () => {
   test.each(COMBINATIONS)("one adapter at weight 1 gives itself: %s", async (combination) => {
@@ -132,31 +78,4 @@ test("swapping in another folder keeps name and place; a folder that does not fi
   expect(furthest(model.forward(batch), before)).toBeGreaterThan(1e-2);
   await expect(model.hotswapAdapter(new Map(), "a")).rejects.toThrow("adapter_config.json");
   expect(furthest(model.forward(batch), want)).toBeLessThan(1e-5);
-});
-
-describe("a batch of several adapters", () => {
-  test("each sequence gets its own, or none, as if it ran by itself", async () => {
-    const model = await three();
-    model.deleteAdapter("c");
-    const names = ["a", "__base__", "b"];
-    const together = model.forward(batch, { adapterNames: names });
-    const alone = sequences.flatMap((ids, s) => {
-      const run = () => Array.from(model.forward(concatenate([ids])));
-      if (names[s] === "__base__") return model.disableAdapter(run);
-      model.setAdapter(names[s]!);
-      return run();
-    });
-    expect(furthest(together, Float32Array.from(alone))).toBeLessThan(2e-5);
-    expect(furthest(with_(model, "a"), together)).toBeGreaterThan(1e-2);
-  });
-
-  test("unknown names and methods that cannot be routed are errors, and leave the model as it was", async () => {
-    const model = await three();
-    const before = with_(model, "a");
-    expect(() => model.forward(batch, { adapterNames: ["a", "z", "b"] })).toThrow('there is no adapter "z"');
-    expect(() => model.forward(batch, { adapterNames: ["a", "c", "b"] })).toThrow(
-      'adapter "c" (lora) cannot be one of several',
-    );
-    expect(model.forward(batch)).toEqual(before);
-  });
 });

@@ -1,0 +1,39 @@
+import { expect, test } from "vitest";
+import { ShapeError } from "../../src/core/errors.ts";
+import { add } from "../../src/ops/add.ts";
+import { multiplyElements } from "../../src/ops/elementwise.ts";
+import { geluGate } from "../../src/ops/gelu.ts";
+import { siluGate } from "../../src/ops/silu-gate.ts";
+import { Tape } from "../../src/tape/tape.ts";
+import { expectClose } from "../golden-files.ts";
+import { builds, expectGradients, Gym, leaf, run } from "./gradients.ts";
+
+for (const build of builds) {
+  test(`add (${build}) sums, and its gradient reaches both terms, twice where they are one`, async () => {
+    using gym = await Gym.open(build);
+    const [a, b] = [gym.param("a", [3, 5]), gym.param("b", [3, 5])];
+    const sum = (tape: Tape) => add(leaf(tape, a), leaf(tape, b));
+    expectClose(
+      "sum",
+      run(gym, sum),
+      a.values().map((v, i) => v + b.values()[i]!),
+      1e-7,
+      0,
+    );
+    expectGradients(gym.engine, [a, b], sum);
+    expectGradients(gym.engine, [a], (tape) => {
+      const x = leaf(tape, a);
+      return add(x, x);
+    });
+  });
+}
+
+test("add, products and gates refuse operands of different shapes, naming both", async () => {
+  using gym = await Gym.open("baseline");
+  const [a, b] = [gym.param("a", [3, 5]), gym.param("b", [3, 4])];
+  for (const op of [add, siluGate, geluGate, multiplyElements]) {
+    const call = () => Tape.plan(gym.engine, {}, (tape) => op(leaf(tape, a), leaf(tape, b)));
+    expect(call).toThrow(ShapeError);
+    expect(call).toThrow("[3, 5] and [3, 4]");
+  }
+});
