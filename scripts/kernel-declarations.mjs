@@ -38,7 +38,9 @@ export function kernelFiles(sources) {
 /** The kernels that these files export: { file, name, parameters: [{ name, type }], result, tags }, by file and place. */
 export function declaredKernels(sources) {
   const kernels = kernelFiles(sources).flatMap((file) =>
-    parse(file, sources[file]).filter(isExportedFunction).map((node) => kernelOf(file, node)),
+    parse(file, sources[file])
+      .filter(isExportedFunction)
+      .map((node) => kernelOf(file, node)),
   );
   const twice = kernels.find(({ name }, i) => kernels.findIndex((other) => other.name === name) < i);
   if (twice) throw new Error(`kernel ${twice.name} (${twice.file}): another file exports a kernel of that name`);
@@ -50,14 +52,21 @@ function kernelOf(file, node) {
   const typeOf = (written, of) => {
     const type = written?.getText();
     if (of === "its result" && type === "void") return "void";
-    if (!Object.hasOwn(TYPES, type)) throw new Error(`kernel ${name} (${file}): ${of} is ${type}, expected ${Object.keys(TYPES).join(", ")}`);
+    if (!Object.hasOwn(TYPES, type))
+      throw new Error(`kernel ${name} (${file}): ${of} is ${type}, expected ${Object.keys(TYPES).join(", ")}`);
     return TYPES[type];
   };
   const parameters = node.parameters.map((parameter) => {
     const text = parameter.name.getText();
     return { name: text, type: typeOf(parameter.type, `argument ${text}`) };
   });
-  return { file, name, parameters, result: typeOf(node.type, "its result"), tags: tagsOf(node, `kernel ${name} (${file})`) };
+  return {
+    file,
+    name,
+    parameters,
+    result: typeOf(node.type, "its result"),
+    tags: tagsOf(node, `kernel ${name} (${file})`),
+  };
 }
 
 /** How each kernel that can be split is, by name: `Split` of src/wasm/split.ts. */
@@ -79,15 +88,23 @@ export function splitsOf(kernels) {
 function splitOf({ parameters, result, tags }, kernels, fail) {
   const names = parameters.map(({ name }) => name);
   const said = /^(\w+)(?: of (\w+(?: [*+] \w+)*))?(?:: .+)?$/.exec(tags.split ?? "");
-  if (!said) fail(`expected @split items, columns, tiles or never, found ${tags.split === undefined ? "no such tag" : `"${tags.split}"`}`);
+  if (!said)
+    fail(
+      `expected @split items, columns, tiles or never, found ${tags.split === undefined ? "no such tag" : `"${tags.split}"`}`,
+    );
   const [, kind, sizes] = said;
   const workspace = workspaceOf(names, tags.workspace, kernels, fail);
   if (kind === "never") {
     if (sizes || workspace) fail(`@split never takes no sizes and no @workspace`);
     return null;
   }
-  const range = Object.hasOwn(RANGES, kind) ? RANGES[kind] : fail(`@split ${kind} is not known: items, columns, tiles or never`);
-  if (names.slice(-range.length).join() !== range.join()) fail(`@split ${kind} needs ${range.join(", ")} as its last arguments, which are ${names.slice(-range.length).join(", ")}`);
+  const range = Object.hasOwn(RANGES, kind)
+    ? RANGES[kind]
+    : fail(`@split ${kind} is not known: items, columns, tiles or never`);
+  if (names.slice(-range.length).join() !== range.join())
+    fail(
+      `@split ${kind} needs ${range.join(", ")} as its last arguments, which are ${names.slice(-range.length).join(", ")}`,
+    );
   if (result !== "void") fail(`@split ${kind}, but it returns a result, which threads cannot share`);
   const sign = kind === "tiles" ? "+" : "*";
   if (sizes?.includes(sign === "+" ? "*" : "+")) fail(`@split ${kind} takes sizes joined by ${sign}, found "${sizes}"`);
@@ -101,9 +118,11 @@ function splitOf({ parameters, result, tags }, kernels, fail) {
 
 function workspaceOf(names, said, kernels, fail) {
   const at = names.indexOf("workspace");
-  if (said === undefined) return at < 0 ? null : fail("it takes a workspace; @workspace must name the kernel that states its size");
+  if (said === undefined)
+    return at < 0 ? null : fail("it takes a workspace; @workspace must name the kernel that states its size");
   if (at < 0) fail(`@workspace ${said}, but it has no argument "workspace"`);
-  const [, of, list] = /^(\w+)\(((?:\w+(?:, \w+)*)?)\)$/.exec(said) ?? fail(`expected @workspace KERNEL(ARGUMENTS), found "${said}"`);
+  const [, of, list] =
+    /^(\w+)\(((?:\w+(?:, \w+)*)?)\)$/.exec(said) ?? fail(`expected @workspace KERNEL(ARGUMENTS), found "${said}"`);
   const given = list === "" ? [] : list.split(", ");
   const stating = kernels.get(of) ?? fail(`@workspace ${said}: there is no kernel ${of}`);
   const wanted = stating.parameters.map(({ name }) => name);
@@ -126,7 +145,8 @@ export function hostConstants(sources) {
       const { initializer } = statement.declarationList.declarations[0];
       if (!/^[A-Z][A-Z0-9_]*$/.test(host)) throw new Error(`${file}: expected @host NAME, found "${host}"`);
       if (Object.hasOwn(found, host)) throw new Error(`${file}: @host ${host} occurs twice`);
-      if (!initializer || !ts.isNumericLiteral(initializer)) throw new Error(`${file}: @host ${host} must be a number as it stands, found ${initializer?.getText()}`);
+      if (!initializer || !ts.isNumericLiteral(initializer))
+        throw new Error(`${file}: @host ${host} must be a number as it stands, found ${initializer?.getText()}`);
       found[host] = Number(initializer.text);
     }
   return found;

@@ -53,5 +53,6 @@ export function expectKernels(wasm, kernels) {
   const found = say(Object.entries(exports).map(([name, kernel]) => [name, kernel.length]));
   const wanted = say(kernels.map(({ name, parameters }) => [name, parameters.length]));
   const wrong = [...wanted.filter((each) => !found.includes(each)), ...found.filter((each) => !wanted.includes(each))];
-  if (wrong.length > 0) throw new Error(`the compiled kernels are not those that assembly/ declares: ${wrong.join(", ")}`);
+  if (wrong.length > 0)
+    throw new Error(`the compiled kernels are not those that assembly/ declares: ${wrong.join(", ")}`);
 }

@@ -14,7 +14,10 @@ export async function buildPackage() {
     const made = `build/dist-${process.pid}`;
     compile(made);
     const modules = filesBelow(made).filter((file) => file.endsWith(".js"));
-    await bundle(at(made), modules.map((file) => file.slice(made.length + 1)));
+    await bundle(
+      at(made),
+      modules.map((file) => file.slice(made.length + 1)),
+    );
     for (const target of shipped) cpSync(at(`build/${target}.wasm`), at(`${made}/wasm/${target}.wasm`));
     chmodSync(at(`${made}/cli/main.js`), 0o755); // npm makes it so where the package is installed; a clone runs it from here
     rmSync(at("dist"), { recursive: true, force: true });

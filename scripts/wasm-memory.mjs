@@ -17,7 +17,8 @@ export function memoryFlags(wasm) {
     reader.at = end;
   }
   const [at] = found;
-  if (found.length !== 1 || wasm[at] !== 1) throw new Error("the kernels must import one memory, not shared and with a maximum");
+  if (found.length !== 1 || wasm[at] !== 1)
+    throw new Error("the kernels must import one memory, not shared and with a maximum");
   return at;
 }
 
