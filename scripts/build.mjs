@@ -1,7 +1,8 @@
 /**
  * Builds everything that is not committed:
  *   build/*.wasm            the kernels, one file per target of asconfig.json
- *   src/wasm/generated/     the same, compressed, as base64 modules; the typed kernel table; the constants shared with kernels
+ *   src/kernels/*.generated.ts   the same, compressed, as base64 modules
+ *   src/wasm/generated/     the typed kernel table; the constants shared with kernels
  *   src/{models,methods}/index.generated.ts   the folder listings
  *   dist/                   the published package, in few files: see bundle.mjs
  *

@@ -26,7 +26,7 @@ export function constantsModule(constants) {
   return [`${MADE} from the constants of assembly/ that say @host.`, ...lines, ""].join("\n");
 }
 
-/** src/wasm/generated/<build>.ts: a build of the kernels, compressed. */
+/** src/kernels/<build>.generated.ts: a build of the kernels, compressed. */
 export function wasmModule(packed, memoryFlags) {
   return `${MADE}.\nexport const memoryFlags = ${memoryFlags};\nexport const wasm =\n  "${packed.toString("base64")}";\n`;
 }

@@ -17,12 +17,13 @@ export function kernelSources() {
   return Object.fromEntries(files.map((file) => [file.slice("assembly/".length), readFileSync(at(file), "utf8")]));
 }
 
-/** Makes build/*.wasm and src/wasm/generated/ where they are out of date. */
+/** Makes build/*.wasm and the generated modules of the host where they are out of date. */
 export async function buildKernels() {
   const targets = Object.keys(JSON.parse(readFileSync(at("asconfig.json"), "utf8")).targets);
-  const generated = ["kernels", "constants", ...shipped].map((name) => `src/wasm/generated/${name}.ts`);
+  const tables = ["kernels", "constants"].map((name) => `src/wasm/generated/${name}.ts`);
+  const modules = shipped.map((target) => `src/kernels/${target}.generated.ts`);
   const inputs = ["asconfig.json", ...filesBelow("scripts"), ...filesBelow("assembly")];
-  const outputs = [...targets.map((target) => `build/${target}.wasm`), ...generated];
+  const outputs = [...targets.map((target) => `build/${target}.wasm`), ...tables, ...modules];
   await whenChanged("build/wasm.stamp", inputs, outputs, async () => {
     const sources = kernelSources();
     const kernels = declaredKernels(sources);
@@ -32,7 +33,7 @@ export async function buildKernels() {
     expectKernels(readFileSync(at("build/baseline.wasm")), kernels); // Node 20 compiles no relaxed SIMD without a flag
     for (const target of shipped) {
       const wasm = readFileSync(at(`build/${target}.wasm`));
-      write(`src/wasm/generated/${target}.ts`, wasmModule(deflateSync(wasm, { level: 9 }), memoryFlags(wasm)));
+      write(`src/kernels/${target}.generated.ts`, wasmModule(deflateSync(wasm, { level: 9 }), memoryFlags(wasm)));
     }
   });
 }

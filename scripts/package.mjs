@@ -18,7 +18,7 @@ export async function buildPackage() {
       at(made),
       modules.map((file) => file.slice(made.length + 1)),
     );
-    for (const target of shipped) cpSync(at(`build/${target}.wasm`), at(`${made}/wasm/${target}.wasm`));
+    for (const target of shipped) cpSync(at(`build/${target}.wasm`), at(`${made}/kernels/${target}.wasm`));
     chmodSync(at(`${made}/cli/main.js`), 0o755); // npm makes it so where the package is installed; a clone runs it from here
     rmSync(at("dist"), { recursive: true, force: true });
     renameSync(at(made), at("dist"));

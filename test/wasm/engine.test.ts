@@ -1,9 +1,9 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { StateError, UnsupportedError } from "../../src/core/errors.ts";
+import { relaxedSupported } from "../../src/kernels/builds.ts";
+import { compileBundled } from "../../src/kernels/bundled.ts";
 import { compileBuild } from "../../src/runtime/node.ts";
 import { Tape } from "../../src/tape/tape.ts";
-import { relaxedSupported } from "../../src/wasm/builds.ts";
-import { compileBundled } from "../../src/wasm/bundled.ts";
 import { createEngine, Engine } from "../../src/wasm/engine.ts";
 
 afterEach(() => vi.restoreAllMocks());
