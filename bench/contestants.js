@@ -1,7 +1,7 @@
 /** LoRA steps of one network as different programs do them, ready for a contest. */
-import { benchRows } from "../dist/cli/bench/rows.js";
-import { shapes } from "../dist/cli/bench/shapes.js";
 import { here, nodeFor } from "./programs.js";
+import { benchRows } from "./rows.js";
+import { shapes } from "./shapes.js";
 
 /** The work: a shape with rows for it, r 8. `batch` and `data` as in `lorikeet bench step`. */
 export function stepTask(shape, { data = "random", batch = shapes[shape].batch } = {}) {

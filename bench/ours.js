@@ -5,10 +5,9 @@
  *
  * Float32 weights are those that all contestants agree on; others are the library's own.
  */
-
-import { measurePeak } from "../dist/cli/bench/measure.js";
-import { BenchStep, modelOfShape } from "../dist/cli/bench/step.js";
 import { fillAgreed } from "./agreed.js";
+import { BenchStep, modelOfShape } from "./lora-step.js";
+import { measurePeak } from "./measure.js";
 import { takeTurns, task } from "./turns.js";
 
 const { shape, build = "auto", threads = 1, weights = "f32", rows, r = 8, slice } = task();

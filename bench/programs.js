@@ -57,7 +57,7 @@ export function lastWords(complaints) {
 
 /** `lorikeet bench ...args --json` in the Node of a build. Returns what it found, or { missing } with the reason. */
 export function lorikeetBench(build, threads, ...args) {
-  const command = [...nodeFor(build), here("../dist/cli/main.js"), "bench", ...args.map(String)];
+  const command = [...nodeFor(build), here("command.js"), ...args.map(String)];
   try {
     const found = JSON.parse(run([...command, "--build", build, "--threads", String(threads), "--json"]));
     if (found.threads === threads) return found;

@@ -1,134 +1,79 @@
 /**
- * Few files in the place of many: Node takes about half a millisecond for each file of an import. dist/bundle.js has all that
- * importing the package's entry loads at once, dist/models.js what the first model needs besides, dist/shared.js what both need.
- *
- * Each module in them stays where it was, as a list of what it exports from there, so paths, types and imports on demand are as
- * before. Modules that hosts import stay whole, for the bundle imports the host.
+ * Few files in the place of many: Node takes about half a millisecond for each file of an import. bundle.js has all that importing
+ * the package's entry loads at once, models.js what the first model needs besides. Each module stays where it was, and exports
+ * from there, so paths, types and imports on demand are as before. Modules that hosts import stay whole, for the bundle imports the host.
  */
-import { readFileSync, writeFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path/posix";
-import { build } from "esbuild";
-import ts from "typescript";
+import { isAbsolute, resolve } from "node:path";
+import { rolldown } from "rolldown";
 
-const GROUPS = { bundle: "index.js", models: "auto/auto-model.js" };
-const HOSTS = ["runtime/node.js", "runtime/browser.js", "runtime/workerd.js"];
+/** The file for what these modules load at once, null for their own. A later line takes what an earlier one has. */
+const GROUPS = [
+  ["models", "auto/auto-model.js"],
+  ["bundle", "index.js"],
+  [null, "runtime/node.js"],
+  [null, "runtime/browser.js"],
+  [null, "runtime/workerd.js"],
+];
 
-/** Bundles `folder`, as tsc made it, in place. */
-export async function bundleGroups(folder) {
-  const taken = await modulesOf(folder, HOSTS);
-  const lists = new Map(); // the text that each module becomes
-  const entries = {}; // the text of each group: everything that its modules export, under names of its own
-  for (const [group, first] of Object.entries(GROUPS)) {
-    entries[group] = "";
-    for (const [file, names] of await modulesOf(folder, [first])) {
-      if (taken.has(file)) continue;
-      taken.set(file, names);
-      const own = names.map((name) => [name, `m${taken.size}_${name}`]);
-      entries[group] += exportText(own, `./${file}`);
-      const inverse = own.map(([name, alias]) => [alias, name]);
-      lists.set(file, exportText(inverse, relative(dirname(`./${file}`), `${group}.js`).replace(/^(?!\.)/, "./")));
-    }
-  }
-  await build({
-    ...{ entryPoints: Object.keys(entries), outdir: folder, bundle: true, splitting: true, chunkNames: "shared" },
-    ...{ format: "esm", target: "es2022", packages: "external", logLevel: "warning" },
-    plugins: [texts(folder, entries), onlyAtOnce(folder, (file) => lists.has(file)), pureDeclarations(folder)],
+/** Bundles these modules of a folder, as tsc made them, in place. */
+export async function bundle(folder, modules) {
+  const build = await rolldown({
+    input: Object.fromEntries(modules.map((file) => [file.slice(0, -".js".length), resolve(folder, file)])),
+    external: (id) => id.endsWith(".wasm") || (!id.startsWith(".") && !isAbsolute(id)),
+    ...{ platform: "neutral", treeshake: false, preserveEntrySignatures: "allow-extension" },
+    plugins: [pureDeclarations],
+    checks: { ineffectiveDynamicImport: false }, // methods are imported by name, and found by name in files
   });
-  for (const [file, text] of lists) writeFileSync(join(folder, file), text);
-}
-
-function exportText(names, path) {
-  return `export { ${names.map(([from, to]) => `${from} as ${to}`).join(", ")} } from "${path}";\n`;
-}
-
-/** What importing these files loads at once: each module with the names that it exports. */
-async function modulesOf(folder, files) {
-  const shared = { write: false, metafile: true, format: "esm", outdir: folder, logLevel: "warning" };
-  const entryPoints = files.map((file) => join(folder, file));
-  const plugins = [onlyAtOnce(folder, () => true)];
-  const { metafile: whole } = await build({ ...shared, entryPoints, bundle: true, packages: "external", plugins });
-  const { metafile: each } = await build({ ...shared, entryPoints: Object.keys(whole.inputs), outbase: folder });
-  const found = Object.values(each.outputs).map(({ entryPoint, exports }) => [relative(folder, entryPoint), exports]);
-  return new Map(found.sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-/** Entry points that are no files. */
-function texts(folder, entries) {
-  return {
-    name: "texts",
-    setup({ onResolve, onLoad }) {
-      onResolve({ filter: /^\w+$/ }, ({ path, kind }) =>
-        kind === "entry-point" ? { path, namespace: "text" } : undefined,
-      );
-      onLoad({ filter: /./, namespace: "text" }, ({ path }) => ({
-        contents: entries[path],
-        resolveDir: join(process.cwd(), folder),
-      }));
+  await build.write({
+    ...{ dir: folder, format: "esm", entryFileNames: "[name].js", chunkFileNames: "[name].js" },
+    comments: { legal: true, annotation: true, jsdoc: false },
+    codeSplitting: {
+      includeDependenciesRecursively: false,
+      groups: [{ name: groupsIn(folder), debugName: "what is loaded at once" }],
     },
+  });
+}
+
+/** Names the file of a module. */
+function groupsIn(folder) {
+  let groups; // once the bundler knows all modules
+  return (id, bundler) => {
+    groups ??= new Map(
+      GROUPS.flatMap(([name, first]) => atOnce(bundler, resolve(folder, first)).map((module) => [module, name])),
+    );
+    return groups.get(id) ?? null;
   };
 }
 
-/** Imports on demand, of the host, and of files that are not `inside` stay imports. */
-function onlyAtOnce(folder, inside) {
-  const root = join(process.cwd(), folder);
-  return {
-    name: "only-at-once",
-    setup({ onResolve }) {
-      onResolve({ filter: /^#host$|\.wasm$/ }, ({ path }) => ({ path, external: true }));
-      onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir, kind }) => {
-        const file = relative(root, join(resolveDir, path));
-        const bundled = kind === "entry-point" || (kind === "import-statement" && inside(file));
-        return bundled ? undefined : { path: `./${file}`, external: true };
-      });
-    },
-  };
+/** What importing a module loads at once. */
+function atOnce(bundler, first) {
+  const found = new Set([first]);
+  for (const id of found) for (const next of bundler.getModuleInfo(id)?.importedIds ?? []) found.add(next);
+  return [...found];
 }
 
 /**
  * The manifest says of every file that importing it does nothing (`sideEffects: false`); in one file this has to be said of every
  * declaration, so that a user's bundler can drop the unused ones. test/house/ holds the modules to it.
  */
-function pureDeclarations(folder) {
-  return {
-    name: "pure-declarations",
-    setup({ onLoad }) {
-      onLoad({ filter: /\.js$/ }, ({ path }) =>
-        path.startsWith(join(process.cwd(), folder))
-          ? { contents: withPureCalls(readFileSync(path, "utf8")) }
-          : undefined,
-      );
-    },
-  };
-}
+const pureDeclarations = {
+  name: "pure-declarations",
+  transform(code) {
+    const declarations = this.parse(code)
+      .body.map((statement) => statement.declaration ?? statement)
+      .filter(({ type }) => type === "VariableDeclaration")
+      .flatMap(({ declarations }) => declarations.map(({ init }) => init));
+    const wrapped = (text, { start, end }) =>
+      `${text.slice(0, start)}/* @__PURE__ */ (() => (${text.slice(start, end)}))()${text.slice(end)}`;
+    return declarations.filter((init) => init && runs(init)).reduceRight(wrapped, code);
+  },
+};
 
-/** Marks every call that loading the module makes, and wraps in one what is no call and yet not known to be pure. */
-function withPureCalls(text) {
-  const marks = []; // [place, text]
-  const visit = (node) => {
-    if (ts.isFunctionLike(node)) return;
-    if (ts.isCallExpression(node) || ts.isNewExpression(node)) marks.push([node.getStart(), PURE]);
-    ts.forEachChild(node, visit);
-  };
-  for (const statement of ts.createSourceFile("module.js", text, ts.ScriptTarget.ES2022, true).statements) {
-    if (!ts.isVariableStatement(statement)) continue;
-    for (const { initializer } of statement.declarationList.declarations) {
-      if (!initializer) continue;
-      const wraps = reads(initializer);
-      if (wraps) marks.push([initializer.getStart(), `${PURE}(() => (`]);
-      visit(initializer);
-      if (wraps) marks.push([initializer.getEnd(), "))()"]);
-    }
-  }
-  // From the end, so that places stay right; of two at the same place, the first stands first.
-  const fromEnd = marks.reverse().sort(([a], [b]) => b - a);
-  return fromEnd.reduce((made, [at, mark]) => made.slice(0, at) + mark + made.slice(at), text);
-}
-
-const PURE = "/* @__PURE__ */ ";
-
-/** Whether computing it reads properties or spreads, which may run anything as far as a bundler knows. */
-function reads(node) {
-  if (ts.isFunctionLike(node)) return false;
-  if (ts.isSpreadAssignment(node) || ts.isSpreadElement(node) || ts.isPropertyAccessExpression(node)) return true;
-  return ts.forEachChild(node, reads) ?? false;
+/** Whether computing an expression may run anything as far as a bundler knows: calls, and reads of what may be a getter. */
+function runs({ type, ...parts }) {
+  if (/Function|^Class/.test(type)) return false;
+  if (/^(Call|New|Member|TaggedTemplate)Expression$|^Spread/.test(type)) return true;
+  return Object.values(parts)
+    .flat()
+    .some((part) => part?.type !== undefined && runs(part));
 }

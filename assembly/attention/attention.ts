@@ -48,6 +48,10 @@ export function attention_workspace(headDim: i32): i32 {
   return JOB + GRADIENT + (max(forward, gradient) << 2);
 }
 
+/**
+ * @split items of headDim * ldq
+ * @workspace attention_workspace(headDim)
+ */
 export function attention_f32(
   o: usize, lse: usize, q: usize, k: usize, v: usize,
   heads: i32, kvHeads: i32, headDim: i32, ldq: i32, ldk: i32, ldv: i32, ldo: i32,
@@ -197,6 +201,10 @@ class Gradient {
   turned: usize;
 }
 
+/**
+ * @split items of headDim * ldq
+ * @workspace attention_workspace(headDim)
+ */
 export function attention_f32_d(
   dq: usize, dk: usize, dv: usize, dBias: usize, dO: usize, q: usize, k: usize, v: usize, o: usize, lse: usize,
   heads: i32, kvHeads: i32, headDim: i32, ldq: i32, ldk: i32, ldv: i32, ldo: i32,

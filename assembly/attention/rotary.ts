@@ -8,6 +8,7 @@
  *   x [T, heads·headDim], ldx elements from row to row; values of a head from rotaryDim on stay as they are
  *   positions [T] i32; cos, sin [maxPosition, half]
  *   start, end: range of rows
+ * @split items of headDim * ldx
  */
 export function rotary_f32(
   x: usize, positions: usize, cos: usize, sin: usize, heads: i32, headDim: i32, rotaryDim: i32, ldx: i32,

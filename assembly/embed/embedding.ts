@@ -15,14 +15,17 @@ import { BF16, F16, load1, load4 } from "../simd/half";
 import { scaleRow } from "../simd/int8";
 import { axpy } from "../simd/lanes";
 
+/** @split items of width */
 export function embedding_f32(y: usize, table: usize, ids: usize, width: i32, ldt: i32, start: i32, end: i32): void {
   gather<f32>(y, table, ids, width, ldt, start, end);
 }
 
+/** @split items of width */
 export function embedding_f16(y: usize, table: usize, ids: usize, width: i32, ldt: i32, start: i32, end: i32): void {
   gather<F16>(y, table, ids, width, ldt, start, end);
 }
 
+/** @split items of width */
 export function embedding_bf16(y: usize, table: usize, ids: usize, width: i32, ldt: i32, start: i32, end: i32): void {
   gather<BF16>(y, table, ids, width, ldt, start, end);
 }
@@ -37,6 +40,7 @@ function gather<T>(y: usize, table: usize, ids: usize, width: i32, ldt: i32, sta
   }
 }
 
+/** @split items of width */
 export function embedding_int8(
   y: usize, table: usize, scales: usize, ids: usize, width: i32, ldt: i32, start: i32, end: i32,
 ): void {
@@ -47,6 +51,7 @@ export function embedding_int8(
   }
 }
 
+/** @split items of rows * width */
 export function embedding_f32_dtable(
   dt: usize, dy: usize, ids: usize, rows: i32, width: i32, start: i32, end: i32,
 ): void {
@@ -56,6 +61,7 @@ export function embedding_f32_dtable(
   }
 }
 
+/** @split items */
 export function embedding_columns_f32(
   t: usize, a: usize, ids: usize, r: i32, vocabulary: i32, start: i32, end: i32,
 ): void {
@@ -67,6 +73,7 @@ export function embedding_columns_f32(
   }
 }
 
+/** @split items of rows */
 export function embedding_columns_f32_da(
   da: usize, dt: usize, ids: usize, rows: i32, r: i32, vocabulary: i32, start: i32, end: i32,
 ): void {

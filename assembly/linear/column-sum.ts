@@ -7,6 +7,7 @@
  */
 import { loadPart, storePart } from "../simd/part";
 
+/** @split items of rows * cols * ldx */
 export function column_sum_f32(out: usize, x: usize, rows: i32, cols: i32, ldx: i32, start: i32, end: i32): void {
   const row = <usize>ldx << 2, skip = <usize>start << 2;
   out += skip, x += skip;

@@ -28,6 +28,10 @@ export function matmul_int8_workspace(): i32 {
 const ZEROS: i32 = STRIP * 4;
 const SUMS: i32 = HEIGHT * STRIP * 4;
 
+/**
+ * @split tiles of k
+ * @workspace matmul_int8_workspace()
+ */
 export function matmul_int8(
   c: usize, q: usize, scalesA: usize, b: usize, scalesB: usize, m: i32, n: i32, k: i32, ldq: i32, ldb: i32, ldc: i32,
   layout: i32, bias: usize, workspace: usize, rowStart: i32, rowEnd: i32, colStart: i32, colEnd: i32,

@@ -20,6 +20,10 @@ export function matvec_int8_workspace(): i32 {
 }
 const ZEROS: i32 = STRIP * 4;
 
+/**
+ * @split columns of k
+ * @workspace matvec_int8_workspace()
+ */
 export function matvec_int8(
   c: usize, q: usize, scalesA: usize, b: usize, scalesB: usize, m: i32, n: i32, k: i32, ldq: i32, ldb: i32, ldc: i32,
   layout: i32, bias: usize, workspace: usize, colStart: i32, colEnd: i32,

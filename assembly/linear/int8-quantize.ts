@@ -20,6 +20,7 @@ const ROUND: f32 = 12582912;
 const ROUND_BITS: i32 = 0x4b400000;
 const LEAST: f32 = 7.888609052210118e-31;
 
+/** @split items of cols * ldx * ldq */
 export function quantize_rows_i16(
   q: usize, scales: usize, x: usize, factors: usize, cols: i32, ldx: i32, ldq: i32, limit: i32, start: i32, end: i32,
 ): void {
@@ -80,6 +81,7 @@ function roundRow(out: usize, x: usize, factors: usize, cols: i32, inverse: f32,
   }
 }
 
+/** @split items of rows * cols * ldx */
 export function quantize_int8(
   b: usize, scales: usize, x: usize, rows: i32, cols: i32, ldx: i32, start: i32, end: i32,
 ): void {
@@ -92,6 +94,7 @@ export function quantize_int8(
   }
 }
 
+/** @split items of rows * cols * ldx */
 export function quantize_int8_columns(
   b: usize, scales: usize, x: usize, rows: i32, cols: i32, ldx: i32, start: i32, end: i32,
 ): void {
@@ -121,6 +124,7 @@ function roundBytes(out: usize, v: v128, scale: v128, count: i32): void {
   }
 }
 
+/** @split items of rows * cols */
 export function absmax_columns_f32(max: usize, x: usize, rows: i32, cols: i32, start: i32, end: i32): void {
   const row = <usize>cols << 2;
   for (let i = 0; i < rows; i++, x += row) {

@@ -3,13 +3,22 @@
  *
  *   c[i, j] = from[i, j] + scalesA[i]·scalesB[j]·Σ_p q[i, p]·b[p, j]      a chunk of p at a time
  *
- * Within a chunk the sum is one of integers: exact, in any order. No i32 overflows with |q| ≤ 2¹⁴ and |b| ≤ 127, since
- * DEPTH·127·2¹⁴ < 2³¹. Chunks are added up in f32, in order.
+ * Within a chunk the sum is one of integers: exact, in any order. No i32 overflows with |q| ≤ STEPS and |b| ≤ 127, since
+ * DEPTH·127·STEPS < 2³¹. Chunks are added up in f32, in order.
  */
 import { madd } from "../simd/lanes";
 import { loadPart, storePart } from "../simd/part";
 
-/** Most terms of an exact sum. */
+/**
+ * Rows of q are quantized to this many steps each way.
+ * @host INT8_STEPS
+ */
+export const STEPS: i32 = 16384;
+
+/**
+ * Most terms of an exact sum.
+ * @host INT8_DEPTH
+ */
 export const DEPTH: i32 = 1024;
 
 /** Terms of every chunk but the last, for an inner dimension of k: equal parts, a multiple of 8. */

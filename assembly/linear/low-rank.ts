@@ -16,6 +16,7 @@
 import { dot, hsum, madd } from "../simd/lanes";
 import { loadPart, storePart } from "../simd/part";
 
+/** @split items of ldx */
 export function low_rank_f32(
   t: usize, x: usize, a: usize, m: i32, k: i32, r: i32, ldx: i32, lda: i32, layout: i32, start: i32, end: i32,
 ): void {
@@ -108,6 +109,7 @@ function storePair(p: usize, v0: v128, v1: v128, count: i32): void {
 /** Rows of x summed up before da is touched: one cache line of each fits L1. Of 16, 32, 64 and 128 the fastest. */
 const BLOCK: i32 = 128;
 
+/** @split items of ldx */
 export function low_rank_f32_da(
   da: usize, u: usize, x: usize, m: i32, k: i32, r: i32, scale: f32, layout: i32, ldu: i32, ldx: i32,
   start: i32, end: i32,

@@ -32,7 +32,10 @@ import { A_KM, ACCUMULATE, B2_NK, B_NK, FEW_LOADS } from "./layout";
 import { fillNf4 } from "./nf4-fill";
 import { COLS, FEWER_ROWS, ROWS, tile, tileByLanes } from "./tile";
 
-/** Most rows of A packed at once: with DEPTH, 0.5 MB. */
+/**
+ * Most rows of A packed at once: with DEPTH, 0.5 MB.
+ * @host MATMUL_HEIGHT
+ */
 const HEIGHT: i32 = 360;
 /** Most terms of a sum per pass over C: a sliver of each operand, 22 KB, in L1. */
 const DEPTH: i32 = 400;
@@ -46,6 +49,10 @@ const SCRATCH: i32 = ROWS * COLS * 4;
 /** Columns of B in four bits, before they are a sliver. */
 const WIDENED: i32 = COLS * DEPTH * 4;
 
+/**
+ * @split tiles of k + r
+ * @workspace matmul_workspace()
+ */
 export function matmul_f32(
   c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
   a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, workspace: usize,
@@ -56,6 +63,10 @@ export function matmul_f32(
   );
 }
 
+/**
+ * @split tiles of k + r
+ * @workspace matmul_workspace()
+ */
 export function matmul_f16(
   c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
   a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, workspace: usize,
@@ -66,6 +77,10 @@ export function matmul_f16(
   );
 }
 
+/**
+ * @split tiles of k + r
+ * @workspace matmul_workspace()
+ */
 export function matmul_bf16(
   c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
   a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, workspace: usize,
@@ -76,6 +91,10 @@ export function matmul_bf16(
   );
 }
 
+/**
+ * @split tiles of k + r
+ * @workspace matmul_workspace()
+ */
 export function matmul_nf4(
   c: usize, a: usize, b: usize, first: i32, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
   a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, workspace: usize,
@@ -87,6 +106,10 @@ export function matmul_nf4(
   );
 }
 
+/**
+ * @split items of strideC
+ * @workspace matmul_workspace()
+ */
 export function batched_matmul_f32(
   c: usize, a: usize, b: usize, strideC: i32, strideA: i32, strideB: i32,
   m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, workspace: usize, start: i32, end: i32,

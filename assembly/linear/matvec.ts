@@ -15,6 +15,7 @@ import { hsum, madd } from "../simd/lanes";
 import { NF4, widen } from "../simd/nf4-read";
 import { A_KM, ACCUMULATE, B2_NK, B_NK } from "./layout";
 
+/** @split columns of k * r */
 export function matvec_f32(
   c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
   a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, colStart: i32, colEnd: i32,
@@ -22,6 +23,7 @@ export function matvec_f32(
   matvec<f32>(c, a, b, 0, m, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, 0, colStart, colEnd);
 }
 
+/** @split columns of k * r */
 export function matvec_f16(
   c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
   a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, colStart: i32, colEnd: i32,
@@ -29,6 +31,7 @@ export function matvec_f16(
   matvec<F16>(c, a, b, 0, m, k, lda, ldb, ldc, layout, bias, a2, b2, r, lda2, ldb2, scale, 0, colStart, colEnd);
 }
 
+/** @split columns of k * r */
 export function matvec_bf16(
   c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
   a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, colStart: i32, colEnd: i32,
@@ -41,6 +44,10 @@ export function matvec_nf4_workspace(n: i32, k: i32): i32 {
   return max(4 * n, k) * 4;
 }
 
+/**
+ * @split columns of k * r
+ * @workspace matvec_nf4_workspace(n, k)
+ */
 export function matvec_nf4(
   c: usize, a: usize, b: usize, first: i32, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32, layout: i32, bias: usize,
   a2: usize, b2: usize, r: i32, lda2: i32, ldb2: i32, scale: f32, workspace: usize, colStart: i32, colEnd: i32,

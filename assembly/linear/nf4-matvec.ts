@@ -8,15 +8,22 @@
  *   w   a tensor of simd/nf4-read.ts; k and first are multiples of 32
  *
  * Levels are rounded to steps of 2⁻¹⁴. Half a block is one sum of integers, eight terms a lane: no i32 overflows with
- * |q| < 2¹⁴. The range is of columns.
+ * |q| ≤ STEPS. The range is of columns.
  */
 import { addDot, zipHigh, zipLow } from "../simd/int8";
 import { hsum, madd } from "../simd/lanes";
 import { absmax, BLOCK, codesHigh, codesLow, codesOf, shortPlane } from "../simd/nf4-read";
 import { ACCUMULATE } from "./layout";
 
+/**
+ * Rows of q are quantized to this many steps each way.
+ * @host NF4_STEPS
+ */
+const STEPS: i32 = 16383;
+
 const STEP: f32 = 1.0 / 16384;
 
+/** @split columns of k */
 export function matvec_nf4_i16(
   c: usize, q: usize, scalesA: usize, w: usize, first: i32, m: i32, n: i32, k: i32, ldq: i32, ldc: i32, layout: i32,
   bias: usize, colStart: i32, colEnd: i32,

@@ -9,6 +9,7 @@
 import { BLOCK, widen } from "../simd/nf4-read";
 import { loadPart } from "../simd/part";
 
+/** @split items of width */
 export function embedding_nf4(y: usize, w: usize, ids: usize, width: i32, start: i32, end: i32): void {
   for (let i = start; i < end; i++) {
     const first = load<i32>(ids + (<usize>i << 2)) * width;
@@ -16,6 +17,7 @@ export function embedding_nf4(y: usize, w: usize, ids: usize, width: i32, start:
   }
 }
 
+/** @split items */
 export function quantize_nf4(codes: usize, absmax: usize, x: usize, n: i32, start: i32, end: i32): void {
   for (let block = start; block < end; block++) {
     const first = block * BLOCK, count = min(n - first, BLOCK);

@@ -10,8 +10,15 @@
 import { hsum, madd } from "../simd/lanes";
 
 /**
+ * Floating-point operations of one of the `count` turns.
+ * @host PEAK_FLOPS
+ */
+const FLOPS: i32 = 192;
+
+/**
  * Advances the chains `count` times for each of out[start..end] and leaves a number made of all of them there, so that none is
  * dead code. seed: near 0.5, where the chains stay finite.
+ * @split items of count
  */
 export function simd_peak(out: usize, count: i32, seed: f32, start: i32, end: i32): void {
   for (let i = start; i < end; i++) store<f32>(out + (<usize>i << 2), advance(count, seed));

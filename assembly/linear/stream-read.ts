@@ -2,6 +2,7 @@
  * Reads memory and does next to nothing else: the rate at which weights can come in. Decoding is measured against it.
  *
  *   x [rows, width]   32-bit words, width a multiple of 16   out [rows]: XOR of each row   start..end: rows
+ * @split items of width
  */
 export function stream_read(out: usize, x: usize, width: i32, start: i32, end: i32): void {
   const row = <usize>width << 2;

@@ -20,6 +20,7 @@ import { hmax, hsum, madd } from "../simd/lanes";
 import { log1 } from "../simd/math";
 import { loadPart, storePart } from "../simd/part";
 
+/** @split items of count */
 export function head_chunk_f32(
   logits: usize, max: usize, sum: usize, rescale: usize, picked: usize, labels: usize,
   firstId: i32, count: i32, ldl: i32, start: i32, end: i32,
@@ -68,6 +69,7 @@ function expRow(p: usize, n: i32, m: f32): f32 {
   return sum;
 }
 
+/** @split items of cols */
 export function scale_rows_f32(y: usize, c: usize, cols: i32, start: i32, end: i32): void {
   for (let i = start; i < end; i++) {
     const f = v128.load32_splat(c + (<usize>i << 2));
@@ -76,6 +78,7 @@ export function scale_rows_f32(y: usize, c: usize, cols: i32, start: i32, end: i
   }
 }
 
+/** @split items */
 export function head_loss_f32(
   loss: usize, lse: usize, max: usize, sum: usize, picked: usize, start: i32, end: i32,
 ): void {
@@ -86,6 +89,7 @@ export function head_loss_f32(
   }
 }
 
+/** @split items of cols */
 export function head_dx_f32(
   dx: usize, acc: usize, sum: usize, w: usize, scale: f32, cols: i32, start: i32, end: i32,
 ): void {
@@ -100,6 +104,7 @@ export function head_dx_f32(
   }
 }
 
+/** @split items of count */
 export function softmax_dlogits_f32(
   logits: usize, lse: usize, labels: usize, firstId: i32, count: i32, ldl: i32, scale: f32, start: i32, end: i32,
 ): void {

@@ -12,6 +12,7 @@
 import { hsum, madd } from "../simd/lanes";
 import { loadPart, storePart } from "../simd/part";
 
+/** @split items of width */
 export function layer_norm_f32(
   y: usize, mean: usize, inv: usize, x: usize, w: usize, b: usize, width: i32, eps: f32, start: i32, end: i32,
 ): void {
@@ -59,6 +60,7 @@ function spread(x: usize, centre: f32, n: i32): f32 {
   return total;
 }
 
+/** @split items of width */
 export function layer_norm_f32_dx(
   dx: usize, dy: usize, x: usize, w: usize, mean: usize, inv: usize, width: i32, start: i32, end: i32,
 ): void {
@@ -85,6 +87,7 @@ export function layer_norm_f32_dx(
   }
 }
 
+/** @split items of rows * width */
 export function layer_norm_f32_dw(
   dw: usize, db: usize, dy: usize, x: usize, mean: usize, inv: usize, rows: i32, width: i32, start: i32, end: i32,
 ): void {

@@ -10,6 +10,7 @@
 import { dot, hsum, madd } from "../simd/lanes";
 import { loadPart, storePart } from "../simd/part";
 
+/** @split items of width */
 export function rms_norm_f32(
   y: usize, inv: usize, x: usize, w: usize, width: i32, eps: f32, start: i32, end: i32,
 ): void {
@@ -26,6 +27,7 @@ export function rms_norm_f32(
   }
 }
 
+/** @split items of width */
 export function rms_norm_f32_dx(
   dx: usize, dy: usize, x: usize, w: usize, inv: usize, width: i32, start: i32, end: i32,
 ): void {
@@ -55,6 +57,7 @@ function dot3(p: usize, q: usize, r: usize, n: i32): f32 {
   return hsum(sum);
 }
 
+/** @split items of rows * width */
 export function rms_norm_f32_dw(
   dw: usize, dy: usize, x: usize, inv: usize, rows: i32, width: i32, start: i32, end: i32,
 ): void {

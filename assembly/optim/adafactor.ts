@@ -15,6 +15,7 @@
  */
 import { loadPart, storePart } from "../simd/part";
 
+/** @split items of cols */
 export function adafactor_rows_f32(
   row: usize, g: usize, cols: i32, gradScale: f64, eps: f64, beta2: f64, start: i32, end: i32,
 ): void {
@@ -32,6 +33,7 @@ export function adafactor_rows_f32(
   }
 }
 
+/** @split items of rows */
 export function adafactor_columns_f32(
   col: usize, g: usize, rows: i32, pitch: i32, gradScale: f64, eps: f64, beta2: f64, start: i32, end: i32,
 ): void {
@@ -68,6 +70,7 @@ export function adafactor_columns_f32(
   }
 }
 
+/** @split items of cols */
 export function adafactor_norms_f32(
   norms: usize, g: usize, row: usize, col: usize, rowMean: f64, cols: i32, gradScale: f64, start: i32, end: i32,
 ): void {
@@ -86,6 +89,7 @@ export function adafactor_norms_f32(
   }
 }
 
+/** @split items of cols */
 export function adafactor_f32(
   p: usize, g: usize, f: usize, row: usize, col: usize, rowMean: f64, cols: i32, gradScale: f64, lr: f64, beta1: f64,
   keep: f64, start: i32, end: i32,

@@ -21,16 +21,28 @@ import { hmax } from "../simd/lanes";
 import { loadPart, storePart } from "../simd/part";
 
 const SIGNED_ZERO: i32 = 127;
+/** @host DYNAMIC_UNSIGNED */
 const UNSIGNED: usize = 1024;
+/** @host DYNAMIC_MIDDLES */
 const MIDDLES: usize = 2048;
+/** @host DYNAMIC_RANKS */
 const RANKS: usize = 4096;
+/** @host DYNAMIC_RANKS_UNSIGNED */
 const RANKS_UNSIGNED: usize = 3072;
-const SMALLEST: u32 = 0x3400; // upper half of the bits of 2⁻²³
+/**
+ * Upper half of the bits of 2⁻²³.
+ * @host DYNAMIC_SMALLEST
+ */
+const SMALLEST: u32 = 0x3400;
 
 export function adamw_8bit_workspace(width: i32): i32 {
   return 2 * width * 4;
 }
 
+/**
+ * @split items of width
+ * @workspace adamw_8bit_workspace(width)
+ */
 export function adamw_8bit(
   p: usize, g: usize, m: usize, v: usize, scaleM: usize, scaleV: usize, table: usize, n: i32, width: i32, gradScale: f64,
   lr: f64, beta1: f64, beta2: f64, eps: f64, weightDecay: f64, biasCorrection1: f64, biasCorrection2: f64, workspace: usize,

@@ -11,6 +11,7 @@
  */
 import { loadPart, storePart } from "../simd/part";
 
+/** @split items */
 export function adamw_f32(
   p: usize, g: usize, m: usize, v: usize, gradScale: f64, lr: f64, beta1: f64, beta2: f64, eps: f64, weightDecay: f64,
   biasCorrection1: f64, biasCorrection2: f64, start: i32, end: i32,

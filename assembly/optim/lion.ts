@@ -10,6 +10,7 @@
  */
 import { loadPart, storePart } from "../simd/part";
 
+/** @split items */
 export function lion_f32(
   p: usize, g: usize, m: usize, gradScale: f64, lr: f64, beta1: f64, beta2: f64, weightDecay: f64,
   start: i32, end: i32,

@@ -10,6 +10,7 @@
  */
 import { loadPart, storePart } from "../simd/part";
 
+/** @split items */
 export function sgd_f32(
   p: usize, g: usize, b: usize, gradScale: f64, lr: f64, momentum: f64, gain: f64, weightDecay: f64, nesterov: bool,
   start: i32, end: i32,

@@ -13,6 +13,7 @@ import { madd } from "../simd/lanes";
 import { sigmoid4, tanh4 } from "../simd/math";
 import { loadPart, storePart } from "../simd/part";
 
+/** @split items */
 export function relu_f32(y: usize, x: usize, start: i32, end: i32): void {
   let i: usize = <usize>start << 2;
   for (let left = end - start; left > 0; left -= 4, i += 16) {
@@ -20,10 +21,12 @@ export function relu_f32(y: usize, x: usize, start: i32, end: i32): void {
   }
 }
 
+/** @split items */
 export function relu_f32_dx(dx: usize, dy: usize, y: usize, start: i32, end: i32): void {
   leaky_relu_f32_dx(dx, dy, y, 0, start, end);
 }
 
+/** @split items */
 export function leaky_relu_f32(y: usize, x: usize, slope: f32, start: i32, end: i32): void {
   let i: usize = <usize>start << 2;
   for (let left = end - start; left > 0; left -= 4, i += 16) {
@@ -33,6 +36,7 @@ export function leaky_relu_f32(y: usize, x: usize, slope: f32, start: i32, end: 
   }
 }
 
+/** @split items */
 export function leaky_relu_f32_dx(dx: usize, dy: usize, y: usize, slope: f32, start: i32, end: i32): void {
   const one = f32x4.splat(1);
   let i: usize = <usize>start << 2;
@@ -42,11 +46,13 @@ export function leaky_relu_f32_dx(dx: usize, dy: usize, y: usize, slope: f32, st
   }
 }
 
+/** @split items */
 export function tanh_f32(y: usize, x: usize, start: i32, end: i32): void {
   let i: usize = <usize>start << 2;
   for (let left = end - start; left > 0; left -= 4, i += 16) storePart(y + i, tanh4(loadPart(x + i, left)), left);
 }
 
+/** @split items */
 export function tanh_f32_dx(dx: usize, dy: usize, y: usize, start: i32, end: i32): void {
   let i: usize = <usize>start << 2;
   for (let left = end - start; left > 0; left -= 4, i += 16) {
@@ -55,11 +61,13 @@ export function tanh_f32_dx(dx: usize, dy: usize, y: usize, start: i32, end: i32
   }
 }
 
+/** @split items */
 export function sigmoid_f32(y: usize, x: usize, start: i32, end: i32): void {
   let i: usize = <usize>start << 2;
   for (let left = end - start; left > 0; left -= 4, i += 16) storePart(y + i, sigmoid4(loadPart(x + i, left)), left);
 }
 
+/** @split items */
 export function sigmoid_f32_dx(dx: usize, dy: usize, y: usize, start: i32, end: i32): void {
   let i: usize = <usize>start << 2;
   for (let left = end - start; left > 0; left -= 4, i += 16) {
@@ -68,6 +76,7 @@ export function sigmoid_f32_dx(dx: usize, dy: usize, y: usize, start: i32, end: 
   }
 }
 
+/** @split items */
 export function silu_f32(y: usize, x: usize, start: i32, end: i32): void {
   let i: usize = <usize>start << 2;
   for (let left = end - start; left > 0; left -= 4, i += 16) {
@@ -76,6 +85,7 @@ export function silu_f32(y: usize, x: usize, start: i32, end: i32): void {
   }
 }
 
+/** @split items */
 export function silu_f32_dx(dx: usize, dy: usize, x: usize, start: i32, end: i32): void {
   const one = f32x4.splat(1);
   let i: usize = <usize>start << 2;

@@ -12,6 +12,7 @@
 import { madd } from "../simd/lanes";
 import { loadPart, storePart } from "../simd/part";
 
+/** @split items */
 export function add_f32(y: usize, a: usize, b: usize, start: i32, end: i32): void {
   let i: usize = <usize>start << 2;
   const stop: usize = <usize>end << 2;
@@ -20,6 +21,7 @@ export function add_f32(y: usize, a: usize, b: usize, start: i32, end: i32): voi
   for (; i < stop; i += 4) store<f32>(y + i, load<f32>(a + i) + load<f32>(b + i));
 }
 
+/** @split items */
 export function axpy_f32(y: usize, x: usize, alpha: f32, start: i32, end: i32): void {
   const a = f32x4.splat(alpha);
   for (let i = start; i < end; i += 4) {
@@ -28,6 +30,7 @@ export function axpy_f32(y: usize, x: usize, alpha: f32, start: i32, end: i32): 
   }
 }
 
+/** @split items */
 export function scale_f32(y: usize, alpha: f32, start: i32, end: i32): void {
   let p = y + (<usize>start << 2);
   const stop = y + (<usize>end << 2);
@@ -37,6 +40,7 @@ export function scale_f32(y: usize, alpha: f32, start: i32, end: i32): void {
   for (; p < stop; p += 4) store<f32>(p, alpha * load<f32>(p));
 }
 
+/** @split items */
 export function mul_f32(y: usize, a: usize, b: usize, start: i32, end: i32): void {
   let i: usize = <usize>start << 2;
   for (let left = end - start; left > 0; left -= 4, i += 16) {
@@ -44,6 +48,7 @@ export function mul_f32(y: usize, a: usize, b: usize, start: i32, end: i32): voi
   }
 }
 
+/** @split items */
 export function mul_f32_da(da: usize, dy: usize, b: usize, start: i32, end: i32): void {
   let i: usize = <usize>start << 2;
   for (let left = end - start; left > 0; left -= 4, i += 16) {

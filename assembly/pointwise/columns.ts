@@ -9,6 +9,7 @@
 import { axpy, madd } from "../simd/lanes";
 import { loadPart, storePart } from "../simd/part";
 
+/** @split items of cols */
 export function scale_columns_f32(y: usize, x: usize, c: usize, cols: i32, start: i32, end: i32): void {
   for (let i = start; i < end; i++) {
     let at = <usize>(i * cols) << 2, p = c;
@@ -18,6 +19,7 @@ export function scale_columns_f32(y: usize, x: usize, c: usize, cols: i32, start
   }
 }
 
+/** @split items of cols */
 export function scale_columns_f32_dx(dx: usize, dy: usize, c: usize, cols: i32, start: i32, end: i32): void {
   for (let i = start; i < end; i++) {
     const at = <usize>(i * cols) << 2;
@@ -25,6 +27,7 @@ export function scale_columns_f32_dx(dx: usize, dy: usize, c: usize, cols: i32, 
   }
 }
 
+/** @split items of rows * cols */
 export function scale_columns_f32_dc(
   dc: usize, dy: usize, x: usize, rows: i32, cols: i32, start: i32, end: i32,
 ): void {
@@ -43,6 +46,7 @@ function addProduct(out: usize, p: usize, q: usize, n: i32): void {
   }
 }
 
+/** @split items of cols */
 export function add_columns_f32(y: usize, b: usize, cols: i32, start: i32, end: i32): void {
   for (let i = start; i < end; i++) axpy(y + (<usize>(i * cols) << 2), 1, b, cols);
 }

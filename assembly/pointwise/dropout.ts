@@ -10,19 +10,24 @@
  */
 import { loadPart, storePart } from "../simd/part";
 
+/** @split items */
 export function dropout_f32(
   y: usize, x: usize, p: f32, seedLow: i32, seedHigh: i32, stream: i32, start: i32, end: i32,
 ): void {
   drop(y, x, false, p, seedLow, seedHigh, stream, start, end);
 }
 
+/** @split items */
 export function dropout_f32_dx(
   dx: usize, dy: usize, p: f32, seedLow: i32, seedHigh: i32, stream: i32, start: i32, end: i32,
 ): void {
   drop(dx, dy, true, p, seedLow, seedHigh, stream, start, end);
 }
 
-/** The four words of block (c0, c1, c2, c3) under key (k0, k1), to out [4] u32. */
+/**
+ * The four words of block (c0, c1, c2, c3) under key (k0, k1), to out [4] u32.
+ * @split never
+ */
 export function philox4x32(out: usize, c0: i32, c1: i32, c2: i32, c3: i32, k0: i32, k1: i32): void {
   let even = lanes(c0, c2, 0, 0), odd = lanes(c1, c3, 0, 0), key = lanes(k0, k1, k0, k1);
   for (let round = 0; round < ROUNDS; round++) {

@@ -19,6 +19,7 @@ const TWICE_ROOT_2_PI: f32 = 1.5957691216057308; // 2·√(2/π)
 const CUBIC: f32 = 0.044715;
 const ROOT_1_2PI: f32 = 0.3989422804014327; // 1/√(2π)
 
+/** @split items */
 export function gelu_tanh_f32(y: usize, x: usize, start: i32, end: i32): void {
   let i: usize = <usize>start << 2;
   for (let left = end - start; left > 0; left -= 4, i += 16) {
@@ -27,6 +28,7 @@ export function gelu_tanh_f32(y: usize, x: usize, start: i32, end: i32): void {
   }
 }
 
+/** @split items */
 export function gelu_tanh_f32_dx(dx: usize, dy: usize, x: usize, start: i32, end: i32): void {
   let i: usize = <usize>start << 2;
   for (let left = end - start; left > 0; left -= 4, i += 16) {
@@ -37,6 +39,7 @@ export function gelu_tanh_f32_dx(dx: usize, dy: usize, x: usize, start: i32, end
   }
 }
 
+/** @split items */
 export function gelu_gate_f32(y: usize, gate: usize, up: usize, start: i32, end: i32): void {
   let i: usize = <usize>start << 2;
   for (let left = end - start; left > 0; left -= 4, i += 16) {
@@ -45,6 +48,7 @@ export function gelu_gate_f32(y: usize, gate: usize, up: usize, start: i32, end:
   }
 }
 
+/** @split items */
 export function gelu_gate_f32_d(
   dgate: usize, dup: usize, dy: usize, gate: usize, up: usize, start: i32, end: i32,
 ): void {
@@ -75,6 +79,7 @@ function twiceU(x: v128, square: v128): v128 {
   return f32x4.mul(f32x4.splat(TWICE_ROOT_2_PI), f32x4.mul(x, inner));
 }
 
+/** @split items */
 export function gelu_erf_f32(y: usize, x: usize, start: i32, end: i32): void {
   let i: usize = <usize>start << 2;
   for (let left = end - start; left > 0; left -= 4, i += 16) {
@@ -83,6 +88,7 @@ export function gelu_erf_f32(y: usize, x: usize, start: i32, end: i32): void {
   }
 }
 
+/** @split items */
 export function gelu_erf_f32_dx(dx: usize, dy: usize, x: usize, start: i32, end: i32): void {
   let i: usize = <usize>start << 2;
   for (let left = end - start; left > 0; left -= 4, i += 16) {

@@ -8,12 +8,14 @@
  */
 import { axpy } from "../simd/lanes";
 
+/** @split items of cols * ldx */
 export function copy_rows_f32(y: usize, x: usize, cols: i32, ldy: i32, ldx: i32, start: i32, end: i32): void {
   for (let i = start; i < end; i++) {
     memory.copy(y + (<usize>(i * ldy) << 2), x + (<usize>(i * ldx) << 2), <usize>cols << 2);
   }
 }
 
+/** @split items of cols * ldx */
 export function add_rows_f32(y: usize, x: usize, cols: i32, ldy: i32, ldx: i32, start: i32, end: i32): void {
   for (let i = start; i < end; i++) axpy(y + (<usize>(i * ldy) << 2), 1, x + (<usize>(i * ldx) << 2), cols);
 }

@@ -10,6 +10,7 @@ import { madd } from "../simd/lanes";
 import { sigmoid4 } from "../simd/math";
 import { loadPart, storePart } from "../simd/part";
 
+/** @split items */
 export function silu_gate_f32(y: usize, gate: usize, up: usize, start: i32, end: i32): void {
   let i: usize = <usize>start << 2;
   for (let left = end - start; left > 0; left -= 4, i += 16) {
@@ -18,6 +19,7 @@ export function silu_gate_f32(y: usize, gate: usize, up: usize, start: i32, end:
   }
 }
 
+/** @split items */
 export function silu_gate_f32_d(
   dgate: usize, dup: usize, dy: usize, gate: usize, up: usize, start: i32, end: i32,
 ): void {

@@ -12,13 +12,21 @@ import { zipHigh, zipLow } from "./int8";
 /** Stands for NF4 as a type argument of a product. */
 export type NF4 = u8;
 
+/**
+ * Elements that share a scale.
+ * @host NF4_BLOCK
+ */
 export const BLOCK: i32 = 64;
 const CODES: usize = 0;
 const ABSMAX: usize = 4;
 const ABSMAX2: usize = 8;
+/** @host NF4_OFFSET */
 const OFFSET: usize = 12;
+/** @host NF4_PLANES */
 const PLANES: usize = 16;
+/** @host NF4_SHORT_PLANES */
 const SHORT_PLANES: usize = 80;
+/** @host NF4_MAP */
 const MAP: usize = 112;
 
 // @ts-ignore: decorator

@@ -7,8 +7,8 @@
  * Rates count multiply and add as two, as in f32; "of f32" is the median of the rounds' ratios.
  */
 import { parseArgs } from "node:util";
-import { shapes } from "../../dist/cli/bench/shapes.js";
 import { availableBuilds, inTurns, keep, machineLine, median, openBuild, withRelaxedSimd } from "../harness.js";
+import { shapes } from "../shapes.js";
 import { layers } from "./layers.js";
 
 const B_NK = 1;

@@ -8,8 +8,8 @@
  * "in -> out" are the layer's widths. --cold walks through 64 MB of weights, as a model's layers do, instead of repeating one.
  */
 import { parseArgs } from "node:util";
-import { shapes } from "../../dist/cli/bench/shapes.js";
 import { availableBuilds, inTurns, keep, machineLine, openBuild, withRelaxedSimd } from "../harness.js";
+import { shapes } from "../shapes.js";
 import { layers } from "./layers.js";
 
 const B_NK = 1;

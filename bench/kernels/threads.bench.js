@@ -5,9 +5,9 @@
  *                                       [--out FILE.json]
  */
 import { parseArgs } from "node:util";
-import { shapes } from "../../dist/cli/bench/shapes.js";
 import { createEngine } from "../../dist/index.js";
 import { keep, machineLine, median, withRelaxedSimd } from "../harness.js";
+import { shapes } from "../shapes.js";
 import { layers } from "./layers.js";
 
 const B_NK = 1;

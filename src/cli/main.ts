@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line. One file per command; what they print is what `--help` says. */
 import { Command } from "commander";
-import { command as bench } from "./bench/bench.ts";
+import { bench, runBench } from "./commands/bench.ts";
 import { command as evaluate } from "./commands/eval.ts";
 import { command as generate } from "./commands/generate.ts";
 import { inspectCommand } from "./commands/inspect.ts";
@@ -10,6 +10,7 @@ import { command as methods } from "./commands/methods.ts";
 import { command as models } from "./commands/models.ts";
 import { command as predict } from "./commands/predict.ts";
 import { trainCommand } from "./commands/train.ts";
+import { fail } from "./failure.ts";
 import { methodAsked, methodOrNull } from "./method-options.ts";
 import { watchPipes } from "./terminal.ts";
 import { version } from "./version.ts";
@@ -31,7 +32,7 @@ Examples:
   $ lorikeet generate --model base --adapter runs/first/adapter --prompt "Once upon a time"
   $ lorikeet <command> --help shows the options of a command`,
     );
-  for (const command of [train, generate, evaluate, predict, merge, inspect, methods, models, bench]) {
+  for (const command of [train, generate, evaluate, predict, merge, inspect, methods, models, ...bench]) {
     lorikeet.addCommand(
       command.showHelpAfterError("(--help shows the options, with examples)").allowExcessArguments(false),
     );
@@ -39,22 +40,10 @@ Examples:
   return lorikeet;
 }
 
-const OURS = ["ShapeError", "FormatError", "UnsupportedError", "StateError"];
-
-/** Errors that say what to do are shown as they are; anything else is a fault of ours and keeps its stack. */
-function fail(error: unknown): void {
-  const clear = process.stderr.isTTY ? "\r\x1b[2K" : "";
-  process.stderr.write(`${clear}error: ${textOf(error)}\n`);
-  process.exitCode = 1;
-}
-
-function textOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (OURS.includes(error.name) || "syscall" in error) return error.message;
-  return `a fault in lorikeet itself, please report it: ${error.stack}`;
-}
-
 watchPipes();
-program(process.argv.slice(2))
-  .then((lorikeet) => lorikeet.parseAsync())
-  .catch(fail);
+const [name, ...rest] = process.argv.slice(2);
+if (name === "bench" && bench.length > 0) process.exitCode = runBench(rest);
+else
+  program(process.argv.slice(2))
+    .then((lorikeet) => lorikeet.parseAsync())
+    .catch(fail);

@@ -7,11 +7,11 @@ import { type FromPretrainedOptions, loadPretrained } from "../auto/auto-model.t
 import { readJson } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
 import { type Task, tasks } from "../core/task.ts";
+import type { Build } from "../kernels/builds.ts";
 import type { RawConfig } from "../nn/config.ts";
 import { LABEL_KEYS, labelConfig } from "../nn/tasks/label-names.ts";
 import type { Model } from "../nn/tasks/model.ts";
 import { type KeptWeights, keptWeights } from "../nn/tensors/kept-dtype.ts";
-import type { Build } from "../wasm/builds.ts";
 import { createEngine, type Engine } from "../wasm/engine.ts";
 import { formatBytes } from "../wasm/memory.ts";
 import { whole } from "./options.ts";

@@ -1,10 +1,26 @@
 /** The call of the matmul kernels: which dtype, which path, and the working memory of the panels. */
 import type { Tape } from "../tape/tape.ts";
 import { bytesPerElement, type DenseDtype, type Int8, type Nf4, type Weight } from "../tensor/tensor.ts";
+import {
+  INT8_STEPS,
+  LAYOUT_A_KM,
+  LAYOUT_ACCUMULATE,
+  LAYOUT_B_NK,
+  LAYOUT_B2_NK,
+  LAYOUT_FEW_LOADS,
+  NF4_BLOCK,
+  NF4_STEPS,
+} from "../wasm/generated/constants.ts";
 import type { Ptr } from "../wasm/memory.ts";
 
-/** Bits of the kernels' `layout` argument. They mirror assembly/linear/layout.ts; a test holds them together. */
-export const Layout = { bTransposed: 1, lowTransposed: 2, aTransposed: 4, accumulate: 8, fewLoads: 16 } as const;
+/** Bits of the kernels' `layout` argument: see assembly/linear/layout.ts. */
+export const Layout = {
+  bTransposed: LAYOUT_B_NK,
+  lowTransposed: LAYOUT_B2_NK,
+  aTransposed: LAYOUT_A_KM,
+  accumulate: LAYOUT_ACCUMULATE,
+  fewLoads: LAYOUT_FEW_LOADS,
+} as const;
 
 /** Up to this many rows, reading the weight once beats filling panels (measured, see docs/decisions.md). */
 export const FEW_ROWS = 4;
@@ -64,9 +80,6 @@ function addLow(tape: Tape, { c, rows, columns, ldc, low }: Product): void {
   multiplyFloat(tape, { c, a: c, b, rows, columns, inner: 0, layout: Layout.accumulate, low, ...ld }, b);
 }
 
-/** Quantised to this many steps each way, the most that the kernels' sums hold: see assembly/linear/int8-sum.ts. */
-const STEPS = 16384;
-
 /**
  * Integer products: the rows of a are quantised to 15 bits, with the weight's scales among them where those lie along the
  * inner dimension. A low-rank part is added in f32.
@@ -82,7 +95,7 @@ function multiplyInt8(tape: Tape, p: Product, b: Operand & { dtype: "int8" }): v
   const q = tape.alloc(rows * ldq * 2);
   const scalesA = tape.alloc(rows * 4);
   const alongColumns = ((layout & Layout.bTransposed) !== 0) !== b.perColumn;
-  kernels.quantize_rows_i16(q, scalesA, a, alongColumns ? 0 : b.scales, inner, lda, ldq, STEPS, 0, rows);
+  kernels.quantize_rows_i16(q, scalesA, a, alongColumns ? 0 : b.scales, inner, lda, ldq, INT8_STEPS, 0, rows);
   const scalesB = alongColumns ? b.scales : 0;
   const few = rows <= FEW_ROWS;
   const workspace = tape.alloc(few ? kernels.matvec_int8_workspace() : kernels.matmul_int8_workspace());
@@ -108,10 +121,8 @@ function multiplyInt8(tape: Tape, p: Product, b: Operand & { dtype: "int8" }): v
   addLow(tape, p);
 }
 
-/** Quantised to less than this many steps each way for NF4: see assembly/linear/nf4-matvec.ts. */
-const STEPS_NF4 = 16383;
 /** Rows of b that begin and end with a half block can be multiplied in integers. */
-const HALF_BLOCK = 32;
+const HALF_BLOCK = NF4_BLOCK / 2;
 
 /** A few rows by rows of b, as in decoding, in integers; otherwise in f32. */
 function multiplyNf4(tape: Tape, p: Product, b: Operand & { dtype: "nf4" }): void {
@@ -126,7 +137,7 @@ function multiplyNf4(tape: Tape, p: Product, b: Operand & { dtype: "nf4" }): voi
   tape.flops += 2 * rows * columns * inner;
   const q = tape.alloc(rows * inner * 2);
   const scalesA = tape.alloc(rows * 4);
-  kernels.quantize_rows_i16(q, scalesA, a, 0, inner, p.lda ?? inner, inner, STEPS_NF4, 0, rows);
+  kernels.quantize_rows_i16(q, scalesA, a, 0, inner, p.lda ?? inner, inner, NF4_STEPS, 0, rows);
   const sizes = [rows, columns, inner, inner, p.ldc ?? columns] as const;
   kernels.matvec_nf4_i16(c, q, scalesA, ptr, first, ...sizes, layout, p.bias ?? 0, 0, columns);
   for (const at of [q, scalesA]) tape.free(at);

@@ -2,6 +2,14 @@
  * The levels of dynamic tree quantisation (Dettmers 2016, and et al. 2022) to 8 bits, as bitsandbytes.functional.create_dynamic_map
  * has them up to a rounding: decades from 1e-6 to 1, each with twice as many evenly spaced levels as the one below, and 0 and 1.
  */
+import {
+  DYNAMIC_MIDDLES,
+  DYNAMIC_RANKS,
+  DYNAMIC_RANKS_UNSIGNED,
+  DYNAMIC_SMALLEST,
+  DYNAMIC_UNSIGNED,
+} from "../wasm/generated/constants.ts";
+
 const DECADES = 7;
 
 /** All 256 levels in rising order: a number's code is its place. Without a sign there are twice as many in each decade. */
@@ -17,26 +25,23 @@ export function dynamicLevels(signed: boolean): Float32Array {
   return Float32Array.from(levels).sort();
 }
 
-/** The smallest number that has ranks of its own, 2⁻²³: below half of the smallest level. */
-const SMALLEST = 2 ** -23;
-/** Bytes of a table of ranks: one for each value of the upper 16 bits of f32 from 2⁻²³ to 1, and some to spare. */
-const RANKS = 3072;
+/** Values of the upper 16 bits of f32 from 2⁻²³, the smallest number that has ranks of its own, to 1. */
 const USED_RANKS = 23 * 128 + 1;
 
 /** Bytes of `dynamicTable`. */
-export const TABLE_BYTES: number = 4 * 1024 + 2 * RANKS;
+export const TABLE_BYTES: number = DYNAMIC_RANKS + 2 * DYNAMIC_RANKS_UNSIGNED;
 
 /** The table that adamw_8bit reads: see assembly/optim/adamw-8bit.ts. */
 export function dynamicTable(): Uint8Array {
   const table = new Uint8Array(TABLE_BYTES);
-  const floats = new Float32Array(table.buffer, 0, 1024);
+  const floats = new Float32Array(table.buffer, 0, DYNAMIC_RANKS / 4);
   [true, false].forEach((signed, i) => {
     const levels = dynamicLevels(signed);
     const rising = levels.subarray(levels.indexOf(0));
     const middles = rising.map((level, rank) => (level + (rising[rank + 1] ?? Number.POSITIVE_INFINITY)) / 2);
-    floats.set(levels, 256 * i);
-    floats.set(middles, 512 + 256 * i);
-    table.set(ranksBelow(middles), 4 * 1024 + RANKS * i);
+    floats.set(levels, (DYNAMIC_UNSIGNED / 4) * i);
+    floats.set(middles, (DYNAMIC_MIDDLES + DYNAMIC_UNSIGNED * i) / 4);
+    table.set(ranksBelow(middles), DYNAMIC_RANKS + DYNAMIC_RANKS_UNSIGNED * i);
   });
   return table;
 }
@@ -45,10 +50,8 @@ export function dynamicTable(): Uint8Array {
 function ranksBelow(middles: Float32Array): Uint8Array {
   const bits = new Uint32Array(1);
   const number = new Float32Array(bits.buffer);
-  number[0] = SMALLEST;
-  const first = bits[0]!;
   return Uint8Array.from({ length: USED_RANKS }, (_, k) => {
-    bits[0] = first + k * 65536;
+    bits[0] = (DYNAMIC_SMALLEST + k) * 65536;
     return middles.findIndex((middle) => !(middle < number[0]!));
   });
 }

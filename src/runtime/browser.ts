@@ -1,8 +1,8 @@
 /** Browsers, and any other host without folders that compiles WebAssembly from bytes. */
 import type { Host, StartThread } from "../core/host.ts";
 import { openHub } from "../hub/open-hub.ts";
-import type { Build } from "../wasm/builds.ts";
-import { compileBundled } from "../wasm/bundled.ts";
+import type { Build } from "../kernels/builds.ts";
+import { compileBundled } from "../kernels/bundled.ts";
 import { noFolders } from "./no-folders.ts";
 
 export const { openFolder, exists, folderTarget, openRun } = noFolders("a browser");

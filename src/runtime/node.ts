@@ -19,8 +19,8 @@ import {
   type Target,
 } from "../core/host.ts";
 import { deferredHub } from "../hub/deferred-hub.ts";
-import type { Build } from "../wasm/builds.ts";
-import { compileBundled } from "../wasm/bundled.ts";
+import type { Build } from "../kernels/builds.ts";
+import { compileBundled } from "../kernels/bundled.ts";
 import { alive, codeOf, explained, flushFolder, makeFolder, orAbsent } from "./disk.ts";
 import { checksAddresses, parallelism, startThread } from "./node-threads.ts";
 

@@ -2,8 +2,8 @@
 import { UnsupportedError } from "../core/errors.ts";
 import type { Host, StartThread } from "../core/host.ts";
 import { openHub } from "../hub/open-hub.ts";
-import baseline from "../wasm/baseline.wasm";
-import relaxed from "../wasm/relaxed.wasm";
+import baseline from "../kernels/baseline.wasm";
+import relaxed from "../kernels/relaxed.wasm";
 import { noFolders } from "./no-folders.ts";
 
 export const { openFolder, exists, folderTarget, openRun } = noFolders("workerd");

@@ -2,6 +2,7 @@
  * NF4 with double quantisation (Dettmers et al. 2023), bit for bit as bitsandbytes has it: the levels, the map of 8-bit
  * scales, and how a tensor lies in memory. The kernels are in assembly/linear/nf4.ts.
  */
+import { NF4_BLOCK, NF4_MAP, NF4_OFFSET, NF4_PLANES, NF4_SHORT_PLANES } from "../wasm/generated/constants.ts";
 import { aligned, type Memory, type Ptr } from "../wasm/memory.ts";
 
 /** Quantiles of a normal distribution that hold zero and one: appendix E of the paper. */
@@ -11,11 +12,10 @@ const LEVELS = Float32Array.of(
   ...[0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1],
 );
 
-const BLOCK = 64;
 /** Blocks that share a scale of their scales. */
 const OUTER = 256;
-/** Where things are in the header: see assembly/simd/nf4-read.ts. */
-const HEADER = { offset: 12, planes: 16, shortPlanes: 80, map: 112, bytes: 1136 } as const;
+/** Bytes of the header, which ends in the map; what else is in it: see assembly/simd/nf4-read.ts. */
+const HEADER_BYTES = NF4_MAP + 256 * 4;
 
 interface Nf4Places {
   readonly codes: number;
@@ -25,13 +25,13 @@ interface Nf4Places {
 }
 
 export function nf4Blocks(size: number): number {
-  return Math.ceil(size / BLOCK);
+  return Math.ceil(size / NF4_BLOCK);
 }
 
 function placesOf(size: number): Nf4Places {
   const blocks = nf4Blocks(size);
-  const codes = HEADER.bytes;
-  const absmax = codes + aligned(blocks * (BLOCK / 2));
+  const codes = HEADER_BYTES;
+  const absmax = codes + aligned(blocks * (NF4_BLOCK / 2));
   const absmax2 = absmax + aligned(blocks);
   return { codes, absmax, absmax2, bytes: absmax2 + aligned(Math.ceil(blocks / OUTER) * 4) };
 }
@@ -50,22 +50,22 @@ function planesOf({ buffer }: Float32Array | Int16Array): Uint8Array {
 
 /** Where the codes of a tensor at `ptr` lie, two to a byte. */
 export function nf4Codes(ptr: Ptr): Ptr {
-  return (ptr + HEADER.bytes) as Ptr;
+  return (ptr + HEADER_BYTES) as Ptr;
 }
 
 /** Writes header and scales, given the largest magnitude of each block. The codes are already there. */
 export function finishNf4(memory: Memory, ptr: Ptr, size: number, absmax: Float32Array): void {
   const { codes, absmax: scales, absmax2 } = placesOf(size);
   memory.i32(ptr, 3).set([ptr + codes, ptr + scales, ptr + absmax2]);
-  memory.u8((ptr + HEADER.planes) as Ptr, 64).set(planesOf(LEVELS));
+  memory.u8((ptr + NF4_PLANES) as Ptr, 64).set(planesOf(LEVELS));
   const steps = Int16Array.from(LEVELS, (level) => Math.round(level * 2 ** 14));
-  memory.u8((ptr + HEADER.shortPlanes) as Ptr, 32).set(planesOf(steps));
+  memory.u8((ptr + NF4_SHORT_PLANES) as Ptr, 32).set(planesOf(steps));
   const map = dynamicMap();
-  memory.f32((ptr + HEADER.map) as Ptr, 256).set(map);
+  memory.f32((ptr + NF4_MAP) as Ptr, 256).set(map);
   let sum = 0;
   for (const most of absmax) sum += most;
   const offset = Math.fround(sum / absmax.length);
-  memory.f32((ptr + HEADER.offset) as Ptr, 1)[0] = offset;
+  memory.f32((ptr + NF4_OFFSET) as Ptr, 1)[0] = offset;
   const quantised = memory.u8((ptr + scales) as Ptr, absmax.length);
   const outer = memory.f32((ptr + absmax2) as Ptr, Math.ceil(absmax.length / OUTER));
   for (let first = 0; first < absmax.length; first += OUTER) {
@@ -107,11 +107,11 @@ export function readNf4(memory: Memory, ptr: Ptr, size: number, start: number, e
   const codes = memory.u8(at(places.codes), Math.ceil(size / 2));
   const scales = memory.u8(at(places.absmax), blocks);
   const outer = memory.f32(at(places.absmax2), Math.ceil(blocks / OUTER));
-  const map = memory.f32(at(HEADER.map), 256);
-  const offset = memory.f32(at(HEADER.offset), 1)[0]!;
+  const map = memory.f32(at(NF4_MAP), 256);
+  const offset = memory.f32(at(NF4_OFFSET), 1)[0]!;
   return Float32Array.from({ length: end - start }, (_, i) => {
     const e = start + i;
-    const block = Math.floor(e / BLOCK);
+    const block = Math.floor(e / NF4_BLOCK);
     const absmax = Math.fround(Math.fround(map[scales[block]!]! * outer[Math.floor(block / OUTER)]!) + offset);
     const byte = codes[e >> 1]!;
     return LEVELS[e & 1 ? byte & 15 : byte >> 4]! * absmax;

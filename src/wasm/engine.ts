@@ -4,8 +4,8 @@
 import { instantiateSync } from "@assemblyscript/loader";
 import { checksAddresses, compileBuild, parallelism, startThread } from "#host";
 import { StateError, UnsupportedError } from "../core/errors.ts";
+import { type Build, relaxedSupported } from "../kernels/builds.ts";
 import { Arena } from "./arena.ts";
-import { type Build, relaxedSupported } from "./builds.ts";
 import type { Kernels } from "./generated/kernels.ts";
 import { MeasuredMemory } from "./measured-memory.ts";
 import { formatBytes, MAX_BYTES, Memory, type Ptr } from "./memory.ts";

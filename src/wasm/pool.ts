@@ -7,8 +7,10 @@
  */
 import { StateError } from "../core/errors.ts";
 import type { StartThread, Thread } from "../core/host.ts";
-import { type Kernels, type Split, splits } from "./generated/kernels.ts";
+import { MATMUL_HEIGHT } from "./generated/constants.ts";
+import { type Kernels, splits } from "./generated/kernels.ts";
 import { aligned, type Memory } from "./memory.ts";
+import type { Split } from "./split.ts";
 import { type Crew, type Description, places, type ThreadData, takeChunks, threadSource } from "./thread.ts";
 
 /** Smallest range that is split, and smallest product of rows, columns and inner dimension: about 2 µs of work. */
@@ -18,8 +20,6 @@ const TILE_WORTH_SPLITTING = 65536;
 const CHUNKS_EACH = 4;
 /** Cuts fall on multiples of this: floats of a cache line. */
 const WIDTH = 16;
-/** Most rows that a product packs at once: see assembly/linear/matmul.ts. */
-const HEIGHT = 360;
 /** In place of the next chunk: there is none. */
 const CLOSED = (1 << places.chunkBits) - 1;
 /** Looks at a number before parking: about 300 µs in V8. */
@@ -151,8 +151,9 @@ export class Pool {
   }
 }
 
+/** Whether a kernel states the size of another's workspace. */
 function isWorkspace(name: string): boolean {
-  return name.endsWith("_workspace");
+  return Object.values(splits).some(({ workspace }) => workspace?.of === name);
 }
 
 function roomFor(threads: number, workspace: Kernel): Kernel {
@@ -199,7 +200,7 @@ function cutTile(args: readonly number[], { sizes }: Split, threads: number): Ra
   const [rows, columns] = [rowEnd - rowStart, colEnd - colStart];
   const inner = sizes.reduce((sum, size) => sum + args[size]!, 0);
   if (rows * columns * inner < TILE_WORTH_SPLITTING) return null;
-  const blocks = (count: number) => Math.ceil(count / HEIGHT);
+  const blocks = (count: number) => Math.ceil(count / MATMUL_HEIGHT);
   const moreFilling = (threads * blocks(rows / threads) - blocks(rows)) * columns;
   const morePacking = (threads - 1) * rows;
   if (moreFilling < morePacking) return { at, start: rowStart, end: rowEnd, step: Math.ceil(rows / threads) };

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path/posix";
+import type { Command } from "commander";
 import ts from "typescript";
 import { expect, test } from "vitest";
-import { command as bench } from "../../src/cli/bench/bench.ts";
 import { command as evaluate } from "../../src/cli/commands/eval.ts";
 import { command as generate } from "../../src/cli/commands/generate.ts";
 import { inspectCommand } from "../../src/cli/commands/inspect.ts";
@@ -14,6 +14,8 @@ import { command as predict } from "../../src/cli/commands/predict.ts";
 import { trainCommand } from "../../src/cli/commands/train.ts";
 import { methodAsked, methodOrNull } from "../../src/cli/method-options.ts";
 import { filesBelow, read, root } from "./source.ts";
+
+const { command: bench }: { command: Command } = await import(new URL("../../bench/command.js", import.meta.url).href);
 
 const manifest = JSON.parse(read("package.json")) as { version: string; scripts: Record<string, string> };
 const pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"];

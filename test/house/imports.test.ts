@@ -8,8 +8,9 @@ import { importsOf, resolved, sources } from "./source.ts";
  */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   core: [],
-  wasm: ["core", "#host"],
-  runtime: ["core", "wasm", "hub"],
+  kernels: [],
+  wasm: ["core", "kernels", "#host"],
+  runtime: ["core", "kernels", "hub"],
   checkpoint: ["core", "#host", "hub/hub-name.ts"],
   hub: ["core", "checkpoint/source.ts"],
   tensor: ["core", "wasm"],
@@ -111,6 +112,7 @@ test("only the places that are listed import on demand: listings, kernels, and w
     "generate/load-generate.ts",
     "hub/open-hub.ts",
     "image/load-image.ts", // decoders
+    "kernels/bundled.ts",
     "methods/index.generated.ts",
     "models/index.generated.ts",
     "nn/tensors/save-model.ts", // files of tensors
@@ -118,7 +120,6 @@ test("only the places that are listed import on demand: listings, kernels, and w
     "text/auto-tokenizer.ts",
     "train/evaluate.ts", // metrics
     "train/trainer.ts", // checkpoints
-    "wasm/bundled.ts",
   ]);
 });
 

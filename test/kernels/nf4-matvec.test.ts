@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { relaxedSupported } from "../../src/kernels/builds.ts";
 import { readNf4 } from "../../src/tensor/nf4.ts";
-import { relaxedSupported } from "../../src/wasm/builds.ts";
 import { createEngine, type Engine } from "../../src/wasm/engine.ts";
 import type { Ptr } from "../../src/wasm/memory.ts";
 import { accumulate, bNk, matmul } from "../reference/matmul.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { relaxedSupported } from "../../src/wasm/builds.ts";
+import { relaxedSupported } from "../../src/kernels/builds.ts";
 import { createEngine, type Engine } from "../../src/wasm/engine.ts";
 import type { Ptr } from "../../src/wasm/memory.ts";
 import { accumulate, aKm, b2Nk, bNk, fewLoads, matmul } from "../reference/matmul.ts";

@@ -116,8 +116,8 @@ const config :Workerd.Config = (
   services = [(name = "main", worker = (
     modules = [
       (name = "runtime/worker.js", esModule = embed "runtime/worker.js"),
-      (name = "wasm/baseline.wasm", wasm = embed "baseline.wasm"),
-      (name = "wasm/relaxed.wasm", wasm = embed "relaxed.wasm"),
+      (name = "kernels/baseline.wasm", wasm = embed "baseline.wasm"),
+      (name = "kernels/relaxed.wasm", wasm = embed "relaxed.wasm"),
     ],
     compatibilityDate = "2025-01-01"))],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")]);

@@ -1,30 +1,24 @@
 /** lorikeet bench decode: how fast tokens are written, against how fast this machine reads the weights that each of them needs. */
 import { Command } from "commander";
-import { UnsupportedError } from "../../core/errors.ts";
-import { sizeOf } from "../../core/shape.ts";
-import { Decoding } from "../../generate/decoding.ts";
-import { Embedding } from "../../nn/layers/embedding.ts";
-import { CausalLM } from "../../nn/tasks/causal-lm.ts";
-import { formatBytes } from "../../wasm/memory.ts";
-import { type EngineFlags, withEngineOptions } from "../model-options.ts";
-import { needs, whole } from "../options.ts";
-import { LiveLine, print } from "../terminal.ts";
-import { median, processPeakBytes, ReadRate, timed } from "./measure.ts";
-import { type ShapeName, shapes } from "./shapes.ts";
-import { modelOfShape, shapeOption, type WeightDtype, weightsOption } from "./step.ts";
-
-interface Flags extends EngineFlags {
-  shape: ShapeName;
-  weights: WeightDtype;
-  tokens: number;
-  rounds: number;
-  json?: boolean;
-}
+import { withEngineOptions } from "../../dist/cli/model-options.js";
+import { needs, whole } from "../../dist/cli/options.js";
+import { LiveLine, print } from "../../dist/cli/terminal.js";
+import { UnsupportedError } from "../../dist/core/errors.js";
+import { sizeOf } from "../../dist/core/shape.js";
+import { Decoding } from "../../dist/generate/decoding.js";
+import { Embedding } from "../../dist/nn/layers/embedding.js";
+import { CausalLM } from "../../dist/nn/tasks/causal-lm.js";
+import { formatBytes } from "../../dist/wasm/memory.js";
+import { median } from "../harness.js";
+import { modelOfShape } from "../lora-step.js";
+import { processPeakBytes, ReadRate, timed } from "../measure.js";
+import { shapes } from "../shapes.js";
+import { shapeOption, weightsOption } from "./options.js";
 
 /** Decoder-only shapes. */
-const names = Object.keys(shapes).filter((name) => shapes[name as ShapeName].config.model_type !== "mt5");
+const names = Object.keys(shapes).filter((name) => shapes[name].config.model_type !== "mt5");
 
-export const decode: Command = withEngineOptions(
+export const decode = withEngineOptions(
   new Command("decode")
     .description("Time writing one token after another, on weights made on the spot, against reading memory.")
     .addOption(shapeOption(names))
@@ -44,27 +38,29 @@ Examples:
 
 needs(decode, "--shape");
 
-async function run(flags: Flags): Promise<void> {
+async function run(flags) {
   const line = new LiveLine();
   line.show(`making ${flags.shape}`);
   const model = await modelOfShape(flags);
-  if (!(model instanceof CausalLM)) throw new UnsupportedError(`bench decode: ${flags.shape} is no decoder-only model`);
+  if (!(model instanceof CausalLM))
+    throw new UnsupportedError(`bench decode: ${flags.shape} is not a decoder-only model`);
   const { engine } = model;
   const bytes = bytesPerToken(model);
   const reading = new ReadRate(engine);
-  using decoding = new Decoding(model, [1], flags.tokens * (flags.rounds + 1));
+  const decoding = new Decoding(model, [1], flags.tokens * (flags.rounds + 1));
   decoding.begin();
   const write = () => {
     for (let i = 0; i < flags.tokens; i++) decoding.step([i % model.vocabSize]);
   };
   write(); // warm-up
-  const seconds: number[] = [];
-  const reads: number[] = [];
+  const seconds = [];
+  const reads = [];
   for (let round = 0; round < flags.rounds; round++) {
     line.show(`round ${round + 1} of ${flags.rounds}`);
     reads.push(reading.measure());
     seconds.push(timed(write) / flags.tokens);
   }
+  decoding[Symbol.dispose]();
   line.end();
   const second = median(seconds);
   const found = {
@@ -73,7 +69,7 @@ async function run(flags: Flags): Promise<void> {
     tokensPerSecond: 1 / second,
     bytesPerToken: bytes,
     readBytesPerSecond: median(reads),
-    fractionOfRead: median(seconds.map((s, i) => bytes / s / reads[i]!)),
+    fractionOfRead: median(seconds.map((s, i) => bytes / s / reads[i])),
     processPeakBytes: processPeakBytes(),
     samplesMs: seconds.map((s) => 1000 * s),
     readSamples: reads,
@@ -93,11 +89,11 @@ async function run(flags: Flags): Promise<void> {
 }
 
 /** Weights that every token reads: all but tables of which it looks up a row. A table that is also the head is read whole. */
-function bytesPerToken(model: CausalLM): number {
+function bytesPerToken(model) {
   const all = new Map(Array.from(model.namedWeights().values(), (weight) => [weight.name, sizeOf(weight.shape)]));
   const layers = [...model.modules.values()];
   const read = new Set(layers.filter((layer) => !(layer instanceof Embedding)).map(({ weight }) => weight.name));
-  const sum = (names: Iterable<string>) => [...names].reduce((total, name) => total + all.get(name)!, 0);
+  const sum = (names) => [...names].reduce((total, name) => total + all.get(name), 0);
   const lookedUp = layers.filter((layer) => layer instanceof Embedding && !read.has(layer.weight.name));
   const share = 1 - sum(lookedUp.map(({ weight }) => weight.name)) / sum(all.keys());
   return Math.round(share * model.engine.memory.usedBytes);

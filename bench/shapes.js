@@ -1,15 +1,6 @@
 /** Sizes of real networks for the bench, as their published configs give them. */
-import type { RawConfig } from "../../nn/config.ts";
-
-interface BenchShape {
-  readonly config: RawConfig;
-  /** What the bench takes when nothing is said. */
-  readonly tokens: number;
-  readonly batch: number;
-}
-
-const llamaLike = (sizes: RawConfig): RawConfig => ({ model_type: "llama", rms_norm_eps: 1e-5, ...sizes });
-const mt5 = (sizes: RawConfig): RawConfig => ({
+const llamaLike = (sizes) => ({ model_type: "llama", rms_norm_eps: 1e-5, ...sizes });
+const mt5 = (sizes) => ({
   model_type: "mt5",
   architectures: ["MT5ForConditionalGeneration"],
   vocab_size: 250112,
@@ -87,6 +78,4 @@ export const shapes = {
   },
   "mt5-small": { config: mt5({ d_model: 512, d_ff: 1024, num_layers: 8, num_heads: 6 }), tokens: 128, batch: 1 },
   "mt0-large": { config: mt5({ d_model: 1024, d_ff: 2816, num_layers: 24, num_heads: 16 }), tokens: 128, batch: 1 },
-} as const satisfies Record<string, BenchShape>;
-
-export type ShapeName = keyof typeof shapes;
+};

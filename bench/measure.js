@@ -1,30 +1,20 @@
 /** What the bench measures the machine and itself with. */
-import type { Engine } from "../../wasm/engine.ts";
-import type { Ptr } from "../../wasm/memory.ts";
+import { PEAK_FLOPS } from "../dist/wasm/generated/constants.js";
 
 /** Seconds that `work` takes. */
-export function timed(work: () => void): number {
+export function timed(work) {
   const start = performance.now();
   work();
   return (performance.now() - start) / 1000;
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
 /** The most memory that this process has had at once, all of it. */
-export function processPeakBytes(): number {
+export function processPeakBytes() {
   return 1024 * process.resourceUsage().maxRSS;
 }
 
-/** Operations per iteration of the peak kernel: see assembly/linear/peak.ts. */
-const PEAK_FLOPS = 192;
-
 /** Rate of a kernel that only multiplies and adds in registers, on all threads of the engine, in floating-point operations a second. */
-export function measurePeak({ kernels, threads, memory }: Engine): number {
+export function measurePeak({ kernels, threads, memory }) {
   const [items, count] = [8 * threads, 125_000];
   const out = memory.alloc(4 * items, "results of the peak kernel");
   const seconds = best(() => kernels.simd_peak(out, count, 0.5, 0, items));
@@ -34,11 +24,11 @@ export function measurePeak({ kernels, threads, memory }: Engine): number {
 
 /** A block that no cache holds, and the rate at which all threads of an engine read it. */
 export class ReadRate {
-  readonly #engine: Engine;
-  readonly #block: Ptr;
-  readonly #out: Ptr;
+  #engine;
+  #block;
+  #out;
 
-  constructor(engine: Engine) {
+  constructor(engine) {
     this.#engine = engine;
     this.#block = engine.memory.alloc(READ_BYTES, "a block to read");
     this.#out = engine.memory.alloc(4 * READ_ROWS, "results of reading");
@@ -46,7 +36,7 @@ export class ReadRate {
   }
 
   /** Bytes a second. */
-  measure(): number {
+  measure() {
     const width = READ_BYTES / 4 / READ_ROWS;
     return READ_BYTES / best(() => this.#engine.kernels.stream_read(this.#out, this.#block, width, 0, READ_ROWS));
   }
@@ -56,6 +46,6 @@ const READ_BYTES = 1 << 28;
 const READ_ROWS = 4096;
 
 /** Seconds of the best of three. */
-function best(work: () => void): number {
+function best(work) {
   return Math.min(timed(work), timed(work), timed(work));
 }

@@ -5,8 +5,8 @@
 import type { Build } from "./builds.ts";
 
 const load = {
-  baseline: () => import("./generated/baseline.ts"),
-  relaxed: () => import("./generated/relaxed.ts"),
+  baseline: () => import("./baseline.generated.ts"),
+  relaxed: () => import("./relaxed.generated.ts"),
 } as const;
 
 /** The flags of a memory that has a maximum and is shared. */

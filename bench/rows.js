@@ -1,29 +1,14 @@
 /** Made-up rows for the bench, the same on every run. */
-import { Philox } from "../../core/philox.ts";
-import { IGNORED } from "../../nn/pass/sequences.ts";
+import { Philox } from "../dist/core/philox.js";
+import { IGNORED } from "../dist/nn/pass/sequences.js";
 
 /** "random": every token labelled, all rows as long. "instruction": as people train, see `instructionRows`. */
-export const dataKinds = ["random", "instruction"] as const;
-export type DataKind = (typeof dataKinds)[number];
-
-export interface RowsOptions {
-  readonly data: DataKind;
-  readonly tokens: number;
-  readonly batch: number;
-  readonly vocabSize: number;
-  /** Labels are the target's own ids, not aligned with those of the source. */
-  readonly encoderDecoder: boolean;
-}
-
-export interface Row {
-  readonly inputIds: number[];
-  readonly labels: number[];
-}
+export const dataKinds = ["random", "instruction"];
 
 /** Rows of a batch. */
-export function benchRows({ data, tokens, batch, vocabSize, encoderDecoder }: RowsOptions): Row[] {
+export function benchRows({ data, tokens, batch, vocabSize, encoderDecoder }) {
   return Array.from({ length: batch }, (_, i) => {
-    const ids = (length: number, stream: number) => {
+    const ids = (length, stream) => {
       const random = new Philox(7, stream);
       return Array.from({ length }, () => random.below(vocabSize));
     };
@@ -36,7 +21,7 @@ export function benchRows({ data, tokens, batch, vocabSize, encoderDecoder }: Ro
 }
 
 /** Instruction data: row i of a batch whose lengths go up evenly from an eighth of `tokens` to `tokens`; the first half is prompt. */
-function spread(tokens: number, batch: number, i: number): number {
+function spread(tokens, batch, i) {
   const shortest = Math.max(2, tokens / 8);
   return Math.round(shortest + ((tokens - shortest) * i) / Math.max(1, batch - 1));
 }

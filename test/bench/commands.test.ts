@@ -1,6 +1,12 @@
 import { expect, test } from "vitest";
+<<<<<<<< HEAD:test/cli/bench/bench.test.ts
 import { benchRows } from "../../../src/cli/bench/rows.ts";
 import { jsonLines, succeed, workFolder } from "../bed.ts";
+========
+import { jsonLines, succeed, workFolder } from "../cli/bed.ts";
+
+const { benchRows } = await import(new URL("../../bench/rows.js", import.meta.url).href);
+>>>>>>>> build:test/bench/commands.test.ts
 
 const work = workFolder();
 const smallest = ["--shape", "llama-260k", "--build", "baseline", "--threads", "1", "--rounds", "1", "--json"];
@@ -54,7 +60,7 @@ test("rows of the bench are the same on every run, and no two rows alike", () =>
   const options = { data: "random", tokens: 8, batch: 3, vocabSize: 1000, encoderDecoder: false } as const;
   const rows = benchRows(options);
   expect(benchRows(options)).toEqual(rows);
-  expect(new Set(rows.map(({ inputIds }) => inputIds.join())).size).toBe(3);
+  expect(new Set(rows.map(({ inputIds }: { inputIds: number[] }) => inputIds.join())).size).toBe(3);
   const pair = benchRows({ ...options, encoderDecoder: true });
   expect(pair[0]!.labels).toHaveLength(8);
   expect(pair[0]!.labels).not.toEqual(pair[0]!.inputIds);

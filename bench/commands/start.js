@@ -1,27 +1,19 @@
 /** lorikeet bench start: how long a fresh process takes from importing the library to the end of its first training step. */
 import { spawnSync } from "node:child_process";
 import { Command } from "commander";
-import { StateError } from "../../core/errors.ts";
-import { type EngineFlags, withEngineOptions } from "../model-options.ts";
-import { needs, whole } from "../options.ts";
-import { print } from "../terminal.ts";
-import { median } from "./measure.ts";
-import { benchRows } from "./rows.ts";
-import { type ShapeName, shapes } from "./shapes.ts";
-import { shapeOption } from "./step.ts";
+import { withEngineOptions } from "../../dist/cli/model-options.js";
+import { needs, whole } from "../../dist/cli/options.js";
+import { print } from "../../dist/cli/terminal.js";
+import { StateError } from "../../dist/core/errors.js";
+import { median } from "../harness.js";
+import { benchRows } from "../rows.js";
+import { shapes } from "../shapes.js";
+import { shapeOption } from "./options.js";
 
-interface Flags extends EngineFlags {
-  shape: ShapeName;
-  tokens?: number;
-  batch?: number;
-  rounds: number;
-  json?: boolean;
-}
-
-export const start: Command = withEngineOptions(
+export const start = withEngineOptions(
   new Command("start")
     .description("Time a fresh process from importing the library to the end of its first training step.")
-    .addOption(shapeOption(Object.keys(shapes).filter((name) => shapes[name as ShapeName].config.model_type !== "mt5")))
+    .addOption(shapeOption(Object.keys(shapes).filter((name) => shapes[name].config.model_type !== "mt5")))
     .option("--tokens <t>", "tokens per sequence", whole(2))
     .option("--batch <b>", "sequences per step", whole(1))
     .option("--rounds <n>", "processes", whole(1), 7)
@@ -58,25 +50,16 @@ console.log(JSON.stringify({ imported, ready, stepped: since(), build: engine.bu
 process.exit();
 `;
 
-interface Found {
-  /** Milliseconds from before the import to its end, to a model ready to train, to the end of the first step. */
-  imported: number;
-  ready: number;
-  stepped: number;
-  build: string;
-  threads: number;
-}
-
-async function run(flags: Flags): Promise<void> {
+async function run(flags) {
   const { config, tokens, batch } = { ...shapes[flags.shape], ...flags };
-  const vocabSize = config.vocab_size as number;
+  const vocabSize = config.vocab_size;
   const rows = benchRows({ data: "random", tokens, batch, vocabSize, encoderDecoder: false });
   const { threads, build } = flags;
-  const library = new URL("../../index.js", import.meta.url).href;
+  const library = new URL("../../dist/index.js", import.meta.url).href;
   const work = JSON.stringify({ library, config, rows, engine: { build, ...(threads !== undefined && { threads }) } });
   const all = Array.from({ length: flags.rounds }, () => fresh(work));
-  const middle = (key: "imported" | "ready" | "stepped") => median(all.map((found) => found[key]));
-  const { build: used, threads: together } = all[0]!;
+  const middle = (key) => median(all.map((found) => found[key]));
+  const { build: used, threads: together } = all[0];
   const found = {
     ...{ shape: flags.shape, build: used, threads: together, tokens, batch },
     ...{ importMs: middle("imported"), readyMs: middle("ready"), firstStepMs: middle("stepped") },
@@ -92,9 +75,9 @@ async function run(flags: Flags): Promise<void> {
   );
 }
 
-function fresh(work: string): Found {
+function fresh(work) {
   const args = [...process.execArgv, "--input-type=module", "--eval", program, work];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
   if (status !== 0) throw new StateError(`bench start: the fresh process ended with ${status}: ${stderr.trim()}`);
-  return JSON.parse(stdout) as Found;
+  return JSON.parse(stdout);
 }

@@ -1,0 +1,76 @@
+/** The LoRA step that is measured. */
+import { getPeftModel } from "../dist/adapt/peft-model.js";
+import { modelFromConfig } from "../dist/auto/auto-model.js";
+import { openEngine } from "../dist/cli/model-options.js";
+import { lora } from "../dist/methods/lora.js";
+import { concatenateLabelled } from "../dist/nn/pass/sequences.js";
+import { AdamW } from "../dist/optim/adamw.js";
+import { Tape } from "../dist/tape/tape.js";
+import { benchRows } from "./rows.js";
+import { shapes } from "./shapes.js";
+
+/** What is trained: a model of a shape with LoRA, and a batch for it. */
+export class BenchStep {
+  engine;
+  model;
+  peft;
+  rows;
+  /** Positions that are computed, and those that have a label. */
+  tokens;
+  labels;
+  /** Working memory of a step. */
+  arenaBytes;
+  /** Operations of the products that a step needs. */
+  flops = 0;
+  /** Mean loss of the last step, before its update. */
+  loss = Number.NaN;
+  #batch;
+  #optimizer;
+
+  constructor(model, rows, { r, targetModules }) {
+    model.dropout = 0;
+    const named = targetModules === undefined ? {} : { targetModules };
+    this.engine = model.engine;
+    this.model = model;
+    this.peft = getPeftModel(model, lora({ r, loraAlpha: 2 * r, ...named }), { onWarning: () => {} });
+    this.rows = rows;
+    const encoderDecoder = model.task === "SEQ_2_SEQ_LM";
+    const positions = ({ inputIds, labels }) => inputIds.length + (encoderDecoder ? labels.length : 0);
+    this.tokens = rows.reduce((sum, row) => sum + positions(row), 0);
+    this.labels = rows.reduce((sum, row) => sum + model.countLabels(row), 0);
+    this.#batch = concatenateLabelled(rows);
+    this.#optimizer = new AdamW(model.engine, this.peft.namedTrainable(), { weightDecay: 0 });
+    this.arenaBytes = Tape.plan(model.engine, PASS, (tape) => this.#pass(tape));
+  }
+
+  static async open(options) {
+    const model = await modelOfShape(options);
+    const { tokens = shapes[options.shape].tokens, batch = shapes[options.shape].batch, data } = options;
+    const encoderDecoder = model.task === "SEQ_2_SEQ_LM";
+    const rows = benchRows({ data, tokens, batch, vocabSize: model.vocabSize, encoderDecoder });
+    return new BenchStep(model, rows, options);
+  }
+
+  /** Forward, backward and AdamW. */
+  run() {
+    Tape.run(this.engine, this.arenaBytes, PASS, (tape) => this.#pass(tape));
+    this.#optimizer.step(1e-3, 1);
+    this.#optimizer.zeroGrad();
+  }
+
+  #pass(tape) {
+    const losses = this.peft.loss(tape, this.#batch);
+    this.loss = tape.download(losses).reduce((sum, loss) => sum + loss, 0) / this.labels;
+    tape.backward(losses, 1 / this.labels);
+    this.flops = tape.flops;
+  }
+}
+
+const PASS = { recording: true, training: true };
+
+/** A model of a shape, its weights made on the spot. */
+export async function modelOfShape(options) {
+  const engine = await openEngine(options);
+  const { weights } = options;
+  return await modelFromConfig(shapes[options.shape].config, null, { engine, fast: true, weights });
+}
