@@ -22,9 +22,11 @@ import { type Block, copiesIn, fusionName } from "./compose/composition.ts";
 import { type FusionOptions, fusionOptions } from "./compose/fusion.ts";
 import { repeated, repeatedRows } from "./compose/repeat-batch.ts";
 import { convertedAdapter, type LoraSize, type WeightedOptions, weightedAdapter } from "./derive/derive.ts";
+import { CONFIG_FILE } from "./files/config-file.ts";
 import { methodNamed } from "./files/known-methods.ts";
 import { mergeAdapters, mergeForGood, unmergeAdapters, withoutAdapters } from "./merge-adapters.ts";
 import { type MethodConfig, withValues } from "./method/define-method.ts";
+import { snakeCase } from "./method/options.ts";
 import { type Spelling, trainableLine } from "./trainable-line.ts";
 import { copyState, countParams, namedTrainable, writeState } from "./trained-params.ts";
 
@@ -396,6 +398,13 @@ export class PeftModel<M extends Model = Model> {
           Array.from(whole.state ?? [], ([key, values]) => [`${name}/${key}`, values] as const),
         ),
     );
+  }
+
+  /** Whether training itself changes this key of a config that `savePretrained` writes, as AdaLoRA does its ranks. */
+  isLearned(file: string, key: string): boolean {
+    const [folder, name] = file.includes("/") ? file.split("/") : [DEFAULT_ADAPTER, file];
+    const { learned = [] } = this.#set.adapters.get(folder!)?.config.method ?? {};
+    return name === CONFIG_FILE && learned.some((option) => snakeCase(option) === key);
   }
 
   /** Bytes of all adapters' tensors in memory, gradients included. */

@@ -90,9 +90,9 @@ export const t5 = defineModel({
   prefix: "transformer",
   targets: {
     linear: ["q", "v"],
-    ADALORA: ["q", "k", "v", "o", "wi", "wo"],
-    IA3: { targets: ["k", "v", "wo"], feedforward: ["wo"] },
-    LN_TUNING: ["layer_norm", "final_layer_norm"],
+    budgeted: ["q", "k", "v", "o", "wi", "wo"],
+    rescaled: { outputs: ["k", "v"], inputs: ["wo"] },
+    norms: ["layer_norm", "final_layer_norm"],
   },
   config: (c) => t5Config(c, { feedForward: "relu", tied: true }),
   tasks: t5Tasks("T5"),

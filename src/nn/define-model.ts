@@ -98,15 +98,23 @@ export interface TaskDefinition<Config, B extends Body> {
   build(config: Config, weights: Weights, engine: Engine): B;
 }
 
-/** `target_modules` when the user names none: PEFT's own tables. */
+/**
+ * Layers that adapters act on when the user names none: PEFT's own tables, by what the layers are to a method. A method chooses
+ * one of them, so that neither side knows a name of the other.
+ */
 export interface DefaultTargets {
-  /** For LoRA and the methods that take its table. */
+  /** Layers for a change of weights. */
   readonly linear: readonly string[];
   /** What to suggest to the user where PEFT has no table: `linear` is empty. */
   readonly suggested?: readonly string[];
-  readonly ADALORA?: readonly string[];
-  readonly IA3?: { readonly targets: readonly string[]; readonly feedforward: readonly string[] };
-  readonly LN_TUNING?: readonly string[];
+  /** Layers among which a budget of ranks is divided; `linear` where left out. */
+  readonly budgeted?: readonly string[];
+  /** Layers whose outputs, or whose inputs, are rescaled. */
+  readonly rescaled?: { readonly outputs: readonly string[]; readonly inputs: readonly string[] };
+  /** Norms that are trained. */
+  readonly norms?: readonly string[];
+  /** The attention modules in which prompts are attended to. */
+  readonly attention?: string;
 }
 
 /** A model type: one file in src/models/, named by its published `model_type`. */

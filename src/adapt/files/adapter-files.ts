@@ -115,14 +115,17 @@ export async function loadAdapterFusion(
   }
 }
 
-/** Puts a LoRA adapter of a folder in the place of a loaded one. Nothing changes when it does not fit. */
+/** Puts an adapter of a folder in the place of a loaded one of the same method. Nothing changes when it does not fit. */
 export async function hotswapAdapter(set: AdapterSet, from: SourceLike, name: string): Promise<void> {
   const before = set.expectReplaceable(name);
   const adapter = await read(set, from, name, { isTrainable: before.trainable });
-  const [was, is] = [before, adapter].map(({ config }) => methodName(config.method));
-  if (was !== is || was !== "lora") {
+  const [was, is] = [before.config.method, adapter.config.method];
+  if (was !== is || !was.swappable) {
     adapter.dispose();
-    throw new StateError(`adapter "${name}" is ${was} and the new one is ${is}: only LoRA can be swapped for LoRA`);
+    const [old, fresh] = [methodName(was), methodName(is)];
+    throw new StateError(
+      `adapter "${name}" is ${old} and the new one is ${fresh}: only a low-rank adapter can be swapped, for one of its method`,
+    );
   }
   set.replace(adapter);
 }
