@@ -24,6 +24,7 @@ import { repeated, repeatedRows } from "./compose/repeat-batch.ts";
 import { convertedAdapter, type LoraSize, type WeightedOptions, weightedAdapter } from "./derive/derive.ts";
 import { CONFIG_FILE } from "./files/config-file.ts";
 import { methodNamed } from "./files/known-methods.ts";
+import type { LoadAdapterOptions, LoadFusionOptions } from "./files/load-options.ts";
 import { mergeAdapters, mergeForGood, unmergeAdapters, withoutAdapters } from "./merge-adapters.ts";
 import { type MethodConfig, withValues } from "./method/define-method.ts";
 import { snakeCase } from "./method/options.ts";
@@ -39,18 +40,6 @@ export interface AdapterOptions {
 export interface GetPeftModelOptions extends AdapterOptions {
   /** Decides the random start; the config's own `seed` by default. */
   seed?: number;
-}
-
-export interface LoadAdapterOptions {
-  /** Go on training it. An adapter for inference has no gradients, which halves its memory. */
-  isTrainable?: boolean;
-  /** Options of the method, in camelCase, to use instead of the file's: another dropout, for instance. */
-  values?: Readonly<Record<string, unknown>>;
-}
-
-export interface LoadFusionOptions extends LoadAdapterOptions {
-  /** The fused adapters in the order of the file, where they have other names here. */
-  adapterNames?: readonly string[];
 }
 
 /**

@@ -4,10 +4,11 @@
  */
 import { UnsupportedError } from "../core/errors.ts";
 import type { ConfigReader } from "../nn/config.ts";
-import { type CrossAttention, defineModel, type EncoderDecoder } from "../nn/define-model.ts";
+import { defineModel, type EncoderDecoder } from "../nn/define-model.ts";
 import type { Embedding } from "../nn/layers/embedding.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import type { Weights } from "../nn/layers/weights.ts";
+import type { CrossAttention } from "../nn/pass/cross-attention.ts";
 import type { Pass } from "../nn/pass/pass.ts";
 import type { SequenceRows } from "../nn/pass/sequences.ts";
 import type { Stack } from "../nn/pass/virtual-tokens.ts";

@@ -11,10 +11,10 @@ import type { AdapterSet } from "../adapter-set.ts";
 import { type Block, blocksIn, namesIn } from "../compose/composition.ts";
 import { type MethodConfig, methodName, withValues } from "../method/define-method.ts";
 import type { StoredShapes } from "../method/make.ts";
-import type { LoadAdapterOptions, LoadFusionOptions } from "../peft-model.ts";
 import { openHubFusion } from "./adapterhub.ts";
 import { readSetup, subFolder, writeSetup } from "./adapterhub-setup.ts";
 import { openTensorsFor, readAdapterConfig, readFusion, readTensors } from "./load.ts";
+import type { LoadAdapterOptions, LoadFusionOptions } from "./load-options.ts";
 import { writeAdapter, writeFusion } from "./save.ts";
 
 /** Loads an adapter under a name and makes it active, or all of a folder with several and how they work together. */
