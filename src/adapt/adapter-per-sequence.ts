@@ -13,9 +13,6 @@ import { composed, placeOf } from "./compose/compose.ts";
 import type { Composition } from "./compose/composition.ts";
 import { methodName, type Rows } from "./method/define-method.ts";
 
-/** Stands for no adapter at all, as in PEFT. */
-export const BASE_ROUTE = "__base__";
-
 /** Virtual tokens of each sequence, null where its adapter has none. */
 export function virtualOf(names: readonly string[], adapters: ReadonlyMap<string, Adapter>): (VirtualTokens | null)[] {
   return names.map((name) => adapters.get(name)?.sites.virtual ?? null);

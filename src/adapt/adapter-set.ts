@@ -2,39 +2,36 @@
  * The adapters on a model: which there are, which of them act and how, which are merged. Keeps the model's layers in line with
  * that.
  */
-import { FormatError, StateError, UnsupportedError } from "../core/errors.ts";
+import { StateError, UnsupportedError } from "../core/errors.ts";
 import { didYouMean } from "../core/similar.ts";
 import type { Model } from "../nn/tasks/model.ts";
 import type { Param } from "../tensor/tensor.ts";
 import { type Base, baseOf } from "./adaptable-model.ts";
-import { Adapter, type AdapterOrigin, biasOf, type Replaced, type Warn } from "./adapter.ts";
+import { Adapter, biasOf, type Replaced, type Warn } from "./adapter.ts";
+import { expectAdapterName, quoted } from "./adapter-name.ts";
 import { composed, placeOf } from "./compose/compose.ts";
 import { type Block, blocksIn, expectNestable, namesIn } from "./compose/composition.ts";
 import { Fusion, type FusionOptions, fusionOptions } from "./compose/fusion.ts";
 import { activeHeads, attachHeads } from "./compose/heads.ts";
-import { type Originals, restore } from "./merge/merge.ts";
+import { mergeInto, type Originals, restore } from "./merge/merge.ts";
 import type { MethodConfig } from "./method/define-method.ts";
 import type { StoredShapes } from "./method/make.ts";
 
-/** The adapter that lies at the root of a folder; others have sub-folders by name. */
-export const DEFAULT_ADAPTER = "default";
-
 const nothing: Block = { type: "Stack", children: [] };
 
-/** What a `PeftModel` holds. Its parts (merging, loading, counting) work on it. */
+/** What a `PeftModel` holds. `put` is the only way in for an adapter, whatever it is made of. */
 export class AdapterSet {
   readonly model: Model;
   readonly layers: Base;
   readonly warn: Warn;
-  readonly adapters = new Map<string, Adapter>();
-  readonly fusions = new Map<string, Fusion>();
+  readonly #adapters = new Map<string, Adapter>();
+  readonly #fusions = new Map<string, Fusion>();
   /** Bytes of the weights that are merged into. */
-  readonly originals: Originals = new Map();
-  active: readonly string[] = [];
-  /** How the active adapters work together where they meet at a residual connection. */
-  composition: Block = nothing;
-  merged: readonly string[] = [];
-  enabled = true;
+  readonly #originals: Originals = new Map();
+  #active: readonly string[] = [];
+  #composition: Block = nothing;
+  #merged: readonly string[] = [];
+  #enabled = true;
 
   constructor(model: Model, warn: Warn) {
     this.model = model;
@@ -42,84 +39,147 @@ export class AdapterSet {
     this.warn = warn;
   }
 
+  get adapters(): ReadonlyMap<string, Adapter> {
+    return this.#adapters;
+  }
+  get fusions(): ReadonlyMap<string, Fusion> {
+    return this.#fusions;
+  }
+  get active(): readonly string[] {
+    return this.#active;
+  }
+  /** How the active adapters work together where they meet at a residual connection. */
+  get composition(): Block {
+    return this.#composition;
+  }
+  get merged(): readonly string[] {
+    return this.#merged;
+  }
+  get enabled(): boolean {
+    return this.#enabled;
+  }
+
   // ---- adapters and fusions by name
 
   get(name: string): Adapter {
-    const adapter = this.adapters.get(name);
+    const adapter = this.#adapters.get(name);
     if (adapter) return adapter;
-    const names = [...this.adapters.keys()];
+    const names = [...this.#adapters.keys()];
     throw new StateError(
       `there is no adapter "${name}", there are ${quoted(names) || "none"}.${didYouMean(name, names)}`,
     );
   }
 
-  expectNew(name: string): void {
-    if (!this.adapters.has(name)) return;
-    throw new StateError(`there is an adapter "${name}" already: delete it first, or choose another name`);
+  /**
+   * Throws unless an adapter of this name can be made now: FormatError for a name that cannot be used, StateError where it is
+   * taken or adapters are merged. To be asked before any work is done for one.
+   */
+  expectRoom(name: string): void {
+    expectAdapterName(name);
+    if (this.#adapters.has(name))
+      throw new StateError(`there is an adapter "${name}" already: delete it first, or choose another name`);
+    this.#expectUnmerged(`adding "${name}"`);
   }
 
-  add(name: string, config: MethodConfig, origin: AdapterOrigin): Adapter {
-    this.expectNew(name);
-    if (name === "" || /[./\\]/.test(name))
-      throw new FormatError(
-        `adapter name ${JSON.stringify(name)} should be a word without "." and "/": it names a folder`,
-      );
-    const biased = Array.from(this.adapters.values()).find((other) => biasOf(other.config) !== "none");
+  #expectUnmerged(doing: string): void {
+    if (this.#merged.length > 0)
+      throw new StateError(`adapters ${quoted(this.#merged)} are merged: unmerge them before ${doing}`);
+  }
+
+  /** Throws a StateError unless an adapter with this config can be one of these. */
+  #expectCompanions(name: string, config: MethodConfig, others: readonly Adapter[]): void {
+    const biased = others.find((other) => biasOf(other.config) !== "none");
     if (biased && biasOf(config) !== "none") {
       throw new StateError(
         `adapter "${name}" and adapter "${biased.name}" both train biases (bias "${biasOf(config)}"): at most one may`,
       );
     }
-    if (this.merged.length > 0)
-      throw new StateError(`adapters ${quoted(this.merged)} are merged: unmerge them before adding "${name}"`);
-    const others = [...this.adapters.values()].filter((each) => each.config.method === config.method);
+    const alike = others.filter((each) => each.config.method === config.method);
     const problem = config.method.beside?.(
       config.values,
-      others.map((each) => each.config.values),
+      alike.map((each) => each.config.values),
     );
     if (problem) throw new StateError(`adapter "${name}": ${problem}`);
-    const adapter = new Adapter(name, config, this.layers, origin, this.warn);
-    this.adapters.set(name, adapter);
+  }
+
+  /** Makes a fresh adapter, not active yet. */
+  add(name: string, config: MethodConfig): void {
+    this.expectRoom(name);
+    this.#expectCompanions(name, config, [...this.#adapters.values()]);
+    this.put(new Adapter(name, config, this.layers, { purpose: "fresh" }, this.warn));
+  }
+
+  /** Takes an adapter that was made for this model, not active yet. Frees it and throws when it cannot be one of the set. */
+  put(adapter: Adapter): void {
+    try {
+      this.expectRoom(adapter.name);
+      this.#expectCompanions(adapter.name, adapter.config, [...this.#adapters.values()]);
+    } catch (error) {
+      adapter.dispose();
+      throw error;
+    }
+    this.#adapters.set(adapter.name, adapter);
+  }
+
+  /** Throws a StateError unless the adapter of this name can be replaced now. */
+  expectReplaceable(name: string): Adapter {
+    const adapter = this.get(name);
+    this.#expectUnmerged(`swapping "${name}"`);
     return adapter;
+  }
+
+  /** Puts an adapter in the place of the one with its name, which is freed. Frees the new one and throws when it cannot be there. */
+  replace(adapter: Adapter): void {
+    try {
+      const before = this.expectReplaceable(adapter.name);
+      const others = [...this.#adapters.values()].filter((each) => each !== before);
+      this.#expectCompanions(adapter.name, adapter.config, others);
+      this.#adapters.set(adapter.name, adapter);
+      this.refresh();
+      before.dispose();
+    } catch (error) {
+      adapter.dispose();
+      throw error;
+    }
   }
 
   /** If it was active and no other is, the first of the rest by name becomes active, as in PEFT. */
   remove(name: string): void {
     const adapter = this.get(name);
-    if (this.merged.includes(name)) throw new StateError(`adapter "${name}" is merged: unmerge it before deleting it`);
-    const fusion = Array.from(this.fusions.keys()).find((each) => each.split(",").includes(name));
+    if (this.#merged.includes(name)) throw new StateError(`adapter "${name}" is merged: unmerge it before deleting it`);
+    const fusion = Array.from(this.#fusions.keys()).find((each) => each.split(",").includes(name));
     if (fusion !== undefined)
       throw new StateError(`adapter "${name}" is part of fusion "${fusion}": delete that first`);
-    this.adapters.delete(name);
-    this.active = this.active.filter((other) => other !== name);
-    const [next] = [...this.adapters.keys()].sort();
-    if (this.active.length === 0 && next !== undefined) {
+    this.#adapters.delete(name);
+    this.#active = this.#active.filter((other) => other !== name);
+    const [next] = [...this.#adapters.keys()].sort();
+    if (this.#active.length === 0 && next !== undefined) {
       this.warn(`adapter "${name}" was active and is deleted: "${next}" is active now`);
-      this.active = [next];
+      this.#active = [next];
     }
-    if (namesIn(this.composition).join() !== this.active.join())
-      this.composition = { type: "Stack", children: this.active };
+    if (namesIn(this.#composition).join() !== this.#active.join())
+      this.#composition = { type: "Stack", children: this.#active };
     this.refresh();
     adapter.dispose();
   }
 
   addFusion(name: string, options: Partial<FusionOptions>, seed: number, stored: StoredShapes | null): Fusion {
-    if (this.fusions.has(name)) throw new StateError(`there is a fusion "${name}" already: delete it first`);
+    if (this.#fusions.has(name)) throw new StateError(`there is a fusion "${name}" already: delete it first`);
     const adapters = name.split(",").map((each) => this.get(each));
     const foreign = adapters.find(({ sites }) => !sites.residual);
     if (foreign) throw new UnsupportedError(`fusion "${name}": "${foreign.name}" is no bottleneck adapter`);
     const fusion = new Fusion(name, adapters, { ...fusionOptions.dynamic, ...options }, this.layers, { seed, stored });
-    this.fusions.set(name, fusion);
+    this.#fusions.set(name, fusion);
     return fusion;
   }
 
   removeFusion(name: string): void {
-    const fusion = this.fusions.get(name);
+    const fusion = this.#fusions.get(name);
     if (fusion === undefined)
-      throw new StateError(`there is no fusion "${name}", there are ${quoted([...this.fusions.keys()]) || "none"}`);
+      throw new StateError(`there is no fusion "${name}", there are ${quoted([...this.#fusions.keys()]) || "none"}`);
     if (this.appliedFusions().includes(fusion))
       throw new StateError(`fusion "${name}" is active: activate adapters without it first`);
-    this.fusions.delete(name);
+    this.#fusions.delete(name);
     fusion.dispose();
   }
 
@@ -141,12 +201,12 @@ export class AdapterSet {
       throw new StateError(
         `adapters ${quoted(prompts)} all put virtual tokens before the text; activate one at a time`,
       );
-    if (this.merged.length > 0) {
-      this.warn(`adapters ${quoted(this.merged)} are unmerged, since other adapters become active`);
+    if (this.#merged.length > 0) {
+      this.warn(`adapters ${quoted(this.#merged)} are unmerged, since other adapters become active`);
       this.unmerge();
     }
-    this.active = wanted;
-    this.composition = composition;
+    this.#active = wanted;
+    this.#composition = composition;
     this.refresh();
   }
 
@@ -162,7 +222,7 @@ export class AdapterSet {
       );
     }
     for (const block of blocks) {
-      if (block.type !== "Fuse" || this.fusions.has(block.name)) continue;
+      if (block.type !== "Fuse" || this.#fusions.has(block.name)) continue;
       const call = JSON.stringify(block.name.split(","));
       throw new StateError(
         `there is no fusion "${block.name}": call addAdapterFusion(${call}) or loadAdapterFusion first`,
@@ -189,47 +249,69 @@ export class AdapterSet {
 
   /** Adapters that act now. */
   applied(): Adapter[] {
-    const active = this.enabled ? this.active.map((name) => this.get(name)) : [];
-    return active.filter(({ name }) => !this.merged.includes(name));
+    const active = this.#enabled ? this.#active.map((name) => this.get(name)) : [];
+    return active.filter(({ name }) => !this.#merged.includes(name));
   }
 
   /** Fusions that act now. */
   appliedFusions(): Fusion[] {
-    const fused = this.enabled ? blocksIn(this.composition).filter((block) => block.type === "Fuse") : [];
-    return [...new Set(fused.flatMap(({ name }) => this.fusions.get(name) ?? []))];
+    const fused = this.#enabled ? blocksIn(this.#composition).filter((block) => block.type === "Fuse") : [];
+    return [...new Set(fused.flatMap(({ name }) => this.#fusions.get(name) ?? []))];
   }
 
   /** Heads of active adapters that another one's head stands in for. */
   idleHeads(): Set<Param> {
-    if (!this.composes(this.active)) return new Set();
+    if (!this.composes(this.#active)) return new Set();
     const paramsOf = (replaced: readonly Replaced[]) => replaced.flatMap(({ weight, bias }) => [weight, bias]);
     const used = new Set(this.#heads().owners.flatMap(({ replaced }) => paramsOf(replaced)));
-    const all = this.active.flatMap((name) => paramsOf(this.get(name).replaced));
+    const all = this.#active.flatMap((name) => paramsOf(this.get(name).replaced));
     return new Set(all.filter((param) => param !== null && !used.has(param)) as Param[]);
   }
 
   #heads() {
-    return activeHeads(this.composition, this.adapters, this.fusions);
+    return activeHeads(this.#composition, this.#adapters, this.#fusions);
+  }
+
+  // ---- merging, for merge-adapters.ts
+
+  /** Folds adapters into the base's weights as they are and keeps what was there. The layers are still to be brought in line. */
+  fold(names: readonly string[]): void {
+    const adapters = names.map((name) => this.get(name));
+    mergeInto(this.layers, adapters, this.#originals);
+    this.#merged = names;
+  }
+
+  /** Puts the base's weights back as they were before merging, bit for bit. The layers are still to be brought in line. */
+  restore(): void {
+    restore(this.layers.engine, this.#originals);
+    this.#merged = [];
+    this.#rebase();
+  }
+
+  /** Puts the base's weights back as they were before merging, bit for bit. */
+  unmerge(): void {
+    this.restore();
+    this.refresh();
+  }
+
+  /** Has no adapter act, or the active ones again. */
+  setEnabled(enabled: boolean): void {
+    this.#enabled = enabled;
+    this.refresh();
+  }
+
+  /** Makes none active. */
+  deactivate(): void {
+    this.#active = [];
+    this.#composition = nothing;
+    this.refresh();
   }
 
   // ---- the model's layers
 
-  /** Puts the base weights back as they were before merging, bit for bit. */
-  unmerge(): void {
-    this.restore();
-    this.merged = [];
-    this.refresh();
-  }
-
-  /** Puts the bytes back; the layers are still to be brought in line. */
-  restore(): void {
-    restore(this.layers.engine, this.originals);
-    this.#rebase();
-  }
-
   /** Tells methods that keep something about the base weights that these have changed. */
   #rebase(): void {
-    for (const { linear, embedding } of this.adapters.values()) {
+    for (const { linear, embedding } of this.#adapters.values()) {
       for (const part of [...linear.values(), ...embedding.values()]) part.rebase?.();
     }
   }
@@ -237,7 +319,7 @@ export class AdapterSet {
   /** Brings the layers in line with what is active, merged and enabled. */
   refresh(): void {
     this.#rebase();
-    const active = this.enabled ? this.active.map((name) => this.get(name)) : [];
+    const active = this.#enabled ? this.#active.map((name) => this.get(name)) : [];
     const applied = this.applied();
     for (const module of this.layers.layers.values()) {
       const { weight, bias } = this.layers.weightsOf(module);
@@ -250,17 +332,17 @@ export class AdapterSet {
         module.deltas = applied.flatMap(({ embedding }) => embedding.get(module) ?? []);
       } else if (module.bias !== null) module.bias = bias!;
     }
-    const composes = this.composes(this.active);
+    const composes = this.composes(this.#active);
     for (const { replaced } of composes ? [] : active) {
       for (const { module, weight, bias } of replaced) {
         if (weight) module.weight = weight;
         if (bias && module.bias !== null) module.bias = bias;
       }
     }
-    if (this.enabled && composes) attachHeads(this.#heads());
+    if (this.#enabled && composes) attachHeads(this.#heads());
     for (const site of this.layers.sites) {
       if (site.kind === "residual")
-        site.delta = composed(this.composition, placeOf(site, applied, this.appliedFusions()));
+        site.delta = composed(this.#composition, placeOf(site, applied, this.appliedFusions()));
       else site.deltas = applied.flatMap(({ sites }) => sites.attention?.get(site) ?? []);
     }
     this.model.virtual = applied.flatMap(({ sites }) => sites.virtual ?? []).at(-1) ?? null;
@@ -269,22 +351,14 @@ export class AdapterSet {
   /** Takes all adapters off the model and frees them. */
   clear(): void {
     this.restore();
-    this.merged = [];
-    this.active = [];
-    this.composition = nothing;
-    this.refresh();
-    for (const fusion of this.fusions.values()) fusion.dispose();
-    this.fusions.clear();
-    for (const adapter of this.adapters.values()) adapter.dispose();
-    this.adapters.clear();
+    this.deactivate();
+    for (const fusion of this.#fusions.values()) fusion.dispose();
+    this.#fusions.clear();
+    for (const adapter of this.#adapters.values()) adapter.dispose();
+    this.#adapters.clear();
   }
 }
 
 export function isBlock(names: string | readonly string[] | Block): names is Block {
   return typeof names === "object" && !Array.isArray(names);
-}
-
-/** Names in messages: `"a", "b"`. */
-export function quoted(names: readonly string[]): string {
-  return names.map((name) => `"${name}"`).join(", ");
 }

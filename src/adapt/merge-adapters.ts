@@ -1,11 +1,11 @@
 /** Merging the adapters of a set into the base: for a while, or for good. */
-import { type AdapterSet, quoted } from "./adapter-set.ts";
+import { quoted } from "./adapter-name.ts";
+import type { AdapterSet } from "./adapter-set.ts";
 import { expectMergeable, mergeInto } from "./merge/merge.ts";
 import { bakeReplaced } from "./merge/write-copies.ts";
 
 /** Folds adapters into the base weights besides those that are merged already. When that fails, all is as before. */
 export function mergeAdapters(set: AdapterSet, wanted: readonly string[], safeMerge: boolean): void {
-  const { layers, originals } = set;
   const fresh = wanted.filter((name) => !set.merged.includes(name));
   if (fresh.length === 0) {
     set.warn("all adapters are already merged, nothing to do");
@@ -17,12 +17,11 @@ export function mergeAdapters(set: AdapterSet, wanted: readonly string[], safeMe
   const adapters = names.map((name) => set.get(name));
   set.restore();
   try {
-    expectMergeable(layers, adapters, safeMerge);
-    mergeInto(layers, adapters, originals);
-    set.merged = names;
+    expectMergeable(set.layers, adapters, safeMerge);
+    set.fold(names);
   } catch (error) {
     set.restore();
-    mergeInto(layers, adapters.slice(0, before.length), originals);
+    set.fold(before);
     throw error;
   } finally {
     set.refresh();
@@ -42,8 +41,7 @@ export function mergeForGood(set: AdapterSet, names: readonly string[], safeMerg
   if (set.merged.length > 0) set.unmerge();
   expectMergeable(layers, adapters, safeMerge);
   bakeReplaced(set.model, layers, adapters, set.warn);
-  set.active = [];
-  set.refresh();
+  set.deactivate();
   mergeInto(layers, adapters, null);
   set.clear();
 }
@@ -52,11 +50,9 @@ export function mergeForGood(set: AdapterSet, names: readonly string[], safeMerg
 export function withoutAdapters<T>(set: AdapterSet, body: () => T): T {
   const { enabled, merged } = set;
   if (merged.length > 0) set.unmerge();
-  set.enabled = false;
-  set.refresh();
+  set.setEnabled(false);
   const back = () => {
-    set.enabled = enabled;
-    set.refresh();
+    set.setEnabled(enabled);
     if (merged.length > 0) mergeAdapters(set, merged, false);
   };
   let result: T;

@@ -15,15 +15,19 @@ import { concatenateRows } from "../ops/rows.ts";
 import { Tape, type Value } from "../tape/tape.ts";
 import type { Param } from "../tensor/tensor.ts";
 import type { Warn } from "./adapter.ts";
-import { BASE_ROUTE, route, virtualOf } from "./adapter-per-sequence.ts";
-import { AdapterSet, DEFAULT_ADAPTER, isBlock, quoted } from "./adapter-set.ts";
+import { BASE_ROUTE, DEFAULT_ADAPTER, quoted } from "./adapter-name.ts";
+import { route, virtualOf } from "./adapter-per-sequence.ts";
+import { AdapterSet, isBlock } from "./adapter-set.ts";
 import { type Block, copiesIn, fusionName } from "./compose/composition.ts";
 import { type FusionOptions, fusionOptions } from "./compose/fusion.ts";
 import { repeated, repeatedRows } from "./compose/repeat-batch.ts";
 import { convertedAdapter, type LoraSize, type WeightedOptions, weightedAdapter } from "./derive/derive.ts";
+import { CONFIG_FILE } from "./files/config-file.ts";
 import { methodNamed } from "./files/known-methods.ts";
+import type { LoadAdapterOptions, LoadFusionOptions } from "./files/load-options.ts";
 import { mergeAdapters, mergeForGood, unmergeAdapters, withoutAdapters } from "./merge-adapters.ts";
 import { type MethodConfig, withValues } from "./method/define-method.ts";
+import { snakeCase } from "./method/options.ts";
 import { type Spelling, trainableLine } from "./trainable-line.ts";
 import { copyState, countParams, namedTrainable, writeState } from "./trained-params.ts";
 
@@ -36,18 +40,6 @@ export interface AdapterOptions {
 export interface GetPeftModelOptions extends AdapterOptions {
   /** Decides the random start; the config's own `seed` by default. */
   seed?: number;
-}
-
-export interface LoadAdapterOptions {
-  /** Go on training it. An adapter for inference has no gradients, which halves its memory. */
-  isTrainable?: boolean;
-  /** Options of the method, in camelCase, to use instead of the file's: another dropout, for instance. */
-  values?: Readonly<Record<string, unknown>>;
-}
-
-export interface LoadFusionOptions extends LoadAdapterOptions {
-  /** The fused adapters in the order of the file, where they have other names here. */
-  adapterNames?: readonly string[];
 }
 
 /**
@@ -108,8 +100,13 @@ export class PeftModel<M extends Model = Model> {
     const { adapterName = DEFAULT_ADAPTER } = options;
     const peft = new PeftModel(model, options);
     const { loadFolder } = await files();
-    await loadFolder(peft.#set, source, adapterName, options);
-    return peft;
+    try {
+      await loadFolder(peft.#set, source, adapterName, options);
+      return peft;
+    } catch (error) {
+      peft.dispose();
+      throw error;
+    }
   }
 
   // ---- the model
@@ -237,7 +234,7 @@ export class PeftModel<M extends Model = Model> {
   /** Adds a fresh adapter, neither active nor trainable yet. */
   addAdapter(name: string, config: MethodConfig): void {
     const baseModelNameOrPath = config.values.baseModelNameOrPath ?? (this.base.nameOrPath || null);
-    this.#set.add(name, withValues(config, { baseModelNameOrPath }), { purpose: "fresh" });
+    this.#set.add(name, withValues(config, { baseModelNameOrPath }));
   }
 
   /** Loads an adapter folder under a name, not active yet. Leaves the model as it was when the folder does not fit. */
@@ -311,10 +308,10 @@ export class PeftModel<M extends Model = Model> {
   ): void {
     if (names.length !== weights.length)
       throw new StateError(`${weights.length} weights for ${names.length} adapters, expected one each`);
-    const { adapters, layers, warn } = this.#set;
+    this.#set.expectRoom(name);
+    const { layers, warn } = this.#set;
     const parts = names.map((each, i) => ({ adapter: this.#set.get(each), weight: weights[i]! }));
-    this.#set.expectNew(name);
-    adapters.set(name, weightedAdapter(name, parts, layers, options, warn));
+    this.#set.put(weightedAdapter(name, parts, layers, options, warn));
   }
 
   /**
@@ -322,10 +319,11 @@ export class PeftModel<M extends Model = Model> {
    * (PiSSA and OLoRA get twice the rank), otherwise the best of a rank or of a share of the change's energy.
    */
   async convertToLora(from: string, name: string, size: LoraSize | null = null): Promise<void> {
-    const { adapters, layers, warn } = this.#set;
-    this.#set.expectNew(name);
+    this.#set.expectRoom(name);
+    const { layers, warn } = this.#set;
     const lora = await methodNamed("lora");
-    adapters.set(name, convertedAdapter(name, this.#set.get(from), size, lora, layers, warn));
+    this.#set.expectRoom(name); // others may have come while the method was loaded
+    this.#set.put(convertedAdapter(name, this.#set.get(from), size, lora, layers, warn));
   }
 
   /**
@@ -389,6 +387,13 @@ export class PeftModel<M extends Model = Model> {
           Array.from(whole.state ?? [], ([key, values]) => [`${name}/${key}`, values] as const),
         ),
     );
+  }
+
+  /** Whether training itself changes this key of a config that `savePretrained` writes, as AdaLoRA does its ranks. */
+  isLearned(file: string, key: string): boolean {
+    const [folder, name] = file.includes("/") ? file.split("/") : [DEFAULT_ADAPTER, file];
+    const { learned = [] } = this.#set.adapters.get(folder!)?.config.method ?? {};
+    return name === CONFIG_FILE && learned.some((option) => snakeCase(option) === key);
   }
 
   /** Bytes of all adapters' tensors in memory, gradients included. */

@@ -1,7 +1,7 @@
 /** Turns what users give as a source or target (a folder, a URL, files in memory) into one that can be read or written. */
 import { exists, folderTarget, openFolder, openHub } from "#host";
 import type { Source, Target } from "../core/host.ts";
-import { type HubName, parseHubName } from "../hub/hub-name.ts";
+import { type HubName, parseHubName } from "./hub-name.ts";
 import { type FileBytes, mapSource, memoryTarget, urlSource } from "./source.ts";
 
 /** A folder path, a model on the hub (`org/name`), a URL base, files by name, or anything that implements Source. */

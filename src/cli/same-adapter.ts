@@ -12,9 +12,6 @@ import { checkpointsOf } from "../train/run-state.ts";
 /** Where the base lies may change between a run and its resumption. */
 const FREE = "base_model_name_or_path";
 
-/** Options that training itself sets: the state of the run has them. */
-const LEARNED: Readonly<Record<string, string>> = { ADALORA: "rank_pattern" };
-
 /** Throws StateError that lists every option in which the newest checkpoint's adapter differs from the model's. */
 export async function expectSameAdapter(run: RunFolder, model: PeftModel): Promise<void> {
   await run.recover();
@@ -24,8 +21,8 @@ export async function expectSameAdapter(run: RunFolder, model: PeftModel): Promi
   const files = new Map<string, Uint8Array>();
   await model.savePretrained(files);
   const [was, is] = [await optionsIn(source), await optionsIn(mapSource(files))];
-  const free = [FREE, LEARNED[String(is.peft_type)]];
-  const different = Object.keys(is).filter((key) => !free.includes(key) && !sameJson(was[key], is[key]));
+  const free = (key: string) => key === FREE || model.isLearned(CONFIG_FILE, key); // the state of the run has what is learned
+  const different = Object.keys(is).filter((key) => !free(key) && !sameJson(was[key], is[key]));
   if (different.length === 0) return;
   const lines = different.map((key) => `${key}: was ${JSON.stringify(was[key])}, is ${JSON.stringify(is[key])}`);
   throw new StateError(

@@ -1,5 +1,5 @@
+import { expectHubName, labelOf } from "../checkpoint/hub-name.ts";
 import type { HubOptions, Source } from "../core/host.ts";
-import { describeModel, expectHubName } from "./hub-name.ts";
 
 /**
  * The files of a model on the hub, by code that is loaded when the first of them is asked for. Throws FormatError for what cannot
@@ -13,7 +13,7 @@ export function deferredHub(text: string, options: HubOptions, load: () => Promi
     return loading;
   };
   return {
-    name: describeModel(repo, revision),
+    name: labelOf(repo, revision),
     has: async (file) => (await source()).has(file),
     size: async (file) => (await source()).size(file),
     read: async (file, start, end) => (await source()).read(file, start, end),

@@ -7,9 +7,10 @@
  *
  * The token goes to the endpoint alone, wherever a redirect leads.
  */
+
+import { expectHubName, labelOf } from "../checkpoint/hub-name.ts";
 import { FormatError, StateError } from "../core/errors.ts";
 import type { HubOptions } from "../core/host.ts";
-import { describeModel, expectHubName } from "./hub-name.ts";
 import { Patience, retryAfter } from "./patience.ts";
 
 const ENDPOINT = "https://huggingface.co";
@@ -55,7 +56,7 @@ export class HubClient {
     const { repo, revision } = expectHubName(name, options.revision);
     this.repo = repo;
     this.revision = revision;
-    this.name = describeModel(repo, revision);
+    this.name = labelOf(repo, revision);
     this.endpoint = (options.endpoint ?? ENDPOINT).replace(/\/+$/, "");
     this.#options = options;
   }

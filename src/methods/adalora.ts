@@ -9,8 +9,8 @@
  * E becomes 0 in the triplets that src/adapt/rank-allocator.ts does not choose. Files hold those that are left, and rank_pattern
  * says which they were.
  */
-import type { Factors } from "../adapt/derive/combine.ts";
 import { defineMethod, type LinearPart, type MethodValues, type Whole } from "../adapt/method/define-method.ts";
+import { type Factors, rankMisfit } from "../adapt/method/factors.ts";
 import { settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
 import type { Make, MakeAt } from "../adapt/method/make.ts";
 import { flag, number, type Option, oneOf, option, probability, whole } from "../adapt/method/options.ts";
@@ -92,7 +92,9 @@ export const adalora = defineMethod({
   },
   additive: true,
   options,
-  targets: ({ ADALORA, linear }) => ADALORA ?? linear,
+  targets: ({ budgeted, linear }) => budgeted ?? linear,
+  learned: ["rankPattern"],
+  misfit: rankMisfit("lora_A"),
   absent: {
     ...{ useRslora: false, useDora: false, loraBias: false, alphaPattern: {}, useQalora: false },
     ...{ ensureWeightTying: false, aloraInvocationTokens: null, arrowConfig: null, cordaConfig: null, evaConfig: null },

@@ -36,15 +36,6 @@ const options = {
 
 type Values = Omit<MethodValues<typeof options>, "targetModules"> & { readonly targetModules: string | null };
 
-/** The attention module of a layer, by model type. */
-const attentionNames: Readonly<Record<string, string>> = {
-  llama: "self_attn",
-  mistral: "self_attn",
-  qwen2: "self_attn",
-  qwen3: "self_attn",
-  gpt2: "attn",
-};
-
 /**
  * Gated attention to a trained prompt in the upper layers.
  *
@@ -72,10 +63,9 @@ export const adaptionPrompt = defineMethod({
   sites: (model, values, make) => sites(model, values as Values, make),
 });
 
-function attentionName({ modelType, task }: ModelShape): string {
-  const known = Object.keys(attentionNames).join(", ");
-  const name = attentionNames[modelType];
-  if (name === undefined) throw new UnsupportedError(`adaption_prompt is for ${known}, not for "${modelType}"`);
+function attentionName({ modelType, task, targets }: ModelShape): string {
+  const name = targets.attention;
+  if (name === undefined) throw new UnsupportedError(`adaption_prompt is for decoders, not for "${modelType}"`);
   if (headsOf(task).length === 0) return name;
   throw new UnsupportedError(`adaption_prompt has no place in its files for a trained head, which ${task} needs`);
 }

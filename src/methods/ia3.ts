@@ -51,7 +51,8 @@ export const ia3 = defineMethod({
   },
   options,
   common: commonOnly("targetModules", "excludeModules", "modulesToSave", "taskType", "baseModelNameOrPath", "revision"),
-  targets: ({ IA3 }) => IA3?.targets ?? [],
+  targets: ({ rescaled }) => (rescaled ? [...rescaled.outputs, ...rescaled.inputs] : []),
+  combinesByTensor: true,
   check,
   settle,
   linear: linearPart,
@@ -71,7 +72,7 @@ function settle(
   warn: (message: string) => void,
   { targets, modelType }: ModelShape,
 ): Partial<Values> {
-  const feedforward = feedforwardModules ?? targets.IA3?.feedforward;
+  const feedforward = feedforwardModules ?? targets.rescaled?.inputs;
   if (feedforward === undefined) {
     throw new FormatError(
       `PEFT has no default feedforwardModules for "${modelType}": name them, or give [] to rescale outputs only`,

@@ -21,6 +21,6 @@ export const lnTuning = defineMethod({
   },
   options: {},
   common: commonOnly("targetModules", "excludeModules", "modulesToSave", "taskType", "baseModelNameOrPath", "revision"),
-  targets: ({ LN_TUNING }) => LN_TUNING ?? [],
+  targets: ({ norms }) => norms ?? [],
   copies: "ln_tuning_layers",
 });

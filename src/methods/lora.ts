@@ -9,8 +9,9 @@
  * B starts at zero (on embeddings A), so a fresh adapter changes nothing. The starts "pissa" and "olora" take s·B·A out of the
  * base: here by a constant delta −s·B₀·A₀ beside the trained one, so that the base stays as it is and can be shared.
  */
-import type { Factors } from "../adapt/derive/combine.ts";
+
 import { defineMethod, type EmbeddingPart, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
+import { type Factors, rankMisfit } from "../adapt/method/factors.ts";
 import { settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
 import { kaimingUniform, type Make, type Start } from "../adapt/method/make.ts";
 import { flag, number, numbersByPattern, oneOf, option, probability, whole } from "../adapt/method/options.ts";
@@ -70,6 +71,8 @@ export const lora = defineMethod({
     when: "The default choice: close to full training on most tasks, merges into the weights, and costs nothing at inference.",
   },
   additive: true,
+  swappable: true,
+  misfit: rankMisfit("lora_A"),
   options,
   patterns: { rankPattern: "r", alphaPattern: "loraAlpha" },
   absent: {

@@ -38,8 +38,8 @@ export const bert = defineModel({
   prefix: "bert",
   targets: {
     linear: ["query", "value"],
-    ADALORA: ["query", "value"],
-    IA3: { targets: ["key", "value", "output.dense"], feedforward: ["output.dense"] },
+    budgeted: ["query", "value"],
+    rescaled: { outputs: ["key", "value"], inputs: ["output.dense"] },
   },
   config: bertConfig,
   tasks: {

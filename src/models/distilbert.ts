@@ -83,8 +83,8 @@ function block(config: DistilbertConfig, layer: number, w: Weights): (x: Value, 
   const up = w.linear("ffn.lin1", { inFeatures: width, outFeatures: inner, bias: true });
   const down = w.linear("ffn.lin2", { inFeatures: inner, outFeatures: width, bias: true });
   const norm2 = w.layerNorm("output_layer_norm", width, EPS);
-  const join1 = w.residual("attention_adapters", { subLayer: "attention", layer, width, norm: norm1 });
-  const join2 = w.residual("output_adapters", { subLayer: "feed-forward", layer, width, norm: norm2 });
+  const join1 = w.blockResidual({ subLayer: "attention", layer, width, norm: norm1 });
+  const join2 = w.blockResidual({ subLayer: "feed-forward", layer, width, norm: norm2 });
   return (x, pass) => {
     const attended = join1.forward(attend(x, pass), x, pass);
     const fed = down.forward(activation(up.forward(attended, pass), config.activation), pass);

@@ -42,11 +42,18 @@ export const gpt2 = defineModel({
   prefix: "transformer",
   targets: {
     linear: ["c_attn"],
-    IA3: { targets: ["c_attn", "mlp.c_proj"], feedforward: ["mlp.c_proj"] },
-    LN_TUNING: ["ln_1", "ln_2", "ln_f"],
+    rescaled: { outputs: ["c_attn"], inputs: ["mlp.c_proj"] },
+    norms: ["ln_1", "ln_2", "ln_f"],
+    attention: "attn",
   },
   config: readConfig,
-  tasks: decoderTasks({ className: "GPT2", path: "transformer", tokenHead: "classifier", build }),
+  tasks: decoderTasks({
+    className: "GPT2",
+    languageModel: "GPT2LMHeadModel",
+    path: "transformer",
+    tokenHead: "classifier",
+    build,
+  }),
 });
 
 function build(config: Gpt2Config, w: Weights): Backbone {
@@ -108,8 +115,8 @@ function block(config: Gpt2Config, layer: number, w: Weights): (x: Value, pass: 
   const headDim = width / heads;
   const shape: AttentionShape = { heads, kvHeads: heads, headDim, scale: config.scale(layer), causal: true, window: 0 };
   const attention = w.attention("attn", { shape, out, layer });
-  const join1 = w.residual("attention_adapters", { subLayer: "attention", layer, width });
-  const join2 = w.residual("output_adapters", { subLayer: "feed-forward", layer, width });
+  const join1 = w.blockResidual({ subLayer: "attention", layer, width });
+  const join2 = w.blockResidual({ subLayer: "feed-forward", layer, width });
   return (x, pass) => {
     const value = qkv.forward(norm1.forward(x), pass);
     const [q, k, v] = [0, 1, 2].map((part) => ({ value, column: part * width })) as [Part, Part, Part];

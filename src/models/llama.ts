@@ -75,8 +75,9 @@ export function llamaConfig(c: ConfigReader): LlamaConfig {
 /** PEFT's tables for this family. */
 export const llamaTargets: DefaultTargets = {
   linear: ["q_proj", "v_proj"],
-  IA3: { targets: ["k_proj", "v_proj", "down_proj"], feedforward: ["down_proj"] },
-  LN_TUNING: ["input_layernorm", "post_attention_layernorm", "norm"],
+  rescaled: { outputs: ["k_proj", "v_proj"], inputs: ["down_proj"] },
+  norms: ["input_layernorm", "post_attention_layernorm", "norm"],
+  attention: "self_attn",
 };
 
 export const llama = defineModel({
@@ -117,8 +118,8 @@ function block(config: LlamaConfig, layer: number, w: Weights): (x: Value, pass:
   const attend = selfAttention(config, layer, w);
   const feed = feedForward(config, w);
   const width = config.hidden;
-  const join1 = w.residual("attention_adapters", { subLayer: "attention", layer, width });
-  const join2 = w.residual("output_adapters", { subLayer: "feed-forward", layer, width });
+  const join1 = w.blockResidual({ subLayer: "attention", layer, width });
+  const join2 = w.blockResidual({ subLayer: "feed-forward", layer, width });
   return (x, pass, rotation) => {
     const attended = join1.forward(attend(x, pass, rotation), x, pass);
     return join2.forward(feed(attended, pass), attended, pass);

@@ -8,9 +8,9 @@ export const mt5 = defineModel({
   prefix: "transformer",
   targets: {
     linear: ["q", "v"],
-    ADALORA: ["q", "k", "v", "o", "wi_0", "wi_1", "wo"],
-    IA3: { targets: ["k", "v", "wi_1"], feedforward: [] },
-    LN_TUNING: ["layer_norm", "final_layer_norm"],
+    budgeted: ["q", "k", "v", "o", "wi_0", "wi_1", "wo"],
+    rescaled: { outputs: ["k", "v", "wi_1"], inputs: [] },
+    norms: ["layer_norm", "final_layer_norm"],
   },
   config: (c) => t5Config(c, { feedForward: "gated-gelu", tied: false }),
   tasks: t5Tasks("MT5"),

@@ -15,8 +15,9 @@ export function qwenWindow(c: ConfigReader): (layer: number) => number {
 /** PEFT's tables for Qwen2 and Qwen3. */
 export const qwenTargets: DefaultTargets = {
   linear: ["q_proj", "v_proj"],
-  IA3: { targets: ["q_proj", "v_proj", "down_proj"], feedforward: ["down_proj"] },
-  LN_TUNING: ["post_attention_layernorm"],
+  rescaled: { outputs: ["q_proj", "v_proj"], inputs: ["down_proj"] },
+  norms: ["post_attention_layernorm"],
+  attention: "self_attn",
 };
 
 export const qwen2 = defineModel({

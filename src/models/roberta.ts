@@ -12,8 +12,8 @@ export const roberta = defineModel({
   prefix: "roberta",
   targets: {
     linear: ["query", "value"],
-    ADALORA: ["query", "key", "value", "dense"],
-    IA3: { targets: ["key", "value", "output.dense"], feedforward: ["output.dense"] },
+    budgeted: ["query", "key", "value", "dense"],
+    rescaled: { outputs: ["key", "value"], inputs: ["output.dense"] },
   },
   config: robertaConfig,
   tasks: encoderTasks({

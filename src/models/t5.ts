@@ -4,10 +4,11 @@
  */
 import { UnsupportedError } from "../core/errors.ts";
 import type { ConfigReader } from "../nn/config.ts";
-import { type CrossAttention, defineModel, type EncoderDecoder } from "../nn/define-model.ts";
+import { defineModel, type EncoderDecoder } from "../nn/define-model.ts";
 import type { Embedding } from "../nn/layers/embedding.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import type { Weights } from "../nn/layers/weights.ts";
+import type { CrossAttention } from "../nn/pass/cross-attention.ts";
 import type { Pass } from "../nn/pass/pass.ts";
 import type { SequenceRows } from "../nn/pass/sequences.ts";
 import type { Stack } from "../nn/pass/virtual-tokens.ts";
@@ -90,9 +91,9 @@ export const t5 = defineModel({
   prefix: "transformer",
   targets: {
     linear: ["q", "v"],
-    ADALORA: ["q", "k", "v", "o", "wi", "wo"],
-    IA3: { targets: ["k", "v", "wo"], feedforward: ["wo"] },
-    LN_TUNING: ["layer_norm", "final_layer_norm"],
+    budgeted: ["q", "k", "v", "o", "wi", "wo"],
+    rescaled: { outputs: ["k", "v"], inputs: ["wo"] },
+    norms: ["layer_norm", "final_layer_norm"],
   },
   config: (c) => t5Config(c, { feedForward: "relu", tied: true }),
   tasks: t5Tasks("T5"),

@@ -138,8 +138,8 @@ function block(config: VitConfig, layer: number, w: Weights): (x: Value, pass: P
   const norm2 = w.layerNorm("layernorm_after", width, eps);
   const up = w.linear("intermediate.dense", { inFeatures: width, outFeatures: inner, bias: true });
   const down = w.linear("output.dense", { inFeatures: inner, outFeatures: width, bias: true });
-  const join1 = w.residual("attention_adapters", { subLayer: "attention", layer, width });
-  const join2 = w.residual("output_adapters", { subLayer: "feed-forward", layer, width });
+  const join1 = w.blockResidual({ subLayer: "attention", layer, width });
+  const join2 = w.blockResidual({ subLayer: "feed-forward", layer, width });
   return (x, pass) => {
     const attended = join1.forward(pass.dropout(attend(norm1.forward(x), pass), dropout), x, pass);
     const fed = down.forward(activation(up.forward(norm2.forward(attended), pass), config.activation), pass);

@@ -1,12 +1,12 @@
 import type { Task } from "../core/task.ts";
-import type { AttentionShape, Heads } from "../ops/attention.ts";
 import type { Value } from "../tape/tape.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { ConfigReader } from "./config.ts";
 import type { Linear } from "./layers/linear.ts";
 import type { Weights } from "./layers/weights.ts";
+import type { CrossAttention } from "./pass/cross-attention.ts";
 import type { Pass } from "./pass/pass.ts";
-import type { ImageShape, SequenceRows } from "./pass/sequences.ts";
+import type { ImageShape } from "./pass/sequences.ts";
 
 /** What every model that is built has. */
 export interface Body {
@@ -29,21 +29,6 @@ export interface Decoder extends Body {
   forward(pass: Pass): Value;
   /** The output projection: logits = head.forward(hidden, pass). */
   readonly head: Linear;
-}
-
-/** The encoder's side of cross-attention: its rows, or the keys and values kept of them. See src/nn/pass/cross-attention.ts. */
-export interface CrossAttention {
-  /**
-   * softmax(scale·q·kᵀ)·v over the source of each sequence, for the rows of the decoder's pass. `project` computes keys and
-   * values of a layer from the encoder's hidden rows; it is not called where they are kept.
-   */
-  attend(
-    layer: number,
-    pass: Pass,
-    q: Heads,
-    shape: AttentionShape,
-    project: (rows: Value, encoder: SequenceRows) => { k: Value; v: Value },
-  ): Value;
 }
 
 /** An encoder-decoder language model, built. */
@@ -98,15 +83,23 @@ export interface TaskDefinition<Config, B extends Body> {
   build(config: Config, weights: Weights, engine: Engine): B;
 }
 
-/** `target_modules` when the user names none: PEFT's own tables. */
+/**
+ * Layers that adapters act on when the user names none: PEFT's own tables, by what the layers are to a method. A method chooses
+ * one of them, so that neither side knows a name of the other.
+ */
 export interface DefaultTargets {
-  /** For LoRA and the methods that take its table. */
+  /** Layers for a change of weights. */
   readonly linear: readonly string[];
   /** What to suggest to the user where PEFT has no table: `linear` is empty. */
   readonly suggested?: readonly string[];
-  readonly ADALORA?: readonly string[];
-  readonly IA3?: { readonly targets: readonly string[]; readonly feedforward: readonly string[] };
-  readonly LN_TUNING?: readonly string[];
+  /** Layers among which a budget of ranks is divided; `linear` where left out. */
+  readonly budgeted?: readonly string[];
+  /** Layers whose outputs, or whose inputs, are rescaled. */
+  readonly rescaled?: { readonly outputs: readonly string[]; readonly inputs: readonly string[] };
+  /** Norms that are trained. */
+  readonly norms?: readonly string[];
+  /** The attention modules in which prompts are attended to. */
+  readonly attention?: string;
 }
 
 /** A model type: one file in src/models/, named by its published `model_type`. */

@@ -39,6 +39,11 @@ export function loraPlusGroups({ lr, lrRatio, lrEmbedding = 1e-6 }: LoraPlusOpti
   ];
 }
 
+/** Whether a name is that of an up-projection: what LoRA+ is about. */
+export function isUpProjection(name: string): boolean {
+  return /lora_(embedding_)?B/.test(name);
+}
+
 /** Whether a name is that of a bias or of a norm's weight: what transformers' Trainer leaves out of weight decay. */
 export function isBiasOrNorm(name: string): boolean {
   return /bias|layernorm|rmsnorm|(^|[._])norm\d*(\.|$)|(^|\.)ln_\w+/i.test(name);

@@ -10,9 +10,6 @@ export type Identity = Readonly<Record<string, string | number | boolean | null>
 /** Where the base lies may change: a moved folder is still the same base. */
 const MOVABLE = new Set(["base_model_name_or_path", "_name_or_path"]);
 
-/** Keys that training itself changes, by method: the state of the run has them. */
-const LEARNED: Readonly<Record<string, string>> = { ADALORA: "rank_pattern" };
-
 /** The part of an identity that settings decide. */
 export function identityOfSettings(args: Settings): Identity {
   return Object.fromEntries(
@@ -40,7 +37,7 @@ export async function identityOf(
   };
 }
 
-/** Every key of every .json file that saving the model writes, as "FILE KEY". */
+/** Every key of every .json file that saving the model writes, as "FILE KEY"; not those that training changes: the state of the run has them. */
 async function describe(model: Trainable): Promise<Identity> {
   const found: Record<string, string> = {};
   await model.savePretrained({
@@ -51,9 +48,8 @@ async function describe(model: Trainable): Promise<Identity> {
       let text = "";
       for await (const chunk of chunks) text += decoder.decode(chunk, { stream: true });
       const config = parseJson(text + decoder.decode(), file);
-      const learned = LEARNED[String((config as Record<string, unknown> | null)?.peft_type)];
       for (const [key, value] of Object.entries(config ?? {})) {
-        if (!MOVABLE.has(key) && key !== learned) found[`${file} ${key}`] = JSON.stringify(value);
+        if (!MOVABLE.has(key) && !model.isLearned?.(file, key)) found[`${file} ${key}`] = JSON.stringify(value);
       }
     },
   });

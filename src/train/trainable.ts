@@ -33,6 +33,8 @@ export interface Trainable {
   namedTrainable(): Map<string, Param>;
   /** Writes what was trained, as users load it. */
   savePretrained(target: Target): Promise<void>;
+  /** Whether training itself changes this key of a .json file that `savePretrained` writes. */
+  isLearned?(file: string, key: string): boolean;
   /** Called after each optimiser step; the gradients of the step, times `gradScale` as clipping had it, are still there. */
   afterStep?(step: number, gradScale: number): void;
   /** What a checkpoint needs besides the trained tensors, by name: the live arrays. */

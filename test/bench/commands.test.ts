@@ -1,12 +1,7 @@
 import { expect, test } from "vitest";
-<<<<<<<< HEAD:test/cli/bench/bench.test.ts
-import { benchRows } from "../../../src/cli/bench/rows.ts";
-import { jsonLines, succeed, workFolder } from "../bed.ts";
-========
 import { jsonLines, succeed, workFolder } from "../cli/bed.ts";
 
 const { benchRows } = await import(new URL("../../bench/rows.js", import.meta.url).href);
->>>>>>>> build:test/bench/commands.test.ts
 
 const work = workFolder();
 const smallest = ["--shape", "llama-260k", "--build", "baseline", "--threads", "1", "--rounds", "1", "--json"];

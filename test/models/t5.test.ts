@@ -237,8 +237,8 @@ describe.each(Object.keys(tinyEncoderDecoders))("%s", (type) => {
 
   test("default targets name layers that exist", async () => {
     using model = await AutoModelForSeq2SeqLM.fromConfig(config);
-    const { linear, ADALORA = [], IA3, LN_TUNING = [] } = model.targets;
-    for (const target of [...linear, ...ADALORA, ...IA3!.targets, ...IA3!.feedforward, ...LN_TUNING]) {
+    const { linear, budgeted = [], rescaled, norms = [] } = model.targets;
+    for (const target of [...linear, ...budgeted, ...rescaled!.outputs, ...rescaled!.inputs, ...norms]) {
       expect(
         [...model.modules.keys()].some((name) => name.endsWith(`.${target}`)),
         target,

@@ -179,7 +179,7 @@ describe("LoRA+", () => {
   test("it needs a lora_B", async () => {
     const model = getPeftModel(await tinyLlama(), ia3());
     await expect(train(model, { loraplusLrRatio: 8 })).rejects.toThrow(
-      /loraplusLrRatio is 8, but nothing that is trained is a lora_B \(the first is "base_model.*ia3_l"\)/,
+      /loraplusLrRatio is 8, but no trained tensor is a lora_B \(the first is "base_model.*ia3_l"\)/,
     );
   });
 });

@@ -1,7 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { StateError, UnsupportedError } from "../../src/core/errors.ts";
-import { relaxedSupported } from "../../src/kernels/builds.ts";
-import { compileBundled } from "../../src/kernels/bundled.ts";
 import { compileBuild } from "../../src/runtime/node.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { createEngine, Engine } from "../../src/wasm/engine.ts";

@@ -25,6 +25,7 @@ import type { Base } from "../adaptable-model.ts";
 import type { Adapter, Replaced } from "../adapter.ts";
 import { findCopied } from "../matching.ts";
 import { headsOf } from "../method/head-modules.ts";
+import { hubPlace } from "../method/hub-place.ts";
 import { type Make, type StoredShapes, TensorMaker } from "../method/make.ts";
 
 /** Fields of AdapterHub's fusion config in camelCase. */
@@ -96,7 +97,7 @@ export class Fusion {
     this.#maker = new TensorMaker({ engine: base.engine, seed, purpose, prefix: "", stored });
     try {
       for (const site of placesOf(adapters)) {
-        this.layers.set(site, this.#layer(site, this.#maker.at(`${site.name}.adapter_fusion_layer`), base));
+        this.layers.set(site, this.#layer(site, this.#maker.at(`${hubPlace(site)}.adapter_fusion_layer`), base));
       }
       this.replaced = copiedHeads(base, this.#maker, stored);
     } catch (error) {
@@ -209,7 +210,7 @@ function placesOf(adapters: readonly Adapter[]): Residual[] {
     const missing = adapters.find(({ sites: { residual } }) => !residual?.has(site));
     if (missing === undefined) continue;
     throw new StateError(
-      `adapters to be fused should act at the same places, but "${missing.name}" does nothing at "${site.name}"`,
+      `adapters to be fused should act at the same places, but "${missing.name}" does nothing at "${hubPlace(site)}"`,
     );
   }
   return [...sites];

@@ -13,23 +13,13 @@
  *   ties              keeps the largest, elects a sign for each place and averages those that have it (Yadav et al. 2023)
  *   dare_ties         keeps random ones, then elects as ties does
  */
+
 import { FormatError, ShapeError, StateError, UnsupportedError } from "../../core/errors.ts";
 import { largestSvd, largestSvdOfProduct, svdOfEnergy } from "../../core/largest-svd.ts";
 import { matrix, type Svd } from "../../core/linalg.ts";
 import { didYouMean } from "../../core/similar.ts";
+import type { Factors } from "../method/factors.ts";
 import { type MajoritySign, prunedSum, RULES, type Rule, type SumOptions, weightedSum } from "./pruned-sum.ts";
-
-/** A low-rank change of one layer's weight: ΔW = scale·b·a. */
-export interface Factors {
-  /** [r, inFeatures] */
-  readonly a: Float32Array;
-  /** [outFeatures, r] */
-  readonly b: Float32Array;
-  readonly r: number;
-  readonly inFeatures: number;
-  readonly outFeatures: number;
-  readonly scale: number;
-}
 
 /** The change of one adapter and how much of it to take; a negative weight takes it away. */
 export interface Part {
@@ -133,15 +123,14 @@ export function lowRankOf(
   return fromSvd(largestSvd(w, size.rank), size.rank);
 }
 
-/** The combination of several IA3 adapters in one layer: Σ wᵢ·lᵢ. Throws as `combineFactors` does. */
-export function ia3Weighted(
+/** The weighted sum of a tensor of several adapters: Σ wᵢ·tᵢ. Throws as `combineFactors` does. */
+export function combineTensors(
   parts: readonly { readonly values: Float32Array; readonly weight: number }[],
 ): Float32Array {
   expectSome(parts);
   expectWeights(parts);
   const lengths = parts.map(({ values }) => values.length);
-  if (new Set(lengths).size > 1)
-    throw new ShapeError(`IA3 vectors of ${lengths.join(", ")} numbers, expected equal ones`);
+  if (new Set(lengths).size > 1) throw new ShapeError(`tensors of ${lengths.join(", ")} numbers, expected equal ones`);
   return weightedSum(
     parts.map(({ values }) => values),
     parts.map(({ weight }) => weight),

@@ -6,8 +6,9 @@ import { Tape } from "../../tape/tape.ts";
 import { readElements } from "../../tensor/elements.ts";
 import type { Base } from "../adaptable-model.ts";
 import { Adapter, type Warn } from "../adapter.ts";
-import { type Foldable, type LoraLike, type Method, type MethodConfig, methodName } from "../method/define-method.ts";
-import { type Combination, combineFactors, type Factors, ia3Weighted, lowRankOf, type Part } from "./combine.ts";
+import { type Foldable, type Method, type MethodConfig, methodName } from "../method/define-method.ts";
+import type { Factored, Factors } from "../method/factors.ts";
+import { type Combination, combineFactors, combineTensors, lowRankOf, type Part } from "./combine.ts";
 
 /** How adapters are combined: see src/adapt/combine.ts. */
 export interface WeightedOptions {
@@ -31,7 +32,7 @@ interface Weighted {
   readonly weight: number;
 }
 
-/** A new adapter that is the weighted combination of others, all LoRA or all IA3. */
+/** A new adapter that is the weighted combination of others, all low-rank or all of a method that combines by tensor. */
 export function weightedAdapter(
   name: string,
   parts: readonly Weighted[],
@@ -39,11 +40,10 @@ export function weightedAdapter(
   options: WeightedOptions,
   warn: Warn,
 ): Adapter {
-  const methods = [...new Set(parts.map(({ adapter }) => methodName(adapter.config.method)))];
-  const [method] = methods;
+  const methods = new Set(parts.map(({ adapter }) => adapter.config.method));
   if (parts.length === 0) throw new StateError("a weighted adapter needs at least one adapter to be made of");
   for (const { adapter } of parts) expectPlain(adapter);
-  if (method === "ia3" && methods.length === 1) return weightedIa3(name, parts, base, warn);
+  if (methods.size === 1 && [...methods][0]!.combinesByTensor) return weightedTensors(name, parts, base, warn);
   const random = new Philox(options.seed ?? 0);
   const { combination = "svd", rank, density, majoritySign, svdClamp } = options;
   const chosen = { combination, rank, density, majoritySign, svdClamp, random: () => random.uniform() };
@@ -178,7 +178,7 @@ function loraOf(
   for (const [module, { a, b, scale }] of factors) {
     const part = (
       module.kind === "linear" ? adapter.linear.get(module) : adapter.embedding.get(module as never)
-    ) as LoraLike;
+    ) as Factored;
     part.setFactors!(a, scale === 1 ? b : b.map((x) => x * scale));
   }
   return adapter;
@@ -186,13 +186,13 @@ function loraOf(
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
-function weightedIa3(name: string, parts: readonly Weighted[], base: Base, warn: Warn): Adapter {
+function weightedTensors(name: string, parts: readonly Weighted[], base: Base, warn: Warn): Adapter {
   const [first] = parts as [Weighted];
   const { config } = first.adapter;
   const adapter = new Adapter(name, { ...config, namesTask: true }, base, { purpose: "load" }, warn);
   for (const [key, param] of adapter.params) {
     const values = parts.map(({ adapter: other, weight }) => ({ values: valuesOf(other, key), weight }));
-    param.values().set(ia3Weighted(values));
+    param.values().set(combineTensors(values));
   }
   return adapter;
 }
@@ -201,7 +201,7 @@ function valuesOf(adapter: Adapter, key: string): Float32Array {
   const param = adapter.params.get(key);
   if (param) return param.values();
   throw new StateError(
-    `adapter "${adapter.name}" has no "${key}": IA3 adapters are combined only where all adapt the same layers`,
+    `adapter "${adapter.name}" has no "${key}": ${methodName(adapter.config.method)} adapters can be combined only where all adapt the same layers`,
   );
 }
 

@@ -5,14 +5,16 @@
 import { openSource, openTarget, type SourceLike, type TargetLike } from "../../checkpoint/open.ts";
 import { FormatError, StateError } from "../../core/errors.ts";
 import type { Source } from "../../core/host.ts";
-import type { Adapter, AdapterOrigin } from "../adapter.ts";
-import { type AdapterSet, DEFAULT_ADAPTER, quoted } from "../adapter-set.ts";
+import { Adapter } from "../adapter.ts";
+import { DEFAULT_ADAPTER } from "../adapter-name.ts";
+import type { AdapterSet } from "../adapter-set.ts";
 import { type Block, blocksIn, namesIn } from "../compose/composition.ts";
 import { type MethodConfig, methodName, withValues } from "../method/define-method.ts";
-import type { LoadAdapterOptions, LoadFusionOptions } from "../peft-model.ts";
+import type { StoredShapes } from "../method/make.ts";
 import { openHubFusion } from "./adapterhub.ts";
 import { readSetup, subFolder, writeSetup } from "./adapterhub-setup.ts";
 import { openTensorsFor, readAdapterConfig, readFusion, readTensors } from "./load.ts";
+import type { LoadAdapterOptions, LoadFusionOptions } from "./load-options.ts";
 import { writeAdapter, writeFusion } from "./save.ts";
 
 /** Loads an adapter under a name and makes it active, or all of a folder with several and how they work together. */
@@ -44,31 +46,42 @@ export async function loadAdapter(
   set: AdapterSet,
   from: SourceLike,
   name: string,
-  { isTrainable = false, values = {} }: LoadAdapterOptions,
+  options: LoadAdapterOptions,
 ): Promise<void> {
+  set.expectRoom(name);
+  set.put(await read(set, from, name, options));
+}
+
+/** An adapter as its folder has it, not in the set yet. */
+async function read(
+  set: AdapterSet,
+  from: SourceLike,
+  name: string,
+  { isTrainable = false, values = {} }: LoadAdapterOptions,
+): Promise<Adapter> {
   const { layers, model } = set;
   const source = openSource(from);
   try {
     const config = withValues(await readAdapterConfig(source, set.warn), values);
     const tensors = await openTensorsFor(config, source, layers);
-    const adapter = addFrom(set, source.name, name, config, { purpose: "load", stored: tensors });
+    const adapter = unfilled(set, source.name, name, config, tensors);
     try {
       await readTensors(adapter, layers, tensors, model, source.name);
+      adapter.setTrainable(isTrainable);
+      return adapter;
     } catch (error) {
-      set.adapters.delete(name);
       adapter.dispose();
       throw error;
     }
-    adapter.setTrainable(isTrainable);
   } finally {
     await source.close();
   }
 }
 
-/** An adapter to be filled from a file. That its config fits no layer is told with the file's name and its base's. */
-function addFrom(set: AdapterSet, source: string, name: string, config: MethodConfig, origin: AdapterOrigin): Adapter {
+/** An adapter to be filled from a file. The error of a config that fits no layer names the file and its base. */
+function unfilled(set: AdapterSet, source: string, name: string, config: MethodConfig, stored: StoredShapes): Adapter {
   try {
-    return set.add(name, config, origin);
+    return new Adapter(name, config, set.layers, { purpose: "load", stored }, set.warn);
   } catch (cause) {
     if (!(cause instanceof FormatError)) throw cause;
     const made = config.values.baseModelNameOrPath;
@@ -102,25 +115,19 @@ export async function loadAdapterFusion(
   }
 }
 
-/** Puts a LoRA adapter of a folder in the place of a loaded one. Nothing changes when it does not fit. */
+/** Puts an adapter of a folder in the place of a loaded one of the same method. Nothing changes when it does not fit. */
 export async function hotswapAdapter(set: AdapterSet, from: SourceLike, name: string): Promise<void> {
-  const before = set.get(name);
-  if (set.merged.length > 0)
-    throw new StateError(`adapters ${quoted(set.merged)} are merged: unmerge them before swapping "${name}"`);
-  set.adapters.delete(name);
-  try {
-    await loadAdapter(set, from, name, { isTrainable: before.trainable });
-    const [was, is] = [before, set.get(name)].map(({ config }) => methodName(config.method));
-    if (was !== is || was !== "lora") {
-      set.get(name).dispose();
-      throw new StateError(`adapter "${name}" is ${was} and the new one is ${is}: only LoRA can be swapped for LoRA`);
-    }
-  } catch (error) {
-    set.adapters.set(name, before);
-    throw error;
+  const before = set.expectReplaceable(name);
+  const adapter = await read(set, from, name, { isTrainable: before.trainable });
+  const [was, is] = [before.config.method, adapter.config.method];
+  if (was !== is || !was.swappable) {
+    adapter.dispose();
+    const [old, fresh] = [methodName(was), methodName(is)];
+    throw new StateError(
+      `adapter "${name}" is ${old} and the new one is ${fresh}: only a low-rank adapter can be swapped, for one of its method`,
+    );
   }
-  set.refresh();
-  before.dispose();
+  set.replace(adapter);
 }
 
 /** Writes adapters and fusions, all by default, and beside them how several bottleneck adapters work together. */

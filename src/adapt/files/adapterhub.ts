@@ -16,6 +16,7 @@ import type { Base } from "../adaptable-model.ts";
 import type { Adapter } from "../adapter.ts";
 import { type Fusion, type FusionOptions, fusionOptions } from "../compose/fusion.ts";
 import type { MethodConfig } from "../method/define-method.ts";
+import { hubPlace } from "../method/hub-place.ts";
 import { plain, snakeCase } from "../method/options.ts";
 import { HUB_VERSION, type Keys, madeFor, writeHeadConfig, writeHubConfig } from "./adapterhub-config.ts";
 import { CONFIG_FILE, type ModelClass } from "./config-file.ts";
@@ -75,7 +76,7 @@ function withoutName(
   name: string,
   { sites }: Base,
 ): TensorsByKey {
-  const places = sites.filter(({ kind }) => kind === "residual").map((site) => site.name);
+  const places = sites.flatMap((site) => (site.kind === "residual" ? [hubPlace(site)] : []));
   const place = (given: string) => {
     const fitting = places.filter((each) => each === given || each.endsWith(`.${given}`) || given.endsWith(`.${each}`));
     return fitting.length === 1 ? fitting[0]! : given;

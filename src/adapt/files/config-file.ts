@@ -27,7 +27,7 @@ export function parseConfig(
   const { peft_type: peftType } = keys;
   if (typeof peftType === "string") return { keys, peftType };
   throw new FormatError(
-    `${name}: "peft_type" is ${JSON.stringify(peftType) ?? "missing"}, expected a method such as "LORA"`,
+    `${name}: "peft_type" is ${JSON.stringify(peftType) ?? "missing"}, expected the published name of a method`,
   );
 }
 

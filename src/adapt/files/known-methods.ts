@@ -23,6 +23,12 @@ export async function methodNamed(name: string): Promise<Method> {
   return Object.values(exported).find(isIt) as Method;
 }
 
+/** The method whose adapters are stored in this format. */
+export async function methodOfFormat(format: NonNullable<Method["format"]>): Promise<Method> {
+  const methods = await Promise.all(knownMethods().map(methodNamed));
+  return methods.find((method) => method.format === format)!;
+}
+
 /** The method of a config file called `name`. Throws UnsupportedError naming the known ones. */
 export async function methodFor(peftType: string, name: string): Promise<Method> {
   const file = peftType.toLowerCase();

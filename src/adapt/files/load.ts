@@ -19,7 +19,7 @@ import { headsOf } from "../method/head-modules.ts";
 import { namedForModel, openHubWeights } from "./adapterhub.ts";
 import { isHubConfig, type Keys, readHubConfig } from "./adapterhub-config.ts";
 import { CONFIG_FILE, type ModelClass, parseConfig, readConfig, WEIGHTS_FILE } from "./config-file.ts";
-import { methodFor } from "./known-methods.ts";
+import { methodFor, methodOfFormat } from "./known-methods.ts";
 
 /** What to call the text, and whom to tell of oddities. */
 export interface ConfigOptions {
@@ -44,7 +44,7 @@ export async function configFromText(
 ): Promise<MethodConfig> {
   const hub = parsePythonJson(text, name) as Keys | null;
   if (typeof hub === "object" && hub !== null && isHubConfig(hub)) {
-    return readHubConfig(hub, await methodFor("BOTTLENECK", name), name, onWarning);
+    return readHubConfig(hub, await methodOfFormat("adapterhub"), name, onWarning);
   }
   const { keys, peftType } = parseConfig(text, name);
   return readConfig(await methodFor(peftType, name), keys, name, onWarning);
@@ -132,7 +132,7 @@ export async function readTensors(
   const { saved, kept } = adapter;
   const savedBase = adapter.savedBase(base);
   const needed = Array.from(saved).filter(([key]) => tensors.has(key) || !kept.has(key));
-  const problems = needed.map(([key, param]) => mismatch(key, tensors.get(key), param.shape));
+  const problems = needed.map(([key, param]) => mismatch(key, tensors.get(key), param.shape, adapter));
   for (const [key, tensor] of tensors) {
     if (!saved.has(key) && !adapter.exported.has(key) && !REPEATED.test(key))
       problems.push(await foreign(key, tensor, savedBase.get(key), base, adapter));
@@ -163,14 +163,18 @@ export async function readFusion(
 /** With bias "all" PEFT saves the bias of a copied layer under its name, and twice more as the wrapper has it. */
 const REPEATED = /\.(modules_to_save|original_module)\.bias$/;
 
-function mismatch(key: string, tensor: CheckpointTensor | undefined, shape: Shape): string | null {
+function mismatch(
+  key: string,
+  tensor: CheckpointTensor | undefined,
+  shape: Shape,
+  adapter: Adapter | null = null,
+): string | null {
   if (!tensor) return `${short(key)}: missing, the model needs ${formatShape(shape)}`;
   if (!readable.has(tensor.dtype)) return `${short(key)}: dtype ${tensor.dtype}, expected F32, F16 or BF16`;
   if (sameShape(tensor.shape, shape)) return null;
-  const [r] = tensor.shape;
-  const rank =
-    key.includes("lora_A.") && r !== shape[0] ? ` (rank is ${r} in the file, ${shape[0]} in its config)` : "";
-  return `${short(key)}: file has ${formatShape(tensor.shape)}, model needs ${formatShape(shape)}${rank}`;
+  const why = adapter?.config.method.misfit?.(key, tensor.shape, shape) ?? null;
+  const found = `${short(key)}: file has ${formatShape(tensor.shape)}, model needs ${formatShape(shape)}`;
+  return why === null ? found : `${found} (${why})`;
 }
 
 /** A key that is no tensor of the adapter: fine if it is the base's own weight, else a problem. */

@@ -1,4 +1,5 @@
 /** One bottleneck adapter at one residual connection: its tensors, how they start, and what it computes. */
+
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
 import { Philox } from "../../core/philox.ts";
 import type { Residual } from "../../nn/layers/residual.ts";
@@ -17,6 +18,7 @@ import { constantRow } from "../../ops/weight-norm.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import type { Param } from "../../tensor/tensor.ts";
 import type { ResidualPart } from "./define-method.ts";
+import { hubPlace } from "./hub-place.ts";
 import { kaimingUniform, type Make, type MakeAt, type Start } from "./make.ts";
 
 /** A factor, or factors by layer number, with "default" for the rest. */
@@ -103,7 +105,7 @@ interface Tensors {
 const EPS = 1e-5;
 
 function tensorsAt({ site, layer, index }: BottleneckPlace, values: BottleneckOptions, makeAt: MakeAt): Tensors {
-  const make = makeAt(`${site.name}.adapters`);
+  const make = makeAt(`${hubPlace(site)}.adapters`);
   const { width } = site;
   const inner = Math.max(1, Math.floor(width / reductionAt(layer, values.reductionFactor)));
   const affine = (path: string, shape: readonly [number, number], start: Start, bias: Start = "zeros"): Affine => ({

@@ -3,6 +3,7 @@
  * one method; naming, matching, saving, merging and switching are done for all of them by the rest of this folder.
  */
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
+import type { Shape } from "../../core/shape.ts";
 import { didYouMean } from "../../core/similar.ts";
 import type { Task } from "../../core/task.ts";
 import type { RawConfig } from "../../nn/config.ts";
@@ -16,7 +17,7 @@ import type { VirtualTokens } from "../../nn/pass/virtual-tokens.ts";
 import type { WeightRows } from "../../ops/fold.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import type { Weight } from "../../tensor/tensor.ts";
-import type { Factors } from "../derive/combine.ts";
+import type { Factored } from "./factors.ts";
 import type { Make, MakeAt } from "./make.ts";
 import {
   flag,
@@ -45,19 +46,11 @@ export interface Foldable {
   rebase?(): void;
 }
 
-/** What low-rank parts tell of themselves, to be combined and converted. Left out by others. */
-export interface LoraLike {
-  /** The change of the layer's weight as low-rank terms, to be added up. Null where something else acts as well. */
-  factors?(): readonly Factors[] | null;
-  /** Overwrites the factors of the one trained term; `b` may be of another scale than the file says if the term's is 1. */
-  setFactors?(a: Float32Array, b: Float32Array): void;
-}
-
-export interface LinearPart extends LinearDelta, Foldable, LoraLike {
+export interface LinearPart extends LinearDelta, Foldable, Factored {
   /** The same for some rows only, where a batch has an adapter for each sequence. Left out by methods that cannot. */
   forwardRows?(x: Value, rows: Rows, below: (x: Value) => Value): Value;
 }
-export interface EmbeddingPart extends EmbeddingDelta, Foldable, LoraLike {}
+export interface EmbeddingPart extends EmbeddingDelta, Foldable, Factored {}
 
 /** What a method does at places that are not its target layers. */
 export interface SiteParts {
@@ -175,7 +168,7 @@ export interface MethodDefinition<S extends Options> {
   readonly keyPrefix?: string;
   /** How adapters of it are stored: as PEFT does unless told otherwise. */
   readonly format?: "peft" | "adapterhub";
-  /** `targetModules` when the user names none; null where the method adapts no layers. LoRA's table by default. */
+  /** `targetModules` when the user names none; null where the method adapts no layers. `DefaultTargets.linear` by default. */
   targets?: ((defaults: DefaultTargets, model: ModelShape, values: MethodValues<S>) => readonly string[] | null) | null;
   /** Options that differ by layer: the one that holds patterns, and the one whose value they replace. */
   readonly patterns?: { readonly [Pattern in keyof S]?: keyof S };
@@ -207,6 +200,14 @@ export interface MethodDefinition<S extends Options> {
   whole?(parts: readonly LinearPart[], values: MethodValues<S>, make: MakeAt, shared: unknown): Whole<MethodValues<S>>;
   /** Whether ΔW of its layers is the same whatever W: then it can be turned into plain LoRA. */
   readonly additive?: boolean;
+  /** Whether a weighted combination of adapters is that of their tensors, Σ wᵢ·tᵢ, rather than of low-rank factors. */
+  readonly combinesByTensor?: boolean;
+  /** Whether an adapter can be replaced by another of the method while it is active, as serving does. */
+  readonly swappable?: boolean;
+  /** Options that training itself changes: a resumed run may find other values in its files. */
+  readonly learned?: readonly (keyof S & string)[];
+  /** What the shape of a tensor in a file says that differs from the shape which its config asks for, in words, or null. */
+  misfit?(key: string, stored: Shape, wanted: Shape): string | null;
 }
 
 /** A method with its options chosen: what `getPeftModel` and `addAdapter` take. */

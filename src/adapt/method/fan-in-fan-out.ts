@@ -26,6 +26,6 @@ export function refuseConv1D(peftType: string, layers: readonly Module[]): void 
   const names = foreign.slice(0, 3).map(({ name }) => `"${name}"`);
   throw new UnsupportedError(
     `${peftType} does not adapt layers whose weight is stored [in, out] (GPT-2's Conv1D), nor does PEFT: found ` +
-      `${names.join(", ")} among the targets; VeRA and LoRA adapt them`,
+      `${names.join(", ")} among the targets; choose another method for them`,
   );
 }

@@ -2,7 +2,7 @@
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { DEFAULT_ADAPTER } from "../../adapt/adapter-set.ts";
+import { DEFAULT_ADAPTER } from "../../adapt/adapter-name.ts";
 import { COMBINATIONS, type Combination } from "../../adapt/derive/combine.ts";
 import { PeftModel } from "../../adapt/peft-model.ts";
 import { openTarget } from "../../checkpoint/open.ts";

@@ -14,8 +14,10 @@ export type SubLayer = "attention" | "cross-attention" | "feed-forward";
 /** A residual connection: x + z, and the layer norm over the sum in models that have it there (BERT). */
 export class Residual {
   readonly kind = "residual";
-  /** Where AdapterHub keeps the adapters of this place, such as "bert.encoder.layer.0.output". */
+  /** Published name of the module that the connection is in, such as "bert.encoder.layer.0.output". */
   readonly name: string;
+  /** Whether that is the block, which has several, rather than a module of the sub-layer. */
+  readonly inBlock: boolean;
   readonly subLayer: SubLayer;
   readonly layer: number;
   readonly width: number;
@@ -23,8 +25,9 @@ export class Residual {
   readonly norm: LayerNorm | null;
   delta: ResidualDelta | null = null;
 
-  constructor(name: string, parts: ResidualParts) {
+  constructor(name: string, parts: ResidualParts, inBlock: boolean) {
     this.name = name;
+    this.inBlock = inBlock;
     this.subLayer = parts.subLayer;
     this.layer = parts.layer;
     this.width = parts.width;

@@ -136,9 +136,17 @@ export class Weights {
     return site;
   }
 
-  /** The residual connection that closes a sub-layer. `path` is where AdapterHub keeps its adapters; "" is this very place. */
+  /** The residual connection that closes a sub-layer, in a module of the sub-layer that is published at `path`; "" is this one. */
   residual(path: string, parts: ResidualParts): Residual {
-    const site = new Residual(path === "" ? this.#prefix : this.#name(path), parts);
+    return this.#site(new Residual(path === "" ? this.#prefix : this.#name(path), parts, false));
+  }
+
+  /** The same where the connection is in the block itself. */
+  blockResidual(parts: ResidualParts): Residual {
+    return this.#site(new Residual(this.#prefix, parts, true));
+  }
+
+  #site<S extends Site>(site: S): S {
     this.sites.push(site);
     return site;
   }

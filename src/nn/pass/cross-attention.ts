@@ -3,8 +3,23 @@ import type { AttentionShape, Heads, KeptHeads } from "../../ops/attention.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { Ptr } from "../../wasm/memory.ts";
-import type { CrossAttention } from "../define-model.ts";
 import type { Pass } from "./pass.ts";
+import type { SequenceRows } from "./sequences.ts";
+
+/** The encoder's side of cross-attention: its rows, or the keys and values kept of them. */
+export interface CrossAttention {
+  /**
+   * softmax(scale·q·kᵀ)·v over the source of each sequence, for the rows of the decoder's pass. `project` computes keys and
+   * values of a layer from the encoder's hidden rows; it is not called where they are kept.
+   */
+  attend(
+    layer: number,
+    pass: Pass,
+    q: Heads,
+    shape: AttentionShape,
+    project: (rows: Value, encoder: SequenceRows) => { k: Value; v: Value },
+  ): Value;
+}
 
 const whole = (value: Value): Heads => ({ value, column: 0 });
 

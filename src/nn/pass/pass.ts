@@ -14,7 +14,6 @@ import type { Ids } from "../../ops/embedding.ts";
 import type { RelativeBias } from "../../ops/relative-bias.ts";
 import { insertRows } from "../../ops/rows.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
-import type { Embedding } from "../layers/embedding.ts";
 import { imageProblem } from "./example-problems.ts";
 import type { KvCache } from "./kv-cache.ts";
 import { expectIds, type ImageShape, type SequenceRows, type Sequences } from "./sequences.ts";
@@ -220,7 +219,7 @@ export class Pass implements PassRows {
   }
 
   /** The tokens' rows of the embedding, with the virtual ones before them, [rows, D]. */
-  embed(tokens: Embedding): Value {
+  embed(tokens: { forward(ids: Ids): Value }): Value {
     const rows = tokens.forward(this.ids);
     if (this.#prompts.every((count) => count === 0)) return rows;
     const { starts, taskIds } = this.sequences;

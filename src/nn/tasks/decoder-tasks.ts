@@ -31,6 +31,8 @@ export interface HeadConfig {
 export interface DecoderFamily<Config> {
   /** What the published class names begin with, such as "Llama". */
   readonly className: string;
+  /** The class name of the language model, `${className}ForCausalLM` where left out. */
+  readonly languageModel?: string;
   /** Published name of the stack, and the one under a head for spans where that differs. */
   readonly path: string;
   readonly spanPath?: string;
@@ -47,7 +49,7 @@ export function decoderTasks<Config extends HeadConfig>(family: DecoderFamily<Co
   const { className, path, spanPath = path, tokenHead, build } = family;
   return {
     CAUSAL_LM: {
-      architecture: className === "GPT2" ? "GPT2LMHeadModel" : `${className}ForCausalLM`,
+      architecture: family.languageModel ?? `${className}ForCausalLM`,
       build(config, w, engine) {
         const stack = build(config, w.at(path), engine);
         const shape = { inFeatures: stack.width, outFeatures: stack.vocabSize, output: true };

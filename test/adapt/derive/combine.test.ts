@@ -5,11 +5,11 @@ import {
   type CombineOptions,
   changeOf,
   combineFactors,
-  type Factors,
-  ia3Weighted,
+  combineTensors,
   lowRankOf,
   type Part,
 } from "../../../src/adapt/derive/combine.ts";
+import type { Factors } from "../../../src/adapt/method/factors.ts";
 import { matrix, svd } from "../../../src/core/linalg.ts";
 import { Philox } from "../../../src/core/philox.ts";
 
@@ -254,8 +254,8 @@ describe("by hand", () => {
     const limit = b[0]! > 0 ? 0.8 : 0.1;
     expect(distance([...b, ...a].map(Math.abs), [limit, Math.min(limit, 0.6), limit])).toBeLessThan(1e-6);
   });
-  test("ia3Weighted sums the vectors", () => {
-    const found = ia3Weighted([
+  test("combineTensors sums the vectors", () => {
+    const found = combineTensors([
       { values: Float32Array.of(1, 2, -3), weight: 0.5 },
       { values: Float32Array.of(4, 0, 1), weight: -2 },
     ]);
@@ -376,9 +376,9 @@ describe("what cannot be combined is named", () => {
     const short = { ...row(1, 2), a: Float32Array.of(1) };
     expect(bad([{ factors: short, weight: 1 }], {})).toThrow("adapter 1: a has 1 numbers and b has 1, expected [1, 2]");
     expect(bad([{ factors: row(Number.NaN), weight: 1 }], {})).toThrow("adapter 1 has a number that is not finite");
-    expect(() => ia3Weighted([])).toThrow("there is nothing to combine");
+    expect(() => combineTensors([])).toThrow("there is nothing to combine");
     const uneven = [1, 2].map((length) => ({ values: new Float32Array(length), weight: 1 }));
-    expect(() => ia3Weighted(uneven)).toThrow("IA3 vectors of 1, 2 numbers");
+    expect(() => combineTensors(uneven)).toThrow("tensors of 1, 2 numbers");
   });
   test("a rank and a share of energy of lowRankOf", () => {
     const shape = { outFeatures: 1, inFeatures: 2 };

@@ -487,7 +487,7 @@ describe("--optim", () => {
     expectRefused(await refused("--optim", "lion", "--optim-args", "eps=1"), /optimArgs: Lion has no option "eps"/);
     expectRefused(
       await refused("--method", "ia3", "--loraplus-lr-ratio", "4"),
-      /loraplusLrRatio is 4, but nothing that is trained is a lora_B/,
+      /loraplusLrRatio is 4, but no trained tensor is a lora_B/,
     );
   });
 });

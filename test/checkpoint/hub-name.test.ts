@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { expectHubName, labelOf, parseHubName } from "../../src/checkpoint/hub-name.ts";
 import { FormatError } from "../../src/core/errors.ts";
-import { describeModel, expectHubName, parseHubName } from "../../src/hub/hub-name.ts";
 
 test.each([
   ["gpt2", "gpt2", null],
@@ -39,6 +39,6 @@ test("the revision of the option comes before that of the name, and main where t
 });
 
 test("messages name a revision only where it is not main", () => {
-  expect(describeModel("gpt2", "main")).toBe('model "gpt2"');
-  expect(describeModel("gpt2", "v1")).toBe('model "gpt2@v1"');
+  expect(labelOf("gpt2", "main")).toBe('model "gpt2"');
+  expect(labelOf("gpt2", "v1")).toBe('model "gpt2@v1"');
 });

@@ -29,6 +29,6 @@ export function expectHubName(text: string, revision?: string): { repo: string; 
 }
 
 /** What messages call a model. */
-export function describeModel(repo: string, revision: string): string {
+export function labelOf(repo: string, revision: string): string {
   return `model "${repo}${revision === "main" ? "" : `@${revision}`}"`;
 }

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { relaxedSupported } from "../../src/wasm/builds.ts";
-import { compileBundled } from "../../src/wasm/bundled.ts";
+import { relaxedSupported } from "../../src/kernels/builds.ts";
+import { compileBundled } from "../../src/kernels/bundled.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
 
 afterEach(() => vi.restoreAllMocks());

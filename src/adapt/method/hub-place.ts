@@ -1,0 +1,13 @@
+import type { Residual, SubLayer } from "../../nn/layers/residual.ts";
+
+/** What AdapterHub calls the adapters of a block that has the connection in itself rather than in a module of the sub-layer. */
+const inBlock: Readonly<Record<SubLayer, string>> = {
+  attention: "attention_adapters",
+  "cross-attention": "cross_attention_adapters",
+  "feed-forward": "output_adapters",
+};
+
+/** Where AdapterHub keeps the adapters of a residual connection, such as "bert.encoder.layer.0.output". */
+export function hubPlace(site: Residual): string {
+  return site.inBlock ? `${site.name}.${inBlock[site.subLayer]}` : site.name;
+}
