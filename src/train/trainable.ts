@@ -32,7 +32,7 @@ export interface Trainable {
   namedTrainable(): Map<string, Param>;
   /** Writes what was trained, as users load it. */
   savePretrained(target: Target): Promise<void>;
-  /** Called after each optimiser step; the gradients of the step, times `gradScale` as clipping had it, are still there. */
+  /** Called after each optimizer step; the gradients of the step, times `gradScale` as clipping had it, are still there. */
   afterStep?(step: number, gradScale: number): void;
   /** What a checkpoint needs besides the trained tensors, by name: the live arrays. */
   namedState?(): ReadonlyMap<string, Float32Array>;

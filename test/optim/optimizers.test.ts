@@ -1,6 +1,7 @@
 /** Every optimiser against the published one: see test/golden/README.md. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import type { Options } from "../../src/core/options.ts";
 import { type Shape, sizeOf } from "../../src/core/shape.ts";
 import { Adafactor } from "../../src/optim/adafactor.ts";
 import { AdamW } from "../../src/optim/adamw.ts";
@@ -8,7 +9,6 @@ import { AdamW8bit } from "../../src/optim/adamw8bit.ts";
 import { bytesOf, type Optimizer, type OptimizerClass } from "../../src/optim/define-optimizer.ts";
 import { dynamicLevels } from "../../src/optim/dynamic-levels.ts";
 import { type OptimizerName, optimizerNames, optimizers } from "../../src/optim/optimizers.ts";
-import type { Options } from "../../src/optim/options.ts";
 import { SGD } from "../../src/optim/sgd.ts";
 import { Param } from "../../src/tensor/tensor.ts";
 import { createEngine } from "../../src/wasm/engine.ts";

@@ -1,54 +1,47 @@
 /** lorikeet bench decode: how fast tokens are written, against how fast this machine reads the weights that each of them needs. */
-import { Command } from "commander";
+import type { Command } from "commander";
 import { UnsupportedError } from "../../core/errors.ts";
+import { type ValuesOf, whole } from "../../core/options.ts";
 import { sizeOf } from "../../core/shape.ts";
 import { Decoding } from "../../generate/decoding.ts";
 import { Embedding } from "../../nn/layers/embedding.ts";
 import { CausalLM } from "../../nn/tasks/causal-lm.ts";
+import { engineOptions } from "../../wasm/engine.ts";
 import { formatBytes } from "../../wasm/memory.ts";
-import { type EngineFlags, withEngineOptions } from "../model-options.ts";
-import { needs, whole } from "../options.ts";
+import { commandOf } from "../command.ts";
 import { LiveLine, print } from "../terminal.ts";
 import { median, processPeakBytes, ReadRate, timed } from "./measure.ts";
 import { type ShapeName, shapes } from "./shapes.ts";
-import { modelOfShape, shapeOption, type WeightDtype, weightsOption } from "./step.ts";
-
-interface Flags extends EngineFlags {
-  shape: ShapeName;
-  weights: WeightDtype;
-  tokens: number;
-  rounds: number;
-  json?: boolean;
-}
+import { benchOptions, modelOfShape, shapeOption } from "./step.ts";
 
 /** Decoder-only shapes. */
-const names = Object.keys(shapes).filter((name) => shapes[name as ShapeName].config.model_type !== "mt5");
+const decoders = (Object.keys(shapes) as ShapeName[]).filter((name) => shapes[name].config.model_type !== "mt5");
 
-export const decode: Command = withEngineOptions(
-  new Command("decode")
-    .description("Time writing one token after another, on weights made on the spot, against reading memory.")
-    .addOption(shapeOption(names))
-    .addOption(weightsOption())
-    .option("--tokens <n>", "tokens per round", whole(1), 16)
-    .option("--rounds <n>", "timed rounds; reading and writing take turns", whole(1), 5)
-    .option("--json", "print one JSON object"),
-)
-  .addHelpText(
-    "after",
-    `
-Examples:
-  $ lorikeet bench decode --shape gpt2-124m
-  $ lorikeet bench decode --shape llama-15m --threads 2 --json`,
-  )
-  .action(run);
+const options = {
+  shape: shapeOption(decoders),
+  weights: benchOptions.weights,
+  tokens: whole(16, 1, "tokens per round"),
+  rounds: whole(5, 1, "timed rounds; reading and writing take turns"),
+  json: benchOptions.json,
+  ...engineOptions,
+};
+type Flags = ValuesOf<typeof options>;
 
-needs(decode, "--shape");
+export const decode: Command = commandOf("decode", {
+  description: "Time writing one token after another, on weights made on the spot, against reading memory.",
+  options,
+  examples: `
+    $ lorikeet bench decode --shape gpt2-124m
+    $ lorikeet bench decode --shape llama-15m --threads 2 --json`,
+  run,
+});
 
 async function run(flags: Flags): Promise<void> {
   const line = new LiveLine();
   line.show(`making ${flags.shape}`);
   const model = await modelOfShape(flags);
-  if (!(model instanceof CausalLM)) throw new UnsupportedError(`bench decode: ${flags.shape} is no decoder-only model`);
+  if (!(model instanceof CausalLM))
+    throw new UnsupportedError(`bench decode: ${flags.shape} is not a decoder-only model`);
   const { engine } = model;
   const bytes = bytesPerToken(model);
   const reading = new ReadRate(engine);

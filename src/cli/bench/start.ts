@@ -1,42 +1,36 @@
 /** lorikeet bench start: how long a fresh process takes from importing the library to the end of its first training step. */
 import { spawnSync } from "node:child_process";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { StateError } from "../../core/errors.ts";
-import { type EngineFlags, withEngineOptions } from "../model-options.ts";
-import { needs, whole } from "../options.ts";
+import { type ValuesOf, whole } from "../../core/options.ts";
+import { engineOptions } from "../../wasm/engine.ts";
+import { commandOf } from "../command.ts";
 import { print } from "../terminal.ts";
 import { median } from "./measure.ts";
 import { benchRows } from "./rows.ts";
 import { type ShapeName, shapes } from "./shapes.ts";
-import { shapeOption } from "./step.ts";
+import { benchOptions, shapeOption } from "./step.ts";
 
-interface Flags extends EngineFlags {
-  shape: ShapeName;
-  tokens?: number;
-  batch?: number;
-  rounds: number;
-  json?: boolean;
-}
+const decoders = (Object.keys(shapes) as ShapeName[]).filter((name) => shapes[name].config.model_type !== "mt5");
 
-export const start: Command = withEngineOptions(
-  new Command("start")
-    .description("Time a fresh process from importing the library to the end of its first training step.")
-    .addOption(shapeOption(Object.keys(shapes).filter((name) => shapes[name as ShapeName].config.model_type !== "mt5")))
-    .option("--tokens <t>", "tokens per sequence", whole(2))
-    .option("--batch <b>", "sequences per step", whole(1))
-    .option("--rounds <n>", "processes", whole(1), 7)
-    .option("--json", "print one JSON object"),
-)
-  .addHelpText(
-    "after",
-    `
-Examples:
-  $ lorikeet bench start --shape llama-260k
-  $ lorikeet bench start --shape llama-260k --batch 1 --json`,
-  )
-  .action(run);
+const options = {
+  shape: shapeOption(decoders),
+  tokens: benchOptions.tokens,
+  batch: benchOptions.batch,
+  rounds: whole(7, 1, "number of processes"),
+  json: benchOptions.json,
+  ...engineOptions,
+};
+type Flags = ValuesOf<typeof options>;
 
-needs(start, "--shape");
+export const start: Command = commandOf("start", {
+  description: "Time a fresh process from importing the library to the end of its first training step.",
+  options,
+  examples: `
+    $ lorikeet bench start --shape llama-260k
+    $ lorikeet bench start --shape llama-260k --batch 1 --json`,
+  run,
+});
 
 /** What the fresh process runs. It imports what users import; `work` holds all that it needs to know. */
 const program = `
@@ -68,12 +62,15 @@ interface Found {
 }
 
 async function run(flags: Flags): Promise<void> {
-  const { config, tokens, batch } = { ...shapes[flags.shape], ...flags };
+  const shape = shapes[flags.shape];
+  const { config } = shape;
+  const tokens = flags.tokens ?? shape.tokens;
+  const batch = flags.batch ?? shape.batch;
   const vocabSize = config.vocab_size as number;
   const rows = benchRows({ data: "random", tokens, batch, vocabSize, encoderDecoder: false });
   const { threads, build } = flags;
   const library = new URL("../../index.js", import.meta.url).href;
-  const work = JSON.stringify({ library, config, rows, engine: { build, ...(threads !== undefined && { threads }) } });
+  const work = JSON.stringify({ library, config, rows, engine: { build, ...(threads !== null && { threads }) } });
   const all = Array.from({ length: flags.rounds }, () => fresh(work));
   const middle = (key: "imported" | "ready" | "stepped") => median(all.map((found) => found[key]));
   const { build: used, threads: together } = all[0]!;

@@ -1,42 +1,71 @@
 /** lorikeet bench step: how fast a training step is here, against what this machine could do at best. */
-import { Command, Option } from "commander";
+import type { Command } from "commander";
 import { folderTarget } from "#host";
 import { getPeftModel, type PeftModel } from "../../adapt/peft-model.ts";
 import { modelFromConfig } from "../../auto/auto-model.ts";
+import {
+  flag,
+  namesOrPattern,
+  type Option,
+  oneOf,
+  text,
+  type ValuesOf,
+  whole,
+  wholeOrNull,
+} from "../../core/options.ts";
 import { lora } from "../../methods/lora.ts";
 import { concatenateLabelled, type LabelledSequences } from "../../nn/pass/sequences.ts";
 import type { Model } from "../../nn/tasks/model.ts";
 import { AdamW } from "../../optim/adamw.ts";
 import { Tape } from "../../tape/tape.ts";
 import { Profiler } from "../../train/profiler.ts";
-import type { Engine } from "../../wasm/engine.ts";
+import { type Engine, engineOptions } from "../../wasm/engine.ts";
 import { formatBytes } from "../../wasm/memory.ts";
-import { type EngineFlags, openEngine, withEngineOptions } from "../model-options.ts";
-import { needs, targetModules, whole } from "../options.ts";
+import { commandOf } from "../command.ts";
+import { type EngineFlags, openEngine } from "../model-options.ts";
 import { grouped, LiveLine, print } from "../terminal.ts";
 import { measurePeak, median, processPeakBytes, timed } from "./measure.ts";
-import { benchRows, type DataKind, dataKinds, type Row } from "./rows.ts";
+import { benchRows, dataKinds, type Row } from "./rows.ts";
 import { type ShapeName, shapes } from "./shapes.ts";
 
 export const weightDtypes = ["f32", "bf16", "f16", "int8", "nf4"] as const;
 export type WeightDtype = (typeof weightDtypes)[number];
 
-export interface StepOptions extends EngineFlags {
-  shape: ShapeName;
-  tokens?: number;
-  batch?: number;
-  data: DataKind;
-  r: number;
-  targetModules?: string | string[];
-  weights: WeightDtype;
+/** Options that benchmarks share. */
+export const benchOptions = {
+  tokens: wholeOrNull(2, { help: "tokens per sequence (default: those of the shape)", placeholder: "t" }),
+  batch: wholeOrNull(1, { help: "sequences per step (default: those of the shape)", placeholder: "b" }),
+  weights: oneOf(weightDtypes, "f32", "dtype of the frozen weights"),
+  json: flag(false, "print one JSON object"),
+};
+
+/** --shape, one of some networks. */
+export function shapeOption(names: readonly ShapeName[]): Option<ShapeName> {
+  return oneOf(names, names[0]!, { help: "sizes of a real network", required: true });
 }
 
-interface Flags extends StepOptions {
-  method: string;
-  rounds: number;
-  profile?: string;
-  json?: boolean;
-}
+const options = {
+  shape: shapeOption(Object.keys(shapes) as ShapeName[]),
+  tokens: benchOptions.tokens,
+  batch: benchOptions.batch,
+  data: oneOf(dataKinds, "random", "label every token, or half of them in lengths spread 1:8 (batch 8)"),
+  weights: benchOptions.weights,
+  method: oneOf(["lora"], "lora", "PEFT method"),
+  r: whole(8, 1, "rank"),
+  targetModules: namesOrPattern("layers to adapt (default: PEFT's)"),
+  rounds: whole(5, 1, "timed rounds; peak and step take turns"),
+  profile: text({
+    help: "profile three more steps, into profile.md and trace.json of this folder",
+    placeholder: "dir",
+  }),
+  json: benchOptions.json,
+  ...engineOptions,
+};
+type Flags = ValuesOf<typeof options>;
+
+export type StepOptions = Pick<Flags, "shape" | "data" | "r" | "weights"> &
+  Partial<Pick<Flags, "tokens" | "batch" | "targetModules">> &
+  EngineFlags;
 
 /** What is trained: a model of a shape with LoRA, and a batch for it. */
 export class BenchStep {
@@ -58,7 +87,7 @@ export class BenchStep {
 
   constructor(model: Model, rows: readonly Row[], { r, targetModules }: Pick<StepOptions, "r" | "targetModules">) {
     model.dropout = 0;
-    const named = targetModules === undefined ? {} : { targetModules };
+    const named = targetModules ? { targetModules } : {};
     this.engine = model.engine;
     this.model = model;
     this.peft = getPeftModel(model, lora({ r, loraAlpha: 2 * r, ...named }), { onWarning: () => {} });
@@ -74,9 +103,11 @@ export class BenchStep {
 
   static async open(options: StepOptions): Promise<BenchStep> {
     const model = await modelOfShape(options);
-    const { tokens = shapes[options.shape].tokens, batch = shapes[options.shape].batch, data } = options;
+    const shape = shapes[options.shape];
+    const { tokens, batch, data } = options;
     const encoderDecoder = model.task === "SEQ_2_SEQ_LM";
-    const rows = benchRows({ data, tokens, batch, vocabSize: model.vocabSize, encoderDecoder });
+    const size = { tokens: tokens ?? shape.tokens, batch: batch ?? shape.batch };
+    const rows = benchRows({ data, ...size, vocabSize: model.vocabSize, encoderDecoder });
     return new BenchStep(model, rows, options);
   }
 
@@ -104,50 +135,21 @@ export async function modelOfShape(options: EngineFlags & { shape: ShapeName; we
   return (await modelFromConfig(shapes[options.shape].config, null, { engine, fast: true, weights })) as Model;
 }
 
-export function shapeOption(names: readonly string[]): Option {
-  return new Option("--shape <name>", "sizes of a real network").choices(names);
-}
-
-export function weightsOption(): Option {
-  return new Option("--weights <dtype>", "how the frozen weights are kept").choices(weightDtypes).default("f32");
-}
-
-export const step: Command = withEngineOptions(
-  new Command("step")
-    .description("Time one training step: forward, backward and AdamW, on weights made on the spot.")
-    .addOption(shapeOption(Object.keys(shapes)))
-    .option("--tokens <t>", "tokens per sequence", whole(2))
-    .option("--batch <b>", "sequences per step", whole(1))
-    .addOption(
-      new Option("--data <kind>", "every token labelled, or half of them and lengths spread 1:8 (batch 8)")
-        .choices(dataKinds)
-        .default("random"),
-    )
-    .addOption(weightsOption())
-    .addOption(new Option("--method <name>", "PEFT method").choices(["lora"]).default("lora"))
-    .option("--r <n>", "rank", whole(1), 8)
-    .option("--target-modules <names>", "what to adapt, by default as PEFT does", targetModules)
-    .option("--rounds <n>", "timed rounds; peak and step take turns", whole(1), 5)
-    .option("--profile <dir>", "profile three more steps, into profile.md and trace.json of this folder")
-    .option("--json", "print one JSON object"),
-)
-  .addHelpText(
-    "after",
-    `
-Examples:
-  $ lorikeet bench step --shape llama-15m --tokens 256 --batch 4
-  $ lorikeet bench step --shape gpt2-124m --data instruction --threads 2
-  $ lorikeet bench step --shape gpt2-124m --build baseline --rounds 3 --json`,
-  )
-  .action(run);
-
-needs(step, "--shape");
+export const step: Command = commandOf("step", {
+  description: "Time one training step: forward, backward and AdamW, on weights made on the spot.",
+  options,
+  examples: `
+    $ lorikeet bench step --shape llama-15m --tokens 256 --batch 4
+    $ lorikeet bench step --shape gpt2-124m --data instruction --threads 2
+    $ lorikeet bench step --shape gpt2-124m --build baseline --rounds 3 --json`,
+  run,
+});
 
 async function run(flags: Flags): Promise<void> {
   const line = new LiveLine();
   line.show(`making ${flags.shape}`);
-  const batch = flags.batch ?? (flags.data === "instruction" ? 8 : undefined);
-  const made = await BenchStep.open({ ...flags, ...(batch !== undefined && { batch }) });
+  const batch = flags.batch ?? (flags.data === "instruction" ? 8 : null);
+  const made = await BenchStep.open({ ...flags, batch });
   made.run(); // warm-up: the JavaScript engine compiles the kernels
   const seconds: number[] = [];
   const peaks: number[] = [];
@@ -158,7 +160,7 @@ async function run(flags: Flags): Promise<void> {
   }
   line.end();
   report(flags, made, seconds, peaks);
-  if (flags.profile === undefined) return;
+  if (flags.profile === null) return;
   const profiler = new Profiler({ steps: 3, warmup: 0 });
   for (let step = 0; step < 3; step++) await profiler.during(made.engine, async () => made.run());
   await profiler.write(folderTarget(flags.profile));
