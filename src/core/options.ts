@@ -3,6 +3,7 @@
  * declared once, as an `Option`, and everything else is read from the declaration: its type, default, check, message, flag, help,
  * YAML key, and row in docs/.
  */
+import { FormatError } from "./errors.ts";
 import { didYouMean } from "./similar.ts";
 
 /** What an option holds, which decides how a text on the command line is read. */
@@ -185,7 +186,7 @@ export function expectedOf({ expected, nullable }: Option<unknown>): string {
 }
 
 /** A value as messages show it. */
-export function shown(value: unknown): string {
+function shown(value: unknown): string {
   return typeof value === "number" ? String(value) : JSON.stringify(value); // JSON has no NaN
 }
 
@@ -195,30 +196,35 @@ export type Spell = (name: string) => string;
 /** How the library writes an option's name. */
 export const asNamed: Spell = (name) => name;
 
-/**
- * What is wrong with the given values, one line each: a name that is not an option, a value that its option does not take. A value
- * that is undefined was not given.
- */
-export function problemsIn(
-  options: Options,
-  given: Readonly<Record<string, unknown>>,
-  spell: Spell = asNamed,
-): string[] {
-  return Object.entries(given).flatMap(([name, value]) => {
-    if (value === undefined) return [];
-    if (!Object.hasOwn(options, name)) {
-      return [`"${name}" is not an option.${didYouMean(name, Object.keys(options).map(spell))}`];
-    }
-    const one = options[name]!;
-    return one.is(value) ? [] : [`${spell(name)} is ${shown(value)}, expected ${expectedOf(one)}`];
-  });
+/** How values are checked. */
+export interface Checks<V> {
+  /** How messages write names. */
+  readonly spell?: Spell;
+  /** What is wrong with values that are each right, or null. */
+  readonly together?: ((values: V) => string | null) | undefined;
 }
 
-/** The given values, by their own names where they are aliases, and defaults for the rest. */
-export function completed<S extends Options>(options: S, given: Readonly<Record<string, unknown>>): ValuesOf<S> {
-  const values = Object.entries(options).map(([name, { fallback, aliases }]) => {
-    const value = given[name] === undefined ? fallback : given[name];
-    return [name, (isString(value) && aliases?.[value]) || value];
-  });
-  return Object.fromEntries(values) as ValuesOf<S>;
+/**
+ * The given values, by their own names where they are aliases, and defaults for the rest. A value that is undefined was not given.
+ * Throws one FormatError with a line for each unknown name and each wrong value, after `what`.
+ */
+export function completeOptions<S extends Options>(
+  what: string,
+  options: S,
+  given: Readonly<Record<string, unknown>>,
+  { spell = asNamed, together }: Checks<ValuesOf<S>> = {},
+): ValuesOf<S> {
+  const problems: string[] = [];
+  const values = Object.fromEntries(Object.entries(options).map(([name, { fallback }]) => [name, fallback]));
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    const one = Object.hasOwn(options, name) ? options[name]! : null;
+    if (one === null) problems.push(`"${name}" is not an option.${didYouMean(name, Object.keys(options).map(spell))}`);
+    else if (!one.is(value)) problems.push(`"${spell(name)}" is ${shown(value)}, expected ${expectedOf(one)}`);
+    else values[name] = one.aliases?.[value as string] ?? value;
+  }
+  const more = problems.length === 0 ? (together?.(values as ValuesOf<S>) ?? null) : null;
+  if (more !== null) problems.push(more);
+  if (problems.length > 0) throw new FormatError(problems.map((problem) => `${what}: ${problem}`).join("\n"));
+  return values as ValuesOf<S>;
 }

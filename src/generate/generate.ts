@@ -1,6 +1,6 @@
 /** Continues a prompt, or answers a source: one token at a time, keeping keys and values. */
 import { FormatError, StateError, UnsupportedError } from "../core/errors.ts";
-import { completed, problemsIn, type ValuesOf } from "../core/options.ts";
+import { completeOptions, type ValuesOf } from "../core/options.ts";
 import { Philox } from "../core/philox.ts";
 import { CausalLM } from "../nn/tasks/causal-lm.ts";
 import type { Model } from "../nn/tasks/model.ts";
@@ -42,9 +42,7 @@ export async function generate(
 
 /** The options with their defaults. Throws FormatError that lists every unknown or wrong one. */
 function checked({ eosTokenId, onToken, signal, ...given }: GenerateOptions): ValuesOf<typeof generationOptions> {
-  const problems = problemsIn(generationOptions, given);
-  if (problems.length > 0) throw new FormatError(problems.map((problem) => `generate: ${problem}`).join("\n"));
-  return completed(generationOptions, given);
+  return completeOptions("generate", generationOptions, given);
 }
 
 function writerOf(model: Model | { readonly base: Model }): Writer {
@@ -113,7 +111,7 @@ function expectBeams(
 ): void {
   const most = vocabSize - stops;
   if (numBeams > most) {
-    throw new FormatError(`generate: numBeams is ${numBeams}, expected a whole number from 1 to ${most}`);
+    throw new FormatError(`generate: "numBeams" is ${numBeams}, expected a whole number from 1 to ${most}`);
   }
   if ((temperature ?? 0) === 0 && topK === undefined && topP === undefined) return;
   throw new UnsupportedError(

@@ -2,8 +2,8 @@
  * What all optimizers share: their state tensors, groups of parameters with their own learning rate and weight decay, and the memory
  * for both. An optimizer's file says which tensors it keeps for a parameter and how one step moves it.
  */
-import { FormatError, StateError } from "../core/errors.ts";
-import { completed, type Option, type Options, problemsIn, type ValuesOf } from "../core/options.ts";
+import { StateError } from "../core/errors.ts";
+import { completeOptions, type Option, type Options, type ValuesOf } from "../core/options.ts";
 import { type Shape, sizeOf } from "../core/shape.ts";
 import type { Param } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";
@@ -105,12 +105,7 @@ export interface OptimizerClass<S extends Options> {
 export function defineOptimizer<S extends Options>(definition: OptimizerDefinition<S>): OptimizerClass<S> {
   const { name, options, problemWith, sharedBytes = () => 0 } = definition;
   const complete = (given: Partial<ValuesOf<S>>): ValuesOf<S> => {
-    const problems = problemsIn(options, given);
-    const values = completed(options as S, given);
-    const together = problems.length === 0 ? (problemWith?.(values) ?? null) : null;
-    if (together !== null) problems.push(together);
-    if (problems.length > 0) throw new FormatError(problems.map((problem) => `${name}: ${problem}`).join("\n"));
-    return values;
+    return completeOptions(name, options as S, given, { together: problemWith });
   };
   return class implements Optimizer {
     static readonly options: S = options;

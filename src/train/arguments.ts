@@ -8,20 +8,18 @@ import {
   asNamed,
   atLeastZero,
   bytes,
-  completed,
+  completeOptions,
   flag,
   fraction,
   type Options,
   oneOf,
   option,
   orNull,
-  problemsIn,
   type Spell,
   type ValuesOf,
   whole,
   wholeOrNull,
 } from "../core/options.ts";
-import { listProblems } from "../core/problems.ts";
 import type { OptimizerClass } from "../optim/define-optimizer.ts";
 import {
   type OptimizerName,
@@ -139,15 +137,9 @@ export type TrainingArguments = Partial<Omit<Settings, "optim">> & {
  * writes them.
  */
 export function completeArguments(given: TrainingArguments, spell: Spell = asNamed): Settings {
-  const problems = problemsIn(settings, given, spell);
-  if (problems.length > 0) throw wrongArguments(problems);
-  const all: Settings = completed(settings, given);
+  const all: Settings = completeOptions("training arguments", settings, given, { spell });
   optimizerOf(all, spell);
   return all;
-}
-
-function wrongArguments(problems: readonly string[]): FormatError {
-  return new FormatError(listProblems("training arguments", problems));
 }
 
 /** The optimizer of a run and its options. Throws FormatError listing every option in `optimArgs` that it does not take. */
@@ -162,6 +154,6 @@ export function optimizerOf(
     return { kind, options };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    throw wrongArguments(error.message.split("\n").map((line) => `${spell("optimArgs")}: ${line}`));
+    throw new FormatError(error.message.replace(/^/gm, `${spell("optimArgs")}: `));
   }
 }

@@ -18,14 +18,13 @@ import { checkExamples, nameExample, type TrainingExample } from "./check-exampl
 import { Course, type StepBatches } from "./course.ts";
 import { type EvaluateOptions, type Evaluation, evaluateIn, evaluateLoss, evaluationBytes } from "./evaluate.ts";
 import { FrozenCache, type FrozenCacheReport } from "./frozen-cache.ts";
-import { type Identity, identityOf } from "./identity.ts";
+import type { Identity } from "./identity.ts";
 import { makeOptimizer } from "./make-optimizer.ts";
 import { largestBatch, type MemoryPlan, planOf } from "./memory-plan.ts";
 import { lossAndGradients, microBatch, plannedBytes, tokensOf } from "./micro-batch.ts";
 import type { Profiler } from "./profiler.ts";
 import { atStart, type LogEntry, type Progress } from "./progress.ts";
 import type { Trainable } from "./trainable.ts";
-import { appendMetrics, rewriteMetrics, trainerState } from "./trainer-state.ts";
 
 export type { TrainingArguments } from "./arguments.ts";
 
@@ -212,7 +211,9 @@ export class Trainer {
       engine.takeArena(bytes);
       engine.returnArena();
       const { trainDataset, evalDataset = null } = this.#options;
-      const identity = await identityOf(this.#model, this.args, trainDataset, evalDataset);
+      const identity = this.#run
+        ? await (await files()).identityOf(this.#model, this.args, trainDataset, evalDataset)
+        : {};
       await this.#prepareOutput(resume);
       const progress = resume ? await this.#restore(optimizer, identity) : atStart;
       const rate = schedule(this.args.lrSchedulerType, { steps: this.steps, warmupSteps: this.args.warmupSteps });
@@ -343,7 +344,7 @@ export class Trainer {
 
   async #log(progress: Progress, numbers: LogEntry): Promise<Progress> {
     const entry = { ...numbers, epoch: this.#epochOf(progress), step: progress.step };
-    if (this.#run) await appendMetrics(this.#run, entry);
+    if (this.#run) await (await files()).appendMetrics(this.#run, entry);
     this.#options.onLog?.(entry);
     return { ...progress, log: [...progress.log, entry] };
   }
@@ -398,12 +399,12 @@ export class Trainer {
       );
     }
     for (const name of ours) await run.remove(name);
-    await rewriteMetrics(run, []); // a folder that cannot be written to shows itself now, not at the first checkpoint
+    await (await files()).rewriteMetrics(run, []); // fails now if the folder cannot be written to, not at the first checkpoint
   }
 
   async #restore(optimizer: Optimizer, identity: Identity): Promise<Progress> {
     const run = this.#run!;
-    const { checkpointsOf, readState } = await files();
+    const { checkpointsOf, readState, rewriteMetrics } = await files();
     const newest = (await checkpointsOf(run)).at(-1);
     if (newest === undefined) {
       this.#options.onWarning?.(`${run.name} has no checkpoint to resume from: starting at the beginning`);
@@ -429,7 +430,7 @@ export class Trainer {
     const run = this.#run;
     if (run === null) return;
     const { checkpointsOf, writeState } = await files();
-    const state = this.#stateText(progress);
+    const state = await this.#stateText(progress);
     await run.replace(`checkpoint-${progress.step}`, async (target) => {
       await this.#model.savePretrained(target);
       await writeState(target, optimizer, this.#model.namedState?.() ?? new Map(), progress, identity);
@@ -441,7 +442,8 @@ export class Trainer {
     for (const step of (await checkpointsOf(run)).slice(0, -saveTotalLimit)) await run.remove(`checkpoint-${step}`);
   }
 
-  #stateText(progress: Progress): Uint8Array {
+  async #stateText(progress: Progress): Promise<Uint8Array> {
+    const { trainerState } = await files();
     return new TextEncoder().encode(trainerState(progress, this.args, this.steps, this.#epochOf(progress)));
   }
 
@@ -469,7 +471,7 @@ export class Trainer {
     if (run === null) return result;
     if (this.args.loadBestModelAtEnd && progress.best) await (await files()).readParams(run.source("best"), optimizer);
     await run.replace("adapter", (target) => this.#model.savePretrained(target));
-    await run.target().write("trainer_state.json", [this.#stateText(final)]);
+    await run.target().write("trainer_state.json", [await this.#stateText(final)]);
     return result;
   }
 
@@ -498,8 +500,8 @@ export class Trainer {
   }
 }
 
-/** Checkpoints are written and read by code that is loaded with the first one. */
-const files = () => import("./run-state.ts");
+/** A run's files are written and read by code that is loaded with the first of them. */
+const files = () => import("./run-files.ts");
 
 /** What a run writes to the top of its folder. */
 const OURS = /^(checkpoint-\d+|adapter|best|metrics\.jsonl|trainer_state\.json|profile\.md|trace\.json)$/;

@@ -2,10 +2,10 @@
  * What a PEFT method is: its name, its options, and what it does at each kind of site. One file in src/methods/ defines
  * one method; naming, matching, saving, merging and switching are done for all of them by the rest of this folder.
  */
-import { FormatError, UnsupportedError } from "../../core/errors.ts";
+import { UnsupportedError } from "../../core/errors.ts";
 import {
   asNamed,
-  expectedOf,
+  completeOptions,
   flag,
   names,
   namesOrPattern,
@@ -15,7 +15,6 @@ import {
   type ValuesOf,
   whole,
 } from "../../core/options.ts";
-import { didYouMean } from "../../core/similar.ts";
 import type { Task } from "../../core/task.ts";
 import type { RawConfig } from "../../nn/config.ts";
 import type { DefaultTargets } from "../../nn/define-model.ts";
@@ -288,27 +287,16 @@ export function checkedValues(
   spell: Spell,
 ): MethodValues {
   const options = optionsOf(method);
-  const values: Record<string, unknown> = {};
   const absent = method.absent ?? {};
+  const told: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(given)) {
+    const one = Object.hasOwn(options, name) ? options[name]! : null;
+    const isDefault = value === null && one?.is(null) === false; // as PEFT reads files
     if (Object.hasOwn(absent, name)) expectAbsent(what, spell(name), value, absent[name]);
-    else if (!Object.hasOwn(options, name) && !Object.hasOwn(method.inert ?? {}, name)) {
-      const known = Object.keys(options).map(spell);
-      throw new FormatError(
-        `${what}: "${spell(name)}" is unknown to ${method.peftType}.${didYouMean(spell(name), known)}`,
-      );
-    }
+    else if (!isDefault && !Object.hasOwn(method.inert ?? {}, name)) told[name] = value;
   }
-  for (const [name, one] of Object.entries(options)) {
-    const value = given[name] ?? (given[name] === null && one.is(null) ? null : one.fallback);
-    if (!one.is(value)) {
-      throw new FormatError(`${what}: "${spell(name)}" is ${JSON.stringify(value)}, expected ${expectedOf(one)}`);
-    }
-    values[name] = value;
-  }
-  const problem = problemOf(method, values as MethodValues, spell);
-  if (problem !== null) throw new FormatError(`${what}: ${problem}`);
-  return values as MethodValues;
+  const together = (values: unknown) => problemOf(method, values as MethodValues, spell);
+  return completeOptions(what, options, told, { spell, together }) as MethodValues;
 }
 
 function expectAbsent(what: string, name: string, value: unknown, only: unknown): void {

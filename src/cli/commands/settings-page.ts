@@ -19,8 +19,8 @@ and the reason. Options of PEFT methods are in [methods.md](methods.md).
 /** Options by the heading under which they are described. */
 export function sections(): [title: string, text: string, options: Options][] {
   const training =
-    "Names and defaults of transformers' `TrainingArguments`, in camelCase, as `args` of `Trainer`. A resumed run must have the " +
-    "same values for the settings marked *fixed*.";
+    "The `args` of `Trainer`: names and defaults of transformers' `TrainingArguments`, in camelCase. A resumed run must have\n" +
+    "the same values for settings marked *fixed*.";
   return [
     ["Training", training, settings],
     ["Data", "Options of `loadExamples` and `encodeRows`.", lengthOptions],
@@ -48,29 +48,24 @@ export function settingsPage(): string {
 /** A table of options, with their flags if they are flags under their own names. */
 export function optionTable(options: Options, flags = false): string {
   const entries = Object.entries(options).filter(([, one]) => !one.filledIn);
-  const differs = entries.some(([, { cli }]) => cli !== undefined);
-  const head = [
-    "option",
-    ...(flags ? ["flag"] : []),
-    "default",
-    ...(differs ? ["on the command line"] : []),
-    "what it is",
+  const all: Column[] = [
+    ["option", (name) => `\`${name}\``],
+    ["flag", (name, one) => (flags && hasFlag(one) ? `\`${new DeclaredFlag(name, one).flags}\`` : "")],
+    ["what it is", (_, { help = "", fixedOnResume }) => (fixedOnResume ? `${help} (*fixed*)` : help)],
+    ["values", (_, one) => expectedOf(one)],
+    ["default", (_, { fallback }) => `\`${JSON.stringify(fallback)}\``],
+    ["on the command line", (_, { cli }) => (cli ? `\`${JSON.stringify(cli.default)}\`: ${cli.reason}` : "")],
   ];
-  const rows = entries.map(([name, one]) => [
-    `\`${name}\``,
-    ...(flags ? [hasFlag(one) ? `\`${new DeclaredFlag(name, one).flags}\`` : ""] : []),
-    `\`${JSON.stringify(one.fallback)}\``,
-    ...(differs ? [one.cli ? `\`${JSON.stringify(one.cli.default)}\`: ${one.cli.reason}` : ""] : []),
-    described(one),
-  ]);
-  return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.map(escaped).join(" | ")} |`).join("\n");
+  const columns = all.filter(([, cell]) => entries.some(([name, one]) => cell(name, one) !== ""));
+  const rows = [
+    columns.map(([head]) => head),
+    columns.map(() => "---"),
+    ...entries.map(([name, one]) => columns.map(([, cell]) => cell(name, one))),
+  ];
+  return rows.map((cells) => `| ${cells.map(escaped).join(" | ")} |`).join("\n");
 }
 
-function described(one: Option<unknown>): string {
-  const { help, kind, fixedOnResume } = one;
-  const values = kind === "flag" ? "" : expectedOf(one);
-  const words = [help, values].filter((each) => each).join("; ");
-  return fixedOnResume ? `${words}; *fixed*` : words;
-}
+/** The head of a column, and its cell for an option. */
+type Column = readonly [head: string, cell: (name: string, one: Option<unknown>) => string];
 
 const escaped = (cell: string): string => cell.replaceAll("|", "\\|");
