@@ -29,7 +29,7 @@ export class BenchStep {
 
   constructor(model, rows, { r, targetModules }) {
     model.dropout = 0;
-    const named = targetModules === undefined ? {} : { targetModules };
+    const named = targetModules ? { targetModules } : {};
     this.engine = model.engine;
     this.model = model;
     this.peft = getPeftModel(model, lora({ r, loraAlpha: 2 * r, ...named }), { onWarning: () => {} });
@@ -45,7 +45,10 @@ export class BenchStep {
 
   static async open(options) {
     const model = await modelOfShape(options);
-    const { tokens = shapes[options.shape].tokens, batch = shapes[options.shape].batch, data } = options;
+    const shape = shapes[options.shape];
+    const { data } = options;
+    const tokens = options.tokens ?? shape.tokens;
+    const batch = options.batch ?? shape.batch;
     const encoderDecoder = model.task === "SEQ_2_SEQ_LM";
     const rows = benchRows({ data, tokens, batch, vocabSize: model.vocabSize, encoderDecoder });
     return new BenchStep(model, rows, options);

@@ -1,42 +1,36 @@
 /** lorikeet bench decode: how fast tokens are written, against how fast this machine reads the weights that each of them needs. */
-import { Command } from "commander";
-import { withEngineOptions } from "../../dist/cli/model-options.js";
-import { needs, whole } from "../../dist/cli/options.js";
+import { commandOf } from "../../dist/cli/command.js";
 import { LiveLine, print } from "../../dist/cli/terminal.js";
 import { UnsupportedError } from "../../dist/core/errors.js";
+import { whole } from "../../dist/core/options.js";
 import { sizeOf } from "../../dist/core/shape.js";
 import { Decoding } from "../../dist/generate/decoding.js";
 import { Embedding } from "../../dist/nn/layers/embedding.js";
 import { CausalLM } from "../../dist/nn/tasks/causal-lm.js";
+import { engineOptions } from "../../dist/wasm/engine.js";
 import { formatBytes } from "../../dist/wasm/memory.js";
 import { median } from "../harness.js";
 import { modelOfShape } from "../lora-step.js";
 import { processPeakBytes, ReadRate, timed } from "../measure.js";
-import { shapes } from "../shapes.js";
-import { shapeOption, weightsOption } from "./options.js";
+import { benchOptions, decoders, shapeOption } from "./options.js";
 
-/** Decoder-only shapes. */
-const names = Object.keys(shapes).filter((name) => shapes[name].config.model_type !== "mt5");
+const options = {
+  shape: shapeOption(decoders),
+  weights: benchOptions.weights,
+  tokens: whole(16, 1, "tokens per round"),
+  rounds: whole(5, 1, "timed rounds; reading and writing take turns"),
+  json: benchOptions.json,
+  ...engineOptions,
+};
 
-export const decode = withEngineOptions(
-  new Command("decode")
-    .description("Time writing one token after another, on weights made on the spot, against reading memory.")
-    .addOption(shapeOption(names))
-    .addOption(weightsOption())
-    .option("--tokens <n>", "tokens per round", whole(1), 16)
-    .option("--rounds <n>", "timed rounds; reading and writing take turns", whole(1), 5)
-    .option("--json", "print one JSON object"),
-)
-  .addHelpText(
-    "after",
-    `
-Examples:
-  $ lorikeet bench decode --shape gpt2-124m
-  $ lorikeet bench decode --shape llama-15m --threads 2 --json`,
-  )
-  .action(run);
-
-needs(decode, "--shape");
+export const decode = commandOf("decode", {
+  description: "Time writing one token after another, on weights made on the spot, against reading memory.",
+  options,
+  examples: `
+    $ lorikeet bench decode --shape gpt2-124m
+    $ lorikeet bench decode --shape llama-15m --threads 2 --json`,
+  run,
+});
 
 async function run(flags) {
   const line = new LiveLine();

@@ -1,12 +1,18 @@
 /** Options that several commands of the bench have. */
-import { Option } from "commander";
+import { flag, oneOf, wholeOrNull } from "../../dist/core/options.js";
+import { shapes } from "../shapes.js";
 
-const weightDtypes = ["f32", "bf16", "f16", "int8", "nf4"];
+/** Names of the decoder-only shapes. */
+export const decoders = Object.keys(shapes).filter((name) => shapes[name].config.model_type !== "mt5");
 
+export const benchOptions = {
+  tokens: wholeOrNull(2, { help: "tokens per sequence (default: those of the shape)", placeholder: "t" }),
+  batch: wholeOrNull(1, { help: "sequences per step (default: those of the shape)", placeholder: "b" }),
+  weights: oneOf(["f32", "bf16", "f16", "int8", "nf4"], "f32", "dtype of the frozen weights"),
+  json: flag(false, "print one JSON object"),
+};
+
+/** --shape, one of some networks. */
 export function shapeOption(names) {
-  return new Option("--shape <name>", "sizes of a real network").choices(names);
-}
-
-export function weightsOption() {
-  return new Option("--weights <dtype>", "how the frozen weights are kept").choices(weightDtypes).default("f32");
+  return oneOf(names, names[0], { help: "sizes of a real network", required: true });
 }

@@ -1,34 +1,32 @@
 /** lorikeet bench start: how long a fresh process takes from importing the library to the end of its first training step. */
 import { spawnSync } from "node:child_process";
-import { Command } from "commander";
-import { withEngineOptions } from "../../dist/cli/model-options.js";
-import { needs, whole } from "../../dist/cli/options.js";
+import { commandOf } from "../../dist/cli/command.js";
 import { print } from "../../dist/cli/terminal.js";
 import { StateError } from "../../dist/core/errors.js";
+import { whole } from "../../dist/core/options.js";
+import { engineOptions } from "../../dist/wasm/engine.js";
 import { median } from "../harness.js";
 import { benchRows } from "../rows.js";
 import { shapes } from "../shapes.js";
-import { shapeOption } from "./options.js";
+import { benchOptions, decoders, shapeOption } from "./options.js";
 
-export const start = withEngineOptions(
-  new Command("start")
-    .description("Time a fresh process from importing the library to the end of its first training step.")
-    .addOption(shapeOption(Object.keys(shapes).filter((name) => shapes[name].config.model_type !== "mt5")))
-    .option("--tokens <t>", "tokens per sequence", whole(2))
-    .option("--batch <b>", "sequences per step", whole(1))
-    .option("--rounds <n>", "processes", whole(1), 7)
-    .option("--json", "print one JSON object"),
-)
-  .addHelpText(
-    "after",
-    `
-Examples:
-  $ lorikeet bench start --shape llama-260k
-  $ lorikeet bench start --shape llama-260k --batch 1 --json`,
-  )
-  .action(run);
+const options = {
+  shape: shapeOption(decoders),
+  tokens: benchOptions.tokens,
+  batch: benchOptions.batch,
+  rounds: whole(7, 1, "number of processes"),
+  json: benchOptions.json,
+  ...engineOptions,
+};
 
-needs(start, "--shape");
+export const start = commandOf("start", {
+  description: "Time a fresh process from importing the library to the end of its first training step.",
+  options,
+  examples: `
+    $ lorikeet bench start --shape llama-260k
+    $ lorikeet bench start --shape llama-260k --batch 1 --json`,
+  run,
+});
 
 /** What the fresh process runs. It imports what users import; `work` holds all that it needs to know. */
 const program = `
@@ -51,12 +49,15 @@ process.exit();
 `;
 
 async function run(flags) {
-  const { config, tokens, batch } = { ...shapes[flags.shape], ...flags };
+  const shape = shapes[flags.shape];
+  const { config } = shape;
+  const tokens = flags.tokens ?? shape.tokens;
+  const batch = flags.batch ?? shape.batch;
   const vocabSize = config.vocab_size;
   const rows = benchRows({ data: "random", tokens, batch, vocabSize, encoderDecoder: false });
   const { threads, build } = flags;
   const library = new URL("../../dist/index.js", import.meta.url).href;
-  const work = JSON.stringify({ library, config, rows, engine: { build, ...(threads !== undefined && { threads }) } });
+  const work = JSON.stringify({ library, config, rows, engine: { build, ...(threads !== null && { threads }) } });
   const all = Array.from({ length: flags.rounds }, () => fresh(work));
   const middle = (key) => median(all.map((found) => found[key]));
   const { build: used, threads: together } = all[0];

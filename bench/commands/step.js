@@ -1,54 +1,51 @@
 /** lorikeet bench step: how fast a training step is here, against what this machine could do at best. */
-import { Command, Option } from "commander";
-import { withEngineOptions } from "../../dist/cli/model-options.js";
-import { needs, targetModules, whole } from "../../dist/cli/options.js";
+import { commandOf } from "../../dist/cli/command.js";
 import { grouped, LiveLine, print } from "../../dist/cli/terminal.js";
+import { namesOrPattern, oneOf, text, whole } from "../../dist/core/options.js";
 import { folderTarget } from "../../dist/runtime/node.js";
 import { Profiler } from "../../dist/train/profiler.js";
+import { engineOptions } from "../../dist/wasm/engine.js";
 import { formatBytes } from "../../dist/wasm/memory.js";
 import { median } from "../harness.js";
 import { BenchStep } from "../lora-step.js";
 import { measurePeak, processPeakBytes, timed } from "../measure.js";
 import { dataKinds } from "../rows.js";
 import { shapes } from "../shapes.js";
-import { shapeOption, weightsOption } from "./options.js";
+import { benchOptions, shapeOption } from "./options.js";
 
-export const step = withEngineOptions(
-  new Command("step")
-    .description("Time one training step: forward, backward and AdamW, on weights made on the spot.")
-    .addOption(shapeOption(Object.keys(shapes)))
-    .option("--tokens <t>", "tokens per sequence", whole(2))
-    .option("--batch <b>", "sequences per step", whole(1))
-    .addOption(
-      new Option("--data <kind>", "every token labelled, or half of them and lengths spread 1:8 (batch 8)")
-        .choices(dataKinds)
-        .default("random"),
-    )
-    .addOption(weightsOption())
-    .addOption(new Option("--method <name>", "PEFT method").choices(["lora"]).default("lora"))
-    .option("--r <n>", "rank", whole(1), 8)
-    .option("--target-modules <names>", "what to adapt, by default as PEFT does", targetModules)
-    .option("--rounds <n>", "timed rounds; peak and step take turns", whole(1), 5)
-    .option("--profile <dir>", "profile three more steps, into profile.md and trace.json of this folder")
-    .option("--json", "print one JSON object"),
-)
-  .addHelpText(
-    "after",
-    `
-Examples:
-  $ lorikeet bench step --shape llama-15m --tokens 256 --batch 4
-  $ lorikeet bench step --shape gpt2-124m --data instruction --threads 2
-  $ lorikeet bench step --shape gpt2-124m --build baseline --rounds 3 --json`,
-  )
-  .action(run);
+const options = {
+  shape: shapeOption(Object.keys(shapes)),
+  tokens: benchOptions.tokens,
+  batch: benchOptions.batch,
+  data: oneOf(dataKinds, "random", "label every token, or half of them in lengths spread 1:8 (batch 8)"),
+  weights: benchOptions.weights,
+  method: oneOf(["lora"], "lora", "PEFT method"),
+  r: whole(8, 1, "rank"),
+  targetModules: namesOrPattern("layers to adapt (default: PEFT's)"),
+  rounds: whole(5, 1, "timed rounds; peak and step take turns"),
+  profile: text({
+    help: "profile three more steps, into profile.md and trace.json of this folder",
+    placeholder: "dir",
+  }),
+  json: benchOptions.json,
+  ...engineOptions,
+};
 
-needs(step, "--shape");
+export const step = commandOf("step", {
+  description: "Time one training step: forward, backward and AdamW, on weights made on the spot.",
+  options,
+  examples: `
+    $ lorikeet bench step --shape llama-15m --tokens 256 --batch 4
+    $ lorikeet bench step --shape gpt2-124m --data instruction --threads 2
+    $ lorikeet bench step --shape gpt2-124m --build baseline --rounds 3 --json`,
+  run,
+});
 
 async function run(flags) {
   const line = new LiveLine();
   line.show(`making ${flags.shape}`);
-  const batch = flags.batch ?? (flags.data === "instruction" ? 8 : undefined);
-  const made = await BenchStep.open({ ...flags, ...(batch !== undefined && { batch }) });
+  const batch = flags.batch ?? (flags.data === "instruction" ? 8 : null);
+  const made = await BenchStep.open({ ...flags, batch });
   made.run(); // warm-up: the JavaScript engine compiles the kernels
   const seconds = [];
   const peaks = [];
@@ -59,7 +56,7 @@ async function run(flags) {
   }
   line.end();
   report(flags, made, seconds, peaks);
-  if (flags.profile === undefined) return;
+  if (flags.profile === null) return;
   const profiler = new Profiler({ steps: 3, warmup: 0 });
   for (let step = 0; step < 3; step++) await profiler.during(made.engine, async () => made.run());
   await profiler.write(folderTarget(flags.profile));

@@ -1,15 +1,15 @@
-/** The adapter that a command line describes, on a base: by a method and its options, by a config, or by an adapter that exists. */
+/** The adapter that a command line describes, on a base: by a method and its options, by a config, or by an existing adapter. */
 import type { Command } from "commander";
 import { configFromText, readAdapterConfig } from "../adapt/files/load.ts";
-import type { Method, MethodConfig } from "../adapt/method/define-method.ts";
+import { configOf, type Method, type MethodConfig } from "../adapt/method/define-method.ts";
 import { getPeftModel, PeftModel } from "../adapt/peft-model.ts";
 import { readText } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
 import type { Model } from "../nn/tasks/model.ts";
 import { AutoTokenizer } from "../text/auto-tokenizer.ts";
 import { splitPath } from "./data.ts";
-import { givenValues, optionNames } from "./method-options.ts";
-import { givenOptions } from "./options.ts";
+import { givenValues, methodOptions } from "./method-options.ts";
+import { givenFlags, spellAsFlags } from "./options.ts";
 
 /** What the command line asks to train with: a method, or null for every weight. */
 export interface TrainingMethod {
@@ -19,14 +19,14 @@ export interface TrainingMethod {
 
 export interface AdapterFlags {
   readonly model: string;
-  readonly adapterConfig?: string;
-  readonly initAdapter?: string;
-  readonly dropout?: number;
+  readonly adapterConfig: string | null;
+  readonly initAdapter?: string | null;
+  readonly dropout?: number | null;
   readonly seed?: number;
 }
 
 export interface AdaptedOptions {
-  /** Optimiser steps of the run, for methods with a schedule. */
+  /** Optimizer steps of the run, for methods with a schedule. */
   readonly steps: number;
   readonly warn: (text: string) => void;
 }
@@ -39,23 +39,23 @@ export async function adapted(
   chosen: TrainingMethod,
   { steps, warn }: AdaptedOptions,
 ): Promise<PeftModel> {
-  const { initAdapter, dropout, seed } = flags;
-  if (initAdapter === undefined) {
+  const { initAdapter = null, dropout = null, seed } = flags;
+  if (initAdapter === null) {
     const config = await methodConfig(flags, command, chosen, { base, steps, warn });
     const values = { ...config.values, ...withDropout(config, dropout) };
     return getPeftModel(base, { ...config, values }, { ...(seed !== undefined && { seed }), onWarning: warn });
   }
-  const own = chosen.method === null ? [] : optionNames(chosen.method);
-  const ignored = givenOptions(command, ["adapterConfig", ...own]).map(({ long }) => long);
-  if (ignored.length > 0) warn(`--init-adapter brings its own options: ${ignored.join(", ")} not used`);
+  const own = chosen.method === null ? [] : Object.keys(methodOptions(chosen.method));
+  const ignored = givenFlags(command, ["adapterConfig", ...own]).map(({ long }) => long);
+  if (ignored.length > 0) warn(`--init-adapter has its own options: ${ignored.join(", ")} not used`);
   const config = await readAdapterConfig(openSource(initAdapter), () => {}); // warnings come when it is loaded
   const values = withDropout(config, dropout);
   return PeftModel.fromPretrained(base, initAdapter, { isTrainable: true, values, onWarning: warn });
 }
 
 /** What --dropout makes of a method's own dropouts: all of them `p`. */
-function withDropout({ values }: MethodConfig, p: number | undefined): Record<string, number> {
-  if (p === undefined) return {};
+function withDropout({ values }: MethodConfig, p: number | null): Record<string, number> {
+  if (p === null) return {};
   const names = Object.keys(values).filter((name) => /dropout$/i.test(name));
   return Object.fromEntries(names.map((name) => [name, p]));
 }
@@ -63,24 +63,25 @@ function withDropout({ values }: MethodConfig, p: number | undefined): Record<st
 async function methodConfig(
   flags: AdapterFlags,
   command: Command,
-  { name, method }: TrainingMethod,
+  { method }: TrainingMethod,
   { base, steps, warn }: AdaptedOptions & { base: Model },
 ): Promise<MethodConfig> {
-  if (flags.adapterConfig !== undefined) {
+  if (flags.adapterConfig !== null) {
     const [folder, file] = splitPath(flags.adapterConfig);
     const text = await readText(openSource(folder), file);
     return configFromText(text, { name: `"${flags.adapterConfig}"`, onWarning: warn });
   }
-  const given = givenValues(command, method!, name);
+  const given = givenValues(command, method!);
   const has = (option: string) => Object.hasOwn(method!.options, option);
-  // The head of an image classifier is new as a rule; PEFT leaves it to the user to say so.
+  // The head of an image classifier is usually new; PEFT leaves it to the user to say so.
   const head = base.task === "IMAGE_CLS" && given.modulesToSave === undefined ? { modulesToSave: ["classifier"] } : {};
-  return method!({
+  const values = {
     ...head,
     ...given,
     ...(has("totalStep") && given.totalStep === undefined && { totalStep: steps }),
     ...(typeof given.promptTuningInitText === "string" && (await initialIds(flags.model, given.promptTuningInitText))),
-  } as Parameters<Method>[0]);
+  };
+  return configOf(method!, values, spellAsFlags(command));
 }
 
 /** The text that a prompt starts from, as ids. */

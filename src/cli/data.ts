@@ -63,8 +63,8 @@ export interface ReadOptions {
   /** The model's folder or hub name, where its tokenizer is. Rows that are tokens already need none. */
   readonly modelFolder: string;
   /** Cut longer rows off after this many tokens. */
-  readonly maxLength?: number | undefined;
-  readonly maxTargetLength?: number | undefined;
+  readonly maxLength?: number | null;
+  readonly maxTargetLength?: number | null;
   /** Take rows that have nothing to learn as well: to compute with, not to measure. */
   readonly unlabelled?: boolean;
 }

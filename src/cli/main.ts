@@ -9,6 +9,7 @@ import { command as merge } from "./commands/merge.ts";
 import { command as methods } from "./commands/methods.ts";
 import { command as models } from "./commands/models.ts";
 import { command as predict } from "./commands/predict.ts";
+import { command as settings } from "./commands/settings.ts";
 import { trainCommand } from "./commands/train.ts";
 import { fail } from "./failure.ts";
 import { methodAsked, methodOrNull } from "./method-options.ts";
@@ -32,7 +33,7 @@ Examples:
   $ lorikeet generate --model base --adapter runs/first/adapter --prompt "Once upon a time"
   $ lorikeet <command> --help shows the options of a command`,
     );
-  for (const command of [train, generate, evaluate, predict, merge, inspect, methods, models, ...bench]) {
+  for (const command of [train, generate, evaluate, predict, merge, inspect, methods, models, settings, ...bench]) {
     lorikeet.addCommand(
       command.showHelpAfterError("(--help shows the options, with examples)").allowExcessArguments(false),
     );

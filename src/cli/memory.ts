@@ -1,4 +1,4 @@
-/** Memory that a command will take, told before anything is loaded. */
+/** The memory that a command will need, found before anything is loaded. */
 import { type FromPretrainedOptions, loadPretrained } from "../auto/auto-model.ts";
 import type { Task } from "../core/task.ts";
 import type { Model } from "../nn/tasks/model.ts";
@@ -8,11 +8,11 @@ import { Trainer, type TrainerOptions } from "../train/trainer.ts";
 import { createEngine, type Engine, type EngineOptions } from "../wasm/engine.ts";
 
 /** Build and threads of an engine, or what was asked of one. */
-export type EngineLike = Pick<EngineOptions, "build" | "threads">;
+export type EngineLike = Pick<EngineOptions, "build"> & { readonly threads?: number | null };
 
 /** An engine that holds nothing. */
 export function measuringEngine({ build = "auto", threads }: EngineLike): Promise<Engine> {
-  return createEngine({ build, ...(threads !== undefined && { threads }), measuring: true });
+  return createEngine({ build, ...(typeof threads === "number" && { threads }), measuring: true });
 }
 
 /** The model of a folder in an engine of its own that holds nothing, with the build and the threads of another. */
@@ -26,15 +26,15 @@ export async function measuredBase(
   return (await loadPretrained(from, task, { ...options, engine, onWarning: () => {} })) as Model;
 }
 
-/** Throws StateError, with settings that would do, unless a run fits into the memory of `engine`, into which nothing is loaded yet. */
+/** Throws StateError, with settings that would fit, unless a run fits into the memory of `engine`, into which nothing is loaded yet. */
 export async function expectRoom(
   { memory }: Engine,
-  run: MeasuredRun & Pick<TrainerOptions, "evalDataset">,
+  run: MeasuredRun & Pick<TrainerOptions, "evalDataset" | "spell">,
 ): Promise<void> {
   const { model, trainDataset, args } = run;
   const largest = planMemory(model, trainDataset, args);
   if (largest.total <= memory.offer(largest.total)) return;
-  const plan = new Trainer(run).memory(); // batch by batch: the longest rows need not come together
+  const plan = new Trainer(run).memory(); // batch by batch: the longest rows may be in different batches
   const allowed = memory.offer(plan.total);
-  if (plan.total > allowed) throw tooLittleMemory(plan, allowed, await fittingSettings(run, allowed));
+  if (plan.total > allowed) throw tooLittleMemory(plan, allowed, await fittingSettings(run, allowed), run.spell);
 }

@@ -1,66 +1,43 @@
-/** What every command that runs a model shares: its options, and loading model and adapter. */
-import { type Command, Option } from "commander";
+/** What commands that run a model share: their options, and loading model and adapter. */
 import { CONFIG_FILE } from "../adapt/files/config-file.ts";
 import { headSize } from "../adapt/files/load.ts";
 import { PeftModel } from "../adapt/peft-model.ts";
 import { type FromPretrainedOptions, loadPretrained } from "../auto/auto-model.ts";
 import { readJson } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
+import { type Options, oneOf, orNull, text, type ValuesOf } from "../core/options.ts";
 import { type Task, tasks } from "../core/task.ts";
-import type { Build } from "../kernels/builds.ts";
 import type { RawConfig } from "../nn/config.ts";
 import { LABEL_KEYS, labelConfig } from "../nn/tasks/label-names.ts";
 import type { Model } from "../nn/tasks/model.ts";
-import { type KeptWeights, keptWeights } from "../nn/tensors/kept-dtype.ts";
-import { createEngine, type Engine } from "../wasm/engine.ts";
+import { weightsOption } from "../nn/tensors/kept-dtype.ts";
+import { createEngine, type Engine, type engineOptions } from "../wasm/engine.ts";
 import { formatBytes } from "../wasm/memory.ts";
-import { whole } from "./options.ts";
+import { requiredText } from "./options.ts";
 import { LiveLine, notice } from "./terminal.ts";
 
-export interface EngineFlags {
-  threads?: number;
-  build: "auto" | Build;
+/** The engine that a command asks for. */
+export type EngineFlags = Partial<ValuesOf<typeof engineOptions>>;
+
+/** --model, --adapter and the like, for commands that load a model. */
+export const modelOptions = {
+  model: requiredText({
+    help: "model folder (config.json, model.safetensors, tokenizer.json), or a name on the hub",
+    placeholder: "dir",
+  }),
+  adapter: text({ help: "folder of an adapter to load into the model", placeholder: "dir" }),
+  weights: weightsOption,
+  task: orNull(
+    oneOf(tasks, "CAUSAL_LM", { help: "task of the model (default: as its config, its adapter or the data says)" }),
+  ),
+} satisfies Options;
+
+export async function openEngine({ threads, build = "auto" }: EngineFlags): Promise<Engine> {
+  return createEngine({ build, ...(typeof threads === "number" && { threads }) });
 }
 
-/** Adds --threads and --build. */
-export function withEngineOptions(command: Command): Command {
-  return command
-    .option(
-      "--threads <n>",
-      "threads to compute with, by default one for each physical core; results do not depend on it",
-      whole(1),
-    )
-    .addOption(
-      new Option("--build <name>", "kernels: fused multiply-add or the same bits everywhere")
-        .choices(["auto", "baseline", "relaxed"])
-        .default("auto"),
-    );
-}
-
-/** --weights, for commands that load a base. */
-export function weightsOption(): Option {
-  return new Option("--weights <dtype>", "how the base is kept in memory: int8 computes in integers, nf4 takes 4 bits")
-    .choices(keptWeights)
-    .default("stored");
-}
-
-/** --task, for models whose config names no head, or another one. */
-export function taskOption(): Option {
-  return new Option("--task <name>", "what the model is for; by default what its config, adapter or data says")
-    .choices(tasks)
-    .argParser((text) => text.toUpperCase().replaceAll("-", "_"));
-}
-
-export async function openEngine({ threads, build }: EngineFlags): Promise<Engine> {
-  return createEngine({ build, ...(threads !== undefined && { threads }) });
-}
-
-export interface LoadFlags extends EngineFlags {
-  model: string;
-  adapter?: string | undefined;
-  task?: Task | undefined;
-  weights?: KeptWeights;
-}
+/** The model that a command asks for. */
+export type LoadFlags = EngineFlags & ValuesOf<typeof modelOptions>;
 
 export interface Loaded {
   readonly engine: Engine;
@@ -72,13 +49,11 @@ export interface Loaded {
 /** Loads the model (a folder, or a name on the hub) and, when named, the adapter on top of it. */
 export async function loadModel(flags: LoadFlags): Promise<Loaded> {
   const engine = await openEngine(flags);
-  const told = flags.adapter === undefined ? nothingTold : await toldByAdapter(flags.adapter);
-  const base = await loadBase(flags.model, engine, flags.task ?? told.task, {
-    ...headFrom(told),
-    ...(flags.weights && { weights: flags.weights }),
-  });
+  const told = flags.adapter === null ? nothingTold : await toldByAdapter(flags.adapter);
+  const options = { ...headFrom(told), weights: flags.weights };
+  const base = await loadBase(flags.model, engine, flags.task ?? told.task, options);
   const model =
-    flags.adapter === undefined ? base : await PeftModel.fromPretrained(base, flags.adapter, { onWarning: notice });
+    flags.adapter === null ? base : await PeftModel.fromPretrained(base, flags.adapter, { onWarning: notice });
   return { engine, base, model };
 }
 

@@ -1,122 +1,176 @@
-/** Parsers of option values, and rules about several options: a wrong one is an error that names option, value and what was expected. */
-import { type Command, InvalidArgumentError, type Option } from "commander";
+/** Flags made from declared options, the values that they were given, and rules about several of them. */
+import { type Command, Option as Flag, InvalidArgumentError } from "commander";
+import type { About, Kind, Option, Options, Spell, ValuesOf } from "../core/options.ts";
+import { option } from "../core/options.ts";
 import { didYouMean } from "../core/similar.ts";
-import { type OptimizerName, optimizerNamed, optimizerNames } from "../optim/optimizers.ts";
+import {
+  readBytes,
+  readChoice,
+  readJson,
+  readNames,
+  readNumber,
+  readPairs,
+  readPattern,
+  readWhole,
+} from "./readers.ts";
 
-/** A whole number of at least `least`. */
-export const whole =
-  (least: number) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
-    throw new InvalidArgumentError(`Expected a whole number of at least ${least}.`);
-  };
+/** What stands for a value in help. */
+const placeholders: Readonly<Record<Kind, string>> = {
+  flag: "true|false",
+  whole: "n",
+  number: "x",
+  choice: "name",
+  text: "text",
+  names: "names",
+  pattern: "names",
+  bytes: "size",
+  pairs: "list",
+  json: "json",
+};
 
-/** A number from `least` up to `most`. */
-export const number =
-  (least: number, most: number = Number.POSITIVE_INFINITY) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (text.trim() !== "" && Number.isFinite(value) && value >= least && value <= most) return value;
-    if (least === Number.NEGATIVE_INFINITY) throw new InvalidArgumentError("Expected a number.");
-    const range = most === Number.POSITIVE_INFINITY ? `of at least ${least}` : `from ${least} to ${most}`;
-    throw new InvalidArgumentError(`Expected a number ${range}.`);
-  };
+/** What a text says for each kind of option; undefined where it says nothing of the kind. */
+const readers: Readonly<Record<Kind, (text: string, one: Option<unknown>) => unknown>> = {
+  flag: (text) => (text === "true" ? true : text === "false" ? false : undefined),
+  whole: readWhole,
+  number: readNumber,
+  choice: readChoice,
+  text: (text) => text,
+  names: readNames,
+  pattern: readPattern,
+  bytes: readBytes,
+  pairs: readPairs,
+  json: readJson,
+};
 
-const units: ReadonlyMap<string, number> = new Map([
-  ["", 1],
-  ["B", 1],
-  ["KB", 1e3],
-  ["MB", 1e6],
-  ["GB", 1e9],
-]);
-
-/** A number of bytes, such as "500MB" or "2GB". */
-export function bytes(text: string): number {
-  const [, count = "", unit = ""] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text) ?? [];
-  const factor = units.get(unit.toUpperCase());
-  if (count !== "" && factor !== undefined) return Math.floor(Number(count) * factor);
-  throw new InvalidArgumentError("Expected a number of bytes, such as 500MB or 2GB.");
+/** The value that a text gives an option. Throws InvalidArgumentError that says what was expected. */
+export function readText(text: string, one: Option<unknown>): unknown {
+  const value = readers[one.kind](text, one);
+  if (value !== undefined && value !== null && one.is(value)) return value;
+  const example = one.kind === "bytes" ? ", such as 500MB or 2GB" : "";
+  throw new InvalidArgumentError(`Expected ${one.expected}${example}.${didYouMean(text, one.choices ?? [])}`);
 }
 
-/** Any number. */
-export const signed = (text: string): number => number(Number.NEGATIVE_INFINITY)(text);
+/** A flag of a declared option. The command keeps its value under the option's own name. */
+export class DeclaredFlag extends Flag {
+  readonly declared: Option<unknown>;
+  readonly #name: string;
 
-/** A probability: from 0 up to but not including 1. */
-export function probability(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && value >= 0 && value < 1) return value;
-  throw new InvalidArgumentError("Expected a number from 0 up to but not including 1.");
+  constructor(name: string, declared: Option<unknown>) {
+    super(flagsOf(name, declared), helpOf(declared));
+    this.#name = name;
+    this.declared = declared;
+    if (this.required) this.argParser((text) => readText(text, declared));
+  }
+  override attributeName(): string {
+    return this.#name;
+  }
 }
 
-/** An optimiser by its name here or in transformers. */
-export function optimizer(text: string): OptimizerName {
-  const name = optimizerNamed(text);
-  if (name !== null) return name;
-  throw new InvalidArgumentError(`Expected one of ${optimizerNames.join(", ")}.${didYouMean(text, optimizerNames)}`);
+/** Whether a flag takes no value: its presence says true, or false if it is spelled `no-x`. */
+function isSwitch({ kind, fallback, spelled = "" }: Option<unknown>): boolean {
+  return kind === "flag" && (fallback === false || spelled.startsWith("no-"));
 }
 
-/** Options of an optimiser, name=value with commas between; names also with hyphens or underscores. */
-export function optimizerArgs(text: string): Record<string, number | boolean | null> {
-  const words: Readonly<Record<string, boolean | null>> = { true: true, false: false, null: null };
-  return Object.fromEntries(
-    text.split(",").map((entry) => {
-      const [, name, value = ""] = /^\s*([\w-]+)\s*=\s*(\S+)\s*$/.exec(entry) ?? [];
-      const found = words[value] === undefined ? Number(value) : words[value];
-      if (name === undefined || Number.isNaN(found)) {
-        throw new InvalidArgumentError(`"${entry}" is not name=value with a number, true, false or null.`);
-      }
-      return [name.replace(/[-_]([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()), found];
-    }),
-  );
+function flagsOf(name: string, declared: Option<unknown>): string {
+  const long = declared.spelled ?? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return isSwitch(declared) ? `--${long}` : `--${long} <${declared.placeholder ?? placeholders[declared.kind]}>`;
 }
 
-/** A regular expression, "all-linear", or names separated by commas: PEFT's `target_modules`. */
-export function targetModules(text: string): string | string[] {
-  if (text === "all-linear" || /[\\^$*+?()[\]{}|]/.test(text)) return text;
-  const names = text.split(",").map((name) => name.trim());
-  if (names.every((name) => name !== "")) return names;
-  throw new InvalidArgumentError("Expected names separated by commas.");
+function helpOf(declared: Option<unknown>): string {
+  const { help, expected, choices = [] } = declared;
+  const words = choices.length > 1 ? [choices.join(", ")] : [];
+  const fallback = isSwitch(declared) || declared.required ? "" : plainText(defaultOf(declared));
+  const more = [...words, ...(fallback === "" ? [] : [`default: ${fallback}`])];
+  return more.length === 0 ? help || expected : `${help || expected} (${more.join("; ")})`;
 }
 
-/** Those of the options that the command line or a --config file gives. Names are attributes, such as "learningRate". */
-export function givenOptions(command: Command, names: readonly string[]): Option[] {
+/** A value as help and docs/ show it; "" for one that says nothing. */
+export function plainText(value: unknown): string {
+  if (value === null || (typeof value === "object" && Object.keys(value).length === 0)) return "";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** An option's default on the command line. */
+export function defaultOf<T>({ cli, fallback }: Option<T>): T {
+  return cli === undefined ? fallback : cli.default;
+}
+
+/** Text that a command cannot do without. */
+export function requiredText(about: About<string>): Option<string> {
+  return { ...option<string>("", "a string", (value) => typeof value === "string", about, "text"), required: true };
+}
+
+/** Whether an option can be given on the command line. */
+export function hasFlag({ filledIn, unsaved }: Option<unknown>): boolean {
+  return !filledIn && !unsaved;
+}
+
+/** Adds the flags of options, except those that the command has already. */
+export function addOptions(command: Command, options: Options): Command {
+  for (const [name, declared] of Object.entries(options)) {
+    if (!hasFlag(declared)) continue;
+    const flag = new DeclaredFlag(name, declared);
+    const taken = command.options.some((other) => other.long === flag.long || other.attributeName() === name);
+    if (!taken) command.addOption(flag);
+  }
+  return command;
+}
+
+/** The values of options that the command line, or its --config file, gives. */
+export function givenOf<S extends Options>(command: Command, options: S): Partial<ValuesOf<S>> {
+  const given = givenFlags(command, Object.keys(options)).map((flag) => flag.attributeName());
+  return Object.fromEntries(given.map((name) => [name, command.getOptionValue(name)])) as Partial<ValuesOf<S>>;
+}
+
+/** The values of options, with the command line's defaults where nothing is given. */
+export function valuesOf<S extends Options>(command: Command, options: S): ValuesOf<S> {
+  const defaults = Object.entries(options).map(([name, declared]) => [name, defaultOf(declared)]);
+  return { ...Object.fromEntries(defaults), ...givenOf(command, options) } as ValuesOf<S>;
+}
+
+/** How errors write options: as this command's flags. `others` has flags of names that are not options. */
+export function spellAsFlags(command: Command, others: Readonly<Record<string, string>> = {}): Spell {
+  return (name) => command.options.find((flag) => flag.attributeName() === name)?.long ?? others[name] ?? name;
+}
+
+/** Those of the flags that the command line or a --config file gives. Names are those of options, such as "learningRate". */
+export function givenFlags(command: Command, names: readonly string[]): Flag[] {
   const sources = ["cli", "config"];
-  return command.options.filter((option) => {
-    const name = option.attributeName();
+  return command.options.filter((flag) => {
+    const name = flag.attributeName();
     return names.includes(name) && sources.includes(command.getOptionValueSource(name) ?? "");
   });
 }
 
 /**
- * Makes two groups of options exclude each other. The command line goes before a --config file: what it chooses drops what
- * the file says of the other group.
+ * Makes two groups of options exclude each other. The command line overrides a --config file: what it chooses drops what the file
+ * says about the other group.
  */
 export function alternatives(command: Command, one: readonly string[], other: readonly string[]): Command {
-  const typed = (group: readonly Option[]) =>
-    group.some((option) => command.getOptionValueSource(option.attributeName()) === "cli");
+  const typed = (group: readonly Flag[]) =>
+    group.some((flag) => command.getOptionValueSource(flag.attributeName()) === "cli");
   return command.hook("preAction", () => {
-    const first = givenOptions(command, one);
-    const second = givenOptions(command, other);
+    const first = givenFlags(command, one);
+    const second = givenFlags(command, other);
     if (first.length === 0 || second.length === 0) return;
     if (typed(first) === typed(second)) {
       command.error(`error: option '${first[0]!.flags}' cannot be used with option '${second[0]!.flags}'`);
     }
-    for (const option of typed(first) ? second : first) {
-      command.setOptionValueWithSource(option.attributeName(), option.defaultValue, "default");
+    for (const flag of typed(first) ? second : first) {
+      command.setOptionValueWithSource(flag.attributeName(), flag.defaultValue, "default");
     }
   });
 }
 
-/**
- * Makes options required once unknown ones have been reported (so that a misspelt one is named as such) and a --config file
- * has been read.
- */
-export function needs(command: Command, ...flags: readonly string[]): Command {
+/** Reports required options that are missing, after unknown ones were reported and a --config file was read. */
+export function expectRequired(command: Command): Command {
   return command.hook("preAction", () => {
     const missing = command.options.filter(
-      (o) => flags.includes(o.long!) && command.getOptionValue(o.attributeName()) === undefined,
+      (flag) =>
+        flag instanceof DeclaredFlag &&
+        flag.declared.required &&
+        command.getOptionValue(flag.attributeName()) === undefined,
     );
-    for (const option of missing) command.error(`error: required option '${option.flags}' not specified`);
+    for (const flag of missing) command.error(`error: required option '${flag.flags}' not specified`);
   });
 }

@@ -7,10 +7,11 @@ import { FormatError } from "../core/errors.ts";
 import { listProblems } from "../core/problems.ts";
 import { didYouMean } from "../core/similar.ts";
 import { splitPath } from "./data.ts";
+import { DeclaredFlag } from "./options.ts";
 
 /**
- * Fills in the options that the command line left out. Names may be written with hyphens or underscores; an empty value says
- * nothing. Throws one FormatError that lists every unknown name and wrong value.
+ * Fills in the options that the command line left out. Names may be written with hyphens or underscores; an empty value leaves the
+ * option out. Throws one FormatError that lists every unknown name and wrong value.
  */
 export async function applyRunFile(command: Command, path: string): Promise<void> {
   const problems: string[] = [];
@@ -59,7 +60,10 @@ function parsed(option: Option, named: string, value: unknown): unknown {
     if (typeof value !== "boolean") throw new InvalidArgumentError("Expected true or false.");
     return option.negate && option.long === `--${named}` ? !value : value;
   }
-  const text = Array.isArray(value) ? value.join(",") : value;
-  if (typeof text !== "string" && typeof text !== "number") throw new InvalidArgumentError("Expected one value.");
-  return option.parseArg ? option.parseArg(String(text), undefined) : String(text);
+  if (typeof value === "string" || typeof value === "number") {
+    return option.parseArg ? option.parseArg(String(value), undefined) : String(value);
+  }
+  if (option instanceof DeclaredFlag && option.declared.is(value)) return value;
+  if (Array.isArray(value) && option.parseArg) return option.parseArg(value.join(","), undefined);
+  throw new InvalidArgumentError("Expected one value.");
 }

@@ -9,6 +9,7 @@ import { encodeAnswer } from "./encode-answer.ts";
 import { encodeCausal } from "./encode-causal.ts";
 import { encodeImage, encodeSequence, encodeTokens } from "./encode-classes.ts";
 import { type EncodeRowsOptions, type Example, IGNORED, inputOf, lengthLimit } from "./example.ts";
+import { lengthOptions } from "./length-options.ts";
 import { malformed, type Row, type RowProblem } from "./rows.ts";
 
 export type { AnswerSource, EncodeRowsOptions, Example } from "./example.ts";
@@ -71,7 +72,7 @@ export function countLabels({ labels }: Pick<Example, "labels">, task: Task = "C
 
 function expectMaxLength({ maxLength = null, contextLength, task = "CAUSAL_LM" }: EncodeRowsOptions): void {
   if (maxLength === null || task === "IMAGE_CLS") return;
-  if (!Number.isInteger(maxLength) || maxLength < 2) {
+  if (!lengthOptions.maxLength.is(maxLength)) {
     throw new ShapeError(
       `max length is ${maxLength}, it should be a whole number of at least 2: one token predicts the next`,
     );

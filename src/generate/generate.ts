@@ -1,30 +1,22 @@
-/** Writes on from a prompt, or an answer to a source: one token at a time, with keys and values kept. */
+/** Continues a prompt, or answers a source: one token at a time, keeping keys and values. */
 import { FormatError, StateError, UnsupportedError } from "../core/errors.ts";
+import { completeOptions, type ValuesOf } from "../core/options.ts";
 import { Philox } from "../core/philox.ts";
 import { CausalLM } from "../nn/tasks/causal-lm.ts";
 import type { Model } from "../nn/tasks/model.ts";
 import { Seq2SeqLM } from "../nn/tasks/seq2seq-lm.ts";
-import { type Beam, BeamSearch, type EarlyStopping } from "./beam-search.ts";
+import { type Beam, BeamSearch } from "./beam-search.ts";
 import { Decoding, type Writer } from "./decoding.ts";
-import { type SamplingOptions, sample } from "./sample.ts";
+import { generationOptions } from "./generation-options.ts";
+import { sample } from "./sample.ts";
 
-/** How the next token is chosen, when to stop, and who is told. */
-export interface GenerateOptions extends SamplingOptions {
-  /** At most this many tokens; fewer when a stop token comes or the context is full. */
-  readonly maxNewTokens?: number;
+/** How the next token is chosen, when to stop, and who sees the tokens. */
+export interface GenerateOptions extends Partial<ValuesOf<typeof generationOptions>> {
   /** Ids that end the text. They are part of the result. By default the config's `eos_token_id`; null is none. */
   readonly eosTokenId?: number | readonly number[] | null;
-  /** Decides every draw when temperature is above 0. */
-  readonly seed?: number;
-  /** More than 1 is beam search: so many sequences are written side by side, without sampling, and the best is returned. */
-  readonly numBeams?: number;
-  /** Of beam search: scores are divided by length to this power. Above 0 favours long sequences, below 0 short ones. */
-  readonly lengthPenalty?: number;
-  /** Of beam search: when to stop looking. */
-  readonly earlyStopping?: EarlyStopping;
   /** Called with each new id as soon as it is known; at the end in beam search. */
   readonly onToken?: (id: number) => void;
-  /** Ends the text early; what there is so far is returned. */
+  /** Ends the text early; the tokens so far are returned. */
   readonly signal?: AbortSignal;
 }
 
@@ -34,24 +26,30 @@ export async function generate(
   inputIds: readonly number[],
   options: GenerateOptions = {},
 ): Promise<number[]> {
-  const { maxNewTokens = 128, onToken } = options;
+  const { maxNewTokens, numBeams } = checked(options);
+  const { onToken } = options;
   const writer = writerOf(model);
   if (inputIds.length === 0) {
     throw new FormatError("generate: the prompt has no tokens, expected at least the beginning-of-sequence token");
   }
   const room = Math.min(maxNewTokens, writer.task === "CAUSAL_LM" ? writer.contextLength - inputIds.length : Infinity);
   if (room <= 0) return [];
-  if ((options.numBeams ?? 1) === 1) return writeOne(writer, inputIds, room, options);
+  if (numBeams === 1) return writeOne(writer, inputIds, room, options);
   const { ids } = await searchBeams(writer, inputIds, room, options);
   for (const id of ids) onToken?.(id);
   return [...ids];
+}
+
+/** The options with their defaults. Throws FormatError that lists every unknown or wrong one. */
+function checked({ eosTokenId, onToken, signal, ...given }: GenerateOptions): ValuesOf<typeof generationOptions> {
+  return completeOptions("generate", generationOptions, given);
 }
 
 function writerOf(model: Model | { readonly base: Model }): Writer {
   const base = "base" in model ? model.base : model;
   if (base instanceof CausalLM || base instanceof Seq2SeqLM) return base;
   throw new UnsupportedError(
-    `generate: ${base.architecture} writes no text; load the model with AutoModelForCausalLM or AutoModelForSeq2SeqLM`,
+    `generate: ${base.architecture} cannot generate text; load the model with AutoModelForCausalLM or AutoModelForSeq2SeqLM`,
   );
 }
 
@@ -62,14 +60,15 @@ async function writeOne(
   room: number,
   options: GenerateOptions,
 ): Promise<number[]> {
-  const { seed = 0, onToken, signal } = options;
+  const { onToken, signal } = options;
   const stops = stopsOf(model, options);
-  const random = new Philox(seed);
+  const sampling = checked(options);
+  const random = new Philox(sampling.seed);
   const made: number[] = [];
   using decoding = new Decoding(model, inputIds, room);
   let logits = decoding.begin();
   while (true) {
-    const id = sample(expectNumbers(logits, made.length), options, random);
+    const id = sample(expectNumbers(logits, made.length), sampling, random);
     made.push(id);
     onToken?.(id);
     if (made.length === room || stops.has(id) || signal?.aborted) return made;
@@ -85,7 +84,8 @@ export async function searchBeams(
   room: number,
   options: GenerateOptions,
 ): Promise<Beam> {
-  const { numBeams = 1, lengthPenalty = 1, earlyStopping = false, signal } = options;
+  const { numBeams, lengthPenalty, earlyStopping } = checked(options);
+  const { signal } = options;
   const stops = stopsOf(model, options);
   expectBeams(model, stops.size, options);
   const search = new BeamSearch({ numBeams, lengthPenalty, earlyStopping, room, stops });
@@ -110,8 +110,9 @@ function expectBeams(
   { numBeams = 1, temperature, topK, topP }: GenerateOptions,
 ): void {
   const most = vocabSize - stops;
-  if (!Number.isInteger(numBeams) || numBeams < 1 || numBeams > most)
-    throw new FormatError(`generate: numBeams is ${numBeams}, expected a whole number from 1 to ${most}`);
+  if (numBeams > most) {
+    throw new FormatError(`generate: "numBeams" is ${numBeams}, expected a whole number from 1 to ${most}`);
+  }
   if ((temperature ?? 0) === 0 && topK === undefined && topP === undefined) return;
   throw new UnsupportedError(
     "generate: beam search does not sample; leave out temperature, topK and topP, or use numBeams 1",

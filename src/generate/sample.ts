@@ -1,14 +1,10 @@
 /** Picks the next token from logits. */
+import type { ValuesOf } from "../core/options.ts";
 import type { Philox } from "../core/philox.ts";
+import type { generationOptions } from "./generation-options.ts";
 
-export interface SamplingOptions {
-  /** Logits are divided by it; 0 is greedy, the largest logit wins. */
-  readonly temperature?: number;
-  /** Only the k largest logits stay; 0 is no limit. */
-  readonly topK?: number;
-  /** Only the most likely tokens whose probabilities reach this sum stay (Holtzman et al. 2020); 1 is no limit. */
-  readonly topP?: number;
-}
+/** Those of the generation options that decide a draw. */
+export type Sampling = Pick<ValuesOf<typeof generationOptions>, "temperature" | "topK" | "topP">;
 
 /** The id with the largest logit, the first of equals. */
 export function argmax(logits: Float32Array): number {
@@ -18,11 +14,7 @@ export function argmax(logits: Float32Array): number {
 }
 
 /** One id drawn from softmax(logits / temperature), cut to the top k, then to the top p, as transformers does. */
-export function sample(
-  logits: Float32Array,
-  { temperature = 1, topK = 0, topP = 1 }: SamplingOptions,
-  random: Philox,
-): number {
+export function sample(logits: Float32Array, { temperature, topK, topP }: Sampling, random: Philox): number {
   if (temperature === 0) return argmax(logits);
   const order = Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b);
   const kept = topK > 0 ? order.slice(0, topK) : order;

@@ -11,11 +11,12 @@
  */
 import { defineMethod, type LinearPart, type MethodValues, type Whole } from "../adapt/method/define-method.ts";
 import { type Factors, rankMisfit } from "../adapt/method/factors.ts";
-import { settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
+import { fanInFanOut, settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
 import type { Make, MakeAt } from "../adapt/method/make.ts";
-import { flag, number, type Option, oneOf, option, probability, whole } from "../adapt/method/options.ts";
+import { probability } from "../adapt/method/options.ts";
 import { RankAllocator, type RankPattern, type Triplets } from "../adapt/method/rank-allocator.ts";
 import { FormatError } from "../core/errors.ts";
+import { atLeastZero, flag, number, type Option, oneOf, option, orNull, whole, wholeOrNull } from "../core/options.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import { add } from "../ops/add.ts";
 import { scaleColumns } from "../ops/columns.ts";
@@ -30,48 +31,39 @@ import type { Tape, Value } from "../tape/tape.ts";
 import type { Param } from "../tensor/tensor.ts";
 
 const options = {
-  initR: whole(12, 1, "rank that every layer starts with"),
-  targetR: whole(8, 0, "rank that is left on average"),
-  totalStep: option<number | null>(
-    null,
-    "a whole number of at least 1",
-    (value) => value === null || (Number.isSafeInteger(value) && (value as number) >= 1),
-    "optimiser steps of the run",
-  ),
+  initR: whole(12, 1, "initial rank of every layer"),
+  targetR: whole(8, 0, "average rank that remains"),
+  totalStep: wholeOrNull(1, "optimizer steps of the run"),
   tinit: whole(0, 0, "steps before pruning begins"),
-  tfinal: whole(0, 0, "steps after pruning has ended"),
-  deltaT: whole(1, 1, "steps from one pruning to the next"),
-  beta1: share(0.85, "smoothing of the importance"),
-  beta2: share(0.85, "smoothing of its uncertainty"),
-  orthRegWeight: option(
-    0.5,
-    "a number of at least 0",
-    (value) => typeof value === "number" && value >= 0,
-    "weight of the orthogonal term",
-  ),
-  loraAlpha: number(8, "the adapter counts alpha / initR times"),
-  loraDropout: probability(0, "dropout in front of the adapter"),
-  bias: oneOf(["none", "all", "lora_only"], "none", "which biases of the base are trained along"),
-  fanInFanOut: flag(false, "whether weights are stored [in, out]; set by itself"),
-  initLoraWeights: flag(true, "start so that nothing changes"),
-  rankPattern: option<RankPattern | null>(
-    null,
-    "an object of lists of true and false, or null",
-    isRankPattern,
-    "set by training",
+  tfinal: whole(0, 0, "steps after the last pruning"),
+  deltaT: whole(1, 1, "steps between prunings"),
+  beta1: share(0.85, "smoothing of the sensitivity"),
+  beta2: share(0.85, "smoothing of the uncertainty"),
+  orthRegWeight: atLeastZero(0.5, "weight of the orthogonality penalty"),
+  loraAlpha: number(8, "the adapter's output is scaled by alpha / initR"),
+  loraDropout: probability(0, "dropout of the adapter's input"),
+  bias: oneOf(["none", "all", "lora_only"], "none", "which biases of the base are also trained"),
+  fanInFanOut,
+  initLoraWeights: flag(true, "start with an adapter that changes nothing"),
+  rankPattern: orNull(
+    option<RankPattern>(
+      {},
+      "an object of lists of true and false",
+      isRankPattern,
+      "which ranks remain; set by training",
+    ),
   ),
 };
 
 type Values = MethodValues<typeof options>;
 
 function share(fallback: number, help: string): Option<number> {
-  return option(fallback, "a number between 0 and 1", (v) => typeof v === "number" && v > 0 && v < 1, help);
+  return number(fallback, help, { above: 0, below: 1 });
 }
 
 function isRankPattern(value: unknown): boolean {
-  if (value === null) return true;
   const isMask = (each: unknown) => Array.isArray(each) && each.every((kept) => typeof kept === "boolean");
-  return typeof value === "object" && Object.values(value as object).every(isMask);
+  return typeof value === "object" && value !== null && Object.values(value as object).every(isMask);
 }
 
 /**
@@ -117,7 +109,7 @@ export const adalora = defineMethod({
 function check({ totalStep, tinit, tfinal }: Values, spell: (name: string) => string): string | null {
   const [total, first, last] = [spell("totalStep"), spell("tinit"), spell("tfinal")];
   if (totalStep === null)
-    return `"${total}" is missing: AdaLoRA prunes on a schedule, so say how many optimiser steps the run has`;
+    return `"${total}" is missing: AdaLoRA prunes on a schedule, so say how many optimizer steps the run has`;
   if (tinit < totalStep - tfinal) return null;
   return `no step is left for pruning: "${first}" ${tinit} should be less than "${total}" ${totalStep} less "${last}" ${tfinal}`;
 }

@@ -17,8 +17,9 @@ import {
 } from "../adapt/method/define-method.ts";
 import { headsOf } from "../adapt/method/head-modules.ts";
 import type { Make, MakeAt } from "../adapt/method/make.ts";
-import { sizeOrNull, text } from "../adapt/method/options.ts";
+import { sizeOrNull } from "../adapt/method/options.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { text } from "../core/options.ts";
 import type { Attention, AttentionDelta } from "../nn/layers/attention.ts";
 import type { Module } from "../nn/layers/weights.ts";
 import { add } from "../ops/add.ts";
@@ -30,8 +31,8 @@ import type { Value } from "../tape/tape.ts";
 
 const options = {
   targetModules: text("name of the attention modules"),
-  adapterLen: sizeOrNull("rows of the prompt"),
-  adapterLayers: sizeOrNull("how many layers have one, from the top"),
+  adapterLen: sizeOrNull("number of prompt rows"),
+  adapterLayers: sizeOrNull("number of layers with a prompt, counted from the top"),
 };
 
 type Values = Omit<MethodValues<typeof options>, "targetModules"> & { readonly targetModules: string | null };

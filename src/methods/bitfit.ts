@@ -5,16 +5,16 @@
  * As A = B = 0, so are both their gradients: PEFT loads the folder, computes the same and trains the same.
  */
 import { defineMethod, type LinearPart, type MethodValues, type ModelShape } from "../adapt/method/define-method.ts";
-import { settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
+import { fanInFanOut, settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
 import type { Make } from "../adapt/method/make.ts";
-import { flag, oneOf } from "../adapt/method/options.ts";
 import { UnsupportedError } from "../core/errors.ts";
+import { oneOf } from "../core/options.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import type { Module } from "../nn/layers/weights.ts";
 
 const options = {
   bias: oneOf(["all"], "all", "which biases are trained"),
-  fanInFanOut: flag(false, "whether weights are stored [in, out]; set by itself"),
+  fanInFanOut,
 };
 
 type Values = MethodValues<typeof options>;

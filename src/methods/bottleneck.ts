@@ -21,8 +21,9 @@ import {
   type Scaling,
 } from "../adapt/method/bottleneck-part.ts";
 import { commonOnly, defineMethod, type MethodValues, type ModelShape } from "../adapt/method/define-method.ts";
-import { flag, type Option, oneOf, option, probability } from "../adapt/method/options.ts";
+import { probability } from "../adapt/method/options.ts";
 import { FormatError } from "../core/errors.ts";
+import { flag, type Option, oneOf, option, orNull, wholeOrNull } from "../core/options.ts";
 import type { SubLayer } from "../nn/layers/residual.ts";
 import { type Activation, activations } from "../ops/activation.ts";
 
@@ -71,49 +72,49 @@ const isScaling = (value: unknown) =>
   (typeof value === "number" && Number.isFinite(value)) || value === "learned" || value === "channel";
 const isLayers = (value: unknown) => Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
 
-/** An option that the form decides where it is null. */
-function byForm<T>(expected: string, is: (value: unknown) => boolean, help: string): Option<T | null> {
-  const orNull = (value: unknown) => value === null || is(value);
-  return option<T | null>(null, `${expected}, or null for what the form has`, orNull, help);
-}
+/** A switch that the form decides where it is null. */
 function switchByForm(help: string): Option<boolean | null> {
-  return byForm<boolean>("true or false", (value) => typeof value === "boolean", help);
+  return orNull(flag(false, `${help} (default: as the form has it)`));
 }
 
-const inits = ["bert", "mam_adapter", "houlsby"];
+const inits = ["bert", "mam_adapter", "houlsby"] as const;
 
 const options = {
-  form: oneOf(forms, "pfeiffer", "where adapters stand and what they read"),
+  form: oneOf(forms, "pfeiffer", "where adapters are placed and what they read"),
   mhAdapter: switchByForm("an adapter after every self-attention"),
   outputAdapter: switchByForm("an adapter at every feed-forward"),
   crossAdapter: flag(false, "an adapter after every cross-attention"),
-  reductionFactor: byForm<Reduction>(
-    'a number above 0, or such by layer number and "default"',
-    isReduction,
-    "how many times narrower than the model the bottleneck is",
+  reductionFactor: orNull(
+    option<Reduction>(
+      1,
+      'a number above 0, or an object of such numbers by layer number and "default"',
+      isReduction,
+      "the model's width divided by the bottleneck's (default: as the form has it)",
+    ),
   ),
-  nonLinearity: byForm<Activation>(
-    activations.join(", "),
-    (value) => activations.includes(String(value).toLowerCase() as Activation),
-    "the activation inside",
+  nonLinearity: orNull(
+    option<Activation>(
+      "relu",
+      `one of ${activations.join(", ")}`,
+      (value) => activations.includes(String(value).toLowerCase() as Activation),
+      "the activation inside the bottleneck (default: as the form has it)",
+    ),
   ),
   originalLnBefore: switchByForm("add the residual stream, and apply the model's norm there, before the adapter"),
   originalLnAfter: flag(true, "add the residual stream, and apply the model's norm there, after the adapter"),
-  lnBefore: flag(false, "a norm of its own before the bottleneck"),
-  lnAfter: flag(false, "a norm of its own after the bottleneck"),
-  initWeights: byForm<Defaults["initWeights"]>(
-    inits.map((name) => `"${name}"`).join(", "),
-    (value) => inits.includes(value as string),
-    "how the matrices start",
-  ),
-  initWeightsSeed: option<number | null>(
-    null,
-    "a whole number or null",
-    (value) => value === null || Number.isSafeInteger(value),
-    "gives every place the same start",
-  ),
+  lnBefore: flag(false, "add a norm before the bottleneck"),
+  lnAfter: flag(false, "add a norm after the bottleneck"),
+  initWeights: orNull(oneOf(inits, "bert", "how the matrices are initialized (default: as the form has it)")),
+  initWeightsSeed: wholeOrNull({}, "a seed that initializes every adapter the same"),
   isParallel: switchByForm("read the residual stream instead of the sub-layer's output"),
-  scaling: byForm<Scaling>('a number, "learned" or "channel"', isScaling, "what the output is multiplied by"),
+  scaling: orNull(
+    option<Scaling>(
+      1,
+      'a number, "learned" or "channel"',
+      isScaling,
+      "factor of the output (default: as the form has it)",
+    ),
+  ),
   useGating: flag(false, "multiply by a learned gate, one number for each sequence"),
   residualBeforeLn: option<boolean | "post_add">(
     true,
@@ -124,7 +125,7 @@ const options = {
   adapterResidualBeforeLn: flag(false, "whether the adapter's own residual is added before its own norm"),
   leaveOut: option<readonly number[]>([], "a list of layer numbers", isLayers, "layers without adapters"),
   dropout: probability(0, "dropout of the output"),
-  stochasticDepth: probability(0, "how often the adapter of a whole sequence is left out in training"),
+  stochasticDepth: probability(0, "probability of skipping the adapter for a whole sequence in training"),
 };
 
 type Values = MethodValues<typeof options>;

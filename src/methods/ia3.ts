@@ -12,11 +12,11 @@ import {
   type MethodValues,
   type ModelShape,
 } from "../adapt/method/define-method.ts";
-import { settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
+import { fanInFanOut, settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
 import type { Make } from "../adapt/method/make.ts";
-import { flag, namesOrPattern } from "../adapt/method/options.ts";
 import { fullMatch } from "../adapt/method/python-pattern.ts";
 import { FormatError } from "../core/errors.ts";
+import { flag, namesOrPattern } from "../core/options.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import type { Module } from "../nn/layers/weights.ts";
 import { scaleColumns } from "../ops/columns.ts";
@@ -27,9 +27,9 @@ import { replaceRows, sliceRows } from "../ops/rows.ts";
 import type { Value } from "../tape/tape.ts";
 
 const options = {
-  feedforwardModules: namesOrPattern("target layers whose input is rescaled instead of the output"),
-  fanInFanOut: flag(false, "whether weights are stored [in, out]; set by itself"),
-  initIa3Weights: flag(true, "start as ones, which changes nothing"),
+  feedforwardModules: namesOrPattern("target layers whose input is rescaled instead of their output"),
+  fanInFanOut,
+  initIa3Weights: flag(true, "start with ones, which change nothing"),
 };
 
 type Values = MethodValues<typeof options>;

@@ -13,7 +13,7 @@ import { defineMethod, type LinearPart, type MethodValues } from "../adapt/metho
 import { refuseConv1D } from "../adapt/method/fan-in-fan-out.ts";
 import { dropOutputs, lycorisOptions, lycorisPatterns } from "../adapt/method/lycoris.ts";
 import { kaimingUniform, type Make } from "../adapt/method/make.ts";
-import { flag } from "../adapt/method/options.ts";
+import { flag } from "../core/options.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import { scaleColumns } from "../ops/columns.ts";
 import { multiplyElements, scaleBy } from "../ops/elementwise.ts";
@@ -25,7 +25,7 @@ import type { Param } from "../tensor/tensor.ts";
 
 const options = {
   ...lycorisOptions,
-  initWeights: flag(true, "start as no change; false starts at random"),
+  initWeights: flag(true, "start with an adapter that changes nothing; false starts at random"),
 };
 
 /**

@@ -13,7 +13,7 @@ import { defineMethod, type LinearPart, type MethodValues } from "../adapt/metho
 import { refuseConv1D } from "../adapt/method/fan-in-fan-out.ts";
 import { dropOutputs, lycorisOptions, lycorisPatterns } from "../adapt/method/lycoris.ts";
 import { kaimingUniform, type Make } from "../adapt/method/make.ts";
-import { flag, option } from "../adapt/method/options.ts";
+import { flag, option } from "../core/options.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import { scaleBy } from "../ops/elementwise.ts";
 import { kronecker } from "../ops/kronecker.ts";
@@ -23,19 +23,19 @@ import type { Param } from "../tensor/tensor.ts";
 
 const options = {
   ...lycorisOptions,
-  decomposeBoth: flag(false, "W₁ is low-rank too"),
+  decomposeBoth: flag(false, "make W₁ low-rank too"),
   decomposeFactor: option<number>(
     -1,
     "-1 or a whole number of at least 1",
     (v) => Number.isSafeInteger(v) && (v === -1 || (v as number) >= 1),
-    "rows and columns of W₁ at most; -1 makes W₁ and W₂ about equal",
+    "largest size of W₁; -1 makes W₁ and W₂ about equal",
   ),
-  rankDropoutScale: flag(false, "divide by the share of outputs that rankDropout leaves"),
+  rankDropoutScale: flag(false, "rescale by the share of outputs that rankDropout keeps"),
   initWeights: option<boolean | "lycoris">(
     true,
     'true, false or "lycoris"',
     (v) => typeof v === "boolean" || v === "lycoris",
-    "how the factors start",
+    "how the factors are initialized",
   ),
 };
 

@@ -12,12 +12,13 @@
 
 import { defineMethod, type EmbeddingPart, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
 import { type Factors, rankMisfit } from "../adapt/method/factors.ts";
-import { settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
+import { fanInFanOut, settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
 import { kaimingUniform, type Make, type Start } from "../adapt/method/make.ts";
-import { flag, number, numbersByPattern, oneOf, option, probability, whole } from "../adapt/method/options.ts";
+import { numbersByPattern, probability } from "../adapt/method/options.ts";
 import { isPrincipal, principalFactors, type Factors as StartFactors } from "../adapt/method/principal-start.ts";
 import { tokenIdsByEmbedding, tokenSites } from "../adapt/method/token-rows.ts";
 import { UnsupportedError } from "../core/errors.ts";
+import { flag, number, oneOf, option, whole } from "../core/options.ts";
 import type { Embedding } from "../nn/layers/embedding.ts";
 import type { Linear, LinearForward } from "../nn/layers/linear.ts";
 import { add } from "../ops/add.ts";
@@ -33,22 +34,25 @@ import type { Param, Weight } from "../tensor/tensor.ts";
 
 const options = {
   r: whole(8, 1, "rank of the adapter"),
-  loraAlpha: number(8, "the adapter counts alpha / r times"),
-  loraDropout: probability(0, "dropout in front of the adapter"),
-  bias: oneOf(["none", "all", "lora_only"], "none", "which biases of the base are trained along"),
+  loraAlpha: number(8, {
+    help: "the adapter's output is scaled by alpha / r",
+    cli: { default: 16, reason: "PEFT's own default of 8 is seldom used: most published recipes take twice the rank" },
+  }),
+  loraDropout: probability(0, "dropout of the adapter's input"),
+  bias: oneOf(["none", "all", "lora_only"], "none", "which biases of the base are also trained"),
   useRslora: flag(false, "scale by alpha / √r (Kalajdzievski 2023)"),
-  useDora: flag(false, "train magnitudes apart from directions (Liu et al. 2024)"),
-  loraBias: flag(false, "a bias of its own in every adapted layer"),
-  fanInFanOut: flag(false, "whether weights are stored [in, out]; set by itself"),
+  useDora: flag(false, "train magnitudes separately from directions (Liu et al. 2024)"),
+  loraBias: flag(false, "add a trained bias to every adapted layer"),
+  fanInFanOut,
   initLoraWeights: option<boolean | string>(
     true,
     'true, false, "gaussian", "pissa", "pissa_niter_[number]" or "olora"',
     isStart,
-    "how the factors start",
+    "how the factors are initialized",
   ),
-  rankPattern: numbersByPattern(whole(8, 1), "other ranks, by pattern of layer names"),
-  alphaPattern: numbersByPattern(number(8), "other alphas, by pattern of layer names"),
-  trainableTokenIndices: tokenIdsByEmbedding("ids of tokens whose embeddings are trained along"),
+  rankPattern: numbersByPattern(whole(8, 1), "ranks of single layers, by pattern of layer names"),
+  alphaPattern: numbersByPattern(number(8), "alphas of single layers, by pattern of layer names"),
+  trainableTokenIndices: tokenIdsByEmbedding("ids of tokens whose embeddings are also trained"),
 };
 
 /** Starts that PEFT has and this version does not. */

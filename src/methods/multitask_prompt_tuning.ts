@@ -16,7 +16,6 @@ import {
   type SiteParts,
 } from "../adapt/method/define-method.ts";
 import type { Make, MakeAt, Start } from "../adapt/method/make.ts";
-import { oneOf, text, whole } from "../adapt/method/options.ts";
 import {
   checkPrompt,
   PROMPT_PREFIX,
@@ -26,6 +25,7 @@ import {
   tableStart,
 } from "../adapt/method/prompt.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { oneOf, text, whole } from "../core/options.ts";
 import { multiplyElements } from "../ops/elementwise.ts";
 import { lift, product } from "../ops/product.ts";
 import { checkText, textStart, tokenizerOf } from "./prompt_tuning.ts";
@@ -35,13 +35,13 @@ const options = {
   promptTuningInit: oneOf(
     ["TEXT", "RANDOM", "AVERAGE_SOURCE_TASKS", "EXACT_SOURCE_TASK", "ONLY_SOURCE_SHARED"],
     "RANDOM",
-    "what the rows start from",
+    "how the rows are initialized",
   ),
   ...textStart,
   promptTuningInitStateDictPath: text(),
   promptTuningInitTask: whole(0, 0),
   numRanks: whole(1, 1, "rank of each task's factors"),
-  numTasks: whole(1, 1, "how many tasks there are"),
+  numTasks: whole(1, 1, "number of tasks"),
 };
 
 type Values = MethodValues<typeof options>;

@@ -12,10 +12,11 @@
  * Q starts at zero, so a fresh adapter changes nothing.
  */
 import { defineMethod, type EmbeddingPart, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
-import { refuseConv1D } from "../adapt/method/fan-in-fan-out.ts";
+import { fanInFanOut, refuseConv1D } from "../adapt/method/fan-in-fan-out.ts";
 import type { Make } from "../adapt/method/make.ts";
-import { flag, number, oneOf, probability, whole } from "../adapt/method/options.ts";
+import { probability } from "../adapt/method/options.ts";
 import { UnsupportedError } from "../core/errors.ts";
+import { flag, number, oneOf, whole } from "../core/options.ts";
 import type { Embedding } from "../nn/layers/embedding.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import type { Module } from "../nn/layers/weights.ts";
@@ -29,16 +30,16 @@ import type { Tape, Value } from "../tape/tape.ts";
 import type { Param } from "../tensor/tensor.ts";
 
 const options = {
-  r: whole(0, 0, "number of blocks, in place of their size"),
-  oftBlockSize: whole(32, 0, "size of the blocks; 0 where r gives their number"),
-  moduleDropout: probability(0, "kept in files; PEFT has no use for it either"),
-  fanInFanOut: flag(false, "set to false by itself"),
-  bias: oneOf(["none", "all", "oft_only"], "none", "which biases of the base are trained along"),
-  initWeights: flag(true, "start as no change; false starts at random"),
+  r: whole(0, 0, "number of blocks, instead of their size"),
+  oftBlockSize: whole(32, 0, "size of the blocks; 0 if r gives their number"),
+  moduleDropout: probability(0, "kept in files but not used, as in PEFT"),
+  fanInFanOut,
+  bias: oneOf(["none", "all", "oft_only"], "none", "which biases of the base are also trained"),
+  initWeights: flag(true, "start with an adapter that changes nothing; false starts at random"),
   coft: flag(false, "keep rotations small, within eps"),
-  eps: number(6e-5, "with coft: the largest norm of all of Q, if its blocks are equal"),
+  eps: number(6e-5, "with coft: the largest norm of Q if its blocks are equal"),
   blockShare: flag(false, "one rotation for all blocks of a layer"),
-  useCayleyNeumann: flag(true, "a series in place of the exact rotation: faster, and not quite orthogonal"),
+  useCayleyNeumann: flag(true, "a series instead of the exact rotation: faster, but not quite orthogonal"),
   numCayleyNeumannTerms: whole(5, 1, "terms of the series"),
 };
 

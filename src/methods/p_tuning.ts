@@ -15,7 +15,7 @@ import {
   type SiteParts,
 } from "../adapt/method/define-method.ts";
 import { kaimingUniform, type Make, type MakeAt } from "../adapt/method/make.ts";
-import { oneOf, probability, sizeOrNull, whole } from "../adapt/method/options.ts";
+import { probability, sizeOrNull } from "../adapt/method/options.ts";
 import {
   checkPrompt,
   linearOf,
@@ -25,6 +25,7 @@ import {
   tableShape,
   trainedBehind,
 } from "../adapt/method/prompt.ts";
+import { oneOf, whole } from "../core/options.ts";
 import { relu } from "../ops/activation.ts";
 import { dropout } from "../ops/dropout.ts";
 import { bidirectionalLstm, type LstmWeights } from "../ops/lstm.ts";
@@ -36,7 +37,7 @@ const MLP_LAYERS = 2;
 const options = {
   ...promptCommon,
   encoderReparameterizationType: oneOf(["MLP", "LSTM"], "MLP", "the network that computes the rows"),
-  encoderHiddenSize: sizeOrNull("its hidden width; that of the model by default"),
+  encoderHiddenSize: sizeOrNull("its hidden width (default: the model's)"),
   encoderNumLayers: whole(MLP_LAYERS, 1, "layers of an LSTM"),
   encoderDropout: probability(0, "dropout between the layers of an LSTM"),
 };

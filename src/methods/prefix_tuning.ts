@@ -19,21 +19,20 @@ import {
   type SiteParts,
 } from "../adapt/method/define-method.ts";
 import type { Make, MakeAt } from "../adapt/method/make.ts";
-import { flag, option, sizeOrNull } from "../adapt/method/options.ts";
+import { sizeOrNull } from "../adapt/method/options.ts";
 import { checkPrompt, linearOf, PROMPT_PREFIX, prefixSizes, trainedBehind } from "../adapt/method/prompt.ts";
+import { flag, oneOf, orNull } from "../core/options.ts";
 import type { Stack, VirtualTokens } from "../nn/pass/virtual-tokens.ts";
 import { tanh } from "../ops/activation.ts";
 import { sliceColumns } from "../ops/columns.ts";
 import { lift } from "../ops/product.ts";
 import type { Tape, Value } from "../tape/tape.ts";
 
-const isZero = (value: unknown) => value === null || value === "zero";
-
 const options = {
   ...promptCommon,
-  initWeights: option<"zero" | null>(null, '"zero" or null', isZero, "start from zeros instead of at random"),
-  encoderHiddenSize: sizeOrNull("hidden width of the projection; that of the keys by default"),
-  prefixProjection: flag(false, "compute the rows by a small network"),
+  initWeights: orNull(oneOf(["zero"], "zero", "start from zeros instead of at random")),
+  encoderHiddenSize: sizeOrNull("hidden width of the projection (default: the width of the keys)"),
+  prefixProjection: flag(false, "compute the rows with a small network"),
 };
 
 type Values = MethodValues<typeof options>;

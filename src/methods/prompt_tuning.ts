@@ -15,7 +15,6 @@ import {
   type SiteParts,
 } from "../adapt/method/define-method.ts";
 import type { MakeAt } from "../adapt/method/make.ts";
-import { oneOf, option, text, unsaved } from "../adapt/method/options.ts";
 import {
   checkPrompt,
   PROMPT_PREFIX,
@@ -24,24 +23,33 @@ import {
   tableShape,
   tableStart,
 } from "../adapt/method/prompt.ts";
+import { oneOf, option, orNull, text } from "../core/options.ts";
 import { lift } from "../ops/product.ts";
 
-const isIds = (value: unknown) =>
-  value === null || (Array.isArray(value) && value.every((id) => Number.isSafeInteger(id) && id >= 0));
-const isRecord = (value: unknown) => value === null || (typeof value === "object" && !Array.isArray(value));
+const isIds = (value: unknown) => Array.isArray(value) && value.every((id) => Number.isSafeInteger(id) && id >= 0);
+const isRecord = (value: unknown) => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Options about the start from a text; multitask prompt tuning has them too. */
 export const textStart = {
-  promptTuningInitText: text("the text that the rows start from"),
-  /** The ids of that text. PEFT tokenises it when the adapter is made; here the caller does. */
-  promptTuningInitIds: unsaved(option<readonly number[] | null>(null, "a list of token ids or null", isIds, "its ids")),
-  tokenizerNameOrPath: text("the tokenizer of the text; the base's by default"),
-  tokenizerKwargs: option<Readonly<Record<string, unknown>> | null>(null, "an object or null", isRecord),
+  promptTuningInitText: text("the text that initializes the rows"),
+  /** The ids of that text. PEFT tokenizes it when the adapter is made; here the caller does. */
+  promptTuningInitIds: orNull(
+    option<readonly number[]>([], "a list of token ids", isIds, { help: "the ids of that text", unsaved: true }),
+  ),
+  tokenizerNameOrPath: text("the tokenizer of that text (default: the base's)"),
+  tokenizerKwargs: orNull(
+    option<Readonly<Record<string, unknown>>>(
+      {},
+      "an object",
+      isRecord,
+      "PEFT's options for that tokenizer; kept, not used",
+    ),
+  ),
 };
 
 const options = {
   ...promptCommon,
-  promptTuningInit: oneOf(["TEXT", "SAMPLE_VOCAB", "RANDOM"], "RANDOM", "what the rows start from"),
+  promptTuningInit: oneOf(["TEXT", "SAMPLE_VOCAB", "RANDOM"], "RANDOM", "how the rows are initialized"),
   ...textStart,
 };
 

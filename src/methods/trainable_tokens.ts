@@ -15,7 +15,6 @@ import {
   type SiteParts,
 } from "../adapt/method/define-method.ts";
 import type { Make, MakeAt } from "../adapt/method/make.ts";
-import { flag } from "../adapt/method/options.ts";
 import {
   inputEmbedding,
   ownRows,
@@ -25,13 +24,14 @@ import {
   tokenHead,
   tokenIds,
 } from "../adapt/method/token-rows.ts";
+import { flag } from "../core/options.ts";
 import type { Embedding } from "../nn/layers/embedding.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import type { Weight } from "../tensor/tensor.ts";
 
 const options = {
   tokenIndices: tokenIds("ids of the tokens to train"),
-  initWeights: flag(true, "start as the rows that the tokens have"),
+  initWeights: flag(true, "start with the tokens' own rows"),
 };
 
 type Values = MethodValues<typeof options>;

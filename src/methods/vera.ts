@@ -11,9 +11,10 @@
  */
 import { additivePart } from "../adapt/method/additive-part.ts";
 import { commonOnly, defineMethod, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
-import { settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
+import { fanInFanOut, settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
 import type { Make, MakeAt } from "../adapt/method/make.ts";
-import { flag, number, oneOf, probability, whole } from "../adapt/method/options.ts";
+import { probability } from "../adapt/method/options.ts";
+import { flag, number, oneOf, whole } from "../core/options.ts";
 import { TorchRandom } from "../core/torch-random.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import type { Module } from "../nn/layers/weights.ts";
@@ -26,13 +27,13 @@ import type { Param } from "../tensor/tensor.ts";
 
 const options = {
   r: whole(256, 1, "rank of the shared matrices"),
-  projectionPrngKey: whole(0, 0, "seed of the shared matrices, the same for all VeRA adapters of a model"),
+  projectionPrngKey: whole(0, 0, "seed of the shared matrices; must be the same for all VeRA adapters of a model"),
   saveProjection: flag(true, "save the shared matrices, not only their seed"),
-  veraDropout: probability(0, "dropout in front of the adapter"),
-  dInitial: number(0.1, "what vera_lambda_d starts at"),
-  fanInFanOut: flag(false, "whether weights are stored [in, out]; set by itself"),
-  bias: oneOf(["none", "all", "vera_only"], "none", "which biases of the base are trained along"),
-  initWeights: flag(true, "start as no change; false starts at random"),
+  veraDropout: probability(0, "dropout of the adapter's input"),
+  dInitial: number(0.1, "initial value of vera_lambda_d"),
+  fanInFanOut,
+  bias: oneOf(["none", "all", "vera_only"], "none", "which biases of the base are also trained"),
+  initWeights: flag(true, "start with an adapter that changes nothing; false starts at random"),
 };
 
 type Values = MethodValues<typeof options>;

@@ -11,22 +11,23 @@
  * `scaleParameter`. A tensor with more than two axes is a stack of matrices over its last two, which share RMS(u); a vector is a
  * matrix of one row, whose factor √(row/mean(row)) is 1.
  */
+
+import { aboveZero, atLeastZero, flag, fraction, number, orNull, type ValuesOf } from "../core/options.ts";
 import type { Shape } from "../core/shape.ts";
 import { sizeOf } from "../core/shape.ts";
 import type { Ptr } from "../wasm/memory.ts";
 import { defineOptimizer, type Optimizer, type OptimizerOptions, type Update } from "./define-optimizer.ts";
-import { aboveZero, atLeastZero, atMostZero, flag, fractionOrNull, type ValuesOf } from "./options.ts";
 
 const options = {
-  eps1: aboveZero(1e-30),
-  eps2: atLeastZero(1e-3),
-  clipThreshold: aboveZero(1),
-  decayRate: atMostZero(-0.8),
-  beta1: fractionOrNull(),
-  scaleParameter: flag(false),
-  relativeStep: flag(false),
-  warmupInit: flag(false),
-  weightDecay: atLeastZero(0),
+  eps1: aboveZero(1e-30, "added to squared gradients"),
+  eps2: atLeastZero(1e-3, "smallest scale of a parameter"),
+  clipThreshold: aboveZero(1, "largest root mean square of an update"),
+  decayRate: number(-0.8, "exponent of the second moment's decay", { most: 0 }),
+  beta1: orNull(fraction(0, "decay of a first moment; null keeps none")),
+  scaleParameter: flag(false, "multiply the learning rate by the parameter's scale"),
+  relativeStep: flag(false, "use a learning rate that falls with the step"),
+  warmupInit: flag(false, "with relativeStep: let that rate rise first"),
+  weightDecay: atLeastZero(0, "decoupled weight decay, times the learning rate"),
 };
 type Values = ValuesOf<typeof options>;
 

@@ -6,11 +6,17 @@
  *   m ← β₁·m + (1 − β₁)·g          v ← β₂·v + (1 − β₂)·g²
  *   p ← p − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε)
  */
+
+import { atLeastZero, fraction } from "../core/options.ts";
 import { defineOptimizer, type Optimizer, type OptimizerOptions } from "./define-optimizer.ts";
-import { atLeastZero, fraction } from "./options.ts";
 
 /** λ is `weightDecay`, multiplied by the learning rate. torch's defaults, except that λ is 0. */
-const options = { beta1: fraction(0.9), beta2: fraction(0.999), eps: atLeastZero(1e-8), weightDecay: atLeastZero(0) };
+const options = {
+  beta1: fraction(0.9, "decay of the first moment"),
+  beta2: fraction(0.999, "decay of the second moment"),
+  eps: atLeastZero(1e-8, "added to the root of the second moment"),
+  weightDecay: atLeastZero(0, "decoupled weight decay, times the learning rate"),
+};
 
 /** torch's names in camelCase, and torch's defaults except that weight decay is 0; and groups of parameters. */
 export type AdamWOptions = OptimizerOptions<typeof options>;

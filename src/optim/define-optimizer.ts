@@ -1,15 +1,15 @@
 /**
- * What all optimisers share: the tensors of their state, groups of parameters with a learning rate and weight decay of their own,
- * and the memory for both. An optimiser's file says which tensors it keeps for a parameter and how one step moves it.
+ * What all optimizers share: their state tensors, groups of parameters with their own learning rate and weight decay, and the memory
+ * for both. An optimizer's file says which tensors it keeps for a parameter and how one step moves it.
  */
-import { FormatError, StateError } from "../core/errors.ts";
+import { StateError } from "../core/errors.ts";
+import { completeOptions, type Option, type Options, type ValuesOf } from "../core/options.ts";
 import { type Shape, sizeOf } from "../core/shape.ts";
 import type { Param } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";
 import { aligned, type Ptr } from "../wasm/memory.ts";
-import { completeOptions, type Option, type Options, type ValuesOf } from "./options.ts";
 
-/** A tensor that an optimiser keeps for a parameter, zero at the start. */
+/** A tensor that an optimizer keeps for a parameter, zero at the start. */
 export interface StateTensor {
   /** The same for all parameters, such as "exp_avg". */
   readonly name: string;
@@ -17,13 +17,13 @@ export interface StateTensor {
   readonly dtype: "F32" | "U8";
 }
 
-/** Parameters that are trained in a way of their own. */
+/** Parameters with their own learning rate or weight decay. */
 export interface ParamGroup {
-  /** Whether a parameter belongs to the group. It joins the first of the groups that take it. */
+  /** Whether a parameter belongs to the group. It joins the first group that takes it. */
   readonly has: (name: string, param: Param) => boolean;
-  /** The learning rate counts so many times. 1 when not given. */
+  /** Factor of the learning rate. 1 when not given. */
   readonly lrFactor?: number;
-  /** Instead of the optimiser's own. */
+  /** Instead of the optimizer's own. */
   readonly weightDecay?: number;
 }
 
@@ -36,7 +36,7 @@ export interface Slot {
   readonly weightDecay: number;
 }
 
-/** What one parameter's step is computed from. */
+/** Everything that one parameter's step is computed from. */
 export interface Update<V> {
   readonly engine: Engine;
   readonly param: Param;
@@ -45,7 +45,7 @@ export interface Update<V> {
   /** Learning rate and weight decay of the parameter's group. */
   readonly lr: number;
   readonly weightDecay: number;
-  /** The gradient counts so many times. */
+  /** Factor of the gradient. */
   readonly gradScale: number;
   /** Number of the step, from 1. */
   readonly t: number;
@@ -54,15 +54,15 @@ export interface Update<V> {
   readonly options: V;
 }
 
-/** An optimiser: everything that is its own. */
+/** What defines an optimizer. */
 export interface OptimizerDefinition<S extends Options> {
-  /** As messages say it. */
+  /** Its name in messages. */
   readonly name: string;
   readonly options: S & { readonly weightDecay: Option<number> };
   /** What is wrong with these options together, or null. */
   readonly problemWith?: (options: ValuesOf<S>) => string | null;
   readonly state: (shape: Shape, options: ValuesOf<S>) => readonly StateTensor[];
-  /** Bytes of the memory that all updates share. It is no part of the state. */
+  /** Bytes of the memory that all updates share. It is not part of the state. */
   readonly sharedBytes?: (shapes: readonly Shape[], threads: number) => number;
   /** Fills the shared memory. */
   readonly prepare?: (engine: Engine, shared: Ptr) => void;
@@ -70,7 +70,7 @@ export interface OptimizerDefinition<S extends Options> {
   readonly update: (update: Update<ValuesOf<S>>) => void;
 }
 
-/** What a constructor of an optimiser takes besides the parameters. */
+/** What an optimizer's constructor takes besides the parameters. */
 export type OptimizerOptions<S extends Options> = Partial<ValuesOf<S>> & { readonly groups?: readonly ParamGroup[] };
 
 /** Trains the Params it was given. Its state lives in the engine's memory until it is disposed of. */
@@ -90,25 +90,22 @@ export interface Optimizer {
   [Symbol.dispose](): void;
 }
 
-/** A kind of optimiser. */
+/** A kind of optimizer. */
 export interface OptimizerClass<S extends Options> {
   /** Throws StateError when there is nothing to train or a Param is not trainable, FormatError for a wrong option. */
   new (engine: Engine, params: ReadonlyMap<string, Param>, options?: OptimizerOptions<S>): Optimizer;
   readonly options: S;
   /** The given options and defaults for the rest. Throws FormatError listing every wrong one. */
   complete(given: Partial<ValuesOf<S>>): ValuesOf<S>;
-  /** Bytes that it takes of the memory for parameters of these shapes. */
+  /** Bytes of memory that it needs for parameters of these shapes. */
   stateBytes(params: Iterable<{ readonly shape: Shape }>, options?: Partial<ValuesOf<S>>, threads?: number): number;
 }
 
-/** The class of an optimiser. */
+/** The class of an optimizer. */
 export function defineOptimizer<S extends Options>(definition: OptimizerDefinition<S>): OptimizerClass<S> {
   const { name, options, problemWith, sharedBytes = () => 0 } = definition;
   const complete = (given: Partial<ValuesOf<S>>): ValuesOf<S> => {
-    const values = completeOptions(name, options as S, given);
-    const problem = problemWith?.(values) ?? null;
-    if (problem !== null) throw new FormatError(`${name}: ${problem}`);
-    return values;
+    return completeOptions(name, options as S, given, { together: problemWith });
   };
   return class implements Optimizer {
     static readonly options: S = options;
@@ -204,7 +201,7 @@ function expectTrainable(name: string, params: ReadonlyMap<string, Param>): void
 }
 
 function zeros({ memory }: Engine, param: string, bytes: number): Ptr {
-  const ptr = memory.alloc(bytes, `the optimiser's state of "${param}"`);
+  const ptr = memory.alloc(bytes, `the optimizer's state of "${param}"`);
   memory.u8(ptr, bytes).fill(0);
   return ptr;
 }

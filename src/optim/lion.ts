@@ -6,10 +6,15 @@
  *
  * Every number moves by lr at each step, so the rate is 3 to 10 times smaller than AdamW's and λ as many times larger.
  */
-import { defineOptimizer, type Optimizer, type OptimizerOptions } from "./define-optimizer.ts";
-import { atLeastZero, fraction } from "./options.ts";
 
-const options = { beta1: fraction(0.9), beta2: fraction(0.99), weightDecay: atLeastZero(0) };
+import { atLeastZero, fraction } from "../core/options.ts";
+import { defineOptimizer, type Optimizer, type OptimizerOptions } from "./define-optimizer.ts";
+
+const options = {
+  beta1: fraction(0.9, "share of the momentum in the update"),
+  beta2: fraction(0.99, "decay of the momentum"),
+  weightDecay: atLeastZero(0, "decoupled weight decay, times the learning rate"),
+};
 
 /** The paper's names and defaults, λ is `weightDecay`; and groups of parameters. */
 export type LionOptions = OptimizerOptions<typeof options>;

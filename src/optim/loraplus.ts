@@ -12,7 +12,7 @@ import type { ParamGroup } from "./define-optimizer.ts";
 
 /** Names as in peft's `create_loraplus_optimizer`, without its prefix. */
 export interface LoraPlusOptions {
-  /** The learning rate that the optimiser's steps start from. */
+  /** The learning rate that the optimizer's steps start from. */
   readonly lr: number;
   /** How many times the learning rate counts for B, at least 1. */
   readonly lrRatio: number;
@@ -21,7 +21,7 @@ export interface LoraPlusOptions {
 }
 
 /**
- * The groups of LoRA+, for the `groups` of any optimiser. Throws FormatError for a rate that is not above 0.
+ * The groups of LoRA+, for the `groups` of any optimizer. Throws FormatError for a rate that is not above 0.
  *
  * @example
  * const groups = loraPlusGroups({ lr: 1e-4, lrRatio: 16 });

@@ -1,4 +1,4 @@
-/** The optimisers by name. */
+/** The optimizers by name. */
 import { Adafactor } from "./adafactor.ts";
 import { AdamW } from "./adamw.ts";
 import { AdamW8bit } from "./adamw8bit.ts";
@@ -11,8 +11,8 @@ export const optimizers = { adamw: AdamW, adamw8bit: AdamW8bit, adafactor: Adafa
 export type OptimizerName = keyof typeof optimizers;
 export const optimizerNames = Object.keys(optimizers) as readonly OptimizerName[];
 
-/** What transformers' TrainingArguments call them, where that is something else. */
-const published = {
+/** Names that transformers' TrainingArguments have for them instead. */
+export const publishedOptimizers = {
   adamw_torch: "adamw",
   adamw_torch_fused: "adamw",
   adamw_8bit: "adamw8bit",
@@ -20,12 +20,5 @@ const published = {
   lion_32bit: "lion",
 } as const satisfies Readonly<Record<string, OptimizerName>>;
 
-/** A name of transformers'. */
-export type PublishedOptimizerName = keyof typeof published;
-
-/** An optimiser's own name from its own or transformers', or null. */
-export function optimizerNamed(name: unknown): OptimizerName | null {
-  if (typeof name !== "string") return null;
-  if (Object.hasOwn(optimizers, name)) return name as OptimizerName;
-  return Object.hasOwn(published, name) ? published[name as PublishedOptimizerName] : null;
-}
+/** A name that transformers has for an optimizer. */
+export type PublishedOptimizerName = keyof typeof publishedOptimizers;

@@ -7,14 +7,15 @@
  *
  * Without momentum there is no b, and p ← p − lr·g.
  */
+
+import { atLeastZero, flag } from "../core/options.ts";
 import { defineOptimizer, type Optimizer, type OptimizerOptions } from "./define-optimizer.ts";
-import { atLeastZero, flag } from "./options.ts";
 
 const options = {
-  momentum: atLeastZero(0),
-  dampening: atLeastZero(0),
-  nesterov: flag(false),
-  weightDecay: atLeastZero(0),
+  momentum: atLeastZero(0, "decay of the velocity"),
+  dampening: atLeastZero(0, "share of the gradient that the velocity leaves out"),
+  nesterov: flag(false, "look ahead along the velocity"),
+  weightDecay: atLeastZero(0, "weight decay, added to the gradient"),
 };
 
 /** torch's names and defaults: μ is `momentum`, λ `weightDecay`, added to the gradient; and groups of parameters. */

@@ -1,226 +1,152 @@
-/** The settings of a run, named as in transformers' TrainingArguments, in camelCase. */
+/**
+ * The settings of a run, named as in transformers' TrainingArguments, in camelCase. Each is declared here and nowhere else: checks,
+ * defaults, what a resumed run must share, flags, help, keys of a --config file and docs/training-settings.md are read from it.
+ */
 import { FormatError } from "../core/errors.ts";
-import { didYouMean } from "../core/similar.ts";
+import {
+  aboveZero,
+  asNamed,
+  atLeastZero,
+  bytes,
+  completeOptions,
+  flag,
+  fraction,
+  type Options,
+  oneOf,
+  option,
+  orNull,
+  type Spell,
+  type ValuesOf,
+  whole,
+  wholeOrNull,
+} from "../core/options.ts";
 import type { OptimizerClass } from "../optim/define-optimizer.ts";
 import {
   type OptimizerName,
-  optimizerNamed,
   optimizerNames,
   optimizers,
   type PublishedOptimizerName,
+  publishedOptimizers,
 } from "../optim/optimizers.ts";
-import type { Options } from "../optim/options.ts";
-import { type SchedulerType, schedulerTypes } from "../optim/schedules.ts";
+import { schedulerTypes } from "../optim/schedules.ts";
 
-/** What a user gives: any of the settings. Optimisers may have the names that transformers gives them. */
+const fixedOnResume = true;
+
+/** Every setting. Defaults are transformers' own, except that loggingSteps is 10 and that saving and evaluating need no strategy. */
+export const settings = {
+  /** Passes over the data; a fraction ends inside a pass. Ignored when `maxSteps` is given. */
+  numTrainEpochs: aboveZero(3, { help: "number of passes over the data", spelled: "epochs", placeholder: "n" }),
+  /** Optimizer steps, instead of `numTrainEpochs`. */
+  maxSteps: wholeOrNull(1, { help: "number of optimizer steps, instead of epochs", spelled: "steps" }),
+  /** Examples per micro-batch. */
+  perDeviceTrainBatchSize: whole(8, 1, { help: "rows per batch", spelled: "batch-size", fixedOnResume }),
+  /** Examples per batch of an evaluation. */
+  perDeviceEvalBatchSize: whole(8, 1, { help: "rows per batch in evaluations", spelled: "eval-batch-size" }),
+  /** The most tokens that a micro-batch may have, instead of a number of examples. */
+  tokensPerBatch: wholeOrNull(1, { help: "limit batches by tokens instead of rows", fixedOnResume }),
+  /** Micro-batches per optimizer step. */
+  gradientAccumulationSteps: whole(1, 1, { help: "batches per optimizer step", spelled: "grad-accum", fixedOnResume }),
+  /** The peak learning rate. */
+  learningRate: atLeastZero(5e-5, {
+    help: "peak learning rate",
+    cli: { default: 2e-4, reason: "adapters need higher rates than whole models; a method may state its own" },
+    fixedOnResume,
+  }),
+  /** The learning-rate schedule. */
+  lrSchedulerType: oneOf(schedulerTypes, "linear", {
+    help: "learning-rate schedule",
+    spelled: "lr-scheduler",
+    fixedOnResume,
+  }),
+  /** Steps over which the learning rate rises at the start. */
+  warmupSteps: whole(0, 0, { help: "steps over which the learning rate rises at the start", fixedOnResume }),
+  /** The optimizer. */
+  optim: oneOf(optimizerNames, "adamw", { help: "optimizer", fixedOnResume }, publishedOptimizers),
+  /** Options of the optimizer, such as `{ momentum: 0.9 }` for "sgd". They override settings with the same meaning. */
+  optimArgs: option<Readonly<Record<string, number | boolean | null>>>(
+    {},
+    "an object of the optimizer's options",
+    (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+    { help: "the optimizer's own options, such as momentum=0.9,nesterov=true", fixedOnResume },
+    "pairs",
+  ),
+  /** Applied to everything that is trained, as torch's optimizers do with one group. */
+  weightDecay: atLeastZero(0, { help: "weight decay, decoupled except for sgd", fixedOnResume }),
+  /** Used by "adamw" and "adamw8bit", as are the next two. */
+  adamBeta1: fraction(0.9, { help: "adamw: decay of the first moment", fixedOnResume }),
+  /** See `adamBeta1`. */
+  adamBeta2: fraction(0.999, { help: "adamw: decay of the second moment", fixedOnResume }),
+  /** See `adamBeta1`. */
+  adamEpsilon: atLeastZero(1e-8, { help: "adamw: added to the root of the second moment", fixedOnResume }),
+  /** LoRA+: learning-rate multiplier for lora_B; null turns LoRA+ off. */
+  loraplusLrRatio: orNull(aboveZero(16, { help: "LoRA+: learning-rate multiplier for lora_B", fixedOnResume })),
+  /** LoRA+: the learning rate of adapted embeddings. */
+  loraplusLrEmbedding: atLeastZero(1e-6, { help: "LoRA+: learning rate of adapted embeddings", fixedOnResume }),
+  /** Gradients are scaled down to this global norm; 0 is off. */
+  maxGradNorm: atLeastZero(1, { help: "clip gradients to this norm; 0 is off", fixedOnResume }),
+  /** Steps between evaluations. There is always one at the end. null evaluates after every tenth of the run. */
+  evalSteps: wholeOrNull(1, {
+    help: "evaluate after every n steps (default: every tenth of the run)",
+    fixedOnResume,
+  }),
+  /** Steps between checkpoints. There is always one at the end; null writes only that one. */
+  saveSteps: orNull(whole(500, 1, { help: "write a checkpoint after every n steps" }), 500),
+  /** How many checkpoints are kept; null keeps all of them. The best model is kept separately. */
+  saveTotalLimit: wholeOrNull(1, {
+    help: "keep only this many checkpoints",
+    cli: { default: 2, reason: "checkpoints fill disks, and resuming needs the newest one only" },
+  }),
+  /** Steps between reports. */
+  loggingSteps: whole(10, 1, { help: "report after every n steps", fixedOnResume }),
+  /** Determines the order of the data and every dropout mask. */
+  seed: whole(42, 0, { help: "seed of initialization, data order and dropout", fixedOnResume }),
+  /** Whether each pass visits the data in a new random order. */
+  shuffle: flag(true, { help: "keep the rows in the order of the file", spelled: "no-shuffle", fixedOnResume }),
+  /** Ends the run after this many evaluations in a row without a new best; null never does. */
+  earlyStoppingPatience: wholeOrNull(1, { help: "stop after n evaluations without improvement", fixedOnResume }),
+  /** Whether training ends with the parameters of the best evaluation instead of the last ones. */
+  loadBestModelAtEnd: flag(false, { help: "end with the parameters of the best evaluation", fixedOnResume }),
+  /** Replaces every dropout probability of model and adapter. */
+  dropout: orNull(fraction(0, { help: "replace every dropout of model and adapter", placeholder: "p", fixedOnResume })),
+  /**
+   * Whether the backward pass recomputes each block's activations instead of keeping them: the same bits, about a third more time,
+   * far less working memory.
+   */
+  gradientCheckpointing: flag(false, {
+    help: "recompute activations instead of keeping them: far less memory, a third slower",
+  }),
+  /**
+   * Bytes, outside the engine, for the outputs of the lower blocks that training cannot change, kept for later epochs: the same bits
+   * without computing those blocks again. 0 is off.
+   */
+  cacheFrozen: bytes(0, { help: "keep outputs of frozen lower blocks for later epochs, up to 500MB or 2GB" }),
+  /** Whether a run that is already in the output folder may be deleted. */
+  overwriteOutputDir: flag(false, { help: "delete a run that is already in the output folder", spelled: "overwrite" }),
+} satisfies Options;
+
+/** All settings of a run. */
+export interface Settings extends ValuesOf<typeof settings> {}
+
+/** What a user gives: any of the settings. Optimizers may have the names that transformers gives them. */
 export type TrainingArguments = Partial<Omit<Settings, "optim">> & {
   optim?: OptimizerName | PublishedOptimizerName;
 };
 
-/** All settings of a run. Defaults are transformers' own, except that loggingSteps is 10 and saving and evaluating need no strategy. */
-export interface Settings {
-  /** Passes over the data; a fraction ends inside a pass. Ignored when `maxSteps` is given. */
-  numTrainEpochs: number;
-  /** Optimiser steps. */
-  maxSteps: number | null;
-  /** Examples of a micro-batch. */
-  perDeviceTrainBatchSize: number;
-  perDeviceEvalBatchSize: number;
-  /** Tokens that a micro-batch may have at most, instead of a count of examples. */
-  tokensPerBatch: number | null;
-  /** Micro-batches of an optimiser step. */
-  gradientAccumulationSteps: number;
-  learningRate: number;
-  lrSchedulerType: SchedulerType;
-  warmupSteps: number;
-  /** The optimiser. */
-  optim: OptimizerName;
-  /** Options of the optimiser, such as `{ momentum: 0.9 }` for "sgd". They go before settings that say the same. */
-  optimArgs: Readonly<Record<string, number | boolean | null>>;
-  /** Applied to everything that is trained, as torch's optimisers do with one group. */
-  weightDecay: number;
-  /** Of "adamw" and "adamw8bit", as the next two. */
-  adamBeta1: number;
-  adamBeta2: number;
-  adamEpsilon: number;
-  /** LoRA+: how many times the learning rate counts for lora_B; null is off. */
-  loraplusLrRatio: number | null;
-  /** LoRA+: the learning rate of adapted embeddings. */
-  loraplusLrEmbedding: number;
-  /** Gradients are scaled down to this global norm; 0 is off. */
-  maxGradNorm: number;
-  /** Steps between evaluations, of which one more is at the end; null takes a tenth of the run. */
-  evalSteps: number | null;
-  /** Steps between checkpoints, of which one more is at the end; null writes that one only. */
-  saveSteps: number | null;
-  /** How many checkpoints are kept; null keeps all. The best model is kept apart. */
-  saveTotalLimit: number | null;
-  loggingSteps: number;
-  /** Decides the order of the data and every dropout mask. */
-  seed: number;
-  shuffle: boolean;
-  /** Ends the run after so many evaluations in a row without a new best; null never does. */
-  earlyStoppingPatience: number | null;
-  /** Whether training ends with the parameters of the best evaluation instead of the last ones. */
-  loadBestModelAtEnd: boolean;
-  /** Replaces every dropout probability of model and adapter. */
-  dropout: number | null;
-  /**
-   * Whether the backward pass computes each block's activations once more instead of keeping them: the same bits, about a third
-   * more time, far less working memory.
-   */
-  gradientCheckpointing: boolean;
-  /**
-   * Bytes for hidden rows of the training data behind the lower blocks that training cannot change, kept outside the engine
-   * for later epochs: the same bits without computing those blocks again. 0 is off.
-   */
-  cacheFrozen: number;
-  /** Whether a run that already lies in the output folder may be thrown away. */
-  overwriteOutputDir: boolean;
+/**
+ * The given settings and defaults for the rest. Throws one FormatError that lists every unknown or wrong one, with names as `spell`
+ * writes them.
+ */
+export function completeArguments(given: TrainingArguments, spell: Spell = asNamed): Settings {
+  const all: Settings = completeOptions("training arguments", settings, given, { spell });
+  optimizerOf(all, spell);
+  return all;
 }
 
-export const defaultArguments: Readonly<Settings> = {
-  numTrainEpochs: 3,
-  maxSteps: null,
-  perDeviceTrainBatchSize: 8,
-  perDeviceEvalBatchSize: 8,
-  tokensPerBatch: null,
-  gradientAccumulationSteps: 1,
-  learningRate: 5e-5,
-  lrSchedulerType: "linear",
-  warmupSteps: 0,
-  optim: "adamw",
-  optimArgs: {},
-  weightDecay: 0,
-  adamBeta1: 0.9,
-  adamBeta2: 0.999,
-  adamEpsilon: 1e-8,
-  loraplusLrRatio: null,
-  loraplusLrEmbedding: 1e-6,
-  maxGradNorm: 1,
-  evalSteps: null,
-  saveSteps: 500,
-  saveTotalLimit: null,
-  loggingSteps: 10,
-  seed: 42,
-  shuffle: true,
-  earlyStoppingPatience: null,
-  loadBestModelAtEnd: false,
-  dropout: null,
-  gradientCheckpointing: false,
-  cacheFrozen: 0,
-  overwriteOutputDir: false,
-};
-
-/** Settings that decide where a run goes: a resumed run must have the same. Its length may change. */
-export const fixedOnResume = [
-  "perDeviceTrainBatchSize",
-  "tokensPerBatch",
-  "gradientAccumulationSteps",
-  "learningRate",
-  "lrSchedulerType",
-  "warmupSteps",
-  "optim",
-  "optimArgs",
-  "weightDecay",
-  "adamBeta1",
-  "adamBeta2",
-  "adamEpsilon",
-  "loraplusLrRatio",
-  "loraplusLrEmbedding",
-  "maxGradNorm",
-  "evalSteps",
-  "loggingSteps",
-  "seed",
-  "shuffle",
-  "earlyStoppingPatience",
-  "loadBestModelAtEnd",
-  "dropout",
-] as const satisfies readonly (keyof Settings)[];
-
-interface Rule {
-  readonly is: (value: unknown) => boolean;
-  readonly expected: string;
-}
-
-const whole = (value: unknown): value is number => Number.isSafeInteger(value);
-const finite = (value: unknown): value is number => Number.isFinite(value);
-const count: Rule = { is: (v) => whole(v) && v >= 1, expected: "a whole number of at least 1" };
-const orZero: Rule = { is: (v) => whole(v) && v >= 0, expected: "a whole number of at least 0" };
-const size: Rule = { is: (v) => finite(v) && v >= 0, expected: "a number of at least 0" };
-const positive: Rule = { is: (v) => finite(v) && v > 0, expected: "a number above 0" };
-const fraction: Rule = { is: (v) => finite(v) && v >= 0 && v < 1, expected: "a number from 0 to below 1" };
-const flag: Rule = { is: (v) => typeof v === "boolean", expected: "true or false" };
-const orNull = ({ is, expected }: Rule): Rule => ({ is: (v) => v === null || is(v), expected: `${expected}, or null` });
-
-const rules: Record<keyof Settings, Rule> = {
-  numTrainEpochs: positive,
-  maxSteps: orNull(count),
-  perDeviceTrainBatchSize: count,
-  perDeviceEvalBatchSize: count,
-  tokensPerBatch: orNull(count),
-  gradientAccumulationSteps: count,
-  learningRate: size,
-  lrSchedulerType: {
-    is: (v) => (schedulerTypes as readonly unknown[]).includes(v),
-    expected: `one of ${schedulerTypes.join(", ")}`,
-  },
-  warmupSteps: orZero,
-  optim: { is: (v) => optimizerNamed(v) !== null, expected: `one of ${optimizerNames.join(", ")}` },
-  optimArgs: {
-    is: (v) => typeof v === "object" && v !== null && !Array.isArray(v),
-    expected: "an object of the optimiser's options",
-  },
-  weightDecay: size,
-  adamBeta1: fraction,
-  adamBeta2: fraction,
-  adamEpsilon: size,
-  loraplusLrRatio: orNull(positive),
-  loraplusLrEmbedding: size,
-  maxGradNorm: size,
-  evalSteps: orNull(count),
-  saveSteps: orNull(count),
-  saveTotalLimit: orNull(count),
-  loggingSteps: count,
-  seed: orZero,
-  shuffle: flag,
-  earlyStoppingPatience: orNull(count),
-  loadBestModelAtEnd: flag,
-  dropout: orNull(fraction),
-  gradientCheckpointing: flag,
-  cacheFrozen: size,
-  overwriteOutputDir: flag,
-};
-
-/** The given settings and defaults for the rest. Throws one FormatError that lists every unknown or wrong one. */
-export function completeArguments(given: TrainingArguments): Settings {
-  const names = Object.keys(rules);
-  const problems: string[] = [];
-  const known = Object.entries(given).filter(([name, value]) => {
-    if (!Object.hasOwn(rules, name)) {
-      problems.push(`"${name}" is not a setting.${didYouMean(name, names)}`);
-      return false;
-    }
-    if (value === undefined) return false;
-    const { is, expected } = rules[name as keyof Settings];
-    if (!is(value)) problems.push(`${name} is ${JSON.stringify(value)}, expected ${expected}`);
-    return true;
-  });
-  if (problems.length > 0) throw wrongArguments(problems);
-  const all: Settings = { ...defaultArguments, ...Object.fromEntries(known) };
-  const settings = { ...all, optim: optimizerNamed(all.optim)! };
-  optimizerOf(settings);
-  return settings;
-}
-
-function wrongArguments(problems: readonly string[]): FormatError {
-  const counted = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
-  return new FormatError([`training arguments (${counted})`, ...problems].join("\n  "));
-}
-
-/** The optimiser of a run and its options. Throws FormatError listing every option in `optimArgs` that it does not take. */
-export function optimizerOf(settings: Settings): { kind: OptimizerClass<Options>; options: Record<string, unknown> } {
-  const { optim, optimArgs, weightDecay, adamBeta1: beta1, adamBeta2: beta2, adamEpsilon: eps } = settings;
+/** The optimizer of a run and its options. Throws FormatError listing every option in `optimArgs` that it does not take. */
+export function optimizerOf(
+  { optim, optimArgs, weightDecay, adamBeta1: beta1, adamBeta2: beta2, adamEpsilon: eps }: Settings,
+  spell: Spell = asNamed,
+): { kind: OptimizerClass<Options>; options: Record<string, unknown> } {
   const kind: OptimizerClass<Options> = optimizers[optim];
   const isAdam = optim === "adamw" || optim === "adamw8bit";
   try {
@@ -228,6 +154,6 @@ export function optimizerOf(settings: Settings): { kind: OptimizerClass<Options>
     return { kind, options };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    throw wrongArguments(error.message.split("\n").map((line) => `optimArgs: ${line}`));
+    throw new FormatError(error.message.replace(/^/gm, `${spell("optimArgs")}: `));
   }
 }

@@ -1,8 +1,8 @@
-/** The course of a run: which examples each optimiser step sees. A pure function of the settings, so that any step can be found again. */
+/** The course of a run: which examples each optimizer step sees. A pure function of the settings, so that any step can be found again. */
 import { batchSchedule } from "../data/batches.ts";
 import type { Settings } from "./arguments.ts";
 
-/** One optimiser step: the examples of each micro-batch. */
+/** One optimizer step: the examples of each micro-batch. */
 export type StepBatches = readonly (readonly number[])[];
 
 /** Where a run stands: the next step is number `position` of epoch `epoch`, both counted from 0. */
@@ -12,7 +12,7 @@ export interface Place {
 }
 
 export class Course {
-  /** Optimiser steps of the whole run. */
+  /** Optimizer steps of the whole run. */
   readonly steps: number;
   readonly #args: Settings;
   readonly #lengths: readonly number[];
@@ -25,7 +25,7 @@ export class Course {
     this.steps = args.maxSteps ?? this.#countSteps(args.numTrainEpochs);
   }
 
-  /** The optimiser steps of an epoch. Micro-batches left over at its end make a smaller step. */
+  /** The optimizer steps of an epoch. Micro-batches left over at its end make a smaller step. */
   epoch(epoch: number): StepBatches[] {
     if (this.#held?.epoch === epoch) return this.#held.steps;
     const { perDeviceTrainBatchSize, tokensPerBatch, gradientAccumulationSteps, shuffle, seed } = this.#args;

@@ -1,4 +1,5 @@
 /** Hidden rows of the training data behind the frozen lower blocks, kept for later epochs as far as a budget goes. */
+import type { Spell } from "../core/options.ts";
 import { bytesBehind, type FrozenBlocks, frozenBlocks, hasManyRows, rowsBehind } from "../nn/pass/frozen-rows.ts";
 import type { GivenRows } from "../nn/pass/pass.ts";
 import { concatenateLabelled, type LabelledSequences } from "../nn/pass/sequences.ts";
@@ -39,11 +40,11 @@ export class FrozenCache {
     model: Trainable,
     examples: readonly TrainingExample[],
     budget: number,
-    warn: (text: string) => void,
+    { warn, spell }: { readonly warn: (text: string) => void; readonly spell: Spell },
   ): FrozenCache | null {
     const blocks = frozenBlocks(model, concatenateLabelled(examples.slice(0, 1)));
-    const problem = problemWith(blocks);
-    if (problem !== null) warn(`cacheFrozen: ${problem}`);
+    const problem = problemWith(blocks, spell);
+    if (problem !== null) warn(`${spell("cacheFrozen")}: ${problem}`);
     return blocks !== null && blocks.depth > 0 ? new FrozenCache(model, examples, budget, blocks) : null;
   }
 
@@ -122,16 +123,16 @@ export class FrozenCache {
   }
 }
 
-function problemWith(blocks: FrozenBlocks | null): string | null {
+function problemWith(blocks: FrozenBlocks | null, spell: Spell): string | null {
   if (blocks === null) {
-    return "nothing can be kept, because an adapter that is active is not trained, or several run in parallel; deactivate those that are not trained";
+    return "nothing can be kept, because an active adapter is not trained, or several run in parallel; deactivate those that are not trained";
   }
   const { depth, above, endedBy } = blocks;
   const kept = depth === 0 ? "nothing can be kept" : `only ${depth} blocks can be left out`;
   if (endedBy === "dropout") {
     const upTo = above === null ? "the last block" : `"${above}"`;
-    return `${kept}, because dropout acts in frozen layers below ${upTo}; set dropout 0 (--dropout 0)`;
+    return `${kept}, because dropout acts in frozen layers below ${upTo}; set ${spell("dropout")} 0`;
   }
   if (depth > 0) return null;
-  return `nothing can be kept, because training changes "${above}" or what lies below; adapt upper layers only (layersToTransform)`;
+  return `nothing can be kept, because training changes "${above}" or what lies below; adapt upper layers only (${spell("layersToTransform")})`;
 }

@@ -1,6 +1,8 @@
-/** What must be the same for a resumed run to go on as if it had never stopped. */
+/** What a resumed run must share with the run it continues, to end as if it had never stopped. */
+
+import type { Option } from "../core/options.ts";
 import { parseJson } from "../core/python-json.ts";
-import { fixedOnResume, type Settings } from "./arguments.ts";
+import { type Settings, settings } from "./arguments.ts";
 import { fingerprint, type TrainingExample } from "./check-examples.ts";
 import type { Trainable } from "./trainable.ts";
 
@@ -12,9 +14,10 @@ const MOVABLE = new Set(["base_model_name_or_path", "_name_or_path"]);
 
 /** The part of an identity that settings decide. */
 export function identityOfSettings(args: Settings): Identity {
+  const fixed = Object.entries<Option<unknown>>(settings).filter(([, { fixedOnResume }]) => fixedOnResume);
   return Object.fromEntries(
-    fixedOnResume.map((name) => {
-      const value = args[name];
+    fixed.map(([name]) => {
+      const value = args[name as keyof Settings];
       const isRecord = typeof value === "object" && value !== null;
       return [name, isRecord ? JSON.stringify(Object.fromEntries(Object.entries(value).sort())) : value];
     }),

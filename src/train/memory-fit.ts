@@ -1,5 +1,6 @@
 /** What would make a run fit into memory: other settings, each of them tried by planning it. */
 import { StateError } from "../core/errors.ts";
+import { asNamed, type Spell } from "../core/options.ts";
 import type { KeptWeights } from "../nn/tensors/kept-dtype.ts";
 import type { OptimizerName } from "../optim/optimizers.ts";
 import { formatBytes } from "../wasm/memory.ts";
@@ -163,7 +164,7 @@ function planWith(
     ...(batchSize !== undefined && { perDeviceTrainBatchSize: batchSize }),
     ...(tokensPerBatch !== undefined && { tokensPerBatch }),
     ...(gradientCheckpointing !== undefined && { gradientCheckpointing }),
-    ...(optim !== undefined && { optim, optimArgs: {} }), // those of another optimiser
+    ...(optim !== undefined && { optim, optimArgs: {} }), // those of another optimizer
   });
 }
 
@@ -179,21 +180,11 @@ function shortened(example: TrainingExample, length: number): TrainingExample {
   };
 }
 
-/** A setting as the library and as the command line have it. */
-const spelling = {
-  batchSize: ["perDeviceTrainBatchSize", "--batch-size"],
-  tokensPerBatch: ["tokensPerBatch", "--tokens-per-batch"],
-  maxLength: ["maxLength", "--max-length"],
-  gradientCheckpointing: ["gradientCheckpointing", "--gradient-checkpointing"],
-  optim: ["optim", "--optim"],
-  weights: ["weights", "--weights"],
-} as const;
-
-/** "perDeviceTrainBatchSize 4 (--batch-size 4), weights int8 (--weights int8)". */
-function describeSettings(settings: MemorySettings): string {
+/** "perDeviceTrainBatchSize 4, weights int8". */
+function describeSettings(settings: MemorySettings, spell: Spell): string {
   const named = Object.entries(settings).map(([name, value]) => {
-    const [own, flag] = spelling[name as keyof MemorySettings];
-    return value === true ? `${own} (${flag})` : `${own} ${value} (${flag} ${value})`;
+    const own = spell(name === "batchSize" ? "perDeviceTrainBatchSize" : name);
+    return value === true ? own : `${own} ${value}`;
   });
   return named.join(", ");
 }
@@ -219,10 +210,15 @@ export async function fittingSettings(run: MeasuredRun, allowed: number): Promis
   return whatFits(now, needs, allowed);
 }
 
-/** That a run needs more than is allowed, and what would make it fit. */
-export function tooLittleMemory(plan: MemoryPlan, allowed: number, fitting: readonly Fitting[]): StateError {
+/** Says that a run needs more memory than is allowed, and what would make it fit. */
+export function tooLittleMemory(
+  plan: MemoryPlan,
+  allowed: number,
+  fitting: readonly Fitting[],
+  spell: Spell = asNamed,
+): StateError {
   const parts = partsOf(plan).map(([name, bytes]) => `${name} ${formatBytes(bytes)}`);
-  const ways = fitting.map(({ settings, bytes }) => `  ${describeSettings(settings)}: ${formatBytes(bytes)}`);
+  const ways = fitting.map(({ settings, bytes }) => `  ${describeSettings(settings, spell)}: ${formatBytes(bytes)}`);
   const advice =
     ways.length > 0
       ? ["it would fit with", ...ways]

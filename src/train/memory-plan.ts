@@ -15,7 +15,7 @@ export interface MemoryPlan {
   readonly base: number;
   /** Tensors of the adapter and the gradients of all that is trained. */
   readonly adapter: number;
-  /** State of the optimiser. */
+  /** State of the optimizer. */
   readonly optimizer: number;
   /** Activations and their gradients at the peak of a step. */
   readonly activations: number;
@@ -109,6 +109,6 @@ export function partsOf({
   workspace,
   overhead,
 }: MemoryPlan): [string, number][] {
-  const named = { base, adapter, optimiser: optimizer, activations, workspace, "kernel tables": overhead };
+  const named = { base, adapter, optimizer: optimizer, activations, workspace, "kernel tables": overhead };
   return Object.entries(named);
 }

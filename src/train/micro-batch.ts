@@ -36,7 +36,7 @@ export function tokensOf({ inputIds }: TrainingExample): number {
 }
 
 /**
- * The sum of the losses of everything labelled, in f64; adds the gradients of the losses divided by `divisor`, the labels of the whole optimiser step. Nothing is
+ * The sum of the losses of everything labelled, in f64; adds the gradients of the losses divided by `divisor`, the labels of the whole optimizer step. Nothing is
  * added when the sum is not finite.
  */
 export function lossAndGradients(

@@ -1,7 +1,7 @@
 /** What a profile says: tables, and a trace in the format of Chrome's trace events. */
 import { formatBytes } from "../wasm/memory.ts";
 
-/** Part of an optimiser step; "update" is what comes after all passes. */
+/** Part of an optimizer step; "update" is what comes after all passes. */
 export type Phase = "forward" | "backward" | "update";
 
 /** One kernel that ran. Times in milliseconds. */
@@ -20,7 +20,7 @@ export interface Call {
   readonly flops: number;
 }
 
-/** One optimiser step. */
+/** One optimizer step. */
 export interface ProfiledStep {
   /** Counted from 1. */
   readonly number: number;
@@ -89,7 +89,7 @@ export function profileTable(steps: readonly ProfiledStep[], machine: string): s
     `${machine}; ${ms(whole)} ms a step, of which ${ms(all.totalMs)} ms (${share(all.totalMs)}) in kernels; ` +
       `${speed(all.flops, whole)} GFLOP/s. All numbers are means of a step. "Taken" is working memory handed out for results, ` +
       'gradients and workspaces, whether given back since or not; "in use" the most that was taken at one time. The update is ' +
-      "the norm of the gradients and the optimiser.",
+      "the norm of the gradients and the optimizer.",
     "",
     "## Kernels",
     "",

@@ -41,7 +41,7 @@ export class Profiler implements KernelObserver {
     return this.#steps.length;
   }
 
-  /** Runs `step`, one optimiser step in `engine`, and profiles it if it is one of those wanted. */
+  /** Runs `step`, one optimizer step in `engine`, and profiles it if it is one of those wanted. */
   async during<T>(engine: Engine, step: () => Promise<T>): Promise<T> {
     const number = this.#begun++;
     if (number < this.#warmup || this.#steps.length === this.#wanted) return step();

@@ -5,7 +5,7 @@ import type { Place } from "./course.ts";
 export type LogEntry = Readonly<Record<string, number>>;
 
 export interface Progress extends Place {
-  /** Optimiser steps taken. */
+  /** Optimizer steps taken. */
   readonly step: number;
   /** Micro-batches run: with the seed, the whole state of the dropout generator. */
   readonly microStep: number;

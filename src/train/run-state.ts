@@ -2,7 +2,7 @@
  * Checkpoints of a run, one folder each, whole or not there at all:
  *
  *   checkpoint-N/                     what was trained, as users load it, and transformers' trainer_state.json
- *   checkpoint-N/state/optimizer.safetensors   param. of every trained tensor, f32, exact; what the optimiser keeps for it, as in
+ *   checkpoint-N/state/optimizer.safetensors   param. of every trained tensor, f32, exact; what the optimizer keeps for it, as in
  *                                              exp_avg.; method., what the schedule of a PEFT method goes on from
  *   checkpoint-N/state/trainer.json   step, place in the data, generator, and the settings that a resumed run must share
  */
@@ -15,11 +15,12 @@ import {
 } from "../checkpoint/safetensors.ts";
 import { FormatError, StateError } from "../core/errors.ts";
 import type { RunFolder, Source, Target } from "../core/host.ts";
+import type { Spell } from "../core/options.ts";
 import { listProblems } from "../core/problems.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { bytesOf, type Optimizer, type StateTensor } from "../optim/define-optimizer.ts";
 import type { Memory, Ptr } from "../wasm/memory.ts";
-import { defaultArguments } from "./arguments.ts";
+import { completeArguments } from "./arguments.ts";
 import { type Identity, identityOfSettings } from "./identity.ts";
 import type { Progress } from "./progress.ts";
 
@@ -64,23 +65,27 @@ export async function writeState(
   await target.write(TRAINER, [new TextEncoder().encode(`${text}\n`)]);
 }
 
+/** What a run that resumes has: where its state goes, and what it is. */
+export interface ResumedRun {
+  readonly optimizer: Optimizer;
+  readonly method: MethodState;
+  readonly identity: Identity;
+  /** How messages write the names of settings. */
+  readonly spell: Spell;
+}
+
 /**
  * Reads a state into parameters and moments and returns how far the run was. Nothing is changed unless all of it fits:
  * throws StateError naming every setting that differs, FormatError listing every tensor that does not fit.
  */
-export async function readState(
-  source: Source,
-  optimizer: Optimizer,
-  method: MethodState,
-  identity: Identity,
-): Promise<Progress> {
+export async function readState(source: Source, { optimizer, method, identity, spell }: ResumedRun): Promise<Progress> {
   const { identity: told, progress } = await readTrainer(source);
-  const saved = { ...identityOfSettings(defaultArguments), ...told }; // what an older version has no word for was as by default
+  const saved = { ...identityOfSettings(completeArguments({})), ...told }; // settings that an older version did not have were as by default
   const names = new Set([...Object.keys(saved), ...Object.keys(identity)]);
   const different = [...names].filter((name) => saved[name] !== identity[name]);
   if (different.length > 0) {
     const lines = different.map(
-      (name) => `${name}: was ${saved[name] ?? "not set"}, is ${identity[name] ?? "not set"}`,
+      (name) => `${spell(name)}: was ${saved[name] ?? "not set"}, is ${identity[name] ?? "not set"}`,
     );
     const advice = "Resume with the same settings and data, or start a new run in another folder.";
     throw new StateError(`${listProblems(`cannot resume from ${source.name}: the run has changed`, lines)}\n${advice}`);

@@ -35,7 +35,7 @@ export interface Trainable {
   savePretrained(target: Target): Promise<void>;
   /** Whether training itself changes this key of a .json file that `savePretrained` writes. */
   isLearned?(file: string, key: string): boolean;
-  /** Called after each optimiser step; the gradients of the step, times `gradScale` as clipping had it, are still there. */
+  /** Called after each optimizer step; the gradients of the step, times `gradScale` as clipping had it, are still there. */
   afterStep?(step: number, gradScale: number): void;
   /** What a checkpoint needs besides the trained tensors, by name: the live arrays. */
   namedState?(): ReadonlyMap<string, Float32Array>;

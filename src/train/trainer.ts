@@ -1,5 +1,5 @@
 /**
- * The training loop. The loss of an optimiser step is the mean over all label tokens of all its micro-batches, so
+ * The training loop. The loss of an optimizer step is the mean over all label tokens of all its micro-batches, so
  * splitting a step into more micro-batches changes nothing but rounding.
  *
  * A run is a pure function of model, data and settings: the order of the data and the dropout masks come from
@@ -8,6 +8,7 @@
  */
 import { StateError } from "../core/errors.ts";
 import type { RunFolder } from "../core/host.ts";
+import { asNamed, type Spell } from "../core/options.ts";
 import { clipScale, gradientNorm } from "../optim/clip.ts";
 import type { Optimizer } from "../optim/define-optimizer.ts";
 import { type Schedule, schedule } from "../optim/schedules.ts";
@@ -17,14 +18,13 @@ import { checkExamples, nameExample, type TrainingExample } from "./check-exampl
 import { Course, type StepBatches } from "./course.ts";
 import { type EvaluateOptions, type Evaluation, evaluateIn, evaluateLoss, evaluationBytes } from "./evaluate.ts";
 import { FrozenCache, type FrozenCacheReport } from "./frozen-cache.ts";
-import { type Identity, identityOf } from "./identity.ts";
+import type { Identity } from "./identity.ts";
 import { makeOptimizer } from "./make-optimizer.ts";
 import { largestBatch, type MemoryPlan, planOf } from "./memory-plan.ts";
 import { lossAndGradients, microBatch, plannedBytes, tokensOf } from "./micro-batch.ts";
 import type { Profiler } from "./profiler.ts";
 import { atStart, type LogEntry, type Progress } from "./progress.ts";
 import type { Trainable } from "./trainable.ts";
-import { appendMetrics, rewriteMetrics, trainerState } from "./trainer-state.ts";
 
 export type { TrainingArguments } from "./arguments.ts";
 
@@ -36,7 +36,7 @@ export interface TrainerOptions {
   readonly evalDataset?: readonly TrainingExample[] | null;
   /** Where checkpoints, the result and reports are written; nothing is written without it. */
   readonly output?: RunFolder | null;
-  /** Called after each optimiser step. */
+  /** Called after each optimizer step. */
   readonly onProgress?: (report: ProgressReport) => void;
   /** Called with each report: every `loggingSteps`, after each evaluation, and at the end. */
   readonly onLog?: (entry: LogEntry) => void;
@@ -45,6 +45,8 @@ export interface TrainerOptions {
   readonly profiler?: Profiler | null;
   /** Ends the run after the step under way, with a checkpoint. */
   readonly signal?: AbortSignal;
+  /** How messages write the names of settings and of these options: by default as they are. The command line writes flags. */
+  readonly spell?: Spell;
 }
 
 /** Where a run stands after a step. */
@@ -63,7 +65,7 @@ export interface ProgressReport {
   readonly tokens: number;
 }
 
-/** Optimiser steps that training on these examples takes. */
+/** Optimizer steps that training on these examples takes. */
 export function countSteps(examples: readonly TrainingExample[], args: TrainingArguments): number {
   return new Course(examples.map(tokensOf), completeArguments(args)).steps;
 }
@@ -77,7 +79,7 @@ export interface TrainResult {
   readonly best: { readonly loss: number; readonly step: number } | null;
 }
 
-/** One optimiser step that was taken. */
+/** One optimizer step that was taken. */
 interface Taken {
   readonly loss: number;
   readonly gradNorm: number;
@@ -108,12 +110,14 @@ export class Trainer {
   readonly #model: Trainable;
   readonly #run: RunFolder | null;
   readonly #course: Course;
+  readonly #spell: Spell;
   #planned: number | null = null;
   #cache: FrozenCache | null = null;
 
   /** Throws FormatError listing everything wrong with the settings, or with the examples. */
   constructor(options: TrainerOptions) {
-    this.args = completeArguments(options.args ?? {});
+    this.#spell = options.spell ?? asNamed;
+    this.args = completeArguments(options.args ?? {}, this.#spell);
     this.#options = options;
     this.#model = options.model;
     this.#run = options.output ?? null;
@@ -131,16 +135,17 @@ export class Trainer {
       : earlyStoppingPatience !== null
         ? "earlyStoppingPatience"
         : null;
-    if (asks !== null && !this.#options.evalDataset)
-      throw new StateError(`${asks} needs an evalDataset to tell the best from`);
+    const spell = this.#spell;
+    if (asks !== null && !this.#options.evalDataset) {
+      throw new StateError(`${spell(asks)} needs evaluation data: give ${spell("evalDataset")}`);
+    }
     if (loadBestModelAtEnd && this.#run === null) {
-      throw new StateError(
-        "loadBestModelAtEnd needs an output to keep the best model in; memoryRun() keeps it in memory",
-      );
+      const setting = spell("loadBestModelAtEnd");
+      throw new StateError(`${setting} needs an output folder for the best model: give ${spell("output")}`);
     }
   }
 
-  /** Optimiser steps of the run. */
+  /** Optimizer steps of the run. */
   get steps(): number {
     return this.#course.steps;
   }
@@ -154,7 +159,8 @@ export class Trainer {
       const { trainDataset, evalDataset } = this.#options;
       const { gradientCheckpointing: checkpointing, cacheFrozen } = this.args;
       const warn = (text: string) => this.#options.onWarning?.(text);
-      if (cacheFrozen > 0) this.#cache = FrozenCache.open(this.#model, trainDataset, cacheFrozen, warn);
+      if (cacheFrozen > 0)
+        this.#cache = FrozenCache.open(this.#model, trainDataset, cacheFrozen, { warn, spell: this.#spell });
       const how = { checkpointing, given: this.#cache?.planned };
       const training = plannedBytes(this.#model, trainDataset, this.#course.microBatches(), true, how);
       const below = this.#cache?.plannedBytes(this.#course.microBatches()) ?? 0;
@@ -177,7 +183,7 @@ export class Trainer {
     if (plan.total <= allowed) return;
     const { fittingSettings, tooLittleMemory } = await import("./memory-fit.ts");
     const run = { model: this.#model, args: this.args, trainDataset: this.#options.trainDataset };
-    throw tooLittleMemory(plan, allowed, await fittingSettings(run, allowed));
+    throw tooLittleMemory(plan, allowed, await fittingSettings(run, allowed), this.#spell);
   }
 
   /** How many examples `cacheFrozen` has kept so far; null where it is off or nothing can be kept. */
@@ -200,12 +206,14 @@ export class Trainer {
     const bytes = this.plan();
     this.#cache?.clear();
     const { engine } = this.#model;
-    const optimizer = makeOptimizer(this.#model, this.args);
+    const optimizer = makeOptimizer(this.#model, this.args, this.#spell);
     try {
       engine.takeArena(bytes);
       engine.returnArena();
       const { trainDataset, evalDataset = null } = this.#options;
-      const identity = await identityOf(this.#model, this.args, trainDataset, evalDataset);
+      const identity = this.#run
+        ? await (await files()).identityOf(this.#model, this.args, trainDataset, evalDataset)
+        : {};
       await this.#prepareOutput(resume);
       const progress = resume ? await this.#restore(optimizer, identity) : atStart;
       const rate = schedule(this.args.lrSchedulerType, { steps: this.steps, warmupSteps: this.args.warmupSteps });
@@ -336,7 +344,7 @@ export class Trainer {
 
   async #log(progress: Progress, numbers: LogEntry): Promise<Progress> {
     const entry = { ...numbers, epoch: this.#epochOf(progress), step: progress.step };
-    if (this.#run) await appendMetrics(this.#run, entry);
+    if (this.#run) await (await files()).appendMetrics(this.#run, entry);
     this.#options.onLog?.(entry);
     return { ...progress, log: [...progress.log, entry] };
   }
@@ -379,7 +387,7 @@ export class Trainer {
   async #prepareOutput(resume: boolean): Promise<void> {
     const run = this.#run;
     if (run === null) {
-      if (resume) throw new StateError("train: resume needs an output, the folder of the run to go on with");
+      if (resume) throw new StateError("train: resume needs an output, the folder of the run to continue");
       return;
     }
     await run.recover();
@@ -387,16 +395,16 @@ export class Trainer {
     const ours = (await run.list()).filter((name) => OURS.test(name));
     if (ours.length > 0 && !this.args.overwriteOutputDir) {
       throw new StateError(
-        `${run.name} already has a run in it (${ours.join(", ")}), expected none: resume it (--resume), choose another folder, or set overwriteOutputDir (--overwrite)`,
+        `${run.name} already has a run in it (${ours.join(", ")}): continue it with ${this.#spell("resume")}, delete it with ${this.#spell("overwriteOutputDir")}, or choose another folder`,
       );
     }
     for (const name of ours) await run.remove(name);
-    await rewriteMetrics(run, []); // a folder that cannot be written to shows itself now, not at the first checkpoint
+    await (await files()).rewriteMetrics(run, []); // fails now if the folder cannot be written to, not at the first checkpoint
   }
 
   async #restore(optimizer: Optimizer, identity: Identity): Promise<Progress> {
     const run = this.#run!;
-    const { checkpointsOf, readState } = await files();
+    const { checkpointsOf, readState, rewriteMetrics } = await files();
     const newest = (await checkpointsOf(run)).at(-1);
     if (newest === undefined) {
       this.#options.onWarning?.(`${run.name} has no checkpoint to resume from: starting at the beginning`);
@@ -405,7 +413,12 @@ export class Trainer {
     }
     const source = run.source(`checkpoint-${newest}`);
     try {
-      const progress = await readState(source, optimizer, this.#model.namedState?.() ?? new Map(), identity);
+      const progress = await readState(source, {
+        optimizer,
+        method: this.#model.namedState?.() ?? new Map(),
+        identity,
+        spell: this.#spell,
+      });
       await rewriteMetrics(run, progress.log);
       return progress;
     } finally {
@@ -417,7 +430,7 @@ export class Trainer {
     const run = this.#run;
     if (run === null) return;
     const { checkpointsOf, writeState } = await files();
-    const state = this.#stateText(progress);
+    const state = await this.#stateText(progress);
     await run.replace(`checkpoint-${progress.step}`, async (target) => {
       await this.#model.savePretrained(target);
       await writeState(target, optimizer, this.#model.namedState?.() ?? new Map(), progress, identity);
@@ -429,7 +442,8 @@ export class Trainer {
     for (const step of (await checkpointsOf(run)).slice(0, -saveTotalLimit)) await run.remove(`checkpoint-${step}`);
   }
 
-  #stateText(progress: Progress): Uint8Array {
+  async #stateText(progress: Progress): Promise<Uint8Array> {
+    const { trainerState } = await files();
     return new TextEncoder().encode(trainerState(progress, this.args, this.steps, this.#epochOf(progress)));
   }
 
@@ -457,7 +471,7 @@ export class Trainer {
     if (run === null) return result;
     if (this.args.loadBestModelAtEnd && progress.best) await (await files()).readParams(run.source("best"), optimizer);
     await run.replace("adapter", (target) => this.#model.savePretrained(target));
-    await run.target().write("trainer_state.json", [this.#stateText(final)]);
+    await run.target().write("trainer_state.json", [await this.#stateText(final)]);
     return result;
   }
 
@@ -486,8 +500,8 @@ export class Trainer {
   }
 }
 
-/** Checkpoints are written and read by code that is loaded with the first one. */
-const files = () => import("./run-state.ts");
+/** A run's files are written and read by code that is loaded with the first of them. */
+const files = () => import("./run-files.ts");
 
 /** What a run writes to the top of its folder. */
 const OURS = /^(checkpoint-\d+|adapter|best|metrics\.jsonl|trainer_state\.json|profile\.md|trace\.json)$/;

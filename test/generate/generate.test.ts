@@ -142,7 +142,7 @@ describe.each(writers)("$name", ({ open }) => {
     await expect(generate(model, prompt, { numBeams: 2, topK: 5 })).rejects.toThrow("beam search does not sample");
     for (const numBeams of [0, 1.5, 8]) {
       await expect(generate(model, prompt, { numBeams })).rejects.toThrow(
-        `numBeams is ${numBeams}, expected a whole number`,
+        `"numBeams" is ${numBeams}, expected a whole number`,
       );
     }
     await expect(generate(model, [], { numBeams: 2 })).rejects.toThrow("the prompt has no tokens");
@@ -152,6 +152,6 @@ describe.each(writers)("$name", ({ open }) => {
 test("a model that writes no text names the classes that do", async () => {
   using base = await AutoModelForSequenceClassification.fromConfig(llama);
   await expect(generate({ base }, prompt)).rejects.toThrow(
-    "LlamaForSequenceClassification writes no text; load the model with AutoModelForCausalLM or AutoModelForSeq2SeqLM",
+    "LlamaForSequenceClassification cannot generate text; load the model with AutoModelForCausalLM or AutoModelForSeq2SeqLM",
   );
 });

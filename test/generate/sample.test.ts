@@ -1,19 +1,20 @@
 import { expect, test } from "vitest";
 import { Philox } from "../../src/core/philox.ts";
-import { argmax, type SamplingOptions, sample } from "../../src/generate/sample.ts";
+import { argmax, type Sampling, sample } from "../../src/generate/sample.ts";
 
 const logits = Float32Array.of(Math.log(4), Math.log(1), Math.log(3), Math.log(2));
 
 /** How often each id is drawn of 4000, as a share. */
-function shares(options: SamplingOptions): number[] {
+function shares(options: Partial<Sampling>): number[] {
   const random = new Philox(1);
   const counts = [0, 0, 0, 0];
-  for (let draw = 0; draw < 4000; draw++) counts[sample(logits, options, random)]!++;
+  for (let draw = 0; draw < 4000; draw++)
+    counts[sample(logits, { temperature: 1, topK: 0, topP: 1, ...options }, random)]!++;
   return counts.map((count) => count / 4000);
 }
 
 /** Four standard deviations of a share of 4000 draws are 0.032 at most. */
-function expectShares(options: SamplingOptions, want: readonly number[]): void {
+function expectShares(options: Partial<Sampling>, want: readonly number[]): void {
   shares(options).forEach((share, id) => {
     if (want[id] === 0) expect(share, `id ${id}`).toBe(0);
     else expect(Math.abs(share - want[id]!), `id ${id}`).toBeLessThan(0.032);

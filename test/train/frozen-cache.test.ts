@@ -225,7 +225,7 @@ test("where nothing can be kept, a warning says why and what to do", async () =>
   expect((await run(two, "CAUSAL_LM", args, warnings)).report).toBe(null);
   expect(warnings).toEqual([
     'cacheFrozen: nothing can be kept, because training changes "transformer.h.0" or what lies below; adapt upper layers only (layersToTransform)',
-    'cacheFrozen: nothing can be kept, because dropout acts in frozen layers below "transformer.h.1"; set dropout 0 (--dropout 0)',
-    "cacheFrozen: nothing can be kept, because an adapter that is active is not trained, or several run in parallel; deactivate those that are not trained",
+    'cacheFrozen: nothing can be kept, because dropout acts in frozen layers below "transformer.h.1"; set dropout 0',
+    "cacheFrozen: nothing can be kept, because an active adapter is not trained, or several run in parallel; deactivate those that are not trained",
   ]);
 });

@@ -246,19 +246,22 @@ test("every unknown or wrong setting is listed, with the nearest name", async ()
     lrSchedulerType: "cosin",
   } as unknown as TrainingArguments;
   const make = () => new Trainer({ model, args, trainDataset: examples(1) });
-  expect(make).toThrow(/training arguments \(4 problems\)/);
-  expect(make).toThrow(/"learningrate" is not a setting. Did you mean "learningRate"/);
-  expect(make).toThrow(/warmupSteps is -1, expected a whole number of at least 0/);
-  expect(make).toThrow(/lrSchedulerType is "cosin", expected one of constant, linear, cosine/);
+  expect(make).toThrow(/^(training arguments: .*\n){3}training arguments: .*$/);
+  expect(make).toThrow(/"seed" is 0.5, expected a whole number of at least 0/);
+  expect(make).toThrow(/training arguments: "learningrate" is not an option. Did you mean "learningRate"/);
+  expect(make).toThrow(/"warmupSteps" is -1, expected a whole number of at least 0/);
+  expect(make).toThrow(/"lrSchedulerType" is "cosin", expected one of constant, linear, cosine/);
 });
 
 test("settings that need evaluation data or an output say so", async () => {
   const model = await tinyModel();
   const trainDataset = examples(4);
   expect(() => new Trainer({ model, args: { earlyStoppingPatience: 1 }, trainDataset })).toThrow(
-    /needs an evalDataset/,
+    /needs evaluation data: give evalDataset/,
   );
   const args = { loadBestModelAtEnd: true };
-  expect(() => new Trainer({ model, args, trainDataset, evalDataset: trainDataset })).toThrow(/needs an output/);
+  expect(() => new Trainer({ model, args, trainDataset, evalDataset: trainDataset })).toThrow(
+    /needs an output folder for the best model: give output/,
+  );
   await expect(new Trainer({ model, trainDataset }).train({ resume: true })).rejects.toThrow(/resume needs an output/);
 });

@@ -2,9 +2,20 @@
  * What a PEFT method is: its name, its options, and what it does at each kind of site. One file in src/methods/ defines
  * one method; naming, matching, saving, merging and switching are done for all of them by the rest of this folder.
  */
-import { FormatError, UnsupportedError } from "../../core/errors.ts";
+import { UnsupportedError } from "../../core/errors.ts";
+import {
+  asNamed,
+  completeOptions,
+  flag,
+  names,
+  namesOrPattern,
+  type Options,
+  type Spell,
+  text,
+  type ValuesOf,
+  whole,
+} from "../../core/options.ts";
 import type { Shape } from "../../core/shape.ts";
-import { didYouMean } from "../../core/similar.ts";
 import type { Task } from "../../core/task.ts";
 import type { RawConfig } from "../../nn/config.ts";
 import type { DefaultTargets } from "../../nn/define-model.ts";
@@ -19,19 +30,7 @@ import type { Tape, Value } from "../../tape/tape.ts";
 import type { Weight } from "../../tensor/tensor.ts";
 import type { Factored } from "./factors.ts";
 import type { Make, MakeAt } from "./make.ts";
-import {
-  flag,
-  layerNumbers,
-  names,
-  namesOrPattern,
-  type Options,
-  sameJson,
-  sizeOrNull,
-  snakeCase,
-  text,
-  type ValuesOf,
-  whole,
-} from "./options.ts";
+import { layerNumbers, sameJson, sizeOrNull, snakeCase } from "./options.ts";
 
 /** Rows of an activation, ends exclusive. */
 export type Rows = readonly { readonly start: number; readonly end: number }[];
@@ -96,7 +95,7 @@ export interface ModelShape {
 export interface Whole<V = MethodValues> {
   /** Added to the mean loss of every training batch, a scalar [1, 1]. */
   penalty?(tape: Tape): Value | null;
-  /** Called after each optimiser step, with the gradients of that step still there, times `gradScale` as clipping had it. */
+  /** Called after each optimizer step, with the gradients of that step still there, times `gradScale` as clipping had it. */
   afterStep?(step: number, gradScale: number): void;
   /** Numbers that the course of training goes on from, besides the trained ones: for checkpoints. */
   readonly state?: ReadonlyMap<string, Float32Array>;
@@ -104,29 +103,35 @@ export interface Whole<V = MethodValues> {
   savedValues?(): Partial<V>;
 }
 
+/** What a file says of the model that an adapter belongs to. */
+const provenance = {
+  taskType: text({ filledIn: true }),
+  baseModelNameOrPath: text({ filledIn: true }),
+  revision: text({ filledIn: true }),
+} satisfies Options;
+
 /** Options that methods with target modules have: which modules they adapt, and what files say about them. */
 export const common = {
   targetModules: namesOrPattern('layers to adapt: names with commas, a regular expression, or "all-linear"'),
-  excludeModules: namesOrPattern("layers to leave out, in the same forms"),
-  layersToTransform: layerNumbers("numbers of the layers to adapt, all by default"),
-  layersPattern: namesOrPattern("what stands before a layer's number in names"),
-  modulesToSave: names("modules to train in full beside the adapter; heads of a task are by themselves"),
-  taskType: text(),
-  baseModelNameOrPath: text(),
-  revision: text(),
+  excludeModules: namesOrPattern("layers to exclude, in the same forms"),
+  layersToTransform: layerNumbers("numbers of the layers to adapt (default: all)"),
+  layersPattern: namesOrPattern("the part of a name before the layer's number"),
+  modulesToSave: names("other modules to train in full; a task's head always is"),
+  ...provenance,
 } satisfies Options;
 
 /** Options of prompt methods: how many virtual tokens, and the sizes of the model, which are filled in from it. */
 export const promptCommon = {
-  numVirtualTokens: sizeOrNull("virtual tokens before every sequence"),
-  tokenDim: sizeOrNull(),
-  numTransformerSubmodules: sizeOrNull(),
-  numAttentionHeads: sizeOrNull(),
-  numLayers: sizeOrNull(),
-  modulesToSave: names(),
-  taskType: text(),
-  baseModelNameOrPath: text(),
-  revision: text(),
+  numVirtualTokens: sizeOrNull({
+    help: "number of virtual tokens before every sequence",
+    cli: { default: 20, reason: "PEFT has no default; 20 is the prompt length of its examples" },
+  }),
+  tokenDim: sizeOrNull({ filledIn: true }),
+  numTransformerSubmodules: sizeOrNull({ filledIn: true }),
+  numAttentionHeads: sizeOrNull({ filledIn: true }),
+  numLayers: sizeOrNull({ filledIn: true }),
+  modulesToSave: common.modulesToSave,
+  ...provenance,
 } satisfies Options;
 
 /** Some options of `common`, for methods that have no others. */
@@ -177,7 +182,7 @@ export interface MethodDefinition<S extends Options> {
   /** Published keys that have no effect here whatever their value, with their default. They are kept. */
   readonly inert?: Readonly<Record<string, string | number>>;
   /** What is wrong with options that are each well typed, or null. `spell` gives an option's name as its author wrote it. */
-  check?(values: MethodValues<S>, spell: (name: string) => string): string | null;
+  check?(values: MethodValues<S>, spell: Spell): string | null;
   /** What keeps an adapter from being added to others of the method, of which these are the options; or null. */
   beside?(values: MethodValues<S>, others: readonly MethodValues<S>[]): string | null;
   /** Options that follow from the layers that were matched; says through `warn` what it changes. */
@@ -233,14 +238,20 @@ export interface Method<S extends Options = Options> extends MethodDefinition<S>
  * const config = lora({ r: 4, targetModules: ["q_proj"] });
  */
 export function defineMethod<S extends Options>(definition: MethodDefinition<S>): Method<S> {
-  const choose = (options: Partial<MethodValues<S>> = {}): MethodConfig => {
-    const what = `${methodName(definition)} options`;
-    const erased = method as unknown as Method;
-    const values = checkedValues(erased, options, what, (name) => name);
-    return { method: erased, values, namesTask: options.taskType !== undefined, file: null };
-  };
+  const choose = (options: Partial<MethodValues<S>> = {}): MethodConfig =>
+    configOf(method as unknown as Method, options);
   const method = Object.assign(choose, definition);
   return method;
+}
+
+/** A method with options, whose names messages write as `spell` does. */
+export function configOf(
+  method: Method,
+  given: Readonly<Record<string, unknown>>,
+  spell: Spell = asNamed,
+): MethodConfig {
+  const values = checkedValues(method, given, `${methodName(method)} options`, spell);
+  return { method, values, namesTask: given.taskType !== undefined, file: null };
 }
 
 /** What a method is called: the name of its file. */
@@ -252,11 +263,14 @@ export function methodName({ file, peftType }: { readonly file?: string; readonl
 export function withValues(config: MethodConfig, values: Readonly<Record<string, unknown>>): MethodConfig {
   const { method } = config;
   const what = `${methodName(method)} options`;
-  return { ...config, values: checkedValues(method, { ...config.values, ...values }, what, (name) => name) };
+  return { ...config, values: checkedValues(method, { ...config.values, ...values }, what, asNamed) };
 }
 
 /** Options that are in no file: what decides the random start of an adapter, and whether it is made to be trained. */
-const unsaved = { seed: whole(0, 0), inferenceMode: flag(false) } satisfies Options;
+const unsaved = {
+  seed: whole(0, 0, { unsaved: true, filledIn: true }),
+  inferenceMode: flag(false, { unsaved: true, filledIn: true }),
+} satisfies Options;
 
 /** Every option of a method by name. */
 export function optionsOf(method: Method): Options {
@@ -271,29 +285,19 @@ export function checkedValues(
   method: Method,
   given: Readonly<Record<string, unknown>>,
   what: string,
-  spell: (name: string) => string,
+  spell: Spell,
 ): MethodValues {
   const options = optionsOf(method);
-  const values: Record<string, unknown> = {};
   const absent = method.absent ?? {};
+  const told: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(given)) {
+    const one = Object.hasOwn(options, name) ? options[name]! : null;
+    const isDefault = value === null && one?.is(null) === false; // as PEFT reads files
     if (Object.hasOwn(absent, name)) expectAbsent(what, spell(name), value, absent[name]);
-    else if (!Object.hasOwn(options, name) && !Object.hasOwn(method.inert ?? {}, name)) {
-      const known = Object.keys(options).map(spell);
-      throw new FormatError(
-        `${what}: "${spell(name)}" is unknown to ${method.peftType}.${didYouMean(spell(name), known)}`,
-      );
-    }
+    else if (!isDefault && !Object.hasOwn(method.inert ?? {}, name)) told[name] = value;
   }
-  for (const [name, { fallback, is, expected }] of Object.entries(options)) {
-    const value = given[name] ?? (given[name] === null && is(null) ? null : fallback);
-    if (!is(value))
-      throw new FormatError(`${what}: "${spell(name)}" is ${JSON.stringify(value)}, expected ${expected}`);
-    values[name] = value;
-  }
-  const problem = problemOf(method, values as MethodValues, spell);
-  if (problem !== null) throw new FormatError(`${what}: ${problem}`);
-  return values as MethodValues;
+  const together = (values: unknown) => problemOf(method, values as MethodValues, spell);
+  return completeOptions(what, options, told, { spell, together }) as MethodValues;
 }
 
 function expectAbsent(what: string, name: string, value: unknown, only: unknown): void {
@@ -304,7 +308,7 @@ function expectAbsent(what: string, name: string, value: unknown, only: unknown)
 }
 
 /** Rules about several options at once: PEFT's own, and the method's. */
-function problemOf(method: Method, values: MethodValues, spell: (name: string) => string): string | null {
+function problemOf(method: Method, values: MethodValues, spell: Spell): string | null {
   const { targetModules = null, layersToTransform = null, layersPattern = null } = values;
   const [targets, layers, pattern] = ["targetModules", "layersToTransform", "layersPattern"].map(
     (n) => `"${spell(n)}"`,
@@ -323,7 +327,7 @@ function problemOf(method: Method, values: MethodValues, spell: (name: string) =
 
 /** What a method's options are called in files, by camelCase name. */
 export function publishedNames(method: Method): Map<string, string> {
-  const options: Options = { ...(method.common ?? common), ...method.options };
+  const options = optionsOf(method);
   const own = Object.keys(options).filter((name) => !options[name]!.unsaved);
   const others = [...Object.keys(method.absent ?? {}), ...Object.keys(method.inert ?? {})];
   return new Map([...own, ...others].map((name) => [name, snakeCase(name)]));

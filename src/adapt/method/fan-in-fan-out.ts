@@ -1,6 +1,13 @@
 /** Layers whose weight is stored [in, out], as in GPT-2: the option `fanInFanOut`, which says so, and methods that cannot have them. */
 import { UnsupportedError } from "../../core/errors.ts";
+import { flag, type Option } from "../../core/options.ts";
 import type { Module } from "../../nn/layers/weights.ts";
+
+/** PEFT's `fan_in_fan_out`, for methods that have it. */
+export const fanInFanOut: Option<boolean> = flag(false, {
+  help: "whether weights are stored as [in, out]",
+  filledIn: true,
+});
 
 /** What `fanInFanOut` must be for these layers. Layers know how they are stored; what is saved should be true of them. */
 export function settledFanInFanOut(

@@ -1,18 +1,20 @@
 /** What LoHa and LoKr share, two methods of LyCORIS (Yeh et al. 2023, arXiv:2309.14859): options, and dropout of outputs. */
+
+import { flag, number, type Options, whole } from "../../core/options.ts";
 import { scaleColumns } from "../../ops/columns.ts";
 import { dropout } from "../../ops/dropout.ts";
 import { constantRow } from "../../ops/weight-norm.ts";
 import type { Value } from "../../tape/tape.ts";
-import { flag, number, numbersByPattern, type Options, probability, whole } from "./options.ts";
+import { numbersByPattern, probability } from "./options.ts";
 
 export const lycorisOptions = {
   r: whole(8, 1, "rank of the factors"),
-  alpha: number(8, "the adapter counts alpha / r times"),
+  alpha: number(8, "the adapter's output is scaled by alpha / r"),
   rankDropout: probability(0, "dropout of whole outputs of the adapter"),
-  moduleDropout: probability(0, "dropout of the whole adapter of a layer"),
-  useEffectiveConv2d: flag(false, "for convolutions; linear layers have no use for it"),
-  rankPattern: numbersByPattern(whole(8, 1), "other ranks, by pattern of layer names"),
-  alphaPattern: numbersByPattern(number(8), "other alphas, by pattern of layer names"),
+  moduleDropout: probability(0, "dropout of a layer's whole adapter"),
+  useEffectiveConv2d: flag(false, "for convolutions only; linear layers ignore it"),
+  rankPattern: numbersByPattern(whole(8, 1), "ranks of single layers, by pattern of layer names"),
+  alphaPattern: numbersByPattern(number(8), "alphas of single layers, by pattern of layer names"),
 } satisfies Options;
 
 /** Which option a pattern replaces. */

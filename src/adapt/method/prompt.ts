@@ -1,5 +1,6 @@
 /** What prompt methods share: the sizes that PEFT writes in their configs, and rows before the embedded tokens of a sequence. */
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
+import type { ValuesOf } from "../../core/options.ts";
 import { Philox } from "../../core/philox.ts";
 import type { Shape } from "../../core/shape.ts";
 import type { Attention } from "../../nn/layers/attention.ts";
@@ -12,7 +13,6 @@ import type { Tape, Value } from "../../tape/tape.ts";
 import { readElements } from "../../tensor/elements.ts";
 import type { ModelShape, promptCommon } from "./define-method.ts";
 import { kaimingUniform, type Make, type Start } from "./make.ts";
-import type { ValuesOf } from "./options.ts";
 
 /** What the keys of copied heads begin with: PEFT wraps the model once less than for other methods. */
 export const PROMPT_PREFIX = "base_model.";

@@ -3,6 +3,7 @@
  * table. Rows are whole, not differences, so that they mean the same on a base whose own rows of new tokens are random.
  */
 import { FormatError } from "../../core/errors.ts";
+import { type Option, option, orNull } from "../../core/options.ts";
 import type { Embedding } from "../../nn/layers/embedding.ts";
 import type { Linear } from "../../nn/layers/linear.ts";
 import { addBias } from "../../ops/columns.ts";
@@ -14,7 +15,6 @@ import type { Param, Weight } from "../../tensor/tensor.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { EmbeddingPart, LinearPart, ModelShape, SiteParts } from "./define-method.ts";
 import type { MakeAt, Start } from "./make.ts";
-import { type Option, option } from "./options.ts";
 
 /** Rows [n, D] of n tokens. */
 export interface TokenRows {
@@ -29,8 +29,7 @@ function isIds(value: unknown): boolean {
 
 /** An option that is a list of token ids; null where nothing is given. */
 export function tokenIds(help: string): Option<readonly number[] | null> {
-  const is = (value: unknown) => value === null || isIds(value);
-  return option<readonly number[] | null>(null, "a list of different token ids", is, help);
+  return orNull(option<readonly number[]>([], "a list of different token ids", isIds, help));
 }
 
 /** Token ids, or token ids by the end of an embedding's name. */
@@ -39,9 +38,10 @@ export type TokensByEmbedding = readonly number[] | Readonly<Record<string, read
 /** An option that is a list of token ids for the model's own embedding, or lists by the ends of embeddings' names. */
 export function tokenIdsByEmbedding(help: string): Option<TokensByEmbedding | null> {
   const isRecord = (value: unknown) => typeof value === "object" && value !== null && !Array.isArray(value);
-  const is = (value: unknown) =>
-    value === null || isIds(value) || (isRecord(value) && Object.values(value as object).every(isIds));
-  return option<TokensByEmbedding | null>(null, "a list of different token ids, or such lists by embedding", is, help);
+  const is = (value: unknown) => isIds(value) || (isRecord(value) && Object.values(value as object).every(isIds));
+  return orNull(
+    option<TokensByEmbedding>([], "a list of different token ids, or an object of such lists by embedding", is, help),
+  );
 }
 
 /** Starts as the rows that the tokens have in the table [V, D]. Throws FormatError for an id that it does not have. */

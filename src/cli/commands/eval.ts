@@ -1,44 +1,40 @@
 /** lorikeet eval: loss and metrics of a model on a data file. */
-import { Command } from "commander";
+import type { Command } from "commander";
+import { flag, type ValuesOf } from "../../core/options.ts";
+import { lengthOptions } from "../../data/length-options.ts";
+import { settings } from "../../train/arguments.ts";
 import { evaluateLoss } from "../../train/evaluate.ts";
+import { engineOptions } from "../../wasm/engine.ts";
+import { commandOf } from "../command.ts";
 import { examplesOf, rowsOf, taskOfRows } from "../data.ts";
-import { type LoadFlags, loadModel, taskOption, weightsOption, withEngineOptions } from "../model-options.ts";
-import { needs, whole } from "../options.ts";
+import { loadModel, modelOptions } from "../model-options.ts";
+import { requiredText } from "../options.ts";
 import { grouped, LiveLine, print } from "../terminal.ts";
 
-interface Flags extends LoadFlags {
-  data: string;
-  maxLength?: number;
-  batchSize: number;
-  json?: boolean;
-}
+const { weights, task, ...files } = modelOptions;
+const options = {
+  ...files,
+  data: requiredText({ help: ".jsonl or .txt file", placeholder: "file" }),
+  weights,
+  task,
+  maxLength: lengthOptions.maxLength,
+  batchSize: { ...settings.perDeviceEvalBatchSize, help: "rows per batch", spelled: "batch-size" },
+  json: flag(false, "print one JSON object"),
+  ...engineOptions,
+};
 
-export const command: Command = withEngineOptions(
-  new Command("eval")
-    .description("Measure loss, and perplexity or the metrics of the task, on a data file.")
-    .option("--model <dir>", "model folder, or a name on the hub")
-    .option("--adapter <dir>", "adapter folder to use on top of it")
-    .option("--data <file>", ".jsonl or .txt file")
-    .addOption(weightsOption())
-    .addOption(taskOption())
-    .option("--max-length <n>", "cut longer rows off after this many tokens", whole(2))
-    .option("--batch-size <n>", "rows computed together", whole(1), 8)
-    .option("--json", "print one JSON object"),
-)
-  .addHelpText(
-    "after",
-    `
-Examples:
-  $ lorikeet eval --model examples/pocket --data examples/sonnets/valid.jsonl
-  $ lorikeet eval --model base --adapter runs/sonnets/adapter --data valid.jsonl --json`,
-  )
-  .action(run);
+export const command: Command = commandOf("eval", {
+  description: "Measure the loss, and perplexity or the metrics of the task, on a data file.",
+  options,
+  examples: `
+    $ lorikeet eval --model examples/pocket --data examples/sonnets/valid.jsonl
+    $ lorikeet eval --model base --adapter runs/sonnets/adapter --data valid.jsonl --json`,
+  run,
+});
 
-needs(command, "--model", "--data");
-
-async function run(flags: Flags): Promise<void> {
+async function run(flags: ValuesOf<typeof options>): Promise<void> {
   const rows = await rowsOf(flags.data, flags.model);
-  const { model, base } = await loadModel({ ...flags, task: flags.task ?? taskOfRows(rows) ?? undefined });
+  const { model, base } = await loadModel({ ...flags, task: flags.task ?? taskOfRows(rows) });
   const examples = await examplesOf(flags.data, rows, base, { modelFolder: flags.model, maxLength: flags.maxLength });
   const line = new LiveLine();
   const { loss, perplexity, metrics, tokens } = await evaluateLoss(model, examples, {

@@ -1,4 +1,4 @@
-/** lorikeet inspect --plan: what training a model would take of memory, found without loading it. */
+/** lorikeet inspect --plan: how much memory training a model needs, found without loading it. */
 import type { Command } from "commander";
 import { exists } from "#host";
 import { modelFromConfig } from "../../auto/auto-model.ts";
@@ -10,8 +10,8 @@ import type { Task } from "../../core/task.ts";
 import type { RawConfig } from "../../nn/config.ts";
 import type { Model } from "../../nn/tasks/model.ts";
 import type { KeptWeights } from "../../nn/tensors/kept-dtype.ts";
-import type { OptimizerName } from "../../optim/optimizers.ts";
 import type { DenseDtype } from "../../tensor/tensor.ts";
+import type { Settings } from "../../train/arguments.ts";
 import type { TrainingExample } from "../../train/check-examples.ts";
 import { fittingSettings, tooLittleMemory } from "../../train/memory-fit.ts";
 import { partsOf, planMemory } from "../../train/memory-plan.ts";
@@ -21,20 +21,21 @@ import { adapted, type TrainingMethod } from "../adapted.ts";
 import { imageShapeOf } from "../data.ts";
 import { measuredBase, measuringEngine } from "../memory.ts";
 import type { EngineFlags } from "../model-options.ts";
+import { spellAsFlags } from "../options.ts";
 import { grouped, notice, print } from "../terminal.ts";
 
-export interface PlanFlags extends EngineFlags {
-  task?: Task;
-  weights: KeptWeights;
-  adapterConfig?: string;
-  batchSize: number;
-  maxLength?: number;
-  maxTargetLength?: number;
-  gradientCheckpointing?: boolean;
-  optim: OptimizerName;
-  optimArgs?: Record<string, number | boolean | null>;
-  json?: boolean;
+/** What is planned, and how it is shown. */
+export interface PlanFlags extends Pick<Settings, (typeof planned)[number]>, EngineFlags {
+  readonly task: Task | null;
+  readonly weights: KeptWeights;
+  readonly adapterConfig: string | null;
+  readonly maxLength: number | null;
+  readonly maxTargetLength: number | null;
+  readonly json: boolean;
 }
+
+/** Settings of the trainer that decide how much memory a run needs. */
+const planned = ["perDeviceTrainBatchSize", "gradientCheckpointing", "optim", "optimArgs"] as const;
 
 /** Tokens of a sequence where --max-length does not say, if the model takes so many. */
 const LENGTH = 512;
@@ -47,11 +48,11 @@ interface Plannable {
 
 /** Prints the plan. `dir` is a folder, with or without weights, or a name on the hub, of which the config alone is fetched. */
 export async function showPlan(dir: string, flags: PlanFlags, command: Command, chosen: TrainingMethod): Promise<void> {
-  const { weights, batchSize, json = false } = flags;
-  const full = chosen.method === null && flags.adapterConfig === undefined;
+  const { weights, perDeviceTrainBatchSize: batchSize, json } = flags;
+  const full = chosen.method === null && flags.adapterConfig === null;
   const open = async (kept: KeptWeights, warn: (text: string) => void): Promise<Plannable> => {
     const base = await baseOf(dir, flags, full ? null : kept);
-    const adapter = { model: dir, ...(flags.adapterConfig && { adapterConfig: flags.adapterConfig }) };
+    const adapter = { model: dir, adapterConfig: flags.adapterConfig };
     const adapt = () => adapted(base, adapter, command, chosen, { steps: 1000, warn });
     return { base, model: full ? fullTraining(base, async () => {}) : await adapt() };
   };
@@ -61,13 +62,12 @@ export async function showPlan(dir: string, flags: PlanFlags, command: Command, 
   const problem = model.problemWith(example);
   if (problem !== null) throw new FormatError(`--max-length ${maxLength}: ${problem}`);
   const trainDataset = Array<TrainingExample>(batchSize).fill(example);
-  const { optim, optimArgs = {}, gradientCheckpointing = false } = flags;
-  const args = { perDeviceTrainBatchSize: batchSize, gradientCheckpointing, optim, optimArgs };
+  const args = Object.fromEntries(planned.map((name) => [name, flags[name]])) as Partial<Settings>;
   const plan = planMemory(model, trainDataset, args);
   const remade = async (kept: KeptWeights) => (await open(kept, () => {})).model;
   const run = { model, trainDataset, args, ...(!full && { weights, remade }) };
   const fitting = plan.total <= MAX_BYTES ? [] : await fittingSettings(run, MAX_BYTES);
-  const method = full ? "full" : flags.adapterConfig !== undefined ? flags.adapterConfig : chosen.name;
+  const method = full ? "full" : (flags.adapterConfig ?? chosen.name);
   const { build, threads } = base.engine;
   if (json) {
     const ways = fitting.map(({ settings, bytes }) => ({ settings, bytes }));
@@ -92,12 +92,12 @@ export async function showPlan(dir: string, flags: PlanFlags, command: Command, 
     print(`  ${name.padEnd(14)}${grouped(bytes).padStart(15)} bytes  ${formatBytes(bytes).padStart(8)}`);
   }
   if (plan.total <= MAX_BYTES) print(`fits: an engine has up to ${formatBytes(MAX_BYTES)}`);
-  else print(tooLittleMemory(plan, MAX_BYTES, fitting).message);
+  else print(tooLittleMemory(plan, MAX_BYTES, fitting, spellAsFlags(command)).message);
 }
 
 /** The model of a folder, or of its config alone where the weights are not there; `weights` null for a base that is trained itself. */
 async function baseOf(dir: string, flags: PlanFlags, weights: KeptWeights | null): Promise<Model> {
-  const { task = null } = flags;
+  const { task } = flags;
   const source = openSource(dir);
   try {
     const kept = weights === null ? { trainable: true } : { weights };

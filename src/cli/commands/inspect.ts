@@ -9,23 +9,22 @@ import { openCheckpoint, readJson } from "../../checkpoint/checkpoint.ts";
 import { openSource } from "../../checkpoint/open.ts";
 import { FormatError, StateError } from "../../core/errors.ts";
 import type { Source } from "../../core/host.ts";
+import { flag, type Options, text, type ValuesOf } from "../../core/options.ts";
 import { formatShape, sizeOf } from "../../core/shape.ts";
+import { lengthOptions } from "../../data/length-options.ts";
 import type { RawConfig } from "../../nn/config.ts";
 import type { Module } from "../../nn/layers/weights.ts";
-import { optimizerNames } from "../../optim/optimizers.ts";
+import { settings } from "../../train/arguments.ts";
+import { engineOptions } from "../../wasm/engine.ts";
 import { formatBytes } from "../../wasm/memory.ts";
 import type { TrainingMethod } from "../adapted.ts";
+import { examplesText } from "../command.ts";
 import { splitPath } from "../data.ts";
-import { addMethodOptions, methodOption, optionNames } from "../method-options.ts";
-import { taskOption, weightsOption, withEngineOptions } from "../model-options.ts";
-import { alternatives, givenOptions, optimizer, optimizerArgs, whole } from "../options.ts";
+import { methodOption, methodOptions } from "../method-options.ts";
+import { modelOptions } from "../model-options.ts";
+import { addOptions, alternatives, givenFlags, valuesOf } from "../options.ts";
 import { grouped, notice, print } from "../terminal.ts";
-import { type PlanFlags, showPlan } from "./inspect-plan.ts";
-
-interface Flags extends PlanFlags {
-  plan?: boolean;
-  grouped?: boolean;
-}
+import { showPlan } from "./inspect-plan.ts";
 
 interface Line {
   name: string;
@@ -34,46 +33,50 @@ interface Line {
   parameters: number;
 }
 
-/** Options that say what is planned. */
-const PLANNED = [
-  ...["method", "task", "weights", "batchSize", "maxLength", "maxTargetLength", "gradientCheckpointing"],
-  ...["optim", "optimArgs"],
-  ...["threads", "build"],
-];
+const { perDeviceTrainBatchSize, gradientCheckpointing, optim, optimArgs } = settings;
+const { maxLength, maxTargetLength } = lengthOptions;
+
+const shown = {
+  adapterConfig: text({
+    help: "count what an adapter of this adapter_config.json would train on the model",
+    placeholder: "file",
+  }),
+  grouped: flag(false, "print counts as newer versions of PEFT do: 2,359,296 and four digits"),
+  json: flag(false, "print one JSON object"),
+  plan: flag(false, "show how much memory training needs, from config.json and the options below"),
+} satisfies Options;
+
+/** What is planned. */
+const planned = {
+  weights: modelOptions.weights,
+  task: modelOptions.task,
+  perDeviceTrainBatchSize,
+  maxLength: { ...maxLength, help: "tokens per row (default: 512, or the model's context)" },
+  maxTargetLength: { ...maxTargetLength, help: "tokens per target of an encoder-decoder (default: --max-length)" },
+  gradientCheckpointing,
+  optim,
+  optimArgs,
+  ...engineOptions,
+} satisfies Options;
+
+const options = { ...shown, ...planned };
+type Flags = ValuesOf<typeof options>;
 
 /** The command, with the options of one method for --plan. */
-export function inspectCommand({ name, method }: TrainingMethod): Command {
-  const command = withEngineOptions(withOwnOptions(new Command("inspect")));
-  if (method) addMethodOptions(command, method, name);
-  if (method) alternatives(command, ["adapterConfig"], optionNames(method));
-  return command
-    .addHelpText("after", EXAMPLES)
-    .action((dir: string, flags: Flags) => run(dir, flags, command, { name, method }));
-}
-
-function withOwnOptions(command: Command): Command {
-  return command
-    .description(
-      "Show what is in a model or adapter folder, or what training would take of memory. No weights are loaded.",
-    )
-    .argument("<dir>", "model or adapter folder; for --plan a name on the hub, too")
-    .option("--adapter-config <file>", "count what an adapter of this adapter_config.json would train on the model")
-    .option("--grouped", "print counts as newer versions of PEFT do: 2,359,296 and four digits")
-    .option("--json", "print one JSON object")
-    .option("--plan", "tell what training takes of memory, from config.json and the options below")
-    .addOption(methodOption())
-    .addOption(weightsOption())
-    .addOption(taskOption())
-    .option("--batch-size <n>", "rows per batch", whole(1), 8)
-    .option("--max-length <n>", "tokens of each row (default: 512, or the model's context)", whole(2))
-    .option("--max-target-length <n>", "tokens of each target of an encoder-decoder (default: as many)", whole(2))
-    .option("--gradient-checkpointing", "compute activations twice instead of keeping them")
-    .option("--optim <name>", `optimiser: ${optimizerNames.join(", ")}`, optimizer, "adamw")
-    .option("--optim-args <list>", "its own options, such as momentum=0.9", optimizerArgs);
+export function inspectCommand(chosen: TrainingMethod): Command {
+  const own = chosen.method === null ? {} : methodOptions(chosen.method);
+  const command = new Command("inspect")
+    .description("Show what is in a model or adapter folder, or how much memory training needs. No weights are loaded.")
+    .argument("<dir>", "model or adapter folder; with --plan also a name on the hub")
+    .addHelpText("after", examplesText(EXAMPLES));
+  const method = { method: methodOption() };
+  for (const group of [shown, method, planned, own]) addOptions(command, group);
+  const idle = [...Object.keys(method), ...Object.keys(planned), ...Object.keys(own)];
+  command.action((dir: string) => run(dir, command, chosen, idle));
+  return alternatives(command, ["adapterConfig"], Object.keys(own));
 }
 
 const EXAMPLES = `
-Examples:
   $ lorikeet inspect examples/pocket
   $ lorikeet inspect runs/sonnets/adapter --json
   $ lorikeet inspect base --adapter-config adapter_config.json
@@ -81,17 +84,18 @@ Examples:
   $ lorikeet inspect bigscience/mt0-large --plan --weights int8 --method ia3
   $ lorikeet inspect base --plan --method lora --r 16 --use-dora --gradient-checkpointing --json`;
 
-async function run(dir: string, flags: Flags, command: Command, chosen: TrainingMethod): Promise<void> {
+/** `plansOnly` are the options that have a use only with --plan. */
+async function run(dir: string, command: Command, chosen: TrainingMethod, plansOnly: readonly string[]): Promise<void> {
+  const flags = valuesOf(command, options);
   if (flags.plan) return showPlan(dir, flags, command, chosen);
-  const own = chosen.method === null ? [] : optionNames(chosen.method);
-  const idle = givenOptions(command, [...PLANNED, ...own]).map(({ long }) => long);
+  const idle = givenFlags(command, plansOnly).map(({ long }) => long);
   if (idle.length > 0) throw new StateError(`${idle.join(", ")}: for plans only; add --plan`);
   const source = openSource(dir);
   try {
     if (await source.has(CONFIG_FILE)) await showAdapter(source, flags);
     else if (await source.has("config.json")) await showModel(source, flags);
     else {
-      await source.list(); // says when the folder is not there at all
+      await source.list(); // reports a missing folder
       throw new FormatError(`${source.name} has neither "config.json" (a model) nor "${CONFIG_FILE}" (an adapter)`);
     }
   } finally {
@@ -106,7 +110,7 @@ async function readConfig(source: Source, file: string): Promise<RawConfig> {
 }
 
 async function showAdapter(source: Source, flags: Flags): Promise<void> {
-  if (flags.adapterConfig !== undefined) {
+  if (flags.adapterConfig !== null) {
     throw new StateError(`--adapter-config counts on a model, but ${source.name} is an adapter: give a model folder`);
   }
   const config = await readConfig(source, CONFIG_FILE);
@@ -155,7 +159,7 @@ async function showModel(source: Source, flags: Flags): Promise<void> {
   const tied = headName !== "" && modules.get(headName)?.weight.name !== `${headName}.weight`;
   const parameters = countWeights(weights);
   const stored = await storedTensors(source);
-  const adapter = flags.adapterConfig === undefined ? null : await countAdapter(flags.adapterConfig, described);
+  const adapter = flags.adapterConfig === null ? null : await countAdapter(flags.adapterConfig, described);
   if (flags.json) {
     print(
       JSON.stringify({

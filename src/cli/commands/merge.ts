@@ -1,23 +1,19 @@
-/** lorikeet merge: folds adapters into their base and writes an ordinary model folder, or combines them to one adapter. */
+/** lorikeet merge: folds adapters into their base and writes an ordinary model folder, or combines them into one adapter. */
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { DEFAULT_ADAPTER } from "../../adapt/adapter-name.ts";
-import { COMBINATIONS, type Combination } from "../../adapt/derive/combine.ts";
+import { COMBINATIONS } from "../../adapt/derive/combine.ts";
 import { PeftModel } from "../../adapt/peft-model.ts";
 import { openTarget } from "../../checkpoint/open.ts";
 import { StateError } from "../../core/errors.ts";
+import { flag, number, oneOf, orNull, type ValuesOf, whole, wholeOrNull } from "../../core/options.ts";
 import { saveModel } from "../../nn/tensors/save-model.ts";
+import { engineOptions } from "../../wasm/engine.ts";
+import { commandOf } from "../command.ts";
 import { copyCompanions } from "../companions.ts";
-import {
-  type EngineFlags,
-  headFrom,
-  loadBase,
-  openEngine,
-  toldByAdapter,
-  withEngineOptions,
-} from "../model-options.ts";
-import { needs, number, whole } from "../options.ts";
+import { headFrom, loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";
+import { requiredText } from "../options.ts";
 import { notice, print } from "../terminal.ts";
 
 interface Weighted {
@@ -25,57 +21,54 @@ interface Weighted {
   readonly weight: number;
 }
 
-interface Flags extends EngineFlags {
-  model: string;
-  adapter: Weighted[];
-  combine: Combination;
-  rank?: number;
-  density?: number;
-  seed: number;
-  adapterOnly?: boolean;
-  output: string;
-  safe?: boolean;
-}
+const options = {
+  model: modelOptions.model,
+  combine: oneOf(COMBINATIONS, "cat", { help: "how several adapters become one" }),
+  rank: wholeOrNull(1, { help: "for combinations that end in svd: rank of the result" }),
+  density: orNull(
+    number(1, { help: "for combinations that prune: share of the numbers to keep" }, { above: 0, most: 1 }),
+  ),
+  seed: whole(0, 0, { help: "for random pruning: seed of what is kept" }),
+  adapterOnly: flag(false, { help: "write the combined adapter instead of a merged model" }),
+  output: requiredText({ help: "folder to write, including the tokenizer's files", placeholder: "dir" }),
+  safe: flag(false, { help: "check every merged weight for NaN and infinity before anything is changed" }),
+  ...engineOptions,
+};
+type Flags = ValuesOf<typeof options> & { readonly adapter: readonly Weighted[] };
 
-export const command: Command = withEngineOptions(
-  new Command("merge")
-    .description(
-      "Fold an adapter, or several by weight, into their base and write an ordinary model folder, in the dtype of the base.",
-    )
-    .option("--model <dir>", "model folder, or a name on the hub")
-    .option("--adapter <dir[:weight]>", "adapter folder; may be given several times, each with its weight", collect)
-    .addOption(new Option("--combine <name>", "how several adapters become one").choices(COMBINATIONS).default("cat"))
-    .option("--rank <n>", "of combinations that end in svd: rank of the result", whole(1))
-    .option("--density <x>", "of combinations that prune: share of the numbers to keep", number(0, 1))
-    .option("--seed <n>", "of random pruning: decides what is kept", whole(0), 0)
-    .option("--adapter-only", "write the combined adapter instead of a merged model")
-    .option("--output <dir>", "folder to write, with the tokenizer's files copied beside")
-    .option("--safe", "check every merged weight for NaN and infinity before anything is changed"),
-)
-  .addHelpText(
-    "after",
-    `
-Examples:
-  $ lorikeet merge --model base --adapter runs/sonnets/adapter --output merged --safe
-  $ lorikeet merge --model base --adapter runs/poems/adapter:0.7 --adapter runs/mail/adapter:0.3 \\
-      --combine ties --density 0.5 --output both`,
-  )
-  .action(run);
+/** May be given several times, which no declared option can. */
+const adapterFlag = new Option(
+  "--adapter <dir[:weight]>",
+  "adapter folder; may be given several times, each with its weight",
+).argParser(collect);
 
-needs(command, "--model", "--adapter", "--output");
+export const command: Command = commandOf("merge", {
+  description:
+    "Fold an adapter, or several by weight, into their base and write an ordinary model folder, in the dtype of the base.",
+  options,
+  examples: `
+    $ lorikeet merge --model base --adapter runs/sonnets/adapter --output merged --safe
+    $ lorikeet merge --model base --adapter runs/poems/adapter:0.7 --adapter runs/mail/adapter:0.3 \\
+        --combine ties --density 0.5 --output both`,
+  async run(values, command) {
+    const adapter: Weighted[] | undefined = command.getOptionValue("adapter");
+    if (adapter === undefined) command.error(`error: required option '${adapterFlag.flags}' not specified`);
+    await run({ ...values, adapter: adapter! });
+  },
+}).addOption(adapterFlag);
 
 /** "runs/a:0.5" as folder and weight, 1 where none is given. */
 function collect(text: string, before: readonly Weighted[] = []): Weighted[] {
   const [, folder, weight] = /^(.+?)(?::(-?[\d.]+(?:e-?\d+)?))?$/i.exec(text) ?? [];
   if (folder === undefined || Number.isNaN(Number(weight ?? 1)))
-    throw new InvalidArgumentError("Expected a folder, with :WEIGHT behind it if it is not 1.");
+    throw new InvalidArgumentError("Expected a folder, followed by :WEIGHT if that is not 1.");
   return [...before, { folder, weight: Number(weight ?? 1) }];
 }
 
 async function run(flags: Flags): Promise<void> {
   const inputs = [flags.model, ...flags.adapter.map(({ folder }) => folder)];
   if (inputs.some((input) => samePlace(input, flags.output))) {
-    throw new StateError(`--output ${flags.output} is an input too; merge writes to a folder of its own`);
+    throw new StateError(`--output ${flags.output} is also an input; merge writes to another folder`);
   }
   const engine = await openEngine(flags);
   const told = await toldByAdapter(flags.adapter[0]!.folder);
@@ -89,7 +82,7 @@ async function run(flags: Flags): Promise<void> {
     print(`wrote the adapter to ${flags.output}`);
     return;
   }
-  const merged = model.mergeAndUnload({ safeMerge: flags.safe ?? false });
+  const merged = model.mergeAndUnload({ safeMerge: flags.safe });
   await saveModel(merged, target);
   await copyCompanions(flags.model, target);
   print(`wrote the merged model to ${flags.output}`);
@@ -105,7 +98,7 @@ async function combined(model: PeftModel, { adapter: adapters, combine, rank, de
   const names = adapters.map((_, i) => `part${i + 1}`);
   for (const [i, { folder }] of adapters.entries()) await model.loadAdapter(folder, names[i]!);
   const weights = adapters.map(({ weight }) => weight);
-  const options = { combination: combine, rank: rank ?? null, density: density ?? null, seed };
+  const options = { combination: combine, rank, density, seed };
   model.addWeightedAdapter(names, weights, DEFAULT_ADAPTER, options);
   return DEFAULT_ADAPTER;
 }

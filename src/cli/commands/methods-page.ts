@@ -2,12 +2,14 @@
 
 import { describeConfig } from "../../adapt/describe.ts";
 import { knownMethods, methodNamed } from "../../adapt/files/known-methods.ts";
-import { type Method, optionsOf } from "../../adapt/method/define-method.ts";
-import type { Option } from "../../adapt/method/options.ts";
+import { common, type Method, optionsOf } from "../../adapt/method/define-method.ts";
 import { type DescribedModel, describeModel } from "../../auto/auto-model.ts";
 import { UnsupportedError } from "../../core/errors.ts";
-import { FILLED } from "../method-options.ts";
+import type { Option } from "../../core/options.ts";
+import { settings } from "../../train/arguments.ts";
+import { defaultOf } from "../options.ts";
 import { grouped } from "../terminal.ts";
+import { optionTable } from "./settings-page.ts";
 
 /** GPT-2 small, on which methods are counted. */
 const GPT2 = { model_type: "gpt2" };
@@ -16,11 +18,14 @@ const INTRODUCTION = `# Methods
 
 Every method of \`src/methods/\`: what it does to the model, its options with their defaults, how much it trains on GPT-2 small
 (124 M parameters, default targets), and when to choose it. This page is made from the method files by
-\`lorikeet methods --markdown\`; \`lorikeet train --method NAME --help\` has the same options on the command line.
+\`lorikeet methods --markdown\`; \`lorikeet train --method NAME --help\` has the same options as flags.
 
-In the equations x is a layer's input, y its output, W the frozen weight; everything else is trained unless said otherwise.
-Options that all methods with target modules share: \`targetModules\`, \`excludeModules\`, \`layersToTransform\`, \`layersPattern\`,
-\`modulesToSave\`. Methods that replace or add to weights can be merged into them; the others stay beside the base.
+In the equations x is a layer's input, y its output, W the frozen weight; everything else is trained unless stated otherwise.
+Methods that replace or add to weights can be merged into them; the others remain separate from the base.
+
+All methods with target modules have these options besides their own:
+
+${optionTable(common)}
 `;
 
 const FULL = `## full: Full training
@@ -39,7 +44,7 @@ export async function methodsPage(): Promise<string> {
 }
 
 function section(name: string, method: Method, model: DescribedModel): string {
-  const { title, paper, equation, when, learningRate = 2e-4 } = method.about;
+  const { title, paper, equation, when, learningRate = defaultOf(settings.learningRate) } = method.about;
   return `## ${name}: ${title}
 
 \`\`\`text
@@ -52,21 +57,13 @@ ${equation}
 - **Learning rate to begin with**: ${learningRate}
 - **When**: ${when}
 
-| option | default | |
-| --- | --- | --- |
-${ownOptions(method).map(row).join("\n")}
+${optionTable(Object.fromEntries(ownOptions(method)))}
 `;
 }
 
 function ownOptions(method: Method): [string, Option<unknown>][] {
-  const all = { ...(method.common && optionsOf(method)), ...method.options };
-  return Object.entries(all).filter(([name]) => !FILLED.has(name) && !SHARED.has(name));
-}
-
-const SHARED = new Set(["targetModules", "excludeModules", "layersToTransform", "layersPattern", "modulesToSave"]);
-
-function row([name, { fallback, help, expected }]: [string, Option<unknown>]): string {
-  return `| \`${name}\` | \`${JSON.stringify(fallback)}\` | ${(help || expected).replaceAll("|", "\\|")} |`;
+  const shared = new Set<Option<unknown>>(Object.values(common));
+  return Object.entries(optionsOf(method)).filter(([, one]) => !one.filledIn && !shared.has(one));
 }
 
 function merges(method: Method): boolean {

@@ -1,24 +1,27 @@
 /** lorikeet methods: the PEFT methods there are. */
-import { Command } from "commander";
+import type { Command } from "commander";
 import { knownMethods, methodNamed } from "../../adapt/files/known-methods.ts";
+import { flag, type ValuesOf } from "../../core/options.ts";
+import { commandOf } from "../command.ts";
 import { print } from "../terminal.ts";
 import { methodsPage } from "./methods-page.ts";
 
-export const command: Command = new Command("methods")
-  .description("List the PEFT methods that can be trained, with their papers.")
-  .option("--json", "print one JSON object a line")
-  .option("--markdown", "print docs/methods.md: equations, options, trained share, when to choose which")
-  .addHelpText(
-    "after",
-    `
-Examples:
-  $ lorikeet methods
-  $ lorikeet methods --markdown > docs/methods.md
-  $ lorikeet train --method ia3 --help`,
-  )
-  .action(run);
+const options = {
+  json: flag(false, "print one JSON object per line"),
+  markdown: flag(false, "print docs/methods.md: equations, options, trained share, when to choose which"),
+};
 
-async function run({ json, markdown }: { json?: boolean; markdown?: boolean }): Promise<void> {
+export const command: Command = commandOf("methods", {
+  description: "List the PEFT methods that can be trained, with their papers.",
+  options,
+  examples: `
+    $ lorikeet methods
+    $ lorikeet methods --markdown > docs/methods.md
+    $ lorikeet train --method ia3 --help`,
+  run,
+});
+
+async function run({ json, markdown }: ValuesOf<typeof options>): Promise<void> {
   if (markdown) {
     process.stdout.write(await methodsPage());
     return;

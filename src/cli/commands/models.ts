@@ -1,22 +1,23 @@
 /** lorikeet models: the architectures there are. */
-import { Command } from "commander";
+import type { Command } from "commander";
 import { definitionFor, knownModelTypes } from "../../auto/auto-model.ts";
+import { flag, type ValuesOf } from "../../core/options.ts";
 import { tasks } from "../../core/task.ts";
+import { commandOf } from "../command.ts";
 import { print } from "../terminal.ts";
 
-export const command: Command = new Command("models")
-  .description('List the architectures ("model_type" of a config.json) and the tasks that each can be loaded for.')
-  .option("--json", "print one JSON object a line")
-  .addHelpText(
-    "after",
-    `
-Examples:
-  $ lorikeet models
-  $ lorikeet models --json`,
-  )
-  .action(run);
+const options = { json: flag(false, "print one JSON object per line") };
 
-async function run({ json }: { json?: boolean }): Promise<void> {
+export const command: Command = commandOf("models", {
+  description: 'List the architectures ("model_type" of a config.json) and the tasks that each can be loaded for.',
+  options,
+  examples: `
+    $ lorikeet models
+    $ lorikeet models --json`,
+  run,
+});
+
+async function run({ json }: ValuesOf<typeof options>): Promise<void> {
   const types = knownModelTypes();
   const width = Math.max(...types.map((type) => type.length));
   for (const type of types) {

@@ -1,61 +1,49 @@
 /** lorikeet predict: what a model says of every row, as numbers to compare or as answers to use. */
-import { Command } from "commander";
+import type { Command } from "commander";
 import { openTarget } from "../../checkpoint/open.ts";
 import { writeSafetensors } from "../../checkpoint/safetensors.ts";
+import { type ValuesOf, whole } from "../../core/options.ts";
 import type { Example } from "../../data/examples.ts";
+import { lengthOptions } from "../../data/length-options.ts";
 import { generate } from "../../generate/generate.ts";
 import { metricsFor } from "../../metrics/metrics-for.ts";
 import { concatenateInputs, concatenateLabelled } from "../../nn/pass/sequences.ts";
 import { Tape } from "../../tape/tape.ts";
 import { AutoTokenizer } from "../../text/auto-tokenizer.ts";
+import { engineOptions } from "../../wasm/engine.ts";
+import { commandOf } from "../command.ts";
 import { examplesOf, rowsOf, splitPath, taskOfRows } from "../data.ts";
-import {
-  type Loaded,
-  type LoadFlags,
-  loadModel,
-  taskOption,
-  weightsOption,
-  withEngineOptions,
-} from "../model-options.ts";
-import { needs, whole } from "../options.ts";
+import { type Loaded, loadModel, modelOptions } from "../model-options.ts";
+import { requiredText } from "../options.ts";
 import { grouped, LiveLine, print } from "../terminal.ts";
 
-interface Flags extends LoadFlags {
-  data: string;
-  output: string;
-  maxLength?: number;
-  maxNewTokens: number;
-}
+const { weights, task, ...files } = modelOptions;
+const options = {
+  ...files,
+  data: requiredText({ help: ".jsonl or .txt file", placeholder: "file" }),
+  output: requiredText({ help: "file to write, which ends in .safetensors or .jsonl", placeholder: "file" }),
+  weights,
+  task,
+  maxLength: lengthOptions.maxLength,
+  maxNewTokens: whole(64, 1, "for .jsonl: the most tokens to generate for a row"),
+  ...engineOptions,
+};
+type Flags = ValuesOf<typeof options>;
 
-export const command: Command = withEngineOptions(
-  new Command("predict")
-    .description(
-      'Write what a model says of every row. To .safetensors: its logits, one float32 tensor a row, named "0", "1", ...; ' +
-        "to .jsonl: labels, answers or written text, one JSON object a row.",
-    )
-    .option("--model <dir>", "model folder, or a name on the hub")
-    .option("--adapter <dir>", "adapter folder to use on top of it")
-    .option("--data <file>", ".jsonl or .txt file")
-    .option("--output <file>", "where to write, ends in .safetensors or .jsonl")
-    .addOption(weightsOption())
-    .addOption(taskOption())
-    .option("--max-length <n>", "cut longer rows off after this many tokens", whole(2))
-    .option("--max-new-tokens <n>", "of .jsonl: longest text to write for a row", whole(1), 64),
-)
-  .addHelpText(
-    "after",
-    `
-Examples:
-  $ lorikeet predict --model base --adapter runs/sonnets/adapter --data rows.jsonl --output logits.safetensors
-  $ lorikeet predict --model base --adapter runs/spam/adapter --data mail.jsonl --output labels.jsonl`,
-  )
-  .action(run);
-
-needs(command, "--model", "--data", "--output");
+export const command: Command = commandOf("predict", {
+  description:
+    'Write what a model predicts for every row. To .safetensors: its logits, one float32 tensor per row, named "0", "1", ...; ' +
+    "to .jsonl: labels, answers or generated text, one JSON object per row.",
+  options,
+  examples: `
+    $ lorikeet predict --model base --adapter runs/sonnets/adapter --data rows.jsonl --output logits.safetensors
+    $ lorikeet predict --model base --adapter runs/spam/adapter --data mail.jsonl --output labels.jsonl`,
+  run,
+});
 
 async function run(flags: Flags): Promise<void> {
   const rows = await rowsOf(flags.data, flags.model);
-  const loaded = await loadModel({ ...flags, task: flags.task ?? taskOfRows(rows) ?? undefined });
+  const loaded = await loadModel({ ...flags, task: flags.task ?? taskOfRows(rows) });
   const options = { modelFolder: flags.model, maxLength: flags.maxLength, unlabelled: true };
   const examples = await examplesOf(flags.data, rows, loaded.base, options);
   const line = new LiveLine();

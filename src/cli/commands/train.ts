@@ -1,19 +1,22 @@
 /** lorikeet train: adapts a model to a data file. */
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { openRun } from "#host";
+import type { Method } from "../../adapt/method/define-method.ts";
 import { PeftModel } from "../../adapt/peft-model.ts";
 import { trainableLine } from "../../adapt/trainable-line.ts";
 import { readJson } from "../../checkpoint/checkpoint.ts";
 import { openSource } from "../../checkpoint/open.ts";
+import { flag, type Options, oneOf, text, type ValuesOf, whole } from "../../core/options.ts";
 import type { Task } from "../../core/task.ts";
 import type { Example } from "../../data/examples.ts";
+import { lengthOptions } from "../../data/length-options.ts";
 import type { Row } from "../../data/rows.ts";
 import type { RawConfig } from "../../nn/config.ts";
 import { labelNames } from "../../nn/tasks/label-names.ts";
 import type { Model } from "../../nn/tasks/model.ts";
 import type { KeptWeights } from "../../nn/tensors/kept-dtype.ts";
 import { saveModel } from "../../nn/tensors/save-model.ts";
-import { type OptimizerName, optimizerNames } from "../../optim/optimizers.ts";
+import { settings } from "../../train/arguments.ts";
 import type { FrozenCacheReport } from "../../train/frozen-cache.ts";
 import { Profiler } from "../../train/profiler.ts";
 import type { LogEntry } from "../../train/progress.ts";
@@ -25,148 +28,93 @@ import {
   type TrainingArguments,
   type TrainResult,
 } from "../../train/trainer.ts";
+import { engineOptions } from "../../wasm/engine.ts";
 import { formatBytes } from "../../wasm/memory.ts";
 import { adapted, type TrainingMethod } from "../adapted.ts";
+import { examplesText } from "../command.ts";
 import { copyCompanions } from "../companions.ts";
 import { configForLabels, examplesOf, rowsOf, taskOfRows } from "../data.ts";
 import { expectRoom, measuredBase } from "../memory.ts";
-import { addMethodOptions, methodOption, optionNames } from "../method-options.ts";
+import { methodOption, methodOptions } from "../method-options.ts";
+import { headFrom, loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";
 import {
-  type EngineFlags,
-  headFrom,
-  loadBase,
-  openEngine,
-  taskOption,
-  toldByAdapter,
-  weightsOption,
-  withEngineOptions,
-} from "../model-options.ts";
-import { alternatives, bytes, needs, number, optimizer, optimizerArgs, probability, whole } from "../options.ts";
+  addOptions,
+  alternatives,
+  defaultOf,
+  expectRequired,
+  requiredText,
+  spellAsFlags,
+  valuesOf,
+} from "../options.ts";
 import { applyRunFile } from "../run-file.ts";
 import { expectSameAdapter } from "../same-adapter.ts";
-import { duration, grouped, LiveLine, type LogFormat, notice, outliveReader, print } from "../terminal.ts";
+import { duration, grouped, LiveLine, notice, outliveReader, print } from "../terminal.ts";
 
-interface Flags extends EngineFlags {
-  model: string;
-  weights?: KeptWeights;
-  data: string;
-  valid?: string;
-  output: string;
-  adapterConfig?: string;
-  initAdapter?: string;
-  method: string;
-  task?: Task;
-  steps?: number;
-  epochs?: number;
-  batchSize: number;
-  tokensPerBatch?: number;
-  gradAccum: number;
-  maxLength?: number;
-  maxTargetLength?: number;
-  learningRate?: number;
-  lrScheduler: "constant" | "linear" | "cosine";
-  warmupSteps: number;
-  optim: OptimizerName;
-  optimArgs?: Record<string, number | boolean | null>;
-  loraplusLrRatio?: number;
-  loraplusLrEmbedding: number;
-  weightDecay: number;
-  maxGradNorm: number;
-  dropout?: number;
-  gradientCheckpointing?: boolean;
-  cacheFrozen?: number;
-  seed: number;
-  shuffle: boolean;
-  evalSteps?: number;
-  saveSteps?: number;
-  saveTotalLimit: number;
-  earlyStoppingPatience?: number;
-  loggingSteps: number;
-  profile?: boolean;
-  profileSteps: number;
-  overwrite?: boolean;
-  resume?: boolean;
-  config?: string;
-  logFormat: LogFormat;
+const { model, weights, task } = modelOptions;
+
+/** What is read and written. */
+const files = {
+  model,
+  data: requiredText({
+    help: "training data: .jsonl rows, whose keys determine the task, or .txt",
+    placeholder: "file",
+  }),
+  valid: text({ help: "data to evaluate on", placeholder: "file" }),
+  output: requiredText({
+    help: "run folder: adapter/, best/, checkpoint-N/, metrics.jsonl, trainer_state.json",
+    placeholder: "dir",
+  }),
+  adapterConfig: text({ help: "a PEFT adapter_config.json instead of the method's options", placeholder: "file" }),
+  initAdapter: text({ help: "continue training an existing adapter", placeholder: "dir" }),
+} satisfies Options;
+
+/** How the run proceeds and what it reports. */
+const running = {
+  profile: flag(false, "time kernels and layers: profile.md, and trace.json for a browser's performance panel"),
+  profileSteps: whole(10, 1, "number of steps to profile, after one that warms up"),
+  resume: flag(false, "continue from the newest checkpoint in --output, bit for bit as if never stopped"),
+  config: text({
+    help: "a YAML file with any of these options, one per line; the command line overrides it",
+    placeholder: "file",
+  }),
+  logFormat: oneOf(["auto", "plain", "json"], "auto", "a live line, plain lines, or JSON lines on standard output"),
+} satisfies Options;
+
+const options = { ...files, weights, task, ...lengthOptions, ...running, ...engineOptions };
+type Flags = ValuesOf<typeof options>;
+
+/** The settings of the trainer, with the learning rate that suits what is trained: null trains every weight. */
+function settingsFor(method: Method | null): typeof settings {
+  const { learningRate } = settings;
+  const { cli } = learningRate;
+  const rate = method === null ? learningRate.fallback : (method.about.learningRate ?? defaultOf(learningRate));
+  return { ...settings, learningRate: { ...learningRate, cli: { ...cli!, default: rate } } };
 }
 
-/** The command, with the options of one method beside its own. */
-export function trainCommand({ name, method }: TrainingMethod): Command {
-  const command = withEngineOptions(withTrainingOptions(new Command("train")));
-  if (method) addMethodOptions(command, method, name);
-  command
-    .addHelpText("after", EXAMPLES)
-    .hook("preAction", (_, command) => applyConfig(command))
-    .action((flags: Flags) => run(flags, command, { name, method }));
-  alternatives(command, ["steps"], ["epochs"]);
-  if (method) alternatives(command, ["adapterConfig"], optionNames(method));
-  needs(command, "--model", "--data", "--output");
-  return command;
-}
-
-function withTrainingOptions(command: Command): Command {
-  return command
-    .description("Adapt a model to a data file and leave an adapter folder that PEFT loads.")
-    .option("--model <dir>", "model folder (config.json, model.safetensors, tokenizer.json), or a name on the hub")
-    .option("--data <file>", "training data: .jsonl rows, whose keys say the task, or .txt")
-    .option("--valid <file>", "data to evaluate on")
-    .option("--output <dir>", "run folder: adapter/, best/, checkpoint-N/, metrics.jsonl, trainer_state.json")
-    .option("--adapter-config <file>", "a PEFT adapter_config.json instead of the method's options")
-    .option("--init-adapter <dir>", "go on training an adapter that exists")
-    .addOption(methodOption())
-    .addOption(weightsOption())
-    .addOption(taskOption())
-    .option("--steps <n>", "optimiser steps, instead of --epochs", whole(1))
-    .option("--epochs <n>", "times through the data (default: 3)", number(0))
-    .option("--batch-size <n>", "rows per batch", whole(1), 8)
-    .option("--tokens-per-batch <n>", "batches by tokens instead of rows", whole(1))
-    .option("--grad-accum <n>", "batches per optimiser step", whole(1), 1)
-    .option("--max-length <n>", "cut longer rows off after this many tokens", whole(2))
-    .option("--max-target-length <n>", "the same for the targets of an encoder-decoder", whole(2))
-    .option("--learning-rate <x>", "peak learning rate (default: what suits the method)", number(0))
-    .addOption(
-      new Option("--lr-scheduler <name>", "course of the learning rate")
-        .choices(["constant", "linear", "cosine"])
-        .default("linear"),
-    )
-    .option("--warmup-steps <n>", "steps of rising learning rate at the start", whole(0), 0)
-    .option("--optim <name>", `optimiser: ${optimizerNames.join(", ")}`, optimizer, "adamw")
-    .option("--optim-args <list>", "its own options, such as momentum=0.9,nesterov=true", optimizerArgs)
-    .option("--loraplus-lr-ratio <x>", "LoRA+: lora_B learns so many times as fast as lora_A", number(0))
-    .option("--loraplus-lr-embedding <x>", "LoRA+: learning rate of adapted embeddings", number(0), 1e-6)
-    .option("--weight-decay <x>", "weight decay, decoupled but in sgd", number(0), 0)
-    .option("--max-grad-norm <x>", "clip the gradient to this norm, 0 = off", number(0), 1)
-    .option("--dropout <p>", "replaces every dropout of the model's config and the adapter's", probability)
-    .option(
-      "--gradient-checkpointing",
-      "compute activations twice instead of keeping them: far less memory, a third slower",
-    )
-    .option(
-      "--cache-frozen <size>",
-      "keep what frozen lower layers make of the data for later epochs: up to 500MB, 2GB",
-      bytes,
-    )
-    .option("--seed <n>", "decides initialisation, order and dropout", whole(0), 0)
-    .option("--no-shuffle", "take the rows in the file's order")
-    .option("--eval-steps <n>", "evaluate on --valid after every n steps (default: at each tenth of the run)", whole(1))
-    .option("--save-steps <n>", "write a checkpoint after every n steps (default: 500)", whole(1))
-    .option("--save-total-limit <n>", "keep this many checkpoints", whole(1), 2)
-    .option("--early-stopping-patience <n>", "stop after n evaluations without improvement", whole(1))
-    .option("--logging-steps <n>", "report after every n steps", whole(1), 10)
-    .option("--profile", "time kernels and layers: profile.md, and trace.json for the performance panel of a browser")
-    .option("--profile-steps <n>", "how many steps, after one that warms up", whole(1), 10)
-    .option("--overwrite", "throw away a run that lies in --output already")
-    .option("--resume", "go on from the newest checkpoint in --output, bit for bit as if never stopped")
-    .option("--config <file>", "a YAML file with any of these options, one a line; the command line goes before it")
-    .addOption(
-      new Option("--log-format <name>", "live line, plain lines, or JSON lines on standard output")
-        .choices(["auto", "plain", "json"])
-        .default("auto"),
-    );
+/** The command, with the options of one method besides its own. */
+export function trainCommand(chosen: TrainingMethod): Command {
+  const { method } = chosen;
+  const own = method === null ? {} : methodOptions(method);
+  const command = new Command("train").description(
+    "Adapt a model to a data file, and write an adapter folder that PEFT can load.",
+  );
+  const groups: Options[] = [
+    files,
+    { method: methodOption() },
+    { weights, task },
+    lengthOptions,
+    settingsFor(method),
+    running,
+  ];
+  for (const group of [...groups, engineOptions, own]) addOptions(command, group);
+  command.addHelpText("after", examplesText(EXAMPLES));
+  command.hook("preAction", (_, command) => applyConfig(command)).action(() => run(command, chosen));
+  alternatives(command, ["maxSteps"], ["numTrainEpochs"]);
+  alternatives(command, ["adapterConfig"], Object.keys(own));
+  return expectRequired(command);
 }
 
 const EXAMPLES = `
-Examples:
   $ lorikeet train --model examples/pocket --data examples/sonnets/train.jsonl --valid examples/sonnets/valid.jsonl \\
       --output runs/sonnets --r 8 --lora-alpha 16 --target-modules all-linear --epochs 4 --learning-rate 2e-3
   $ lorikeet train --model base --data chat.jsonl --output runs/chat --steps 500 --save-steps 100
@@ -179,50 +127,59 @@ Examples:
   $ lorikeet train --config run.yaml`;
 
 async function applyConfig(command: Command): Promise<void> {
-  const { config } = command.opts<Flags>();
-  if (config !== undefined) await applyRunFile(command, config);
+  const { config } = valuesOf(command, running);
+  if (config !== null) await applyRunFile(command, config);
 }
 
-async function run(flags: Flags, command: Command, chosen: TrainingMethod): Promise<void> {
+/** The arguments of the trainer. */
+function trainingArguments(command: Command, { method }: TrainingMethod, evaluates: boolean): TrainingArguments {
+  const values: TrainingArguments = valuesOf(command, settingsFor(method));
+  return evaluates ? values : { ...values, evalSteps: null };
+}
+
+async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   const began = performance.now();
   outliveReader();
+  const flags = valuesOf(command, options);
+  const args = trainingArguments(command, chosen, flags.valid !== null);
+  const spell = spellAsFlags(command, { evalDataset: "--valid" });
   const engine = await openEngine(flags);
   const rows = await rowsOf(flags.data, flags.model);
-  const validRows = flags.valid === undefined ? null : await rowsOf(flags.valid, flags.model);
-  const told = flags.initAdapter === undefined ? null : await toldByAdapter(flags.initAdapter);
+  const validRows = flags.valid === null ? null : await rowsOf(flags.valid, flags.model);
+  const told = flags.initAdapter === null ? null : await toldByAdapter(flags.initAdapter);
   const task = flags.task ?? told?.task ?? taskOfRows(rows);
   const config =
     told?.config ?? (task === null ? {} : await labelsFor(flags.model, [...rows, ...(validRows ?? [])], task));
-  const full = chosen.method === null && flags.adapterConfig === undefined && flags.initAdapter === undefined;
+  const full = chosen.method === null && flags.adapterConfig === null && flags.initAdapter === null;
   const loading = {
     ...(told === null ? { config, ignoreMismatchedSizes: true } : headFrom(told)), // the head is for the labels of the data
-    ...(flags.weights && { weights: flags.weights }),
+    weights: flags.weights,
     trainable: full,
-    seed: flags.seed,
+    seed: args.seed!,
   };
   const shapes = await measuredBase(flags.model, engine, task, loading);
   const { maxLength, maxTargetLength } = flags;
   const limits = { modelFolder: flags.model, maxLength, maxTargetLength };
   const train = await examplesOf(flags.data, rows, shapes, limits);
   const valid = validRows === null ? null : await examplesOf(flags.valid!, validRows, shapes, limits);
-  const args = trainingArguments(flags, valid !== null, chosen);
   const made = async (base: Model, warn: (text: string) => void): Promise<Trainable> => {
-    base.dropout = flags.dropout ?? null;
+    base.dropout = args.dropout ?? null;
     if (full) return wholeModel(base, flags.model);
-    return adapted(base, flags, command, chosen, { steps: countSteps(train, args), warn });
+    const described = { ...flags, dropout: args.dropout!, seed: args.seed! };
+    return adapted(base, described, command, chosen, { steps: countSteps(train, args), warn });
   };
   const remade = async (weights: KeptWeights) =>
     made(await measuredBase(flags.model, engine, task, { ...loading, weights }), () => {});
   await expectRoom(engine, {
     model: await made(shapes, () => {}),
-    ...{ trainDataset: train, evalDataset: valid, args },
+    ...{ trainDataset: train, evalDataset: valid, args, spell },
     ...(!full && { weights: flags.weights, remade }),
   });
   const base = await loadBase(flags.model, engine, task, loading);
   const model = await made(base, notice);
   const output = openRun(flags.output);
   if (flags.resume && model instanceof PeftModel) await expectSameAdapter(output, model);
-  const reporter = flags.logFormat === "json" ? new JsonReporter() : new LineReporter(flags, base);
+  const reporter = flags.logFormat === "json" ? new JsonReporter() : new LineReporter(flags, args.loggingSteps!, base);
   const stop = new AbortController();
   const profiler = flags.profile ? new Profiler({ steps: flags.profileSteps }) : null;
   const trainer = new Trainer({
@@ -231,6 +188,7 @@ async function run(flags: Flags, command: Command, chosen: TrainingMethod): Prom
     trainDataset: train,
     evalDataset: valid,
     output,
+    spell,
     signal: stop.signal,
     onLog: (entry) => reporter.log(entry),
     onProgress: (progress) => reporter.progress(progress),
@@ -239,7 +197,7 @@ async function run(flags: Flags, command: Command, chosen: TrainingMethod): Prom
   });
   reporter.begin(model, train, trainer);
   const signalled = stopOnSignals(stop, reporter);
-  const result = await trainer.train({ resume: flags.resume ?? false });
+  const result = await trainer.train({ resume: flags.resume });
   if (trainer.frozenCache) reporter.cache(trainer.frozenCache);
   if (profiler) reporter.profile(profiler.steps, flags.output);
   reporter.end(result, (performance.now() - began) / 1000, flags.output);
@@ -289,7 +247,7 @@ function stopOnSignals(stop: AbortController, reporter: Reporter): () => number 
   return () => code;
 }
 
-/** How a run tells of itself on standard output. */
+/** Reports the progress of a run on standard output. */
 interface Reporter {
   begin(model: Trainable, examples: readonly Example[], trainer: Trainer): void;
   progress(report: ProgressReport): void;
@@ -301,7 +259,7 @@ interface Reporter {
   end(result: TrainResult, seconds: number, output: string): void;
 }
 
-/** One JSON object a line: each report, and the result. */
+/** One JSON object per line: each report, and the result. */
 class JsonReporter implements Reporter {
   begin(): void {}
   progress(): void {}
@@ -325,14 +283,15 @@ class JsonReporter implements Reporter {
 class LineReporter implements Reporter {
   readonly #line: LiveLine;
   readonly #flags: Flags;
-
+  readonly #loggingSteps: number;
   readonly #base: Model;
-  /** What is trained. It is written to adapter/ whichever it is, so that scripts find it. */
+  /** What is trained. Either is written to adapter/, so that scripts find it. */
   #what = "adapter";
 
-  constructor(flags: Flags, base: Model) {
+  constructor(flags: Flags, loggingSteps: number, base: Model) {
     this.#line = new LiveLine(process.stdout, flags.logFormat);
     this.#flags = flags;
+    this.#loggingSteps = loggingSteps;
     this.#base = base;
   }
   begin(model: Trainable, examples: readonly Example[], trainer: Trainer): void {
@@ -350,7 +309,7 @@ class LineReporter implements Reporter {
   progress({ step, steps, loss, tokensPerSecond, secondsLeft }: ProgressReport): void {
     this.#line.show(
       `step ${step}/${steps}  loss ${loss.toFixed(4)}  ${grouped(tokensPerSecond)} tokens/s  ${duration(secondsLeft)} left`,
-      step === 1 || step % this.#flags.loggingSteps === 0 || step === steps,
+      step === 1 || step % this.#loggingSteps === 0 || step === steps,
     );
   }
   log({ step, eval_loss: loss, ...numbers }: LogEntry): void {
@@ -362,12 +321,12 @@ class LineReporter implements Reporter {
   }
   cache({ blocks, kept, examples, bytes }: FrozenCacheReport): void {
     const share = `${grouped(kept)} of ${grouped(examples)} rows, ${formatBytes(bytes)}`;
-    this.#line.above(`frozen blocks left out where their result was kept: ${blocks}, for ${share}`);
+    this.#line.above(`frozen blocks skipped where their outputs were kept: ${blocks}, for ${share}`);
   }
   profile(steps: number, output: string): void {
     this.#line.above(
       steps > 0
-        ? `profile of ${steps} steps in ${output}/profile.md; ${output}/trace.json opens in the performance panel of a browser`
+        ? `profile of ${steps} steps in ${output}/profile.md; ${output}/trace.json opens in a browser's performance panel`
         : "no profile: the run ended with its first step, which only warms up",
     );
   }
@@ -377,43 +336,10 @@ class LineReporter implements Reporter {
   end({ stopped, step, loss }: TrainResult, seconds: number, output: string): void {
     this.#line.end();
     const at = `at step ${grouped(step)}, loss ${loss.toFixed(4)}, ${duration(seconds)}`;
-    if (stopped === "aborted") print(`interrupted ${at}; --resume goes on from the checkpoint in ${output}`);
+    if (stopped === "aborted") print(`interrupted ${at}; --resume continues from the checkpoint in ${output}`);
     else {
       const how = stopped === "early" ? "stopped early, no improvement," : "done";
       print(`${how} ${at}; ${this.#what} in ${output}/adapter`);
     }
   }
-}
-
-/** Peak learning rate where the method says none. */
-const LEARNING_RATE = 2e-4;
-const FULL_LEARNING_RATE = 5e-5;
-
-function trainingArguments(flags: Flags, evaluates: boolean, { method }: TrainingMethod): TrainingArguments {
-  const suits = method === null ? FULL_LEARNING_RATE : (method.about.learningRate ?? LEARNING_RATE);
-  return {
-    ...(flags.steps === undefined ? { numTrainEpochs: flags.epochs ?? 3 } : { maxSteps: flags.steps }),
-    perDeviceTrainBatchSize: flags.batchSize,
-    ...(flags.tokensPerBatch !== undefined && { tokensPerBatch: flags.tokensPerBatch }),
-    gradientAccumulationSteps: flags.gradAccum,
-    learningRate: flags.learningRate ?? suits,
-    lrSchedulerType: flags.lrScheduler,
-    warmupSteps: flags.warmupSteps,
-    optim: flags.optim,
-    optimArgs: flags.optimArgs ?? {},
-    ...(flags.loraplusLrRatio !== undefined && { loraplusLrRatio: flags.loraplusLrRatio }),
-    loraplusLrEmbedding: flags.loraplusLrEmbedding,
-    weightDecay: flags.weightDecay,
-    maxGradNorm: flags.maxGradNorm,
-    gradientCheckpointing: flags.gradientCheckpointing ?? false,
-    cacheFrozen: flags.cacheFrozen ?? 0,
-    seed: flags.seed,
-    shuffle: flags.shuffle,
-    ...(evaluates && flags.evalSteps !== undefined && { evalSteps: flags.evalSteps }),
-    ...(flags.saveSteps !== undefined && { saveSteps: flags.saveSteps }),
-    saveTotalLimit: flags.saveTotalLimit,
-    loggingSteps: flags.loggingSteps,
-    overwriteOutputDir: flags.overwrite ?? false,
-    ...(flags.earlyStoppingPatience !== undefined && { earlyStoppingPatience: flags.earlyStoppingPatience }),
-  };
 }

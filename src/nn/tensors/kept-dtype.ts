@@ -1,4 +1,5 @@
 /** In which dtype a frozen tensor is kept. */
+import { type Option, oneOf } from "../../core/options.ts";
 import type { Shape } from "../../core/shape.ts";
 import type { DenseDtype, FrozenDtype } from "../../tensor/tensor.ts";
 import type { Role } from "../layers/weights.ts";
@@ -14,7 +15,10 @@ import type { Role } from "../layers/weights.ts";
  */
 export type KeptWeights = "stored" | FrozenDtype;
 
-export const keptWeights: readonly KeptWeights[] = ["stored", "f32", "f16", "bf16", "int8", "nf4"];
+/** `weights`, as loaders and commands take it. */
+export const weightsOption: Option<KeptWeights> = oneOf(["stored", "f32", "f16", "bf16", "int8", "nf4"], "stored", {
+  help: "dtype of the base in memory: int8 computes in integers, nf4 has 4 bits",
+});
 
 /** Matrices with shorter rows stay as they are stored: there is nothing to win (T5's table of relative positions). */
 const NARROW = 64;

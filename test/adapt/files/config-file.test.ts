@@ -87,7 +87,7 @@ const wrong: [Record<string, unknown>, string][] = [
   [{ r: "8" }, '"r" is "8"'],
   [{ lora_dropout: 1 }, '"lora_dropout" is 1'],
   [{ target_modules: [1] }, '"target_modules" is [1]'],
-  [{ bias: "some" }, '"bias" is "some", expected "none" or "all" or "lora_only"'],
+  [{ bias: "some" }, '"bias" is "some", expected one of none, all, lora_only'],
   [{ rank_pattern: { q_proj: 0 } }, '"rank_pattern" is {"q_proj":0}'],
   [
     { target_modules: "a.*", layers_to_transform: 1 },
@@ -113,7 +113,7 @@ test("an unknown method is an error that names the known ones", async () => {
 
 test("a misspelt option in code is an error that names the nearest", () => {
   // @ts-expect-error: and the compiler knows it too
-  expect(() => lora({ loraAlfa: 16 })).toThrow('"loraAlfa" is unknown to LORA. Did you mean "loraAlpha"');
+  expect(() => lora({ loraAlfa: 16 })).toThrow('"loraAlfa" is not an option. Did you mean "loraAlpha"');
   // @ts-expect-error: an ill-typed value is refused by both
   expect(() => lora({ r: "8" })).toThrow('"r" is "8", expected a whole number of at least 1');
   // @ts-expect-error: one of a few words

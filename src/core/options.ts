@@ -1,0 +1,230 @@
+/**
+ * The one vocabulary of options. A setting of the trainer, an option of a method or an optimizer, a flag of the command line: each is
+ * declared once, as an `Option`, and everything else is read from the declaration: its type, default, check, message, flag, help,
+ * YAML key, and row in docs/.
+ */
+import { FormatError } from "./errors.ts";
+import { didYouMean } from "./similar.ts";
+
+/** What an option holds, which decides how a text on the command line is read. */
+export type Kind =
+  | "flag" // true or false
+  | "whole" // a whole number
+  | "number"
+  | "choice" // one of a few words
+  | "text"
+  | "names" // a list of names
+  | "pattern" // a list of names, or one regular expression
+  | "bytes" // a number of bytes, such as 2GB
+  | "pairs" // name=value, separated by commas
+  | "json"; // anything else, written as JSON
+
+/** What a declaration says besides the default and the range. */
+export interface About<T> {
+  /** What the option is, in a few words. */
+  readonly help?: string;
+  /** The long flag without its dashes, where it is not the name in kebab case. `no-x` sets a flag to false. */
+  readonly spelled?: string;
+  /** What stands for the value in help, where the kind's own word does not suit: `dir` for `--model <dir>`. */
+  readonly placeholder?: string;
+  /** The default on the command line, where it differs from the library's, and why. */
+  readonly cli?: { readonly default: T; readonly reason: string };
+  /** It is not written to files: only the caller can give it. */
+  readonly unsaved?: boolean;
+  /** The library fills it in from the model or the run: it has no flag, and no row in docs/. */
+  readonly filledIn?: boolean;
+  /** A command cannot do without it. */
+  readonly required?: boolean;
+  /** A resumed run must have the same value. */
+  readonly fixedOnResume?: boolean;
+  /** Python holds it as a float, so that 1 is written `1.0`. */
+  readonly float?: boolean;
+}
+
+/** One option: its default, and which values it takes. */
+export interface Option<T> extends About<T> {
+  readonly kind: Kind;
+  readonly fallback: T;
+  /** Which values it takes other than null, as messages say it: `a whole number of at least 1`. */
+  readonly expected: string;
+  /** Whether null is a value too. */
+  readonly nullable?: boolean;
+  /** The words of a choice. */
+  readonly choices?: readonly string[];
+  /** Other names of these words. */
+  readonly aliases?: Readonly<Record<string, string>>;
+  is(value: unknown): value is T;
+}
+
+/** Options by name, in camelCase. */
+export type Options = Readonly<Record<string, Option<unknown>>>;
+
+/** The values of options. */
+export type ValuesOf<S extends Options> = { readonly [K in keyof S]: S[K] extends Option<infer T> ? T : never };
+
+/** Both ends of a range, each of which may be left out. */
+export interface Range {
+  readonly least?: number;
+  readonly above?: number;
+  readonly most?: number;
+  readonly below?: number;
+}
+
+const isString = (value: unknown): value is string => typeof value === "string";
+const isStrings = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every(isString);
+
+/** Any option for which none of the kinds below fits. */
+export function option<T>(
+  fallback: T,
+  expected: string,
+  is: (value: unknown) => boolean,
+  about: string | About<T> = "",
+  kind: Kind = "json",
+): Option<T> {
+  const told = typeof about === "string" ? { help: about } : about;
+  return { kind, fallback, expected, is: is as (value: unknown) => value is T, ...told };
+}
+
+/** true or false. */
+export function flag(fallback: boolean, about?: string | About<boolean>): Option<boolean> {
+  return option(fallback, "true or false", (value) => typeof value === "boolean", about, "flag");
+}
+
+/** A whole number of at least `range`, or in it. */
+export function whole(fallback: number, range: number | Range, about?: string | About<number>): Option<number> {
+  const { is, expected } = inRange("a whole number", typeof range === "number" ? { least: range } : range);
+  return option(fallback, expected, (value) => Number.isSafeInteger(value) && is(value as number), about, "whole");
+}
+
+/** A finite number, in the range if one is given. */
+export function number(fallback: number, about?: string | About<number>, range: Range = {}): Option<number> {
+  const { is, expected } = inRange("a number", range);
+  return option(fallback, expected, (value) => Number.isFinite(value) && is(value as number), about, "number");
+}
+
+/** A number of at least 0. */
+export function atLeastZero(fallback: number, about?: string | About<number>): Option<number> {
+  return number(fallback, about, { least: 0 });
+}
+
+/** A number above 0. */
+export function aboveZero(fallback: number, about?: string | About<number>): Option<number> {
+  return number(fallback, about, { above: 0 });
+}
+
+/** A number from 0 up to but not including 1. */
+export function fraction(fallback: number, about?: string | About<number>): Option<number> {
+  return number(fallback, about, { least: 0, below: 1 });
+}
+
+/** One of a few words. */
+export function oneOf<const T extends string>(
+  words: readonly T[],
+  fallback: NoInfer<T>,
+  about?: string | About<T>,
+  aliases?: Readonly<Record<string, T>>,
+): Option<T> {
+  const known = [...words, ...Object.keys(aliases ?? {})];
+  const is = (value: unknown) => known.includes(value as string);
+  const one = option<T>(fallback, `one of ${words.join(", ")}`, is, about, "choice");
+  return { ...one, choices: words, ...(aliases && { aliases }) };
+}
+
+/** The same option, for which null is a value too, and the default unless another is given. */
+export function orNull<T>(one: Option<T>, fallback: T | null = null): Option<T | null> {
+  const is = (value: unknown): value is T | null => value === null || one.is(value);
+  return { ...one, fallback, nullable: true, is };
+}
+
+/** A whole number in a range, or null. */
+export function wholeOrNull(range: number | Range, about?: string | About<number>): Option<number | null> {
+  return orNull(whole(0, range, about));
+}
+
+/** Text, or null. */
+export function text(about?: string | About<string>): Option<string | null> {
+  return orNull(option("", "a string", isString, about, "text"));
+}
+
+/** A list of names, or null. */
+export function names(about?: string | About<readonly string[]>): Option<readonly string[] | null> {
+  return orNull(option<readonly string[]>([], "a list of names", isStrings, about, "names"));
+}
+
+/** A list of name endings, one regular expression over whole names, or null. */
+export function namesOrPattern(
+  about?: string | About<readonly string[] | string>,
+): Option<readonly string[] | string | null> {
+  const is = (value: unknown) => isString(value) || isStrings(value);
+  return orNull(
+    option<readonly string[] | string>([], "a list of names or a regular expression", is, about, "pattern"),
+  );
+}
+
+/** A number of bytes. */
+export function bytes(fallback: number, about?: string | About<number>): Option<number> {
+  return { ...atLeastZero(fallback, about), kind: "bytes", expected: "a number of bytes" };
+}
+
+/** A test for a range, and its one phrasing. */
+function inRange(noun: string, { least, above, most, below }: Range): { is(x: number): boolean; expected: string } {
+  const is = (x: number) => !(x < least! || x <= above! || x > most! || x >= below!); // nothing compares with undefined
+  const start = least === undefined ? above !== undefined && `above ${above}` : `of at least ${least}`;
+  const end = most === undefined ? below !== undefined && `below ${below}` : `at most ${most}`;
+  if (least !== undefined && most !== undefined) return { is, expected: `${noun} from ${least} to ${most}` };
+  if (least !== undefined && below !== undefined) {
+    return { is, expected: `${noun} from ${least} up to but not including ${below}` };
+  }
+  if (!start && !end) return { is, expected: noun };
+  if (start && end) return { is, expected: `${noun} ${start} and ${end}` };
+  return { is, expected: `${noun} ${start || (most === undefined ? end : `of ${end}`)}` };
+}
+
+/** Which values an option takes, as messages say it. */
+export function expectedOf({ expected, nullable }: Option<unknown>): string {
+  return nullable ? `${expected} or null` : expected;
+}
+
+/** A value as messages show it. */
+function shown(value: unknown): string {
+  return typeof value === "number" ? String(value) : JSON.stringify(value); // JSON has no NaN
+}
+
+/** How a message writes an option's name: as the library has it, as a file has it, or as a flag. */
+export type Spell = (name: string) => string;
+
+/** How the library writes an option's name. */
+export const asNamed: Spell = (name) => name;
+
+/** How values are checked. */
+export interface Checks<V> {
+  /** How messages write names. */
+  readonly spell?: Spell;
+  /** What is wrong with values that are each right, or null. */
+  readonly together?: ((values: V) => string | null) | undefined;
+}
+
+/**
+ * The given values, by their own names where they are aliases, and defaults for the rest. A value that is undefined was not given.
+ * Throws one FormatError with a line for each unknown name and each wrong value, after `what`.
+ */
+export function completeOptions<S extends Options>(
+  what: string,
+  options: S,
+  given: Readonly<Record<string, unknown>>,
+  { spell = asNamed, together }: Checks<ValuesOf<S>> = {},
+): ValuesOf<S> {
+  const problems: string[] = [];
+  const values = Object.fromEntries(Object.entries(options).map(([name, { fallback }]) => [name, fallback]));
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    const one = Object.hasOwn(options, name) ? options[name]! : null;
+    if (one === null) problems.push(`"${name}" is not an option.${didYouMean(name, Object.keys(options).map(spell))}`);
+    else if (!one.is(value)) problems.push(`"${spell(name)}" is ${shown(value)}, expected ${expectedOf(one)}`);
+    else values[name] = one.aliases?.[value as string] ?? value;
+  }
+  const more = problems.length === 0 ? (together?.(values as ValuesOf<S>) ?? null) : null;
+  if (more !== null) problems.push(more);
+  if (problems.length > 0) throw new FormatError(problems.map((problem) => `${what}: ${problem}`).join("\n"));
+  return values as ValuesOf<S>;
+}

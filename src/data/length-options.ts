@@ -1,0 +1,9 @@
+/** How long rows may be: options of encoding rows, and of the commands that read data. */
+import { type Options, wholeOrNull } from "../core/options.ts";
+
+export const lengthOptions = {
+  /** Longer rows are truncated to this many tokens. One token predicts the next, so there must be two. */
+  maxLength: wholeOrNull(2, { help: "truncate longer rows to this many tokens" }),
+  /** The same for the targets of an encoder-decoder; `maxLength` by default. */
+  maxTargetLength: wholeOrNull(2, { help: "truncate longer targets of an encoder-decoder (default: --max-length)" }),
+} satisfies Options;
