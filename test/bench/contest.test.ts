@@ -64,3 +64,22 @@ test("agreed weights are those that bench/peers/pytorch.py makes", () => {
     "-0.0201819",
   ]);
 });
+
+test.each([
+  [5, 0],
+  [7, 0],
+  [8, 0],
+  [9, 1],
+  [15, 3],
+  [25, 7],
+])("of %i ratios the interval of the median leaves out %i on each side", async (count, outside) => {
+  const { ratioOf } = await load("ratio.js");
+  const pairs = Array.from({ length: count }, (_, i) => [2, 2 * (1 + i / 100)]);
+  const { ratio, low, high, old } = ratioOf(pairs.reverse());
+  expect([ratio, low, high, old]).toEqual([
+    expect.closeTo(1 + (count - 1) / 200),
+    expect.closeTo(1 + outside / 100),
+    expect.closeTo(1 + (count - 1 - outside) / 100),
+    2,
+  ]);
+});
