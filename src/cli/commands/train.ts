@@ -16,18 +16,12 @@ import { labelNames } from "../../nn/tasks/label-names.ts";
 import type { Model } from "../../nn/tasks/model.ts";
 import type { KeptWeights } from "../../nn/tensors/kept-dtype.ts";
 import { saveModel } from "../../nn/tensors/save-model.ts";
-import { settings } from "../../train/arguments.ts";
+import { completeArguments, type Settings, settings } from "../../train/arguments.ts";
 import type { FrozenCacheReport } from "../../train/frozen-cache.ts";
 import { Profiler } from "../../train/profiler.ts";
 import type { LogEntry } from "../../train/progress.ts";
 import { fullTraining, type Trainable } from "../../train/trainable.ts";
-import {
-  countSteps,
-  type ProgressReport,
-  Trainer,
-  type TrainingArguments,
-  type TrainResult,
-} from "../../train/trainer.ts";
+import { countSteps, type ProgressReport, Trainer, type TrainResult } from "../../train/trainer.ts";
 import { engineOptions } from "../../wasm/engine.ts";
 import { formatBytes } from "../../wasm/memory.ts";
 import { adapted, type TrainingMethod } from "../adapted.ts";
@@ -132,9 +126,9 @@ async function applyConfig(command: Command): Promise<void> {
 }
 
 /** The arguments of the trainer. */
-function trainingArguments(command: Command, { method }: TrainingMethod, evaluates: boolean): TrainingArguments {
-  const values: TrainingArguments = valuesOf(command, settingsFor(method));
-  return evaluates ? values : { ...values, evalSteps: null };
+function trainingArguments(command: Command, { method }: TrainingMethod, evaluates: boolean): Settings {
+  const values = valuesOf(command, settingsFor(method));
+  return completeArguments(evaluates ? values : { ...values, evalSteps: null }, spellAsFlags(command));
 }
 
 async function run(command: Command, chosen: TrainingMethod): Promise<void> {
@@ -155,7 +149,7 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
     ...(told === null ? { config, ignoreMismatchedSizes: true } : headFrom(told)), // the head is for the labels of the data
     weights: flags.weights,
     trainable: full,
-    seed: args.seed!,
+    seed: args.seed,
   };
   const shapes = await measuredBase(flags.model, engine, task, loading);
   const { maxLength, maxTargetLength } = flags;
@@ -163,9 +157,9 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   const train = await examplesOf(flags.data, rows, shapes, limits);
   const valid = validRows === null ? null : await examplesOf(flags.valid!, validRows, shapes, limits);
   const made = async (base: Model, warn: (text: string) => void): Promise<Trainable> => {
-    base.dropout = args.dropout ?? null;
+    base.dropout = args.dropout;
     if (full) return wholeModel(base, flags.model);
-    const described = { ...flags, dropout: args.dropout!, seed: args.seed! };
+    const described = { ...flags, dropout: args.dropout, seed: args.seed };
     return adapted(base, described, command, chosen, { steps: countSteps(train, args), warn });
   };
   const remade = async (weights: KeptWeights) =>
@@ -179,7 +173,7 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   const model = await made(base, notice);
   const output = openRun(flags.output);
   if (flags.resume && model instanceof PeftModel) await expectSameAdapter(output, model);
-  const reporter = flags.logFormat === "json" ? new JsonReporter() : new LineReporter(flags, args.loggingSteps!, base);
+  const reporter = flags.logFormat === "json" ? new JsonReporter() : new LineReporter(flags, args.loggingSteps, base);
   const stop = new AbortController();
   const profiler = flags.profile ? new Profiler({ steps: flags.profileSteps }) : null;
   const trainer = new Trainer({
