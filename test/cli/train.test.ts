@@ -419,6 +419,17 @@ describe("a run that is stopped", () => {
     expect(fresh).toMatchObject({ code: 0, stderr: expect.stringContaining("no checkpoint to resume from") });
   });
 
+  test("and resumed without its settings, has those that it started with", async () => {
+    const own = ["--optim", "sgd", "--optim-args", "momentum=0.9", "--dropout", "0.1"];
+    const plain = ["train", ...base, "--lr-scheduler", "constant", "--steps", "6", "--resume", "--output", "bare"];
+    await succeed(work, ...train("bare", ...own, "--steps", "3"));
+    await Promise.all([succeed(work, ...plain, ...drop), succeed(work, ...train("whole", ...own, "--steps", "6"))]);
+    expect(adapterBytes("bare")).toBe(adapterBytes("whole"));
+    expect(metrics("bare")).toEqual(metrics("whole"));
+    const other = await lorikeet(work, ...plain, ...drop, "--seed", "42");
+    expectRefused(other, /the run has changed \(1 problem\)\n {2}--seed: was 3, is 42\n/);
+  });
+
   test("nobody reading its reports any more does not stop it", async () => {
     const child = start(work, train("unread", "--steps", "12"));
     const done = finish(child);

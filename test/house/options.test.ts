@@ -155,7 +155,10 @@ test("every training setting has a doc comment, which editors show for the type 
   const undocumented: string[] = [];
   const visit = (node: ts.Node): void => {
     const isSettings = ts.isVariableDeclaration(node) && node.name.getText() === "settings";
-    if (!isSettings) return ts.forEachChild(node, visit);
+    if (!isSettings) {
+      ts.forEachChild(node, visit);
+      return;
+    }
     const value = ts.isSatisfiesExpression(node.initializer!) ? node.initializer.expression : node.initializer!;
     for (const property of (value as ts.ObjectLiteralExpression).properties) {
       if (ts.getJSDocCommentsAndTags(property).length === 0) undocumented.push(property.name!.getText());

@@ -20,6 +20,7 @@ import { completeArguments, type Settings, settings } from "../../train/argument
 import type { FrozenCacheReport } from "../../train/frozen-cache.ts";
 import { Profiler } from "../../train/profiler.ts";
 import type { LogEntry } from "../../train/progress.ts";
+import { fixedSettings } from "../../train/run-state.ts";
 import { fullTraining, type Trainable } from "../../train/trainable.ts";
 import { countSteps, type ProgressReport, Trainer, type TrainResult } from "../../train/trainer.ts";
 import { engineOptions } from "../../wasm/engine.ts";
@@ -36,6 +37,7 @@ import {
   alternatives,
   defaultOf,
   expectRequired,
+  givenOf,
   requiredText,
   spellAsFlags,
   valuesOf,
@@ -66,7 +68,10 @@ const files = {
 const running = {
   profile: flag(false, "time kernels and layers: profile.md, and trace.json for a browser's performance panel"),
   profileSteps: whole(10, 1, "number of steps to profile, after one that warms up"),
-  resume: flag(false, "continue from the newest checkpoint in --output, bit for bit as if never stopped"),
+  resume: flag(
+    false,
+    "continue from the newest checkpoint in --output, bit for bit as if never stopped; settings that are not given are those of the run",
+  ),
   config: text({
     help: "a YAML file with any of these options, one per line; the command line overrides it",
     placeholder: "file",
@@ -125,9 +130,13 @@ async function applyConfig(command: Command): Promise<void> {
   if (config !== null) await applyRunFile(command, config);
 }
 
-/** The arguments of the trainer. */
-function trainingArguments(command: Command, { method }: TrainingMethod, evaluates: boolean): Settings {
-  const values = valuesOf(command, settingsFor(method));
+/** The arguments of the trainer. What the command line does not say, a run that is resumed decides: `fixed`. */
+function trainingArguments(
+  command: Command,
+  { method }: TrainingMethod,
+  { evaluates, fixed }: { readonly evaluates: boolean; readonly fixed: Partial<Settings> },
+): Settings {
+  const values = { ...valuesOf(command, settingsFor(method)), ...fixed, ...givenOf(command, settings) };
   return completeArguments(evaluates ? values : { ...values, evalSteps: null }, spellAsFlags(command));
 }
 
@@ -135,7 +144,9 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   const began = performance.now();
   outliveReader();
   const flags = valuesOf(command, options);
-  const args = trainingArguments(command, chosen, flags.valid !== null);
+  const output = openRun(flags.output);
+  const fixed = flags.resume ? await fixedSettings(output) : {};
+  const args = trainingArguments(command, chosen, { evaluates: flags.valid !== null, fixed });
   const spell = spellAsFlags(command, { evalDataset: "--valid" });
   const engine = await openEngine(flags);
   const rows = await rowsOf(flags.data, flags.model);
@@ -171,7 +182,6 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   });
   const base = await loadBase(flags.model, engine, task, loading);
   const model = await made(base, notice);
-  const output = openRun(flags.output);
   if (flags.resume && model instanceof PeftModel) await expectSameAdapter(output, model);
   const reporter = flags.logFormat === "json" ? new JsonReporter() : new LineReporter(flags, args.loggingSteps, base);
   const stop = new AbortController();
