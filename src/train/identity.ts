@@ -12,16 +12,25 @@ export type Identity = Readonly<Record<string, string | number | boolean | null>
 /** Where the base lies may change: a moved folder is still the same base. */
 const MOVABLE = new Set(["base_model_name_or_path", "_name_or_path"]);
 
-/** The part of an identity that settings decide. */
+const isRecord = (value: unknown): value is object => typeof value === "object" && value !== null;
+
+/** The part of an identity that settings decide. Records are kept as JSON. */
 export function identityOfSettings(args: Settings): Identity {
   const fixed = Object.entries<Option<unknown>>(settings).filter(([, { fixedOnResume }]) => fixedOnResume);
   return Object.fromEntries(
     fixed.map(([name]) => {
       const value = args[name as keyof Settings];
-      const isRecord = typeof value === "object" && value !== null;
-      return [name, isRecord ? JSON.stringify(Object.fromEntries(Object.entries(value).sort())) : value];
+      return [name, isRecord(value) ? JSON.stringify(Object.fromEntries(Object.entries(value).sort())) : value];
     }),
   );
+}
+
+/** The settings that an identity says. */
+export function settingsOfIdentity(identity: Identity): Partial<Settings> {
+  const own = Object.entries<Option<unknown>>(settings).filter(([name]) => Object.hasOwn(identity, name));
+  const valueOf = (value: unknown, { fallback }: Option<unknown>) =>
+    isRecord(fallback) ? JSON.parse(String(value)) : value;
+  return Object.fromEntries(own.map(([name, one]) => [name, valueOf(identity[name], one)]));
 }
 
 /** The identity of a run. What is trained is described by the .json files that saving it writes. */

@@ -109,6 +109,6 @@ export function partsOf({
   workspace,
   overhead,
 }: MemoryPlan): [string, number][] {
-  const named = { base, adapter, optimizer: optimizer, activations, workspace, "kernel tables": overhead };
+  const named = { base, adapter, optimizer, activations, workspace, "kernel tables": overhead };
   return Object.entries(named);
 }

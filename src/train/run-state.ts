@@ -20,8 +20,8 @@ import { listProblems } from "../core/problems.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { bytesOf, type Optimizer, type StateTensor } from "../optim/define-optimizer.ts";
 import type { Memory, Ptr } from "../wasm/memory.ts";
-import { completeArguments } from "./arguments.ts";
-import { type Identity, identityOfSettings } from "./identity.ts";
+import { completeArguments, type Settings } from "./arguments.ts";
+import { type Identity, identityOfSettings, settingsOfIdentity } from "./identity.ts";
 import type { Progress } from "./progress.ts";
 
 const OPTIMIZER = "state/optimizer.safetensors";
@@ -93,6 +93,19 @@ export async function readState(source: Source, { optimizer, method, identity, s
   await readTensors(source, OPTIMIZER, blocksOf(optimizer), method);
   optimizer.steps = progress.step;
   return progress;
+}
+
+/** The settings that the newest checkpoint of a run fixes for those who resume it; none where there is no checkpoint. */
+export async function fixedSettings(run: RunFolder): Promise<Partial<Settings>> {
+  await run.recover();
+  const newest = (await checkpointsOf(run)).at(-1);
+  if (newest === undefined) return {};
+  const source = run.source(`checkpoint-${newest}`);
+  try {
+    return settingsOfIdentity((await readTrainer(source)).identity);
+  } finally {
+    await source.close();
+  }
 }
 
 /** Writes the parameters alone, exactly, below `state/`. */

@@ -237,7 +237,7 @@ const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
   ],
   "early stopping without validation data": [
     train("--early-stopping-patience", "1"),
-    /earlyStoppingPatience needs an evalDataset/,
+    /--early-stopping-patience needs evaluation data: give --valid/,
   ],
 
   "a run folder that is a file": [train("--output", "a-file"), /folder "a-file": a file is where a folder should be/],

@@ -72,5 +72,5 @@ describe.each(["int8", "nf4"])("--weights %s", (weights) => {
 
 test("other dtypes are refused with the list of those that there are", async () => {
   const refused = await lorikeet(work, "eval", ...base, ...data, "--weights", "int4");
-  expectRefused(refused, /'int4' is invalid\. Allowed choices are stored, f32, f16, bf16, int8, nf4/);
+  expectRefused(refused, /'int4' is invalid\. Expected one of stored, f32, f16, bf16, int8, nf4/);
 });

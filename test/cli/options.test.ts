@@ -63,7 +63,7 @@ test.each([
     /'--cache-frozen <size>' argument 'lots' is invalid. Expected a number of bytes/,
   ],
   [["train", "--cache-frozen", "2TB"], /Expected a number of bytes, such as 500MB or 2GB/],
-  [["train", "--lr-scheduler", "step"], /Allowed choices are constant, linear, cosine/],
+  [["train", "--lr-scheduler", "step"], /Expected one of constant, linear, cosine/],
   [["train", "--target-modules", "a,,b"], /Expected names separated by commas/],
   [["generate", "--top-p", "1.5"], /Expected a number from 0 to 1/],
   [["train", "--steps", "2", "--epochs", "1"], /'--steps <n>' cannot be used with option '--epochs <n>'/],
@@ -114,7 +114,7 @@ test("everything wrong in a --config file is listed at once", async () => {
   );
   expectRefused(wrong!, /options in "wrong.yaml" cannot be used \(\d problems\)/);
   expect(wrong!.stderr).toContain('"steps" is "x". Expected a whole number of at least 1.');
-  expect(wrong!.stderr).toContain('"lr-scheduler" is "foo". Allowed choices are constant, linear, cosine.');
+  expect(wrong!.stderr).toContain('"lr-scheduler" is "foo". Expected one of constant, linear, cosine.');
   expect(wrong!.stderr).toContain('"lerning-rate" is not an option of train. Did you mean "learning-rate"');
   expect(wrong!.stderr).toContain('"resume" is "yes please". Expected true or false.');
   expect(wrong!.stderr).toContain('"no-shuffle" is 1. Expected true or false.');

@@ -11,6 +11,8 @@ import { command as methods } from "../../src/cli/commands/methods.ts";
 import { methodsPage } from "../../src/cli/commands/methods-page.ts";
 import { command as models } from "../../src/cli/commands/models.ts";
 import { command as predict } from "../../src/cli/commands/predict.ts";
+import { command as settings } from "../../src/cli/commands/settings.ts";
+import { settingsPage } from "../../src/cli/commands/settings-page.ts";
 import { trainCommand } from "../../src/cli/commands/train.ts";
 import { methodAsked, methodOrNull } from "../../src/cli/method-options.ts";
 import { filesBelow, read, root } from "./source.ts";
@@ -41,12 +43,13 @@ const contract = {
     --gradient-checkpointing --threads --build`,
   methods: "--json",
   models: "--json",
+  settings: "--json --markdown",
   "bench step": "--shape --tokens --batch --data --weights --method --r --threads --build --json",
   "bench decode": "--shape --tokens --weights --threads --build --json",
   "bench start": "--shape --tokens --batch --threads --build --json",
 };
 
-const commands = [generate, evaluate, predict, merge, methods, models, bench];
+const commands = [generate, evaluate, predict, merge, methods, models, settings, bench];
 const commandsOfMethod = { train: trainCommand, inspect: inspectCommand };
 /** A command as it is with these words behind it, which may name a method. */
 const find = async (path: string, words: readonly string[] = []) => {
@@ -148,4 +151,9 @@ test("every public name has a doc comment", () => {
 
 test("docs/methods.md is what the method files say", async () => {
   expect(read("docs/methods.md"), "run: npx lorikeet methods --markdown > docs/methods.md").toBe(await methodsPage());
+});
+
+test("docs/training-settings.md is what the declarations say", () => {
+  const remedy = "run: npx lorikeet settings --markdown > docs/training-settings.md";
+  expect(read("docs/training-settings.md"), remedy).toBe(settingsPage());
 });

@@ -117,6 +117,6 @@ test("wrong options are named, all at once, with what is near", () => {
   expect(make("lion", { beta2: 1 })).toThrow(/Lion: "beta2" is 1, expected a number from 0 up to but not including 1/);
   expect(make("adafactor", { warmupInit: true })).toThrow(/warmupInit needs relativeStep/);
   const before = engine.memory.usedBytes;
-  expect(make("adamw8bit", { eps: "x" })).toThrow(/AdamW8bit: eps is "x"/);
+  expect(make("adamw8bit", { eps: "x" })).toThrow(/AdamW8bit: "eps" is "x"/);
   expect(engine.memory.usedBytes).toBe(before);
 });

@@ -11,7 +11,7 @@ import type { RawConfig } from "../../nn/config.ts";
 import type { Model } from "../../nn/tasks/model.ts";
 import type { KeptWeights } from "../../nn/tensors/kept-dtype.ts";
 import type { DenseDtype } from "../../tensor/tensor.ts";
-import type { Settings } from "../../train/arguments.ts";
+import { completeArguments, type Settings } from "../../train/arguments.ts";
 import type { TrainingExample } from "../../train/check-examples.ts";
 import { fittingSettings, tooLittleMemory } from "../../train/memory-fit.ts";
 import { partsOf, planMemory } from "../../train/memory-plan.ts";
@@ -62,7 +62,7 @@ export async function showPlan(dir: string, flags: PlanFlags, command: Command, 
   const problem = model.problemWith(example);
   if (problem !== null) throw new FormatError(`--max-length ${maxLength}: ${problem}`);
   const trainDataset = Array<TrainingExample>(batchSize).fill(example);
-  const args = Object.fromEntries(planned.map((name) => [name, flags[name]])) as Partial<Settings>;
+  const args = completeArguments(Object.fromEntries(planned.map((name) => [name, flags[name]])), spellAsFlags(command));
   const plan = planMemory(model, trainDataset, args);
   const remade = async (kept: KeptWeights) => (await open(kept, () => {})).model;
   const run = { model, trainDataset, args, ...(!full && { weights, remade }) };

@@ -16,18 +16,13 @@ import { labelNames } from "../../nn/tasks/label-names.ts";
 import type { Model } from "../../nn/tasks/model.ts";
 import type { KeptWeights } from "../../nn/tensors/kept-dtype.ts";
 import { saveModel } from "../../nn/tensors/save-model.ts";
-import { settings } from "../../train/arguments.ts";
+import { completeArguments, type Settings, settings } from "../../train/arguments.ts";
 import type { FrozenCacheReport } from "../../train/frozen-cache.ts";
 import { Profiler } from "../../train/profiler.ts";
 import type { LogEntry } from "../../train/progress.ts";
+import { fixedSettings } from "../../train/run-state.ts";
 import { fullTraining, type Trainable } from "../../train/trainable.ts";
-import {
-  countSteps,
-  type ProgressReport,
-  Trainer,
-  type TrainingArguments,
-  type TrainResult,
-} from "../../train/trainer.ts";
+import { countSteps, type ProgressReport, Trainer, type TrainResult } from "../../train/trainer.ts";
 import { engineOptions } from "../../wasm/engine.ts";
 import { formatBytes } from "../../wasm/memory.ts";
 import { adapted, type TrainingMethod } from "../adapted.ts";
@@ -42,6 +37,7 @@ import {
   alternatives,
   defaultOf,
   expectRequired,
+  givenOf,
   requiredText,
   spellAsFlags,
   valuesOf,
@@ -72,7 +68,10 @@ const files = {
 const running = {
   profile: flag(false, "time kernels and layers: profile.md, and trace.json for a browser's performance panel"),
   profileSteps: whole(10, 1, "number of steps to profile, after one that warms up"),
-  resume: flag(false, "continue from the newest checkpoint in --output, bit for bit as if never stopped"),
+  resume: flag(
+    false,
+    "continue from the newest checkpoint in --output, bit for bit as if never stopped; settings that are not given are those of the run",
+  ),
   config: text({
     help: "a YAML file with any of these options, one per line; the command line overrides it",
     placeholder: "file",
@@ -131,17 +130,23 @@ async function applyConfig(command: Command): Promise<void> {
   if (config !== null) await applyRunFile(command, config);
 }
 
-/** The arguments of the trainer. */
-function trainingArguments(command: Command, { method }: TrainingMethod, evaluates: boolean): TrainingArguments {
-  const values: TrainingArguments = valuesOf(command, settingsFor(method));
-  return evaluates ? values : { ...values, evalSteps: null };
+/** The arguments of the trainer. What the command line does not say, a run that is resumed decides: `fixed`. */
+function trainingArguments(
+  command: Command,
+  { method }: TrainingMethod,
+  { evaluates, fixed }: { readonly evaluates: boolean; readonly fixed: Partial<Settings> },
+): Settings {
+  const values = { ...valuesOf(command, settingsFor(method)), ...fixed, ...givenOf(command, settings) };
+  return completeArguments(evaluates ? values : { ...values, evalSteps: null }, spellAsFlags(command));
 }
 
 async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   const began = performance.now();
   outliveReader();
   const flags = valuesOf(command, options);
-  const args = trainingArguments(command, chosen, flags.valid !== null);
+  const output = openRun(flags.output);
+  const fixed = flags.resume ? await fixedSettings(output) : {};
+  const args = trainingArguments(command, chosen, { evaluates: flags.valid !== null, fixed });
   const spell = spellAsFlags(command, { evalDataset: "--valid" });
   const engine = await openEngine(flags);
   const rows = await rowsOf(flags.data, flags.model);
@@ -155,7 +160,7 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
     ...(told === null ? { config, ignoreMismatchedSizes: true } : headFrom(told)), // the head is for the labels of the data
     weights: flags.weights,
     trainable: full,
-    seed: args.seed!,
+    seed: args.seed,
   };
   const shapes = await measuredBase(flags.model, engine, task, loading);
   const { maxLength, maxTargetLength } = flags;
@@ -163,9 +168,9 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   const train = await examplesOf(flags.data, rows, shapes, limits);
   const valid = validRows === null ? null : await examplesOf(flags.valid!, validRows, shapes, limits);
   const made = async (base: Model, warn: (text: string) => void): Promise<Trainable> => {
-    base.dropout = args.dropout ?? null;
+    base.dropout = args.dropout;
     if (full) return wholeModel(base, flags.model);
-    const described = { ...flags, dropout: args.dropout!, seed: args.seed! };
+    const described = { ...flags, dropout: args.dropout, seed: args.seed };
     return adapted(base, described, command, chosen, { steps: countSteps(train, args), warn });
   };
   const remade = async (weights: KeptWeights) =>
@@ -177,9 +182,8 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   });
   const base = await loadBase(flags.model, engine, task, loading);
   const model = await made(base, notice);
-  const output = openRun(flags.output);
   if (flags.resume && model instanceof PeftModel) await expectSameAdapter(output, model);
-  const reporter = flags.logFormat === "json" ? new JsonReporter() : new LineReporter(flags, args.loggingSteps!, base);
+  const reporter = flags.logFormat === "json" ? new JsonReporter() : new LineReporter(flags, args.loggingSteps, base);
   const stop = new AbortController();
   const profiler = flags.profile ? new Profiler({ steps: flags.profileSteps }) : null;
   const trainer = new Trainer({

@@ -89,7 +89,7 @@ describe("inspect --plan", () => {
     expect(text).toMatch(
       /^training LlamaForCausalLM \(bf16, f32\) with lora, batches of 1 x 512 tokens, \w+ build, 2 threads$/m,
     );
-    for (const part of ["base", "adapter", "optimiser", "activations", "workspace", "kernel tables", "total"]) {
+    for (const part of ["base", "adapter", "optimizer", "activations", "workspace", "kernel tables", "total"]) {
       expect(text).toMatch(new RegExp(`^  ${part} +[\\d,]+ bytes +[\\d.]+ [kMG]?B$`, "m"));
     }
     expect(text).toMatch(/^fits: an engine has up to 4\.3 GB$/m);
@@ -158,7 +158,7 @@ describe("train", () => {
     const finished = await lorikeet(work, "train", "--model", "large", "--data", "rows.jsonl", "--output", "run-large");
     expectRefused(
       finished,
-      /^error: training needs 10\.2 GB of memory \(base 9\.3 GB, .*\), 4\.3 GB are allowed\nit would fit with\n {2}weights int8 \(--weights int8\): 3\.3 GB\n/,
+      /^error: training needs 10\.2 GB of memory \(base 9\.3 GB, .*\), 4\.3 GB are allowed\nit would fit with\n {2}--weights int8: 3\.3 GB\n/,
     );
     expect(existsSync(join(work, "run-large"))).toBe(false);
   });
@@ -169,7 +169,9 @@ describe("train", () => {
       ...["train", "--model", "llama", "--data", "rows.jsonl", "--output", "run"],
       ...["--steps", "6", "--profile", "--profile-steps", "2"],
     );
-    expect(text).toMatch(/^profile of 2 steps in run\/profile\.md; run\/trace\.json opens in the performance panel/m);
+    expect(text).toMatch(
+      /^profile of 2 steps in run\/profile\.md; run\/trace\.json opens in a browser's performance panel$/m,
+    );
     expect(readFileSync(join(work, "run/profile.md"), "utf8")).toMatch(/^# Profile of steps 2 to 3$/m);
     const { traceEvents } = JSON.parse(readFileSync(join(work, "run/trace.json"), "utf8"));
     expect(traceEvents.filter(({ cat }: { cat?: string }) => cat === "step")).toHaveLength(2);
