@@ -6,7 +6,7 @@
  */
 import { defineMethod, type LinearPart, type MethodValues, type ModelShape } from "../adapt/method/define-method.ts";
 import { fanInFanOut, settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
-import type { Make } from "../adapt/method/make.ts";
+import type { Make } from "../adapt/method/tensor-maker.ts";
 import { UnsupportedError } from "../core/errors.ts";
 import { oneOf } from "../core/options.ts";
 import type { Linear } from "../nn/layers/linear.ts";

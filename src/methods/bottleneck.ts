@@ -25,7 +25,7 @@ import { probability } from "../adapt/method/options.ts";
 import { FormatError } from "../core/errors.ts";
 import { flag, type Option, oneOf, option, orNull, wholeOrNull } from "../core/options.ts";
 import type { SubLayer } from "../nn/layers/residual.ts";
-import { type Activation, activations } from "../ops/activation.ts";
+import { type Activation, activations } from "../ops/pointwise/activation.ts";
 
 /** Our names of the forms, and AdapterHub's. */
 const forms = [

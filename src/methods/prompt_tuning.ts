@@ -14,7 +14,6 @@ import {
   promptCommon,
   type SiteParts,
 } from "../adapt/method/define-method.ts";
-import type { MakeAt } from "../adapt/method/make.ts";
 import {
   checkPrompt,
   PROMPT_PREFIX,
@@ -23,8 +22,9 @@ import {
   tableShape,
   tableStart,
 } from "../adapt/method/prompt.ts";
+import type { MakeAt } from "../adapt/method/tensor-maker.ts";
 import { oneOf, option, orNull, text } from "../core/options.ts";
-import { lift } from "../ops/product.ts";
+import { lift } from "../ops/linear/product.ts";
 
 const isIds = (value: unknown) => Array.isArray(value) && value.every((id) => Number.isSafeInteger(id) && id >= 0);
 const isRecord = (value: unknown) => typeof value === "object" && value !== null && !Array.isArray(value);

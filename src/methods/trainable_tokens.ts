@@ -14,7 +14,7 @@ import {
   type ModelShape,
   type SiteParts,
 } from "../adapt/method/define-method.ts";
-import type { Make, MakeAt } from "../adapt/method/make.ts";
+import type { Make, MakeAt } from "../adapt/method/tensor-maker.ts";
 import {
   inputEmbedding,
   ownRows,

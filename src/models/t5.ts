@@ -18,11 +18,11 @@ import {
   encoderDecoderTasks,
 } from "../nn/tasks/encoder-decoder-tasks.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
-import { type Activation, activation, activations } from "../ops/activation.ts";
-import type { AttentionShape, Heads } from "../ops/attention.ts";
-import { multiplyElements } from "../ops/elementwise.ts";
-import { geluGate } from "../ops/gelu.ts";
-import { type RelativeBias, relativeBias } from "../ops/relative-bias.ts";
+import type { AttentionShape, Heads } from "../ops/attention/attention.ts";
+import { type RelativeBias, relativeBias } from "../ops/attention/relative-bias.ts";
+import { type Activation, activation, activations } from "../ops/pointwise/activation.ts";
+import { multiplyElements } from "../ops/pointwise/elementwise.ts";
+import { geluGate } from "../ops/pointwise/gelu.ts";
 import { siluGate } from "../ops/silu-gate.ts";
 import type { Value } from "../tape/tape.ts";
 

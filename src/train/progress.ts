@@ -1,5 +1,5 @@
 /** Everything that a run has come to, apart from parameters and moments: what a checkpoint keeps as text. */
-import type { Place } from "./course.ts";
+import type { Place } from "./step-schedule.ts";
 
 /** One report, with transformers' keys. */
 export type LogEntry = Readonly<Record<string, number>>;

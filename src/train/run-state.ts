@@ -21,8 +21,8 @@ import { formatShape, sameShape } from "../core/shape.ts";
 import { bytesOf, type Optimizer, type StateTensor } from "../optim/define-optimizer.ts";
 import type { Memory, Ptr } from "../wasm/memory.ts";
 import { completeArguments, type Settings } from "./arguments.ts";
-import { type Identity, identityOfSettings, settingsOfIdentity } from "./identity.ts";
 import type { Progress } from "./progress.ts";
+import { type Identity, identityOfSettings, settingsOfIdentity } from "./run-identity.ts";
 
 const OPTIMIZER = "state/optimizer.safetensors";
 const PARAMS = "state/params.safetensors";

@@ -13,18 +13,18 @@ import { clipScale, gradientNorm } from "../optim/clip.ts";
 import type { Optimizer } from "../optim/define-optimizer.ts";
 import { type Schedule, schedule } from "../optim/schedules.ts";
 import { completeArguments, type Settings, type TrainingArguments } from "./arguments.ts";
-import { breather } from "./breather.ts";
 import { checkExamples, nameExample, type TrainingExample } from "./check-examples.ts";
-import { Course, type StepBatches } from "./course.ts";
 import { type EvaluateOptions, type Evaluation, evaluateIn, evaluateLoss, evaluationBytes } from "./evaluate.ts";
 import { FrozenCache, type FrozenCacheReport } from "./frozen-cache.ts";
-import type { Identity } from "./identity.ts";
 import { makeOptimizer } from "./make-optimizer.ts";
 import { largestBatch, type MemoryPlan, planOf } from "./memory-plan.ts";
 import { lossAndGradients, microBatch, plannedBytes, tokensOf } from "./micro-batch.ts";
 import type { Profiler } from "./profiler.ts";
 import { atStart, type LogEntry, type Progress } from "./progress.ts";
+import type { Identity } from "./run-identity.ts";
+import { Course, type StepBatches } from "./step-schedule.ts";
 import type { Trainable } from "./trainable.ts";
+import { breather } from "./yield-to-event-loop.ts";
 
 export type { TrainingArguments } from "./arguments.ts";
 

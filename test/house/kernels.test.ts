@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path/posix";
 import { expect, test } from "vitest";
-import { Layout } from "../../src/ops/multiply.ts";
+import { Layout } from "../../src/ops/linear/multiply.ts";
 import { INT8_DEPTH, INT8_STEPS } from "../../src/wasm/generated/constants.ts";
 import { FIRST_BLOCK } from "../../src/wasm/memory.ts";
 import { builds } from "../kernels/bed.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { activation, activations, leakyRelu } from "../../src/ops/activation.ts";
+import { activation, activations, leakyRelu } from "../../src/ops/pointwise/activation.ts";
 import type { Tape } from "../../src/tape/tape.ts";
 import { expectClose } from "../golden-files.ts";
 import { geluErf } from "../reference/gelu.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { ShapeError } from "../../src/core/errors.ts";
-import { add } from "../../src/ops/add.ts";
-import { multiplyElements } from "../../src/ops/elementwise.ts";
-import { geluGate } from "../../src/ops/gelu.ts";
+import { add } from "../../src/ops/pointwise/add.ts";
+import { multiplyElements } from "../../src/ops/pointwise/elementwise.ts";
+import { geluGate } from "../../src/ops/pointwise/gelu.ts";
 import { siluGate } from "../../src/ops/silu-gate.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { expectClose } from "../golden-files.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ShapeError } from "../../src/core/errors.ts";
-import { addBias, concatenateColumns, scaleColumns, sliceColumns } from "../../src/ops/columns.ts";
+import { addBias, concatenateColumns, scaleColumns, sliceColumns } from "../../src/ops/layout/columns.ts";
 import { Tape, type Value } from "../../src/tape/tape.ts";
 import { expectClose } from "../golden-files.ts";
 import { scaleColumns as scaled } from "../reference/columns.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ShapeError } from "../../src/core/errors.ts";
-import { distanceToIdentity } from "../../src/ops/distance-to-identity.ts";
+import { distanceToIdentity } from "../../src/ops/linear/distance-to-identity.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { expectClose } from "../golden-files.ts";
 import { builds, expectGradients, Gym, leaf } from "./gradients.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { dropout } from "../../src/ops/dropout.ts";
+import { dropout } from "../../src/ops/pointwise/dropout.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { expectClose } from "../golden-files.ts";
 import { maskFactors } from "../reference/dropout.ts";

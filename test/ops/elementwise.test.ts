@@ -1,5 +1,5 @@
 import { test } from "vitest";
-import { multiplyElements, scaleBy } from "../../src/ops/elementwise.ts";
+import { multiplyElements, scaleBy } from "../../src/ops/pointwise/elementwise.ts";
 import type { Tape } from "../../src/tape/tape.ts";
 import { expectClose } from "../golden-files.ts";
 import { builds, expectGradients, Gym, leaf, run } from "./gradients.ts";

@@ -1,5 +1,5 @@
 import { test } from "vitest";
-import { gelu, geluGate } from "../../src/ops/gelu.ts";
+import { gelu, geluGate } from "../../src/ops/pointwise/gelu.ts";
 import type { Tape } from "../../src/tape/tape.ts";
 import { expectClose } from "../golden-files.ts";
 import { geluErf, geluGate as geluGated, geluTanh } from "../reference/gelu.ts";

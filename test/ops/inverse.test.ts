@@ -1,5 +1,5 @@
 import { test } from "vitest";
-import { inverseBlocks } from "../../src/ops/inverse.ts";
+import { inverseBlocks } from "../../src/ops/linear/inverse.ts";
 import { expectClose } from "../golden-files.ts";
 import { builds, expectGradients, Gym, leaf, run } from "./gradients.ts";
 import { blocksOf, identity, multiplied, SIZE } from "./squares.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ShapeError } from "../../src/core/errors.ts";
-import { reshape } from "../../src/ops/reshape.ts";
+import { reshape } from "../../src/ops/layout/reshape.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { builds, expectGradients, Gym, leaf } from "./gradients.ts";
 

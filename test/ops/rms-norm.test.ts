@@ -1,5 +1,5 @@
 import { test } from "vitest";
-import { rmsNorm } from "../../src/ops/rms-norm.ts";
+import { rmsNorm } from "../../src/ops/norm/rms-norm.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { expectClose } from "../golden-files.ts";
 import { rmsNorm as rmsNormed } from "../reference/rms-norm.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Rotation, rotate } from "../../src/ops/rotary.ts";
+import { type Rotation, rotate } from "../../src/ops/attention/rotary.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { expectClose } from "../golden-files.ts";
 import { rotary } from "../reference/rotary.ts";

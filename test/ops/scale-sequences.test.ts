@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ShapeError } from "../../src/core/errors.ts";
-import { scaleSequences } from "../../src/ops/scale-sequences.ts";
+import { scaleSequences } from "../../src/ops/pointwise/scale-sequences.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { expectClose } from "../golden-files.ts";
 import { builds, expectGradients, Gym, leaf } from "./gradients.ts";

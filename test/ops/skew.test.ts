@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { skewBlocks } from "../../src/ops/skew.ts";
+import { skewBlocks } from "../../src/ops/linear/skew.ts";
 import { builds, expectGradients, Gym, run } from "./gradients.ts";
 import { blocksOf, SIZE, triangles } from "./squares.ts";
 

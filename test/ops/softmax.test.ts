@@ -1,5 +1,5 @@
 import { test } from "vitest";
-import { softmax } from "../../src/ops/softmax.ts";
+import { softmax } from "../../src/ops/attention/softmax.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { expectClose } from "../golden-files.ts";
 import { builds, expectGradients, Gym, leaf } from "./gradients.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { StateError } from "../../src/core/errors.ts";
-import { add } from "../../src/ops/add.ts";
-import { gelu } from "../../src/ops/gelu.ts";
+import { add } from "../../src/ops/pointwise/add.ts";
+import { gelu } from "../../src/ops/pointwise/gelu.ts";
 import { siluGate } from "../../src/ops/silu-gate.ts";
 import { Tape, type Value } from "../../src/tape/tape.ts";
 import { blockBytes, Gym, leaf, measure } from "../ops/gradients.ts";

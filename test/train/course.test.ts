@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Settings } from "../../src/train/arguments.ts";
-import { Course } from "../../src/train/course.ts";
+import { Course } from "../../src/train/step-schedule.ts";
 
 const settings = {
   maxSteps: null,

@@ -17,7 +17,7 @@ import type { Module } from "../../nn/layers/weights.ts";
 import { settings } from "../../train/arguments.ts";
 import { engineOptions } from "../../wasm/engine.ts";
 import { formatBytes } from "../../wasm/memory.ts";
-import type { TrainingMethod } from "../adapted.ts";
+import type { TrainingMethod } from "../adapter-from-flags.ts";
 import { examplesText } from "../command.ts";
 import { splitPath } from "../data.ts";
 import { methodOption, methodOptions } from "../method-options.ts";

@@ -11,7 +11,7 @@ import { flag, number, oneOf, orNull, type ValuesOf, whole, wholeOrNull } from "
 import { saveModel } from "../../nn/tensors/save-model.ts";
 import { engineOptions } from "../../wasm/engine.ts";
 import { commandOf } from "../command.ts";
-import { copyCompanions } from "../companions.ts";
+import { copyCompanions } from "../copy-processing-files.ts";
 import { headFrom, loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";
 import { requiredText } from "../options.ts";
 import { notice, print } from "../terminal.ts";

@@ -1,4 +1,4 @@
-import { linear } from "../../ops/linear.ts";
+import { linear } from "../../ops/linear/linear.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Weight } from "../../tensor/tensor.ts";
 

@@ -3,7 +3,7 @@ import { dropOutputs } from "../../../src/adapt/method/lycoris.ts";
 import { getPeftModel } from "../../../src/adapt/peft-model.ts";
 import { loha } from "../../../src/methods/loha.ts";
 import { lokr } from "../../../src/methods/lokr.ts";
-import { lift } from "../../../src/ops/product.ts";
+import { lift } from "../../../src/ops/linear/product.ts";
 import { Tape } from "../../../src/tape/tape.ts";
 import { Gym } from "../../ops/gradients.ts";
 import { tinyLlama } from "../../train/tiny.ts";
