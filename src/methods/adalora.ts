@@ -9,7 +9,7 @@
  * E becomes 0 in the triplets that src/adapt/rank-allocator.ts does not choose. Files hold those that are left, and rank_pattern
  * says which they were.
  */
-import { defineMethod, type LinearPart, type MethodValues, type Whole } from "../adapt/method/define-method.ts";
+import { defineMethod, type Lifecycle, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
 import { type Factors, rankMisfit } from "../adapt/method/factors.ts";
 import { settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
 import type { Make, MakeAt } from "../adapt/method/make.ts";
@@ -111,7 +111,7 @@ export const adalora = defineMethod({
     (shared as Triplets[]).push(triplets);
     return linearPart(layer, values, triplets);
   },
-  whole: (_, values, make, shared) => wholeOf(shared as Triplets[], values, make),
+  lifecycle: (_, values, make, shared) => lifecycleOf(shared as Triplets[], values, make),
 });
 
 function check({ totalStep, tinit, tfinal }: Values, spell: (name: string) => string): string | null {
@@ -180,7 +180,7 @@ function factorsOf({ inFeatures, outFeatures }: Linear, own: Pick<Factors, "a" |
   return { ...zeros, inFeatures, outFeatures };
 }
 
-function wholeOf(layers: readonly Triplets[], values: Values, make: MakeAt): Whole<Values> {
+function lifecycleOf(layers: readonly Triplets[], values: Values, make: MakeAt): Lifecycle<Values> {
   const allocator = new RankAllocator(layers, { ...values, totalStep: values.totalStep! });
   const before = make(null).loading ? values.rankPattern : null;
   return {

@@ -15,7 +15,7 @@ import { type Factors, rankMisfit } from "../adapt/method/factors.ts";
 import { settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
 import { kaimingUniform, type Make, type Start } from "../adapt/method/make.ts";
 import { flag, number, numbersByPattern, oneOf, option, probability, whole } from "../adapt/method/options.ts";
-import { isPrincipal, principalFactors, type Factors as StartFactors } from "../adapt/method/principal-start.ts";
+import { isPrincipal, principalFactors, type StartFactors } from "../adapt/method/principal-start.ts";
 import { tokenIdsByEmbedding, tokenSites } from "../adapt/method/token-rows.ts";
 import { UnsupportedError } from "../core/errors.ts";
 import type { Embedding } from "../nn/layers/embedding.ts";

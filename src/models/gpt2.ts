@@ -82,7 +82,7 @@ function readConfig(c: ConfigReader): Gpt2Config {
     const known = [...activations.keys()].join(", ");
     throw new UnsupportedError(`${c.name}: "activation_function" is "${name}", this version knows ${known}`);
   }
-  const whole = c.bool("scale_attn_weights", true) ? 1 / Math.sqrt(width / heads) : 1;
+  const scale = c.bool("scale_attn_weights", true) ? 1 / Math.sqrt(width / heads) : 1;
   const byLayer = c.bool("scale_attn_by_inverse_layer_idx", false);
   return {
     vocabSize: c.int("vocab_size", 50257),
@@ -98,7 +98,7 @@ function readConfig(c: ConfigReader): Gpt2Config {
     activation,
     embdPdrop: c.float("embd_pdrop", 0.1),
     residPdrop: c.float("resid_pdrop", 0.1),
-    scale: (layer) => (byLayer ? whole / (layer + 1) : whole),
+    scale: (layer) => (byLayer ? scale / (layer + 1) : scale),
   };
 }
 

@@ -10,7 +10,7 @@ import type { Weights } from "../nn/layers/weights.ts";
 import type { Pass } from "../nn/pass/pass.ts";
 import { type Backbone, decoderTasks } from "../nn/tasks/decoder-tasks.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
-import type { AttentionShape } from "../ops/attention.ts";
+import { type AttentionShape, allHeads } from "../ops/attention.ts";
 import { type Rotation, rotate } from "../ops/rotary.ts";
 import { siluGate } from "../ops/silu-gate.ts";
 import type { Value } from "../tape/tape.ts";
@@ -155,8 +155,7 @@ function selfAttention(
     const normed = (y: Value, headNorm: typeof qNorm) => (headNorm ? headNorm.forward(y) : y);
     const queries = rotate(normed(q.forward(h, pass), qNorm), heads, rotation);
     const keys = rotate(normed(k.forward(h, pass), kNorm), kvHeads, rotation);
-    const whole = (value: Value) => ({ value, column: 0 });
-    return attention.forward(pass, whole(queries), whole(keys), whole(v.forward(h, pass)));
+    return attention.forward(pass, allHeads(queries), allHeads(keys), allHeads(v.forward(h, pass)));
   };
 }
 

@@ -19,7 +19,7 @@ import {
 } from "../nn/tasks/encoder-decoder-tasks.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
 import { type Activation, activation, activations } from "../ops/activation.ts";
-import type { AttentionShape, Heads } from "../ops/attention.ts";
+import { type AttentionShape, allHeads } from "../ops/attention.ts";
 import { multiplyElements } from "../ops/elementwise.ts";
 import { geluGate } from "../ops/gelu.ts";
 import { type RelativeBias, relativeBias } from "../ops/relative-bias.ts";
@@ -169,8 +169,6 @@ function ends(config: T5Config, w: Weights, tokens: Embedding, stack: Stack) {
 
 // ---- layers
 
-const whole = (value: Value): Heads => ({ value, column: 0 });
-
 interface Projections {
   readonly q: Linear;
   readonly k: Linear;
@@ -205,9 +203,9 @@ function selfAttention(
     const h = norm.forward(x);
     const y = attention.forward(
       pass,
-      whole(q.forward(h, pass)),
-      whole(k.forward(h, pass)),
-      whole(v.forward(h, pass)),
+      allHeads(q.forward(h, pass)),
+      allHeads(k.forward(h, pass)),
+      allHeads(v.forward(h, pass)),
       bias,
     );
     return join.forward(pass.dropout(y, dropout), x, pass);
@@ -227,7 +225,7 @@ function crossAttention(config: T5Config, layer: number, w: Weights) {
   return {
     project,
     look(x: Value, pass: Pass, memory: CrossAttention): Value {
-      const queries = whole(q.forward(norm.forward(x), pass));
+      const queries = allHeads(q.forward(norm.forward(x), pass));
       const y = out.forward(memory.attend(layer, pass, queries, shape, project), pass);
       return join.forward(pass.dropout(y, dropout), x, pass);
     },

@@ -1,10 +1,10 @@
 /** Everything that a run has come to, apart from parameters and moments: what a checkpoint keeps as text. */
-import type { Place } from "./course.ts";
+import type { Position } from "./course.ts";
 
 /** One report, with transformers' keys. */
 export type LogEntry = Readonly<Record<string, number>>;
 
-export interface Progress extends Place {
+export interface Progress extends Position {
   /** Optimiser steps taken. */
   readonly step: number;
   /** Micro-batches run: with the seed, the whole state of the dropout generator. */

@@ -59,7 +59,7 @@ export async function writeState(
     shape: [values.length],
     bytes: () => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
   }));
-  await writeSafetensors(target, OPTIMIZER, [...blocksOf(optimizer).map(toWrite), ...kept]);
+  await writeSafetensors(target, OPTIMIZER, [...tensorsOf(optimizer).map(toWrite), ...kept]);
   const text = JSON.stringify({ version: VERSION, identity, progress }, null, 2);
   await target.write(TRAINER, [new TextEncoder().encode(`${text}\n`)]);
 }
@@ -85,7 +85,7 @@ export async function readState(
     const advice = "Resume with the same settings and data, or start a new run in another folder.";
     throw new StateError(`${listProblems(`cannot resume from ${source.name}: the run has changed`, lines)}\n${advice}`);
   }
-  await readTensors(source, OPTIMIZER, blocksOf(optimizer), method);
+  await readTensors(source, OPTIMIZER, tensorsOf(optimizer), method);
   optimizer.steps = progress.step;
   return progress;
 }
@@ -115,46 +115,46 @@ async function readTrainer(source: Source): Promise<{ identity: Identity; progre
 }
 
 /** A tensor of the state and where it lies. */
-interface Block extends StateTensor {
+interface PlacedTensor extends StateTensor {
   readonly ptr: Ptr;
   readonly memory: Memory;
 }
 
-function paramsOf({ slots }: Optimizer): Block[] {
+function paramsOf({ slots }: Optimizer): PlacedTensor[] {
   return slots.map(({ name, param: { shape, memory, ptr } }) => {
     return { name: `param.${name}`, shape, dtype: "F32", memory, ptr };
   });
 }
 
 /** Every tensor of the state. */
-function blocksOf(optimizer: Optimizer): Block[] {
+function tensorsOf(optimizer: Optimizer): PlacedTensor[] {
   const kept = optimizer.slots.flatMap(({ name, param: { memory }, state }) =>
     state.map((tensor) => ({ ...tensor, name: `${tensor.name}.${name}`, memory })),
   );
   return [...paramsOf(optimizer), ...kept];
 }
 
-function contents(block: Block): Uint8Array {
-  return block.memory.u8(block.ptr, bytesOf(block));
+function contents(placed: PlacedTensor): Uint8Array {
+  return placed.memory.u8(placed.ptr, bytesOf(placed));
 }
 
-function toWrite(block: Block): TensorToWrite {
-  return { name: block.name, dtype: block.dtype, shape: block.shape, bytes: () => contents(block) };
+function toWrite(placed: PlacedTensor): TensorToWrite {
+  return { name: placed.name, dtype: placed.dtype, shape: placed.shape, bytes: () => contents(placed) };
 }
 
 async function readTensors(
   source: Source,
   file: string,
-  blocks: readonly Block[],
+  placed: readonly PlacedTensor[],
   method: MethodState = new Map(),
 ): Promise<void> {
   const { tensors } = await openSafetensors(source, file);
   const state = Array.from(method, ([name, values]) => {
     return { name: `method.${name}`, shape: [values.length], dtype: "F32", values };
   });
-  const wanted = new Set([...blocks, ...state].map(({ name }) => name));
+  const wanted = new Set([...placed, ...state].map(({ name }) => name));
   const problems = [...tensors.keys()].filter((name) => !wanted.has(name)).map((name) => `${name}: not trained now`);
-  for (const { name, shape, dtype } of [...blocks, ...state]) {
+  for (const { name, shape, dtype } of [...placed, ...state]) {
     const stored = tensors.get(name);
     if (!stored) problems.push(`${name}: missing`);
     else if (!sameShape(stored.shape, shape) || stored.dtype !== dtype) {
@@ -166,12 +166,12 @@ async function readTensors(
   if (problems.length > 0) {
     throw new FormatError(listProblems(`"${file}" in ${source.name} does not fit what is trained`, problems));
   }
-  for (const block of blocks) await fill(block, tensors.get(block.name)!);
+  for (const tensor of placed) await fill(tensor, tensors.get(tensor.name)!);
   for (const { name, values } of state) values.set(new Float32Array((await tensors.get(name)!.read()).slice().buffer));
 }
 
-async function fill(block: Block, stored: CheckpointTensor): Promise<void> {
+async function fill(placed: PlacedTensor, stored: CheckpointTensor): Promise<void> {
   for (let start = 0; start < stored.byteLength; start += PIECE) {
-    contents(block).set(await stored.read(start, Math.min(start + PIECE, stored.byteLength)), start);
+    contents(placed).set(await stored.read(start, Math.min(start + PIECE, stored.byteLength)), start);
   }
 }

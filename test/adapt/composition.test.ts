@@ -1,6 +1,14 @@
 /** Compositions of bottleneck adapters and their fusion: what must hold of any numbers. */
 import { describe, expect, test } from "vitest";
-import { average, type Block, batchSplit, fuse, parallel, split, stack } from "../../src/adapt/compose/composition.ts";
+import {
+  average,
+  batchSplit,
+  type CompositionNode,
+  fuse,
+  parallel,
+  split,
+  stack,
+} from "../../src/adapt/compose/composition.ts";
 import { PeftModel } from "../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM, AutoModelForSequenceClassification } from "../../src/auto/auto-classes.ts";
 import { FormatError, ShapeError, StateError, UnsupportedError } from "../../src/core/errors.ts";
@@ -58,7 +66,7 @@ async function threeAdapters(form: (typeof forms)[number], model?: Model): Promi
   return peft;
 }
 
-function logits(peft: PeftModel, setup: string | string[] | Block, of = batch): Float32Array {
+function logits(peft: PeftModel, setup: string | string[] | CompositionNode, of = batch): Float32Array {
   peft.setAdapter(setup);
   return peft.forward(of);
 }
@@ -256,7 +264,7 @@ describe("heads", () => {
 test("what cannot be composed is refused with the way out", async () => {
   const peft = await threeAdapters("pfeiffer");
   peft.addAdapter("low", lora({ r: 2 }));
-  const refuses = (setup: Block, error: new () => Error, text: RegExp) => {
+  const refuses = (setup: CompositionNode, error: new () => Error, text: RegExp) => {
     expect(() => peft.setAdapter(setup)).toThrow(error as never);
     expect(() => peft.setAdapter(setup)).toThrow(text);
   };

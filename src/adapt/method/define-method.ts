@@ -93,7 +93,7 @@ export interface ModelShape {
 }
 
 /** What a whole adapter does besides what its parts do. A method that has no need of it leaves it out. */
-export interface Whole<V = MethodValues> {
+export interface Lifecycle<V = MethodValues> {
   /** Added to the mean loss of every training batch, a scalar [1, 1]. */
   penalty?(tape: Tape): Value | null;
   /** Called after each optimiser step, with the gradients of that step still there, times `gradScale` as clipping had it. */
@@ -197,7 +197,12 @@ export interface MethodDefinition<S extends Options> {
   readonly copies?: string;
   sites?(model: ModelShape, values: MethodValues<S>, make: MakeAt, shared: unknown): SiteParts;
   /** Called last, when all parts are there. */
-  whole?(parts: readonly LinearPart[], values: MethodValues<S>, make: MakeAt, shared: unknown): Whole<MethodValues<S>>;
+  lifecycle?(
+    parts: readonly LinearPart[],
+    values: MethodValues<S>,
+    make: MakeAt,
+    shared: unknown,
+  ): Lifecycle<MethodValues<S>>;
   /** Whether ΔW of its layers is the same whatever W: then it can be turned into plain LoRA. */
   readonly additive?: boolean;
   /** Whether a weighted combination of adapters is that of their tensors, Σ wᵢ·tᵢ, rather than of low-rank factors. */

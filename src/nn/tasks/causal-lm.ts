@@ -100,7 +100,7 @@ export class CausalLM extends Model<Decoder> {
 
   /** An empty key-value cache for `sequences` sequences of up to `capacity` tokens, besides virtual ones. */
   cache(capacity: number, sequences = 1): KvCache {
-    const whole = capacity + this.virtualLength(this.stack);
-    return new KvCache(this.engine, { ...this.body.cache, capacity: whole, sequences });
+    const withVirtual = capacity + this.virtualLength(this.stack);
+    return new KvCache(this.engine, { ...this.body.cache, capacity: withVirtual, sequences });
   }
 }

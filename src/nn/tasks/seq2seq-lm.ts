@@ -118,8 +118,8 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
 
   /** An empty key-value cache of the decoder for `sequences` targets of up to `capacity` tokens, besides virtual ones. */
   cache(capacity: number, sequences = 1): KvCache {
-    const whole = capacity + this.virtualLength("decoder");
-    return new KvCache(this.engine, { ...this.body.cache, capacity: whole, sequences });
+    const withVirtual = capacity + this.virtualLength("decoder");
+    return new KvCache(this.engine, { ...this.body.cache, capacity: withVirtual, sequences });
   }
 
   override countLabels({ labels }: Labelled): number {
