@@ -20,10 +20,8 @@ import {
 import { outputsOf } from "../nn/tasks/label-names.ts";
 import { type Activation, activation, activations } from "../ops/activation.ts";
 import { type AttentionShape, allHeads } from "../ops/attention.ts";
-import { multiplyElements } from "../ops/elementwise.ts";
-import { geluGate } from "../ops/gelu.ts";
+import { gatedUnit } from "../ops/gated-unit.ts";
 import { type RelativeBias, relativeBias } from "../ops/relative-bias.ts";
-import { siluGate } from "../ops/silu-gate.ts";
 import type { Value } from "../tape/tape.ts";
 
 export interface T5Config extends EncoderDecoderConfig {
@@ -244,14 +242,7 @@ function feedForward(config: T5Config, layer: number, w: Weights): (x: Value, pa
     const h = norm.forward(x);
     const up = first.forward(h, pass);
     const fed =
-      second === null ? activation(up, config.activation) : gate(up, second.forward(h, pass), config.activation);
+      second === null ? activation(up, config.activation) : gatedUnit(up, second.forward(h, pass), config.activation);
     return join.forward(pass.dropout(down.forward(pass.dropout(fed, dropout), pass), dropout), x, pass);
   };
-}
-
-/** activation(x) ∘ up; the usual two in one walk. */
-function gate(x: Value, up: Value, name: Activation): Value {
-  if (name === "gelu_new") return geluGate(x, up);
-  if (name === "silu" || name === "swish") return siluGate(x, up);
-  return multiplyElements(activation(x, name), up);
 }

@@ -5,14 +5,14 @@ import { add } from "../../src/ops/add.ts";
 import { addBias, concatenateColumns, scaleColumns, sliceColumns } from "../../src/ops/columns.ts";
 import { dropout } from "../../src/ops/dropout.ts";
 import { multiplyElements, scaleBy } from "../../src/ops/elementwise.ts";
-import { gelu, geluGate } from "../../src/ops/gelu.ts";
-import { siluGate } from "../../src/ops/silu-gate.ts";
+import { gatedUnit } from "../../src/ops/gated-unit.ts";
+import { gelu } from "../../src/ops/gelu.ts";
 import { Tape, type Value } from "../../src/tape/tape.ts";
 import { expectClose } from "../golden-files.ts";
 import { scaleColumns as scaled } from "../reference/columns.ts";
 import { maskFactors } from "../reference/dropout.ts";
 import { geluErf, geluGate as geluGated, geluTanh } from "../reference/gelu.ts";
-import { siluGate as gated } from "../reference/silu-gate.ts";
+import { siluGate as siluGated } from "../reference/silu-gate.ts";
 import { builds, expectGradients, Gym, leaf } from "./gradients.ts";
 
 const run = (gym: Gym, op: (tape: Tape) => Value, training = false) =>
@@ -50,20 +50,20 @@ for (const build of builds) {
     });
   });
 
-  test(`siluGate (${build}) is silu(gate)·up, with both gradients`, async () => {
+  test(`gated by silu (${build}) is silu(gate)·up, with both gradients`, async () => {
     using gym = await Gym.open(build);
     const [gate, up] = [gym.param("gate", [3, 7]), gym.param("up", [3, 7])];
-    const op = (tape: Tape) => siluGate(leaf(tape, gate), leaf(tape, up));
-    expectClose("siluGate", run(gym, op), gated(gate.values(), up.values()).values, 1e-6, 1e-6);
+    const op = (tape: Tape) => gatedUnit(leaf(tape, gate), leaf(tape, up), "silu");
+    expectClose("siluGate", run(gym, op), siluGated(gate.values(), up.values()).values, 1e-6, 1e-6);
     expectGradients(gym.engine, [gate, up], op);
     up.setTrainable(false);
     expectGradients(gym.engine, [gate], op);
   });
 
-  test(`geluGate (${build}) is gelu(gate)·up in the tanh form, with both gradients`, async () => {
+  test(`gated by gelu_new (${build}) is gelu(gate)·up in the tanh form, with both gradients`, async () => {
     using gym = await Gym.open(build);
     const [gate, up] = [gym.param("gate", [3, 7]), gym.param("up", [3, 7])];
-    const op = (tape: Tape) => geluGate(leaf(tape, gate), leaf(tape, up));
+    const op = (tape: Tape) => gatedUnit(leaf(tape, gate), leaf(tape, up), "gelu_new");
     expectClose("geluGate", run(gym, op), geluGated(gate.values(), up.values()).values, 1e-6, 1e-6);
     expectGradients(gym.engine, [gate, up], op);
     gate.setTrainable(false);
@@ -210,7 +210,8 @@ test("sliceColumns and concatenateColumns refuse what is not there, naming the s
 test("add, products and gates refuse operands of different shapes, naming both", async () => {
   using gym = await Gym.open("baseline");
   const [a, b] = [gym.param("a", [3, 5]), gym.param("b", [3, 4])];
-  for (const op of [add, siluGate, geluGate, multiplyElements]) {
+  const gates = (["silu", "gelu_new", "relu"] as const).map((name) => (x: Value, y: Value) => gatedUnit(x, y, name));
+  for (const op of [add, ...gates, multiplyElements]) {
     const call = () => Tape.plan(gym.engine, {}, (tape) => op(leaf(tape, a), leaf(tape, b)));
     expect(call).toThrow(ShapeError);
     expect(call).toThrow("[3, 5] and [3, 4]");

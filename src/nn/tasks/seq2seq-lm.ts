@@ -43,8 +43,7 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
       const decoded = this.#decoded(tape, batch, this.shiftRight(batch), options);
       const picked = Int32Array.from(rows);
       const hidden = gatherRows(decoded.hidden, ids(picked));
-      const plain = head.deltas.length === 0 && head.bias === null && head.stored === "out-in";
-      return plain
+      return head.isPlain
         ? headCrossEntropy(hidden, head.weight, ids(labels))
         : crossEntropy(head.forward(hidden, decoded.pass.picked(picked)), ids(labels));
     });
