@@ -15,7 +15,7 @@ import { Fusion, type FusionOptions, fusionOptions } from "./compose/fusion.ts";
 import { activeHeads, attachHeads } from "./compose/heads.ts";
 import { mergeInto, type Originals, restore } from "./merge/merge.ts";
 import type { MethodConfig } from "./method/define-method.ts";
-import type { StoredShapes } from "./method/make.ts";
+import type { StoredShapes } from "./method/tensor-maker.ts";
 
 const nothing: CompositionNode = { type: "Stack", children: [] };
 

@@ -19,8 +19,8 @@ import {
   type SiteParts,
 } from "./method/define-method.ts";
 import { headsOf } from "./method/head-modules.ts";
-import { type Exported, type MakeAt, type Purpose, type StoredShapes, TensorMaker } from "./method/make.ts";
 import { fullMatch } from "./method/python-pattern.ts";
+import { type Exported, type MakeAt, type Purpose, type StoredShapes, TensorMaker } from "./method/tensor-maker.ts";
 
 export type { Base, BaseWeights } from "./adaptable-model.ts";
 

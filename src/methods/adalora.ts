@@ -6,26 +6,26 @@
  *   lora_A [r, in], lora_B [out, r] start as N(0, 0.02²)        lora_E [r, 1] starts as zeros, which changes nothing
  *   loss + orthRegWeight · mean of ‖A·Aᵀ − I‖ and ‖Bᵀ·B − I‖ over all layers
  *
- * E becomes 0 in the triplets that src/adapt/rank-allocator.ts does not choose. Files hold those that are left, and rank_pattern
+ * E becomes 0 in the triplets that src/adapt/method/rank-allocator.ts does not choose. Files hold those that are left, and rank_pattern
  * says which they were.
  */
 import { defineMethod, type Lifecycle, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
 import { type Factors, rankMisfit } from "../adapt/method/factors.ts";
 import { settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
-import type { Make, MakeAt } from "../adapt/method/make.ts";
 import { flag, number, type Option, oneOf, option, probability, whole } from "../adapt/method/options.ts";
 import { RankAllocator, type RankPattern, type Triplets } from "../adapt/method/rank-allocator.ts";
+import type { Make, MakeAt } from "../adapt/method/tensor-maker.ts";
 import { FormatError } from "../core/errors.ts";
 import type { Linear } from "../nn/layers/linear.ts";
-import { add } from "../ops/add.ts";
-import { scaleColumns } from "../ops/columns.ts";
-import { distanceToIdentity } from "../ops/distance-to-identity.ts";
-import { dropout } from "../ops/dropout.ts";
-import { scaleBy } from "../ops/elementwise.ts";
-import { foldLowRank } from "../ops/fold.ts";
-import { linear } from "../ops/linear.ts";
-import { lift, product } from "../ops/product.ts";
-import { replaceRows, sliceRows } from "../ops/rows.ts";
+import { scaleColumns } from "../ops/layout/columns.ts";
+import { replaceRows, sliceRows } from "../ops/layout/rows.ts";
+import { distanceToIdentity } from "../ops/linear/distance-to-identity.ts";
+import { foldLowRank } from "../ops/linear/fold.ts";
+import { linear } from "../ops/linear/linear.ts";
+import { lift, product } from "../ops/linear/product.ts";
+import { add } from "../ops/pointwise/add.ts";
+import { dropout } from "../ops/pointwise/dropout.ts";
+import { scaleBy } from "../ops/pointwise/elementwise.ts";
 import type { Tape, Value } from "../tape/tape.ts";
 import type { Param } from "../tensor/tensor.ts";
 

@@ -16,16 +16,16 @@ import {
   type SiteParts,
 } from "../adapt/method/define-method.ts";
 import { headsOf } from "../adapt/method/head-modules.ts";
-import type { Make, MakeAt } from "../adapt/method/make.ts";
 import { sizeOrNull, text } from "../adapt/method/options.ts";
+import type { Make, MakeAt } from "../adapt/method/tensor-maker.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import type { Attention, AttentionDelta } from "../nn/layers/attention.ts";
 import type { Module } from "../nn/layers/weights.ts";
-import { add } from "../ops/add.ts";
-import { attention, type Heads } from "../ops/attention.ts";
-import { scaleColumns } from "../ops/columns.ts";
-import { lift, product } from "../ops/product.ts";
-import { constantRow } from "../ops/weight-norm.ts";
+import { attention, type Heads } from "../ops/attention/attention.ts";
+import { scaleColumns } from "../ops/layout/columns.ts";
+import { lift, product } from "../ops/linear/product.ts";
+import { constantRow } from "../ops/linear/weight-norm.ts";
+import { add } from "../ops/pointwise/add.ts";
 import type { Value } from "../tape/tape.ts";
 
 const options = {

@@ -6,8 +6,8 @@
  */
 import { defineMethod, type LinearPart, type MethodValues, type ModelShape } from "../adapt/method/define-method.ts";
 import { settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
-import type { Make } from "../adapt/method/make.ts";
 import { flag, oneOf } from "../adapt/method/options.ts";
+import type { Make } from "../adapt/method/tensor-maker.ts";
 import { UnsupportedError } from "../core/errors.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import type { Module } from "../nn/layers/weights.ts";

@@ -24,7 +24,7 @@ import { commonOnly, defineMethod, type MethodValues, type ModelShape } from "..
 import { flag, type Option, oneOf, option, probability } from "../adapt/method/options.ts";
 import { FormatError } from "../core/errors.ts";
 import type { SubLayer } from "../nn/layers/residual.ts";
-import { type Activation, activations } from "../ops/activation.ts";
+import { type Activation, activations } from "../ops/pointwise/activation.ts";
 
 /** Our names of the forms, and AdapterHub's. */
 const forms = [

@@ -13,17 +13,17 @@ import {
   type ModelShape,
 } from "../adapt/method/define-method.ts";
 import { settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
-import type { Make } from "../adapt/method/make.ts";
 import { flag, namesOrPattern } from "../adapt/method/options.ts";
 import { fullMatch } from "../adapt/method/python-pattern.ts";
+import type { Make } from "../adapt/method/tensor-maker.ts";
 import { FormatError } from "../core/errors.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import type { Module } from "../nn/layers/weights.ts";
-import { scaleColumns } from "../ops/columns.ts";
-import { foldOutputScale } from "../ops/fold.ts";
-import { addLowRank } from "../ops/linear.ts";
-import { lift } from "../ops/product.ts";
-import { replaceRows, sliceRows } from "../ops/rows.ts";
+import { scaleColumns } from "../ops/layout/columns.ts";
+import { replaceRows, sliceRows } from "../ops/layout/rows.ts";
+import { foldOutputScale } from "../ops/linear/fold.ts";
+import { addLowRank } from "../ops/linear/linear.ts";
+import { lift } from "../ops/linear/product.ts";
 import type { Value } from "../tape/tape.ts";
 
 const options = {

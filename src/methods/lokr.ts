@@ -12,12 +12,12 @@ import { additivePart } from "../adapt/method/additive-part.ts";
 import { defineMethod, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
 import { refuseConv1D } from "../adapt/method/fan-in-fan-out.ts";
 import { dropOutputs, lycorisOptions, lycorisPatterns } from "../adapt/method/lycoris.ts";
-import { kaimingUniform, type Make } from "../adapt/method/make.ts";
 import { flag, option } from "../adapt/method/options.ts";
+import { kaimingUniform, type Make } from "../adapt/method/tensor-maker.ts";
 import type { Linear } from "../nn/layers/linear.ts";
-import { scaleBy } from "../ops/elementwise.ts";
-import { kronecker } from "../ops/kronecker.ts";
-import { lift, product } from "../ops/product.ts";
+import { kronecker } from "../ops/linear/kronecker.ts";
+import { lift, product } from "../ops/linear/product.ts";
+import { scaleBy } from "../ops/pointwise/elementwise.ts";
 import type { Tape, Value } from "../tape/tape.ts";
 import type { Param } from "../tensor/tensor.ts";
 

@@ -15,7 +15,6 @@ import {
   promptCommon,
   type SiteParts,
 } from "../adapt/method/define-method.ts";
-import type { Make, MakeAt, Start } from "../adapt/method/make.ts";
 import { oneOf, text, whole } from "../adapt/method/options.ts";
 import {
   checkPrompt,
@@ -25,9 +24,10 @@ import {
   tableShape,
   tableStart,
 } from "../adapt/method/prompt.ts";
+import type { Make, MakeAt, Start } from "../adapt/method/tensor-maker.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
-import { multiplyElements } from "../ops/elementwise.ts";
-import { lift, product } from "../ops/product.ts";
+import { lift, product } from "../ops/linear/product.ts";
+import { multiplyElements } from "../ops/pointwise/elementwise.ts";
 import { checkText, textStart, tokenizerOf } from "./prompt_tuning.ts";
 
 const options = {

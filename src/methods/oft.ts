@@ -13,18 +13,18 @@
  */
 import { defineMethod, type EmbeddingPart, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
 import { refuseConv1D } from "../adapt/method/fan-in-fan-out.ts";
-import type { Make } from "../adapt/method/make.ts";
 import { flag, number, oneOf, probability, whole } from "../adapt/method/options.ts";
+import type { Make } from "../adapt/method/tensor-maker.ts";
 import { UnsupportedError } from "../core/errors.ts";
 import type { Embedding } from "../nn/layers/embedding.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import type { Module } from "../nn/layers/weights.ts";
-import { cayley, cayleySeries } from "../ops/cayley.ts";
-import { scaleBy } from "../ops/elementwise.ts";
-import { foldRotation } from "../ops/fold.ts";
-import { blockRotate } from "../ops/product.ts";
-import { replaceRows, sliceRows } from "../ops/rows.ts";
-import { skewBlocks } from "../ops/skew.ts";
+import { replaceRows, sliceRows } from "../ops/layout/rows.ts";
+import { cayley, cayleySeries } from "../ops/linear/cayley.ts";
+import { foldRotation } from "../ops/linear/fold.ts";
+import { blockRotate } from "../ops/linear/product.ts";
+import { skewBlocks } from "../ops/linear/skew.ts";
+import { scaleBy } from "../ops/pointwise/elementwise.ts";
 import type { Tape, Value } from "../tape/tape.ts";
 import type { Param } from "../tensor/tensor.ts";
 

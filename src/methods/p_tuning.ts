@@ -14,7 +14,6 @@ import {
   promptCommon,
   type SiteParts,
 } from "../adapt/method/define-method.ts";
-import { kaimingUniform, type Make, type MakeAt } from "../adapt/method/make.ts";
 import { oneOf, probability, sizeOrNull, whole } from "../adapt/method/options.ts";
 import {
   checkPrompt,
@@ -25,9 +24,10 @@ import {
   tableShape,
   trainedBehind,
 } from "../adapt/method/prompt.ts";
-import { relu } from "../ops/activation.ts";
-import { dropout } from "../ops/dropout.ts";
+import { kaimingUniform, type Make, type MakeAt } from "../adapt/method/tensor-maker.ts";
 import { bidirectionalLstm, type LstmWeights } from "../ops/lstm.ts";
+import { relu } from "../ops/pointwise/activation.ts";
+import { dropout } from "../ops/pointwise/dropout.ts";
 import type { Value } from "../tape/tape.ts";
 
 /** What an MLP has, whatever the config says. */

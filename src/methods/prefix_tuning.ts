@@ -18,13 +18,13 @@ import {
   promptCommon,
   type SiteParts,
 } from "../adapt/method/define-method.ts";
-import type { Make, MakeAt } from "../adapt/method/make.ts";
 import { flag, option, sizeOrNull } from "../adapt/method/options.ts";
 import { checkPrompt, linearOf, PROMPT_PREFIX, prefixSizes, trainedBehind } from "../adapt/method/prompt.ts";
+import type { Make, MakeAt } from "../adapt/method/tensor-maker.ts";
 import type { Stack, VirtualTokens } from "../nn/pass/virtual-tokens.ts";
-import { tanh } from "../ops/activation.ts";
-import { sliceColumns } from "../ops/columns.ts";
-import { lift } from "../ops/product.ts";
+import { sliceColumns } from "../ops/layout/columns.ts";
+import { lift } from "../ops/linear/product.ts";
+import { tanh } from "../ops/pointwise/activation.ts";
 import type { Tape, Value } from "../tape/tape.ts";
 
 const isZero = (value: unknown) => value === null || value === "zero";

@@ -14,7 +14,6 @@ import {
   promptCommon,
   type SiteParts,
 } from "../adapt/method/define-method.ts";
-import type { MakeAt } from "../adapt/method/make.ts";
 import { oneOf, option, text, unsaved } from "../adapt/method/options.ts";
 import {
   checkPrompt,
@@ -24,7 +23,8 @@ import {
   tableShape,
   tableStart,
 } from "../adapt/method/prompt.ts";
-import { lift } from "../ops/product.ts";
+import type { MakeAt } from "../adapt/method/tensor-maker.ts";
+import { lift } from "../ops/linear/product.ts";
 
 const isIds = (value: unknown) =>
   value === null || (Array.isArray(value) && value.every((id) => Number.isSafeInteger(id) && id >= 0));

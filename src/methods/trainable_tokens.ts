@@ -14,8 +14,8 @@ import {
   type ModelShape,
   type SiteParts,
 } from "../adapt/method/define-method.ts";
-import type { Make, MakeAt } from "../adapt/method/make.ts";
 import { flag } from "../adapt/method/options.ts";
+import type { Make, MakeAt } from "../adapt/method/tensor-maker.ts";
 import {
   inputEmbedding,
   ownRows,

@@ -12,15 +12,15 @@
 import { additivePart } from "../adapt/method/additive-part.ts";
 import { commonOnly, defineMethod, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
 import { settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
-import type { Make, MakeAt } from "../adapt/method/make.ts";
 import { flag, number, oneOf, probability, whole } from "../adapt/method/options.ts";
+import type { Make, MakeAt } from "../adapt/method/tensor-maker.ts";
 import { TorchRandom } from "../core/torch-random.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import type { Module } from "../nn/layers/weights.ts";
-import { scaleColumns, sliceColumns } from "../ops/columns.ts";
-import { cornerProduct } from "../ops/corner-product.ts";
-import { dropout } from "../ops/dropout.ts";
-import { lift, product } from "../ops/product.ts";
+import { scaleColumns, sliceColumns } from "../ops/layout/columns.ts";
+import { cornerProduct } from "../ops/linear/corner-product.ts";
+import { lift, product } from "../ops/linear/product.ts";
+import { dropout } from "../ops/pointwise/dropout.ts";
 import type { Tape, Value } from "../tape/tape.ts";
 import type { Param } from "../tensor/tensor.ts";
 

@@ -10,8 +10,8 @@ import type { Pass } from "../nn/pass/pass.ts";
 import { expectIds } from "../nn/pass/sequences.ts";
 import { type EncoderHeadConfig, encoderTasks, type OfFirstRows } from "../nn/tasks/encoder-tasks.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
-import { type Activation, activation, tanh } from "../ops/activation.ts";
-import { add } from "../ops/add.ts";
+import { type Activation, activation, tanh } from "../ops/pointwise/activation.ts";
+import { add } from "../ops/pointwise/add.ts";
 import type { Value } from "../tape/tape.ts";
 
 export interface BertConfig extends EncoderHeadConfig {

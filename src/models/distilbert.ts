@@ -8,8 +8,8 @@ import type { Weights } from "../nn/layers/weights.ts";
 import type { Pass } from "../nn/pass/pass.ts";
 import { type EncoderHeadConfig, encoderTasks, type OfFirstRows } from "../nn/tasks/encoder-tasks.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
-import { type Activation, activation, relu } from "../ops/activation.ts";
-import { add } from "../ops/add.ts";
+import { type Activation, activation, relu } from "../ops/pointwise/activation.ts";
+import { add } from "../ops/pointwise/add.ts";
 import type { Value } from "../tape/tape.ts";
 
 interface DistilbertConfig extends EncoderHeadConfig {

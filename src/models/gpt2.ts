@@ -6,9 +6,9 @@ import type { Weights } from "../nn/layers/weights.ts";
 import type { Pass } from "../nn/pass/pass.ts";
 import { type Backbone, decoderTasks } from "../nn/tasks/decoder-tasks.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
-import { type Activation, activation } from "../ops/activation.ts";
-import { add } from "../ops/add.ts";
-import type { AttentionShape } from "../ops/attention.ts";
+import type { AttentionShape } from "../ops/attention/attention.ts";
+import { type Activation, activation } from "../ops/pointwise/activation.ts";
+import { add } from "../ops/pointwise/add.ts";
 import type { Value } from "../tape/tape.ts";
 
 interface Gpt2Config {

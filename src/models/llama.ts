@@ -11,9 +11,9 @@ import type { Weights } from "../nn/layers/weights.ts";
 import type { Pass } from "../nn/pass/pass.ts";
 import { type Backbone, decoderTasks } from "../nn/tasks/decoder-tasks.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
-import { type AttentionShape, allHeads } from "../ops/attention.ts";
-import { gatedUnit } from "../ops/gated-unit.ts";
-import { type Rotation, rotate } from "../ops/rotary.ts";
+import { type AttentionShape, allHeads } from "../ops/attention/attention.ts";
+import { type Rotation, rotate } from "../ops/attention/rotary.ts";
+import { gatedUnit } from "../ops/pointwise/gated-unit.ts";
 import type { Value } from "../tape/tape.ts";
 import type { Engine } from "../wasm/engine.ts";
 

@@ -3,7 +3,7 @@ import type { ConfigReader } from "../nn/config.ts";
 import { defineModel } from "../nn/define-model.ts";
 import type { Weights } from "../nn/layers/weights.ts";
 import { encoderTasks, type OfFirstRows } from "../nn/tasks/encoder-tasks.ts";
-import { tanh } from "../ops/activation.ts";
+import { tanh } from "../ops/pointwise/activation.ts";
 import { type BertConfig, bertConfig, buildBert, pooler } from "./bert.ts";
 
 export const roberta = defineModel({

@@ -18,10 +18,10 @@ import {
   encoderDecoderTasks,
 } from "../nn/tasks/encoder-decoder-tasks.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
-import { type Activation, activation, activations } from "../ops/activation.ts";
-import { type AttentionShape, allHeads } from "../ops/attention.ts";
-import { gatedUnit } from "../ops/gated-unit.ts";
-import { type RelativeBias, relativeBias } from "../ops/relative-bias.ts";
+import { type AttentionShape, allHeads } from "../ops/attention/attention.ts";
+import { type RelativeBias, relativeBias } from "../ops/attention/relative-bias.ts";
+import { type Activation, activation, activations } from "../ops/pointwise/activation.ts";
+import { gatedUnit } from "../ops/pointwise/gated-unit.ts";
 import type { Value } from "../tape/tape.ts";
 
 export interface T5Config extends EncoderDecoderConfig {

@@ -8,11 +8,11 @@ import type { Weights } from "../nn/layers/weights.ts";
 import type { Pass } from "../nn/pass/pass.ts";
 import { headed, type OfFirstRows, onFirstRows } from "../nn/tasks/encoder-tasks.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
-import { type Activation, activation } from "../ops/activation.ts";
-import { add } from "../ops/add.ts";
-import { embedding } from "../ops/embedding.ts";
-import { type PatchGrid, patches } from "../ops/patches.ts";
-import { insertRows } from "../ops/rows.ts";
+import { embedding } from "../ops/embed/embedding.ts";
+import { type PatchGrid, patches } from "../ops/layout/patches.ts";
+import { insertRows } from "../ops/layout/rows.ts";
+import { type Activation, activation } from "../ops/pointwise/activation.ts";
+import { add } from "../ops/pointwise/add.ts";
 import type { Value } from "../tape/tape.ts";
 
 interface VitConfig {

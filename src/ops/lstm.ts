@@ -6,12 +6,12 @@
  */
 import type { Value } from "../tape/tape.ts";
 import type { Param } from "../tensor/tensor.ts";
-import { sigmoid, tanh } from "./activation.ts";
-import { add } from "./add.ts";
-import { concatenateColumns, sliceColumns } from "./columns.ts";
-import { multiplyElements } from "./elementwise.ts";
-import { linear } from "./linear.ts";
-import { concatenateRows, sliceRows } from "./rows.ts";
+import { concatenateColumns, sliceColumns } from "./layout/columns.ts";
+import { concatenateRows, sliceRows } from "./layout/rows.ts";
+import { linear } from "./linear/linear.ts";
+import { sigmoid, tanh } from "./pointwise/activation.ts";
+import { add } from "./pointwise/add.ts";
+import { multiplyElements } from "./pointwise/elementwise.ts";
 
 /** The weights of one direction of one layer. */
 export interface LstmWeights {

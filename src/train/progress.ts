@@ -1,5 +1,5 @@
 /** Everything that a run has come to, apart from parameters and moments: what a checkpoint keeps as text. */
-import type { Position } from "./course.ts";
+import type { Position } from "./step-schedule.ts";
 
 /** One report, with transformers' keys. */
 export type LogEntry = Readonly<Record<string, number>>;

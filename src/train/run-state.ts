@@ -20,8 +20,8 @@ import { formatShape, sameShape } from "../core/shape.ts";
 import { bytesOf, type Optimizer, type StateTensor } from "../optim/define-optimizer.ts";
 import type { Memory, Ptr } from "../wasm/memory.ts";
 import { defaultArguments } from "./arguments.ts";
-import { type Identity, identityOfSettings } from "./identity.ts";
 import type { Progress } from "./progress.ts";
+import { identityOfSettings, type RunIdentity } from "./run-identity.ts";
 
 const OPTIMIZER = "state/optimizer.safetensors";
 const PARAMS = "state/params.safetensors";
@@ -51,7 +51,7 @@ export async function writeState(
   optimizer: Optimizer,
   method: MethodState,
   progress: Progress,
-  identity: Identity,
+  identity: RunIdentity,
 ): Promise<void> {
   const kept = Array.from(method, ([name, values]) => ({
     name: `method.${name}`,
@@ -72,7 +72,7 @@ export async function readState(
   source: Source,
   optimizer: Optimizer,
   method: MethodState,
-  identity: Identity,
+  identity: RunIdentity,
 ): Promise<Progress> {
   const { identity: told, progress } = await readTrainer(source);
   const saved = { ...identityOfSettings(defaultArguments), ...told }; // what an older version has no word for was as by default
@@ -100,7 +100,7 @@ export async function readParams(source: Source, optimizer: Optimizer): Promise<
   await readTensors(source, PARAMS, paramsOf(optimizer));
 }
 
-async function readTrainer(source: Source): Promise<{ identity: Identity; progress: Progress }> {
+async function readTrainer(source: Source): Promise<{ identity: RunIdentity; progress: Progress }> {
   const saved = (await readJson(source, TRAINER)) as {
     version?: unknown;
     identity?: unknown;
@@ -111,7 +111,7 @@ async function readTrainer(source: Source): Promise<{ identity: Identity; progre
       `"${TRAINER}" in ${source.name} is not a trainer's state of version ${VERSION}; resume from another checkpoint`,
     );
   }
-  return saved as { identity: Identity; progress: Progress };
+  return saved as { identity: RunIdentity; progress: Progress };
 }
 
 /** A tensor of the state and where it lies. */

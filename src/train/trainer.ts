@@ -12,19 +12,19 @@ import { clipScale, gradientNorm } from "../optim/clip.ts";
 import type { Optimizer } from "../optim/define-optimizer.ts";
 import { type Schedule, schedule } from "../optim/schedules.ts";
 import { completeArguments, type Settings, type TrainingArguments } from "./arguments.ts";
-import { breather } from "./breather.ts";
 import { checkExamples, nameExample, type TrainingExample } from "./check-examples.ts";
-import { Course, type StepBatches } from "./course.ts";
 import { type EvaluateOptions, type Evaluation, evaluateIn, evaluateLoss, evaluationBytes } from "./evaluate.ts";
 import { FrozenCache, type FrozenCacheReport } from "./frozen-cache.ts";
-import { type Identity, identityOf } from "./identity.ts";
 import { makeOptimizer } from "./make-optimizer.ts";
 import { largestBatch, type MemoryPlan, planOf } from "./memory-plan.ts";
 import { lossAndGradients, microBatch, plannedBytes, tokensOf } from "./micro-batch.ts";
 import type { Profiler } from "./profiler.ts";
 import { atStart, type LogEntry, type Progress } from "./progress.ts";
+import { identityOf, type RunIdentity } from "./run-identity.ts";
+import { type StepBatches, StepSchedule } from "./step-schedule.ts";
 import type { Trainable } from "./trainable.ts";
 import { appendMetrics, rewriteMetrics, trainerState } from "./trainer-state.ts";
+import { eventLoopYield } from "./yield-to-event-loop.ts";
 
 export type { TrainingArguments } from "./arguments.ts";
 
@@ -65,7 +65,7 @@ export interface ProgressReport {
 
 /** Optimiser steps that training on these examples takes. */
 export function countSteps(examples: readonly TrainingExample[], args: TrainingArguments): number {
-  return new Course(examples.map(tokensOf), completeArguments(args)).steps;
+  return new StepSchedule(examples.map(tokensOf), completeArguments(args)).steps;
 }
 
 /** How a training run ended, and where it got to. */
@@ -91,7 +91,7 @@ interface Run {
   readonly optimizer: Optimizer;
   readonly rate: Schedule;
   readonly bytes: number;
-  readonly identity: Identity;
+  readonly identity: RunIdentity;
   readonly breathe: () => Promise<void>;
 }
 
@@ -107,7 +107,7 @@ export class Trainer {
   readonly #options: TrainerOptions;
   readonly #model: Trainable;
   readonly #run: RunFolder | null;
-  readonly #course: Course;
+  readonly #schedule: StepSchedule;
   #planned: number | null = null;
   #cache: FrozenCache | null = null;
 
@@ -121,7 +121,7 @@ export class Trainer {
     checkExamples("training data", options.trainDataset, limits);
     if (options.evalDataset) checkExamples("evaluation data", options.evalDataset, limits);
     this.#expectUsable();
-    this.#course = new Course(options.trainDataset.map(tokensOf), this.args);
+    this.#schedule = new StepSchedule(options.trainDataset.map(tokensOf), this.args);
   }
 
   #expectUsable(): void {
@@ -142,7 +142,7 @@ export class Trainer {
 
   /** Optimiser steps of the run. */
   get steps(): number {
-    return this.#course.steps;
+    return this.#schedule.steps;
   }
 
   /**
@@ -156,8 +156,8 @@ export class Trainer {
       const warn = (text: string) => this.#options.onWarning?.(text);
       if (cacheFrozen > 0) this.#cache = FrozenCache.open(this.#model, trainDataset, cacheFrozen, warn);
       const how = { checkpointing, given: this.#cache?.planned };
-      const training = plannedBytes(this.#model, trainDataset, this.#course.microBatches(), true, how);
-      const below = this.#cache?.plannedBytes(this.#course.microBatches()) ?? 0;
+      const training = plannedBytes(this.#model, trainDataset, this.#schedule.microBatches(), true, how);
+      const below = this.#cache?.plannedBytes(this.#schedule.microBatches()) ?? 0;
       const evaluating = evalDataset ? evaluationBytes(this.#model, evalDataset, this.#evaluation) : 0;
       return Math.max(training, below, evaluating);
     });
@@ -209,7 +209,7 @@ export class Trainer {
       await this.#prepareOutput(resume);
       const progress = resume ? await this.#restore(optimizer, identity) : atStart;
       const rate = schedule(this.args.lrSchedulerType, { steps: this.steps, warmupSteps: this.args.warmupSteps });
-      const run = { optimizer, rate, bytes, identity, breathe: breather() };
+      const run = { optimizer, rate, bytes, identity, breathe: eventLoopYield() };
       return await this.#withDropout(() => this.#loop(run, progress));
     } finally {
       optimizer.dispose();
@@ -238,7 +238,7 @@ export class Trainer {
   /** Forward and backward passes of all micro-batches, then one update. */
   async #step(run: Run, { step, epoch, position, microStep }: Progress): Promise<Taken> {
     const { optimizer, rate, bytes } = run;
-    const indices = this.#course.epoch(epoch)[position]!;
+    const indices = this.#schedule.epoch(epoch)[position]!;
     const batches = indices.map((chosen) => microBatch(this.#model, this.#options.trainDataset, chosen));
     const labels = batches.reduce((sum, batch) => sum + batch.labels, 0);
     optimizer.zeroGrad();
@@ -276,7 +276,7 @@ export class Trainer {
     const { unreported } = progress;
     return {
       ...progress,
-      ...this.#course.after(progress),
+      ...this.#schedule.after(progress),
       step: progress.step + 1,
       microStep: progress.microStep + microBatches,
       tokens: progress.tokens + tokens,
@@ -308,7 +308,7 @@ export class Trainer {
   #epochOf({ epoch, position }: Progress): number {
     if (position === 0) return epoch;
     const count = (steps: readonly StepBatches[]) => steps.reduce((sum, step) => sum + step.length, 0);
-    const steps = this.#course.epoch(epoch);
+    const steps = this.#schedule.epoch(epoch);
     return epoch + count(steps.slice(0, position)) / count(steps);
   }
 
@@ -394,7 +394,7 @@ export class Trainer {
     await rewriteMetrics(run, []); // a folder that cannot be written to shows itself now, not at the first checkpoint
   }
 
-  async #restore(optimizer: Optimizer, identity: Identity): Promise<Progress> {
+  async #restore(optimizer: Optimizer, identity: RunIdentity): Promise<Progress> {
     const run = this.#run!;
     const { checkpointsOf, readState } = await files();
     const newest = (await checkpointsOf(run)).at(-1);

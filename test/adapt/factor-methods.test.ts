@@ -13,7 +13,7 @@ import { nearestDivisor, oft } from "../../src/methods/oft.ts";
 import { vera } from "../../src/methods/vera.ts";
 import { concatenateLabelled } from "../../src/nn/pass/sequences.ts";
 import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
-import { lift } from "../../src/ops/product.ts";
+import { lift } from "../../src/ops/linear/product.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import type { Param } from "../../src/tensor/tensor.ts";
 import { createEngine } from "../../src/wasm/engine.ts";

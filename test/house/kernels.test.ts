@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path/posix";
 import { expect, test } from "vitest";
-import { Layout } from "../../src/ops/multiply.ts";
+import { Layout } from "../../src/ops/linear/multiply.ts";
 import { builds } from "../kernels/bed.ts";
 import { accumulate, aKm, b2Nk, bNk, fewLoads } from "../reference/matmul.ts";
 import { filesBelow, importsOf, parse, read, root, sources } from "./source.ts";

@@ -14,7 +14,7 @@ import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
 import type { FeatureExtractor } from "../../src/nn/tasks/feature-extractor.ts";
 import type { Model } from "../../src/nn/tasks/model.ts";
 import { saveModel } from "../../src/nn/tensors/save-model.ts";
-import { embedding } from "../../src/ops/embedding.ts";
+import { embedding } from "../../src/ops/embed/embedding.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { readElements } from "../../src/tensor/elements.ts";
 import { createEngine } from "../../src/wasm/engine.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { lift } from "../../src/ops/linear/product.ts";
 import { bidirectionalLstm, type LstmWeights, lstm } from "../../src/ops/lstm.ts";
-import { lift } from "../../src/ops/product.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { expectClose } from "../golden-files.ts";
 import { builds, expectGradients, Gym, leaf } from "./gradients.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { layerNorm } from "../../src/ops/layer-norm.ts";
-import { rmsNorm } from "../../src/ops/rms-norm.ts";
+import { layerNorm } from "../../src/ops/norm/layer-norm.ts";
+import { rmsNorm } from "../../src/ops/norm/rms-norm.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { expectClose } from "../golden-files.ts";
 import { layerNorm as layerNormed } from "../reference/layer-norm.ts";

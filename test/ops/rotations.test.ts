@@ -1,9 +1,9 @@
 /** Skew-symmetric blocks, inverses, and the rotations made of them. */
 import { expect, test } from "vitest";
 import { ShapeError } from "../../src/core/errors.ts";
-import { cayley, cayleySeries } from "../../src/ops/cayley.ts";
-import { inverseBlocks } from "../../src/ops/inverse.ts";
-import { skewBlocks } from "../../src/ops/skew.ts";
+import { cayley, cayleySeries } from "../../src/ops/linear/cayley.ts";
+import { inverseBlocks } from "../../src/ops/linear/inverse.ts";
+import { skewBlocks } from "../../src/ops/linear/skew.ts";
 import { Tape, type Value } from "../../src/tape/tape.ts";
 import type { Param } from "../../src/tensor/tensor.ts";
 import { expectClose } from "../golden-files.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { ShapeError } from "../../src/core/errors.ts";
-import { reshape } from "../../src/ops/reshape.ts";
-import { scaleSequences } from "../../src/ops/scale-sequences.ts";
-import { softmax } from "../../src/ops/softmax.ts";
+import { softmax } from "../../src/ops/attention/softmax.ts";
+import { reshape } from "../../src/ops/layout/reshape.ts";
+import { scaleSequences } from "../../src/ops/pointwise/scale-sequences.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { expectClose } from "../golden-files.ts";
 import { builds, expectGradients, Gym, leaf } from "./gradients.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { StateError } from "../../src/core/errors.ts";
-import { add } from "../../src/ops/add.ts";
-import { gatedUnit } from "../../src/ops/gated-unit.ts";
-import { gelu } from "../../src/ops/gelu.ts";
+import { add } from "../../src/ops/pointwise/add.ts";
+import { gatedUnit } from "../../src/ops/pointwise/gated-unit.ts";
+import { gelu } from "../../src/ops/pointwise/gelu.ts";
 import { Tape, type Value } from "../../src/tape/tape.ts";
 import { blockBytes, Gym, leaf, measure } from "../ops/gradients.ts";
 

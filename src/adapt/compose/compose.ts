@@ -6,9 +6,9 @@
  */
 import { ShapeError } from "../../core/errors.ts";
 import type { Residual, ResidualDelta } from "../../nn/layers/residual.ts";
-import { add } from "../../ops/add.ts";
-import { scaleBy } from "../../ops/elementwise.ts";
-import { concatenateRows, type RowRange, sliceRows } from "../../ops/rows.ts";
+import { concatenateRows, type RowRange, sliceRows } from "../../ops/layout/rows.ts";
+import { add } from "../../ops/pointwise/add.ts";
+import { scaleBy } from "../../ops/pointwise/elementwise.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Adapter } from "../adapter.ts";
 import type { ResidualPart } from "../method/define-method.ts";

@@ -8,16 +8,16 @@
  */
 import { StateError, UnsupportedError } from "../../core/errors.ts";
 import type { Residual } from "../../nn/layers/residual.ts";
-import { add } from "../../ops/add.ts";
-import { concatenateColumns } from "../../ops/columns.ts";
-import { dropout } from "../../ops/dropout.ts";
-import { scaleBy } from "../../ops/elementwise.ts";
-import { linear } from "../../ops/linear.ts";
-import { squaredError } from "../../ops/losses.ts";
-import { batchedProduct, lift } from "../../ops/product.ts";
-import { reshape } from "../../ops/reshape.ts";
-import { meanRows } from "../../ops/rows.ts";
-import { softmax } from "../../ops/softmax.ts";
+import { softmax } from "../../ops/attention/softmax.ts";
+import { concatenateColumns } from "../../ops/layout/columns.ts";
+import { reshape } from "../../ops/layout/reshape.ts";
+import { meanRows } from "../../ops/layout/rows.ts";
+import { linear } from "../../ops/linear/linear.ts";
+import { batchedProduct, lift } from "../../ops/linear/product.ts";
+import { squaredError } from "../../ops/loss/losses.ts";
+import { add } from "../../ops/pointwise/add.ts";
+import { dropout } from "../../ops/pointwise/dropout.ts";
+import { scaleBy } from "../../ops/pointwise/elementwise.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import { readElements } from "../../tensor/elements.ts";
 import type { Param, Weight } from "../../tensor/tensor.ts";
@@ -26,7 +26,7 @@ import type { Adapter, Replaced } from "../adapter.ts";
 import { findCopied } from "../matching.ts";
 import { headsOf } from "../method/head-modules.ts";
 import { hubPlace } from "../method/hub-place.ts";
-import { type Make, type StoredShapes, TensorMaker } from "../method/make.ts";
+import { type Make, type StoredShapes, TensorMaker } from "../method/tensor-maker.ts";
 
 /** Fields of AdapterHub's fusion config in camelCase. */
 export interface FusionOptions {

@@ -2,8 +2,8 @@
 import { StateError, UnsupportedError } from "../../core/errors.ts";
 import type { Linear, LinearDelta } from "../../nn/layers/linear.ts";
 import type { Module } from "../../nn/layers/weights.ts";
-import { linear } from "../../ops/linear.ts";
-import { concatenateRows, sliceRows } from "../../ops/rows.ts";
+import { concatenateRows, sliceRows } from "../../ops/layout/rows.ts";
+import { linear } from "../../ops/linear/linear.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Replaced } from "../adapter.ts";
 import { rowsOfChildren } from "./compose.ts";

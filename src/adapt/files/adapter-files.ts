@@ -10,7 +10,7 @@ import { DEFAULT_ADAPTER } from "../adapter-name.ts";
 import type { AdapterSet } from "../adapter-set.ts";
 import { type CompositionNode, namesIn, nodesIn } from "../compose/composition.ts";
 import { type MethodConfig, methodName, withValues } from "../method/define-method.ts";
-import type { StoredShapes } from "../method/make.ts";
+import type { StoredShapes } from "../method/tensor-maker.ts";
 import { openHubFusion } from "./adapterhub.ts";
 import { readSetup, subFolder, writeSetup } from "./adapterhub-setup.ts";
 import { openTensorsFor, readAdapterConfig, readFusion, readTensors } from "./load.ts";

@@ -2,7 +2,7 @@
 import { FormatError, StateError, UnsupportedError } from "../../core/errors.ts";
 import type { Embedding } from "../../nn/layers/embedding.ts";
 import type { Linear } from "../../nn/layers/linear.ts";
-import type { WeightRows } from "../../ops/fold.ts";
+import type { WeightRows } from "../../ops/linear/fold.ts";
 import { Tape } from "../../tape/tape.ts";
 import { expectDense, readElements, rounded, storedBytes, writeElements } from "../../tensor/elements.ts";
 import type { Weight } from "../../tensor/tensor.ts";

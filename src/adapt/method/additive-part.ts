@@ -1,7 +1,8 @@
 /** The part of a method that adds x·ΔWᵀ to a layer's output, ΔW being neither one low-rank pair nor changed by W. */
-import { add } from "../../ops/add.ts";
-import { foldChange } from "../../ops/fold.ts";
-import { replaceRows, sliceRows } from "../../ops/rows.ts";
+
+import { replaceRows, sliceRows } from "../../ops/layout/rows.ts";
+import { foldChange } from "../../ops/linear/fold.ts";
+import { add } from "../../ops/pointwise/add.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import type { LinearPart } from "./define-method.ts";
 

@@ -3,23 +3,23 @@
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
 import { Philox } from "../../core/philox.ts";
 import type { Residual } from "../../nn/layers/residual.ts";
-import { type Activation, activation, sigmoid } from "../../ops/activation.ts";
-import { add } from "../../ops/add.ts";
-import { scaleColumns } from "../../ops/columns.ts";
-import { dropout } from "../../ops/dropout.ts";
-import { scaleBy } from "../../ops/elementwise.ts";
-import { layerNorm } from "../../ops/layer-norm.ts";
-import { linear } from "../../ops/linear.ts";
-import { lift, product } from "../../ops/product.ts";
-import { reshape } from "../../ops/reshape.ts";
-import { meanRows } from "../../ops/rows.ts";
-import { scaleSequences } from "../../ops/scale-sequences.ts";
-import { constantRow } from "../../ops/weight-norm.ts";
+import { scaleColumns } from "../../ops/layout/columns.ts";
+import { reshape } from "../../ops/layout/reshape.ts";
+import { meanRows } from "../../ops/layout/rows.ts";
+import { linear } from "../../ops/linear/linear.ts";
+import { lift, product } from "../../ops/linear/product.ts";
+import { constantRow } from "../../ops/linear/weight-norm.ts";
+import { layerNorm } from "../../ops/norm/layer-norm.ts";
+import { type Activation, activation, sigmoid } from "../../ops/pointwise/activation.ts";
+import { add } from "../../ops/pointwise/add.ts";
+import { dropout } from "../../ops/pointwise/dropout.ts";
+import { scaleBy } from "../../ops/pointwise/elementwise.ts";
+import { scaleSequences } from "../../ops/pointwise/scale-sequences.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import type { Param } from "../../tensor/tensor.ts";
 import type { ResidualPart } from "./define-method.ts";
 import { hubPlace } from "./hub-place.ts";
-import { kaimingUniform, type Make, type MakeAt, type Start } from "./make.ts";
+import { kaimingUniform, type Make, type MakeAt, type Start } from "./tensor-maker.ts";
 
 /** A factor, or factors by layer number, with "default" for the rest. */
 export type Reduction = number | Readonly<Record<string, number>>;

@@ -14,11 +14,10 @@ import type { Linear, LinearDelta } from "../../nn/layers/linear.ts";
 import type { Residual } from "../../nn/layers/residual.ts";
 import type { Module, Site } from "../../nn/layers/weights.ts";
 import type { VirtualTokens } from "../../nn/pass/virtual-tokens.ts";
-import type { WeightRows } from "../../ops/fold.ts";
+import type { WeightRows } from "../../ops/linear/fold.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import type { Weight } from "../../tensor/tensor.ts";
 import type { Factored } from "./factors.ts";
-import type { Make, MakeAt } from "./make.ts";
 import {
   flag,
   layerNumbers,
@@ -32,6 +31,7 @@ import {
   type ValuesOf,
   whole,
 } from "./options.ts";
+import type { Make, MakeAt } from "./tensor-maker.ts";
 
 /** Rows of an activation, ends exclusive. */
 export type Rows = readonly { readonly start: number; readonly end: number }[];

@@ -1,7 +1,7 @@
 /** What LoHa and LoKr share, two methods of LyCORIS (Yeh et al. 2023, arXiv:2309.14859): options, and dropout of outputs. */
-import { scaleColumns } from "../../ops/columns.ts";
-import { dropout } from "../../ops/dropout.ts";
-import { constantRow } from "../../ops/weight-norm.ts";
+import { scaleColumns } from "../../ops/layout/columns.ts";
+import { constantRow } from "../../ops/linear/weight-norm.ts";
+import { dropout } from "../../ops/pointwise/dropout.ts";
 import type { Value } from "../../tape/tape.ts";
 import { flag, number, numbersByPattern, type Options, probability, whole } from "./options.ts";
 

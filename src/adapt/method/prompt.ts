@@ -5,14 +5,14 @@ import type { Shape } from "../../core/shape.ts";
 import type { Attention } from "../../nn/layers/attention.ts";
 import type { Embedding } from "../../nn/layers/embedding.ts";
 import type { Stack, VirtualTokens } from "../../nn/pass/virtual-tokens.ts";
-import { linear } from "../../ops/linear.ts";
-import { lift } from "../../ops/product.ts";
-import { sliceRows } from "../../ops/rows.ts";
+import { sliceRows } from "../../ops/layout/rows.ts";
+import { linear } from "../../ops/linear/linear.ts";
+import { lift } from "../../ops/linear/product.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import { readElements } from "../../tensor/elements.ts";
 import type { ModelShape, promptCommon } from "./define-method.ts";
-import { kaimingUniform, type Make, type Start } from "./make.ts";
 import type { ValuesOf } from "./options.ts";
+import { kaimingUniform, type Make, type Start } from "./tensor-maker.ts";
 
 /** What the keys of copied heads begin with: PEFT wraps the model once less than for other methods. */
 export const PROMPT_PREFIX = "base_model.";

@@ -5,16 +5,16 @@
 import { FormatError } from "../../core/errors.ts";
 import type { Embedding } from "../../nn/layers/embedding.ts";
 import type { Linear } from "../../nn/layers/linear.ts";
-import { addBias } from "../../ops/columns.ts";
-import type { WeightRows } from "../../ops/fold.ts";
-import { linear } from "../../ops/linear.ts";
-import { replaceColumns, replaceTokenRows } from "../../ops/token-rows.ts";
+import { replaceColumns, replaceTokenRows } from "../../ops/embed/token-rows.ts";
+import { addBias } from "../../ops/layout/columns.ts";
+import type { WeightRows } from "../../ops/linear/fold.ts";
+import { linear } from "../../ops/linear/linear.ts";
 import { readElements } from "../../tensor/elements.ts";
 import type { Param, Weight } from "../../tensor/tensor.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { EmbeddingPart, LinearPart, ModelShape, SiteParts } from "./define-method.ts";
-import type { MakeAt, Start } from "./make.ts";
 import { type Option, option } from "./options.ts";
+import type { MakeAt, Start } from "./tensor-maker.ts";
 
 /** Rows [n, D] of n tokens. */
 export interface TokenRows {

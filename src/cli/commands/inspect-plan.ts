@@ -17,7 +17,7 @@ import { fittingSettings, tooLittleMemory } from "../../train/memory-fit.ts";
 import { partsOf, planMemory } from "../../train/memory-plan.ts";
 import { fullTraining, type Trainable } from "../../train/trainable.ts";
 import { formatBytes, MAX_BYTES } from "../../wasm/memory.ts";
-import { adapted, type TrainingMethod } from "../adapted.ts";
+import { adapted, type TrainingMethod } from "../adapter-from-flags.ts";
 import { imageShapeOf } from "../data.ts";
 import { measuredBase, measuringEngine } from "../memory.ts";
 import type { EngineFlags } from "../model-options.ts";

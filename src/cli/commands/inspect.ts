@@ -14,7 +14,7 @@ import type { RawConfig } from "../../nn/config.ts";
 import type { Module } from "../../nn/layers/weights.ts";
 import { optimizerNames } from "../../optim/optimizers.ts";
 import { formatBytes } from "../../wasm/memory.ts";
-import type { TrainingMethod } from "../adapted.ts";
+import type { TrainingMethod } from "../adapter-from-flags.ts";
 import { splitPath } from "../data.ts";
 import { addMethodOptions, methodOption, optionNames } from "../method-options.ts";
 import { taskOption, weightsOption, withEngineOptions } from "../model-options.ts";

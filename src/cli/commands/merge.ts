@@ -8,7 +8,7 @@ import { PeftModel } from "../../adapt/peft-model.ts";
 import { openTarget } from "../../checkpoint/open.ts";
 import { StateError } from "../../core/errors.ts";
 import { saveModel } from "../../nn/tensors/save-model.ts";
-import { copyCompanions } from "../companions.ts";
+import { copyProcessingFiles } from "../copy-processing-files.ts";
 import {
   type EngineFlags,
   headFrom,
@@ -91,7 +91,7 @@ async function run(flags: Flags): Promise<void> {
   }
   const merged = model.mergeAndUnload({ safeMerge: flags.safe ?? false });
   await saveModel(merged, target);
-  await copyCompanions(flags.model, target);
+  await copyProcessingFiles(flags.model, target);
   print(`wrote the merged model to ${flags.output}`);
 }
 

@@ -26,8 +26,8 @@ import {
   type TrainResult,
 } from "../../train/trainer.ts";
 import { formatBytes } from "../../wasm/memory.ts";
-import { adapted, type TrainingMethod } from "../adapted.ts";
-import { copyCompanions } from "../companions.ts";
+import { adapted, type TrainingMethod } from "../adapter-from-flags.ts";
+import { copyProcessingFiles } from "../copy-processing-files.ts";
 import { configForLabels, examplesOf, rowsOf, taskOfRows } from "../data.ts";
 import { expectRoom, measuredBase } from "../memory.ts";
 import { addMethodOptions, methodOption, optionNames } from "../method-options.ts";
@@ -264,7 +264,7 @@ async function labelsFor(model: string, rows: readonly Row[], task: Task): Promi
 function wholeModel(base: Model, folder: string): Trainable {
   return fullTraining(base, async (target) => {
     await saveModel(base, target);
-    await copyCompanions(folder, target);
+    await copyProcessingFiles(folder, target);
   });
 }
 

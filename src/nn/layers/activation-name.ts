@@ -1,5 +1,5 @@
 import { UnsupportedError } from "../../core/errors.ts";
-import type { Activation } from "../../ops/activation.ts";
+import type { Activation } from "../../ops/pointwise/activation.ts";
 import type { ConfigReader } from "../config.ts";
 
 /** The activations of transformers' configs that are known here; those with "tanh" or "fast" are GELU's tanh form. */

@@ -1,5 +1,5 @@
-import type { AttentionShape, Heads } from "../../ops/attention.ts";
-import type { RelativeBias } from "../../ops/relative-bias.ts";
+import type { AttentionShape, Heads } from "../../ops/attention/attention.ts";
+import type { RelativeBias } from "../../ops/attention/relative-bias.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Pass } from "../pass/pass.ts";
 import type { Linear } from "./linear.ts";

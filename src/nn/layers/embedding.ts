@@ -1,4 +1,4 @@
-import { embedding, type Ids } from "../../ops/embedding.ts";
+import { embedding, type Ids } from "../../ops/embed/embedding.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Weight } from "../../tensor/tensor.ts";
 

@@ -1,4 +1,4 @@
-import { type LowRank, linear, type Stored } from "../../ops/linear.ts";
+import { type LowRank, linear, type Stored } from "../../ops/linear/linear.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Weight } from "../../tensor/tensor.ts";
 import type { SequenceRows } from "../pass/sequences.ts";

@@ -1,5 +1,5 @@
-import { layerNorm } from "../../ops/layer-norm.ts";
-import { rmsNorm } from "../../ops/rms-norm.ts";
+import { layerNorm } from "../../ops/norm/layer-norm.ts";
+import { rmsNorm } from "../../ops/norm/rms-norm.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Weight } from "../../tensor/tensor.ts";
 

@@ -1,4 +1,4 @@
-import { add } from "../../ops/add.ts";
+import { add } from "../../ops/pointwise/add.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { SequenceRows } from "../pass/sequences.ts";
 import type { LayerNorm } from "./norm.ts";

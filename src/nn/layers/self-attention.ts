@@ -1,4 +1,4 @@
-import { allHeads } from "../../ops/attention.ts";
+import { allHeads } from "../../ops/attention/attention.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Pass } from "../pass/pass.ts";
 import type { Weights } from "./weights.ts";

@@ -1,5 +1,5 @@
 /** How a model file asks for its layers: by published name, with the shape it expects. */
-import type { Stored } from "../../ops/linear.ts";
+import type { Stored } from "../../ops/linear/linear.ts";
 import type { Weight } from "../../tensor/tensor.ts";
 import { Attention, type AttentionParts } from "./attention.ts";
 import { Embedding } from "./embedding.ts";

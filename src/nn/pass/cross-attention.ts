@@ -1,5 +1,5 @@
 /** The encoder's side of cross-attention: computed in the same pass, or kept from an earlier one for decoding. */
-import { type AttentionShape, allHeads, type Heads, type KeptHeads } from "../../ops/attention.ts";
+import { type AttentionShape, allHeads, type Heads, type KeptHeads } from "../../ops/attention/attention.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { Ptr } from "../../wasm/memory.ts";

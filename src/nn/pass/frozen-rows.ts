@@ -4,7 +4,7 @@
  * A row there is the same bits in every batch, because each kernel computes a row, or a sequence, by itself. There is one
  * exception: products of a few rows take another path than products of many, so that the two must not be mixed.
  */
-import { FEW_ROWS } from "../../ops/multiply.ts";
+import { FEW_ROWS } from "../../ops/linear/multiply.ts";
 import { Tape, type Value } from "../../tape/tape.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { Boundary, PassOptions } from "./pass.ts";

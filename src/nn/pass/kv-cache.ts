@@ -1,6 +1,6 @@
 /** Keys and values of the tokens already seen, per layer and sequence, so that a new token costs one row. */
 import { StateError } from "../../core/errors.ts";
-import type { Heads, KeptHeads } from "../../ops/attention.ts";
+import type { Heads, KeptHeads } from "../../ops/attention/attention.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { Ptr } from "../../wasm/memory.ts";
 

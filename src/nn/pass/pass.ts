@@ -7,12 +7,12 @@ import {
   type Heads,
   type KeptHeads,
   type Segments,
-} from "../../ops/attention.ts";
-import { sliceColumns } from "../../ops/columns.ts";
-import { dropout } from "../../ops/dropout.ts";
-import type { Ids } from "../../ops/embedding.ts";
-import type { RelativeBias } from "../../ops/relative-bias.ts";
-import { insertRows } from "../../ops/rows.ts";
+} from "../../ops/attention/attention.ts";
+import type { RelativeBias } from "../../ops/attention/relative-bias.ts";
+import type { Ids } from "../../ops/embed/embedding.ts";
+import { sliceColumns } from "../../ops/layout/columns.ts";
+import { insertRows } from "../../ops/layout/rows.ts";
+import { dropout } from "../../ops/pointwise/dropout.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import { imageProblem } from "./example-problems.ts";
 import type { KvCache } from "./kv-cache.ts";

@@ -1,7 +1,7 @@
 /** A decoder-only language model: what a tape needs to run it, train it and save it. */
 import { StateError } from "../../core/errors.ts";
-import { crossEntropy, headCrossEntropy } from "../../ops/cross-entropy.ts";
-import { gatherRows, type Ids } from "../../ops/embedding.ts";
+import { gatherRows, type Ids } from "../../ops/embed/embedding.ts";
+import { crossEntropy, headCrossEntropy } from "../../ops/loss/cross-entropy.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import type { Decoder } from "../define-model.ts";
 import { tokenProblem } from "../pass/example-problems.ts";

@@ -1,8 +1,8 @@
 /** Models that say something of each sequence: a class, several, or numbers. Texts and images alike. */
 import { ShapeError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
-import { crossEntropy } from "../../ops/cross-entropy.ts";
-import { binaryCrossEntropy, squaredError } from "../../ops/losses.ts";
+import { crossEntropy } from "../../ops/loss/cross-entropy.ts";
+import { binaryCrossEntropy, squaredError } from "../../ops/loss/losses.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import { imageProblem, inputProblem } from "../pass/example-problems.ts";
 import type { PassOptions } from "../pass/pass.ts";

@@ -1,5 +1,5 @@
 /** The tasks of a decoder-only stack, built once for all of them: a language model, and classes of texts, tokens and spans. */
-import { gatherRows } from "../../ops/embedding.ts";
+import { gatherRows } from "../../ops/embed/embedding.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { Bodies, Body, Headed, TaskDefinition } from "../define-model.ts";

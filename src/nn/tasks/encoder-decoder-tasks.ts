@@ -3,9 +3,9 @@
  * bare encoder. For a class of a text and for spans the decoder reads the text once more.
  */
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
-import { tanh } from "../../ops/activation.ts";
-import { scaleBy } from "../../ops/elementwise.ts";
-import { gatherRows } from "../../ops/embedding.ts";
+import { gatherRows } from "../../ops/embed/embedding.ts";
+import { tanh } from "../../ops/pointwise/activation.ts";
+import { scaleBy } from "../../ops/pointwise/elementwise.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Bodies, Body, EncoderDecoder, Headed, TaskDefinition } from "../define-model.ts";
 import type { Embedding } from "../layers/embedding.ts";

@@ -1,5 +1,5 @@
 /** The tasks of an encoder, built once for all of them: rows and a pooled vector, and classes of texts, tokens and spans. */
-import { gatherRows } from "../../ops/embedding.ts";
+import { gatherRows } from "../../ops/embed/embedding.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Bodies, Encoder, Headed, TaskDefinition } from "../define-model.ts";
 import type { Weights } from "../layers/weights.ts";

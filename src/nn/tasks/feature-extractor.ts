@@ -1,7 +1,7 @@
 /** A bare encoder: hidden rows, and one vector for each sequence. */
 import { UnsupportedError } from "../../core/errors.ts";
-import { gatherRows } from "../../ops/embedding.ts";
-import { meanRows } from "../../ops/rows.ts";
+import { gatherRows } from "../../ops/embed/embedding.ts";
+import { meanRows } from "../../ops/layout/rows.ts";
 import { Tape, type Value } from "../../tape/tape.ts";
 import type { Encoder } from "../define-model.ts";
 import { imageProblem, inputProblem } from "../pass/example-problems.ts";

@@ -1,4 +1,4 @@
-import { gatherRows } from "../../ops/embedding.ts";
+import { gatherRows } from "../../ops/embed/embedding.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Linear } from "../layers/linear.ts";
 import type { Pass, PassRows } from "../pass/pass.ts";

@@ -1,5 +1,5 @@
 /** A model that finds the answer to a question as a span of the text. */
-import { spanCrossEntropy } from "../../ops/span-cross-entropy.ts";
+import { spanCrossEntropy } from "../../ops/loss/span-cross-entropy.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import type { Headed } from "../define-model.ts";
 import { inputProblem } from "../pass/example-problems.ts";

@@ -1,7 +1,7 @@
 /** An encoder-decoder language model: reads a source, writes a target. */
 import { StateError } from "../../core/errors.ts";
-import { crossEntropy, headCrossEntropy } from "../../ops/cross-entropy.ts";
-import { gatherRows, type Ids } from "../../ops/embedding.ts";
+import { gatherRows, type Ids } from "../../ops/embed/embedding.ts";
+import { crossEntropy, headCrossEntropy } from "../../ops/loss/cross-entropy.ts";
 import { Tape, type Value } from "../../tape/tape.ts";
 import type { EncoderDecoder } from "../define-model.ts";
 import { type CrossAttention, CrossCache, memoryOf } from "../pass/cross-attention.ts";

@@ -1,7 +1,7 @@
 /** A model that says something of each token: named entities, parts of speech. */
 import { StateError } from "../../core/errors.ts";
-import { crossEntropy } from "../../ops/cross-entropy.ts";
-import { gatherRows, type Ids } from "../../ops/embedding.ts";
+import { gatherRows, type Ids } from "../../ops/embed/embedding.ts";
+import { crossEntropy } from "../../ops/loss/cross-entropy.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import { tokenProblem } from "../pass/example-problems.ts";
 import type { PassOptions } from "../pass/pass.ts";

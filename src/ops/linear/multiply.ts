@@ -1,0 +1,193 @@
+/** The call of the matmul kernels: which dtype, which path, and the working memory of the panels. */
+import type { Tape } from "../../tape/tape.ts";
+import { bytesPerElement, type DenseDtype, type Int8, type Nf4, type Weight } from "../../tensor/tensor.ts";
+import type { Ptr } from "../../wasm/memory.ts";
+
+/** Bits of the kernels' `layout` argument. They mirror assembly/linear/layout.ts; a test holds them together. */
+export const Layout = { bTransposed: 1, lowTransposed: 2, aTransposed: 4, accumulate: 8, fewLoads: 16 } as const;
+
+/** Up to this many rows, reading the weight once beats filling panels (measured, see docs/decisions.md). */
+export const FEW_ROWS = 4;
+
+/** The right factor: a weight, or some of its rows. */
+export type Operand =
+  | { readonly dtype: DenseDtype; readonly ptr: Ptr }
+  | Pick<Int8, "dtype" | "ptr" | "scales" | "perColumn">
+  | (Pick<Nf4, "dtype" | "ptr"> & {
+      /** Number of its first element in the tensor at `ptr`; 0 by default. */ readonly first?: number;
+    });
+
+/** The rows of a matrix [V, D] from `first` on. */
+export function rowsFrom(weight: Weight, first: number): Operand {
+  const { ptr } = weight;
+  const skipped = first * weight.shape.at(-1)!;
+  if (weight.dtype === "nf4") return { dtype: "nf4", ptr, first: skipped };
+  if (weight.dtype !== "int8")
+    return { dtype: weight.dtype, ptr: (ptr + skipped * bytesPerElement[weight.dtype]) as Ptr };
+  const { scales, perColumn } = weight;
+  return {
+    ...{ dtype: "int8", ptr: (ptr + skipped) as Ptr, perColumn },
+    scales: perColumn ? scales : ((scales + first * 4) as Ptr),
+  };
+}
+
+export interface Product {
+  /** c [rows, columns] (+)= bias + a·b + scale·low.a·low.b */
+  c: Ptr;
+  a: Ptr;
+  b: Operand;
+  rows: number;
+  columns: number;
+  inner: number;
+  layout: number;
+  bias?: Ptr | undefined;
+  low?: { a: Ptr; b: Ptr; r: number; ldb: number; scale: number; layout: number } | undefined;
+  /** Row strides in elements where they are not the row's own length. */
+  lda?: number;
+  ldb?: number;
+  ldc?: number;
+}
+
+/** Computes one product by the path that suits the dtype of b and the number of rows. */
+export function multiply(tape: Tape, p: Product): void {
+  const { b } = p;
+  if (b.dtype === "int8") multiplyInt8(tape, p, b);
+  else if (b.dtype === "nf4") multiplyNf4(tape, p, b);
+  else multiplyFloat(tape, p, b);
+}
+
+/** c += scale·low.a·low.b, and nothing else. */
+function addLow(tape: Tape, { c, rows, columns, ldc, low }: Product): void {
+  if (low === undefined) return;
+  const b = { dtype: "f32", ptr: c } as const;
+  const ld = ldc === undefined ? {} : { ldc };
+  multiplyFloat(tape, { c, a: c, b, rows, columns, inner: 0, layout: Layout.accumulate, low, ...ld }, b);
+}
+
+/** Quantised to this many steps each way, the most that the kernels' sums hold: see assembly/linear/int8-sum.ts. */
+const STEPS = 16384;
+
+/**
+ * Integer products: the rows of a are quantised to 15 bits, with the weight's scales among them where those lie along the
+ * inner dimension. A low-rank part is added in f32.
+ */
+function multiplyInt8(tape: Tape, p: Product, b: Operand & { dtype: "int8" }): void {
+  const { kernels } = tape;
+  const { c, a, rows, columns, inner, layout } = p;
+  const lda = p.lda ?? inner;
+  const ldb = p.ldb ?? (layout & Layout.bTransposed ? inner : columns);
+  const ldc = p.ldc ?? columns;
+  tape.flops += 2 * rows * columns * inner;
+  const ldq = inner + (inner & 1);
+  const q = tape.alloc(rows * ldq * 2);
+  const scalesA = tape.alloc(rows * 4);
+  const alongColumns = ((layout & Layout.bTransposed) !== 0) !== b.perColumn;
+  kernels.quantize_rows_i16(q, scalesA, a, alongColumns ? 0 : b.scales, inner, lda, ldq, STEPS, 0, rows);
+  const scalesB = alongColumns ? b.scales : 0;
+  const few = rows <= FEW_ROWS;
+  const workspace = tape.alloc(few ? kernels.matvec_int8_workspace() : kernels.matmul_int8_workspace());
+  const args = [
+    c,
+    q,
+    scalesA,
+    b.ptr,
+    scalesB,
+    rows,
+    columns,
+    inner,
+    ldq,
+    ldb,
+    ldc,
+    layout,
+    p.bias ?? 0,
+    workspace,
+  ] as const;
+  if (few) kernels.matvec_int8(...args, 0, columns);
+  else kernels.matmul_int8(...args, 0, rows, 0, columns);
+  for (const ptr of [q, scalesA, workspace]) tape.free(ptr);
+  addLow(tape, p);
+}
+
+/** Quantised to less than this many steps each way for NF4: see assembly/linear/nf4-matvec.ts. */
+const STEPS_NF4 = 16383;
+/** Rows of b that begin and end with a half block can be multiplied in integers. */
+const HALF_BLOCK = 32;
+
+/** A few rows by rows of b, as in decoding, in integers; otherwise in f32. */
+function multiplyNf4(tape: Tape, p: Product, b: Operand & { dtype: "nf4" }): void {
+  const { kernels } = tape;
+  const { c, a, rows, columns, inner, layout } = p;
+  const { ptr, first = 0 } = b;
+  const fits = layout & Layout.bTransposed && inner % HALF_BLOCK === 0 && first % HALF_BLOCK === 0;
+  if (rows > FEW_ROWS || !fits || (p.ldb ?? inner) !== inner) {
+    multiplyFloat(tape, p, b);
+    return;
+  }
+  tape.flops += 2 * rows * columns * inner;
+  const q = tape.alloc(rows * inner * 2);
+  const scalesA = tape.alloc(rows * 4);
+  kernels.quantize_rows_i16(q, scalesA, a, 0, inner, p.lda ?? inner, inner, STEPS_NF4, 0, rows);
+  const sizes = [rows, columns, inner, inner, p.ldc ?? columns] as const;
+  kernels.matvec_nf4_i16(c, q, scalesA, ptr, first, ...sizes, layout, p.bias ?? 0, 0, columns);
+  for (const at of [q, scalesA]) tape.free(at);
+  addLow(tape, p);
+}
+
+/** In f32: b is widened on its way into the caches, and the low-rank part rides along. */
+function multiplyFloat(tape: Tape, p: Product, b: Operand & { dtype: DenseDtype | "nf4" }): void {
+  const { kernels } = tape;
+  const { c, a, rows, columns, inner, low } = p;
+  const layout = p.layout | (low?.layout ?? 0);
+  const lda = p.lda ?? (layout & Layout.aTransposed ? rows : inner);
+  const ldb = p.ldb ?? (layout & Layout.bTransposed ? inner : columns);
+  const ldc = p.ldc ?? columns;
+  tape.flops += 2 * rows * columns * (inner + (low?.r ?? 0));
+  const loads = tape.fewLoads ? Layout.fewLoads : 0;
+  const sizes = [rows, columns, inner, lda, ldb, ldc, layout | loads, p.bias ?? 0] as const;
+  const lowSizes = [low?.r ?? 0, low?.r ?? 0, low?.ldb ?? 0] as const;
+  const args = [...sizes, low?.a ?? 0, low?.b ?? 0, ...lowSizes, low?.scale ?? 0] as const;
+  const few = rows <= FEW_ROWS && !(layout & Layout.aTransposed);
+  if (few && b.dtype !== "nf4") {
+    kernels[`matvec_${b.dtype}`](c, a, b.ptr, ...args, 0, columns);
+    return;
+  }
+  const workspace = tape.alloc(few ? kernels.matvec_nf4_workspace(columns, inner) : kernels.matmul_workspace());
+  if (b.dtype !== "nf4") kernels[`matmul_${b.dtype}`](c, a, b.ptr, ...args, workspace, 0, rows, 0, columns);
+  else if (few) kernels.matvec_nf4(c, a, b.ptr, b.first ?? 0, ...args, workspace, 0, columns);
+  else kernels.matmul_nf4(c, a, b.ptr, b.first ?? 0, ...args, workspace, 0, rows, 0, columns);
+  tape.free(workspace);
+}
+
+/** Where a matrix of many lies: elements from one matrix to the next, and from one stored row to the next. */
+export interface Stride {
+  readonly step: number;
+  readonly ld: number;
+}
+
+export interface ProductBlocks extends Pick<Product, "c" | "a" | "rows" | "columns" | "inner" | "layout"> {
+  b: Ptr;
+  blocks: number;
+  /** Where they are not stacked one below the other without gaps. */
+  strides?: { readonly c: Stride; readonly a: Stride; readonly b: Stride };
+}
+
+/** Many products of one size in f32; a stacked one alone takes the path of every other product. */
+export function multiplyBlocks(tape: Tape, p: ProductBlocks): void {
+  const { c, a, b, rows, columns, inner, layout, blocks } = p;
+  if (blocks === 1 && !p.strides) {
+    multiply(tape, { c, a, b: { dtype: "f32", ptr: b }, rows, columns, inner, layout });
+    return;
+  }
+  const strides = p.strides ?? {
+    c: { step: rows * columns, ld: columns },
+    a: { step: rows * inner, ld: layout & Layout.aTransposed ? rows : inner },
+    b: { step: inner * columns, ld: layout & Layout.bTransposed ? inner : columns },
+  };
+  tape.flops += 2 * blocks * rows * columns * inner;
+  const workspace = tape.alloc(tape.kernels.matmul_workspace());
+  const operands = [c, a, b, strides.c.step, strides.a.step, strides.b.step] as const;
+  const sizes = [rows, columns, inner, strides.a.ld, strides.b.ld, strides.c.ld] as const;
+  const loads = tape.fewLoads ? Layout.fewLoads : 0;
+  tape.kernels.batched_matmul_f32(...operands, ...sizes, layout | loads, workspace, 0, blocks);
+  tape.free(workspace);
+}

@@ -1,0 +1,57 @@
+/** What must be the same for a resumed run to go on as if it had never stopped. */
+import { parseJson } from "../core/python-json.ts";
+import { fixedOnResume, type Settings } from "./arguments.ts";
+import { fingerprint, type TrainingExample } from "./check-examples.ts";
+import type { Trainable } from "./trainable.ts";
+
+/** Settings of the run and of what is trained, and fingerprints of the data, by name. */
+export type RunIdentity = Readonly<Record<string, string | number | boolean | null>>;
+
+/** Where the base lies may change: a moved folder is still the same base. */
+const MOVABLE = new Set(["base_model_name_or_path", "_name_or_path"]);
+
+/** The part of an identity that settings decide. */
+export function identityOfSettings(args: Settings): RunIdentity {
+  return Object.fromEntries(
+    fixedOnResume.map((name) => {
+      const value = args[name];
+      const isRecord = typeof value === "object" && value !== null;
+      return [name, isRecord ? JSON.stringify(Object.fromEntries(Object.entries(value).sort())) : value];
+    }),
+  );
+}
+
+/** The identity of a run. What is trained is described by the .json files that saving it writes. */
+export async function identityOf(
+  model: Trainable,
+  args: Settings,
+  trainDataset: readonly TrainingExample[],
+  evalDataset: readonly TrainingExample[] | null,
+): Promise<RunIdentity> {
+  return {
+    ...identityOfSettings(args),
+    dropout: args.dropout ?? model.dropout,
+    trainingData: fingerprint(trainDataset),
+    evaluationData: evalDataset === null ? null : fingerprint(evalDataset),
+    ...(await describe(model)),
+  };
+}
+
+/** Every key of every .json file that saving the model writes, as "FILE KEY"; not those that training changes: the state of the run has them. */
+async function describe(model: Trainable): Promise<RunIdentity> {
+  const found: Record<string, string> = {};
+  await model.savePretrained({
+    name: "a description",
+    async write(file, chunks) {
+      if (!file.endsWith(".json")) return;
+      const decoder = new TextDecoder();
+      let text = "";
+      for await (const chunk of chunks) text += decoder.decode(chunk, { stream: true });
+      const config = parseJson(text + decoder.decode(), file);
+      for (const [key, value] of Object.entries(config ?? {})) {
+        if (!MOVABLE.has(key) && !model.isLearned?.(file, key)) found[`${file} ${key}`] = JSON.stringify(value);
+      }
+    },
+  });
+  return found;
+}

@@ -1,0 +1,68 @@
+/** Which examples each optimiser step sees. A pure function of the settings, so that any step can be found again. */
+import { batchSchedule } from "../data/batches.ts";
+import type { Settings } from "./arguments.ts";
+
+/** One optimiser step: the examples of each micro-batch. */
+export type StepBatches = readonly (readonly number[])[];
+
+/** Where a run stands: the next step is number `position` of epoch `epoch`, both counted from 0. */
+export interface Position {
+  readonly epoch: number;
+  readonly position: number;
+}
+
+export class StepSchedule {
+  /** Optimiser steps of the whole run. */
+  readonly steps: number;
+  readonly #args: Settings;
+  readonly #lengths: readonly number[];
+  #held: { epoch: number; steps: StepBatches[] } | null = null;
+
+  /** `lengths` are the tokens of each example. */
+  constructor(lengths: readonly number[], args: Settings) {
+    this.#lengths = lengths;
+    this.#args = args;
+    this.steps = args.maxSteps ?? this.#countSteps(args.numTrainEpochs);
+  }
+
+  /** The optimiser steps of an epoch. Micro-batches left over at its end make a smaller step. */
+  epoch(epoch: number): StepBatches[] {
+    if (this.#held?.epoch === epoch) return this.#held.steps;
+    const { perDeviceTrainBatchSize, tokensPerBatch, gradientAccumulationSteps, shuffle, seed } = this.#args;
+    const batches = batchSchedule({
+      lengths: this.#lengths,
+      ...(tokensPerBatch === null ? { batchSize: perDeviceTrainBatchSize } : { tokenBudget: tokensPerBatch }),
+      shuffle,
+      seed,
+      epoch,
+    });
+    const steps: StepBatches[] = [];
+    for (let at = 0; at < batches.length; at += gradientAccumulationSteps) {
+      steps.push(batches.slice(at, at + gradientAccumulationSteps));
+    }
+    this.#held = { epoch, steps };
+    return steps;
+  }
+
+  /** The position after this one. */
+  after({ epoch, position }: Position): Position {
+    return position + 1 < this.epoch(epoch).length
+      ? { epoch, position: position + 1 }
+      : { epoch: epoch + 1, position: 0 };
+  }
+
+  /** All micro-batches of the run in order. */
+  *microBatches(): Iterable<readonly number[]> {
+    let at: Position = { epoch: 0, position: 0 };
+    for (let step = 0; step < this.steps; step++) {
+      yield* this.epoch(at.epoch)[at.position]!;
+      at = this.after(at);
+    }
+  }
+
+  #countSteps(epochs: number): number {
+    let steps = 0;
+    for (let epoch = 0; epoch < epochs; epoch++) steps += this.epoch(epoch).length * Math.min(1, epochs - epoch);
+    return Math.ceil(steps);
+  }
+}

@@ -1,0 +1,15 @@
+/** How long work may keep the event loop, in milliseconds. */
+const LONGEST = 50;
+
+/**
+ * A function that lets timers, signals and user interfaces have their turn, if they have had none for 50 ms. Long work
+ * awaits it between its pieces.
+ */
+export function eventLoopYield(): () => Promise<void> {
+  let last = performance.now();
+  return async () => {
+    if (performance.now() - last < LONGEST) return;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    last = performance.now();
+  };
+}
