@@ -141,7 +141,7 @@ export type MethodValues<S extends Options = Options> = ValuesOf<S> &
   CommonValues & { readonly seed: number; readonly inferenceMode: boolean };
 
 /** What a reader of docs/methods.md wants to know. */
-export interface About {
+export interface MethodAbout {
   readonly title: string;
   /** Author, year, where; with the link. */
   readonly paper: string;
@@ -160,7 +160,7 @@ export interface MethodDefinition<S extends Options> {
   readonly peftType: string;
   /** The name of its file where that is not `peftType` in lower case. */
   readonly file?: string;
-  readonly about: About;
+  readonly about: MethodAbout;
   readonly options: S;
   /** Options besides its own; `common` unless told otherwise. They stand for `targetModules` and what goes with it. */
   readonly common?: Options;
