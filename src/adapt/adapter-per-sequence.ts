@@ -9,7 +9,7 @@ import { linear } from "../ops/linear/linear.ts";
 import type { Value } from "../tape/tape.ts";
 import type { Base } from "./adaptable-model.ts";
 import type { Adapter, Replaced } from "./adapter.ts";
-import { composed, placeOf } from "./compose/compose.ts";
+import { composed, connectionOf } from "./compose/compose.ts";
 import type { Composition } from "./compose/composition.ts";
 import { methodName, type Rows } from "./method/define-method.ts";
 
@@ -40,7 +40,7 @@ export function route(base: Base, names: readonly string[], adapters: ReadonlyMa
   const composition = byNeighbours(names);
   for (const site of base.sites) {
     if (site.kind === "attention") site.deltas = [];
-    else site.delta = composed(composition, placeOf(site, adapters.values()));
+    else site.delta = composed(composition, connectionOf(site, adapters.values()));
   }
 }
 

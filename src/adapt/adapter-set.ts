@@ -9,15 +9,15 @@ import type { Param } from "../tensor/tensor.ts";
 import { type Base, baseOf } from "./adaptable-model.ts";
 import { Adapter, biasOf, type Replaced, type Warn } from "./adapter.ts";
 import { expectAdapterName, quoted } from "./adapter-name.ts";
-import { composed, placeOf } from "./compose/compose.ts";
-import { type Block, blocksIn, expectNestable, namesIn } from "./compose/composition.ts";
+import { composed, connectionOf } from "./compose/compose.ts";
+import { type CompositionNode, expectNestable, namesIn, nodesIn } from "./compose/composition.ts";
 import { Fusion, type FusionOptions, fusionOptions } from "./compose/fusion.ts";
 import { activeHeads, attachHeads } from "./compose/heads.ts";
 import { mergeInto, type Originals, restore } from "./merge/merge.ts";
 import type { MethodConfig } from "./method/define-method.ts";
 import type { StoredShapes } from "./method/tensor-maker.ts";
 
-const nothing: Block = { type: "Stack", children: [] };
+const nothing: CompositionNode = { type: "Stack", children: [] };
 
 /** What a `PeftModel` holds. `put` is the only way in for an adapter, whatever it is made of. */
 export class AdapterSet {
@@ -29,7 +29,7 @@ export class AdapterSet {
   /** Bytes of the weights that are merged into. */
   readonly #originals: Originals = new Map();
   #active: readonly string[] = [];
-  #composition: Block = nothing;
+  #composition: CompositionNode = nothing;
   #merged: readonly string[] = [];
   #enabled = true;
 
@@ -49,7 +49,7 @@ export class AdapterSet {
     return this.#active;
   }
   /** How the active adapters work together where they meet at a residual connection. */
-  get composition(): Block {
+  get composition(): CompositionNode {
     return this.#composition;
   }
   get merged(): readonly string[] {
@@ -186,8 +186,8 @@ export class AdapterSet {
   // ---- which act
 
   /** Makes these active and no others. Throws, and changes nothing, when they cannot act together. */
-  activate(names: string | readonly string[] | Block): void {
-    const composition = isBlock(names) ? names : { type: "Stack" as const, children: [...new Set([names].flat())] };
+  activate(names: string | readonly string[] | CompositionNode): void {
+    const composition = isNode(names) ? names : { type: "Stack" as const, children: [...new Set([names].flat())] };
     const wanted = namesIn(composition);
     for (const name of wanted) this.get(name);
     this.#expectComposable(composition);
@@ -211,21 +211,21 @@ export class AdapterSet {
   }
 
   /** Throws unless a composition is of bottleneck adapters, well nested, and has its fusions. */
-  #expectComposable(composition: Block): void {
-    const blocks = blocksIn(composition);
+  #expectComposable(composition: CompositionNode): void {
+    const nodes = nodesIn(composition);
     const names = namesIn(composition);
     expectNestable(composition);
-    if ((blocks.length > 1 || composition.type !== "Stack") && !this.composes(names)) {
+    if ((nodes.length > 1 || composition.type !== "Stack") && !this.composes(names)) {
       const other = names.find((name) => !this.composes([name]));
       throw new UnsupportedError(
         `composition: adapter "${other}" is no bottleneck adapter; activate it alone or in a list`,
       );
     }
-    for (const block of blocks) {
-      if (block.type !== "Fuse" || this.#fusions.has(block.name)) continue;
-      const call = JSON.stringify(block.name.split(","));
+    for (const node of nodes) {
+      if (node.type !== "Fuse" || this.#fusions.has(node.name)) continue;
+      const call = JSON.stringify(node.name.split(","));
       throw new StateError(
-        `there is no fusion "${block.name}": call addAdapterFusion(${call}) or loadAdapterFusion first`,
+        `there is no fusion "${node.name}": call addAdapterFusion(${call}) or loadAdapterFusion first`,
       );
     }
   }
@@ -255,7 +255,7 @@ export class AdapterSet {
 
   /** Fusions that act now. */
   appliedFusions(): Fusion[] {
-    const fused = this.#enabled ? blocksIn(this.#composition).filter((block) => block.type === "Fuse") : [];
+    const fused = this.#enabled ? nodesIn(this.#composition).filter((node) => node.type === "Fuse") : [];
     return [...new Set(fused.flatMap(({ name }) => this.#fusions.get(name) ?? []))];
   }
 
@@ -342,7 +342,7 @@ export class AdapterSet {
     if (this.#enabled && composes) attachHeads(this.#heads());
     for (const site of this.layers.sites) {
       if (site.kind === "residual")
-        site.delta = composed(this.#composition, placeOf(site, applied, this.appliedFusions()));
+        site.delta = composed(this.#composition, connectionOf(site, applied, this.appliedFusions()));
       else site.deltas = applied.flatMap(({ sites }) => sites.attention?.get(site) ?? []);
     }
     this.model.virtual = applied.flatMap(({ sites }) => sites.virtual ?? []).at(-1) ?? null;
@@ -359,6 +359,6 @@ export class AdapterSet {
   }
 }
 
-export function isBlock(names: string | readonly string[] | Block): names is Block {
+export function isNode(names: string | readonly string[] | CompositionNode): names is CompositionNode {
   return typeof names === "object" && !Array.isArray(names);
 }

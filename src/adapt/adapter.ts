@@ -11,12 +11,12 @@ import type { Base } from "./adaptable-model.ts";
 import { byPattern, findCopied, findTargets } from "./matching.ts";
 import {
   type EmbeddingPart,
+  type Lifecycle,
   type LinearPart,
   type MethodConfig,
   type MethodValues,
   optionsOf,
   type SiteParts,
-  type Whole,
 } from "./method/define-method.ts";
 import { headsOf } from "./method/head-modules.ts";
 import { fullMatch } from "./method/python-pattern.ts";
@@ -55,7 +55,7 @@ export class Adapter {
   readonly embedding = new Map<Embedding, EmbeddingPart>();
   readonly replaced: Replaced[] = [];
   readonly sites: SiteParts;
-  readonly whole: Whole;
+  readonly lifecycle: Lifecycle;
   readonly #maker: TensorMaker;
   readonly #prefix: string;
 
@@ -82,7 +82,7 @@ export class Adapter {
       for (const [layer, part] of this.sites.embedding ?? []) this.embedding.set(layer, part);
       this.#copyModules(base, warn);
       this.#copyBiases(base);
-      this.whole = method.whole?.([...this.linear.values()], values, make, shared) ?? {};
+      this.lifecycle = method.lifecycle?.([...this.linear.values()], values, make, shared) ?? {};
     } catch (error) {
       this.dispose();
       throw error;

@@ -17,8 +17,8 @@ import type { Param } from "../tensor/tensor.ts";
 import type { Warn } from "./adapter.ts";
 import { BASE_ROUTE, DEFAULT_ADAPTER, quoted } from "./adapter-name.ts";
 import { route, virtualOf } from "./adapter-per-sequence.ts";
-import { AdapterSet, isBlock } from "./adapter-set.ts";
-import { type Block, copiesIn, fusionName } from "./compose/composition.ts";
+import { AdapterSet, isNode } from "./adapter-set.ts";
+import { type CompositionNode, copiesIn, fusionName } from "./compose/composition.ts";
 import { type FusionOptions, fusionOptions } from "./compose/fusion.ts";
 import { repeated, repeatedRows } from "./compose/repeat-batch.ts";
 import { convertedAdapter, type LoraSize, type WeightedOptions, weightedAdapter } from "./derive/derive.ts";
@@ -139,7 +139,9 @@ export class PeftModel<M extends Model = Model> {
     // What an adapter that is not trained makes of a row may depend on the other rows: then no rows can be kept.
     const keepsRows = copies === 1 && this.#set.applied().every(({ trainable }) => trainable);
     const losses = this.base.loss(tape, repeated(batch, copies), keepsRows ? options : allBlocks(options));
-    const penalties = tape.recording ? this.#set.applied().flatMap(({ whole }) => whole.penalty?.(tape) ?? []) : [];
+    const penalties = tape.recording
+      ? this.#set.applied().flatMap(({ lifecycle }) => lifecycle.penalty?.(tape) ?? [])
+      : [];
     if (tape.recording) penalties.push(...this.#set.appliedFusions().flatMap((fusion) => fusion.penalty(tape) ?? []));
     if (penalties.length === 0) return losses;
     // Each row will count 1 / labels of the step; the penalty counts as much as the mean of these rows.
@@ -247,7 +249,7 @@ export class PeftModel<M extends Model = Model> {
    * (`stack`, `fuse`, `split`, `parallel`, `average`, `batchSplit`) says how bottleneck adapters work together. Whether they are
    * trained stays as it is.
    */
-  setAdapter(names: string | readonly string[] | Block): void {
+  setAdapter(names: string | readonly string[] | CompositionNode): void {
     this.#set.activate(names);
   }
 
@@ -256,11 +258,11 @@ export class PeftModel<M extends Model = Model> {
    * the adapters' names with commas. `setAdapter(fuse("a", "b"))` makes it act, `setTrainable("a,b", true)` has it trained.
    */
   addAdapterFusion(
-    names: readonly string[] | Block,
+    names: readonly string[] | CompositionNode,
     options: "dynamic" | "static" | Partial<FusionOptions> = "dynamic",
     { seed = 0 }: { seed?: number } = {},
   ): string {
-    const name = fusionName(isBlock(names) ? names.children : names);
+    const name = fusionName(isNode(names) ? names.children : names);
     this.#set.addFusion(name, typeof options === "string" ? fusionOptions[options] : options, seed, null);
     return name;
   }
@@ -376,15 +378,15 @@ export class PeftModel<M extends Model = Model> {
 
   /** Lets methods with a schedule act after an optimiser step: see `Trainable`. */
   afterStep(step: number, gradScale: number): void {
-    for (const { whole, trainable } of this.#set.applied()) if (trainable) whole.afterStep?.(step, gradScale);
+    for (const { lifecycle, trainable } of this.#set.applied()) if (trainable) lifecycle.afterStep?.(step, gradScale);
   }
   /** What a checkpoint needs besides the trained tensors, by name. The arrays are the live ones. */
   namedState(): Map<string, Float32Array> {
     return new Map(
       this.#set
         .applied()
-        .flatMap(({ name, whole }) =>
-          Array.from(whole.state ?? [], ([key, values]) => [`${name}/${key}`, values] as const),
+        .flatMap(({ name, lifecycle }) =>
+          Array.from(lifecycle.state ?? [], ([key, values]) => [`${name}/${key}`, values] as const),
         ),
     );
   }

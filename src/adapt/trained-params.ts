@@ -4,13 +4,11 @@ import { formatShape, sizeOf } from "../core/shape.ts";
 import type { Param, Weight } from "../tensor/tensor.ts";
 import type { Adapter } from "./adapter.ts";
 import type { AdapterSet } from "./adapter-set.ts";
-import { blocksIn } from "./compose/composition.ts";
+import { nodesIn } from "./compose/composition.ts";
 
 /** Params of active and trainable adapters and fusions by key, in a fixed order. */
 export function namedTrainable(set: AdapterSet): Map<string, Param> {
-  const fused = blocksIn(set.composition).flatMap((block) =>
-    block.type === "Fuse" ? [set.fusions.get(block.name)!] : [],
-  );
+  const fused = nodesIn(set.composition).flatMap((node) => (node.type === "Fuse" ? [set.fusions.get(node.name)!] : []));
   const active = [...set.active.map((name) => set.get(name)), ...fused];
   const trained = active.filter((adapter) => adapter.trainable);
   const prefix = (name: string) => (trained.length > 1 ? `${name}/` : "");

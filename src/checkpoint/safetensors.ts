@@ -108,7 +108,7 @@ function readMetadata(header: Readonly<Record<string, Json>>, problems: string[]
 }
 
 /** Where the header says a tensor lies, counted from the end of the header. */
-export interface Place {
+export interface TensorExtent {
   readonly dtype: Dtype;
   readonly shape: Shape;
   readonly start: number;
@@ -116,7 +116,7 @@ export interface Place {
 }
 
 /** One entry of the header, or null after adding to `problems`. */
-function readInfo(name: string, info: Json, problems: string[]): Place | null {
+function readInfo(name: string, info: Json, problems: string[]): TensorExtent | null {
   const problem = (text: string) => {
     problems.push(`${JSON.stringify(name)}: ${text}`);
     return null;
@@ -161,14 +161,14 @@ export class StoredTensor implements CheckpointTensor {
   readonly end: number;
   readonly #source: Source;
 
-  constructor(source: Source, file: string, name: string, place: Place, dataStart: number) {
+  constructor(source: Source, file: string, name: string, extent: TensorExtent, dataStart: number) {
     this.#source = source;
     this.file = file;
     this.name = name;
-    this.dtype = place.dtype;
-    this.shape = place.shape;
-    this.start = dataStart + place.start;
-    this.end = dataStart + place.end;
+    this.dtype = extent.dtype;
+    this.shape = extent.shape;
+    this.start = dataStart + extent.start;
+    this.end = dataStart + extent.end;
   }
 
   get byteLength(): number {

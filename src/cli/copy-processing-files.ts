@@ -2,7 +2,7 @@
 import { openSource } from "../checkpoint/open.ts";
 import type { Target } from "../core/host.ts";
 
-const companions = [
+const processing = [
   "tokenizer.json",
   "tokenizer_config.json",
   "special_tokens_map.json",
@@ -18,10 +18,10 @@ const companions = [
 ];
 
 /** Copies the tokenizer's files and their like from a model folder. */
-export async function copyCompanions(folder: string, target: Target): Promise<void> {
+export async function copyProcessingFiles(folder: string, target: Target): Promise<void> {
   const source = openSource(folder);
   try {
-    for (const file of companions) {
+    for (const file of processing) {
       if (await source.has(file)) await target.write(file, [await source.read(file)]);
     }
   } finally {

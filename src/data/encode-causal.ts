@@ -8,7 +8,7 @@
  *   tokens       as given; without labels all of it is learnt
  *   document     windows as long as allowed, each beginning as a text does; the last one ends as a text does
  */
-import type { Labelled, Tokenizer } from "../text/tokenizer.ts";
+import type { LabelledIds, Tokenizer } from "../text/tokenizer.ts";
 import type { EncodeRowsOptions } from "./example.ts";
 import type { Row } from "./rows.ts";
 
@@ -20,7 +20,7 @@ export function encodeCausal(
   row: Row,
   tokenizer: () => Tokenizer,
   options: EncodeRowsOptions,
-): Labelled[] | string | null {
+): LabelledIds[] | string | null {
   switch (row.kind) {
     case "tokens":
       return givenTokens(row.inputIds, row.labels ?? row.inputIds);
@@ -37,20 +37,20 @@ export function encodeCausal(
   }
 }
 
-function givenTokens(inputIds: readonly number[], labels: readonly number[]): Labelled[] | string {
+function givenTokens(inputIds: readonly number[], labels: readonly number[]): LabelledIds[] | string {
   if (labels.length === inputIds.length) return [{ inputIds: [...inputIds], labels: [...labels] }];
   return `"labels" has ${labels.length} numbers and "input_ids" ${inputIds.length}, they should be aligned`;
 }
 
 /** Tokenized as one text, so that the tokens are those of the words as a reader sees them. */
-function completion(prompt: string, text: string, tokenizer: Tokenizer): Labelled {
+function completion(prompt: string, text: string, tokenizer: Tokenizer): LabelledIds {
   const joined = prompt + text;
   const { inputIds, labels } = tokenizer.encodeSpans(joined, [{ start: prompt.length, end: joined.length }]);
   const eos = ended(inputIds, tokenizer).slice(inputIds.length);
   return { inputIds: [...inputIds, ...eos], labels: [...labels, ...eos] };
 }
 
-function whole(inputIds: number[]): Labelled {
+function whole(inputIds: number[]): LabelledIds {
   return { inputIds, labels: inputIds };
 }
 
@@ -60,12 +60,12 @@ function ended(ids: readonly number[], { eosTokenId }: Tokenizer): number[] {
 }
 
 /** A long text in windows of equal length. A last window of one token, from which nothing is learnt, is left out. */
-function windows(text: string, tokenizer: Tokenizer, { contextLength, maxLength }: EncodeRowsOptions): Labelled[] {
+function windows(text: string, tokenizer: Tokenizer, { contextLength, maxLength }: EncodeRowsOptions): LabelledIds[] {
   const length = maxLength ?? contextLength ?? DEFAULT_WINDOW;
   const opening = openingTokens(tokenizer);
   const body = ended(tokenizer.encode(text, { addSpecialTokens: false }), tokenizer);
   const step = Math.max(1, length - opening.length);
-  const found: Labelled[] = [];
+  const found: LabelledIds[] = [];
   for (let at = 0; at < body.length; at += step) found.push(whole([...opening, ...body.slice(at, at + step)]));
   return found.filter(({ inputIds }) => inputIds.length > 1);
 }

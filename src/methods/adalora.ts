@@ -6,10 +6,10 @@
  *   lora_A [r, in], lora_B [out, r] start as N(0, 0.02²)        lora_E [r, 1] starts as zeros, which changes nothing
  *   loss + orthRegWeight · mean of ‖A·Aᵀ − I‖ and ‖Bᵀ·B − I‖ over all layers
  *
- * E becomes 0 in the triplets that src/adapt/rank-allocator.ts does not choose. Files hold those that are left, and rank_pattern
+ * E becomes 0 in the triplets that src/adapt/method/rank-allocator.ts does not choose. Files hold those that are left, and rank_pattern
  * says which they were.
  */
-import { defineMethod, type LinearPart, type MethodValues, type Whole } from "../adapt/method/define-method.ts";
+import { defineMethod, type Lifecycle, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
 import { type Factors, rankMisfit } from "../adapt/method/factors.ts";
 import { fanInFanOut, settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
 import { probability } from "../adapt/method/options.ts";
@@ -103,7 +103,7 @@ export const adalora = defineMethod({
     (shared as Triplets[]).push(triplets);
     return linearPart(layer, values, triplets);
   },
-  whole: (_, values, make, shared) => wholeOf(shared as Triplets[], values, make),
+  lifecycle: (_, values, make, shared) => lifecycleOf(shared as Triplets[], values, make),
 });
 
 function check({ totalStep, tinit, tfinal }: Values, spell: (name: string) => string): string | null {
@@ -172,7 +172,7 @@ function factorsOf({ inFeatures, outFeatures }: Linear, own: Pick<Factors, "a" |
   return { ...zeros, inFeatures, outFeatures };
 }
 
-function wholeOf(layers: readonly Triplets[], values: Values, make: MakeAt): Whole<Values> {
+function lifecycleOf(layers: readonly Triplets[], values: Values, make: MakeAt): Lifecycle<Values> {
   const allocator = new RankAllocator(layers, { ...values, totalStep: values.totalStep! });
   const before = make(null).loading ? values.rankPattern : null;
   return {

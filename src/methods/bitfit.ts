@@ -11,6 +11,7 @@ import { UnsupportedError } from "../core/errors.ts";
 import { oneOf } from "../core/options.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import type { Module } from "../nn/layers/weights.ts";
+import { lora } from "./lora.ts";
 
 const options = {
   bias: oneOf(["all"], "all", "which biases are trained"),
@@ -37,17 +38,17 @@ export const bitfit = defineMethod({
   },
   options,
   targets: (_, model) => firstLinear(model),
-  absent: {
-    ...{ r: 1, loraAlpha: 1, loraDropout: 0, initLoraWeights: true, rankPattern: {}, alphaPattern: {} },
-    ...{ useRslora: false, useDora: false, loraBias: false, useQalora: false, ensureWeightTying: false },
-    ...{ aloraInvocationTokens: null, arrowConfig: null, cordaConfig: null, evaConfig: null, kasaConfig: null },
-    ...{ layerReplication: null, loftqConfig: {}, loraGaConfig: null, megatronConfig: null, montecloraConfig: null },
-    ...{ targetParameters: null, trainableTokenIndices: null, useBdlora: null, veloraConfig: null },
-    ...{ megatronCore: "megatron.core", qaloraGroupSize: 16 },
-  },
+  absent: loraKeys(),
   settle,
   linear: zeroFactors,
 });
+
+/** Every other key of LoRA's config: the defaults, with rank 1. */
+function loraKeys(): Record<string, unknown> {
+  const others = Object.entries(lora.options).filter(([name]) => !Object.hasOwn(options, name));
+  const defaults = Object.fromEntries(others.map(([name, { fallback }]) => [name, fallback]));
+  return { ...defaults, ...lora.absent, ...lora.inert, r: 1, loraAlpha: 1 };
+}
 
 /** The one layer that carries the factors. */
 function firstLinear({ layers }: ModelShape): readonly string[] {

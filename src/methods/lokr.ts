@@ -67,7 +67,7 @@ export const lokr = defineMethod({
 });
 
 /** One of the two matrices: itself, or the two factors of it, from left to right. */
-type Factors = readonly Param[];
+type KroneckerFactors = readonly Param[];
 
 function linearPart(layer: Linear, values: Values, make: Make): LinearPart {
   const { r, alpha, decomposeBoth, decomposeFactor, initWeights } = values;
@@ -78,7 +78,7 @@ function linearPart(layer: Linear, values: Values, make: Make): LinearPart {
     [rows, columns]: readonly [number, number],
     small: boolean,
     zero: boolean,
-  ): Factors => {
+  ): KroneckerFactors => {
     const inFile = make.stored(`${name}_a`) ?? make.stored(name);
     const split = inFile === null ? small && r < Math.max(rows, columns) / 2 : make.stored(`${name}_a`) !== null;
     const random = (inputs: number, startsAtZero: boolean) => (startsAtZero ? "zeros" : kaimingUniform(inputs));
@@ -92,8 +92,8 @@ function linearPart(layer: Linear, values: Values, make: Make): LinearPart {
   const w1 = factors("lokr_w1", [l, m], decomposeBoth, initWeights === true);
   const w2 = factors("lokr_w2", [k, n], true, initWeights === "lycoris");
   const scale = alpha / r;
-  const lifted = (tape: Tape, params: Factors) => params.map((param) => lift(tape, param));
-  const whole = (tape: Tape, params: Factors) => lifted(tape, params).reduce((a, b) => product(a, b));
+  const lifted = (tape: Tape, params: KroneckerFactors) => params.map((param) => lift(tape, param));
+  const whole = (tape: Tape, params: KroneckerFactors) => lifted(tape, params).reduce((a, b) => product(a, b));
   return additivePart({
     apply(x) {
       const y = kronecker(x, scaleBy(whole(x.tape, w1), scale), lifted(x.tape, w2));

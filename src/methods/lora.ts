@@ -14,7 +14,7 @@ import { defineMethod, type EmbeddingPart, type LinearPart, type MethodValues } 
 import { type Factors, rankMisfit } from "../adapt/method/factors.ts";
 import { fanInFanOut, settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
 import { numbersByPattern, probability } from "../adapt/method/options.ts";
-import { isPrincipal, principalFactors, type Factors as StartFactors } from "../adapt/method/principal-start.ts";
+import { isPrincipal, principalFactors, type StartFactors } from "../adapt/method/principal-start.ts";
 import { kaimingUniform, type Make, type Start } from "../adapt/method/tensor-maker.ts";
 import { tokenIdsByEmbedding, tokenSites } from "../adapt/method/token-rows.ts";
 import { UnsupportedError } from "../core/errors.ts";

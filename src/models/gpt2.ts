@@ -1,14 +1,14 @@
 /** GPT-2: pre-norm decoder with layer norm, learned positions and a tied head (Radford et al. 2019). */
-import { UnsupportedError } from "../core/errors.ts";
 import type { ConfigReader } from "../nn/config.ts";
 import { defineModel } from "../nn/define-model.ts";
+import { activationOf } from "../nn/layers/activation-name.ts";
 import type { Weights } from "../nn/layers/weights.ts";
 import type { Pass } from "../nn/pass/pass.ts";
 import { type Backbone, decoderTasks } from "../nn/tasks/decoder-tasks.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
 import type { AttentionShape } from "../ops/attention/attention.ts";
+import { type Activation, activation } from "../ops/pointwise/activation.ts";
 import { add } from "../ops/pointwise/add.ts";
-import { type GeluForm, gelu } from "../ops/pointwise/gelu.ts";
 import type { Value } from "../tape/tape.ts";
 
 interface Gpt2Config {
@@ -22,19 +22,12 @@ interface Gpt2Config {
   readonly tied: boolean;
   readonly outputs: number;
   readonly classifierDropout: number;
-  readonly activation: GeluForm;
+  readonly activation: Activation;
   readonly embdPdrop: number;
   readonly residPdrop: number;
   /** Factor of layer i's scores. */
   readonly scale: (layer: number) => number;
 }
-
-const activations: ReadonlyMap<string, GeluForm> = new Map([
-  ["gelu_new", "tanh"],
-  ["gelu_pytorch_tanh", "tanh"],
-  ["gelu_fast", "tanh"],
-  ["gelu", "erf"],
-]);
 
 export const gpt2 = defineModel({
   modelType: "gpt2",
@@ -76,13 +69,7 @@ function build(config: Gpt2Config, w: Weights): Backbone {
 function readConfig(c: ConfigReader): Gpt2Config {
   const width = c.int("n_embd", 768);
   const heads = c.int("n_head", 12);
-  const name = c.string("activation_function", "gelu_new");
-  const activation = activations.get(name);
-  if (!activation) {
-    const known = [...activations.keys()].join(", ");
-    throw new UnsupportedError(`${c.name}: "activation_function" is "${name}", this version knows ${known}`);
-  }
-  const whole = c.bool("scale_attn_weights", true) ? 1 / Math.sqrt(width / heads) : 1;
+  const scale = c.bool("scale_attn_weights", true) ? 1 / Math.sqrt(width / heads) : 1;
   const byLayer = c.bool("scale_attn_by_inverse_layer_idx", false);
   return {
     vocabSize: c.int("vocab_size", 50257),
@@ -95,10 +82,10 @@ function readConfig(c: ConfigReader): Gpt2Config {
     tied: c.bool("tie_word_embeddings", true),
     outputs: outputsOf(c),
     classifierDropout: c.float("classifier_dropout", c.float("hidden_dropout", 0.1)),
-    activation,
+    activation: activationOf(c, "activation_function", "gelu_new"),
     embdPdrop: c.float("embd_pdrop", 0.1),
     residPdrop: c.float("resid_pdrop", 0.1),
-    scale: (layer) => (byLayer ? whole / (layer + 1) : whole),
+    scale: (layer) => (byLayer ? scale / (layer + 1) : scale),
   };
 }
 
@@ -121,7 +108,7 @@ function block(config: Gpt2Config, layer: number, w: Weights): (x: Value, pass: 
     const value = qkv.forward(norm1.forward(x), pass);
     const [q, k, v] = [0, 1, 2].map((part) => ({ value, column: part * width })) as [Part, Part, Part];
     const attended = join1.forward(pass.dropout(attention.forward(pass, q, k, v), residPdrop), x, pass);
-    const fed = down.forward(gelu(up.forward(norm2.forward(attended), pass), config.activation), pass);
+    const fed = down.forward(activation(up.forward(norm2.forward(attended), pass), config.activation), pass);
     return join2.forward(pass.dropout(fed, residPdrop), attended, pass);
   };
 }

@@ -5,14 +5,15 @@
 import { UnsupportedError } from "../core/errors.ts";
 import type { ConfigReader } from "../nn/config.ts";
 import { type DefaultTargets, defineModel } from "../nn/define-model.ts";
+import { activationOf } from "../nn/layers/activation-name.ts";
 import { RotaryTable, rotaryFrequencies } from "../nn/layers/rotary-table.ts";
 import type { Weights } from "../nn/layers/weights.ts";
 import type { Pass } from "../nn/pass/pass.ts";
 import { type Backbone, decoderTasks } from "../nn/tasks/decoder-tasks.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
-import type { AttentionShape } from "../ops/attention/attention.ts";
+import { type AttentionShape, allHeads } from "../ops/attention/attention.ts";
 import { type Rotation, rotate } from "../ops/attention/rotary.ts";
-import { siluGate } from "../ops/silu-gate.ts";
+import { gatedUnit } from "../ops/pointwise/gated-unit.ts";
 import type { Value } from "../tape/tape.ts";
 import type { Engine } from "../wasm/engine.ts";
 
@@ -45,9 +46,10 @@ export function llamaConfig(c: ConfigReader): LlamaConfig {
   const hidden = c.int("hidden_size");
   const heads = c.int("num_attention_heads");
   const headDim = c.int("head_dim", hidden / heads);
-  const act = c.string("hidden_act", "silu");
-  if (act !== "silu" && act !== "swish") {
-    throw new UnsupportedError(`${c.name}: "hidden_act" is "${act}", this architecture is known with "silu"`);
+  if (activationOf(c, "hidden_act", "silu") !== "silu") {
+    throw new UnsupportedError(
+      `${c.name}: "hidden_act" is "${c.raw.hidden_act}", only "silu" is supported for this model`,
+    );
   }
   const attentionBias = c.bool("attention_bias", false);
   return {
@@ -155,8 +157,7 @@ function selfAttention(
     const normed = (y: Value, headNorm: typeof qNorm) => (headNorm ? headNorm.forward(y) : y);
     const queries = rotate(normed(q.forward(h, pass), qNorm), heads, rotation);
     const keys = rotate(normed(k.forward(h, pass), kNorm), kvHeads, rotation);
-    const whole = (value: Value) => ({ value, column: 0 });
-    return attention.forward(pass, whole(queries), whole(keys), whole(v.forward(h, pass)));
+    return attention.forward(pass, allHeads(queries), allHeads(keys), allHeads(v.forward(h, pass)));
   };
 }
 
@@ -169,6 +170,6 @@ function feedForward(config: LlamaConfig, w: Weights): (x: Value, pass: Pass) =>
   const norm = w.rmsNorm("post_attention_layernorm", hidden, config.eps);
   return (x, pass) => {
     const h = norm.forward(x);
-    return down.forward(siluGate(gate.forward(h, pass), up.forward(h, pass)), pass);
+    return down.forward(gatedUnit(gate.forward(h, pass), up.forward(h, pass), "silu"), pass);
   };
 }

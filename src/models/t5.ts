@@ -18,12 +18,10 @@ import {
   encoderDecoderTasks,
 } from "../nn/tasks/encoder-decoder-tasks.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
-import type { AttentionShape, Heads } from "../ops/attention/attention.ts";
+import { type AttentionShape, allHeads } from "../ops/attention/attention.ts";
 import { type RelativeBias, relativeBias } from "../ops/attention/relative-bias.ts";
 import { type Activation, activation, activations } from "../ops/pointwise/activation.ts";
-import { multiplyElements } from "../ops/pointwise/elementwise.ts";
-import { geluGate } from "../ops/pointwise/gelu.ts";
-import { siluGate } from "../ops/silu-gate.ts";
+import { gatedUnit } from "../ops/pointwise/gated-unit.ts";
 import type { Value } from "../tape/tape.ts";
 
 export interface T5Config extends EncoderDecoderConfig {
@@ -169,8 +167,6 @@ function ends(config: T5Config, w: Weights, tokens: Embedding, stack: Stack) {
 
 // ---- layers
 
-const whole = (value: Value): Heads => ({ value, column: 0 });
-
 interface Projections {
   readonly q: Linear;
   readonly k: Linear;
@@ -205,9 +201,9 @@ function selfAttention(
     const h = norm.forward(x);
     const y = attention.forward(
       pass,
-      whole(q.forward(h, pass)),
-      whole(k.forward(h, pass)),
-      whole(v.forward(h, pass)),
+      allHeads(q.forward(h, pass)),
+      allHeads(k.forward(h, pass)),
+      allHeads(v.forward(h, pass)),
       bias,
     );
     return join.forward(pass.dropout(y, dropout), x, pass);
@@ -227,7 +223,7 @@ function crossAttention(config: T5Config, layer: number, w: Weights) {
   return {
     project,
     look(x: Value, pass: Pass, memory: CrossAttention): Value {
-      const queries = whole(q.forward(norm.forward(x), pass));
+      const queries = allHeads(q.forward(norm.forward(x), pass));
       const y = out.forward(memory.attend(layer, pass, queries, shape, project), pass);
       return join.forward(pass.dropout(y, dropout), x, pass);
     },
@@ -246,14 +242,7 @@ function feedForward(config: T5Config, layer: number, w: Weights): (x: Value, pa
     const h = norm.forward(x);
     const up = first.forward(h, pass);
     const fed =
-      second === null ? activation(up, config.activation) : gate(up, second.forward(h, pass), config.activation);
+      second === null ? activation(up, config.activation) : gatedUnit(up, second.forward(h, pass), config.activation);
     return join.forward(pass.dropout(down.forward(pass.dropout(fed, dropout), pass), dropout), x, pass);
   };
-}
-
-/** activation(x) ∘ up; the usual two in one walk. */
-function gate(x: Value, up: Value, name: Activation): Value {
-  if (name === "gelu_new") return geluGate(x, up);
-  if (name === "silu" || name === "swish") return siluGate(x, up);
-  return multiplyElements(activation(x, name), up);
 }

@@ -28,7 +28,7 @@ export interface ParamGroup {
 }
 
 /** One trained tensor with its state. */
-export interface Slot {
+export interface ParamState {
   readonly name: string;
   readonly param: Param;
   readonly state: readonly (StateTensor & { readonly ptr: Ptr })[];
@@ -78,7 +78,7 @@ export interface Optimizer {
   /** The name of its kind, such as "AdamW". */
   readonly name: string;
   /** What is trained, in the order of the given map, and the state of each. */
-  readonly slots: readonly Slot[];
+  readonly slots: readonly ParamState[];
   /** How many steps were taken. Set when a checkpoint is loaded. */
   steps: number;
   /** Sets all gradients to zero. */
@@ -122,7 +122,7 @@ export function defineOptimizer<S extends Options>(definition: OptimizerDefiniti
     }
 
     readonly name = name;
-    readonly slots: readonly Slot[];
+    readonly slots: readonly ParamState[];
     steps = 0;
     readonly #engine: Engine;
     readonly #values: ValuesOf<S>;

@@ -1,7 +1,7 @@
 /** Text from tokens as they come, one at a time. */
 
 /** What is asked of a tokenizer here. */
-export interface Decoder {
+export interface TokenDecoder {
   decode(ids: readonly number[], options: { skipSpecialTokens: boolean }): string;
 }
 
@@ -25,13 +25,13 @@ const CONTEXT = 6;
  * write(stream.end());
  */
 export class StreamDecoder {
-  readonly #decoder: Decoder;
+  readonly #decoder: TokenDecoder;
   readonly #skipSpecialTokens: boolean;
   /** Tokens whose text is out, as far as still needed, then those whose text is not. */
   #ids: number[];
   #told: number;
 
-  constructor(decoder: Decoder, { after = [], skipSpecialTokens = true }: StreamDecoderOptions = {}) {
+  constructor(decoder: TokenDecoder, { after = [], skipSpecialTokens = true }: StreamDecoderOptions = {}) {
     this.#decoder = decoder;
     this.#skipSpecialTokens = skipSpecialTokens;
     this.#ids = after.slice(-CONTEXT);

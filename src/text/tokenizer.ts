@@ -27,7 +27,7 @@ export interface TokenizerFiles {
 }
 
 /** Tokens, of which some are to be learnt: `labels[i]` is `inputIds[i]` there, and -100 (no loss) elsewhere. */
-export interface Labelled {
+export interface LabelledIds {
   readonly inputIds: number[];
   readonly labels: number[];
 }
@@ -184,13 +184,13 @@ export class Tokenizer {
    * that holds characters of both sides counts as the assistant's. Throws FormatError when the template does not let
    * the turns be told apart, UnsupportedError without a chat template.
    */
-  encodeChat(messages: readonly Message[], tools: readonly unknown[] | null = null): Labelled {
+  encodeChat(messages: readonly Message[], tools: readonly unknown[] | null = null): LabelledIds {
     const { text, assistant } = this.#chatTemplate().spans(messages, tools);
     return this.encodeSpans(text, assistant, { addSpecialTokens: false });
   }
 
   /** `text` as tokens, with a label wherever a token has characters of one of `spans`, and -100 elsewhere. */
-  encodeSpans(text: string, spans: readonly Span[], options: { addSpecialTokens?: boolean } = {}): Labelled {
+  encodeSpans(text: string, spans: readonly Span[], options: { addSpecialTokens?: boolean } = {}): LabelledIds {
     const inputIds = this.encode(text, options);
     const labels = inputIds.map(() => IGNORED);
     for (const { start, end } of spans) {

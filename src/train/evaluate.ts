@@ -6,7 +6,7 @@ import { Tape } from "../tape/tape.ts";
 import { checkExamples, nameExample, type TrainingExample } from "./check-examples.ts";
 import { type MicroBatch, microBatch, plannedBytes, sumOf, tokensOf } from "./micro-batch.ts";
 import type { Trainable } from "./trainable.ts";
-import { breather } from "./yield-to-event-loop.ts";
+import { eventLoopYield } from "./yield-to-event-loop.ts";
 
 /** What is asked of a model here. */
 export type Evaluable = Pick<
@@ -95,7 +95,7 @@ export async function evaluateIn(
   options: EvaluateOptions,
 ): Promise<Evaluation> {
   const began = performance.now();
-  const breathe = breather();
+  const breathe = eventLoopYield();
   let [sum, tokens, done] = [0, 0, 0];
   const scored: TrainingExample[] = [];
   const predictions: Prediction[] = [];

@@ -1,10 +1,10 @@
 /** Everything that a run has come to, apart from parameters and moments: what a checkpoint keeps as text. */
-import type { Place } from "./step-schedule.ts";
+import type { Position } from "./step-schedule.ts";
 
 /** One report, with transformers' keys. */
 export type LogEntry = Readonly<Record<string, number>>;
 
-export interface Progress extends Place {
+export interface Progress extends Position {
   /** Optimizer steps taken. */
   readonly step: number;
   /** Micro-batches run: with the seed, the whole state of the dropout generator. */

@@ -7,7 +7,7 @@ import { fingerprint, type TrainingExample } from "./check-examples.ts";
 import type { Trainable } from "./trainable.ts";
 
 /** Settings of the run and of what is trained, and fingerprints of the data, by name. */
-export type Identity = Readonly<Record<string, string | number | boolean | null>>;
+export type RunIdentity = Readonly<Record<string, string | number | boolean | null>>;
 
 /** Where the base lies may change: a moved folder is still the same base. */
 const MOVABLE = new Set(["base_model_name_or_path", "_name_or_path"]);
@@ -15,7 +15,7 @@ const MOVABLE = new Set(["base_model_name_or_path", "_name_or_path"]);
 const isRecord = (value: unknown): value is object => typeof value === "object" && value !== null;
 
 /** The part of an identity that settings decide. Records are kept as JSON. */
-export function identityOfSettings(args: Settings): Identity {
+export function identityOfSettings(args: Settings): RunIdentity {
   const fixed = Object.entries<Option<unknown>>(settings).filter(([, { fixedOnResume }]) => fixedOnResume);
   return Object.fromEntries(
     fixed.map(([name]) => {
@@ -26,7 +26,7 @@ export function identityOfSettings(args: Settings): Identity {
 }
 
 /** The settings that an identity says. */
-export function settingsOfIdentity(identity: Identity): Partial<Settings> {
+export function settingsOfIdentity(identity: RunIdentity): Partial<Settings> {
   const own = Object.entries<Option<unknown>>(settings).filter(([name]) => Object.hasOwn(identity, name));
   const valueOf = (value: unknown, { fallback }: Option<unknown>) =>
     isRecord(fallback) ? JSON.parse(String(value)) : value;
@@ -39,7 +39,7 @@ export async function identityOf(
   args: Settings,
   trainDataset: readonly TrainingExample[],
   evalDataset: readonly TrainingExample[] | null,
-): Promise<Identity> {
+): Promise<RunIdentity> {
   return {
     ...identityOfSettings(args),
     dropout: args.dropout ?? model.dropout,
@@ -50,7 +50,7 @@ export async function identityOf(
 }
 
 /** Every key of every .json file that saving the model writes, as "FILE KEY"; not those that training changes: the state of the run has them. */
-async function describe(model: Trainable): Promise<Identity> {
+async function describe(model: Trainable): Promise<RunIdentity> {
   const found: Record<string, string> = {};
   await model.savePretrained({
     name: "a description",

@@ -22,7 +22,7 @@ import { bytesOf, type Optimizer, type StateTensor } from "../optim/define-optim
 import type { Memory, Ptr } from "../wasm/memory.ts";
 import { completeArguments, type Settings } from "./arguments.ts";
 import type { Progress } from "./progress.ts";
-import { type Identity, identityOfSettings, settingsOfIdentity } from "./run-identity.ts";
+import { identityOfSettings, type RunIdentity, settingsOfIdentity } from "./run-identity.ts";
 
 const OPTIMIZER = "state/optimizer.safetensors";
 const PARAMS = "state/params.safetensors";
@@ -52,7 +52,7 @@ export async function writeState(
   optimizer: Optimizer,
   method: MethodState,
   progress: Progress,
-  identity: Identity,
+  identity: RunIdentity,
 ): Promise<void> {
   const kept = Array.from(method, ([name, values]) => ({
     name: `method.${name}`,
@@ -60,7 +60,7 @@ export async function writeState(
     shape: [values.length],
     bytes: () => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
   }));
-  await writeSafetensors(target, OPTIMIZER, [...blocksOf(optimizer).map(toWrite), ...kept]);
+  await writeSafetensors(target, OPTIMIZER, [...tensorsOf(optimizer).map(toWrite), ...kept]);
   const text = JSON.stringify({ version: VERSION, identity, progress }, null, 2);
   await target.write(TRAINER, [new TextEncoder().encode(`${text}\n`)]);
 }
@@ -69,7 +69,7 @@ export async function writeState(
 export interface ResumedRun {
   readonly optimizer: Optimizer;
   readonly method: MethodState;
-  readonly identity: Identity;
+  readonly identity: RunIdentity;
   /** How messages write the names of settings. */
   readonly spell: Spell;
 }
@@ -90,7 +90,7 @@ export async function readState(source: Source, { optimizer, method, identity, s
     const advice = "Resume with the same settings and data, or start a new run in another folder.";
     throw new StateError(`${listProblems(`cannot resume from ${source.name}: the run has changed`, lines)}\n${advice}`);
   }
-  await readTensors(source, OPTIMIZER, blocksOf(optimizer), method);
+  await readTensors(source, OPTIMIZER, tensorsOf(optimizer), method);
   optimizer.steps = progress.step;
   return progress;
 }
@@ -118,7 +118,7 @@ export async function readParams(source: Source, optimizer: Optimizer): Promise<
   await readTensors(source, PARAMS, paramsOf(optimizer));
 }
 
-async function readTrainer(source: Source): Promise<{ identity: Identity; progress: Progress }> {
+async function readTrainer(source: Source): Promise<{ identity: RunIdentity; progress: Progress }> {
   const saved = (await readJson(source, TRAINER)) as {
     version?: unknown;
     identity?: unknown;
@@ -129,50 +129,50 @@ async function readTrainer(source: Source): Promise<{ identity: Identity; progre
       `"${TRAINER}" in ${source.name} is not a trainer's state of version ${VERSION}; resume from another checkpoint`,
     );
   }
-  return saved as { identity: Identity; progress: Progress };
+  return saved as { identity: RunIdentity; progress: Progress };
 }
 
 /** A tensor of the state and where it lies. */
-interface Block extends StateTensor {
+interface PlacedTensor extends StateTensor {
   readonly ptr: Ptr;
   readonly memory: Memory;
 }
 
-function paramsOf({ slots }: Optimizer): Block[] {
+function paramsOf({ slots }: Optimizer): PlacedTensor[] {
   return slots.map(({ name, param: { shape, memory, ptr } }) => {
     return { name: `param.${name}`, shape, dtype: "F32", memory, ptr };
   });
 }
 
 /** Every tensor of the state. */
-function blocksOf(optimizer: Optimizer): Block[] {
+function tensorsOf(optimizer: Optimizer): PlacedTensor[] {
   const kept = optimizer.slots.flatMap(({ name, param: { memory }, state }) =>
     state.map((tensor) => ({ ...tensor, name: `${tensor.name}.${name}`, memory })),
   );
   return [...paramsOf(optimizer), ...kept];
 }
 
-function contents(block: Block): Uint8Array {
-  return block.memory.u8(block.ptr, bytesOf(block));
+function contents(placed: PlacedTensor): Uint8Array {
+  return placed.memory.u8(placed.ptr, bytesOf(placed));
 }
 
-function toWrite(block: Block): TensorToWrite {
-  return { name: block.name, dtype: block.dtype, shape: block.shape, bytes: () => contents(block) };
+function toWrite(placed: PlacedTensor): TensorToWrite {
+  return { name: placed.name, dtype: placed.dtype, shape: placed.shape, bytes: () => contents(placed) };
 }
 
 async function readTensors(
   source: Source,
   file: string,
-  blocks: readonly Block[],
+  placed: readonly PlacedTensor[],
   method: MethodState = new Map(),
 ): Promise<void> {
   const { tensors } = await openSafetensors(source, file);
   const state = Array.from(method, ([name, values]) => {
     return { name: `method.${name}`, shape: [values.length], dtype: "F32", values };
   });
-  const wanted = new Set([...blocks, ...state].map(({ name }) => name));
+  const wanted = new Set([...placed, ...state].map(({ name }) => name));
   const problems = [...tensors.keys()].filter((name) => !wanted.has(name)).map((name) => `${name}: not trained now`);
-  for (const { name, shape, dtype } of [...blocks, ...state]) {
+  for (const { name, shape, dtype } of [...placed, ...state]) {
     const stored = tensors.get(name);
     if (!stored) problems.push(`${name}: missing`);
     else if (!sameShape(stored.shape, shape) || stored.dtype !== dtype) {
@@ -184,12 +184,12 @@ async function readTensors(
   if (problems.length > 0) {
     throw new FormatError(listProblems(`"${file}" in ${source.name} does not fit what is trained`, problems));
   }
-  for (const block of blocks) await fill(block, tensors.get(block.name)!);
+  for (const tensor of placed) await fill(tensor, tensors.get(tensor.name)!);
   for (const { name, values } of state) values.set(new Float32Array((await tensors.get(name)!.read()).slice().buffer));
 }
 
-async function fill(block: Block, stored: CheckpointTensor): Promise<void> {
+async function fill(placed: PlacedTensor, stored: CheckpointTensor): Promise<void> {
   for (let start = 0; start < stored.byteLength; start += PIECE) {
-    contents(block).set(await stored.read(start, Math.min(start + PIECE, stored.byteLength)), start);
+    contents(placed).set(await stored.read(start, Math.min(start + PIECE, stored.byteLength)), start);
   }
 }

@@ -1,4 +1,4 @@
-/** The course of a run: which examples each optimizer step sees. A pure function of the settings, so that any step can be found again. */
+/** Which examples each optimizer step sees. A pure function of the settings, so that any step can be found again. */
 import { batchSchedule } from "../data/batches.ts";
 import type { Settings } from "./arguments.ts";
 
@@ -6,12 +6,12 @@ import type { Settings } from "./arguments.ts";
 export type StepBatches = readonly (readonly number[])[];
 
 /** Where a run stands: the next step is number `position` of epoch `epoch`, both counted from 0. */
-export interface Place {
+export interface Position {
   readonly epoch: number;
   readonly position: number;
 }
 
-export class Course {
+export class StepSchedule {
   /** Optimizer steps of the whole run. */
   readonly steps: number;
   readonly #args: Settings;
@@ -44,8 +44,8 @@ export class Course {
     return steps;
   }
 
-  /** The place after `place`. */
-  after({ epoch, position }: Place): Place {
+  /** The position after this one. */
+  after({ epoch, position }: Position): Position {
     return position + 1 < this.epoch(epoch).length
       ? { epoch, position: position + 1 }
       : { epoch: epoch + 1, position: 0 };
@@ -53,10 +53,10 @@ export class Course {
 
   /** All micro-batches of the run in order. */
   *microBatches(): Iterable<readonly number[]> {
-    let place: Place = { epoch: 0, position: 0 };
+    let at: Position = { epoch: 0, position: 0 };
     for (let step = 0; step < this.steps; step++) {
-      yield* this.epoch(place.epoch)[place.position]!;
-      place = this.after(place);
+      yield* this.epoch(at.epoch)[at.position]!;
+      at = this.after(at);
     }
   }
 

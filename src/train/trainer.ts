@@ -21,10 +21,10 @@ import { largestBatch, type MemoryPlan, planOf } from "./memory-plan.ts";
 import { lossAndGradients, microBatch, plannedBytes, tokensOf } from "./micro-batch.ts";
 import type { Profiler } from "./profiler.ts";
 import { atStart, type LogEntry, type Progress } from "./progress.ts";
-import type { Identity } from "./run-identity.ts";
-import { Course, type StepBatches } from "./step-schedule.ts";
+import type { RunIdentity } from "./run-identity.ts";
+import { type StepBatches, StepSchedule } from "./step-schedule.ts";
 import type { Trainable } from "./trainable.ts";
-import { breather } from "./yield-to-event-loop.ts";
+import { eventLoopYield } from "./yield-to-event-loop.ts";
 
 export type { TrainingArguments } from "./arguments.ts";
 
@@ -67,7 +67,7 @@ export interface ProgressReport {
 
 /** Optimizer steps that training on these examples takes. */
 export function countSteps(examples: readonly TrainingExample[], args: TrainingArguments): number {
-  return new Course(examples.map(tokensOf), completeArguments(args)).steps;
+  return new StepSchedule(examples.map(tokensOf), completeArguments(args)).steps;
 }
 
 /** How a training run ended, and where it got to. */
@@ -93,7 +93,7 @@ interface Run {
   readonly optimizer: Optimizer;
   readonly rate: Schedule;
   readonly bytes: number;
-  readonly identity: Identity;
+  readonly identity: RunIdentity;
   readonly breathe: () => Promise<void>;
 }
 
@@ -109,7 +109,7 @@ export class Trainer {
   readonly #options: TrainerOptions;
   readonly #model: Trainable;
   readonly #run: RunFolder | null;
-  readonly #course: Course;
+  readonly #schedule: StepSchedule;
   readonly #spell: Spell;
   #planned: number | null = null;
   #cache: FrozenCache | null = null;
@@ -125,7 +125,7 @@ export class Trainer {
     checkExamples("training data", options.trainDataset, limits);
     if (options.evalDataset) checkExamples("evaluation data", options.evalDataset, limits);
     this.#expectUsable();
-    this.#course = new Course(options.trainDataset.map(tokensOf), this.args);
+    this.#schedule = new StepSchedule(options.trainDataset.map(tokensOf), this.args);
   }
 
   #expectUsable(): void {
@@ -147,7 +147,7 @@ export class Trainer {
 
   /** Optimizer steps of the run. */
   get steps(): number {
-    return this.#course.steps;
+    return this.#schedule.steps;
   }
 
   /**
@@ -162,8 +162,8 @@ export class Trainer {
       if (cacheFrozen > 0)
         this.#cache = FrozenCache.open(this.#model, trainDataset, cacheFrozen, { warn, spell: this.#spell });
       const how = { checkpointing, given: this.#cache?.planned };
-      const training = plannedBytes(this.#model, trainDataset, this.#course.microBatches(), true, how);
-      const below = this.#cache?.plannedBytes(this.#course.microBatches()) ?? 0;
+      const training = plannedBytes(this.#model, trainDataset, this.#schedule.microBatches(), true, how);
+      const below = this.#cache?.plannedBytes(this.#schedule.microBatches()) ?? 0;
       const evaluating = evalDataset ? evaluationBytes(this.#model, evalDataset, this.#evaluation) : 0;
       return Math.max(training, below, evaluating);
     });
@@ -217,7 +217,7 @@ export class Trainer {
       await this.#prepareOutput(resume);
       const progress = resume ? await this.#restore(optimizer, identity) : atStart;
       const rate = schedule(this.args.lrSchedulerType, { steps: this.steps, warmupSteps: this.args.warmupSteps });
-      const run = { optimizer, rate, bytes, identity, breathe: breather() };
+      const run = { optimizer, rate, bytes, identity, breathe: eventLoopYield() };
       return await this.#withDropout(() => this.#loop(run, progress));
     } finally {
       optimizer.dispose();
@@ -246,7 +246,7 @@ export class Trainer {
   /** Forward and backward passes of all micro-batches, then one update. */
   async #step(run: Run, { step, epoch, position, microStep }: Progress): Promise<Taken> {
     const { optimizer, rate, bytes } = run;
-    const indices = this.#course.epoch(epoch)[position]!;
+    const indices = this.#schedule.epoch(epoch)[position]!;
     const batches = indices.map((chosen) => microBatch(this.#model, this.#options.trainDataset, chosen));
     const labels = batches.reduce((sum, batch) => sum + batch.labels, 0);
     optimizer.zeroGrad();
@@ -284,7 +284,7 @@ export class Trainer {
     const { unreported } = progress;
     return {
       ...progress,
-      ...this.#course.after(progress),
+      ...this.#schedule.after(progress),
       step: progress.step + 1,
       microStep: progress.microStep + microBatches,
       tokens: progress.tokens + tokens,
@@ -316,7 +316,7 @@ export class Trainer {
   #epochOf({ epoch, position }: Progress): number {
     if (position === 0) return epoch;
     const count = (steps: readonly StepBatches[]) => steps.reduce((sum, step) => sum + step.length, 0);
-    const steps = this.#course.epoch(epoch);
+    const steps = this.#schedule.epoch(epoch);
     return epoch + count(steps.slice(0, position)) / count(steps);
   }
 
@@ -402,7 +402,7 @@ export class Trainer {
     await (await files()).rewriteMetrics(run, []); // fails now if the folder cannot be written to, not at the first checkpoint
   }
 
-  async #restore(optimizer: Optimizer, identity: Identity): Promise<Progress> {
+  async #restore(optimizer: Optimizer, identity: RunIdentity): Promise<Progress> {
     const run = this.#run!;
     const { checkpointsOf, readState, rewriteMetrics } = await files();
     const newest = (await checkpointsOf(run)).at(-1);

@@ -5,7 +5,7 @@ const LONGEST = 50;
  * A function that lets timers, signals and user interfaces have their turn, if they have had none for 50 ms. Long work
  * awaits it between its pieces.
  */
-export function breather(): () => Promise<void> {
+export function eventLoopYield(): () => Promise<void> {
   let last = performance.now();
   return async () => {
     if (performance.now() - last < LONGEST) return;

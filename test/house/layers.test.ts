@@ -36,7 +36,7 @@ function wordsOf(source: ts.SourceFile): Set<string> {
   const words = new Set<string>();
   const visit = (node: ts.Node): void => {
     const imports = ts.isImportDeclaration(node) || ts.isExportDeclaration(node);
-    if (ts.isPropertyAssignment(node) && node.name.getText() === "about") return; // prose
+    if (ts.isPropertyAssignment(node) && ["about", "help"].includes(node.name.getText())) return; // prose
     const names = ts.isIdentifier(node) || ts.isPrivateIdentifier(node) || ts.isStringLiteralLike(node);
     const patterns = ts.isRegularExpressionLiteral(node) || ts.isTemplateLiteralToken(node);
     if (names || patterns) for (const word of split(node.text)) if (!ordinary.includes(word)) words.add(word);

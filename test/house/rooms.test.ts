@@ -38,6 +38,17 @@ const mayImport: Readonly<Record<string, Readonly<Record<string, readonly string
       ...["merge-adapters.ts", "method", "trainable-line.ts", "trained-params.ts"],
     ],
   },
+  ops: {
+    "checks.ts": [],
+    norm: [],
+    layout: ["checks.ts"],
+    pointwise: ["checks.ts"],
+    attention: ["checks.ts"],
+    linear: ["checks.ts", "layout", "pointwise"],
+    embed: ["checks.ts", "linear"],
+    loss: ["embed", "linear"],
+    "lstm.ts": ["layout", "linear", "pointwise"],
+  },
   nn: {
     "config.ts": [],
     pass: [],

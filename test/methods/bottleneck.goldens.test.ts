@@ -1,7 +1,7 @@
 /** Bottleneck adapters, alone and composed, against PyTorch with AdapterHub's library, over test/golden/methods/bottleneck. */
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type Block, batchSplit, fuse, parallel, split, stack } from "../../src/adapt/compose/composition.ts";
+import { batchSplit, type CompositionNode, fuse, parallel, split, stack } from "../../src/adapt/compose/composition.ts";
 import { PeftModel } from "../../src/adapt/peft-model.ts";
 import { loadPretrained } from "../../src/auto/auto-model.ts";
 import { UnsupportedError } from "../../src/core/errors.ts";
@@ -27,7 +27,7 @@ interface Batch {
   readonly token_type_ids?: readonly number[][];
 }
 interface Composed {
-  readonly type: Block["type"];
+  readonly type: CompositionNode["type"];
   readonly children: readonly string[];
   readonly splits?: readonly number[];
   readonly batch_sizes?: readonly number[];
@@ -54,7 +54,7 @@ function examplesOf({ sequences, labels, token_type_ids }: Batch): Labelled[] {
 }
 const batchOf = (batch: Batch) => concatenateLabelled(examplesOf(batch));
 
-function compositionOf({ type, children, splits, batch_sizes, weights }: Composed): Block {
+function compositionOf({ type, children, splits, batch_sizes, weights }: Composed): CompositionNode {
   if (type === "Stack") return stack(...children);
   if (type === "Fuse") return fuse(...children);
   if (type === "Parallel") return parallel(...children);

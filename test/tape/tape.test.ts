@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { StateError } from "../../src/core/errors.ts";
 import { add } from "../../src/ops/pointwise/add.ts";
+import { gatedUnit } from "../../src/ops/pointwise/gated-unit.ts";
 import { gelu } from "../../src/ops/pointwise/gelu.ts";
-import { siluGate } from "../../src/ops/silu-gate.ts";
 import { Tape, type Value } from "../../src/tape/tape.ts";
 import { blockBytes, Gym, leaf, measure } from "../ops/gradients.ts";
 
@@ -111,7 +111,7 @@ test("the backward pass of a loss seeded with s is s times that seeded with 1", 
     x.gradient().fill(0);
     Tape.once(gym.engine, { recording: true }, (tape) => {
       const given = leaf(tape, x);
-      tape.backward(siluGate(given, given), seed);
+      tape.backward(gatedUnit(given, given, "silu"), seed);
     });
     return Array.from(x.gradient());
   };

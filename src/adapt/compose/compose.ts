@@ -2,7 +2,7 @@
  * What a composition of bottleneck adapters computes at one residual connection.
  *
  * Each adapter turns z, the sub-layer's output, into another z; the connection LN(z + x) follows once, at the end. So a stack is
- * a chain, blocks over rows cut z and put it together again, and a branch gives what it would give alone.
+ * a chain, nodes over rows cut z and put it together again, and a branch gives what it would give alone.
  */
 import { ShapeError } from "../../core/errors.ts";
 import type { Residual, ResidualDelta } from "../../nn/layers/residual.ts";
@@ -12,11 +12,11 @@ import { scaleBy } from "../../ops/pointwise/elementwise.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Adapter } from "../adapter.ts";
 import type { ResidualPart } from "../method/define-method.ts";
-import { type Block, type Composition, namesIn } from "./composition.ts";
+import { type Composition, type CompositionNode, namesIn } from "./composition.ts";
 import type { Fusion, FusionLayer } from "./fusion.ts";
 
 /** What there is at one connection. */
-export interface Place {
+export interface Connection {
   readonly site: Residual;
   /** Adapters that act here, by name. */
   readonly parts: ReadonlyMap<string, ResidualPart>;
@@ -25,7 +25,7 @@ export interface Place {
 }
 
 /** What these adapters, and these fusions, do at a connection. */
-export function placeOf(site: Residual, adapters: Iterable<Adapter>, fusions: Iterable<Fusion> = []): Place {
+export function connectionOf(site: Residual, adapters: Iterable<Adapter>, fusions: Iterable<Fusion> = []): Connection {
   const parts = new Map<string, ResidualPart>();
   const layers = new Map<string, FusionLayer>();
   for (const { name, sites } of adapters) {
@@ -50,31 +50,31 @@ interface State {
 }
 
 /** What acts at a connection while a composition is active, or null where none of its adapters does. */
-export function composed(composition: Composition, place: Place): ResidualDelta | null {
-  if (!namesIn(composition).some((name) => place.parts.has(name))) return null;
+export function composed(composition: Composition, connection: Connection): ResidualDelta | null {
+  if (!namesIn(composition).some((name) => connection.parts.has(name))) return null;
   return {
     forward(z, x, site, { starts }) {
-      const end = run(composition, { z, x, starts, joins: true }, place);
+      const end = run(composition, { z, x, starts, joins: true }, connection);
       return end.joins ? site.join(end.z, end.x) : end.z;
     },
   };
 }
 
-function run(composition: Composition, state: State, place: Place): State {
-  if (typeof composition === "string") return runOne(composition, state, place);
+function run(composition: Composition, state: State, connection: Connection): State {
+  if (typeof composition === "string") return runOne(composition, state, connection);
   switch (composition.type) {
     case "Stack":
-      return composition.children.reduce((below, child) => run(child, below, place), state);
+      return composition.children.reduce((below, child) => run(child, below, connection), state);
     case "Average":
-      return runAverage(composition, state, place);
+      return runAverage(composition, state, connection);
     case "Fuse":
-      return runFuse(composition, state, place);
+      return runFuse(composition, state, connection);
     default:
-      return runByRows(composition, state, place);
+      return runByRows(composition, state, connection);
   }
 }
 
-function runOne(name: string, state: State, { parts, site }: Place): State {
+function runOne(name: string, state: State, { parts, site }: Connection): State {
   const part = parts.get(name);
   if (part === undefined) return state;
   const { input, residual } = part.enter(state.z, state.x, site);
@@ -83,29 +83,33 @@ function runOne(name: string, state: State, { parts, site }: Place): State {
 }
 
 /** Branches that must end alike: if one has done without the connection, the others are brought through it. */
-function alike(states: readonly State[], { site }: Place): { values: Value[]; joins: boolean } {
+function alike(states: readonly State[], { site }: Connection): { values: Value[]; joins: boolean } {
   const joins = states.every((state) => state.joins);
   return { joins, values: states.map(({ z, x, joins: own }) => (own && !joins ? site.join(z, x) : z)) };
 }
 
-function runAverage({ children, weights }: Block & { type: "Average" }, state: State, place: Place): State {
+function runAverage(
+  { children, weights }: CompositionNode & { type: "Average" },
+  state: State,
+  connection: Connection,
+): State {
   const { values, joins } = alike(
-    children.map((child) => run(child, state, place)),
-    place,
+    children.map((child) => run(child, state, connection)),
+    connection,
   );
   const z = values.map((value, i) => scaleBy(value, weights[i]!)).reduce((sum, term) => add(sum, term));
   return { ...state, z, joins };
 }
 
 /** The last adapter decides how z goes in and out, as in AdapterHub. */
-function runFuse({ children, name }: Block & { type: "Fuse" }, state: State, place: Place): State {
-  const { parts, fusions, site } = place;
+function runFuse({ children, name }: CompositionNode & { type: "Fuse" }, state: State, connection: Connection): State {
+  const { parts, fusions, site } = connection;
   const fusion = fusions.get(name);
   if (fusion === undefined) return state;
   const ends = children.map((child) => {
     const [before, last] =
       typeof child === "string" ? [[], child] : [child.children.slice(0, -1), child.children.at(-1) as string];
-    const below = before.reduce<State>((each, one) => run(one, each, place), state);
+    const below = before.reduce<State>((each, one) => run(one, each, connection), state);
     const part = parts.get(last)!;
     const { input, residual } = part.enter(below.z, below.x, site);
     return { part, input, residual, output: part.bottleneck(input, below.starts) };
@@ -118,17 +122,21 @@ function runFuse({ children, name }: Block & { type: "Fuse" }, state: State, pla
 }
 
 /** Split, BatchSplit and Parallel: each child on its own rows. */
-function runByRows(block: Block & { type: "Split" | "BatchSplit" | "Parallel" }, state: State, place: Place): State {
-  const cuts = rowsOfChildren(block, state.starts);
-  const branches = block.children.flatMap((child, i) => {
+function runByRows(
+  node: CompositionNode & { type: "Split" | "BatchSplit" | "Parallel" },
+  state: State,
+  connection: Connection,
+): State {
+  const cuts = rowsOfChildren(node, state.starts);
+  const branches = node.children.flatMap((child, i) => {
     const rows = cuts[i]!.filter(({ start, end }) => end > start);
     if (rows.length === 0) return [];
     const [z, x] = [sliceRows(state.z, rows), sliceRows(state.x, rows)];
-    return [{ rows, end: run(child, { ...state, z, x, starts: startsOf(cuts[i]!) }, place) }];
+    return [{ rows, end: run(child, { ...state, z, x, starts: startsOf(cuts[i]!) }, connection) }];
   });
   const { values, joins } = alike(
     branches.map(({ end }) => end),
-    place,
+    connection,
   );
   const order = branches.flatMap(({ rows }) => rows);
   return { ...state, z: inOrder(concatenateRows(values), order), joins };
@@ -136,17 +144,17 @@ function runByRows(block: Block & { type: "Split" | "BatchSplit" | "Parallel" },
 
 /** For each child the rows of each of its sequences. */
 export function rowsOfChildren(
-  block: Block & { type: "Split" | "BatchSplit" | "Parallel" },
+  node: CompositionNode & { type: "Split" | "BatchSplit" | "Parallel" },
   starts: Int32Array,
 ): RowRange[][] {
   const sequences = Array.from(starts.subarray(1), (end, s) => ({ start: starts[s]!, end }));
-  if (block.type === "Split") return splitRows(sequences, block.splits);
+  if (node.type === "Split") return splitRows(sequences, node.splits);
   const count = sequences.length;
-  const { children } = block;
-  const sizes = block.type === "BatchSplit" ? block.batchSizes : children.map(() => count / children.length);
+  const { children } = node;
+  const sizes = node.type === "BatchSplit" ? node.batchSizes : children.map(() => count / children.length);
   const total = sizes.reduce((sum, size) => sum + size, 0);
   if (total !== count || !sizes.every(Number.isInteger)) {
-    throw new ShapeError(`${block.type} of ${sizes.join(" + ")} sequences, but the batch has ${count}`);
+    throw new ShapeError(`${node.type} of ${sizes.join(" + ")} sequences, but the batch has ${count}`);
   }
   let first = 0;
   return sizes.map((size) => {

@@ -4,11 +4,11 @@
  */
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
 
-/** An adapter's name, or a block of compositions. */
-export type Composition = string | Block;
+/** An adapter's name, or a node of compositions. */
+export type Composition = string | CompositionNode;
 
-/** `type` is AdapterHub's name of the block. */
-export type Block =
+/** `type` is AdapterHub's name of the node. */
+export type CompositionNode =
   | { readonly type: "Stack"; readonly children: readonly Composition[] }
   | { readonly type: "Parallel"; readonly children: readonly Composition[] }
   | { readonly type: "Fuse"; readonly children: readonly Composition[]; readonly name: string }
@@ -17,12 +17,12 @@ export type Block =
   | { readonly type: "Average"; readonly children: readonly Composition[]; readonly weights: readonly number[] };
 
 /** One after the other: each reads what those before it made. */
-export function stack(...children: Composition[]): Block {
+export function stack(...children: Composition[]): CompositionNode {
   return { type: "Stack", children: some("stack", children) };
 }
 
 /** Mixed by attention over their outputs, which `PeftModel.addAdapterFusion` must have been called for (Pfeiffer et al. 2021). */
-export function fuse(...children: Composition[]): Block {
+export function fuse(...children: Composition[]): CompositionNode {
   return { type: "Fuse", children: some("fuse", children), name: fusionName(children) };
 }
 
@@ -30,18 +30,18 @@ export function fuse(...children: Composition[]): Block {
  * Each on some tokens of every sequence: the first on `splits[0]` of them, the next on the `splits[1]` that follow, and so on.
  * A sequence may be shorter than all of them together, not longer.
  */
-export function split(children: readonly Composition[], splits: readonly number[]): Block {
+export function split(children: readonly Composition[], splits: readonly number[]): CompositionNode {
   return { type: "Split", children: some("split", children), splits: counts("split", children, splits) };
 }
 
 /** Each on some sequences of the batch: the first on the first `batchSizes[0]`, and so on. Together they make up the batch. */
-export function batchSplit(children: readonly Composition[], batchSizes: readonly number[]): Block {
+export function batchSplit(children: readonly Composition[], batchSizes: readonly number[]): CompositionNode {
   const sizes = counts("batchSplit", children, batchSizes);
   return { type: "BatchSplit", children: some("batchSplit", children), batchSizes: sizes };
 }
 
 /** Each on a copy of the whole batch: outputs come in the order of the adapters, the batch's sequences for each of them. */
-export function parallel(...children: Composition[]): Block {
+export function parallel(...children: Composition[]): CompositionNode {
   return { type: "Parallel", children: some("parallel", children) };
 }
 
@@ -49,7 +49,10 @@ export function parallel(...children: Composition[]): Block {
  * The weighted mean of what they make of z, before the connection's norm. Weights are divided by their sum; equal ones by
  * default. AdapterHub 1.2.0 divides the mean by the number of adapters once more, which is not repeated here.
  */
-export function average(children: readonly Composition[], weights: readonly number[] = children.map(() => 1)): Block {
+export function average(
+  children: readonly Composition[],
+  weights: readonly number[] = children.map(() => 1),
+): CompositionNode {
   const sum = weights.reduce((total, weight) => total + weight, 0);
   if (weights.length !== children.length || !(Math.abs(sum) > 0 && Number.isFinite(sum))) {
     throw new FormatError(
@@ -86,28 +89,28 @@ export function namesIn(composition: Composition): string[] {
   return typeof composition === "string" ? [composition] : [...new Set(composition.children.flatMap(namesIn))];
 }
 
-/** Every block, outermost first. */
-export function blocksIn(composition: Composition): Block[] {
-  return typeof composition === "string" ? [] : [composition, ...composition.children.flatMap(blocksIn)];
+/** Every node, outermost first. */
+export function nodesIn(composition: Composition): CompositionNode[] {
+  return typeof composition === "string" ? [] : [composition, ...composition.children.flatMap(nodesIn)];
 }
 
-/** How many copies of the batch are run. Throws UnsupportedError where blocks disagree. */
+/** How many copies of the batch are run. Throws UnsupportedError where nodes disagree. */
 export function copiesIn(composition: Composition): number {
   const sizes = new Set(
-    blocksIn(composition)
+    nodesIn(composition)
       .filter(({ type }) => type === "Parallel")
       .map(({ children }) => children.length),
   );
   if (sizes.size > 1) {
     throw new UnsupportedError(
-      `composition: parallel blocks of ${[...sizes].join(" and ")} adapters, expected one number`,
+      `composition: parallel nodes of ${[...sizes].join(" and ")} adapters, expected one number`,
     );
   }
   return [...sizes][0] ?? 1;
 }
 
 /** What may stand in what. */
-const allowed: Readonly<Record<Block["type"], readonly Block["type"][]>> = {
+const allowed: Readonly<Record<CompositionNode["type"], readonly CompositionNode["type"][]>> = {
   Stack: ["Fuse", "Split", "Parallel", "BatchSplit", "Average"],
   Fuse: ["Stack"],
   Split: ["Split", "Stack", "BatchSplit", "Average"],
@@ -116,13 +119,13 @@ const allowed: Readonly<Record<Block["type"], readonly Block["type"][]>> = {
   Average: ["Stack", "Split", "BatchSplit"],
 };
 
-/** Throws UnsupportedError unless the blocks are nested as AdapterHub allows. */
+/** Throws UnsupportedError unless the nodes are nested as AdapterHub allows. */
 export function expectNestable(composition: Composition): void {
-  for (const block of blocksIn(composition)) {
-    for (const child of block.children) {
-      if (typeof child === "string" || allowed[block.type].includes(child.type)) continue;
-      const fits = ["adapter names", ...allowed[block.type]].join(", ");
-      throw new UnsupportedError(`composition: ${child.type} stands in ${block.type}, which holds ${fits}`);
+  for (const node of nodesIn(composition)) {
+    for (const child of node.children) {
+      if (typeof child === "string" || allowed[node.type].includes(child.type)) continue;
+      const fits = ["adapter names", ...allowed[node.type]].join(", ");
+      throw new UnsupportedError(`composition: ${child.type} stands in ${node.type}, which holds ${fits}`);
     }
   }
   copiesIn(composition);

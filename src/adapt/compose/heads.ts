@@ -7,17 +7,17 @@ import { linear } from "../../ops/linear/linear.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Replaced } from "../adapter.ts";
 import { rowsOfChildren } from "./compose.ts";
-import type { Block, Composition } from "./composition.ts";
+import type { Composition, CompositionNode } from "./composition.ts";
 
 /** An adapter or a fusion, as far as heads go. */
 interface WithHead {
   readonly replaced: readonly Replaced[];
 }
 
-/** Whose head counts: one for the whole batch, or one for each child of a block over sequences. */
+/** Whose head counts: one for the whole batch, or one for each child of a node over sequences. */
 export interface ActiveHeads {
   readonly owners: readonly WithHead[];
-  readonly block: (Block & { type: "BatchSplit" | "Parallel" }) | null;
+  readonly node: (CompositionNode & { type: "BatchSplit" | "Parallel" }) | null;
 }
 
 /**
@@ -29,22 +29,22 @@ export function activeHeads(
   adapters: ReadonlyMap<string, WithHead>,
   fusions: ReadonlyMap<string, WithHead>,
 ): ActiveHeads {
-  if (typeof composition === "string") return { owners: [adapters.get(composition)!], block: null };
+  if (typeof composition === "string") return { owners: [adapters.get(composition)!], node: null };
   const own = composition.type === "Fuse" ? fusions.get(composition.name) : undefined;
-  if (own && own.replaced.length > 0) return { owners: [own], block: null };
+  if (own && own.replaced.length > 0) return { owners: [own], node: null };
   if (composition.type !== "BatchSplit" && composition.type !== "Parallel")
     return activeHeads(composition.children.at(-1)!, adapters, fusions);
   const owners = composition.children.map((child) => activeHeads(child, adapters, fusions).owners.at(-1)!);
-  return { owners, block: owners.some(({ replaced }) => replaced.length > 0) ? composition : null };
+  return { owners, node: owners.some(({ replaced }) => replaced.length > 0) ? composition : null };
 }
 
 /** Puts the heads into the model's layers. */
-export function attachHeads({ owners, block }: ActiveHeads): void {
-  for (const { module, weight, bias } of block ? [] : (owners.at(-1)?.replaced ?? [])) {
+export function attachHeads({ owners, node }: ActiveHeads): void {
+  for (const { module, weight, bias } of node ? [] : (owners.at(-1)?.replaced ?? [])) {
     if (weight) module.weight = weight;
     if (bias && (module.kind === "linear" || (module.kind === "norm" && module.bias !== null))) module.bias = bias;
   }
-  if (block === null) return;
+  if (node === null) return;
   for (const module of new Set(owners.flatMap(({ replaced }) => replaced.map((each) => each.module)))) {
     if (module.kind !== "linear")
       throw new UnsupportedError(`"${module.name}": only linear layers of a head can differ in a batch`);
@@ -53,7 +53,7 @@ export function attachHeads({ owners, block }: ActiveHeads): void {
       headByRows(
         module,
         owners.map((owner) => copyOf(owner, module)),
-        block,
+        node,
       ),
     ];
   }
@@ -66,13 +66,13 @@ function copyOf({ replaced }: WithHead, module: Module): Replaced | null {
 function headByRows(
   module: Linear,
   copies: readonly (Replaced | null)[],
-  block: Block & { type: "BatchSplit" | "Parallel" },
+  node: CompositionNode & { type: "BatchSplit" | "Parallel" },
 ): LinearDelta {
   return {
     forward(x, _deltas, _below, _biased, rows) {
       if (rows === null)
         throw new StateError(`heads that differ in a batch reached rows of no sequence in "${module.name}"`);
-      const cuts = rowsOfChildren(block, rows.starts);
+      const cuts = rowsOfChildren(node, rows.starts);
       const parts = cuts.flatMap((own, i): Value[] => {
         if (own.length === 0) return [];
         const { weight, bias } = copies[i] ?? module;

@@ -10,7 +10,7 @@ import { type Foldable, type Method, type MethodConfig, methodName } from "../me
 import type { Factored, Factors } from "../method/factors.ts";
 import { type Combination, combineFactors, combineTensors, lowRankOf, type Part } from "./combine.ts";
 
-/** How adapters are combined: see src/adapt/combine.ts. */
+/** How adapters are combined: see src/adapt/derive/combine.ts. */
 export interface WeightedOptions {
   /** "svd" by default, as in PEFT. */
   readonly combination?: Combination;

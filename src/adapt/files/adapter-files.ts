@@ -8,7 +8,7 @@ import type { Source } from "../../core/host.ts";
 import { Adapter } from "../adapter.ts";
 import { DEFAULT_ADAPTER } from "../adapter-name.ts";
 import type { AdapterSet } from "../adapter-set.ts";
-import { type Block, blocksIn, namesIn } from "../compose/composition.ts";
+import { type CompositionNode, namesIn, nodesIn } from "../compose/composition.ts";
 import { type MethodConfig, methodName, withValues } from "../method/define-method.ts";
 import type { StoredShapes } from "../method/tensor-maker.ts";
 import { openHubFusion } from "./adapterhub.ts";
@@ -31,11 +31,16 @@ export async function loadFolder(
   set.activate(name);
 }
 
-async function loadSetup(set: AdapterSet, source: Source, setup: Block, options: LoadAdapterOptions): Promise<void> {
+async function loadSetup(
+  set: AdapterSet,
+  source: Source,
+  setup: CompositionNode,
+  options: LoadAdapterOptions,
+): Promise<void> {
   for (const name of namesIn(setup)) {
     await loadAdapter(set, subFolder(source, name === DEFAULT_ADAPTER ? "" : name), name, options);
   }
-  const fused = blocksIn(setup).flatMap((block) => (block.type === "Fuse" ? [block.name] : []));
+  const fused = nodesIn(setup).flatMap((node) => (node.type === "Fuse" ? [node.name] : []));
   const { isTrainable = false } = options;
   for (const name of fused) await loadAdapterFusion(set, subFolder(source, name), { isTrainable });
   set.activate(setup);

@@ -3,13 +3,21 @@ import { readText } from "../../checkpoint/checkpoint.ts";
 import { FormatError } from "../../core/errors.ts";
 import { expectInside, type Source, type Target } from "../../core/host.ts";
 import { type Json, type PyJson, parseJson, pythonJson } from "../../core/python-json.ts";
-import { type Block, batchSplit, type Composition, fuse, parallel, split, stack } from "../compose/composition.ts";
+import {
+  batchSplit,
+  type Composition,
+  type CompositionNode,
+  fuse,
+  parallel,
+  split,
+  stack,
+} from "../compose/composition.ts";
 import { HUB_VERSION } from "./adapterhub-config.ts";
 
 const SETUP_FILE = "adapter_setup.json";
 
 /** The composition of a folder, or null where it has none. */
-export async function readSetup(source: Source): Promise<Block | null> {
+export async function readSetup(source: Source): Promise<CompositionNode | null> {
   if (!(await source.has(SETUP_FILE))) return null;
   const what = `"${SETUP_FILE}" in ${source.name}`;
   const { adapter_setup: setup } = parseJson(await readText(source, SETUP_FILE), what) as Fields;
@@ -22,7 +30,7 @@ type Fields = Readonly<Record<string, Json>>;
 function read(setup: Json, what: string): Composition {
   const { type, children, kwargs } = (setup ?? {}) as Fields;
   if (!Array.isArray(children) || children.length === 0) {
-    throw new FormatError(`${what}: a block of adapters has "children" ${JSON.stringify(children)}, expected some`);
+    throw new FormatError(`${what}: a node of adapters has "children" ${JSON.stringify(children)}, expected some`);
   }
   if (type === "single" && typeof children[0] === "string") return expectInside(what, children[0]);
   const parts = children.map((child: Json) => read(child, what));
@@ -34,12 +42,12 @@ function read(setup: Json, what: string): Composition {
   if (type === "BatchSplit" && batch_sizes) return batchSplit(parts, batch_sizes);
   if (type === "Average" && weights) return { type, children: parts, weights };
   throw new FormatError(
-    `${what}: block ${JSON.stringify(type)} with ${JSON.stringify(kwargs ?? null)} is none of AdapterHub's`,
+    `${what}: node ${JSON.stringify(type)} with ${JSON.stringify(kwargs ?? null)} is none of AdapterHub's`,
   );
 }
 
 /** Writes the composition of a folder whose sub-folders hold the adapters. */
-export async function writeSetup(composition: Block, target: Target): Promise<void> {
+export async function writeSetup(composition: CompositionNode, target: Target): Promise<void> {
   const setup = { adapter_setup: written(composition), head_setup: null, version: HUB_VERSION };
   await target.write(SETUP_FILE, [new TextEncoder().encode(pythonJson(setup, { sortKeys: false }))]);
 }
@@ -51,10 +59,10 @@ function written(composition: Composition): PyJson {
   return { type, children: children.map(written), ...(kwargs && { kwargs }) };
 }
 
-function kwargsOf(block: Block): PyJson {
-  if (block.type === "Split") return { splits: block.splits };
-  if (block.type === "BatchSplit") return { batch_sizes: block.batchSizes };
-  return block.type === "Average" ? { weights: block.weights } : null;
+function kwargsOf(node: CompositionNode): PyJson {
+  if (node.type === "Split") return { splits: node.splits };
+  if (node.type === "BatchSplit") return { batch_sizes: node.batchSizes };
+  return node.type === "Average" ? { weights: node.weights } : null;
 }
 
 /** The files of a sub-folder; "" is the folder itself. */

@@ -83,11 +83,11 @@ function withoutName(
   };
   return new Map(
     Array.from(tensors, ([key, tensor]) => {
-      const whole = key.replace(legacyNames, ".adapters.");
+      const plainKey = key.replace(legacyNames, ".adapters.");
       const inside = `.${marker}.${name}.`;
-      const at = whole.indexOf(inside);
-      if (at < 0) return [whole, tensor];
-      return [`${place(whole.slice(0, at))}.${marker}.${whole.slice(at + inside.length)}`, tensor];
+      const at = plainKey.indexOf(inside);
+      if (at < 0) return [plainKey, tensor];
+      return [`${place(plainKey.slice(0, at))}.${marker}.${plainKey.slice(at + inside.length)}`, tensor];
     }),
   );
 }
@@ -132,7 +132,7 @@ function readFusionOptions(config: PyJson, what: string): FusionOptions {
 // ---- writing
 
 /** Where files go: a folder of a target, "" for its root. */
-export interface Place {
+export interface HubFolder {
   readonly target: Target;
   readonly folder: string;
 }
@@ -143,11 +143,11 @@ export async function writeHubAdapter(
   tensors: readonly TensorToWrite[],
   base: Base,
   model: ModelClass,
-  place: Place,
+  to: HubFolder,
 ): Promise<void> {
   const { own, head } = named(tensors, "adapters", name);
-  await writeFiles(place, ADAPTER, own, writeHubConfig(config, name, base, model));
-  if (head.length > 0) await writeFiles(place, HEAD, head, writeHeadConfig(base, model, config));
+  await writeFiles(to, ADAPTER, own, writeHubConfig(config, name, base, model));
+  if (head.length > 0) await writeFiles(to, HEAD, head, writeHeadConfig(base, model, config));
 }
 
 /** Writes a fusion in the same way. */
@@ -157,13 +157,13 @@ export async function writeHubFusion(
   base: Base,
   model: ModelClass,
   config: MethodConfig,
-  place: Place,
+  to: HubFolder,
 ): Promise<void> {
   const fields = Object.fromEntries(Object.entries(options).map(([option, value]) => [snakeCase(option), value]));
   const facts = { ...madeFor(base, model, config), version: HUB_VERSION, config: fields, name };
   const { own, head } = named(tensors, "adapter_fusion_layer", name);
-  await writeFiles(place, FUSION, own, pythonJson({ ...facts, adapter_names: name.split(",") }));
-  if (head.length > 0) await writeFiles(place, HEAD, head, writeHeadConfig(base, model, config));
+  await writeFiles(to, FUSION, own, pythonJson({ ...facts, adapter_names: name.split(",") }));
+  if (head.length > 0) await writeFiles(to, HEAD, head, writeHeadConfig(base, model, config));
 }
 
 /** Tensors with the name in their keys, and those of a head, which have none. */
@@ -174,7 +174,12 @@ function named(tensors: readonly TensorToWrite[], marker: string, name: string) 
   return { own: own.map((tensor) => ({ ...tensor, name: tensor.name.replace(inside, `${inside}${name}.`) })), head };
 }
 
-async function writeFiles({ target, folder }: Place, files: Files, tensors: readonly TensorToWrite[], config: string) {
+async function writeFiles(
+  { target, folder }: HubFolder,
+  files: Files,
+  tensors: readonly TensorToWrite[],
+  config: string,
+) {
   const path = (file: string) => (folder === "" ? file : `${folder}/${file}`);
   await writeSafetensors(target, path(files.weights), tensors, null);
   await target.write(path(files.config), [new TextEncoder().encode(config)]);

@@ -72,8 +72,8 @@ function labelsIn(config: RawConfig): RawConfig | null {
 }
 
 /** The config with what training has changed of it. */
-function savedConfig({ config, whole }: Adapter): MethodConfig {
-  return { ...config, values: { ...config.values, ...whole.savedValues?.() } };
+function savedConfig({ config, lifecycle }: Adapter): MethodConfig {
+  return { ...config, values: { ...config.values, ...lifecycle.savedValues?.() } };
 }
 
 /** Writes a fusion of adapters, one of which has this config, into a folder as AdapterHub does. */

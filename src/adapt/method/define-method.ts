@@ -92,7 +92,7 @@ export interface ModelShape {
 }
 
 /** What a whole adapter does besides what its parts do. A method that has no need of it leaves it out. */
-export interface Whole<V = MethodValues> {
+export interface Lifecycle<V = MethodValues> {
   /** Added to the mean loss of every training batch, a scalar [1, 1]. */
   penalty?(tape: Tape): Value | null;
   /** Called after each optimizer step, with the gradients of that step still there, times `gradScale` as clipping had it. */
@@ -146,7 +146,7 @@ export type MethodValues<S extends Options = Options> = ValuesOf<S> &
   CommonValues & { readonly seed: number; readonly inferenceMode: boolean };
 
 /** What a reader of docs/methods.md wants to know. */
-export interface About {
+export interface MethodAbout {
   readonly title: string;
   /** Author, year, where; with the link. */
   readonly paper: string;
@@ -165,7 +165,7 @@ export interface MethodDefinition<S extends Options> {
   readonly peftType: string;
   /** The name of its file where that is not `peftType` in lower case. */
   readonly file?: string;
-  readonly about: About;
+  readonly about: MethodAbout;
   readonly options: S;
   /** Options besides its own; `common` unless told otherwise. They stand for `targetModules` and what goes with it. */
   readonly common?: Options;
@@ -202,7 +202,12 @@ export interface MethodDefinition<S extends Options> {
   readonly copies?: string;
   sites?(model: ModelShape, values: MethodValues<S>, make: MakeAt, shared: unknown): SiteParts;
   /** Called last, when all parts are there. */
-  whole?(parts: readonly LinearPart[], values: MethodValues<S>, make: MakeAt, shared: unknown): Whole<MethodValues<S>>;
+  lifecycle?(
+    parts: readonly LinearPart[],
+    values: MethodValues<S>,
+    make: MakeAt,
+    shared: unknown,
+  ): Lifecycle<MethodValues<S>>;
   /** Whether ΔW of its layers is the same whatever W: then it can be turned into plain LoRA. */
   readonly additive?: boolean;
   /** Whether a weighted combination of adapters is that of their tensors, Σ wᵢ·tᵢ, rather than of low-rank factors. */

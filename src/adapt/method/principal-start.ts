@@ -7,7 +7,7 @@ import { readElements } from "../../tensor/elements.ts";
 import type { Memory } from "../../wasm/memory.ts";
 
 /** First values of a [r, in] and b [out, r]. */
-export interface Factors {
+export interface StartFactors {
   readonly a: Float64Array;
   readonly b: Float64Array;
 }
@@ -31,7 +31,7 @@ export function principalFactors(
   r: number,
   scale: number,
   seed: number,
-): Factors {
+): StartFactors {
   const { inFeatures, outFeatures, name } = layer;
   if (r > Math.min(inFeatures, outFeatures)) {
     throw new ShapeError(
@@ -48,7 +48,7 @@ export function principalFactors(
   return divided(parts, scale);
 }
 
-function divided({ u, s, v }: Svd, scale: number): Factors {
+function divided({ u, s, v }: Svd, scale: number): StartFactors {
   const roots = s.map((value) => Math.sqrt(value / scale));
   const a = v.data.map((x, i) => x * roots[Math.floor(i / v.columns)]!);
   return { a, b: firstColumns(u, s.length).data.map((x, i) => x * roots[i % s.length]!) };

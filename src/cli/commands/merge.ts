@@ -11,7 +11,7 @@ import { flag, number, oneOf, orNull, type ValuesOf, whole, wholeOrNull } from "
 import { saveModel } from "../../nn/tensors/save-model.ts";
 import { engineOptions } from "../../wasm/engine.ts";
 import { commandOf } from "../command.ts";
-import { copyCompanions } from "../copy-processing-files.ts";
+import { copyProcessingFiles } from "../copy-processing-files.ts";
 import { headFrom, loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";
 import { requiredText } from "../options.ts";
 import { notice, print } from "../terminal.ts";
@@ -84,7 +84,7 @@ async function run(flags: Flags): Promise<void> {
   }
   const merged = model.mergeAndUnload({ safeMerge: flags.safe });
   await saveModel(merged, target);
-  await copyCompanions(flags.model, target);
+  await copyProcessingFiles(flags.model, target);
   print(`wrote the merged model to ${flags.output}`);
 }
 

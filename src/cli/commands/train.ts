@@ -27,7 +27,7 @@ import { engineOptions } from "../../wasm/engine.ts";
 import { formatBytes } from "../../wasm/memory.ts";
 import { adapted, type TrainingMethod } from "../adapter-from-flags.ts";
 import { examplesText } from "../command.ts";
-import { copyCompanions } from "../copy-processing-files.ts";
+import { copyProcessingFiles } from "../copy-processing-files.ts";
 import { configForLabels, examplesOf, rowsOf, taskOfRows } from "../data.ts";
 import { expectRoom, measuredBase } from "../memory.ts";
 import { methodOption, methodOptions } from "../method-options.ts";
@@ -226,7 +226,7 @@ async function labelsFor(model: string, rows: readonly Row[], task: Task): Promi
 function wholeModel(base: Model, folder: string): Trainable {
   return fullTraining(base, async (target) => {
     await saveModel(base, target);
-    await copyCompanions(folder, target);
+    await copyProcessingFiles(folder, target);
   });
 }
 

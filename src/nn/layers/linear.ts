@@ -46,6 +46,11 @@ export class Linear {
     [this.outFeatures, this.inFeatures] = stored === "out-in" ? [first, second] : [second, first];
   }
 
+  /** Whether it is x·Wᵀ and nothing else, with W stored as [out, in]. */
+  get isPlain(): boolean {
+    return this.deltas.length === 0 && this.bias === null && this.stored === "out-in";
+  }
+
   /** x [T, in] → [T, out]. `rows` says which sequence each row of x belongs to, null where they belong to none. */
   forward(x: Value, rows: SequenceRows | null): Value {
     return this.#below(0, rows)(x, [], true);

@@ -1,3 +1,4 @@
+import { allHeads } from "../../ops/attention/attention.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Pass } from "../pass/pass.ts";
 import type { Weights } from "./weights.ts";
@@ -34,7 +35,6 @@ export function selfAttention(
   const headDim = width / heads;
   const shape = { heads, kvHeads: heads, headDim, scale: 1 / Math.sqrt(headDim), causal, window: 0 };
   const attention = w.attention(names.site, { shape, out, layer });
-  const whole = (value: Value) => ({ value, column: 0 });
   return (x, pass) =>
-    attention.forward(pass, whole(q.forward(x, pass)), whole(k.forward(x, pass)), whole(v.forward(x, pass)));
+    attention.forward(pass, allHeads(q.forward(x, pass)), allHeads(k.forward(x, pass)), allHeads(v.forward(x, pass)));
 }

@@ -1,5 +1,5 @@
 /** The encoder's side of cross-attention: computed in the same pass, or kept from an earlier one for decoding. */
-import type { AttentionShape, Heads, KeptHeads } from "../../ops/attention/attention.ts";
+import { type AttentionShape, allHeads, type Heads, type KeptHeads } from "../../ops/attention/attention.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { Ptr } from "../../wasm/memory.ts";
@@ -21,14 +21,12 @@ export interface CrossAttention {
   ): Value;
 }
 
-const whole = (value: Value): Heads => ({ value, column: 0 });
-
 /** The hidden rows of an encoder in the step under way. */
 export function memoryOf(encoder: Pass, rows: Value): CrossAttention {
   return {
     attend(_layer, pass, q, shape, project) {
       const { k, v } = project(rows, encoder);
-      return pass.attendOver(encoder, q, whole(k), whole(v), shape);
+      return pass.attendOver(encoder, q, allHeads(k), allHeads(v), shape);
     },
   };
 }

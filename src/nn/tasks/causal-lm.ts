@@ -51,8 +51,7 @@ export class CausalLM extends Model<Decoder> {
     return tape.scope(() => {
       const pass = this.pass(tape, batch, options);
       const hidden = gatherRows(this.#run(pass), ids(rows));
-      const plain = head.deltas.length === 0 && head.bias === null && head.stored === "out-in";
-      return plain
+      return head.isPlain
         ? headCrossEntropy(hidden, head.weight, ids(targets))
         : crossEntropy(head.forward(hidden, pass.picked(rows)), ids(targets));
     });
@@ -100,7 +99,7 @@ export class CausalLM extends Model<Decoder> {
 
   /** An empty key-value cache for `sequences` sequences of up to `capacity` tokens, besides virtual ones. */
   cache(capacity: number, sequences = 1): KvCache {
-    const whole = capacity + this.virtualLength(this.stack);
-    return new KvCache(this.engine, { ...this.body.cache, capacity: whole, sequences });
+    const withVirtual = capacity + this.virtualLength(this.stack);
+    return new KvCache(this.engine, { ...this.body.cache, capacity: withVirtual, sequences });
   }
 }

@@ -43,8 +43,7 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
       const decoded = this.#decoded(tape, batch, this.shiftRight(batch), options);
       const picked = Int32Array.from(rows);
       const hidden = gatherRows(decoded.hidden, ids(picked));
-      const plain = head.deltas.length === 0 && head.bias === null && head.stored === "out-in";
-      return plain
+      return head.isPlain
         ? headCrossEntropy(hidden, head.weight, ids(labels))
         : crossEntropy(head.forward(hidden, decoded.pass.picked(picked)), ids(labels));
     });
@@ -118,8 +117,8 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
 
   /** An empty key-value cache of the decoder for `sequences` targets of up to `capacity` tokens, besides virtual ones. */
   cache(capacity: number, sequences = 1): KvCache {
-    const whole = capacity + this.virtualLength("decoder");
-    return new KvCache(this.engine, { ...this.body.cache, capacity: whole, sequences });
+    const withVirtual = capacity + this.virtualLength("decoder");
+    return new KvCache(this.engine, { ...this.body.cache, capacity: withVirtual, sequences });
   }
 
   override countLabels({ labels }: Labelled): number {

@@ -10,6 +10,11 @@ export interface Heads {
   readonly column: number;
 }
 
+/** All columns of a value as heads. */
+export function allHeads(value: Value): Heads {
+  return { value, column: 0 };
+}
+
 /** Keys and values kept from earlier steps, rows of `width`; for decoding. */
 export interface KeptHeads {
   readonly ptr: Ptr;

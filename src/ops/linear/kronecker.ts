@@ -38,7 +38,7 @@ export function multiplyEach(a: Value, x: Value, blocks: number): Value {
   ];
   multiplyBlocks(tape, {
     ...{ c: y.ptr, a: a.ptr, b: x.ptr, rows: l, columns: k, inner: m, layout: 0, blocks },
-    places: { c: above, a: one, b: below },
+    strides: { c: above, a: one, b: below },
   });
   tape.record(y, [...(a.needsGrad ? [x] : []), ...(x.needsGrad ? [a] : [])], (dy) => {
     if (x.needsGrad) {
@@ -46,14 +46,14 @@ export function multiplyEach(a: Value, x: Value, blocks: number): Value {
       multiplyBlocks(tape, {
         ...{ c: ptr, a: a.ptr, b: dy, rows: m, columns: k, inner: l, blocks },
         layout: Layout.aTransposed | (fresh ? 0 : Layout.accumulate),
-        places: { c: below, a: one, b: above },
+        strides: { c: below, a: one, b: above },
       });
     }
     if (!a.needsGrad) return;
     multiplyBlocks(tape, {
       ...{ c: tape.gradient(a), a: dy, b: x.ptr, rows: l, columns: m, inner: k, blocks },
       layout: Layout.bTransposed | Layout.accumulate,
-      places: { c: one, a: above, b: below },
+      strides: { c: one, a: above, b: below },
     });
   });
   return y;

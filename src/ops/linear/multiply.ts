@@ -170,7 +170,7 @@ function multiplyFloat(tape: Tape, p: Product, b: Operand & { dtype: DenseDtype 
 }
 
 /** Where a matrix of many lies: elements from one matrix to the next, and from one stored row to the next. */
-export interface Place {
+export interface Stride {
   readonly step: number;
   readonly ld: number;
 }
@@ -179,25 +179,25 @@ export interface ProductBlocks extends Pick<Product, "c" | "a" | "rows" | "colum
   b: Ptr;
   blocks: number;
   /** Where they are not stacked one below the other without gaps. */
-  places?: { readonly c: Place; readonly a: Place; readonly b: Place };
+  strides?: { readonly c: Stride; readonly a: Stride; readonly b: Stride };
 }
 
 /** Many products of one size in f32; a stacked one alone takes the path of every other product. */
 export function multiplyBlocks(tape: Tape, p: ProductBlocks): void {
   const { c, a, b, rows, columns, inner, layout, blocks } = p;
-  if (blocks === 1 && !p.places) {
+  if (blocks === 1 && !p.strides) {
     multiply(tape, { c, a, b: { dtype: "f32", ptr: b }, rows, columns, inner, layout });
     return;
   }
-  const places = p.places ?? {
+  const strides = p.strides ?? {
     c: { step: rows * columns, ld: columns },
     a: { step: rows * inner, ld: layout & Layout.aTransposed ? rows : inner },
     b: { step: inner * columns, ld: layout & Layout.bTransposed ? inner : columns },
   };
   tape.flops += 2 * blocks * rows * columns * inner;
   const workspace = tape.alloc(tape.kernels.matmul_workspace());
-  const operands = [c, a, b, places.c.step, places.a.step, places.b.step] as const;
-  const sizes = [rows, columns, inner, places.a.ld, places.b.ld, places.c.ld] as const;
+  const operands = [c, a, b, strides.c.step, strides.a.step, strides.b.step] as const;
+  const sizes = [rows, columns, inner, strides.a.ld, strides.b.ld, strides.c.ld] as const;
   const loads = tape.fewLoads ? Layout.fewLoads : 0;
   tape.kernels.batched_matmul_f32(...operands, ...sizes, layout | loads, workspace, 0, blocks);
   tape.free(workspace);

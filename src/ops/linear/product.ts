@@ -105,7 +105,7 @@ export function blockRotate(x: Value, blocks: Value): Value {
     { step: size, ld: width },
     { step: shared ? 0 : size * size, ld: size },
   ];
-  const common = { blocks: count, rows, columns: size, inner: size, places: { c: beside, a: beside, b: below } };
+  const common = { blocks: count, rows, columns: size, inner: size, strides: { c: beside, a: beside, b: below } };
   multiplyBlocks(tape, { c: y.ptr, a: x.ptr, b: blocks.ptr, layout: 0, ...common });
   tape.record(y, [...(x.needsGrad ? [blocks] : []), ...(blocks.needsGrad ? [x] : [])], (dy) => {
     if (x.needsGrad) {
@@ -116,7 +116,7 @@ export function blockRotate(x: Value, blocks: Value): Value {
     if (!blocks.needsGrad) return;
     multiplyBlocks(tape, {
       ...{ c: tape.gradient(blocks), a: x.ptr, b: dy, rows: size, columns: size, inner: rows, blocks: count },
-      ...{ layout: Layout.aTransposed | Layout.accumulate, places: { c: below, a: beside, b: beside } },
+      ...{ layout: Layout.aTransposed | Layout.accumulate, strides: { c: below, a: beside, b: beside } },
     });
   });
   return y;

@@ -1,5 +1,5 @@
 /** Bottleneck adapters on a tiny model. */
-import type { Block } from "../../../src/adapt/compose/composition.ts";
+import type { CompositionNode } from "../../../src/adapt/compose/composition.ts";
 import { PeftModel } from "../../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../../../src/auto/auto-classes.ts";
 import { Philox } from "../../../src/core/philox.ts";
@@ -55,7 +55,7 @@ export async function threeAdapters(form: (typeof forms)[number], model?: Model)
   return peft;
 }
 
-export function logits(peft: PeftModel, setup: string | string[] | Block, of = batch): Float32Array {
+export function logits(peft: PeftModel, setup: string | string[] | CompositionNode, of = batch): Float32Array {
   peft.setAdapter(setup);
   return peft.forward(of);
 }

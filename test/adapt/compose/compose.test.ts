@@ -1,14 +1,7 @@
 /** Compositions of bottleneck adapters and their fusion: what must hold of any numbers. */
 import { describe, expect, test } from "vitest";
-import {
-  average,
-  type Block,
-  batchSplit,
-  fuse,
-  parallel,
-  split,
-  stack,
-} from "../../../src/adapt/compose/composition.ts";
+import type { CompositionNode } from "../../../src/adapt/compose/composition.ts";
+import { average, batchSplit, fuse, parallel, split, stack } from "../../../src/adapt/compose/composition.ts";
 import { PeftModel } from "../../../src/adapt/peft-model.ts";
 import { FormatError, ShapeError, StateError, UnsupportedError } from "../../../src/core/errors.ts";
 import { bottleneck } from "../../../src/methods/bottleneck.ts";
@@ -122,7 +115,7 @@ test("what is saved beside each other is loaded as it was: adapters, fusion and 
 test("what cannot be composed is refused with the way out", async () => {
   const peft = await threeAdapters("pfeiffer");
   peft.addAdapter("low", lora({ r: 2 }));
-  const refuses = (setup: Block, error: new () => Error, text: RegExp) => {
+  const refuses = (setup: CompositionNode, error: new () => Error, text: RegExp) => {
     expect(() => peft.setAdapter(setup)).toThrow(error as never);
     expect(() => peft.setAdapter(setup)).toThrow(text);
   };

@@ -1,8 +1,8 @@
 import { test } from "vitest";
-import { softmax } from "../../src/ops/attention/softmax.ts";
-import { Tape } from "../../src/tape/tape.ts";
-import { expectClose } from "../golden-files.ts";
-import { builds, expectGradients, Gym, leaf } from "./gradients.ts";
+import { softmax } from "../../../src/ops/attention/softmax.ts";
+import { Tape } from "../../../src/tape/tape.ts";
+import { expectClose } from "../../golden-files.ts";
+import { builds, expectGradients, Gym, leaf } from "../gradients.ts";
 
 for (const build of builds) {
   test(`softmax (${build}) is that of every row, whatever is added to it, with its gradient`, async () => {

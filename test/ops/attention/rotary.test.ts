@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { type Rotation, rotate } from "../../src/ops/attention/rotary.ts";
-import { Tape } from "../../src/tape/tape.ts";
-import { expectClose } from "../golden-files.ts";
-import { rotary } from "../reference/rotary.ts";
-import { builds, expectGradients, Gym, leaf } from "./gradients.ts";
+import { type Rotation, rotate } from "../../../src/ops/attention/rotary.ts";
+import { Tape } from "../../../src/tape/tape.ts";
+import { expectClose } from "../../golden-files.ts";
+import { rotary } from "../../reference/rotary.ts";
+import { builds, expectGradients, Gym, leaf } from "../gradients.ts";
 
 const headDim = 6;
 

@@ -1,9 +1,9 @@
 import { test } from "vitest";
-import { rmsNorm } from "../../src/ops/norm/rms-norm.ts";
-import { Tape } from "../../src/tape/tape.ts";
-import { expectClose } from "../golden-files.ts";
-import { rmsNorm as rmsNormed } from "../reference/rms-norm.ts";
-import { builds, expectGradients, Gym, leaf } from "./gradients.ts";
+import { rmsNorm } from "../../../src/ops/norm/rms-norm.ts";
+import { Tape } from "../../../src/tape/tape.ts";
+import { expectClose } from "../../golden-files.ts";
+import { rmsNorm as rmsNormed } from "../../reference/rms-norm.ts";
+import { builds, expectGradients, Gym, leaf } from "../gradients.ts";
 
 for (const build of builds) {
   test(`rmsNorm (${build}) norms rows, or each head of a row, with the gradients of x and of a trained weight`, async () => {

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { ShapeError } from "../../src/core/errors.ts";
-import { scaleSequences } from "../../src/ops/pointwise/scale-sequences.ts";
-import { Tape } from "../../src/tape/tape.ts";
-import { expectClose } from "../golden-files.ts";
-import { builds, expectGradients, Gym, leaf } from "./gradients.ts";
+import { ShapeError } from "../../../src/core/errors.ts";
+import { scaleSequences } from "../../../src/ops/pointwise/scale-sequences.ts";
+import { Tape } from "../../../src/tape/tape.ts";
+import { expectClose } from "../../golden-files.ts";
+import { builds, expectGradients, Gym, leaf } from "../gradients.ts";
 
 for (const build of builds) {
   test(`scaleSequences (${build}) multiplies the rows of a sequence by its factor, with both gradients`, async () => {

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { layerNorm } from "../../src/ops/norm/layer-norm.ts";
-import { rmsNorm } from "../../src/ops/norm/rms-norm.ts";
-import { Tape } from "../../src/tape/tape.ts";
-import { expectClose } from "../golden-files.ts";
-import { layerNorm as layerNormed } from "../reference/layer-norm.ts";
-import { builds, expectGradients, Gym, leaf } from "./gradients.ts";
+import { layerNorm } from "../../../src/ops/norm/layer-norm.ts";
+import { rmsNorm } from "../../../src/ops/norm/rms-norm.ts";
+import { Tape } from "../../../src/tape/tape.ts";
+import { expectClose } from "../../golden-files.ts";
+import { layerNorm as layerNormed } from "../../reference/layer-norm.ts";
+import { builds, expectGradients, Gym, leaf } from "../gradients.ts";
 
 for (const build of builds) {
   test(`layerNorm (${build}) norms rows, with the gradients of x, of weight and bias, and of either alone`, async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Settings } from "../../src/train/arguments.ts";
-import { Course } from "../../src/train/step-schedule.ts";
+import { StepSchedule } from "../../src/train/step-schedule.ts";
 
 const settings = {
   maxSteps: null,
@@ -12,7 +12,7 @@ const settings = {
   seed: 1,
 };
 const course = (changes: Partial<typeof settings> | { maxSteps: number } = {}) =>
-  new Course(new Array(7).fill(5), { ...settings, ...changes } as Settings);
+  new StepSchedule(new Array(7).fill(5), { ...settings, ...changes } as Settings);
 
 test("an epoch is every example once, what is left over in a smaller step", () => {
   expect(course().epoch(0)).toEqual([

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { dropout } from "../../src/ops/pointwise/dropout.ts";
-import { Tape } from "../../src/tape/tape.ts";
-import { expectClose } from "../golden-files.ts";
-import { maskFactors } from "../reference/dropout.ts";
-import { builds, expectGradients, Gym, leaf, run } from "./gradients.ts";
+import { dropout } from "../../../src/ops/pointwise/dropout.ts";
+import { Tape } from "../../../src/tape/tape.ts";
+import { expectClose } from "../../golden-files.ts";
+import { maskFactors } from "../../reference/dropout.ts";
+import { builds, expectGradients, Gym, leaf, run } from "../gradients.ts";
 
 for (const build of builds) {
   test(`dropout (${build}) masks by the step's seed and the op's number in training, and is the identity outside it`, async () => {

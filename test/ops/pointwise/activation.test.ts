@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { activation, activations, leakyRelu } from "../../src/ops/pointwise/activation.ts";
-import type { Tape } from "../../src/tape/tape.ts";
-import { expectClose } from "../golden-files.ts";
-import { geluErf } from "../reference/gelu.ts";
-import { builds, expectGradients, Gym, leaf, run } from "./gradients.ts";
+import { activation, activations, leakyRelu } from "../../../src/ops/pointwise/activation.ts";
+import type { Tape } from "../../../src/tape/tape.ts";
+import { expectClose } from "../../golden-files.ts";
+import { geluErf } from "../../reference/gelu.ts";
+import { builds, expectGradients, Gym, leaf, run } from "../gradients.ts";
 
 /** Of one number, in f64. */
 const published: Record<(typeof activations)[number], (x: number) => number> = {

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { ShapeError } from "../../src/core/errors.ts";
-import { reshape } from "../../src/ops/layout/reshape.ts";
-import { Tape } from "../../src/tape/tape.ts";
-import { builds, expectGradients, Gym, leaf } from "./gradients.ts";
+import { ShapeError } from "../../../src/core/errors.ts";
+import { reshape } from "../../../src/ops/layout/reshape.ts";
+import { Tape } from "../../../src/tape/tape.ts";
+import { builds, expectGradients, Gym, leaf } from "../gradients.ts";
 
 for (const build of builds) {
   test(`reshape (${build}) keeps the numbers in order, and refuses another size`, async () => {

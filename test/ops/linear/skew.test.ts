@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { skewBlocks } from "../../src/ops/linear/skew.ts";
-import { builds, expectGradients, Gym, run } from "./gradients.ts";
-import { blocksOf, SIZE, triangles } from "./squares.ts";
+import { skewBlocks } from "../../../src/ops/linear/skew.ts";
+import { builds, expectGradients, Gym, run } from "../gradients.ts";
+import { blocksOf, SIZE, triangles } from "../squares.ts";
 
 for (const build of builds) {
   test(`skewBlocks (${build}) puts triangles above the diagonals and their negatives below`, async () => {

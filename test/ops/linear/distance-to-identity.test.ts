@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { ShapeError } from "../../src/core/errors.ts";
-import { distanceToIdentity } from "../../src/ops/linear/distance-to-identity.ts";
-import { Tape } from "../../src/tape/tape.ts";
-import { expectClose } from "../golden-files.ts";
-import { builds, expectGradients, Gym, leaf } from "./gradients.ts";
+import { ShapeError } from "../../../src/core/errors.ts";
+import { distanceToIdentity } from "../../../src/ops/linear/distance-to-identity.ts";
+import { Tape } from "../../../src/tape/tape.ts";
+import { expectClose } from "../../golden-files.ts";
+import { builds, expectGradients, Gym, leaf } from "../gradients.ts";
 
 for (const build of builds) {
   test(`distanceToIdentity (${build}) is the Frobenius norm of x − I; at I its gradient is zero, not NaN`, async () => {

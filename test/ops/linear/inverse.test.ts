@@ -1,8 +1,8 @@
 import { test } from "vitest";
-import { inverseBlocks } from "../../src/ops/linear/inverse.ts";
-import { expectClose } from "../golden-files.ts";
-import { builds, expectGradients, Gym, leaf, run } from "./gradients.ts";
-import { blocksOf, identity, multiplied, SIZE } from "./squares.ts";
+import { inverseBlocks } from "../../../src/ops/linear/inverse.ts";
+import { expectClose } from "../../golden-files.ts";
+import { builds, expectGradients, Gym, leaf, run } from "../gradients.ts";
+import { blocksOf, identity, multiplied, SIZE } from "../squares.ts";
 
 for (const build of builds) {
   test(`inverseBlocks (${build}) times its argument is the identity, with the gradient`, async () => {

@@ -1,8 +1,8 @@
 import { test } from "vitest";
-import { multiplyElements, scaleBy } from "../../src/ops/pointwise/elementwise.ts";
-import type { Tape } from "../../src/tape/tape.ts";
-import { expectClose } from "../golden-files.ts";
-import { builds, expectGradients, Gym, leaf, run } from "./gradients.ts";
+import { multiplyElements, scaleBy } from "../../../src/ops/pointwise/elementwise.ts";
+import type { Tape } from "../../../src/tape/tape.ts";
+import { expectClose } from "../../golden-files.ts";
+import { builds, expectGradients, Gym, leaf, run } from "../gradients.ts";
 
 for (const build of builds) {
   test(`multiplyElements (${build}) multiplies, and its gradient reaches either or both factors, twice where they are one`, async () => {

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { ShapeError } from "../../src/core/errors.ts";
-import { addBias, concatenateColumns, scaleColumns, sliceColumns } from "../../src/ops/layout/columns.ts";
-import { Tape, type Value } from "../../src/tape/tape.ts";
-import { expectClose } from "../golden-files.ts";
-import { scaleColumns as scaled } from "../reference/columns.ts";
-import { builds, expectGradients, Gym, leaf, run } from "./gradients.ts";
+import { ShapeError } from "../../../src/core/errors.ts";
+import { addBias, concatenateColumns, scaleColumns, sliceColumns } from "../../../src/ops/layout/columns.ts";
+import { Tape, type Value } from "../../../src/tape/tape.ts";
+import { expectClose } from "../../golden-files.ts";
+import { scaleColumns as scaled } from "../../reference/columns.ts";
+import { builds, expectGradients, Gym, leaf, run } from "../gradients.ts";
 
 for (const build of builds) {
   test(`sliceColumns (${build}) takes columns, concatenateColumns puts them side by side, with the gradients of all`, async () => {

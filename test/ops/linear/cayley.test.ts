@@ -1,13 +1,13 @@
 /** Skew-symmetric blocks, inverses, and the rotations made of them. */
 import { expect, test } from "vitest";
-import { ShapeError } from "../../src/core/errors.ts";
-import { cayley, cayleySeries } from "../../src/ops/linear/cayley.ts";
-import { inverseBlocks } from "../../src/ops/linear/inverse.ts";
-import { skewBlocks } from "../../src/ops/linear/skew.ts";
-import { Tape, type Value } from "../../src/tape/tape.ts";
-import { expectClose } from "../golden-files.ts";
-import { builds, expectGradients, Gym, leaf, run } from "./gradients.ts";
-import { blocksOf, identity, multiplied, SIZE, sum, triangles } from "./squares.ts";
+import { ShapeError } from "../../../src/core/errors.ts";
+import { cayley, cayleySeries } from "../../../src/ops/linear/cayley.ts";
+import { inverseBlocks } from "../../../src/ops/linear/inverse.ts";
+import { skewBlocks } from "../../../src/ops/linear/skew.ts";
+import { Tape, type Value } from "../../../src/tape/tape.ts";
+import { expectClose } from "../../golden-files.ts";
+import { builds, expectGradients, Gym, leaf, run } from "../gradients.ts";
+import { blocksOf, identity, multiplied, SIZE, sum, triangles } from "../squares.ts";
 
 for (const build of builds) {
   test(`cayley (${build}) is orthogonal, solves R·(I + Q) = I − Q, and has its gradient`, async () => {

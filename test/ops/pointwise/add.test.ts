@@ -1,12 +1,11 @@
 import { expect, test } from "vitest";
-import { ShapeError } from "../../src/core/errors.ts";
-import { add } from "../../src/ops/pointwise/add.ts";
-import { multiplyElements } from "../../src/ops/pointwise/elementwise.ts";
-import { geluGate } from "../../src/ops/pointwise/gelu.ts";
-import { siluGate } from "../../src/ops/silu-gate.ts";
-import { Tape } from "../../src/tape/tape.ts";
-import { expectClose } from "../golden-files.ts";
-import { builds, expectGradients, Gym, leaf, run } from "./gradients.ts";
+import { ShapeError } from "../../../src/core/errors.ts";
+import { add } from "../../../src/ops/pointwise/add.ts";
+import { multiplyElements } from "../../../src/ops/pointwise/elementwise.ts";
+import { gatedUnit } from "../../../src/ops/pointwise/gated-unit.ts";
+import { Tape, type Value } from "../../../src/tape/tape.ts";
+import { expectClose } from "../../golden-files.ts";
+import { builds, expectGradients, Gym, leaf, run } from "../gradients.ts";
 
 for (const build of builds) {
   test(`add (${build}) sums, and its gradient reaches both terms, twice where they are one`, async () => {
@@ -31,7 +30,8 @@ for (const build of builds) {
 test("add, products and gates refuse operands of different shapes, naming both", async () => {
   using gym = await Gym.open("baseline");
   const [a, b] = [gym.param("a", [3, 5]), gym.param("b", [3, 4])];
-  for (const op of [add, siluGate, geluGate, multiplyElements]) {
+  const gates = (["silu", "gelu_new", "relu"] as const).map((name) => (x: Value, y: Value) => gatedUnit(x, y, name));
+  for (const op of [add, ...gates, multiplyElements]) {
     const call = () => Tape.plan(gym.engine, {}, (tape) => op(leaf(tape, a), leaf(tape, b)));
     expect(call).toThrow(ShapeError);
     expect(call).toThrow("[3, 5] and [3, 4]");
