@@ -146,7 +146,7 @@ export function hostConstants(sources) {
       if (!/^[A-Z][A-Z0-9_]*$/.test(host)) throw new Error(`${file}: expected @host NAME, found "${host}"`);
       if (Object.hasOwn(found, host)) throw new Error(`${file}: @host ${host} occurs twice`);
       if (!initializer || !ts.isNumericLiteral(initializer))
-        throw new Error(`${file}: @host ${host} must be a number as it stands, found ${initializer?.getText()}`);
+        throw new Error(`${file}: @host ${host} must be a numeric literal, found ${initializer?.getText()}`);
       found[host] = Number(initializer.text);
     }
   return found;

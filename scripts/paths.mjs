@@ -4,7 +4,7 @@
  */
 import { readdirSync } from "node:fs";
 import nodePath from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 
 /** The folder of the project. */
 export const root = fileURLToPath(new URL("..", import.meta.url));
@@ -12,11 +12,6 @@ export const root = fileURLToPath(new URL("..", import.meta.url));
 /** Where a file of the project is on this platform. */
 export function at(file, path = nodePath, folder = root) {
   return path.join(folder, ...file.split("/"));
-}
-
-/** What `import` takes for a file of the project: Windows refuses paths that begin with a drive. */
-export function urlOf(file) {
-  return pathToFileURL(at(file)).href;
 }
 
 /** The name of the file at an absolute path. */

@@ -17,6 +17,11 @@ export type NF4 = u8;
  * @host NF4_BLOCK
  */
 export const BLOCK: i32 = 64;
+/**
+ * Blocks that share a scale of their scales, as a power of two.
+ * @host NF4_OUTER_BITS
+ */
+const OUTER_BITS: i32 = 8;
 const CODES: usize = 0;
 const ABSMAX: usize = 4;
 const ABSMAX2: usize = 8;
@@ -54,7 +59,7 @@ export function shortPlane(w: usize, b: usize): v128 {
 @inline
 export function absmax(w: usize, block: i32): f32 {
   const q = <usize>load<u8>(load<usize>(w, ABSMAX) + <usize>block);
-  const outer = load<f32>(load<usize>(w, ABSMAX2) + (<usize>(block >> 8) << 2));
+  const outer = load<f32>(load<usize>(w, ABSMAX2) + (<usize>(block >> OUTER_BITS) << 2));
   return load<f32>(w + (q << 2), MAP) * outer + load<f32>(w, OFFSET);
 }
 

@@ -10,11 +10,11 @@ import { defineOptimizer, type Optimizer, type OptimizerOptions } from "./define
 import { dynamicTable, TABLE_BYTES } from "./dynamic-levels.ts";
 
 /** Numbers that share a scale. */
-const BLOCK = 256;
+export const BLOCK = 256;
 /** Tensors of fewer numbers keep f32 moments: they are small, and often the sensitive ones. */
 const LEAST = 4096;
 /** What adamw_8bit_workspace says of blocks of that size, for one thread. */
-const WORKSPACE = 2 * BLOCK * 4;
+export const WORKSPACE = 2 * BLOCK * 4;
 
 /** Those of AdamW. */
 export type AdamW8bitOptions = OptimizerOptions<typeof AdamW.options>;

@@ -2,7 +2,14 @@
  * NF4 with double quantisation (Dettmers et al. 2023), bit for bit as bitsandbytes has it: the levels, the map of 8-bit
  * scales, and how a tensor lies in memory. The kernels are in assembly/linear/nf4.ts.
  */
-import { NF4_BLOCK, NF4_MAP, NF4_OFFSET, NF4_PLANES, NF4_SHORT_PLANES } from "../wasm/generated/constants.ts";
+import {
+  NF4_BLOCK,
+  NF4_MAP,
+  NF4_OFFSET,
+  NF4_OUTER_BITS,
+  NF4_PLANES,
+  NF4_SHORT_PLANES,
+} from "../wasm/generated/constants.ts";
 import { aligned, type Memory, type Ptr } from "../wasm/memory.ts";
 
 /** Quantiles of a normal distribution that hold zero and one: appendix E of the paper. */
@@ -13,7 +20,7 @@ const LEVELS = Float32Array.of(
 );
 
 /** Blocks that share a scale of their scales. */
-const OUTER = 256;
+const OUTER = 2 ** NF4_OUTER_BITS;
 /** Bytes of the header, which ends in the map; what else is in it: see assembly/simd/nf4-read.ts. */
 const HEADER_BYTES = NF4_MAP + 256 * 4;
 

@@ -2,6 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path/posix";
 import { expect, test } from "vitest";
 import { Layout } from "../../src/ops/linear/multiply.ts";
+import { BLOCK, WORKSPACE } from "../../src/optim/adamw8bit.ts";
+import { createEngine } from "../../src/wasm/engine.ts";
 import { INT8_DEPTH, INT8_STEPS } from "../../src/wasm/generated/constants.ts";
 import { FIRST_BLOCK } from "../../src/wasm/memory.ts";
 import { builds } from "../kernels/bed.ts";
@@ -101,6 +103,11 @@ test("host and references mean the same bits by a layout, and no two bits are on
   expect([bNk, b2Nk, aKm, accumulate, fewLoads]).toEqual(bits);
   expect(new Set<number>(bits).size).toBe(bits.length);
   for (const bit of bits) expect(Math.log2(bit) % 1).toBe(0);
+});
+
+test("the workspace that the 8-bit optimizer plans with is the one that its kernel states", async () => {
+  using engine = await createEngine({ build: "baseline", threads: 1 });
+  expect(engine.kernels.adamw_8bit_workspace(BLOCK)).toBe(WORKSPACE);
 });
 
 test("no sum of products of int8 overflows an i32", () => {

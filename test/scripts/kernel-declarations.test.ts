@@ -147,7 +147,7 @@ test("line ends of another platform declare the same", () => {
 
 test.each([
   ["/** @host x */ const A: i32 = 1;", /expected @host NAME, found "x"/],
-  ["/** @host A */ const A: i32 = 2 * 3;", /@host A must be a number as it stands, found 2 \* 3/],
+  ["/** @host A */ const A: i32 = 2 * 3;", /@host A must be a numeric literal, found 2 \* 3/],
   ["/** @host A */ const A: i32 = 1;\n/** @host A */ const B: i32 = 2;", /@host A occurs twice/],
 ])("a constant %s is refused", (text, message) => {
   expect(() => hostConstants({ "a/f.ts": text })).toThrow(message);

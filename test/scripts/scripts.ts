@@ -37,19 +37,12 @@ export const { memoryFlags }: { memoryFlags(wasm: Uint8Array): number } = await 
 export const {
   at,
   nameOf,
-  urlOf,
   filesBelow,
 }: {
   at(file: string, path?: Path, folder?: string): string;
   nameOf(absolute: string, path?: Path, folder?: string): string;
-  urlOf(file: string): string;
   filesBelow(folder: string): string[];
 } = await load("paths.mjs");
 
-export const {
-  listing,
-  kernelTable,
-}: {
-  listing(files: readonly string[], about: string): string;
-  kernelTable(kernels: readonly Kernel[]): string;
-} = await load("generated-modules.mjs");
+export const { listing }: { listing(files: readonly string[], about: string): string } =
+  await load("generated-modules.mjs");
