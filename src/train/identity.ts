@@ -31,9 +31,9 @@ export function identityOfSettings(args: Settings): Identity {
 /** The settings that an identity says. */
 export function settingsOfIdentity(identity: Identity): Partial<Settings> {
   const own = Object.entries<Option<unknown>>(settings).filter(([name]) => Object.hasOwn(identity, name));
-  const valueOf = (value: unknown, { fallback }: Option<unknown>) =>
+  const read = (value: unknown, { fallback }: Option<unknown>) =>
     isRecord(fallback) ? JSON.parse(String(value)) : value;
-  return Object.fromEntries(own.map(([name, one]) => [name, valueOf(identity[name], one)]));
+  return Object.fromEntries(own.map(([name, one]) => [name, read(identity[name], one)]));
 }
 
 /** The identity of a run. What is trained is described by the .json files that saving it writes. */
