@@ -96,7 +96,7 @@ export interface ModelShape {
 export interface Lifecycle<V = MethodValues> {
   /** Added to the mean loss of every training batch, a scalar [1, 1]. */
   penalty?(tape: Tape): Value | null;
-  /** Called after each optimiser step, with the gradients of that step still there, times `gradScale` as clipping had it. */
+  /** Called after each optimizer step, with the gradients of that step still there, times `gradScale` as clipping had it. */
   afterStep?(step: number, gradScale: number): void;
   /** Numbers that the course of training goes on from, besides the trained ones: for checkpoints. */
   readonly state?: ReadonlyMap<string, Float32Array>;
@@ -156,7 +156,7 @@ export interface MethodAbout {
 }
 
 export interface MethodDefinition<S extends Options> {
-  /** The published `peft_type`. The file of the method is called so in lower case, unless it has a name of its own. */
+  /** The published `peft_type`. The file of the method has this name in lower case, or `file`. */
   readonly peftType: string;
   /** The name of its file where that is not `peftType` in lower case. */
   readonly file?: string;
