@@ -167,7 +167,7 @@ export class AdapterSet {
     if (this.#fusions.has(name)) throw new StateError(`there is a fusion "${name}" already: delete it first`);
     const adapters = name.split(",").map((each) => this.get(each));
     const foreign = adapters.find(({ sites }) => !sites.residual);
-    if (foreign) throw new UnsupportedError(`fusion "${name}": "${foreign.name}" is no bottleneck adapter`);
+    if (foreign) throw new UnsupportedError(`fusion "${name}": "${foreign.name}" is not a bottleneck adapter`);
     const fusion = new Fusion(name, adapters, { ...fusionOptions.dynamic, ...options }, this.layers, { seed, stored });
     this.#fusions.set(name, fusion);
     return fusion;
@@ -218,7 +218,7 @@ export class AdapterSet {
     if ((nodes.length > 1 || composition.type !== "Stack") && !this.composes(names)) {
       const other = names.find((name) => !this.composes([name]));
       throw new UnsupportedError(
-        `composition: adapter "${other}" is no bottleneck adapter; activate it alone or in a list`,
+        `composition: adapter "${other}" is not a bottleneck adapter; activate it alone or in a list`,
       );
     }
     for (const node of nodes) {
@@ -259,7 +259,7 @@ export class AdapterSet {
     return [...new Set(fused.flatMap(({ name }) => this.#fusions.get(name) ?? []))];
   }
 
-  /** Heads of active adapters that another one's head stands in for. */
+  /** Heads of active adapters that the head of another replaces. */
   idleHeads(): Set<Param> {
     if (!this.composes(this.#active)) return new Set();
     const paramsOf = (replaced: readonly Replaced[]) => replaced.flatMap(({ weight, bias }) => [weight, bias]);

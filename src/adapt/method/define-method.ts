@@ -161,7 +161,7 @@ export interface MethodAbout {
 }
 
 export interface MethodDefinition<S extends Options> {
-  /** The published `peft_type`. The file of the method is called so in lower case, unless it has a name of its own. */
+  /** The published `peft_type`. The file of the method has this name in lower case, or `file`. */
   readonly peftType: string;
   /** The name of its file where that is not `peftType` in lower case. */
   readonly file?: string;

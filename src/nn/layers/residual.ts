@@ -21,7 +21,7 @@ export class Residual {
   readonly subLayer: SubLayer;
   readonly layer: number;
   readonly width: number;
-  /** The norm over the sum; null where the norm stands before the sub-layer instead. */
+  /** The norm over the sum; null where the norm comes before the sub-layer. */
   readonly norm: LayerNorm | null;
   delta: ResidualDelta | null = null;
 

@@ -124,7 +124,7 @@ export class Pass implements PassRows {
     this.length = counts.reduce((longest, count, s) => Math.max(longest, past[s]! + count), 0);
     if (this.length > limits.contextLength) {
       throw new FormatError(
-        `a sequence of ${this.length} tokens is longer than the model's context of ${limits.contextLength}: shorten it (--max-length)`,
+        `a sequence of ${this.length} tokens is longer than the model's context of ${limits.contextLength}: shorten it`,
       );
     }
     const positions = this.#positionsAfter(past, limits.paddingId ?? null);

@@ -123,7 +123,7 @@ test("what cannot be composed is refused with the way out", async () => {
   refuses(stack("a", "d"), StateError as never, /there is no adapter "d"/);
   refuses(average(["a", parallel("b", "c")]), UnsupportedError as never, /Parallel stands in Average/);
   refuses(stack(parallel("a", "b"), parallel("a", "b", "c")), UnsupportedError as never, /of 2 and 3 adapters/);
-  refuses(parallel("a", "low"), UnsupportedError as never, /"low" is no bottleneck adapter/);
+  refuses(parallel("a", "low"), UnsupportedError as never, /"low" is not a bottleneck adapter/);
   expect(() => peft.addAdapterFusion(["a", "low"])).toThrow(UnsupportedError);
   expect(() => average(["a", "b"], [1, -1])).toThrow(FormatError);
   expect(() => split(["a", "b"], [3])).toThrow(FormatError);
