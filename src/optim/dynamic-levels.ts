@@ -17,7 +17,7 @@ export function dynamicLevels(signed: boolean): Float32Array {
   return Float32Array.from(levels).sort();
 }
 
-/** The smallest number that has ranks of its own, 2⁻²³: below half of the smallest level. */
+/** The smallest number with its own ranks, 2⁻²³: below half of the smallest level. */
 const SMALLEST = 2 ** -23;
 /** Bytes of a table of ranks: one for each value of the upper 16 bits of f32 from 2⁻²³ to 1, and some to spare. */
 const RANKS = 3072;
