@@ -1,4 +1,4 @@
-/** Files of a model folder, other than weights, that also belong to a model made from it. */
+/** What lies beside the weights of a model and belongs to one made from it too. */
 import { openSource } from "../checkpoint/open.ts";
 import type { Target } from "../core/host.ts";
 

@@ -1,4 +1,4 @@
-/** A resumed run must continue with the adapter it started with: the same shapes, which loading checks, and the same options. */
+/** A resumed run must go on with the adapter it began with: not only its shapes, which loading checks, but all its options. */
 import { CONFIG_FILE } from "../adapt/files/config-file.ts";
 import { sameJson } from "../adapt/method/options.ts";
 import type { PeftModel } from "../adapt/peft-model.ts";
@@ -9,10 +9,10 @@ import type { RunFolder, Source } from "../core/host.ts";
 import { listProblems } from "../core/problems.ts";
 import { checkpointsOf } from "../train/run-state.ts";
 
-/** The folder of the base may change between a run and its resumption. */
+/** Where the base lies may change between a run and its resumption. */
 const FREE = "base_model_name_or_path";
 
-/** Options that training sets: they are in the state of the run. */
+/** Options that training itself sets: the state of the run has them. */
 const LEARNED: Readonly<Record<string, string>> = { ADALORA: "rank_pattern" };
 
 /** Throws StateError that lists every option in which the newest checkpoint's adapter differs from the model's. */

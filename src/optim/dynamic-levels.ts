@@ -1,5 +1,5 @@
 /**
- * The levels of dynamic tree quantization (Dettmers 2016, and et al. 2022) to 8 bits, as bitsandbytes.functional.create_dynamic_map
+ * The levels of dynamic tree quantisation (Dettmers 2016, and et al. 2022) to 8 bits, as bitsandbytes.functional.create_dynamic_map
  * has them up to a rounding: decades from 1e-6 to 1, each with twice as many evenly spaced levels as the one below, and 0 and 1.
  */
 const DECADES = 7;
@@ -17,7 +17,7 @@ export function dynamicLevels(signed: boolean): Float32Array {
   return Float32Array.from(levels).sort();
 }
 
-/** The smallest number with its own ranks, 2⁻²³: below half of the smallest level. */
+/** The smallest number that has ranks of its own, 2⁻²³: below half of the smallest level. */
 const SMALLEST = 2 ** -23;
 /** Bytes of a table of ranks: one for each value of the upper 16 bits of f32 from 2⁻²³ to 1, and some to spare. */
 const RANKS = 3072;
