@@ -15,7 +15,7 @@ export function measuringEngine({ build = "auto", threads }: EngineLike): Promis
   return createEngine({ build, ...(typeof threads === "number" && { threads }), measuring: true });
 }
 
-/** The model of a folder in an engine of its own that holds nothing, with the build and the threads of another. */
+/** The model of a folder in a separate engine that holds nothing, with the build and the threads of another. */
 export async function measuredBase(
   from: string,
   like: EngineLike,

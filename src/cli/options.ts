@@ -1,6 +1,6 @@
 /** Flags made from declared options, the values that they were given, and rules about several of them. */
 import { type Command, Option as Flag, InvalidArgumentError } from "commander";
-import type { About, Kind, Option, Options, Spell, ValuesOf } from "../core/options.ts";
+import type { Kind, Option, OptionDetails, Options, Spell, ValuesOf } from "../core/options.ts";
 import { option } from "../core/options.ts";
 import { didYouMean } from "../core/similar.ts";
 import {
@@ -96,7 +96,7 @@ export function defaultOf<T>({ cli, fallback }: Option<T>): T {
 }
 
 /** Text that a command cannot do without. */
-export function requiredText(about: About<string>): Option<string> {
+export function requiredText(about: OptionDetails<string>): Option<string> {
   return { ...option<string>("", "a string", (value) => typeof value === "string", about, "text"), required: true };
 }
 

@@ -5,7 +5,7 @@
 
 export type LogFormat = "auto" | "plain" | "json";
 
-/** Off a terminal, milliseconds between two lines about progress that is no report. */
+/** Off a terminal, milliseconds between two lines about progress that are not reports. */
 const QUIET = 10_000;
 
 /** One line about something that the user should know. */
@@ -37,8 +37,8 @@ export function grouped(n: number): string {
 let endsWithReader = true;
 
 /**
- * Ends the command quietly when nobody reads its output any more, as after `| head`. When nobody reads its warnings any
- * more, it goes on.
+ * Ends the command quietly when its output is no longer read, as after `| head`. It continues when only its warnings are no
+ * longer read.
  */
 export function watchPipes(): void {
   const broken = (error: NodeJS.ErrnoException, ends: boolean) => {
@@ -49,7 +49,7 @@ export function watchPipes(): void {
   process.stderr.on("error", (error) => broken(error, false));
 }
 
-/** For a command whose result is in files: it goes on when nobody reads its reports any more. */
+/** For a command whose result is in files: it continues when its reports are no longer read. */
 export function outliveReader(): void {
   endsWithReader = false;
 }

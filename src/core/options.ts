@@ -19,8 +19,8 @@ export type Kind =
   | "pairs" // name=value, separated by commas
   | "json"; // anything else, written as JSON
 
-/** What a declaration says besides the default and the range. */
-export interface About<T> {
+/** Everything else that a declaration says of an option. */
+export interface OptionDetails<T> {
   /** What the option is, in a few words. */
   readonly help?: string;
   /** The long flag without its dashes, where it is not the name in kebab case. `no-x` sets a flag to false. */
@@ -42,7 +42,7 @@ export interface About<T> {
 }
 
 /** One option: its default, and which values it takes. */
-export interface Option<T> extends About<T> {
+export interface Option<T> extends OptionDetails<T> {
   readonly kind: Kind;
   readonly fallback: T;
   /** Which values it takes other than null, as messages say it: `a whole number of at least 1`. */
@@ -78,42 +78,42 @@ export function option<T>(
   fallback: T,
   expected: string,
   is: (value: unknown) => boolean,
-  about: string | About<T> = "",
+  about: string | OptionDetails<T> = "",
   kind: Kind = "json",
 ): Option<T> {
-  const told = typeof about === "string" ? { help: about } : about;
-  return { kind, fallback, expected, is: is as (value: unknown) => value is T, ...told };
+  const details = typeof about === "string" ? { help: about } : about;
+  return { kind, fallback, expected, is: is as (value: unknown) => value is T, ...details };
 }
 
 /** true or false. */
-export function flag(fallback: boolean, about?: string | About<boolean>): Option<boolean> {
+export function flag(fallback: boolean, about?: string | OptionDetails<boolean>): Option<boolean> {
   return option(fallback, "true or false", (value) => typeof value === "boolean", about, "flag");
 }
 
 /** A whole number of at least `range`, or in it. */
-export function whole(fallback: number, range: number | Range, about?: string | About<number>): Option<number> {
+export function whole(fallback: number, range: number | Range, about?: string | OptionDetails<number>): Option<number> {
   const { is, expected } = inRange("a whole number", typeof range === "number" ? { least: range } : range);
   return option(fallback, expected, (value) => Number.isSafeInteger(value) && is(value as number), about, "whole");
 }
 
 /** A finite number, in the range if one is given. */
-export function number(fallback: number, about?: string | About<number>, range: Range = {}): Option<number> {
+export function number(fallback: number, about?: string | OptionDetails<number>, range: Range = {}): Option<number> {
   const { is, expected } = inRange("a number", range);
   return option(fallback, expected, (value) => Number.isFinite(value) && is(value as number), about, "number");
 }
 
 /** A number of at least 0. */
-export function atLeastZero(fallback: number, about?: string | About<number>): Option<number> {
+export function atLeastZero(fallback: number, about?: string | OptionDetails<number>): Option<number> {
   return number(fallback, about, { least: 0 });
 }
 
 /** A number above 0. */
-export function aboveZero(fallback: number, about?: string | About<number>): Option<number> {
+export function aboveZero(fallback: number, about?: string | OptionDetails<number>): Option<number> {
   return number(fallback, about, { above: 0 });
 }
 
 /** A number from 0 up to but not including 1. */
-export function fraction(fallback: number, about?: string | About<number>): Option<number> {
+export function fraction(fallback: number, about?: string | OptionDetails<number>): Option<number> {
   return number(fallback, about, { least: 0, below: 1 });
 }
 
@@ -121,7 +121,7 @@ export function fraction(fallback: number, about?: string | About<number>): Opti
 export function oneOf<const T extends string>(
   words: readonly T[],
   fallback: NoInfer<T>,
-  about?: string | About<T>,
+  about?: string | OptionDetails<T>,
   aliases?: Readonly<Record<string, T>>,
 ): Option<T> {
   const known = [...words, ...Object.keys(aliases ?? {})];
@@ -137,23 +137,23 @@ export function orNull<T>(one: Option<T>, fallback: T | null = null): Option<T |
 }
 
 /** A whole number in a range, or null. */
-export function wholeOrNull(range: number | Range, about?: string | About<number>): Option<number | null> {
+export function wholeOrNull(range: number | Range, about?: string | OptionDetails<number>): Option<number | null> {
   return orNull(whole(0, range, about));
 }
 
 /** Text, or null. */
-export function text(about?: string | About<string>): Option<string | null> {
+export function text(about?: string | OptionDetails<string>): Option<string | null> {
   return orNull(option("", "a string", isString, about, "text"));
 }
 
 /** A list of names, or null. */
-export function names(about?: string | About<readonly string[]>): Option<readonly string[] | null> {
+export function names(about?: string | OptionDetails<readonly string[]>): Option<readonly string[] | null> {
   return orNull(option<readonly string[]>([], "a list of names", isStrings, about, "names"));
 }
 
 /** A list of name endings, one regular expression over whole names, or null. */
 export function namesOrPattern(
-  about?: string | About<readonly string[] | string>,
+  about?: string | OptionDetails<readonly string[] | string>,
 ): Option<readonly string[] | string | null> {
   const is = (value: unknown) => isString(value) || isStrings(value);
   return orNull(
@@ -162,7 +162,7 @@ export function namesOrPattern(
 }
 
 /** A number of bytes. */
-export function bytes(fallback: number, about?: string | About<number>): Option<number> {
+export function bytes(fallback: number, about?: string | OptionDetails<number>): Option<number> {
   return { ...atLeastZero(fallback, about), kind: "bytes", expected: "a number of bytes" };
 }
 

@@ -26,7 +26,7 @@ export interface Beam {
   readonly score: number;
 }
 
-/** A sequence with one more token, and which beam it goes on from. */
+/** A sequence with one more token, and the beam that it continues. */
 interface Candidate {
   readonly beam: number;
   readonly id: number;

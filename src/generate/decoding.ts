@@ -49,7 +49,7 @@ export class Decoding {
     return Tape.run(engine, this.#planned, {}, run);
   }
 
-  /** Sequence s goes on from what sequence `parents[s]` has. */
+  /** Sequence s continues what sequence `parents[s]` has. */
   reorder(parents: readonly number[]): void {
     this.#cache.reorder(parents);
   }

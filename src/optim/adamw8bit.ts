@@ -1,7 +1,7 @@
 /**
  * AdamW whose moments are bytes (Dettmers et al. 2022, "8-bit optimizers via block-wise quantization"), as
  * bitsandbytes.optim.AdamW8bit has it: blocks of 256 numbers, each with its largest magnitude in f32, and dynamic levels. Tensors
- * of less than 4096 numbers keep their moments in f32. How it differs is told in assembly/optim/adamw-8bit.ts.
+ * of less than 4096 numbers keep their moments in f32. For differences see assembly/optim/adamw-8bit.ts.
  */
 import { sizeOf } from "../core/shape.ts";
 import { aligned } from "../wasm/memory.ts";

@@ -1,5 +1,5 @@
 /**
- * The levels of dynamic tree quantization (Dettmers 2016, and et al. 2022) to 8 bits, as bitsandbytes.functional.create_dynamic_map
+ * The levels of dynamic tree quantisation (Dettmers 2016, and et al. 2022) to 8 bits, as bitsandbytes.functional.create_dynamic_map
  * has them up to a rounding: decades from 1e-6 to 1, each with twice as many evenly spaced levels as the one below, and 0 and 1.
  */
 import {

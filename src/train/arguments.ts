@@ -127,8 +127,12 @@ export const settings = {
 /** All settings of a run. */
 export interface Settings extends ValuesOf<typeof settings> {}
 
-/** What a user gives: any of the settings. Optimizers may have the names that transformers gives them. */
-export type TrainingArguments = Partial<Omit<Settings, "optim">> & {
+/** Any of these values. */
+type Some<Values> = { -readonly [Name in keyof Values]?: Values[Name] };
+
+/** What a user gives: any of the settings. */
+export type TrainingArguments = Some<Omit<Settings, "optim">> & {
+  /** The optimizer, by its name here or in transformers. */
   optim?: OptimizerName | PublishedOptimizerName;
 };
 

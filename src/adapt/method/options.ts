@@ -1,5 +1,5 @@
 /** Kinds of options that only PEFT methods have, and how files spell options. */
-import { type About, fraction, type Option, option, orNull, wholeOrNull } from "../../core/options.ts";
+import { fraction, type Option, type OptionDetails, option, orNull, wholeOrNull } from "../../core/options.ts";
 import { PyFloat, type PyJson } from "../../core/python-json.ts";
 
 const isIndex = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
@@ -8,7 +8,7 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** A size that the user must give, or that follows from the model: a whole number of at least 1, or null. */
-export function sizeOrNull(about?: string | About<number>): Option<number | null> {
+export function sizeOrNull(about?: string | OptionDetails<number>): Option<number | null> {
   return wholeOrNull(1, about);
 }
 

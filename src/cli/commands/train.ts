@@ -222,7 +222,7 @@ async function labelsFor(model: string, rows: readonly Row[], task: Task): Promi
   }
 }
 
-/** Every weight of a model as what is trained; saving writes a model folder, with the tokenizer's files beside. */
+/** Every weight of a model as what is trained; saving writes a model folder, with the tokenizer's files. */
 function wholeModel(base: Model, folder: string): Trainable {
   return fullTraining(base, async (target) => {
     await saveModel(base, target);
