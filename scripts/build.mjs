@@ -2,7 +2,8 @@
  * Builds everything that is not committed:
  *   build/*.wasm            the kernels, one file per target of asconfig.json
  *   src/wasm/generated/     the same, compressed, as base64 modules, and the typed kernel table
- *   src/{models,methods}/index.generated.ts   the folder listings
+ *   src/{models,methods,tasks}/index.generated.ts   the folder listings
+ *   src/core/task-names.generated.ts   the names of the tasks, for what lies below them
  *   dist/                   the published package, in few files: see bundle.mjs
  *
  *   node scripts/build.mjs          what is out of date
@@ -146,14 +147,46 @@ async function buildWasm() {
 
 /** `index.generated.ts`: file name to lazy import, so that the folder listing is the registration. */
 function listFolder(folder, describe) {
-  if (!existsSync(folder)) return;
-  const names = readdirSync(folder)
+  const lines = modulesIn(folder).map((n) => `  ${JSON.stringify(n)}: () => import("./${n}.ts"),`);
+  writeListing(join(folder, "index.generated.ts"), [
+    `// ${LISTED} ${describe}`,
+    "export const files = {",
+    ...lines,
+    "};",
+  ]);
+}
+
+/**
+ * Tasks are imported at once, since rows are read without waiting; what of a task is large, its file imports on demand. Their
+ * names alone are listed once more in core/, where every folder can read them.
+ */
+function listTasks() {
+  const found = modulesIn("src/tasks");
+  const names = found.map((name) => name.toUpperCase());
+  writeListing("src/core/task-names.generated.ts", [
+    `// ${LISTED} The files of src/tasks, in capitals.`,
+    `export const taskNames = ${JSON.stringify(names)} as const;`,
+  ]);
+  writeListing("src/tasks/index.generated.ts", [
+    `// ${LISTED} One task per file.`,
+    ...found.map((name, i) => `import { task as task${i} } from "./${name}.ts";`),
+    "export const taskDefinitions = {",
+    ...names.map((name, i) => `  ${name}: task${i},`),
+    "};",
+  ]);
+}
+
+const LISTED = "Made by scripts/build.mjs from the folder listing.";
+
+function modulesIn(folder) {
+  return readdirSync(folder)
     .filter((f) => f.endsWith(".ts") && !f.endsWith(".generated.ts"))
     .map((f) => f.slice(0, -3))
     .sort();
-  const lines = names.map((n) => `  ${JSON.stringify(n)}: () => import("./${n}.ts"),`);
-  const text = `// Made by scripts/build.mjs from the folder listing. ${describe}\nexport const files = {\n${lines.join("\n")}\n};\n`;
-  const file = join(folder, "index.generated.ts");
+}
+
+function writeListing(file, lines) {
+  const text = `${lines.join("\n")}\n`;
   if (!existsSync(file) || readFileSync(file, "utf8") !== text) writeFileSync(file, text);
 }
 
@@ -176,4 +209,5 @@ async function buildDist() {
 await buildWasm();
 listFolder("src/models", "One architecture per file.");
 listFolder("src/methods", "One PEFT method per file.");
+listTasks();
 if (!process.argv.includes("--kernels")) await buildDist();

@@ -5,12 +5,13 @@
  * Each module in them stays where it was, as a list of what it exports from there, so paths, types and imports on demand are as
  * before. Modules that hosts import stay whole, for the bundle imports the host.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path/posix";
 import { build } from "esbuild";
 import ts from "typescript";
 
-const GROUPS = { bundle: "index.js", models: "auto/auto-model.js" };
+/** Each group by the modules that it is made for; a folder stands for all that is in it. Tasks load their model's class on demand. */
+const GROUPS = { bundle: ["index.js"], models: ["auto/auto-model.js", "nn/tasks/"] };
 const HOSTS = ["runtime/node.js", "runtime/browser.js", "runtime/workerd.js"];
 
 /** Bundles `folder`, as tsc made it, in place. */
@@ -18,9 +19,10 @@ export async function bundleGroups(folder) {
   const taken = await modulesOf(folder, HOSTS);
   const lists = new Map(); // the text that each module becomes
   const entries = {}; // the text of each group: everything that its modules export, under names of its own
-  for (const [group, first] of Object.entries(GROUPS)) {
+  for (const [group, parts] of Object.entries(GROUPS)) {
+    const first = parts.flatMap((part) => (part.endsWith("/") ? modulesIn(folder, part) : [part]));
     entries[group] = "";
-    for (const [file, names] of await modulesOf(folder, [first])) {
+    for (const [file, names] of await modulesOf(folder, first)) {
       if (taken.has(file)) continue;
       taken.set(file, names);
       const own = names.map((name) => [name, `m${taken.size}_${name}`]);
@@ -35,6 +37,11 @@ export async function bundleGroups(folder) {
     plugins: [texts(folder, entries), onlyAtOnce(folder, (file) => lists.has(file)), pureDeclarations(folder)],
   });
   for (const [file, text] of lists) writeFileSync(join(folder, file), text);
+}
+
+function modulesIn(folder, part) {
+  const files = readdirSync(join(folder, part)).filter((name) => name.endsWith(".js"));
+  return files.map((name) => part + name);
 }
 
 function exportText(names, path) {

@@ -17,6 +17,7 @@ export {
   AutoModelForSeq2SeqLM,
   AutoModelForSequenceClassification,
   AutoModelForTokenClassification,
+  autoModelFor,
 } from "./auto/auto-classes.ts";
 export type { FromConfigOptions, FromPretrainedOptions } from "./auto/auto-model.ts";
 export { openSource, openTarget, type SourceLike, type TargetLike } from "./checkpoint/open.ts";
@@ -24,7 +25,6 @@ export { FormatError, ShapeError, StateError, UnsupportedError } from "./core/er
 export type { HubOptions, RunFolder, Source, Target } from "./core/host.ts";
 export { type Task, tasks } from "./core/task.ts";
 export { type Example, encodeRows } from "./data/examples.ts";
-export { labelNamesOf } from "./data/labels.ts";
 export { type ExampleLimits, type LoadExamplesOptions, loadExamples, readRows } from "./data/load-examples.ts";
 export { parseRows, type Row } from "./data/rows.ts";
 export type { GenerateOptions } from "./generate/generate.ts";
@@ -64,6 +64,7 @@ export { Lion, type LionOptions } from "./optim/lion.ts";
 export { type LoraPlusOptions, loraPlusGroups } from "./optim/loraplus.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
 export { Tape } from "./tape/tape.ts";
+export { labelNamesOf } from "./tasks/kit/labels.ts";
 export { AutoTokenizer } from "./text/auto-tokenizer.ts";
 export type { Tokenizer } from "./text/tokenizer.ts";
 export { type EvaluateOptions, type Evaluation, evaluateLoss } from "./train/evaluate.ts";

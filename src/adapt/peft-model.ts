@@ -4,12 +4,13 @@
  */
 import type { SourceLike, TargetLike } from "../checkpoint/open.ts";
 import { StateError } from "../core/errors.ts";
+import type { ProblemType } from "../core/labels.ts";
 import type { Task } from "../core/task.ts";
 import type { KvCache } from "../nn/pass/kv-cache.ts";
 import type { PassOptions } from "../nn/pass/pass.ts";
 import type { Labelled, LabelledSequences, Sequences } from "../nn/pass/sequences.ts";
 import type { CausalLM } from "../nn/tasks/causal-lm.ts";
-import type { Measured, Model, ProblemType } from "../nn/tasks/model.ts";
+import type { Measured, Model } from "../nn/tasks/model.ts";
 import { scaleBy } from "../ops/elementwise.ts";
 import { concatenateRows } from "../ops/rows.ts";
 import { Tape, type Value } from "../tape/tape.ts";

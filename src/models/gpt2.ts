@@ -4,7 +4,7 @@ import type { ConfigReader } from "../nn/config.ts";
 import { defineModel } from "../nn/define-model.ts";
 import type { Weights } from "../nn/layers/weights.ts";
 import type { Pass } from "../nn/pass/pass.ts";
-import { type Backbone, decoderTasks } from "../nn/tasks/decoder-tasks.ts";
+import { type Backbone, decoderHeads } from "../nn/tasks/decoder-heads.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
 import { add } from "../ops/add.ts";
 import type { AttentionShape } from "../ops/attention.ts";
@@ -46,7 +46,7 @@ export const gpt2 = defineModel({
     LN_TUNING: ["ln_1", "ln_2", "ln_f"],
   },
   config: readConfig,
-  tasks: decoderTasks({ className: "GPT2", path: "transformer", tokenHead: "classifier", build }),
+  heads: decoderHeads({ className: "GPT2", path: "transformer", tokenHead: "classifier", build }),
 });
 
 function build(config: Gpt2Config, w: Weights): Backbone {

@@ -8,7 +8,7 @@ import { type DefaultTargets, defineModel } from "../nn/define-model.ts";
 import { RotaryTable, rotaryFrequencies } from "../nn/layers/rotary-table.ts";
 import type { Weights } from "../nn/layers/weights.ts";
 import type { Pass } from "../nn/pass/pass.ts";
-import { type Backbone, decoderTasks } from "../nn/tasks/decoder-tasks.ts";
+import { type Backbone, decoderHeads } from "../nn/tasks/decoder-heads.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
 import type { AttentionShape } from "../ops/attention.ts";
 import { type Rotation, rotate } from "../ops/rotary.ts";
@@ -85,7 +85,7 @@ export const llama = defineModel({
   prefix: "model",
   targets: llamaTargets,
   config: llamaConfig,
-  tasks: decoderTasks({
+  heads: decoderHeads({
     className: "Llama",
     path: "model",
     spanPath: "transformer",

@@ -6,7 +6,7 @@ import { activationOf } from "../nn/layers/activation-name.ts";
 import { selfAttention } from "../nn/layers/self-attention.ts";
 import type { Weights } from "../nn/layers/weights.ts";
 import type { Pass } from "../nn/pass/pass.ts";
-import { headed, type OfFirstRows, onFirstRows } from "../nn/tasks/encoder-tasks.ts";
+import { headed, type OfFirstRows, onFirstRows } from "../nn/tasks/encoder-heads.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
 import { type Activation, activation } from "../ops/activation.ts";
 import { add } from "../ops/add.ts";
@@ -37,15 +37,15 @@ export const vit = defineModel({
   prefix: "vit",
   targets: { linear: [], suggested: ["query", "value"] },
   config: readConfig,
-  tasks: {
-    FEATURE_EXTRACTION: {
+  heads: {
+    features: {
       architecture: "ViTModel",
       build(config, w) {
         const pool = pooler(config, w);
         return { ...build(config, w), pool: (hidden, pass) => onFirstRows(hidden, pass, pool) };
       },
     },
-    IMAGE_CLS: {
+    imageLabels: {
       architecture: "ViTForImageClassification",
       build(config, w) {
         const stack = build(config, w.at("vit"));

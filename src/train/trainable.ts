@@ -1,8 +1,9 @@
 /** What the trainer needs of a model: one interface, so that it knows neither architectures nor methods. */
 import type { Target } from "../core/host.ts";
+import type { ProblemType } from "../core/labels.ts";
 import type { Task } from "../core/task.ts";
 import type { Labelled, LabelledSequences } from "../nn/pass/sequences.ts";
-import type { Measured, Model, ProblemType } from "../nn/tasks/model.ts";
+import type { Measured, Model } from "../nn/tasks/model.ts";
 import type { Tape, Value } from "../tape/tape.ts";
 import type { Param } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";

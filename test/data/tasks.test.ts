@@ -4,10 +4,10 @@ import { describe, expect, test } from "vitest";
 import { FormatError, StateError } from "../../src/core/errors.ts";
 import type { Task } from "../../src/core/task.ts";
 import { countLabels, type EncodeRowsOptions, encodeRows } from "../../src/data/examples.ts";
-import { labelNamesOf, problemTypeOf } from "../../src/data/labels.ts";
 import { loadExamples, readRows } from "../../src/data/load-examples.ts";
 import { parseRows } from "../../src/data/rows.ts";
 import { readImageConfig } from "../../src/image/preprocess.ts";
+import { labelNamesOf, problemTypeOf } from "../../src/tasks/kit/labels.ts";
 import { Tokenizer } from "../../src/text/tokenizer.ts";
 
 const GOLDEN = new URL("../golden/", import.meta.url);

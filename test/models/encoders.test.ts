@@ -1,6 +1,13 @@
 /** What every encoder must keep to, with every head: see tiny-encoders.ts for the configs, tasks-golden.test.ts for the numbers. */
 import { describe, expect, test } from "vitest";
-import { definitionFor, describeModel, loadPretrained, modelFromConfig, taskOf } from "../../src/auto/auto-model.ts";
+import {
+  definitionFor,
+  describeModel,
+  headsByTask,
+  loadPretrained,
+  modelFromConfig,
+  taskOf,
+} from "../../src/auto/auto-model.ts";
 import { memoryTarget } from "../../src/checkpoint/source.ts";
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../../src/core/half.ts";
 import { Philox } from "../../src/core/philox.ts";
@@ -28,7 +35,7 @@ const configs = Object.values(encoderConfigs).flatMap((byTitle) => Object.values
 
 /** Heads of a decoder that look at every row: its first row sees nothing but itself. */
 async function tasksOf(config: RawConfig): Promise<Task[]> {
-  const all = Object.keys((await definitionFor(config, "config")).tasks) as Task[];
+  const all = [...headsByTask(await definitionFor(config, "config")).keys()];
   const ofDecoders: Task[] = [bare, "TOKEN_CLS", "CAUSAL_LM"];
   return all.filter((task) => (config.is_decoder ? ofDecoders.includes(task) : task !== "CAUSAL_LM"));
 }
@@ -322,7 +329,10 @@ test.each(["SEQ_CLS", "TOKEN_CLS", "IMAGE_CLS"] as const)(
     expect(model.labelNames).toEqual(Object.values(first.id2label as object));
     expect(model.numLabels).toBe(model.labelNames!.length);
     using unnamed = await randomModel({ ...first, id2label: null, num_labels: 5 }, task);
-    expect([unnamed.labelNames, unnamed.numLabels]).toEqual([null, 5]);
+    expect([unnamed.labelNames, unnamed.numLabels]).toEqual([
+      ["LABEL_0", "LABEL_1", "LABEL_2", "LABEL_3", "LABEL_4"],
+      5,
+    ]);
   },
 );
 

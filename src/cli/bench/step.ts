@@ -63,7 +63,7 @@ export class BenchStep {
     this.model = model;
     this.peft = getPeftModel(model, lora({ r, loraAlpha: 2 * r, ...named }), { onWarning: () => {} });
     this.rows = rows;
-    const encoderDecoder = model.task === "SEQ_2_SEQ_LM";
+    const encoderDecoder = model.traits.stacks.length > 1;
     const positions = ({ inputIds, labels }: Row) => inputIds.length + (encoderDecoder ? labels.length : 0);
     this.tokens = rows.reduce((sum, row) => sum + positions(row), 0);
     this.labels = rows.reduce((sum, row) => sum + model.countLabels(row), 0);
@@ -75,7 +75,7 @@ export class BenchStep {
   static async open(options: StepOptions): Promise<BenchStep> {
     const model = await modelOfShape(options);
     const { tokens = shapes[options.shape].tokens, batch = shapes[options.shape].batch, data } = options;
-    const encoderDecoder = model.task === "SEQ_2_SEQ_LM";
+    const encoderDecoder = model.traits.stacks.length > 1;
     const rows = benchRows({ data, tokens, batch, vocabSize: model.vocabSize, encoderDecoder });
     return new BenchStep(model, rows, options);
   }

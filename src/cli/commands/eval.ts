@@ -1,7 +1,8 @@
 /** lorikeet eval: loss and metrics of a model on a data file. */
 import { Command } from "commander";
+import { taskOfRows } from "../../data/known-tasks.ts";
 import { evaluateLoss } from "../../train/evaluate.ts";
-import { examplesOf, rowsOf, taskOfRows } from "../data.ts";
+import { examplesOf, rowsOf } from "../data.ts";
 import { type LoadFlags, loadModel, taskOption, weightsOption, withEngineOptions } from "../model-options.ts";
 import { needs, whole } from "../options.ts";
 import { grouped, LiveLine, print } from "../terminal.ts";

@@ -1,7 +1,6 @@
 /** lorikeet models: the architectures there are. */
 import { Command } from "commander";
-import { definitionFor, knownModelTypes } from "../../auto/auto-model.ts";
-import { tasks } from "../../core/task.ts";
+import { definitionFor, headsByTask, knownModelTypes } from "../../auto/auto-model.ts";
 import { print } from "../terminal.ts";
 
 export const command: Command = new Command("models")
@@ -21,9 +20,7 @@ async function run({ json }: { json?: boolean }): Promise<void> {
   const width = Math.max(...types.map((type) => type.length));
   for (const type of types) {
     const definition = await definitionFor({ model_type: type }, type);
-    const own = tasks.flatMap((task) =>
-      definition.tasks[task] ? [[task, definition.tasks[task].architecture] as const] : [],
-    );
+    const own = Array.from(headsByTask(definition), ([task, { architecture }]) => [task, architecture] as const);
     if (json) print(JSON.stringify({ modelType: type, title: definition.title, tasks: Object.fromEntries(own) }));
     else
       print(

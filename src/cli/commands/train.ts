@@ -7,7 +7,7 @@ import { readJson } from "../../checkpoint/checkpoint.ts";
 import { openSource } from "../../checkpoint/open.ts";
 import type { Task } from "../../core/task.ts";
 import type { Example } from "../../data/examples.ts";
-import type { Row } from "../../data/rows.ts";
+import { type Row, taskOfRows } from "../../data/known-tasks.ts";
 import type { RawConfig } from "../../nn/config.ts";
 import { labelNames } from "../../nn/tasks/label-names.ts";
 import type { Model } from "../../nn/tasks/model.ts";
@@ -28,7 +28,7 @@ import {
 import { formatBytes } from "../../wasm/memory.ts";
 import { adapted, type TrainingMethod } from "../adapted.ts";
 import { copyCompanions } from "../companions.ts";
-import { configForLabels, examplesOf, rowsOf, taskOfRows } from "../data.ts";
+import { configForLabels, examplesOf, rowsOf } from "../data.ts";
 import { expectRoom, measuredBase } from "../memory.ts";
 import { addMethodOptions, methodOption, optionNames } from "../method-options.ts";
 import {

@@ -1,5 +1,6 @@
 /** What can be wrong with an example, whatever the task: words for the errors that list them. */
-import { IGNORED, type ImageShape, type Labelled } from "./sequences.ts";
+import { IGNORED } from "../../core/labels.ts";
+import type { ImageShape, Labelled } from "./sequences.ts";
 
 interface Counting {
   readonly vocabSize: number;

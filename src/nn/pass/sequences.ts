@@ -1,6 +1,7 @@
 /** Token sequences laid end to end: a batch has no padding anywhere. */
 
 import { FormatError, ShapeError } from "../../core/errors.ts";
+import { IGNORED } from "../../core/labels.ts";
 import type { Value } from "../../tape/tape.ts";
 
 /** `ids` [T] of all sequences; sequence s is ids[starts[s]] to ids[starts[s + 1]] (exclusive). */
@@ -64,9 +65,6 @@ export interface ImageShape {
   /** Rows of the activations that an image becomes. */
   readonly rows: number;
 }
-
-/** The label that counts for nothing. */
-export const IGNORED = -100;
 
 /** Lays sequences of ids end to end: a batch as the models take it. */
 export function concatenate(sequences: readonly ArrayLike<number>[]): Sequences {

@@ -14,8 +14,6 @@ export type Pooling = "mean" | "cls" | "pooler";
 
 /** An encoder without a head, made by `AutoModel`. */
 export class FeatureExtractor extends Model<Encoder> {
-  readonly task = "FEATURE_EXTRACTION";
-
   /** Hidden rows after the last layer, [T, D]; virtual tokens have rows too. */
   override outputs(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
     return tape.scope(() => {

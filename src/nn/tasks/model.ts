@@ -1,5 +1,6 @@
 /** What every model has, whatever its task: weights by published name, and a loss to train it by. */
 import { StateError } from "../../core/errors.ts";
+import type { ProblemType } from "../../core/labels.ts";
 import type { Task } from "../../core/task.ts";
 import { Tape, type Value } from "../../tape/tape.ts";
 import type { Param, Weight } from "../../tensor/tensor.ts";
@@ -10,6 +11,7 @@ import type { Module, Site, Weights } from "../layers/weights.ts";
 import { Pass, type PassOptions } from "../pass/pass.ts";
 import type { Labelled, LabelledSequences, Sequences } from "../pass/sequences.ts";
 import type { Stack, VirtualTokens } from "../pass/virtual-tokens.ts";
+import type { TaskTraits } from "./task-traits.ts";
 
 /** Losses and logits of one batch, from one forward pass. */
 export interface Measured {
@@ -19,11 +21,9 @@ export interface Measured {
   rows(s: number): readonly [start: number, end: number];
 }
 
-/** What the outputs of a classifier mean, by the names of transformers. */
-export type ProblemType = "single_label_classification" | "multi_label_classification" | "regression";
-
 export interface ModelParts<B extends Body = Body> {
   readonly engine: Engine;
+  readonly task: TaskTraits;
   readonly definition: ModelDefinition;
   readonly architecture: string;
   readonly config: RawConfig;
@@ -37,8 +37,9 @@ export interface ModelParts<B extends Body = Body> {
 
 /** A model in an engine, made by one of the `AutoModel` classes. Adapters change its layers in place. */
 export abstract class Model<B extends Body = Body> {
-  abstract readonly task: Task;
   readonly engine: Engine;
+  /** What follows from the task. */
+  readonly traits: TaskTraits;
   readonly modelType: string;
   readonly architecture: string;
   /** PEFT's tables of what is adapted when the user names no modules. */
@@ -60,6 +61,7 @@ export abstract class Model<B extends Body = Body> {
 
   constructor(parts: ModelParts<B>) {
     this.engine = parts.engine;
+    this.traits = parts.task;
     this.modelType = parts.definition.modelType;
     this.architecture = parts.architecture;
     this.targets = parts.definition.targets;
@@ -71,6 +73,15 @@ export abstract class Model<B extends Body = Body> {
     this.#ownsEngine = parts.ownsEngine;
   }
 
+  /** What the model is for. */
+  get task(): Task {
+    return this.traits.name;
+  }
+  /** [channels, height, width] of its images, null where it takes none. */
+  get imageShape(): readonly [number, number, number] | null {
+    const { image } = this.body;
+    return image ? [image.channels, image.height, image.width] : null;
+  }
   get vocabSize(): number {
     return this.body.vocabSize;
   }
@@ -84,7 +95,7 @@ export abstract class Model<B extends Body = Body> {
   }
   /** The stack that the given ids go into first. */
   get stack(): Stack {
-    return "encoder";
+    return this.traits.stacks[0]!;
   }
   /** Published name of the output projection, "" where there is none. */
   get headName(): string {
@@ -100,7 +111,7 @@ export abstract class Model<B extends Body = Body> {
   measure(_tape: Tape, _batch: LabelledSequences): Measured | null {
     return null;
   }
-  /** Names of the classes in order, null where the task has none or the config names none. */
+  /** Names of the classes in order, null where the task has none. */
   get labelNames(): readonly string[] | null {
     return null;
   }

@@ -9,8 +9,6 @@ import { type Measured, Model } from "./model.ts";
 
 /** Extractive question answering, made by `AutoModelForQuestionAnswering`. Labels are the first and last token of the answer. */
 export class QuestionAnswerer extends Model<Headed> {
-  readonly task = "QUESTION_ANS";
-
   /** Scores [T, 2] of each row as a first and as a last token; virtual tokens have rows too. */
   override outputs(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
     return tape.scope(() => this.#run(this.pass(tape, sequences, options)));

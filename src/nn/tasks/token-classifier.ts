@@ -1,17 +1,16 @@
 /** A model that says something of each token: named entities, parts of speech. */
 import { StateError } from "../../core/errors.ts";
+import { countLabelled, IGNORED } from "../../core/labels.ts";
 import { crossEntropy } from "../../ops/cross-entropy.ts";
 import { gatherRows, type Ids } from "../../ops/embedding.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import { tokenProblem } from "../pass/example-problems.ts";
-import { expectAligned, expectIds, IGNORED, type Labelled, type LabelledSequences } from "../pass/sequences.ts";
+import { expectAligned, expectIds, type Labelled, type LabelledSequences } from "../pass/sequences.ts";
 import { LabellingModel } from "./labelling-model.ts";
 import type { Measured } from "./model.ts";
 
 /** A model that classifies tokens, made by `AutoModelForTokenClassification`. Labels are one for each id; −100 is none. */
 export class TokenClassifier extends LabellingModel {
-  readonly task = "TOKEN_CLS";
-
   /** Rows without a label are dropped before the head. */
   override loss(tape: Tape, batch: LabelledSequences): Value {
     return tape.scope(() => {
@@ -55,7 +54,7 @@ export class TokenClassifier extends LabellingModel {
   }
 
   override countLabels({ labels }: Labelled): number {
-    return Array.from(labels).filter((label) => label !== IGNORED).length;
+    return countLabelled(labels);
   }
 
   override problemWith(example: Labelled): string | null {
