@@ -47,6 +47,8 @@ export { prefixTuning } from "./methods/prefix_tuning.ts";
 export { promptTuning } from "./methods/prompt_tuning.ts";
 export { trainableTokens } from "./methods/trainable_tokens.ts";
 export { vera } from "./methods/vera.ts";
+export type { Input } from "./nn/pass/inputs.ts";
+export { pixelInput } from "./nn/pass/pixels.ts";
 export { concatenate, concatenateLabelled, type Sequences, stripPadding } from "./nn/pass/sequences.ts";
 export type { CausalLM } from "./nn/tasks/causal-lm.ts";
 export type { ImageClassifier, SequenceClassifier } from "./nn/tasks/classifier.ts";

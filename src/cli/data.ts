@@ -73,7 +73,7 @@ export async function examplesOf(
     maxTargetLength,
     labelNames: model.labelNames,
     problemType: model.problemType,
-    imageShape: model.imageShape,
+    inputKinds: model.inputKinds,
     unlabelled,
   });
 }

@@ -90,9 +90,9 @@ function contextOf(row: Row, { tokenizer, ...options }: EncodeRowsOptions): Enco
 }
 
 function wrongWith(example: Example, definition: TaskDefinition, options: EncodeRowsOptions): string | null {
-  const { inputIds, labels, pixels } = example;
+  const { inputIds, labels, inputs = [] } = example;
   const { countLabels, labelsAreTokens = false } = definition;
-  if (pixels === undefined && inputIds.length === 0) return "is empty: it has no tokens";
+  if (inputs.length === 0 && inputIds.length === 0) return "is empty: it has no tokens";
   const wrong = outOfRange(Array.from(inputIds), labelsAreTokens ? Array.from(labels) : [], options.vocabSize);
   if (wrong !== null || options.unlabelled || countLabels === undefined) return wrong;
   return countLabels(labels) === 0 ? "has nothing to learn: no label is left" : null;

@@ -9,13 +9,13 @@ import { malformed, parseRows, type Row, type RowProblem } from "./rows.ts";
 
 /** How rows become examples. */
 export interface LoadExamplesOptions
-  extends Omit<EncodeRowsOptions, "tokenizer" | "vocabSize" | "contextLength" | "imageShape"> {
+  extends Omit<EncodeRowsOptions, "tokenizer" | "vocabSize" | "contextLength" | "inputKinds"> {
   /** What is done to files that rows name: the model's preprocessor_config.json, for images read by `readImageConfig`. */
   readonly imageConfig?: ImageConfig | null;
 }
 
 /** What examples must fit: a model, for instance. */
-export interface ExampleLimits extends Pick<EncodeRowsOptions, "imageShape"> {
+export interface ExampleLimits extends Pick<EncodeRowsOptions, "inputKinds"> {
   readonly vocabSize: number;
   readonly contextLength: number | null;
 }
@@ -66,7 +66,7 @@ async function withFiles(row: Row, files: RowFiles): Promise<Row | string> {
 export async function loadExamples(
   path: string,
   tokenizer: Tokenizer | (() => Promise<Tokenizer>) | null,
-  { vocabSize, contextLength, imageShape = null }: ExampleLimits,
+  { vocabSize, contextLength, inputKinds = [] }: ExampleLimits,
   { imageConfig = null, ...options }: LoadExamplesOptions = {},
 ): Promise<Example[]> {
   const rows = await readRows(path, imageConfig);
@@ -74,6 +74,6 @@ export async function loadExamples(
   const loaded = typeof tokenizer !== "function" ? tokenizer : isText ? await tokenizer() : null;
   const problemType = options.problemType ?? problemTypeOf(rows);
   const labelNames = options.labelNames ?? (options.task === undefined ? null : labelNamesOf(rows, problemType));
-  const limits = { vocabSize, contextLength, imageShape };
+  const limits = { vocabSize, contextLength, inputKinds };
   return encodeRows(path, rows, { ...options, ...limits, tokenizer: loaded, problemType, labelNames });
 }

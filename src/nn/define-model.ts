@@ -4,8 +4,8 @@ import type { Engine } from "../wasm/engine.ts";
 import type { ConfigReader } from "./config.ts";
 import type { Linear } from "./layers/linear.ts";
 import type { Weights } from "./layers/weights.ts";
+import type { InputKind } from "./pass/inputs.ts";
 import type { Pass } from "./pass/pass.ts";
-import type { ImageShape } from "./pass/sequences.ts";
 
 /** What every model that is built has. */
 export interface Body {
@@ -14,8 +14,8 @@ export interface Body {
   readonly contextLength: number;
   /** RoBERTa's rule for positions: see `PassLimits`. */
   readonly paddingId?: number | null;
-  /** What each sequence is, where it is an image and not tokens. */
-  readonly image?: ImageShape;
+  /** What it takes besides token ids or in their place. */
+  readonly inputs?: readonly InputKind[];
   /** Frees what `build` placed besides weights. */
   dispose?(): void;
 }

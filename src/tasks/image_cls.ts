@@ -1,7 +1,9 @@
 /** Classes of images: a file beside the data file, or numbers as the model takes them. PEFT has no such task. */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { sameShape, sizeOf } from "../core/shape.ts";
 import { loadImage } from "../image/load-image.ts";
 import { type ImageConfig, preprocess, readImageConfig } from "../image/preprocess.ts";
+import { pixelInput } from "../nn/pass/pixels.ts";
 import { defineRow, kindOf, type Label, type RowOf, withLabel } from "./kit/define-row.ts";
 import { defineTask } from "./kit/define-task.ts";
 import { labelsOf } from "./kit/encode-labelled.ts";
@@ -87,7 +89,7 @@ export const task = defineTask({
   longest: (model) => ({
     inputIds: new Int32Array(),
     labels: longestLabels(model),
-    pixels: new Float32Array(model.imageShape!.reduce((size, axis) => size * axis, 1)),
+    inputs: model.inputKinds.map(({ kind, largest }) => ({ kind, values: largest(0) })),
   }),
   metrics: async (options) => (await import("../metrics/sequence-metrics.ts")).sequenceMetrics(options),
   present: presentLabels,
@@ -95,15 +97,12 @@ export const task = defineTask({
 
 function encode(row: RowOf<typeof imageRow | typeof pixelsRow>, context: EncodeContext): Example | string {
   if (row.kind === "image") return `is the image "${row.file}", which loadExamples decodes first`;
-  const { imageShape = null } = context;
-  const shape = `[${row.shape.join("][")}]`;
-  if (imageShape !== null) {
-    const fits =
-      row.shape.length === 1
-        ? row.pixels.length === imageShape.reduce((a, b) => a * b, 1)
-        : imageShape.every((n, i) => row.shape[i] === n);
-    if (!fits) return `"pixel_values" is ${shape}, the model takes [${imageShape.join("][")}]`;
+  const input = pixelInput(row.pixels);
+  const wanted = context.inputKinds?.find(({ kind }) => kind === input.kind)?.shape;
+  if (wanted) {
+    const fits = row.shape.length === 1 ? row.pixels.length === sizeOf(wanted) : sameShape(row.shape, wanted);
+    if (!fits) return `"pixel_values" is [${row.shape.join("][")}], the model takes [${wanted.join("][")}]`;
   }
   const labels = labelsOf(row.label, context);
-  return typeof labels === "string" ? labels : { inputIds: new Int32Array(), labels, pixels: row.pixels };
+  return typeof labels === "string" ? labels : { inputIds: new Int32Array(), labels, inputs: [input] };
 }

@@ -14,6 +14,7 @@ import { Philox } from "../../src/core/philox.ts";
 import { sizeOf } from "../../src/core/shape.ts";
 import type { Task } from "../../src/core/task.ts";
 import type { RawConfig } from "../../src/nn/config.ts";
+import { pixelInput } from "../../src/nn/pass/pixels.ts";
 import { concatenate, concatenateInputs, concatenateLabelled, type Labelled } from "../../src/nn/pass/sequences.ts";
 import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
 import type { FeatureExtractor } from "../../src/nn/tasks/feature-extractor.ts";
@@ -80,7 +81,7 @@ function examplesOf(config: RawConfig, task: Task): Labelled[] {
       const pixels = Float32Array.from({ length: ((config.num_channels as number) ?? 3) * h! * w! }, () =>
         random.normal(),
       );
-      return { inputIds: [], labels: below(classes, 1), pixels };
+      return { inputIds: [], labels: below(classes, 1), inputs: [pixelInput(pixels)] };
     }
     const inputIds = below(51, length).map((id) => id + 2); // no padding
     const labels =
@@ -362,7 +363,11 @@ describe("what does not fit is named", () => {
 
   test("images of another size, and texts, are refused by ViT", async () => {
     using model = await randomModel(vit, "IMAGE_CLS");
-    const image = (side: number) => ({ inputIds: [], labels: [0], pixels: new Float32Array(3 * side * side) });
+    const image = (side: number) => ({
+      inputIds: [],
+      labels: [0],
+      inputs: [pixelInput(new Float32Array(3 * side * side))],
+    });
     const problem = "an image of 16 x 16, the model's position embeddings are for 12 x 12 in 3 channels: resize it";
     expect(model.problemWith(image(16))).toBe(problem);
     expect(model.problemWith(image(12))).toBe(null);

@@ -3,6 +3,7 @@
 import { FormatError, ShapeError } from "../../core/errors.ts";
 import { IGNORED } from "../../core/labels.ts";
 import type { Value } from "../../tape/tape.ts";
+import { type BatchInput, type Input, joinInputs } from "./inputs.ts";
 
 /** `ids` [T] of all sequences; sequence s is ids[starts[s]] to ids[starts[s + 1]] (exclusive). */
 export interface Sequences {
@@ -10,8 +11,8 @@ export interface Sequences {
   readonly starts: Int32Array;
   /** BERT's segment of each id, 0 where left out. */
   readonly tokenTypes?: Int32Array;
-  /** Images instead of ids, one a sequence: [sequences · channels · height · width], normalised. */
-  readonly pixels?: Float32Array;
+  /** What is given besides ids or in their place, one of a kind at most. */
+  readonly inputs?: readonly BatchInput[];
   /** Which task each sequence belongs to, for multitask prompts; 0 where left out. */
   readonly taskIds?: Int32Array;
   /** Called before each block of the first stack and after the last. May throw to end the pass there. */
@@ -53,17 +54,8 @@ export interface Labelled {
   readonly inputIds: ArrayLike<number>;
   readonly labels: Int32Array | Float32Array | readonly number[];
   readonly tokenTypes?: ArrayLike<number>;
-  readonly pixels?: Float32Array;
+  readonly inputs?: readonly Input[];
   readonly taskId?: number;
-}
-
-/** The images that a model takes, and what they are for its layers. */
-export interface ImageShape {
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  /** Rows of the activations that an image becomes. */
-  readonly rows: number;
 }
 
 /** Lays sequences of ids end to end: a batch as the models take it. */
@@ -80,7 +72,7 @@ export function concatenateInputs(examples: readonly Omit<Labelled, "labels">[])
     ...(examples.some((e) => e.tokenTypes) && {
       tokenTypes: join(examples.map((e) => e.tokenTypes ?? new Int32Array(e.inputIds.length))),
     }),
-    ...(examples.some((e) => e.pixels) && { pixels: joinPixels(examples) }),
+    ...(examples.some((e) => e.inputs) && { inputs: joinInputs(examples.map((e) => e.inputs)) }),
     ...(examples.some((e) => e.taskId) && { taskIds: Int32Array.from(examples, (e) => e.taskId ?? 0) }),
   };
 }
@@ -164,15 +156,5 @@ function join(parts: readonly ArrayLike<number>[]): Int32Array {
     joined.set(part, at);
     at += part.length;
   }
-  return joined;
-}
-
-function joinPixels(examples: readonly Omit<Labelled, "labels">[]): Float32Array {
-  const sizes = new Set(examples.map((e) => e.pixels?.length ?? 0));
-  if (sizes.size > 1)
-    throw new ShapeError(`images of a batch have ${[...sizes].join(" and ")} numbers, expected the same`);
-  const [size] = sizes as Set<number> & Iterable<number>;
-  const joined = new Float32Array(examples.length * size!);
-  for (const [i, { pixels }] of examples.entries()) joined.set(pixels!, i * size!);
   return joined;
 }

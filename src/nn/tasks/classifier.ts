@@ -4,7 +4,7 @@ import type { ProblemType } from "../../core/labels.ts";
 import { crossEntropy } from "../../ops/cross-entropy.ts";
 import { binaryCrossEntropy, squaredError } from "../../ops/losses.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
-import { imageProblem, inputProblem } from "../pass/example-problems.ts";
+import { inputProblem } from "../pass/example-problems.ts";
 import { expectIds, type Labelled, type LabelledSequences } from "../pass/sequences.ts";
 import { LabellingModel } from "./labelling-model.ts";
 import type { Measured } from "./model.ts";
@@ -44,11 +44,7 @@ export class SequenceClassifier extends LabellingModel {
   }
 
   override problemWith(example: Labelled): string | null {
-    return this.inputProblem(example) ?? this.#labelProblem(example.labels);
-  }
-
-  protected inputProblem(example: Labelled): string | null {
-    return inputProblem(example, this);
+    return inputProblem(example, this) ?? this.#labelProblem(example.labels);
   }
 
   #labelProblem(labels: Labelled["labels"]): string | null {
@@ -64,8 +60,4 @@ export class SequenceClassifier extends LabellingModel {
 }
 
 /** A model that classifies images, made by `AutoModelForImageClassification`. */
-export class ImageClassifier extends SequenceClassifier {
-  protected override inputProblem({ pixels }: Labelled): string | null {
-    return imageProblem(pixels?.length, this.body.image!);
-  }
-}
+export class ImageClassifier extends SequenceClassifier {}

@@ -4,7 +4,7 @@ import { gatherRows } from "../../ops/embedding.ts";
 import { meanRows } from "../../ops/rows.ts";
 import { Tape, type Value } from "../../tape/tape.ts";
 import type { Encoder } from "../define-model.ts";
-import { imageProblem, inputProblem } from "../pass/example-problems.ts";
+import { inputProblem } from "../pass/example-problems.ts";
 import type { PassOptions } from "../pass/pass.ts";
 import type { Labelled, Sequences } from "../pass/sequences.ts";
 import { Model } from "./model.ts";
@@ -54,7 +54,6 @@ export class FeatureExtractor extends Model<Encoder> {
     return 0;
   }
   override problemWith(example: Labelled): string | null {
-    const { image } = this.body;
-    return image ? imageProblem(example.pixels?.length, image) : inputProblem(example, this);
+    return inputProblem(example, this);
   }
 }

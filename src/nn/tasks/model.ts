@@ -8,6 +8,7 @@ import type { Engine } from "../../wasm/engine.ts";
 import type { RawConfig } from "../config.ts";
 import type { Body, DefaultTargets, ModelDefinition } from "../define-model.ts";
 import type { Module, Site, Weights } from "../layers/weights.ts";
+import type { InputKind } from "../pass/inputs.ts";
 import { Pass, type PassOptions } from "../pass/pass.ts";
 import type { Labelled, LabelledSequences, Sequences } from "../pass/sequences.ts";
 import type { Stack, VirtualTokens } from "../pass/virtual-tokens.ts";
@@ -77,10 +78,9 @@ export abstract class Model<B extends Body = Body> {
   get task(): Task {
     return this.traits.name;
   }
-  /** [channels, height, width] of its images, null where it takes none. */
-  get imageShape(): readonly [number, number, number] | null {
-    const { image } = this.body;
-    return image ? [image.channels, image.height, image.width] : null;
+  /** What it takes besides token ids or in their place. */
+  get inputKinds(): readonly InputKind[] {
+    return this.body.inputs ?? [];
   }
   get vocabSize(): number {
     return this.body.vocabSize;
@@ -155,8 +155,8 @@ export abstract class Model<B extends Body = Body> {
 
   /** A pass of the first stack over some sequences, with the model's dropout and virtual tokens unless told otherwise. */
   protected pass(tape: Tape, sequences: Sequences, options: PassOptions = {}, stack: Stack = this.stack): Pass {
-    const { vocabSize, contextLength, paddingId = null, image = null } = this.body;
-    const limits = { stack, vocabSize, contextLength, paddingId, image };
+    const { vocabSize, contextLength, paddingId = null, inputs = [] } = this.body;
+    const limits = { stack, vocabSize, contextLength, paddingId, inputs };
     return new Pass(tape, sequences, limits, { dropout: this.dropout, virtual: [this.virtual], ...options });
   }
 

@@ -1,6 +1,7 @@
 /** What a model is shown and should say: one row of data as numbers. */
 import type { ProblemType } from "../../core/labels.ts";
 import type { Task } from "../../core/task.ts";
+import type { Input, InputKind } from "../../nn/pass/inputs.ts";
 import type { Offsets } from "../../text/offsets.ts";
 import type { Tokenizer } from "../../text/tokenizer.ts";
 
@@ -15,8 +16,8 @@ export interface Example {
   readonly labels: Int32Array | Float32Array;
   /** One per id; not there when all are 0. */
   readonly tokenTypes?: Int32Array;
-  /** [channels · height · width], normalised. */
-  readonly pixels?: Float32Array;
+  /** What the model is given besides ids or in their place. */
+  readonly inputs?: readonly Input[];
   /** Which task it belongs to, for prompts that are learnt for several. */
   readonly taskId?: number;
   /** What positions stand for, where the answer is a part of a text. */
@@ -54,8 +55,8 @@ export interface EncodeRowsOptions {
   readonly labelNames?: readonly string[] | null;
   /** What the labels of texts are; one class by default. */
   readonly problemType?: ProblemType | null;
-  /** [channels, height, width] of the model's images. */
-  readonly imageShape?: readonly [number, number, number] | null;
+  /** What the model takes besides ids or in their place. */
+  readonly inputKinds?: readonly Pick<InputKind, "kind" | "shape">[];
   /** Take rows that have nothing to learn as well: to compute with, not to measure. */
   readonly unlabelled?: boolean;
 }
