@@ -28,6 +28,7 @@ import { fileURLToPath } from "node:url";
 import { deflateSync } from "node:zlib";
 import asc from "assemblyscript/asc";
 import { bundleGroups } from "./bundle.mjs";
+import { writeListings } from "./listings.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 process.chdir(root);
@@ -145,53 +146,8 @@ async function buildWasm() {
   });
 }
 
-/** `index.generated.ts`: file name to lazy import, so that the folder listing is the registration. */
-function listFolder(folder, describe) {
-  const lines = modulesIn(folder).map((n) => `  ${JSON.stringify(n)}: () => import("./${n}.ts"),`);
-  writeListing(join(folder, "index.generated.ts"), [
-    `// ${LISTED} ${describe}`,
-    "export const files = {",
-    ...lines,
-    "};",
-  ]);
-}
-
-/**
- * Tasks are imported at once, since rows are read without waiting; what of a task is large, its file imports on demand. Their
- * names alone are listed once more in core/, where every folder can read them.
- */
-function listTasks() {
-  const found = modulesIn("src/tasks");
-  const names = found.map((name) => name.toUpperCase());
-  writeListing("src/core/task-names.generated.ts", [
-    `// ${LISTED} The files of src/tasks, in capitals.`,
-    `export const taskNames = ${JSON.stringify(names)} as const;`,
-  ]);
-  writeListing("src/tasks/index.generated.ts", [
-    `// ${LISTED} One task per file.`,
-    ...found.map((name, i) => `import { task as task${i} } from "./${name}.ts";`),
-    "export const taskDefinitions = {",
-    ...names.map((name, i) => `  ${name}: task${i},`),
-    "};",
-  ]);
-}
-
-const LISTED = "Made by scripts/build.mjs from the folder listing.";
-
-function modulesIn(folder) {
-  return readdirSync(folder)
-    .filter((f) => f.endsWith(".ts") && !f.endsWith(".generated.ts"))
-    .map((f) => f.slice(0, -3))
-    .sort();
-}
-
-function writeListing(file, lines) {
-  const text = `${lines.join("\n")}\n`;
-  if (!existsSync(file) || readFileSync(file, "utf8") !== text) writeFileSync(file, text);
-}
-
 async function buildDist() {
-  const scripts = ["scripts/build.mjs", "scripts/bundle.mjs"];
+  const scripts = ["scripts/build.mjs", "scripts/bundle.mjs", "scripts/listings.mjs"];
   const inputs = ["tsconfig.json", "tsconfig.build.json", "build/wasm.stamp", ...scripts, ...filesUnder("src")];
   await whenChanged("build/dist.stamp", inputs, ["dist/index.js"], async () => {
     // Built on the side and put in place whole, so that a program that runs meanwhile finds the old one or the new one.
@@ -207,7 +163,5 @@ async function buildDist() {
 }
 
 await buildWasm();
-listFolder("src/models", "One architecture per file.");
-listFolder("src/methods", "One PEFT method per file.");
-listTasks();
+writeListings("src");
 if (!process.argv.includes("--kernels")) await buildDist();
