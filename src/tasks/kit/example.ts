@@ -36,7 +36,7 @@ export interface AnswerSource {
 }
 
 export interface EncodeRowsOptions {
-  /** What the model is for; CAUSAL_LM by default. */
+  /** What the model is for; by default a decoder-only language model. */
   readonly task?: Task;
   /** May be null when every row is tokens already. */
   readonly tokenizer: Tokenizer | null;
