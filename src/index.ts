@@ -56,6 +56,7 @@ export type { FeatureExtractor, Pooling } from "./nn/tasks/feature-extractor.ts"
 export type { Model } from "./nn/tasks/model.ts";
 export type { QuestionAnswerer } from "./nn/tasks/question-answering.ts";
 export type { Seq2SeqLM } from "./nn/tasks/seq2seq-lm.ts";
+export type { TaskModel } from "./nn/tasks/task-model.ts";
 export type { TokenClassifier } from "./nn/tasks/token-classifier.ts";
 export { saveModel } from "./nn/tensors/save-model.ts";
 export { Adafactor, type AdafactorOptions } from "./optim/adafactor.ts";

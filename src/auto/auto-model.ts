@@ -11,7 +11,7 @@ import { ConfigReader, type RawConfig } from "../nn/config.ts";
 import type { Body, HeadDefinition, ModelDefinition } from "../nn/define-model.ts";
 import { Weights } from "../nn/layers/weights.ts";
 import type { Model, ModelParts } from "../nn/tasks/model.ts";
-import type { TaskTraits } from "../nn/tasks/task-traits.ts";
+import type { ModelOfShapes } from "../nn/tasks/model-of-shapes.ts";
 import { CheckpointTensors, type LoadOptions } from "../nn/tensors/checkpoint-tensors.ts";
 import { type RandomOptions, randomTensors, shapesOnly } from "../nn/tensors/fresh-tensors.ts";
 import type { KeptWeights } from "../nn/tensors/kept-dtype.ts";
@@ -89,16 +89,10 @@ function headFor(definition: ModelDefinition, task: Task, name: string): HeadDef
   );
 }
 
-/** A model that is not loaded: its layers by name, with shapes and no memory. */
-export interface DescribedModel {
-  readonly definition: ModelDefinition;
-  readonly traits: TaskTraits;
+/** A model that is not loaded, as a whole. */
+export interface DescribedModel extends ModelOfShapes {
   readonly architecture: string;
-  readonly config: RawConfig;
-  readonly weights: Weights;
   readonly body: Body;
-  /** Published name of the output projection, "" where there is none. */
-  readonly headName: string;
 }
 
 /** Lists the layers of a model from its config alone: for counting and for `inspect`. */
@@ -111,11 +105,10 @@ export async function describeModel(
   const task = wanted ?? taskOf(definition, config);
   const { architecture, build } = headFor(definition, task, name);
   const weights = new Weights(shapesOnly());
-  // Nothing is computed with a model of shapes, so building it touches no engine.
-  const engine = null as unknown as Engine;
+  const engine = await createEngine({ measuring: true });
   const body = build(definition.config(new ConfigReader(config, name)), weights, engine);
   const headName = "head" in body ? (body.head as { name: string }).name : "";
-  return { definition, traits: taskDefinitions[task], architecture, config, weights, body, headName };
+  return { definition, traits: taskDefinitions[task], architecture, config, weights, body, headName, engine };
 }
 
 /** Loads a model folder for the task that its config names, or for `task`. */

@@ -3,15 +3,15 @@ import { StateError } from "../core/errors.ts";
 import { batchSchedule } from "../data/batches.ts";
 import { taskDefinition } from "../data/known-tasks.ts";
 import type { Metrics, Prediction } from "../metrics/metrics.ts";
+import type { TaskModel } from "../nn/tasks/task-model.ts";
 import { Tape } from "../tape/tape.ts";
 import { breather } from "./breather.ts";
 import { checkExamples, nameExample, type TrainingExample } from "./check-examples.ts";
 import { type MicroBatch, microBatch, plannedBytes, sumOf, tokensOf } from "./micro-batch.ts";
-import type { Trainable } from "./trainable.ts";
 
 /** What is asked of a model here. */
 export type Evaluable = Pick<
-  Trainable,
+  TaskModel,
   "engine" | "task" | "loss" | "measure" | "labelNames" | "problemType" | "countLabels" | "problemWith"
 >;
 
@@ -62,7 +62,7 @@ export function evaluationBytes(
 function measuring(model: Evaluable): Pick<Evaluable, "engine" | "loss" | "countLabels"> {
   return {
     engine: model.engine,
-    loss: (tape, batch) => model.measure?.(tape, batch)?.losses ?? model.loss(tape, batch),
+    loss: (tape, batch) => model.measure(tape, batch)?.losses ?? model.loss(tape, batch),
     countLabels: (example) => model.countLabels(example),
   };
 }
@@ -122,7 +122,7 @@ export async function evaluateIn(
 }
 
 /** The metrics of the model's task, or null. They are loaded when there is something to measure. */
-async function metricsOf({ task, labelNames, problemType = null }: Evaluable): Promise<Metrics<Prediction> | null> {
+async function metricsOf({ task, labelNames, problemType }: Evaluable): Promise<Metrics<Prediction> | null> {
   return (await taskDefinition(task).metrics?.({ labelNames: labelNames ?? [], problemType })) ?? null;
 }
 
@@ -133,7 +133,7 @@ function lossAndOutputs(
   { sequences }: MicroBatch,
 ): { loss: number; outputs: Float32Array[] } {
   return Tape.run(model.engine, bytes, {}, (tape) => {
-    const measured = model.measure?.(tape, sequences) ?? null;
+    const measured = model.measure(tape, sequences);
     if (measured === null) return { loss: sumOf(tape, model.loss(tape, sequences)), outputs: [] };
     const loss = sumOf(tape, measured.losses);
     const all = tape.download(measured.outputs);

@@ -7,7 +7,7 @@ import type { Tape, Value } from "../../tape/tape.ts";
 import { inputProblem } from "../pass/example-problems.ts";
 import { expectIds, type Labelled, type LabelledSequences } from "../pass/sequences.ts";
 import { LabellingModel } from "./labelling-model.ts";
-import type { Measured } from "./model.ts";
+import type { Measured } from "./task-model.ts";
 
 /** A model that classifies whole sequences, made by `AutoModelForSequenceClassification`. */
 export class SequenceClassifier extends LabellingModel {

@@ -12,15 +12,8 @@ import type { InputKind } from "../pass/inputs.ts";
 import { Pass, type PassOptions } from "../pass/pass.ts";
 import type { Labelled, LabelledSequences, Sequences } from "../pass/sequences.ts";
 import type { Stack, VirtualTokens } from "../pass/virtual-tokens.ts";
+import type { Measured, TaskModel } from "./task-model.ts";
 import type { TaskTraits } from "./task-traits.ts";
-
-/** Losses and logits of one batch, from one forward pass. */
-export interface Measured {
-  readonly losses: Value;
-  readonly outputs: Value;
-  /** The rows of `outputs` that belong to the given tokens of sequence s, or to the sequence: [start, end). */
-  rows(s: number): readonly [start: number, end: number];
-}
 
 export interface ModelParts<B extends Body = Body> {
   readonly engine: Engine;
@@ -37,7 +30,7 @@ export interface ModelParts<B extends Body = Body> {
 }
 
 /** A model in an engine, made by one of the `AutoModel` classes. Adapters change its layers in place. */
-export abstract class Model<B extends Body = Body> {
+export abstract class Model<B extends Body = Body> implements TaskModel {
   readonly engine: Engine;
   /** What follows from the task. */
   readonly traits: TaskTraits;
@@ -102,28 +95,18 @@ export abstract class Model<B extends Body = Body> {
     return "";
   }
 
-  /**
-   * Losses in nats [R, 1] of everything that is labelled in a batch, recorded on `tape`. Seed the backward pass with 1 / (labels
-   * of the optimiser step) for the mean.
-   */
   abstract loss(tape: Tape, batch: LabelledSequences): Value;
-  /** Losses and what they are computed from, for metrics; null where the task has the loss alone. */
   measure(_tape: Tape, _batch: LabelledSequences): Measured | null {
     return null;
   }
-  /** Names of the classes in order, null where the task has none. */
   get labelNames(): readonly string[] | null {
     return null;
   }
-  /** What the outputs of a classifier mean. */
   get problemType(): ProblemType | null {
     return null;
   }
-  /** How many losses an example adds to those of its batch. */
   abstract countLabels(example: Labelled): number;
-  /** Why an example cannot be computed with, or null. */
   abstract problemWith(example: Labelled): string | null;
-  /** What the model says of each sequence, recorded on `tape`: logits, or hidden rows where the task is features. */
   abstract outputs(tape: Tape, sequences: Sequences, options?: PassOptions): Value;
 
   /** `outputs` on the host, row by row. Convenience for small batches. */

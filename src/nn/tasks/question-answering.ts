@@ -5,7 +5,8 @@ import type { Headed } from "../define-model.ts";
 import { inputProblem } from "../pass/example-problems.ts";
 import type { Pass, PassOptions } from "../pass/pass.ts";
 import type { Labelled, LabelledSequences, Sequences } from "../pass/sequences.ts";
-import { type Measured, Model } from "./model.ts";
+import { Model } from "./model.ts";
+import type { Measured } from "./task-model.ts";
 
 /** Extractive question answering, made by `AutoModelForQuestionAnswering`. Labels are the first and last token of the answer. */
 export class QuestionAnswerer extends Model<Headed> {

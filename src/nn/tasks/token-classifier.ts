@@ -7,7 +7,7 @@ import type { Tape, Value } from "../../tape/tape.ts";
 import { tokenProblem } from "../pass/example-problems.ts";
 import { expectAligned, expectIds, type Labelled, type LabelledSequences } from "../pass/sequences.ts";
 import { LabellingModel } from "./labelling-model.ts";
-import type { Measured } from "./model.ts";
+import type { Measured } from "./task-model.ts";
 
 /** A model that classifies tokens, made by `AutoModelForTokenClassification`. Labels are one for each id; −100 is none. */
 export class TokenClassifier extends LabellingModel {
