@@ -173,7 +173,7 @@ function ended(ids: readonly number[], { eosTokenId }: Tokenizer): number[] {
 /** Windows of a plain text when neither the model nor the caller limits them. */
 const DEFAULT_WINDOW = 512;
 
-/** A long text in windows of equal length. A last window of one token, from which nothing is learnt, is left out. */
+/** A long text in windows of equal length. A last window of one token, from which nothing is learned, is left out. */
 function windows(text: string, { contextLength, maxLength, ...context }: EncodeContext): Labelled[] {
   const tokenizer = context.tokenizer();
   const length = maxLength ?? contextLength ?? DEFAULT_WINDOW;

@@ -18,7 +18,7 @@ export interface Example {
   readonly tokenTypes?: Int32Array;
   /** What the model is given besides ids or in their place. */
   readonly inputs?: readonly Input[];
-  /** Which task it belongs to, for prompts that are learnt for several. */
+  /** Which task it belongs to, for prompts that are trained for several. */
   readonly taskId?: number;
   /** What positions stand for, where the answer is a part of a text. */
   readonly answer?: AnswerSource;
