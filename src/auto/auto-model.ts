@@ -74,7 +74,7 @@ export function headsByTask({ heads }: ModelDefinition): Map<Task, HeadDefinitio
 /** The task of the architecture that a config names; without one, the first that its type has. */
 export function taskOf(definition: ModelDefinition, config: RawConfig): Task {
   const named = Array.isArray(config.architectures) ? config.architectures : [];
-  const all = [...headsByTask(definition)];
+  const all = [...headsByTask(definition)].filter(([task]) => !(taskDefinitions[task] as TaskDefinition).namedOnly);
   return (all.find(([, { architecture }]) => named.includes(architecture)) ?? all[0]!)[0];
 }
 

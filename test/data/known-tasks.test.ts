@@ -3,7 +3,9 @@ import { describe, expect, test } from "vitest";
 import { definitionFor, headsByTask, knownModelTypes } from "../../src/auto/auto-model.ts";
 import { tasks } from "../../src/core/task.ts";
 import { kindOfRow, rowKinds, taskDefinition, taskOfRows } from "../../src/data/known-tasks.ts";
+import { recognize } from "../../src/data/read-row.ts";
 import { parseRows } from "../../src/data/rows.ts";
+import { defineRow } from "../../src/tasks/kit/define-row.ts";
 
 const parse = (...rows: object[]) =>
   parseRows("d.jsonl", new TextEncoder().encode(rows.map((row) => JSON.stringify(row)).join("\n")));
@@ -26,11 +28,11 @@ test.each([
 });
 
 describe.each(rowKinds().map((kind) => [kind.kind, kind] as const))("rows of kind %s", (name, kind) => {
-  test("have a name that is theirs, and keys that are", () => {
+  test("have a name and a set of keys that no other kind has", () => {
     expect(rowKinds().filter((other) => other.kind === name)).toEqual([kind]);
     expect(kindOfRow({ kind: name })).toBe(kind);
-    const others = rowKinds().filter((other) => other !== kind);
-    for (const key of kind.required) expect(others.filter(({ required }) => required.includes(key))).toEqual([]);
+    const keys = [...kind.required].sort().join();
+    expect(rowKinds().filter(({ required }) => [...required].sort().join() === keys)).toEqual([kind]);
   });
 
   test("are written with the keys that they declare, and with all of them", () => {
@@ -41,10 +43,44 @@ describe.each(rowKinds().map((kind) => [kind.kind, kind] as const))("rows of kin
   });
 });
 
+describe("a kind is told by its keys", () => {
+  const kindWith = (kind: string, required: string[], optional: string[] = []) =>
+    defineRow({ kind, title: kind, required, optional, shapes: [], isText: true });
+  const kinds = [
+    kindWith("completion", ["prompt", "completion"]),
+    kindWith("preference", ["prompt", "chosen", "rejected"]),
+    kindWith("comparison", ["chosen", "rejected"], ["margin"]),
+    kindWith("document", []),
+  ];
+  const found = (...keys: string[]) => {
+    const kind = recognize(Object.fromEntries(keys.map((key) => [key, ""])), kinds);
+    return typeof kind === "string" ? kind : kind.kind;
+  };
+
+  test("of which it may share some with others", () => {
+    expect(found("prompt", "completion")).toBe("completion");
+    expect(found("prompt", "chosen", "rejected")).toBe("preference");
+    expect(found("chosen", "rejected", "margin", "anything")).toBe("comparison");
+  });
+
+  test("and a row that lacks one, or mixes kinds, is not read", () => {
+    expect(found("prompt")).toBe('has "prompt" without "completion"');
+    expect(found("rejected", "margin")).toBe('has "rejected" without "prompt"');
+    expect(found("prompt", "completion", "chosen")).toContain("belong to different kinds of rows");
+    expect(found("promt")).toContain('Did you mean "prompt"');
+    expect(found()).toBe("has no keys.");
+  });
+});
+
 test.each(knownModelTypes())("%s has no head that no task asks for, and each task's head once", async (type) => {
   const definition = await definitionFor({ model_type: type }, type);
   const used = [...headsByTask(definition).keys()].map((task) => taskDefinition(task).head);
   expect([...new Set(used)].sort()).toEqual(Object.keys(definition.heads).sort());
+});
+
+test("an architecture stands for one task", () => {
+  const heads = tasks.map(taskDefinition).flatMap(({ namedOnly, head }) => (namedOnly ? [] : [head]));
+  expect(heads).toHaveLength(new Set(heads).size);
 });
 
 test("a task needs rows that it takes", () => {

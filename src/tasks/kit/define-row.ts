@@ -34,7 +34,7 @@ export interface RowKind<C extends RowContent = RowContent> {
   readonly kind: C["kind"];
   /** What messages call one, such as "a text". */
   readonly title: string;
-  /** Keys that belong to no other kind. A row with one of them is of this kind and must have all. */
+  /** Keys that a row of this kind is told by: all must be there. Kinds may share some of them, but not all. */
   readonly required: readonly string[];
   /** Other keys that are read. Keys that are neither are ignored. */
   readonly optional: readonly string[];

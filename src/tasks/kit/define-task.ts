@@ -40,6 +40,8 @@ export interface LongestOptions {
 export interface TaskDefinition<K extends RowKind = RowKind, M extends Model = Model> extends TaskTraits {
   /** The kind of head that a model builds for it: a key of `heads` in src/models/. */
   readonly head: string;
+  /** Whether it shares its head with another task, so that no architecture stands for it: users must name it. */
+  readonly namedOnly?: true;
   /** The class that users load such a model by. */
   readonly auto: string;
   model(): Promise<ModelClass<M>>;
