@@ -29,7 +29,7 @@ beforeAll(async () => {
     ...{ outdir: join(folder, "dist"), bundle: true, splitting: true, packages: "external", logLevel: "error" },
     ...{ platform: "node", format: "esm", target: "node20", conditions: ["source"] },
   });
-});
+}, 60_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** The manifest, whose `#host` is the copy's. */
