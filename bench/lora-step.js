@@ -34,7 +34,7 @@ export class BenchStep {
     this.model = model;
     this.peft = getPeftModel(model, lora({ r, loraAlpha: 2 * r, ...named }), { onWarning: () => {} });
     this.rows = rows;
-    const encoderDecoder = model.task === "SEQ_2_SEQ_LM";
+    const encoderDecoder = model.traits.stacks.length > 1;
     const positions = ({ inputIds, labels }) => inputIds.length + (encoderDecoder ? labels.length : 0);
     this.tokens = rows.reduce((sum, row) => sum + positions(row), 0);
     this.labels = rows.reduce((sum, row) => sum + model.countLabels(row), 0);
@@ -49,7 +49,7 @@ export class BenchStep {
     const { data } = options;
     const tokens = options.tokens ?? shape.tokens;
     const batch = options.batch ?? shape.batch;
-    const encoderDecoder = model.task === "SEQ_2_SEQ_LM";
+    const encoderDecoder = model.traits.stacks.length > 1;
     const rows = benchRows({ data, tokens, batch, vocabSize: model.vocabSize, encoderDecoder });
     return new BenchStep(model, rows, options);
   }

@@ -1,6 +1,7 @@
 /** Made-up rows for the bench, the same on every run. */
+
+import { IGNORED } from "../../core/labels.ts";
 import { Philox } from "../dist/core/philox.js";
-import { IGNORED } from "../dist/nn/pass/sequences.js";
 
 /** "random": every token labelled, all rows as long. "instruction": as people train, see `instructionRows`. */
 export const dataKinds = ["random", "instruction"];

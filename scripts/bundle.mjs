@@ -1,13 +1,13 @@
-/**
- * Few files in the place of many: Node takes about half a millisecond for each file of an import. bundle.js has all that importing
- * the package's entry loads at once, models.js what the first model needs besides. Each module stays where it was, and exports
- * from there, so paths, types and imports on demand are as before. Modules that hosts import stay whole, for the bundle imports the host.
- */
+import { readdirSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { rolldown } from "rolldown";
 
-/** The file for what these modules load at once, null for their own. A later line takes what an earlier one has. */
+/**
+ * The file for what these modules load at once, null for their own; a folder stands for all that is in it. A later line takes what an
+ * earlier one has.
+ */
 const GROUPS = [
+  ["models", "nn/tasks/"], // a task loads the class of its model on demand
   ["models", "auto/auto-model.js"],
   ["bundle", "index.js"],
   [null, "runtime/node.js"],
@@ -39,10 +39,19 @@ function groupsIn(folder) {
   let groups; // once the bundler knows all modules
   return (id, bundler) => {
     groups ??= new Map(
-      GROUPS.flatMap(([name, first]) => atOnce(bundler, resolve(folder, first)).map((module) => [module, name])),
+      GROUPS.flatMap(([name, first]) =>
+        filesOf(folder, first).flatMap((file) => atOnce(bundler, file).map((module) => [module, name])),
+      ),
     );
     return groups.get(id) ?? null;
   };
+}
+
+/** A module, or all modules of a folder. */
+function filesOf(folder, part) {
+  if (!part.endsWith("/")) return [resolve(folder, part)];
+  const files = readdirSync(resolve(folder, part)).filter((file) => file.endsWith(".js"));
+  return files.map((file) => resolve(folder, part, file));
 }
 
 /** What importing a module loads at once. */

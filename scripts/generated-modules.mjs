@@ -30,13 +30,3 @@ export function constantsModule(constants) {
 export function wasmModule(packed, memoryFlags) {
   return `${MADE}.\nexport const memoryFlags = ${memoryFlags};\nexport const wasm =\n  "${packed.toString("base64")}";\n`;
 }
-
-/** `index.generated.ts` of a folder: file name to lazy import, so that the folder listing is the registration. */
-export function listing(files, about) {
-  const names = files
-    .filter((file) => file.endsWith(".ts") && !file.endsWith(".generated.ts"))
-    .map((file) => file.slice(0, -3))
-    .sort();
-  const lines = names.map((name) => `  ${JSON.stringify(name)}: () => import("./${name}.ts"),`);
-  return `${MADE} from the folder listing. ${about}\nexport const files = {\n${lines.join("\n")}\n};\n`;
-}

@@ -17,6 +17,7 @@ export {
   AutoModelForSeq2SeqLM,
   AutoModelForSequenceClassification,
   AutoModelForTokenClassification,
+  autoModelFor,
 } from "./auto/auto-classes.ts";
 export type { FromConfigOptions, FromPretrainedOptions } from "./auto/auto-model.ts";
 export { openSource, openTarget, type SourceLike, type TargetLike } from "./checkpoint/open.ts";
@@ -24,7 +25,6 @@ export { FormatError, ShapeError, StateError, UnsupportedError } from "./core/er
 export type { HubOptions, RunFolder, Source, Target } from "./core/host.ts";
 export { type Task, tasks } from "./core/task.ts";
 export { type Example, encodeRows } from "./data/examples.ts";
-export { labelNamesOf } from "./data/labels.ts";
 export { type ExampleLimits, type LoadExamplesOptions, loadExamples, readRows } from "./data/load-examples.ts";
 export { parseRows, type Row } from "./data/rows.ts";
 export type { GenerateOptions } from "./generate/generate.ts";
@@ -47,6 +47,8 @@ export { prefixTuning } from "./methods/prefix_tuning.ts";
 export { promptTuning } from "./methods/prompt_tuning.ts";
 export { trainableTokens } from "./methods/trainable_tokens.ts";
 export { vera } from "./methods/vera.ts";
+export type { Input } from "./nn/pass/inputs.ts";
+export { pixelInput } from "./nn/pass/pixels.ts";
 export { concatenate, concatenateLabelled, type Sequences, stripPadding } from "./nn/pass/sequences.ts";
 export type { CausalLM } from "./nn/tasks/causal-lm.ts";
 export type { ImageClassifier, SequenceClassifier } from "./nn/tasks/classifier.ts";
@@ -54,6 +56,7 @@ export type { FeatureExtractor, Pooling } from "./nn/tasks/feature-extractor.ts"
 export type { Model } from "./nn/tasks/model.ts";
 export type { QuestionAnswerer } from "./nn/tasks/question-answering.ts";
 export type { Seq2SeqLM } from "./nn/tasks/seq2seq-lm.ts";
+export type { TaskModel } from "./nn/tasks/task-model.ts";
 export type { TokenClassifier } from "./nn/tasks/token-classifier.ts";
 export { saveModel } from "./nn/tensors/save-model.ts";
 export { Adafactor, type AdafactorOptions } from "./optim/adafactor.ts";
@@ -64,6 +67,7 @@ export { Lion, type LionOptions } from "./optim/lion.ts";
 export { type LoraPlusOptions, loraPlusGroups } from "./optim/loraplus.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
 export { Tape } from "./tape/tape.ts";
+export { labelNamesOf } from "./tasks/kit/labels.ts";
 export { AutoTokenizer } from "./text/auto-tokenizer.ts";
 export type { Tokenizer } from "./text/tokenizer.ts";
 export { type EvaluateOptions, type Evaluation, evaluateLoss } from "./train/evaluate.ts";

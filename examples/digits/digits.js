@@ -39,5 +39,9 @@ export function quarterTurn({ digit, pixels }) {
 
 /** A digit as a model is shown it: an image of numbers from -1 to 1, and its class. */
 export function toExample({ digit, pixels }) {
-  return { inputIds: new Int32Array(), labels: Int32Array.of(digit), pixels: pixels.map((grey) => 2 * grey - 1) };
+  return {
+    inputIds: new Int32Array(),
+    labels: Int32Array.of(digit),
+    inputs: [{ kind: "pixels", values: pixels.map((grey) => 2 * grey - 1) }],
+  };
 }

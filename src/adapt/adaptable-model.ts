@@ -1,8 +1,8 @@
 /** A model as adapters see it, taken from the model itself or from a description of one that is not loaded. */
-import type { Task } from "../core/task.ts";
 import type { RawConfig } from "../nn/config.ts";
 import type { DefaultTargets } from "../nn/define-model.ts";
 import type { Module, Site } from "../nn/layers/weights.ts";
+import type { TaskTraits } from "../nn/tasks/task-traits.ts";
 import type { Weight } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { ModelShape } from "./method/define-method.ts";
@@ -25,7 +25,7 @@ export interface Base extends ModelShape {
 
 export interface ModelLike {
   readonly engine: Engine;
-  readonly task: Task;
+  readonly traits: TaskTraits;
   readonly modelType: string;
   readonly config: RawConfig;
   readonly modules: ReadonlyMap<string, Module>;
@@ -35,16 +35,16 @@ export interface ModelLike {
 }
 
 /** Remembers the weights that the layers have now as those of the base. */
-export function baseOf({ engine, task, modelType, config, modules, sites, targets, headName }: ModelLike): Base {
+export function baseOf({ engine, traits, modelType, config, modules, sites, targets, headName }: ModelLike): Base {
   const weights = new Map<Module, BaseWeights>();
   for (const module of modules.values()) {
     weights.set(module, { weight: module.weight, bias: "bias" in module ? module.bias : null });
   }
   const linears = Array.from(modules.values()).filter(({ kind }) => kind === "linear");
-  const head = headName || (task === "SEQ_CLS" ? classifierOf([...modules.keys()]) : "");
+  const head = headName || (traits.headOutsideAllLinear ? headAmong([...modules.keys()], traits.headModules) : "");
   return {
     engine,
-    task,
+    traits,
     modelType,
     config,
     layers: modules,
@@ -57,9 +57,7 @@ export function baseOf({ engine, task, modelType, config, modules, sites, target
   };
 }
 
-/** The head that "all-linear" leaves out of a classifier, as PEFT looks for it. */
-function classifierOf(names: readonly string[]): string {
-  return (
-    ["score", "classifier"].find((head) => names.some((name) => name === head || name.startsWith(`${head}.`))) ?? ""
-  );
+/** The head of the task that a model with these modules has, "" where it has none. */
+function headAmong(names: readonly string[], heads: readonly string[]): string {
+  return heads.find((head) => names.some((name) => name === head || name.startsWith(`${head}.`))) ?? "";
 }

@@ -173,7 +173,7 @@ export class Adapter {
   /** modules_to_save: a copy of the whole layer, trained in full. */
   #copyModules(base: Base, warn: Warn): void {
     const own = this.config.values.modulesToSave ?? [];
-    const byTask = this.#trainsHeads() ? headsOf(base.task) : [];
+    const byTask = this.#trainsHeads() ? headsOf(base.traits) : [];
     const all = [...base.layers.keys()];
     const named = findCopied(
       all,
@@ -268,14 +268,14 @@ export function listAdapter(
 /** The layers that an adapter reaches, and its options with what follows from them filled in. */
 function settled(config: MethodConfig, base: Base, warn: Warn): { layers: readonly Module[]; values: MethodValues } {
   const { method } = config;
-  const heads = headsOf(base.task);
+  const heads = headsOf(base.traits);
   const saved = config.values.modulesToSave ?? [];
   const inFile = method.options.modulesToSave ?? (method.common ?? { modulesToSave: true }).modulesToSave;
   const named = heads.length > 0 && inFile;
   const values = {
     ...config.values,
     ...(named && { modulesToSave: [...saved, ...heads.filter((head) => !saved.includes(head))] }),
-    ...(!config.namesTask && config.file === null && { taskType: base.task === "IMAGE_CLS" ? null : base.task }),
+    ...(!config.namesTask && config.file === null && { taskType: base.traits.taskType }),
   } as MethodValues;
   const byDefault =
     method.targets === undefined ? base.targets.linear : (method.targets?.(base.targets, base, values) ?? null);

@@ -1,25 +1,14 @@
 /** What an adapter would train on a model, found without loading either. */
 import type { Shape } from "../core/shape.ts";
-import type { Task } from "../core/task.ts";
 import type { RawConfig } from "../nn/config.ts";
-import type { ModelDefinition } from "../nn/define-model.ts";
 import type { Weights } from "../nn/layers/weights.ts";
+import type { ModelOfShapes } from "../nn/tasks/model-of-shapes.ts";
 import type { Weight } from "../tensor/tensor.ts";
-import type { Engine } from "../wasm/engine.ts";
 import { baseOf } from "./adaptable-model.ts";
 import { listAdapter, type Warn } from "./adapter.ts";
 import { CONFIG_FILE, parseConfig, readConfig } from "./files/config-file.ts";
 import { methodFor } from "./files/known-methods.ts";
 import type { MethodConfig } from "./method/define-method.ts";
-
-/** A model of which only the shapes are known: what `describeModel` gives. */
-export interface ModelOfShapes {
-  readonly definition: ModelDefinition;
-  readonly task: Task;
-  readonly config: RawConfig;
-  readonly weights: Weights;
-  readonly headName: string;
-}
 
 export interface DescribedAdapter {
   readonly peftType: string;
@@ -46,15 +35,13 @@ export async function describeAdapter(
 
 /** The same for a method with its options. */
 export function describeConfig(
-  { definition, task, config, weights, headName }: ModelOfShapes,
+  { definition, traits, config, weights, headName, engine }: ModelOfShapes,
   chosen: MethodConfig,
   onWarning: Warn,
 ): DescribedAdapter {
-  // Listing computes nothing, so no engine is touched.
-  const engine = null as unknown as Engine;
   const { modules, sites } = weights;
   const { modelType, targets } = definition;
-  const base = baseOf({ engine, task, modelType, config, modules, sites, targets, headName });
+  const base = baseOf({ engine, traits, modelType, config, modules, sites, targets, headName });
   const { tensors, standIns } = listAdapter(chosen, base, onWarning);
   const trainable = tensors.reduce((sum, { size }) => sum + size, 0);
   return { peftType: chosen.method.peftType, trainable, all: countWeights(weights) + trainable - standIns, tensors };

@@ -4,12 +4,12 @@
  */
 import type { SourceLike, TargetLike } from "../checkpoint/open.ts";
 import { StateError } from "../core/errors.ts";
-import type { Task } from "../core/task.ts";
 import type { KvCache } from "../nn/pass/kv-cache.ts";
 import { allBlocks, type PassOptions } from "../nn/pass/pass.ts";
-import type { Labelled, LabelledSequences, Sequences } from "../nn/pass/sequences.ts";
+import type { LabelledSequences, Sequences } from "../nn/pass/sequences.ts";
 import type { CausalLM } from "../nn/tasks/causal-lm.ts";
-import type { Measured, Model, ProblemType } from "../nn/tasks/model.ts";
+import type { Model } from "../nn/tasks/model.ts";
+import { ModelAround } from "../nn/tasks/task-model.ts";
 import { concatenateRows } from "../ops/layout/rows.ts";
 import { scaleBy } from "../ops/pointwise/elementwise.ts";
 import { Tape, type Value } from "../tape/tape.ts";
@@ -74,14 +74,12 @@ export interface MergeOptions {
 }
 
 /** A model with named adapters on it: add, load, activate, train, merge and save them. */
-export class PeftModel<M extends Model = Model> {
-  /** The model below. Its layers run through the active adapters until `dispose` or `unload`. */
-  readonly base: M;
+export class PeftModel<M extends Model = Model> extends ModelAround<M> {
   readonly #set: AdapterSet;
 
-  /** A model without adapters yet: see `getPeftModel` and `PeftModel.fromPretrained`. */
+  /** A model without adapters yet, whose layers run through the active ones until `dispose` or `unload`: see `getPeftModel` and `PeftModel.fromPretrained`. */
   constructor(model: M, { onWarning = console.warn }: { onWarning?: Warn } = {}) {
-    this.base = model;
+    super(model);
     this.#set = new AdapterSet(model, onWarning);
   }
 
@@ -111,30 +109,11 @@ export class PeftModel<M extends Model = Model> {
 
   // ---- the model
 
-  get engine() {
-    return this.base.engine;
-  }
-  get vocabSize(): number {
-    return this.base.vocabSize;
-  }
-  get contextLength(): number {
-    return this.base.contextLength;
-  }
-  /** Replaces every dropout probability of the base's config in training, when set. Adapters keep their own. */
-  get dropout(): number | null {
-    return this.base.dropout;
-  }
-  set dropout(p: number | null) {
-    this.base.dropout = p;
-  }
-  get task(): Task {
-    return this.base.task;
-  }
   /**
-   * Losses of everything that is labelled: see `Model.loss`. In training, what the method adds is one more row. Adapters in
+   * Losses of everything that is labelled: see `TaskModel.loss`. In training, what the method adds is one more row. Adapters in
    * parallel have their losses one after the other, so that their mean is the sum of the adapters' means.
    */
-  loss(tape: Tape, batch: LabelledSequences, options: PassOptions = {}): Value {
+  override loss(tape: Tape, batch: LabelledSequences, options: PassOptions = {}): Value {
     const copies = this.#copies(options);
     // What an adapter that is not trained makes of a row may depend on the other rows: then no rows can be kept.
     const keepsRows = copies === 1 && this.#set.applied().every(({ trainable }) => trainable);
@@ -147,24 +126,8 @@ export class PeftModel<M extends Model = Model> {
     // Each row will count 1 / labels of the step; the penalty counts as much as the mean of these rows.
     return concatenateRows([losses, ...penalties.map((penalty) => scaleBy(penalty, losses.shape[0]! / copies))]);
   }
-  /** Losses and what they are computed from, for metrics: see `Model.measure`. */
-  measure(tape: Tape, batch: LabelledSequences): Measured | null {
-    return this.base.measure(tape, batch);
-  }
-  get labelNames(): readonly string[] | null {
-    return this.base.labelNames;
-  }
-  get problemType(): ProblemType | null {
-    return this.base.problemType;
-  }
-  countLabels(example: Labelled): number {
-    return this.base.countLabels(example);
-  }
-  problemWith(example: Labelled): string | null {
-    return this.base.problemWith(example);
-  }
-  /** What the model says of each sequence: see `Model.outputs`. */
-  outputs(tape: Tape, sequences: Sequences, options: RoutedOptions = {}): Value {
+  /** What the model says of each sequence: see `TaskModel.outputs`. */
+  override outputs(tape: Tape, sequences: Sequences, options: RoutedOptions = {}): Value {
     return this.#routed(options, (rest) => this.base.outputs(tape, repeated(sequences, this.#copies(rest)), rest));
   }
   /** Logits of rows: see `CausalLM.logits`. `adapterNames` gives each sequence its own adapter. */

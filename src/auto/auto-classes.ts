@@ -25,7 +25,13 @@ export interface AutoModelClass<M extends Model> {
 
 const loader = () => import("./auto-model.ts");
 
-function autoModel<T extends Task>(task: T): AutoModelClass<ModelFor[T]> {
+/**
+ * The class of a task by its name.
+ *
+ * @example
+ * const model = await autoModelFor("TOKEN_CLS").fromPretrained("models/names");
+ */
+export function autoModelFor<T extends Task>(task: T): AutoModelClass<ModelFor[T]> {
   return {
     fromPretrained: async (from, options) => (await loader()).loadPretrained(from, task, options),
     fromConfig: async (config, options) => (await loader()).modelFromConfig(config, task, options),
@@ -38,16 +44,16 @@ function autoModel<T extends Task>(task: T): AutoModelClass<ModelFor[T]> {
  * @example
  * const model = await AutoModelForCausalLM.fromPretrained("models/stories260K");
  */
-export const AutoModelForCausalLM: AutoModelClass<CausalLM> = autoModel("CAUSAL_LM");
+export const AutoModelForCausalLM: AutoModelClass<CausalLM> = autoModelFor("CAUSAL_LM");
 /** Encoder-decoder language models: T5, mT5. */
-export const AutoModelForSeq2SeqLM: AutoModelClass<Seq2SeqLM> = autoModel("SEQ_2_SEQ_LM");
+export const AutoModelForSeq2SeqLM: AutoModelClass<Seq2SeqLM> = autoModelFor("SEQ_2_SEQ_LM");
 /** Classes of texts, or numbers for them. */
-export const AutoModelForSequenceClassification: AutoModelClass<SequenceClassifier> = autoModel("SEQ_CLS");
+export const AutoModelForSequenceClassification: AutoModelClass<SequenceClassifier> = autoModelFor("SEQ_CLS");
 /** Classes of tokens. */
-export const AutoModelForTokenClassification: AutoModelClass<TokenClassifier> = autoModel("TOKEN_CLS");
+export const AutoModelForTokenClassification: AutoModelClass<TokenClassifier> = autoModelFor("TOKEN_CLS");
 /** Answers as spans of a text. */
-export const AutoModelForQuestionAnswering: AutoModelClass<QuestionAnswerer> = autoModel("QUESTION_ANS");
+export const AutoModelForQuestionAnswering: AutoModelClass<QuestionAnswerer> = autoModelFor("QUESTION_ANS");
 /** Classes of images. */
-export const AutoModelForImageClassification: AutoModelClass<ImageClassifier> = autoModel("IMAGE_CLS");
+export const AutoModelForImageClassification: AutoModelClass<ImageClassifier> = autoModelFor("IMAGE_CLS");
 /** Bare encoders: hidden rows and pooled vectors. */
-export const AutoModel: AutoModelClass<FeatureExtractor> = autoModel("FEATURE_EXTRACTION");
+export const AutoModel: AutoModelClass<FeatureExtractor> = autoModelFor("FEATURE_EXTRACTION");

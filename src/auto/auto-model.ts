@@ -1,5 +1,6 @@
 /**
- * Chooses an architecture by the published `model_type`, and a class by task: the file name in src/models/ is the registration.
+ * Chooses an architecture by the published `model_type`, and a class by task: the file names in src/models/ and src/tasks/ are
+ * the registration.
  */
 import { openCheckpoint, readJson } from "../checkpoint/checkpoint.ts";
 import { nameOf, openSource, type SourceLike } from "../checkpoint/open.ts";
@@ -7,18 +8,15 @@ import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { type Task, tasks } from "../core/task.ts";
 import { files } from "../models/index.generated.ts";
 import { ConfigReader, type RawConfig } from "../nn/config.ts";
-import type { Body, ModelDefinition, TaskDefinition } from "../nn/define-model.ts";
+import type { Body, HeadDefinition, ModelDefinition } from "../nn/define-model.ts";
 import { Weights } from "../nn/layers/weights.ts";
-import { CausalLM } from "../nn/tasks/causal-lm.ts";
-import { ImageClassifier, SequenceClassifier } from "../nn/tasks/classifier.ts";
-import { FeatureExtractor } from "../nn/tasks/feature-extractor.ts";
 import type { Model, ModelParts } from "../nn/tasks/model.ts";
-import { QuestionAnswerer } from "../nn/tasks/question-answering.ts";
-import { Seq2SeqLM } from "../nn/tasks/seq2seq-lm.ts";
-import { TokenClassifier } from "../nn/tasks/token-classifier.ts";
+import type { ModelOfShapes } from "../nn/tasks/model-of-shapes.ts";
 import { CheckpointTensors, type LoadOptions } from "../nn/tensors/checkpoint-tensors.ts";
 import { type RandomOptions, randomTensors, shapesOnly } from "../nn/tensors/fresh-tensors.ts";
 import type { KeptWeights } from "../nn/tensors/kept-dtype.ts";
+import { taskDefinitions } from "../tasks/index.generated.ts";
+import type { TaskDefinition } from "../tasks/kit/define-task.ts";
 import { createEngine, type Engine } from "../wasm/engine.ts";
 
 /** How and where a published model is loaded. */
@@ -42,19 +40,10 @@ export interface FromConfigOptions extends Pick<RandomOptions, "stored"> {
   weights?: KeptWeights;
 }
 
-/** The class of each task, and what users call to make it. */
-const classes = {
-  CAUSAL_LM: { Class: CausalLM, auto: "AutoModelForCausalLM" },
-  SEQ_2_SEQ_LM: { Class: Seq2SeqLM, auto: "AutoModelForSeq2SeqLM" },
-  SEQ_CLS: { Class: SequenceClassifier, auto: "AutoModelForSequenceClassification" },
-  TOKEN_CLS: { Class: TokenClassifier, auto: "AutoModelForTokenClassification" },
-  QUESTION_ANS: { Class: QuestionAnswerer, auto: "AutoModelForQuestionAnswering" },
-  IMAGE_CLS: { Class: ImageClassifier, auto: "AutoModelForImageClassification" },
-  FEATURE_EXTRACTION: { Class: FeatureExtractor, auto: "AutoModel" },
-} as const;
-
 /** The model of each task. */
-export type ModelFor = { [T in Task]: InstanceType<(typeof classes)[T]["Class"]> };
+export type ModelFor = {
+  [T in Task]: InstanceType<Awaited<ReturnType<(typeof taskDefinitions)[T]["model"]>>>;
+};
 
 /** The `model_type`s that this version knows. */
 export function knownModelTypes(): string[] {
@@ -74,34 +63,36 @@ export async function definitionFor(config: RawConfig, name: string): Promise<Mo
   return found as ModelDefinition;
 }
 
+/** The tasks that a model type has a head for, in the order of its heads, each with the head. */
+export function headsByTask({ heads }: ModelDefinition): Map<Task, HeadDefinition<unknown>> {
+  const found = Object.entries(heads).flatMap(([head, definition]) =>
+    tasks.filter((task) => taskDefinitions[task].head === head).map((task) => [task, definition!] as const),
+  );
+  return new Map(found);
+}
+
 /** The task of the architecture that a config names; without one, the first that its type has. */
 export function taskOf(definition: ModelDefinition, config: RawConfig): Task {
   const named = Array.isArray(config.architectures) ? config.architectures : [];
-  const all = Object.keys(definition.tasks) as Task[];
-  return all.find((task) => named.includes(definition.tasks[task]!.architecture)) ?? all[0]!;
+  const all = [...headsByTask(definition)].filter(([task]) => !(taskDefinitions[task] as TaskDefinition).namedOnly);
+  return (all.find(([, { architecture }]) => named.includes(architecture)) ?? all[0]!)[0];
 }
 
 /** What a model type has for a task. Throws UnsupportedError that names the class to use instead. */
-function taskDefinition(definition: ModelDefinition, task: Task, name: string): TaskDefinition<unknown, Body> {
-  const found = definition.tasks[task];
+function headFor(definition: ModelDefinition, task: Task, name: string): HeadDefinition<unknown> {
+  const all = headsByTask(definition);
+  const found = all.get(task);
   if (found) return found;
-  const { modelType } = definition;
-  const all = tasks.filter((each) => definition.tasks[each]).map((each) => classes[each].auto);
+  const known = [...all.keys()].map((each) => taskDefinitions[each].auto);
   throw new UnsupportedError(
-    `${name}: "model_type" is "${modelType}", which ${classes[task].auto} does not load; use ${all.join(", ")}`,
+    `${name}: "model_type" is "${definition.modelType}", which ${taskDefinitions[task].auto} does not load; use ${known.join(", ")}`,
   );
 }
 
-/** A model that is not loaded: its layers by name, with shapes and no memory. */
-export interface DescribedModel {
-  readonly definition: ModelDefinition;
-  readonly task: Task;
+/** A model that is not loaded, as a whole. */
+export interface DescribedModel extends ModelOfShapes {
   readonly architecture: string;
-  readonly config: RawConfig;
-  readonly weights: Weights;
   readonly body: Body;
-  /** Published name of the output projection, "" where there is none. */
-  readonly headName: string;
 }
 
 /** Lists the layers of a model from its config alone: for counting and for `inspect`. */
@@ -112,13 +103,12 @@ export async function describeModel(
 ): Promise<DescribedModel> {
   const definition = await definitionFor(config, name);
   const task = wanted ?? taskOf(definition, config);
-  const { architecture, build } = taskDefinition(definition, task, name);
+  const { architecture, build } = headFor(definition, task, name);
   const weights = new Weights(shapesOnly());
-  // Nothing is computed with a model of shapes, so building it touches no engine.
-  const engine = null as unknown as Engine;
+  const engine = await createEngine({ measuring: true });
   const body = build(definition.config(new ConfigReader(config, name)), weights, engine);
   const headName = "head" in body ? (body.head as { name: string }).name : "";
-  return { definition, task, architecture, config, weights, body, headName };
+  return { definition, traits: taskDefinitions[task], architecture, config, weights, body, headName, engine };
 }
 
 /** Loads a model folder for the task that its config names, or for `task`. */
@@ -133,7 +123,7 @@ export async function loadPretrained<T extends Task>(
     const name = `config.json of ${source.name}`;
     const definition = await definitionFor(raw, name);
     const chosen = task ?? taskOf(definition, raw);
-    const { architecture, build } = taskDefinition(definition, chosen, name);
+    const { architecture, build } = headFor(definition, chosen, name);
     const reader = new ConfigReader(raw, name);
     const config = definition.config(reader);
     const checkpoint = await openCheckpoint(source);
@@ -161,6 +151,7 @@ export async function loadPretrained<T extends Task>(
       const ownsEngine = options.engine === undefined;
       const parts = {
         engine,
+        task: taskDefinitions[chosen],
         definition,
         architecture,
         config: raw,
@@ -169,7 +160,7 @@ export async function loadPretrained<T extends Task>(
         nameOrPath: nameOf(from),
         ownsEngine,
       };
-      return modelOf(chosen, parts) as ModelFor[T];
+      return (await modelOf(chosen, parts)) as ModelFor[T];
     } catch (error) {
       tensors.dispose();
       throw error;
@@ -192,18 +183,21 @@ export async function modelFromConfig<T extends Task>(
 ): Promise<ModelFor[T]> {
   const definition = await definitionFor(raw, "config");
   const chosen = task ?? taskOf(definition, raw);
-  const { architecture, build } = taskDefinition(definition, chosen, "config");
+  const { architecture, build } = headFor(definition, chosen, "config");
   const reader = new ConfigReader(raw, "config");
   const config = definition.config(reader);
   const engine = given ?? (await createEngine());
   const std = reader.float("initializer_range", 0.02);
   const weights = new Weights(randomTensors(engine, { seed, std, fast, weights: kept ?? null, stored }));
   const body = build(config, weights, engine);
-  const parts = { engine, definition, architecture, config: raw, body, weights, nameOrPath: "", ownsEngine: !given };
-  return modelOf(chosen, parts) as ModelFor[T];
+  const parts = {
+    ...{ engine, task: taskDefinitions[chosen], definition, architecture, config: raw, body, weights },
+    ...{ nameOrPath: "", ownsEngine: !given },
+  };
+  return (await modelOf(chosen, parts)) as ModelFor[T];
 }
 
-function modelOf(task: Task, parts: ModelParts): Model {
-  const { Class } = classes[task];
-  return new (Class as unknown as new (parts: ModelParts) => Model)(parts);
+async function modelOf(task: Task, parts: ModelParts): Promise<Model> {
+  const Class = await (taskDefinitions[task] as TaskDefinition).model();
+  return new Class(parts as ModelParts<never>);
 }

@@ -73,8 +73,10 @@ async function methodConfig(
   }
   const given = givenValues(command, method!);
   const has = (option: string) => Object.hasOwn(method!.options, option);
-  // The head of an image classifier is usually new; PEFT leaves it to the user to say so.
-  const head = base.task === "IMAGE_CLS" && given.modulesToSave === undefined ? { modulesToSave: ["classifier"] } : {};
+  // For tasks that PEFT does not have, it leaves the head, which is new as a rule, to the user.
+  const { taskType, headModules } = base.traits;
+  const named = taskType !== null || headModules.length === 0 || given.modulesToSave !== undefined;
+  const head = named ? {} : { modulesToSave: headModules };
   const values = {
     ...head,
     ...given,

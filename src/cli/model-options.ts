@@ -5,8 +5,10 @@ import { PeftModel } from "../adapt/peft-model.ts";
 import { type FromPretrainedOptions, loadPretrained } from "../auto/auto-model.ts";
 import { readJson } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
+import { numberedLabels } from "../core/labels.ts";
 import { type Options, oneOf, orNull, text, type ValuesOf } from "../core/options.ts";
 import { type Task, tasks } from "../core/task.ts";
+import { taskDefinition } from "../data/known-tasks.ts";
 import type { RawConfig } from "../nn/config.ts";
 import { LABEL_KEYS, labelConfig } from "../nn/tasks/label-names.ts";
 import type { Model } from "../nn/tasks/model.ts";
@@ -114,6 +116,7 @@ export async function toldByAdapter(folder: string): Promise<Told> {
 
 /** As many labels as the head in an adapter's file has outputs. */
 async function labelsOfHead(folder: string): Promise<RawConfig> {
-  const count = await headSize(openSource(folder));
-  return count === null ? {} : labelConfig(Array.from({ length: count }, (_, i) => `LABEL_${i}`));
+  const heads = tasks.map(taskDefinition).flatMap(({ classes, headModules }) => (classes ? headModules : []));
+  const count = await headSize(openSource(folder), [...new Set(heads)]);
+  return count === null ? {} : labelConfig(numberedLabels(count));
 }

@@ -1,13 +1,8 @@
-/** What a model is for: PEFT's `task_type`s, and image classification, for which PEFT has none. */
-export const tasks = [
-  "CAUSAL_LM",
-  "SEQ_2_SEQ_LM",
-  "SEQ_CLS",
-  "TOKEN_CLS",
-  "QUESTION_ANS",
-  "FEATURE_EXTRACTION",
-  "IMAGE_CLS",
-] as const;
+/** Names of the tasks that a model can be for: the files of src/tasks/, in capitals, which are PEFT's `task_type`s where it has one. */
+import { taskNames } from "./task-names.generated.ts";
+
+/** All of them, in the order of the listing. */
+export const tasks = taskNames;
 
 /** One of `tasks`. */
 export type Task = (typeof tasks)[number];

@@ -1,41 +1,13 @@
-/**
- * Rows as examples, by what the model is for: encode-causal.ts, encode-classes.ts and encode-answer.ts say how. For
- * SEQ_2_SEQ_LM source and target each have the tokenizer's special tokens, which end both. FEATURE_EXTRACTION has inputs only.
- */
+/** Rows as examples, by what the model is for: each file of src/tasks/ says how. */
 import { FormatError, ShapeError, StateError } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
-import { encodeAnswer } from "./encode-answer.ts";
-import { encodeCausal } from "./encode-causal.ts";
-import { encodeImage, encodeSequence, encodeTokens } from "./encode-classes.ts";
-import { type EncodeRowsOptions, type Example, IGNORED, inputOf, lengthLimit } from "./example.ts";
+import type { TaskDefinition } from "../tasks/kit/define-task.ts";
+import { type EncodeContext, type EncodeRowsOptions, type Example, outOfRange } from "../tasks/kit/example.ts";
+import { kindOfRow, type Row, taskDefinition } from "./known-tasks.ts";
 import { lengthOptions } from "./length-options.ts";
-import { malformed, type Row, type RowProblem } from "./rows.ts";
+import { malformed, type RowProblem } from "./rows.ts";
 
-export type { AnswerSource, EncodeRowsOptions, Example } from "./example.ts";
-
-/** Rows that a task can use, for messages. */
-const NEEDED: Readonly<Record<Task, string>> = {
-  CAUSAL_LM: '{"text"}, {"prompt", "completion"}, {"messages"} or {"input_ids", "labels"?}',
-  SEQ_2_SEQ_LM: '{"source", "target"} or {"input_ids", "labels"}',
-  SEQ_CLS: '{"text", "label"}, {"text", "text_pair", "label"} or {"input_ids", "label"}',
-  TOKEN_CLS: '{"tokens": [words], "labels"} or {"input_ids", "labels"}',
-  QUESTION_ANS: '{"question", "context", "answers"}',
-  FEATURE_EXTRACTION: '{"text"}, {"text", "text_pair"} or {"input_ids"}',
-  IMAGE_CLS: '{"image": path, "label"} or {"pixel_values", "label"}',
-};
-const KIND_NAMES: Readonly<Record<Row["kind"], string>> = {
-  text: "a text",
-  document: "plain text",
-  completion: "a prompt with its completion",
-  chat: "a conversation",
-  source: "a source with its target",
-  words: "words with labels",
-  question: "a question with its context",
-  tokens: "tokens",
-  image: "an image",
-  pixels: "pixels",
-};
+export type { AnswerSource, EncodeRowsOptions, Example } from "../tasks/kit/example.ts";
 
 /**
  * The rows of `file` as examples. Throws one FormatError that lists every row that does not fit the task, is too long for
@@ -47,12 +19,13 @@ const KIND_NAMES: Readonly<Record<Row["kind"], string>> = {
  * const labelled = encodeRows("reviews.jsonl", rows, { ...options, task: "SEQ_CLS", labelNames: labelNamesOf(rows) });
  */
 export function encodeRows(file: string, rows: readonly Row[], options: EncodeRowsOptions): Example[] {
-  expectMaxLength(options);
-  expectLabelNames(rows, options);
+  const definition = taskDefinition(options.task ?? "CAUSAL_LM");
+  expectMaxLength(rows, options);
+  expectLabelNames(rows, definition, options);
   const examples: Example[] = [];
   const problems: RowProblem[] = [];
   for (const row of rows) {
-    const found = encodeRow(row, options);
+    const found = encodeRow(row, definition, options);
     if (typeof found === "string") problems.push({ line: row.line, problem: found });
     else for (const example of found) examples.push({ ...example, where: `${file}:${row.line}` });
   }
@@ -60,18 +33,13 @@ export function encodeRows(file: string, rows: readonly Row[], options: EncodeRo
   return examples;
 }
 
-/**
- * How many labels of an example count. Of CAUSAL_LM all but the first and those that are -100; of TOKEN_CLS and
- * SEQ_2_SEQ_LM those that are not -100; of the other tasks the example's label is one.
- */
+/** How many labels of an example count. */
 export function countLabels({ labels }: Pick<Example, "labels">, task: Task = "CAUSAL_LM"): number {
-  if (task === "CAUSAL_LM") return labels.subarray(1).filter((label) => label !== IGNORED).length;
-  if (task === "TOKEN_CLS" || task === "SEQ_2_SEQ_LM") return labels.filter((label) => label !== IGNORED).length;
-  return task === "FEATURE_EXTRACTION" || labels.length === 0 ? 0 : 1;
+  return taskDefinition(task).countLabels?.(labels) ?? 0;
 }
 
-function expectMaxLength({ maxLength = null, contextLength, task = "CAUSAL_LM" }: EncodeRowsOptions): void {
-  if (maxLength === null || task === "IMAGE_CLS") return;
+function expectMaxLength(rows: readonly Row[], { maxLength = null, contextLength }: EncodeRowsOptions): void {
+  if (maxLength === null || !rows.some((row) => "inputIds" in row || kindOfRow(row).isText)) return;
   if (!lengthOptions.maxLength.is(maxLength)) {
     throw new ShapeError(
       `max length is ${maxLength}, it should be a whole number of at least 2: one token predicts the next`,
@@ -82,22 +50,27 @@ function expectMaxLength({ maxLength = null, contextLength, task = "CAUSAL_LM" }
   }
 }
 
-function expectLabelNames(rows: readonly Row[], { task = "CAUSAL_LM", labelNames = null }: EncodeRowsOptions): void {
-  if (labelNames !== null || !["SEQ_CLS", "TOKEN_CLS", "IMAGE_CLS"].includes(task)) return;
+function expectLabelNames(
+  rows: readonly Row[],
+  { name, classes }: TaskDefinition,
+  { labelNames = null }: EncodeRowsOptions,
+): void {
+  if (labelNames !== null || classes === undefined) return;
   const labelled = rows.some((row) => ("labels" in row && row.labels !== null) || "label" in row);
-  if (labelled) throw new StateError(`${task} needs the names of its labels: labelNames, such as labelNamesOf(rows)`);
+  if (labelled) throw new StateError(`${name} needs the names of its labels: labelNames, such as labelNamesOf(rows)`);
 }
 
 /** The examples of one row (several for a document), or what is wrong with it. */
-function encodeRow(row: Row, options: EncodeRowsOptions): Example[] | string {
-  const { task = "CAUSAL_LM" } = options;
+function encodeRow(row: Row, definition: TaskDefinition, options: EncodeRowsOptions): Example[] | string {
+  const { name, needs, rows } = definition;
   try {
-    const found = task === "CAUSAL_LM" ? causalExamples(row, options) : encodeFor(task, row, options);
-    if (found === null) return `is ${KIND_NAMES[row.kind]}; ${task} needs rows like ${NEEDED[task]}`;
+    const fits = rows.some(({ kind }) => kind === row.kind);
+    const found = fits ? definition.encode(row, contextOf(row, options)) : null;
+    if (found === null) return `is ${kindOfRow(row).title}; ${name} needs rows like ${needs}`;
     if (typeof found === "string") return found;
     const examples = [found].flat();
     for (const example of examples) {
-      const wrong = wrongWith(example, task, options);
+      const wrong = wrongWith(example, definition, options);
       if (wrong !== null) return wrong;
     }
     return row.taskId === undefined ? examples : examples.map((example) => ({ ...example, taskId: row.taskId! }));
@@ -107,94 +80,21 @@ function encodeRow(row: Row, options: EncodeRowsOptions): Example[] | string {
   }
 }
 
-/** An example of any other task, what is wrong with the row, or null for a kind that does not fit. */
-function encodeFor(task: Exclude<Task, "CAUSAL_LM">, row: Row, options: EncodeRowsOptions): Example | string | null {
-  const tokenizer = tokenizerFor(row, options);
-  switch (task) {
-    case "SEQ_CLS":
-      return encodeSequence(row, tokenizer, options);
-    case "TOKEN_CLS":
-      return encodeTokens(row, tokenizer, options);
-    case "QUESTION_ANS":
-      return encodeAnswer(row, tokenizer, options);
-    case "IMAGE_CLS":
-      return encodeImage(row, options);
-    case "SEQ_2_SEQ_LM":
-      return encodeTarget(row, tokenizer, options);
-    case "FEATURE_EXTRACTION": {
-      const bare = row.kind === "text" || row.kind === "tokens" ? { ...row, label: undefined } : row;
-      return encodeSequence(bare as Row, tokenizer, { ...options, unlabelled: true });
-    }
-  }
-}
-
-function tokenizerFor(row: Row, { tokenizer }: EncodeRowsOptions): () => Tokenizer {
-  return () => {
-    if (tokenizer !== null) return tokenizer;
-    throw new StateError(`line ${row.line} is text, which needs a tokenizer, but none is given`);
+function contextOf(row: Row, { tokenizer, ...options }: EncodeRowsOptions): EncodeContext {
+  return {
+    ...options,
+    tokenizer() {
+      if (tokenizer !== null) return tokenizer;
+      throw new StateError(`line ${row.line} is text, which needs a tokenizer, but none is given`);
+    },
   };
 }
 
-function encodeTarget(row: Row, tokenizer: () => Tokenizer, options: EncodeRowsOptions): Example | string | null {
-  const maxLength = lengthLimit(options);
-  const maxTarget = options.maxTargetLength ?? maxLength;
-  if (row.kind === "tokens") {
-    if (row.labels === null && !options.unlabelled) return 'has no "labels": the tokens of the target';
-    const input = inputOf({ inputIds: row.inputIds.slice(0, maxLength ?? row.inputIds.length) });
-    return { ...input, labels: Int32Array.from((row.labels ?? []).slice(0, maxTarget ?? row.labels?.length)) };
-  }
-  const bare = row.kind === "text" && row.textPair === undefined && options.unlabelled;
-  if (row.kind !== "source" && !bare) return null;
-  const source = row.kind === "source" ? row.source : row.text;
-  const { inputIds } = tokenizer().encodePair(source, null, { maxLength });
-  const target =
-    row.kind === "source" ? tokenizer().encodePair(row.target, null, { maxLength: maxTarget }).inputIds : [];
-  return { inputIds: Int32Array.from(inputIds), labels: Int32Array.from(target) };
-}
-
-function causalExamples(row: Row, options: EncodeRowsOptions): Example[] | string | null {
-  const encoded = encodeCausal(row, tokenizerFor(row, options), options);
-  if (encoded === null || typeof encoded === "string") return encoded;
-  const examples: Example[] = [];
-  for (const { inputIds, labels } of encoded) {
-    const wrong = outOfRange(inputIds, labels, options.vocabSize) ?? tooLong(inputIds.length, options);
-    if (wrong !== null) return wrong;
-    const kept = options.maxLength ?? inputIds.length;
-    const example = {
-      inputIds: Int32Array.from(inputIds.slice(0, kept)),
-      labels: Int32Array.from(labels.slice(0, kept)),
-    };
-    if (!options.unlabelled && countLabels(example) === 0) return nothingToLearn(row, inputIds.length, kept);
-    examples.push(example);
-  }
-  return examples;
-}
-
-function wrongWith({ inputIds, labels, pixels }: Example, task: Task, options: EncodeRowsOptions): string | null {
-  if (pixels === undefined && inputIds.length === 0) return "is empty: it has no tokens";
-  const targets = task === "SEQ_2_SEQ_LM" ? Array.from(labels) : [];
-  const wrong = outOfRange(Array.from(inputIds), targets, options.vocabSize);
-  if (wrong !== null || options.unlabelled || task === "CAUSAL_LM" || task === "FEATURE_EXTRACTION") return wrong;
-  return countLabels({ labels }, task) === 0 ? "has nothing to learn: no label is left" : null;
-}
-
-function outOfRange(inputIds: readonly number[], labels: readonly number[], vocabSize: number): string | null {
-  const beyond = (id: number) => id >= vocabSize;
-  const id = inputIds.find(beyond) ?? labels.find(beyond);
-  if (id === undefined) return null;
-  const range = `${vocabSize} (0 to ${vocabSize - 1})`;
-  return `has token ${id}, but the model's vocabulary has ${range}; is this the model's own tokenizer?`;
-}
-
-function tooLong(length: number, { contextLength, maxLength = null }: EncodeRowsOptions): string | null {
-  if (maxLength !== null || contextLength === null || length <= contextLength) return null;
-  const found = `has ${length} tokens, but the model's context is ${contextLength}`;
-  return `${found}; give a max length (--max-length) to cut rows off`;
-}
-
-function nothingToLearn(row: Row, length: number, kept: number): string {
-  if (kept < length)
-    return `has nothing to learn in its first ${kept} tokens of ${length}, where max length cuts it off`;
-  const reason = row.kind === "tokens" ? "all its labels are -100, or it has one token" : "it is empty";
-  return `has nothing to learn: ${reason}`;
+function wrongWith(example: Example, definition: TaskDefinition, options: EncodeRowsOptions): string | null {
+  const { inputIds, labels, inputs = [] } = example;
+  const { countLabels, labelsAreTokens = false } = definition;
+  if (inputs.length === 0 && inputIds.length === 0) return "is empty: it has no tokens";
+  const wrong = outOfRange(Array.from(inputIds), labelsAreTokens ? Array.from(labels) : [], options.vocabSize);
+  if (wrong !== null || options.unlabelled || countLabels === undefined) return wrong;
+  return countLabels(labels) === 0 ? "has nothing to learn: no label is left" : null;
 }

@@ -1,43 +1,44 @@
 import { openSource } from "../checkpoint/open.ts";
-import { FormatError, UnsupportedError } from "../core/errors.ts";
-import { loadImage } from "../image/load-image.ts";
-import { type ImageConfig, preprocess } from "../image/preprocess.ts";
+import type { ImageConfig } from "../image/preprocess.ts";
+import type { RowFiles } from "../tasks/kit/define-row.ts";
+import { labelNamesOf, problemTypeOf } from "../tasks/kit/labels.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type EncodeRowsOptions, type Example, encodeRows } from "./examples.ts";
-import { labelNamesOf, problemTypeOf } from "./labels.ts";
+import { kindOfRow } from "./known-tasks.ts";
 import { malformed, parseRows, type Row, type RowProblem } from "./rows.ts";
 
 /** How rows become examples. */
 export interface LoadExamplesOptions
-  extends Omit<EncodeRowsOptions, "tokenizer" | "vocabSize" | "contextLength" | "imageShape"> {
-  /** What is done to images: the model's preprocessor_config.json, read by `readImageConfig`. */
+  extends Omit<EncodeRowsOptions, "tokenizer" | "vocabSize" | "contextLength" | "inputKinds"> {
+  /** What is done to files that rows name: the model's preprocessor_config.json, for images read by `readImageConfig`. */
   readonly imageConfig?: ImageConfig | null;
 }
 
 /** What examples must fit: a model, for instance. */
-export interface ExampleLimits extends Pick<EncodeRowsOptions, "imageShape"> {
+export interface ExampleLimits extends Pick<EncodeRowsOptions, "inputKinds"> {
   readonly vocabSize: number;
   readonly contextLength: number | null;
 }
 
 /**
- * Rows of a .jsonl or .txt file in a folder or at a URL, with the pixels of images in place of their files' names if
- * `imageConfig` says how to make them. Throws one FormatError that lists everything wrong in the file.
+ * Rows of a .jsonl or .txt file in a folder or at a URL, with what is in files that they name (the pixels of images) in place
+ * of the names if `preparation` says how to make it: what `readImageConfig` gives. Throws one FormatError that lists everything
+ * wrong in the file.
  *
  * @example
  * const rows = await readRows("reviews.jsonl");
  * const labelNames = labelNamesOf(rows);
  */
-export async function readRows(path: string, imageConfig: ImageConfig | null = null): Promise<Row[]> {
+export async function readRows(path: string, preparation: unknown = null): Promise<Row[]> {
   const at = path.lastIndexOf("/");
   const source = openSource(at < 0 ? "." : path.slice(0, at) || "/");
   try {
     const rows = parseRows(path, await source.read(path.slice(at + 1)));
-    if (imageConfig === null) return rows;
+    if (preparation === null) return rows;
     const problems: RowProblem[] = [];
     const read: Row[] = [];
     for (const row of rows) {
-      const found = await withPixels(row, (file) => source.read(file), imageConfig);
+      const found = await withFiles(row, { read: (file) => source.read(file), preparation });
       if (typeof found === "string") problems.push({ line: row.line, problem: found });
       else read.push(found);
     }
@@ -48,22 +49,10 @@ export async function readRows(path: string, imageConfig: ImageConfig | null = n
   }
 }
 
-/** An image row as pixels, any other row as it is, or what is wrong with the image. */
-async function withPixels(
-  row: Row,
-  read: (file: string) => Promise<Uint8Array>,
-  config: ImageConfig,
-): Promise<Row | string> {
-  if (row.kind !== "image") return row;
-  const { file, ...rest } = row;
-  try {
-    const image = await loadImage(await read(file), `image "${file}"`);
-    const pixels = preprocess(image, config);
-    return { ...rest, kind: "pixels", pixels, shape: [pixels.length] };
-  } catch (error) {
-    if (error instanceof FormatError || error instanceof UnsupportedError) return error.message;
-    throw error;
-  }
+/** A row with the contents of the files that it names, any other row as it is, or what is wrong with a file. */
+async function withFiles(row: Row, files: RowFiles): Promise<Row | string> {
+  const { files: reading } = kindOfRow(row);
+  return reading === undefined ? row : ((await reading.load(row, files)) as Row | string);
 }
 
 /**
@@ -77,14 +66,14 @@ async function withPixels(
 export async function loadExamples(
   path: string,
   tokenizer: Tokenizer | (() => Promise<Tokenizer>) | null,
-  { vocabSize, contextLength, imageShape = null }: ExampleLimits,
+  { vocabSize, contextLength, inputKinds = [] }: ExampleLimits,
   { imageConfig = null, ...options }: LoadExamplesOptions = {},
 ): Promise<Example[]> {
   const rows = await readRows(path, imageConfig);
-  const isText = rows.some(({ kind }) => !["tokens", "image", "pixels"].includes(kind));
+  const isText = rows.some((row) => kindOfRow(row).isText);
   const loaded = typeof tokenizer !== "function" ? tokenizer : isText ? await tokenizer() : null;
   const problemType = options.problemType ?? problemTypeOf(rows);
   const labelNames = options.labelNames ?? (options.task === undefined ? null : labelNamesOf(rows, problemType));
-  const limits = { vocabSize, contextLength, imageShape };
+  const limits = { vocabSize, contextLength, inputKinds };
   return encodeRows(path, rows, { ...options, ...limits, tokenizer: loaded, problemType, labelNames });
 }

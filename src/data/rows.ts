@@ -1,14 +1,14 @@
 /**
  * What a person puts into a data file, before any tokenizer sees it.
  *
- * JSON Lines (.jsonl, .ndjson, .json): one row a line, blank lines skipped; read-row.ts says which rows there are. Plain
- * text (.txt): the whole file is one document, later cut into windows.
+ * JSON Lines (.jsonl, .ndjson, .json): one row a line, blank lines skipped; the files of src/tasks/ say which rows there are.
+ * Plain text (.txt): the whole file is one document, later cut into windows.
  */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
-import { type RowContent, readRow, SHAPES } from "./read-row.ts";
+import type { Row } from "./known-tasks.ts";
+import { readRow, shapes } from "./read-row.ts";
 
-/** One row, with the line it stands on, counted from 1. */
-export type Row = { readonly line: number } & RowContent;
+export type { Row } from "./known-tasks.ts";
 
 /** What is wrong with one row. */
 export interface RowProblem {
@@ -32,7 +32,7 @@ export function parseRows(file: string, bytes: Uint8Array): Row[] {
   if ([".jsonl", ".ndjson", ".json"].includes(ending)) return parseJsonLines(file, bytes);
   throw new UnsupportedError(
     `data file "${file}" ends in "${ending}", which is not read: ` +
-      `give JSON Lines (.jsonl) with rows such as ${SHAPES[0]}, or plain text (.txt)`,
+      `give JSON Lines (.jsonl) with rows such as ${shapes()[0]}, or plain text (.txt)`,
   );
 }
 
@@ -61,16 +61,16 @@ function parseJsonLines(file: string, bytes: Uint8Array): Row[] {
     if (text?.trim() === "") continue;
     const content = text === null ? "not UTF-8 text" : readRow(text);
     if (typeof content === "string") problems.push({ line, problem: content });
-    else rows.push({ line, ...content });
+    else rows.push({ line, ...content } as Row);
   }
-  if (problems.length > 0) throw malformed(file, problems, `Each line should be one of ${SHAPES.join(", ")}.`);
+  if (problems.length > 0) throw malformed(file, problems, `Each line should be one of ${shapes().join(", ")}.`);
   if (rows.length === 0) throw empty(file);
   return rows;
 }
 
 function empty(file: string): FormatError {
   return new FormatError(
-    `data file "${file}" is empty: it should have at least one row, such as ${SHAPES[0]}, or some plain text`,
+    `data file "${file}" is empty: it should have at least one row, such as ${shapes()[0]}, or some plain text`,
   );
 }
 

@@ -3,7 +3,7 @@
 import type { CrossCache } from "../nn/pass/cross-attention.ts";
 import type { KvCache } from "../nn/pass/kv-cache.ts";
 import { concatenate, type Sequences } from "../nn/pass/sequences.ts";
-import type { CausalLM } from "../nn/tasks/causal-lm.ts";
+import { CausalLM } from "../nn/tasks/causal-lm.ts";
 import type { Seq2SeqLM } from "../nn/tasks/seq2seq-lm.ts";
 import { Tape, type Value } from "../tape/tape.ts";
 
@@ -23,14 +23,14 @@ export class Decoding {
   constructor(model: Writer, inputIds: readonly number[], room: number, sequences = 1) {
     this.#model = model;
     this.#inputIds = inputIds;
-    this.#cache = model.cache((model.task === "CAUSAL_LM" ? inputIds.length : 1) + room, sequences);
+    this.#cache = model.cache((model instanceof CausalLM ? inputIds.length : 1) + room, sequences);
   }
 
   /** Reads the input, once for all sequences, and returns the logits [V] after it. */
   begin(): Float32Array {
     const model = this.#model;
-    const ids = model.task === "CAUSAL_LM" ? this.#inputIds : [model.decoderStartTokenId];
-    if (model.task === "SEQ_2_SEQ_LM") {
+    const ids = model instanceof CausalLM ? this.#inputIds : [model.decoderStartTokenId];
+    if (!(model instanceof CausalLM)) {
       this.#source = model.encode(concatenate([this.#inputIds]));
       this.#source.sourceOf = () => 0;
     }
@@ -56,7 +56,7 @@ export class Decoding {
 
   #logits(tape: Tape, ids: Sequences, cache: KvCache): Value {
     const model = this.#model;
-    if (model.task === "CAUSAL_LM") return model.lastLogits(tape, ids, { cache });
+    if (model instanceof CausalLM) return model.lastLogits(tape, ids, { cache });
     return model.lastLogits(tape, ids, this.#source!, { cache });
   }
 

@@ -32,7 +32,7 @@ export async function generate(
   if (inputIds.length === 0) {
     throw new FormatError("generate: the prompt has no tokens, expected at least the beginning-of-sequence token");
   }
-  const room = Math.min(maxNewTokens, writer.task === "CAUSAL_LM" ? writer.contextLength - inputIds.length : Infinity);
+  const room = Math.min(maxNewTokens, writer instanceof CausalLM ? writer.contextLength - inputIds.length : Infinity);
   if (room <= 0) return [];
   if (numBeams === 1) return writeOne(writer, inputIds, room, options);
   const { ids } = await searchBeams(writer, inputIds, room, options);

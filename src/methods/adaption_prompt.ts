@@ -64,11 +64,13 @@ export const adaptionPrompt = defineMethod({
   sites: (model, values, make) => sites(model, values as Values, make),
 });
 
-function attentionName({ modelType, task, targets }: ModelShape): string {
+function attentionName({ modelType, traits, targets }: ModelShape): string {
   const name = targets.attention;
   if (name === undefined) throw new UnsupportedError(`adaption_prompt is for decoders, not for "${modelType}"`);
-  if (headsOf(task).length === 0) return name;
-  throw new UnsupportedError(`adaption_prompt has no place in its files for a trained head, which ${task} needs`);
+  if (headsOf(traits).length === 0) return name;
+  throw new UnsupportedError(
+    `adaption_prompt has no place in its files for a trained head, which ${traits.name} needs`,
+  );
 }
 
 function sites(model: ModelShape, { targetModules, adapterLen, adapterLayers }: Values, make: MakeAt): SiteParts {

@@ -89,9 +89,9 @@ function projection({ tokenDim, encoderHiddenSize, initWeights }: Values, output
   return (rows: Value) => second(tanh(first(rows)));
 }
 
-function prefix({ task }: ModelShape, values: Values, begin: (tape: Tape) => Value): VirtualTokens {
+function prefix({ traits }: ModelShape, values: Values, begin: (tape: Tape) => Value): VirtualTokens {
   const { numVirtualTokens, numLayers, numTransformerSubmodules: stacks, tokenDim: width } = values;
-  const none = (stack: Stack) => task === "SEQ_2_SEQ_LM" && stack === "encoder";
+  const none = (stack: Stack) => traits.stacks.length > 1 && stack === "encoder";
   return {
     promptLength: () => 0,
     prefixLength: (stack) => (none(stack) ? 0 : numVirtualTokens!),

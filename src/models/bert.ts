@@ -8,7 +8,7 @@ import { selfAttention } from "../nn/layers/self-attention.ts";
 import type { Weights } from "../nn/layers/weights.ts";
 import type { Pass } from "../nn/pass/pass.ts";
 import { expectIds } from "../nn/pass/sequences.ts";
-import { type EncoderHeadConfig, encoderTasks, type OfFirstRows } from "../nn/tasks/encoder-tasks.ts";
+import { type EncoderHeadConfig, encoderHeads, type OfFirstRows } from "../nn/tasks/encoder-heads.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
 import { type Activation, activation, tanh } from "../ops/pointwise/activation.ts";
 import { add } from "../ops/pointwise/add.ts";
@@ -42,9 +42,9 @@ export const bert = defineModel({
     rescaled: { outputs: ["key", "value"], inputs: ["output.dense"] },
   },
   config: bertConfig,
-  tasks: {
-    ...encoderTasks({ className: "Bert", path: "bert", build: buildBert, pooler, classifier }),
-    CAUSAL_LM: { architecture: "BertLMHeadModel", build: languageModel },
+  heads: {
+    ...encoderHeads({ className: "Bert", path: "bert", build: buildBert, pooler, classifier }),
+    languageModel: { architecture: "BertLMHeadModel", build: languageModel },
   },
 });
 

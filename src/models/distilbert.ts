@@ -6,7 +6,7 @@ import { activationOf } from "../nn/layers/activation-name.ts";
 import { selfAttention } from "../nn/layers/self-attention.ts";
 import type { Weights } from "../nn/layers/weights.ts";
 import type { Pass } from "../nn/pass/pass.ts";
-import { type EncoderHeadConfig, encoderTasks, type OfFirstRows } from "../nn/tasks/encoder-tasks.ts";
+import { type EncoderHeadConfig, encoderHeads, type OfFirstRows } from "../nn/tasks/encoder-heads.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
 import { type Activation, activation, relu } from "../ops/pointwise/activation.ts";
 import { add } from "../ops/pointwise/add.ts";
@@ -32,7 +32,7 @@ export const distilbert = defineModel({
   prefix: "distilbert",
   targets: { linear: [], suggested: ["q_lin", "v_lin"] },
   config: readConfig,
-  tasks: encoderTasks({ className: "DistilBert", path: "distilbert", build, classifier }),
+  heads: encoderHeads({ className: "DistilBert", path: "distilbert", build, classifier }),
 });
 
 function readConfig(c: ConfigReader): DistilbertConfig {

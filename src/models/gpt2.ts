@@ -4,7 +4,7 @@ import { defineModel } from "../nn/define-model.ts";
 import { activationOf } from "../nn/layers/activation-name.ts";
 import type { Weights } from "../nn/layers/weights.ts";
 import type { Pass } from "../nn/pass/pass.ts";
-import { type Backbone, decoderTasks } from "../nn/tasks/decoder-tasks.ts";
+import { type Backbone, decoderHeads } from "../nn/tasks/decoder-heads.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
 import type { AttentionShape } from "../ops/attention/attention.ts";
 import { type Activation, activation } from "../ops/pointwise/activation.ts";
@@ -40,7 +40,7 @@ export const gpt2 = defineModel({
     attention: "attn",
   },
   config: readConfig,
-  tasks: decoderTasks({
+  heads: decoderHeads({
     className: "GPT2",
     languageModel: "GPT2LMHeadModel",
     path: "transformer",

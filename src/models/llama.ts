@@ -9,7 +9,7 @@ import { activationOf } from "../nn/layers/activation-name.ts";
 import { RotaryTable, rotaryFrequencies } from "../nn/layers/rotary-table.ts";
 import type { Weights } from "../nn/layers/weights.ts";
 import type { Pass } from "../nn/pass/pass.ts";
-import { type Backbone, decoderTasks } from "../nn/tasks/decoder-tasks.ts";
+import { type Backbone, decoderHeads } from "../nn/tasks/decoder-heads.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
 import { type AttentionShape, allHeads } from "../ops/attention/attention.ts";
 import { type Rotation, rotate } from "../ops/attention/rotary.ts";
@@ -88,7 +88,7 @@ export const llama = defineModel({
   prefix: "model",
   targets: llamaTargets,
   config: llamaConfig,
-  tasks: decoderTasks({
+  heads: decoderHeads({
     className: "Llama",
     path: "model",
     spanPath: "transformer",

@@ -1,7 +1,7 @@
 /** Mistral: Llama's block with a sliding window on every layer (Jiang et al. 2023). */
 
 import { defineModel } from "../nn/define-model.ts";
-import { decoderTasks } from "../nn/tasks/decoder-tasks.ts";
+import { decoderHeads } from "../nn/tasks/decoder-heads.ts";
 import { buildLlama, llamaConfig, llamaTargets } from "./llama.ts";
 
 export const mistral = defineModel({
@@ -14,7 +14,7 @@ export const mistral = defineModel({
     const window = "sliding_window" in c.raw ? (c.optionalInt("sliding_window") ?? 0) : 4096;
     return { ...llamaConfig(c), qkvBias: false, outBias: false, mlpBias: false, window: () => window };
   },
-  tasks: decoderTasks({
+  heads: decoderHeads({
     className: "Mistral",
     path: "model",
     tokenHead: "score",

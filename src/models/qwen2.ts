@@ -1,7 +1,7 @@
 /** Qwen2: Llama's block with biases on queries, keys and values (Yang et al. 2024). */
 import type { ConfigReader } from "../nn/config.ts";
 import { type DefaultTargets, defineModel } from "../nn/define-model.ts";
-import { decoderTasks } from "../nn/tasks/decoder-tasks.ts";
+import { decoderHeads } from "../nn/tasks/decoder-heads.ts";
 import { buildLlama, llamaConfig } from "./llama.ts";
 
 /** Qwen's sliding window, off unless asked for: by `layer_types`, else on layers from `max_window_layers` on. */
@@ -26,7 +26,7 @@ export const qwen2 = defineModel({
   prefix: "model",
   targets: qwenTargets,
   config: (c) => ({ ...llamaConfig(c), qkvBias: true, outBias: false, mlpBias: false, window: qwenWindow(c) }),
-  tasks: decoderTasks({
+  heads: decoderHeads({
     className: "Qwen2",
     path: "model",
     spanPath: "transformer",

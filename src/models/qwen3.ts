@@ -1,7 +1,7 @@
 /** Qwen3: Llama's block with an RMS norm on every query and key head (Yang et al. 2025). */
 
 import { defineModel } from "../nn/define-model.ts";
-import { decoderTasks } from "../nn/tasks/decoder-tasks.ts";
+import { decoderHeads } from "../nn/tasks/decoder-heads.ts";
 import { buildLlama, llamaConfig } from "./llama.ts";
 import { qwenTargets, qwenWindow } from "./qwen2.ts";
 
@@ -16,7 +16,7 @@ export const qwen3 = defineModel({
     headNorms: true,
     window: qwenWindow(c),
   }),
-  tasks: decoderTasks({
+  heads: decoderHeads({
     className: "Qwen3",
     path: "model",
     spanPath: "transformer",

@@ -2,7 +2,7 @@
 import type { ConfigReader } from "../nn/config.ts";
 import { defineModel } from "../nn/define-model.ts";
 import type { Weights } from "../nn/layers/weights.ts";
-import { encoderTasks, type OfFirstRows } from "../nn/tasks/encoder-tasks.ts";
+import { encoderHeads, type OfFirstRows } from "../nn/tasks/encoder-heads.ts";
 import { tanh } from "../ops/pointwise/activation.ts";
 import { type BertConfig, bertConfig, buildBert, pooler } from "./bert.ts";
 
@@ -16,7 +16,7 @@ export const roberta = defineModel({
     rescaled: { outputs: ["key", "value"], inputs: ["output.dense"] },
   },
   config: robertaConfig,
-  tasks: encoderTasks({
+  heads: encoderHeads({
     className: "Roberta",
     path: "roberta",
     build: buildBert,

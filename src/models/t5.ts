@@ -14,9 +14,9 @@ import type { SequenceRows } from "../nn/pass/sequences.ts";
 import type { Stack } from "../nn/pass/virtual-tokens.ts";
 import {
   type EncoderDecoderConfig,
-  type EncoderDecoderTasks,
-  encoderDecoderTasks,
-} from "../nn/tasks/encoder-decoder-tasks.ts";
+  type EncoderDecoderHeads,
+  encoderDecoderHeads,
+} from "../nn/tasks/encoder-decoder-heads.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
 import { type AttentionShape, allHeads } from "../ops/attention/attention.ts";
 import { type RelativeBias, relativeBias } from "../ops/attention/relative-bias.ts";
@@ -94,12 +94,12 @@ export const t5 = defineModel({
     norms: ["layer_norm", "final_layer_norm"],
   },
   config: (c) => t5Config(c, { feedForward: "relu", tied: true }),
-  tasks: t5Tasks("T5"),
+  heads: t5Heads("T5"),
 });
 
 /** The tasks of the family. `className` is what the published class names begin with. */
-export function t5Tasks(className: string): EncoderDecoderTasks<T5Config> {
-  return encoderDecoderTasks({ className, encoder, decoder });
+export function t5Heads(className: string): EncoderDecoderHeads<T5Config> {
+  return encoderDecoderHeads({ className, encoder, decoder });
 }
 
 // ---- stacks

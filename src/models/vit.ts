@@ -6,7 +6,8 @@ import { activationOf } from "../nn/layers/activation-name.ts";
 import { selfAttention } from "../nn/layers/self-attention.ts";
 import type { Weights } from "../nn/layers/weights.ts";
 import type { Pass } from "../nn/pass/pass.ts";
-import { headed, type OfFirstRows, onFirstRows } from "../nn/tasks/encoder-tasks.ts";
+import { pixels } from "../nn/pass/pixels.ts";
+import { headed, type OfFirstRows, onFirstRows } from "../nn/tasks/encoder-heads.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
 import { embedding } from "../ops/embed/embedding.ts";
 import { type PatchGrid, patches } from "../ops/layout/patches.ts";
@@ -37,15 +38,15 @@ export const vit = defineModel({
   prefix: "vit",
   targets: { linear: [], suggested: ["query", "value"] },
   config: readConfig,
-  tasks: {
-    FEATURE_EXTRACTION: {
+  heads: {
+    features: {
       architecture: "ViTModel",
       build(config, w) {
         const pool = pooler(config, w);
         return { ...build(config, w), pool: (hidden, pass) => onFirstRows(hidden, pass, pool) };
       },
     },
-    IMAGE_CLS: {
+    imageLabels: {
       architecture: "ViTForImageClassification",
       build(config, w) {
         const stack = build(config, w.at("vit"));
@@ -96,7 +97,7 @@ function build(config: VitConfig, w: Weights): Encoder {
   return {
     vocabSize: 0,
     contextLength: rows,
-    image: { channels, height, width, rows },
+    inputs: [pixels({ channels, height, width, rows })],
     forward: (pass) => norm.forward(pass.through(blocks, () => embed(pass))),
   };
 }
@@ -111,7 +112,7 @@ function embeddings({ grid, width, dropout }: VitConfig, w: Weights): { rows: nu
   const projection = w.patchConvolution("patch_embeddings.projection", kernel);
   const embed = (pass: Pass) => {
     const { tape, starts } = pass;
-    const projected = projection.forward(patches(tape, pass.sequences.pixels!, grid));
+    const projected = projection.forward(patches(tape, pass.input("pixels").values as Float32Array, grid));
     const first = embedding({ tape, ptr: tape.upload(Int32Array.of(0)), count: 1 }, classToken.weight);
     const images = starts.length - 1;
     const rows = insertRows(

@@ -1,6 +1,6 @@
 /** XLM-RoBERTa: RoBERTa trained on a hundred languages (Conneau et al. 2019). */
 import { defineModel } from "../nn/define-model.ts";
-import { encoderTasks } from "../nn/tasks/encoder-tasks.ts";
+import { encoderHeads } from "../nn/tasks/encoder-heads.ts";
 import { buildBert, pooler } from "./bert.ts";
 import { robertaClassifier, robertaConfig } from "./roberta.ts";
 
@@ -10,7 +10,7 @@ export const xlmRoberta = defineModel({
   prefix: "roberta",
   targets: { linear: ["query", "value"] },
   config: robertaConfig,
-  tasks: encoderTasks({
+  heads: encoderHeads({
     className: "XLMRoberta",
     path: "roberta",
     build: buildBert,

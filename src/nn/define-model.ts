@@ -1,12 +1,11 @@
-import type { Task } from "../core/task.ts";
 import type { Value } from "../tape/tape.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { ConfigReader } from "./config.ts";
 import type { Linear } from "./layers/linear.ts";
 import type { Weights } from "./layers/weights.ts";
 import type { CrossAttention } from "./pass/cross-attention.ts";
+import type { InputKind } from "./pass/inputs.ts";
 import type { Pass } from "./pass/pass.ts";
-import type { ImageShape } from "./pass/sequences.ts";
 
 /** What every model that is built has. */
 export interface Body {
@@ -15,8 +14,8 @@ export interface Body {
   readonly contextLength: number;
   /** RoBERTa's rule for positions: see `PassLimits`. */
   readonly paddingId?: number | null;
-  /** What each sequence is, where it is an image and not tokens. */
-  readonly image?: ImageShape;
+  /** What it takes besides token ids or in their place. */
+  readonly inputs?: readonly InputKind[];
   /** Frees what `build` placed besides weights. */
   dispose?(): void;
 }
@@ -64,19 +63,20 @@ export interface Headed extends Body {
   forward(pass: Pass, rows?: Int32Array): Value;
 }
 
-/** What is built for each task. */
+/** What is built for each kind of head. A task (src/tasks/) says which one it needs; one of its own may be any Body. */
 export interface Bodies {
-  CAUSAL_LM: Decoder;
-  SEQ_2_SEQ_LM: EncoderDecoder;
-  SEQ_CLS: Headed;
-  TOKEN_CLS: Headed;
-  QUESTION_ANS: Headed;
-  IMAGE_CLS: Headed;
-  FEATURE_EXTRACTION: Encoder;
+  languageModel: Decoder;
+  encoderDecoder: EncoderDecoder;
+  sequenceLabels: Headed;
+  tokenLabels: Headed;
+  answerSpan: Headed;
+  imageLabels: Headed;
+  features: Encoder;
+  [own: string]: Body;
 }
 
-/** One architecture of a model type: the class that transformers has for a task. */
-export interface TaskDefinition<Config, B extends Body> {
+/** One architecture of a model type: the class that transformers has for a head. */
+export interface HeadDefinition<Config, B extends Body = Body> {
   /** The class name in `architectures` of a saved config. */
   readonly architecture: string;
   /** Asks for layers by published name and says how they are put together. */
@@ -112,8 +112,8 @@ export interface ModelDefinition<Config = unknown> {
   readonly targets: DefaultTargets;
   /** Reads the published config. */
   config(reader: ConfigReader): Config;
-  /** By task. */
-  readonly tasks: { readonly [T in Task]?: TaskDefinition<Config, Bodies[T]> };
+  /** By kind of head. The first is what a config stands for that names no known architecture. */
+  readonly heads: { readonly [H in keyof Bodies]?: HeadDefinition<Config, Bodies[H]> };
 }
 
 /** Checks a model type's definition and gives it back. */

@@ -6,6 +6,7 @@ import { Tokenizer as JsonTokenizer } from "@huggingface/tokenizers";
 import { openSource, type SourceLike } from "../checkpoint/open.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import type { Source } from "../core/host.ts";
+import { IGNORED } from "../core/labels.ts";
 import { type Json, parseJson } from "../core/python-json.ts";
 import { ChatTemplate, type Message, type RenderOptions, type Span } from "./chat.ts";
 import { type EncodeOptions, type Encoding, frame, robertaAsTemplate } from "./frame.ts";
@@ -46,7 +47,6 @@ const SPECIAL_NAMES = [
   "cls_token",
   "mask_token",
 ] as const;
-const IGNORED = -100;
 /** Classes that in transformers put <s> and </s> themselves, by `add_bos_token` and `add_eos_token`. */
 const ADDS_BY_CONFIG = /^(Code)?Llama(Tokenizer|TokenizerFast)$|^Gemma(Tokenizer|TokenizerFast)$/;
 

@@ -57,9 +57,10 @@ export function fingerprint(examples: readonly TrainingExample[]): string {
     new Int32Array(numbers.slice().buffer).forEach(add);
   };
   add(examples.length);
-  for (const { inputIds, labels, tokenTypes, pixels, taskId } of examples) {
+  for (const { inputIds, labels, tokenTypes, inputs = [], taskId } of examples) {
     add(inputIds.length);
-    for (const numbers of [inputIds, labels, tokenTypes, pixels]) if (numbers) addAll(numbers);
+    for (const numbers of [inputIds, labels, tokenTypes, ...inputs.map(({ values }) => values)])
+      if (numbers) addAll(numbers);
     if (taskId) add(taskId);
   }
   return [one, two].map((sum) => (sum >>> 0).toString(16).padStart(8, "0")).join("");

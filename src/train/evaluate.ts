@@ -1,16 +1,17 @@
 /** How well a model predicts examples: the mean loss over all their labels, and the metrics of the task. */
 import { StateError } from "../core/errors.ts";
 import { batchSchedule } from "../data/batches.ts";
-import type { Metrics, Prediction } from "../metrics/metrics-for.ts";
+import { taskDefinition } from "../data/known-tasks.ts";
+import type { Metrics, Prediction } from "../metrics/metrics.ts";
+import type { TaskModel } from "../nn/tasks/task-model.ts";
 import { Tape } from "../tape/tape.ts";
 import { checkExamples, nameExample, type TrainingExample } from "./check-examples.ts";
 import { type MicroBatch, microBatch, plannedBytes, sumOf, tokensOf } from "./micro-batch.ts";
-import type { Trainable } from "./trainable.ts";
 import { eventLoopYield } from "./yield-to-event-loop.ts";
 
 /** What is asked of a model here. */
 export type Evaluable = Pick<
-  Trainable,
+  TaskModel,
   "engine" | "task" | "loss" | "measure" | "labelNames" | "problemType" | "countLabels" | "problemWith"
 >;
 
@@ -61,14 +62,9 @@ export function evaluationBytes(
 function measuring(model: Evaluable): Pick<Evaluable, "engine" | "loss" | "countLabels"> {
   return {
     engine: model.engine,
-    loss: (tape, batch) => model.measure?.(tape, batch)?.losses ?? model.loss(tape, batch),
+    loss: (tape, batch) => model.measure(tape, batch)?.losses ?? model.loss(tape, batch),
     countLabels: (example) => model.countLabels(example),
   };
-}
-
-/** Names of classes that a config does not name. */
-function numbered(count: number): string[] {
-  return Array.from({ length: count }, (_, i) => `LABEL_${i}`);
 }
 
 /**
@@ -110,8 +106,8 @@ export async function evaluateIn(
     }
     sum += loss;
     tokens += batch.labels;
-    if (outputs.length > 0) metrics ??= await metricsOf(model, outputs[0]!.width);
-    for (const [s, { logits }] of outputs.entries()) {
+    if (outputs.length > 0) metrics ??= await metricsOf(model);
+    for (const [s, logits] of outputs.entries()) {
       const example = examples[indices[s]!]!;
       if (metrics) predictions.push(metrics.predict(logits, example));
       scored.push(example);
@@ -126,10 +122,8 @@ export async function evaluateIn(
 }
 
 /** The metrics of the model's task, or null. They are loaded when there is something to measure. */
-async function metricsOf(model: Evaluable, width: number): Promise<Metrics<Prediction> | null> {
-  const { metricsFor } = await import("../metrics/metrics-for.ts");
-  const { labelNames, problemType = null } = model;
-  return metricsFor(model.task, { labelNames: labelNames ?? numbered(width), problemType });
+async function metricsOf({ task, labelNames, problemType }: Evaluable): Promise<Metrics<Prediction> | null> {
+  return (await taskDefinition(task).metrics?.({ labelNames: labelNames ?? [], problemType })) ?? null;
 }
 
 /** The sum of the losses of a batch, and the logits of each example where the task has metrics. */
@@ -137,16 +131,16 @@ function lossAndOutputs(
   model: Evaluable,
   bytes: number,
   { sequences }: MicroBatch,
-): { loss: number; outputs: { logits: Float32Array; width: number }[] } {
+): { loss: number; outputs: Float32Array[] } {
   return Tape.run(model.engine, bytes, {}, (tape) => {
-    const measured = model.measure?.(tape, sequences) ?? null;
+    const measured = model.measure(tape, sequences);
     if (measured === null) return { loss: sumOf(tape, model.loss(tape, sequences)), outputs: [] };
     const loss = sumOf(tape, measured.losses);
     const all = tape.download(measured.outputs);
     const width = measured.outputs.shape[1]!;
     const outputs = Array.from({ length: sequences.starts.length - 1 }, (_, s) => {
       const [start, end] = measured.rows(s);
-      return { logits: all.slice(start * width, end * width), width };
+      return all.slice(start * width, end * width);
     });
     return { loss, outputs };
   });

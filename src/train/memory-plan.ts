@@ -89,7 +89,8 @@ export function largestBatch(
   examples: readonly TrainingExample[],
   { perDeviceTrainBatchSize, tokensPerBatch }: Settings,
 ): TrainingExample[] {
-  const rows = ({ inputIds, labels }: TrainingExample) => inputIds.length + labels.length;
+  const rows = ({ inputIds, labels, inputs = [] }: TrainingExample) =>
+    inputs.reduce((sum, { values }) => sum + values.length, inputIds.length + labels.length);
   const longest = [...examples].sort((one, other) => rows(other) - rows(one));
   if (tokensPerBatch === null) return longest.slice(0, perDeviceTrainBatchSize);
   let room = tokensPerBatch;

@@ -79,9 +79,10 @@ export function plannedBytes(
     const of = (sizes: readonly number[]) => `${sizes.reduce((sum, n) => sum + n, 0)}/${Math.max(...sizes)}`;
     const tokens = indices.map((i) => examples[i]!.inputIds.length);
     const targets = indices.map((i) => examples[i]!.labels.length);
+    const given = indices.flatMap((i) => examples[i]!.inputs?.map(({ values }) => values.length) ?? []);
     const counted = indices.reduce((sum, i) => sum + labels[i]!, 0);
     const tasks = indices.map((i) => examples[i]!.taskId ?? 0); // each task of a batch has a prompt of its own
-    const shape = `${of(tokens)} ${of(targets)} ${counted} ${tasks.join()}`;
+    const shape = `${of(tokens)} ${of(targets)} ${counted} ${tasks.join()} ${given.join()}`;
     if (seen.has(shape)) continue;
     seen.add(shape);
     const { sequences } = microBatch(model, examples, indices);

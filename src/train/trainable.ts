@@ -1,32 +1,11 @@
-/** What the trainer needs of a model: one interface, so that it knows neither architectures nor methods. */
+/** What the trainer needs of a model, so that it knows neither architectures nor methods. */
 import type { Target } from "../core/host.ts";
-import type { Task } from "../core/task.ts";
-import type { PassOptions } from "../nn/pass/pass.ts";
-import type { Labelled, LabelledSequences } from "../nn/pass/sequences.ts";
-import type { Measured, Model, ProblemType } from "../nn/tasks/model.ts";
-import type { Tape, Value } from "../tape/tape.ts";
+import type { Model } from "../nn/tasks/model.ts";
+import { ModelAround, type TaskModel } from "../nn/tasks/task-model.ts";
 import type { Param } from "../tensor/tensor.ts";
-import type { Engine } from "../wasm/engine.ts";
 
 /** A model with something to train: a PeftModel, or a whole model by `fullTraining`. */
-export interface Trainable {
-  readonly engine: Engine;
-  readonly task: Task;
-  readonly vocabSize: number;
-  readonly contextLength: number;
-  /** Replaces every dropout probability in training, when set. */
-  dropout: number | null;
-  /** Losses [R, 1] of everything that is labelled, recorded on `tape`; R is the sum of `countLabels`, or more by what a method adds. */
-  loss(tape: Tape, batch: LabelledSequences, options?: PassOptions): Value;
-  /** Losses and what they are computed from, for metrics; null where the task has the loss alone. */
-  measure?(tape: Tape, batch: LabelledSequences): Measured | null;
-  /** Names of the classes, where the task has some. */
-  readonly labelNames?: readonly string[] | null;
-  readonly problemType?: ProblemType | null;
-  /** How many losses an example adds to those of its batch. */
-  countLabels(example: Labelled): number;
-  /** Why an example cannot be computed with, or null. */
-  problemWith(example: Labelled): string | null;
+export interface Trainable extends TaskModel {
   /** Bytes in memory of what training puts beside the base's weights: an adapter and its gradients, or the gradients alone. */
   readonly adapterBytes: number;
   /** What is trained, by the name it has in a file, always in the same order. */
@@ -49,26 +28,22 @@ export interface Trainable {
  * await new Trainer({ model: fullTraining(model, (target) => saveModel(model, target)), trainDataset }).train();
  */
 export function fullTraining(model: Model, save: (target: Target) => Promise<void>): Trainable {
-  const named = new Map(model.trainAll().map((param) => [param.name, param]));
-  return {
-    engine: model.engine,
-    task: model.task,
-    vocabSize: model.vocabSize,
-    contextLength: model.contextLength,
-    get dropout() {
-      return model.dropout;
-    },
-    set dropout(p) {
-      model.dropout = p;
-    },
-    loss: (tape, batch, options) => model.loss(tape, batch, options),
-    measure: (tape, batch) => model.measure(tape, batch),
-    labelNames: model.labelNames,
-    problemType: model.problemType,
-    countLabels: (example) => model.countLabels(example),
-    problemWith: (example) => model.problemWith(example),
-    adapterBytes: Array.from(named.values()).reduce((sum, { bytes }) => sum + bytes / 2, 0),
-    namedTrainable: () => named,
-    savePretrained: save,
-  };
+  return new WholeModel(model, save);
+}
+
+class WholeModel extends ModelAround<Model> implements Trainable {
+  readonly savePretrained: Trainable["savePretrained"];
+  readonly named: Map<string, Param>;
+
+  constructor(model: Model, save: Trainable["savePretrained"]) {
+    super(model);
+    this.savePretrained = save;
+    this.named = new Map(model.trainAll().map((param) => [param.name, param]));
+  }
+  get adapterBytes(): number {
+    return Array.from(this.named.values()).reduce((sum, { bytes }) => sum + bytes / 2, 0);
+  }
+  namedTrainable(): Map<string, Param> {
+    return this.named;
+  }
 }

@@ -6,6 +6,7 @@ import { Philox } from "../../src/core/philox.ts";
 import type { Task } from "../../src/core/task.ts";
 import { lora } from "../../src/methods/lora.ts";
 import type { RawConfig } from "../../src/nn/config.ts";
+import { pixelInput } from "../../src/nn/pass/pixels.ts";
 import { concatenateInputs, type Labelled } from "../../src/nn/pass/sequences.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
@@ -55,7 +56,7 @@ test("a saved copy of ViT's convolution and class token is trained in their plac
   const options = { targetModules: ["query"], modulesToSave: ["projection", "cls_token", "classifier"] };
   using adapted = getPeftModel(model, lora(options));
   const image = Float32Array.from({ length: 3 * 12 * 12 }, (_, i) => Math.sin(i));
-  const batch = concatenateInputs([{ inputIds: [], pixels: image }]);
+  const batch = concatenateInputs([{ inputIds: [], inputs: [pixelInput(image)] }]);
   const logits = () => Tape.once(model.engine, {}, (tape) => tape.download(adapted.outputs(tape, batch)));
   for (const ending of ["projection.weight", "projection.bias", "cls_token", "classifier.bias"]) {
     const [name, param] = [...adapted.namedTrainable()].find(([key]) => key.endsWith(ending)) ?? expect.fail(ending);

@@ -4,10 +4,11 @@ import { describe, expect, test } from "vitest";
 import { FormatError, StateError } from "../../src/core/errors.ts";
 import type { Task } from "../../src/core/task.ts";
 import { countLabels, type EncodeRowsOptions, encodeRows } from "../../src/data/examples.ts";
-import { labelNamesOf, problemTypeOf } from "../../src/data/labels.ts";
 import { loadExamples, readRows } from "../../src/data/load-examples.ts";
 import { parseRows } from "../../src/data/rows.ts";
 import { readImageConfig } from "../../src/image/preprocess.ts";
+import { pixelInput } from "../../src/nn/pass/pixels.ts";
+import { labelNamesOf, problemTypeOf } from "../../src/tasks/kit/labels.ts";
 import { Tokenizer } from "../../src/text/tokenizer.ts";
 
 const GOLDEN = new URL("../golden/", import.meta.url);
@@ -158,12 +159,14 @@ test("a question without an answer points at [CLS]; one that leaves no room is a
   expect(() => encode("QUESTION_ANS", [row], { maxLength: 4 })).toThrow(/d\.jsonl:1: leaves no room for the context/);
 });
 
+const images = (shape: readonly number[]) => ({ inputKinds: [{ kind: "pixels", shape }] });
+
 test("pixels are taken as they are, if they fit the model", () => {
   const row = { pixel_values: [[[1, 2]], [[3, 4]], [[5, 6]]], label: "cat" };
-  const [example] = encode("IMAGE_CLS", [row], { tokenizer: null, imageShape: [3, 1, 2] });
-  expect(example).toMatchObject({ pixels: Float32Array.of(1, 2, 3, 4, 5, 6), labels: Int32Array.of(0) });
+  const [example] = encode("IMAGE_CLS", [row], { tokenizer: null, ...images([3, 1, 2]) });
+  expect(example).toMatchObject({ inputs: [pixelInput(Float32Array.of(1, 2, 3, 4, 5, 6))], labels: Int32Array.of(0) });
   expect(example!.inputIds).toHaveLength(0);
-  expect(() => encode("IMAGE_CLS", [row], { imageShape: [3, 2, 1] })).toThrow(
+  expect(() => encode("IMAGE_CLS", [row], images([3, 2, 1]))).toThrow(
     /"pixel_values" is \[3\]\[1\]\[2\], the model takes \[3\]\[2\]\[1\]/,
   );
 });
@@ -211,10 +214,10 @@ test("rows without labels are taken where nothing is measured", () => {
 test("image files are read from beside the data file, and all bad ones reported", async () => {
   const folder = new URL("images/", GOLDEN).pathname;
   const config = readImageConfig(readFileSync(`${folder}vit.json`, "utf8"));
-  const limits = { vocabSize: 0, contextLength: null, imageShape: [3, 12, 12] as const };
+  const limits = { vocabSize: 0, contextLength: null, ...images([3, 12, 12]) };
   const options = { task: "IMAGE_CLS", imageConfig: config } as const;
   const examples = await loadExamples(`${folder}rows.jsonl`, null, limits, options);
-  expect(examples.map(({ pixels, labels }) => [pixels!.length, labels[0]])).toEqual([
+  expect(examples.map(({ inputs, labels }) => [inputs![0]!.values.length, labels[0]])).toEqual([
     [432, 1],
     [432, 0],
   ]);

@@ -9,6 +9,7 @@ import { Decoding, type Writer } from "../../src/generate/decoding.ts";
 import { generate, searchBeams } from "../../src/generate/generate.ts";
 import type { RawConfig } from "../../src/nn/config.ts";
 import { concatenate, concatenateLabelled } from "../../src/nn/pass/sequences.ts";
+import { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
 import { tinyConfigs, tinyEncoderDecoders } from "../models/tiny.ts";
 
 const [llama] = Object.values(tinyConfigs.llama!) as [RawConfig];
@@ -24,7 +25,7 @@ const writers: readonly { name: string; open: (config?: RawConfig) => Promise<Wr
 /** Logits [V] of the token after `made`, computed from nothing. */
 function lastLogits(model: Writer, made: readonly number[]): number[] {
   const logits =
-    model.task === "CAUSAL_LM"
+    model instanceof CausalLM
       ? model.forward(concatenate([[...prompt, ...made]]))
       : model.forward(concatenateLabelled([{ inputIds: prompt, labels: [...made, 0] }]));
   return Array.from(logits.slice(-model.vocabSize));

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { loadPretrained, modelFromConfig } from "../../src/auto/auto-model.ts";
 import type { Task } from "../../src/core/task.ts";
+import { pixelInput } from "../../src/nn/pass/pixels.ts";
 import { concatenateInputs, concatenateLabelled, type Labelled } from "../../src/nn/pass/sequences.ts";
 import { FeatureExtractor } from "../../src/nn/tasks/feature-extractor.ts";
 import type { Model } from "../../src/nn/tasks/model.ts";
@@ -43,7 +44,7 @@ function examplesOf({ task, batch }: Case): Labelled[] {
     inputIds: sequences?.[i] ?? [],
     labels: labels?.[i] ?? (task === "FEATURE_EXTRACTION" ? [] : expect.fail("no labels")),
     ...(types && { tokenTypes: types[i]! }),
-    ...(pixels && { pixels: Float32Array.from(pixels[i]!) }),
+    ...(pixels && { inputs: [pixelInput(Float32Array.from(pixels[i]!))] }),
   }));
 }
 

@@ -240,7 +240,7 @@ function examplesOf({ sequences, pixel_values: images, token_type_ids: types, ta
     labels: labels?.[i] ?? [],
     ...(types && { tokenTypes: types[i] }),
     ...(tasks && { taskId: tasks[i] }),
-    ...(images && { pixels: Float32Array.from(values) }),
+    ...(images && { inputs: [{ kind: "pixels", values: Float32Array.from(values) }] }),
   }));
 }
 

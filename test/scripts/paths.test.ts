@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { posix, win32 } from "node:path";
 import { expect, test } from "vitest";
-import { at, filesBelow, listing, nameOf } from "./scripts.ts";
+import { at, filesBelow, nameOf } from "./scripts.ts";
 
 test("names of files become paths of the platform, and back", () => {
   expect(at("src/wasm/pool.ts", win32, "C:\\lorikeet\\")).toBe("C:\\lorikeet\\src\\wasm\\pool.ts");
@@ -15,15 +15,4 @@ test("what is listed exists, in an order that does not depend on the platform", 
   expect(files).toContain("scripts/paths.mjs");
   expect(files).toEqual(files.slice().sort());
   for (const file of files) expect(existsSync(at(file))).toBe(true);
-});
-
-test("a folder's listing has its modules in order, and not itself", () => {
-  expect(listing(["b.ts", "a-b.ts", "index.generated.ts", "notes.md"], "About.")).toBe(
-    `// Made by scripts/build.mjs from the folder listing. About.
-export const files = {
-  "a-b": () => import("./a-b.ts"),
-  "b": () => import("./b.ts"),
-};
-`,
-  );
 });

@@ -43,6 +43,3 @@ export const {
   nameOf(absolute: string, path?: Path, folder?: string): string;
   filesBelow(folder: string): string[];
 } = await load("paths.mjs");
-
-export const { listing }: { listing(files: readonly string[], about: string): string } =
-  await load("generated-modules.mjs");

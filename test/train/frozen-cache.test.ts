@@ -7,6 +7,7 @@ import type { Task } from "../../src/core/task.ts";
 import { bottleneck } from "../../src/methods/bottleneck.ts";
 import { lora } from "../../src/methods/lora.ts";
 import type { RawConfig } from "../../src/nn/config.ts";
+import { pixelInput } from "../../src/nn/pass/pixels.ts";
 import type { KeptWeights } from "../../src/nn/tensors/kept-dtype.ts";
 import type { TrainingExample } from "../../src/train/check-examples.ts";
 import { memoryRun } from "../../src/train/run-in-memory.ts";
@@ -52,7 +53,7 @@ function examplesFor(task: Task, count = 14): TrainingExample[] {
     if (task === "SEQ_2_SEQ_LM") return { inputIds, labels: words(3) };
     if (task === "IMAGE_CLS") {
       const pixels = Float32Array.from({ length: 64 }, () => random.normal());
-      return { inputIds: new Int32Array(), labels: Int32Array.of(i % 2), pixels };
+      return { inputIds: new Int32Array(), labels: Int32Array.of(i % 2), inputs: [pixelInput(pixels)] };
     }
     return { inputIds, labels: inputIds };
   });

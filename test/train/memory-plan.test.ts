@@ -11,6 +11,7 @@ import { lora } from "../../src/methods/lora.ts";
 import { prefixTuning } from "../../src/methods/prefix_tuning.ts";
 import { vera } from "../../src/methods/vera.ts";
 import type { RawConfig } from "../../src/nn/config.ts";
+import { pixelInput } from "../../src/nn/pass/pixels.ts";
 import type { Model } from "../../src/nn/tasks/model.ts";
 import type { KeptWeights } from "../../src/nn/tensors/kept-dtype.ts";
 import type { TrainingExample } from "../../src/train/check-examples.ts";
@@ -67,7 +68,7 @@ const classed = (length: number): TrainingExample => ({ inputIds: ids(length), l
 const image = (): TrainingExample => ({
   inputIds: new Int32Array(),
   labels: Int32Array.of(1),
-  pixels: new Float32Array(3 * 32 * 32).fill(0.5),
+  inputs: [pixelInput(new Float32Array(3 * 32 * 32).fill(0.5))],
 });
 
 interface Case {

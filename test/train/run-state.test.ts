@@ -22,6 +22,7 @@ beforeAll(async () => {
     platform: "node",
     format: "esm",
     conditions: ["source"],
+    target: "node20",
     logLevel: "error",
   });
 });

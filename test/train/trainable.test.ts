@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { loadPretrained } from "../../src/auto/auto-model.ts";
 import type { Task } from "../../src/core/task.ts";
+import { pixelInput } from "../../src/nn/pass/pixels.ts";
 import { concatenateLabelled } from "../../src/nn/pass/sequences.ts";
 import type { Model } from "../../src/nn/tasks/model.ts";
 import { saveModel } from "../../src/nn/tensors/save-model.ts";
@@ -41,7 +42,7 @@ function read(folder: string): { task: Task; examples: TrainingExample[] } {
     inputIds: Int32Array.from(batch.sequences?.[i] ?? []),
     labels: task === "SEQ_CLS" ? Float32Array.from(labels) : Int32Array.from(labels),
     ...(batch.token_type_ids && { tokenTypes: Int32Array.from(batch.token_type_ids[i]!) }),
-    ...(batch.pixel_values && { pixels: Float32Array.from(batch.pixel_values[i]!) }),
+    ...(batch.pixel_values && { inputs: [pixelInput(Float32Array.from(batch.pixel_values[i]!))] }),
   }));
   return { task, examples };
 }

@@ -174,7 +174,7 @@ async function poisoned(poison: (model: Trainable, pass: number) => void) {
   const output = memoryRun();
   const after: Map<string, Float32Array>[] = [];
   let passes = 0;
-  const { loss } = model;
+  const loss = model.loss.bind(model);
   const broken = Object.create(model, {
     loss: {
       value: (...args: Parameters<typeof loss>) => {

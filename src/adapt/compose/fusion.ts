@@ -192,7 +192,7 @@ function attentionDropout({ config }: Base): number {
 function copiedHeads(base: Base, maker: TensorMaker, stored: StoredShapes | null): Replaced[] {
   const copy = (key: string, from: Weight) =>
     maker.param(key, from.shape, (values) => values.set(readElements(base.engine.memory, from)));
-  const names = findCopied([...base.layers.keys()], headsOf(base.task), () => {});
+  const names = findCopied([...base.layers.keys()], headsOf(base.traits), () => {});
   return names
     .filter((name) => stored === null || stored.has(`${name}.weight`))
     .map((name) => {

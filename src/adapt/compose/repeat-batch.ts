@@ -1,15 +1,17 @@
 /** A batch several times over, for adapters that each run on a copy of it. */
+import { repeatInputs } from "../../nn/pass/inputs.ts";
 import type { LabelledSequences, Sequences } from "../../nn/pass/sequences.ts";
 
 /** All sequences, then all of them again, and so on. Labels come along. */
 export function repeated<S extends Sequences | LabelledSequences>(sequences: S, copies: number): S {
   if (copies === 1) return sequences;
   const starts = ["starts", "labelStarts"];
-  const all = Object.entries(sequences).map(([key, values]) => [
+  const { inputs, ...arrays } = sequences;
+  const all = Object.entries(arrays).map(([key, values]) => [
     key,
     starts.includes(key) ? repeatedStarts(values as Int32Array, copies) : tiled(values as Int32Array, copies),
   ]);
-  return Object.fromEntries(all) as S;
+  return { ...Object.fromEntries(all), ...(inputs && { inputs: repeatInputs(inputs, copies) }) } as S;
 }
 
 /** Rows of each of the copies, which have `count` rows each. */

@@ -3,6 +3,7 @@
  * what it was made for. PEFT's file of the same name has `peft_type` instead.
  */
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
+import { numberedLabels } from "../../core/labels.ts";
 import { type PyJson, pyFloat, pythonJson } from "../../core/python-json.ts";
 import { labelNames } from "../../nn/tasks/label-names.ts";
 import type { Base } from "../adaptable-model.ts";
@@ -150,7 +151,7 @@ export function madeFor(base: Base, { modelType, architecture }: ModelClass, con
 /** The text of head_config.json, for the one head of a model whose class says which it is. */
 export function writeHeadConfig(base: Base, model: ModelClass, config: MethodConfig): string {
   const count = typeof base.config.num_labels === "number" ? base.config.num_labels : 2; // as in transformers
-  const labels = labelNames(base.config) ?? Array.from({ length: count }, (_, i) => `LABEL_${i}`);
+  const labels = labelNames(base.config) ?? numberedLabels(count);
   const label2id = Object.fromEntries(labels.map((label, i) => [label, i]));
   return pythonJson({ ...madeFor(base, model, config), config: null, name: null, label2id, num_labels: labels.length });
 }

@@ -89,7 +89,7 @@ async function withoutEqual(
   base: Base,
 ): Promise<ReadonlyMap<string, CheckpointTensor>> {
   const changed = new Map(tensors);
-  const trained = findCopied([...base.layers.keys()], headsOf(base.task), () => {});
+  const trained = findCopied([...base.layers.keys()], headsOf(base.traits), () => {});
   for (const module of base.layers.values()) {
     if (trained.includes(module.name)) continue;
     const { weight, bias } = base.weightsOf(module);
@@ -111,9 +111,9 @@ async function equals(memory: Memory, weight: Weight, tensor: CheckpointTensor):
   return readElements(memory, weight).every((x, i) => x === theirs[i]);
 }
 
-/** Outputs of the classification head that an adapter's file holds, or null. */
-export async function headSize(source: Source): Promise<number | null> {
-  const head = /(^|\.)(classifier|score)(\.out_proj)?\.weight$/;
+/** Outputs of the classification head that an adapter's file holds, of a module with one of these names, or null. */
+export async function headSize(source: Source, heads: readonly string[]): Promise<number | null> {
+  const head = new RegExp(`(^|\\.)(${heads.join("|")})(\\.out_proj)?\\.weight$`);
   for (const [key, { shape }] of (await weightsIn(source)) ?? []) if (head.test(key)) return shape[0]!;
   return null;
 }

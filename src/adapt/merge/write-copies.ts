@@ -27,7 +27,7 @@ function isShared(base: Base, module: Module, weight: Weight): boolean {
 }
 
 function untie(model: Model, base: Base, module: Module, copy: Param, warn: Warn): void {
-  if (model.task === "SEQ_2_SEQ_LM") {
+  if (model.traits.stacks.length > 1) {
     throw new UnsupportedError(
       `"${module.name}" cannot get a weight of its own by merging: a tied ${model.modelType} scales what goes into its head, ` +
         "an untied one does not. Keep the adapter beside the base",

@@ -16,7 +16,6 @@ import {
   whole,
 } from "../../core/options.ts";
 import type { Shape } from "../../core/shape.ts";
-import type { Task } from "../../core/task.ts";
 import type { RawConfig } from "../../nn/config.ts";
 import type { DefaultTargets } from "../../nn/define-model.ts";
 import type { Attention, AttentionDelta } from "../../nn/layers/attention.ts";
@@ -25,6 +24,7 @@ import type { Linear, LinearDelta } from "../../nn/layers/linear.ts";
 import type { Residual } from "../../nn/layers/residual.ts";
 import type { Module, Site } from "../../nn/layers/weights.ts";
 import type { VirtualTokens } from "../../nn/pass/virtual-tokens.ts";
+import type { TaskTraits } from "../../nn/tasks/task-traits.ts";
 import type { WeightRows } from "../../ops/linear/fold.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import type { Weight } from "../../tensor/tensor.ts";
@@ -79,7 +79,7 @@ export interface ResidualPart {
 
 /** The model as methods see it that act on more than single layers. */
 export interface ModelShape {
-  readonly task: Task;
+  readonly traits: TaskTraits;
   readonly modelType: string;
   readonly config: RawConfig;
   readonly layers: ReadonlyMap<string, Module>;

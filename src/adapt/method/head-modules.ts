@@ -1,7 +1,6 @@
-import type { Task } from "../../core/task.ts";
+import type { TaskTraits } from "../../nn/tasks/task-traits.ts";
 
 /** The modules that PEFT trains in full beside an adapter because of the task: heads, by the names they may have. */
-export function headsOf(task: Task): readonly string[] {
-  if (task === "SEQ_CLS" || task === "TOKEN_CLS") return ["classifier", "score"];
-  return task === "QUESTION_ANS" ? ["qa_outputs"] : [];
+export function headsOf({ taskType, headModules }: TaskTraits): readonly string[] {
+  return taskType === null ? [] : headModules;
 }

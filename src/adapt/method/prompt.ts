@@ -38,7 +38,7 @@ export function promptSizes(given: PromptValues, model: ModelShape): PromptSizes
   const sites = attentionsOf(model, "encoder");
   return {
     tokenDim: agreed("tokenDim", given.tokenDim, tokensOf(model).width, "the width of the token embedding"),
-    numTransformerSubmodules: given.numTransformerSubmodules ?? stacksOf(model),
+    numTransformerSubmodules: given.numTransformerSubmodules ?? model.traits.stacks.length,
     numAttentionHeads: given.numAttentionHeads ?? sites[0]!.shape.heads,
     numLayers: given.numLayers ?? sites.length,
   };
@@ -52,7 +52,7 @@ export function prefixSizes(given: PromptValues, model: ModelShape): PromptSizes
   const width = "the width of the model's keys";
   return {
     tokenDim: agreed("tokenDim", given.tokenDim, kvHeads * headDim, width),
-    numTransformerSubmodules: given.numTransformerSubmodules ?? stacksOf(model),
+    numTransformerSubmodules: given.numTransformerSubmodules ?? model.traits.stacks.length,
     numAttentionHeads: agreed("numAttentionHeads", given.numAttentionHeads, kvHeads, "their heads"),
     numLayers: agreed("numLayers", given.numLayers, sites.length, "the model's layers"),
   };
@@ -62,8 +62,6 @@ function agreed(option: string, given: number | null, own: number, what: string)
   if (given === null || given === own) return own;
   throw new FormatError(`"${option}" is ${given}, expected ${own}, ${what}: leave it out to have it filled in`);
 }
-
-const stacksOf = ({ task }: ModelShape): number => (task === "SEQ_2_SEQ_LM" ? 2 : 1);
 
 /** Rows of all stacks, by the width of the embedding. The sizes have been filled in. */
 export function tableShape({ numVirtualTokens, numTransformerSubmodules, tokenDim }: PromptValues): [number, number] {
@@ -80,13 +78,14 @@ export function tokensOf({ layers, modelType }: ModelShape): Embedding {
 }
 
 /** The self-attention of each layer of a stack, or of the only stack that there is. */
-function attentionsOf({ sites, task, modelType }: ModelShape, stack: Stack): Attention[] {
+function attentionsOf({ sites, traits, modelType }: ModelShape, stack: Stack): Attention[] {
   const all = sites.filter((site) => site.kind === "attention");
   const ofDecoder = all.filter(({ name }) => /(^|\.)decoder\./.test(name));
   if (ofDecoder.length === 0) return all;
-  if (task === "SEQ_2_SEQ_LM") return stack === "decoder" ? ofDecoder : all.filter((site) => !ofDecoder.includes(site));
+  if (traits.stacks.length > 1)
+    return stack === "decoder" ? ofDecoder : all.filter((site) => !ofDecoder.includes(site));
   throw new UnsupportedError(
-    `"${modelType}" for ${task} has an encoder and a decoder, and no published meaning of virtual tokens: choose another method`,
+    `"${modelType}" for ${traits.name} has an encoder and a decoder, and no published meaning of virtual tokens: choose another method`,
   );
 }
 
@@ -95,13 +94,13 @@ function attentionsOf({ sites, task, modelType }: ModelShape, stack: Stack): Att
  * takes the first n; a decoder behind it the rest, or none at all.
  */
 export function promptTokens(
-  { task }: ModelShape,
+  { traits }: ModelShape,
   { numVirtualTokens }: PromptValues,
   begin: (tape: Tape) => (taskId: number) => Value,
   { inDecoder = false }: { inDecoder?: boolean } = {},
 ): VirtualTokens {
   const count = numVirtualTokens!;
-  const second = (stack: Stack) => task === "SEQ_2_SEQ_LM" && stack === "decoder";
+  const second = (stack: Stack) => traits.stacks.indexOf(stack) > 0;
   return {
     promptLength: (stack) => (second(stack) && !inDecoder ? 0 : count),
     prefixLength: () => 0,

@@ -1,12 +1,13 @@
 /** lorikeet eval: loss and metrics of a model on a data file. */
 import type { Command } from "commander";
 import { flag, type ValuesOf } from "../../core/options.ts";
+import { taskOfRows } from "../../data/known-tasks.ts";
 import { lengthOptions } from "../../data/length-options.ts";
 import { settings } from "../../train/arguments.ts";
 import { evaluateLoss } from "../../train/evaluate.ts";
 import { engineOptions } from "../../wasm/engine.ts";
 import { commandOf } from "../command.ts";
-import { examplesOf, rowsOf, taskOfRows } from "../data.ts";
+import { examplesOf, rowsOf } from "../data.ts";
 import { loadModel, modelOptions } from "../model-options.ts";
 import { requiredText } from "../options.ts";
 import { grouped, LiveLine, print } from "../terminal.ts";

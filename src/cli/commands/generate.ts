@@ -37,7 +37,7 @@ async function run(flags: ValuesOf<typeof options>, command: Command): Promise<v
   const tokenizer = await AutoTokenizer.fromPretrained(flags.model);
   const { base, model } = await loadModel(flags);
   const inputIds = promptIds(tokenizer, flags.prompt, model.contextLength);
-  const answers = base.task === "SEQ_2_SEQ_LM";
+  const answers = base.traits.stacks.length > 1;
   const decoder = tokenizer.streamDecoder();
   const stream = (text: string) => void (flags.json || process.stdout.write(text));
   const stop = new AbortController();

@@ -5,8 +5,8 @@ import { modelFromConfig } from "../../auto/auto-model.ts";
 import { hasCheckpoint, readJson } from "../../checkpoint/checkpoint.ts";
 import { openSource } from "../../checkpoint/open.ts";
 import { FormatError } from "../../core/errors.ts";
-import { sizeOf } from "../../core/shape.ts";
 import type { Task } from "../../core/task.ts";
+import { taskDefinition } from "../../data/known-tasks.ts";
 import type { RawConfig } from "../../nn/config.ts";
 import type { Model } from "../../nn/tasks/model.ts";
 import type { KeptWeights } from "../../nn/tensors/kept-dtype.ts";
@@ -18,7 +18,6 @@ import { partsOf, planMemory } from "../../train/memory-plan.ts";
 import { fullTraining, type Trainable } from "../../train/trainable.ts";
 import { formatBytes, MAX_BYTES } from "../../wasm/memory.ts";
 import { adapted, type TrainingMethod } from "../adapter-from-flags.ts";
-import { imageShapeOf } from "../data.ts";
 import { measuredBase, measuringEngine } from "../memory.ts";
 import type { EngineFlags } from "../model-options.ts";
 import { spellAsFlags } from "../options.ts";
@@ -58,7 +57,10 @@ export async function showPlan(dir: string, flags: PlanFlags, command: Command, 
   };
   const { base, model } = await open(weights, notice);
   const maxLength = flags.maxLength ?? Math.min(LENGTH, model.contextLength);
-  const example = exampleFor(base, maxLength, flags.maxTargetLength ?? maxLength);
+  const example = taskDefinition(base.task).longest(base, {
+    length: maxLength,
+    targetLength: flags.maxTargetLength ?? maxLength,
+  });
   const problem = model.problemWith(example);
   if (problem !== null) throw new FormatError(`--max-length ${maxLength}: ${problem}`);
   const trainDataset = Array<TrainingExample>(batchSize).fill(example);
@@ -114,29 +116,4 @@ async function baseOf(dir: string, flags: PlanFlags, weights: KeptWeights | null
 /** What a config says its weights are stored in. */
 function storedDtype({ torch_dtype, dtype = torch_dtype }: RawConfig): DenseDtype {
   return dtype === "bfloat16" ? "bf16" : dtype === "float16" ? "f16" : "f32";
-}
-
-/** An example of the longest kind, with all labels that it can have. */
-function exampleFor(base: Model, length: number, targetLength: number): TrainingExample {
-  const inputIds = new Int32Array(length);
-  const labelled = (labels: TrainingExample["labels"]) => ({ inputIds, labels });
-  switch (base.task) {
-    case "SEQ_2_SEQ_LM":
-      return labelled(new Int32Array(targetLength));
-    case "QUESTION_ANS":
-      return labelled(new Int32Array(2));
-    case "SEQ_CLS":
-      return labelled(classesOf(base));
-    case "IMAGE_CLS": {
-      const pixels = new Float32Array(sizeOf(imageShapeOf(base.config)!));
-      return { inputIds: new Int32Array(), labels: classesOf(base), pixels };
-    }
-    default:
-      return labelled(new Int32Array(length));
-  }
-}
-
-function classesOf(base: Model): TrainingExample["labels"] {
-  if (base.problemType === "single_label_classification") return new Int32Array(1);
-  return new Float32Array(base.countLabels({ inputIds: [], labels: [] }));
 }

@@ -153,7 +153,7 @@ async function showAdapter(source: Source, flags: Flags): Promise<void> {
 async function showModel(source: Source, flags: Flags): Promise<void> {
   const config = await readConfig(source, "config.json");
   const described = await describeModel(config, `config.json of ${source.name}`);
-  const { definition, task, architecture, weights, body, headName } = described;
+  const { definition, traits, architecture, weights, body, headName } = described;
   const { modules } = weights;
   const lines = Array.from(modules.values(), lineOf);
   const tied = headName !== "" && modules.get(headName)?.weight.name !== `${headName}.weight`;
@@ -166,7 +166,7 @@ async function showModel(source: Source, flags: Flags): Promise<void> {
         kind: "model",
         modelType: definition.modelType,
         architecture,
-        task,
+        task: traits.name,
         contextLength: Number.isFinite(body.contextLength) ? body.contextLength : null,
         vocabSize: body.vocabSize,
         parameters,

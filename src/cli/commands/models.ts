@@ -1,8 +1,7 @@
 /** lorikeet models: the architectures there are. */
 import type { Command } from "commander";
-import { definitionFor, knownModelTypes } from "../../auto/auto-model.ts";
+import { definitionFor, headsByTask, knownModelTypes } from "../../auto/auto-model.ts";
 import { flag, type ValuesOf } from "../../core/options.ts";
-import { tasks } from "../../core/task.ts";
 import { commandOf } from "../command.ts";
 import { print } from "../terminal.ts";
 
@@ -22,9 +21,7 @@ async function run({ json }: ValuesOf<typeof options>): Promise<void> {
   const width = Math.max(...types.map((type) => type.length));
   for (const type of types) {
     const definition = await definitionFor({ model_type: type }, type);
-    const own = tasks.flatMap((task) =>
-      definition.tasks[task] ? [[task, definition.tasks[task].architecture] as const] : [],
-    );
+    const own = Array.from(headsByTask(definition), ([task, { architecture }]) => [task, architecture] as const);
     if (json) print(JSON.stringify({ modelType: type, title: definition.title, tasks: Object.fromEntries(own) }));
     else
       print(

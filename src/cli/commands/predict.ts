@@ -4,15 +4,14 @@ import { openTarget } from "../../checkpoint/open.ts";
 import { writeSafetensors } from "../../checkpoint/safetensors.ts";
 import { type ValuesOf, whole } from "../../core/options.ts";
 import type { Example } from "../../data/examples.ts";
+import { taskDefinition, taskOfRows } from "../../data/known-tasks.ts";
 import { lengthOptions } from "../../data/length-options.ts";
-import { generate } from "../../generate/generate.ts";
-import { metricsFor } from "../../metrics/metrics-for.ts";
-import { concatenateInputs, concatenateLabelled } from "../../nn/pass/sequences.ts";
+import { concatenateLabelled } from "../../nn/pass/sequences.ts";
 import { Tape } from "../../tape/tape.ts";
 import { AutoTokenizer } from "../../text/auto-tokenizer.ts";
 import { engineOptions } from "../../wasm/engine.ts";
 import { commandOf } from "../command.ts";
-import { examplesOf, rowsOf, splitPath, taskOfRows } from "../data.ts";
+import { examplesOf, rowsOf, splitPath } from "../data.ts";
 import { type Loaded, loadModel, modelOptions } from "../model-options.ts";
 import { requiredText } from "../options.ts";
 import { grouped, LiveLine, print } from "../terminal.ts";
@@ -76,8 +75,8 @@ function logitsTensor(loaded: Loaded, example: Example, row: number, done: (row:
   };
 }
 
-function outputsOf({ engine, base, model }: Loaded, example: Example, shapeOnly = false) {
-  const batch = base.task === "SEQ_2_SEQ_LM" ? concatenateLabelled([example]) : concatenateInputs([example]);
+function outputsOf({ engine, model }: Loaded, example: Example, shapeOnly = false) {
+  const batch = concatenateLabelled([example]); // an encoder-decoder scores its target
   let shape: readonly number[] = [];
   const run = (tape: Tape) => {
     const outputs = model.outputs(tape, batch);
@@ -96,46 +95,21 @@ async function* answers(
   flags: Flags,
   done: (row: number) => void,
 ): AsyncIterable<Uint8Array> {
-  const says = await sayer(loaded, flags);
+  const present = await presenter(loaded, flags);
   for (const [row, example] of examples.entries()) {
     done(row);
-    yield new TextEncoder().encode(`${JSON.stringify(await says(example))}\n`);
+    yield new TextEncoder().encode(`${JSON.stringify(await present(example))}\n`);
   }
 }
 
-/** What is said of an example, by task. */
-async function sayer(loaded: Loaded, flags: Flags): Promise<(example: Example) => Promise<unknown>> {
-  const { base, model } = loaded;
-  const { task, problemType } = base;
-  if (task === "CAUSAL_LM" || task === "SEQ_2_SEQ_LM") {
-    const tokenizer = await AutoTokenizer.fromPretrained(flags.model);
-    const options = { maxNewTokens: flags.maxNewTokens, temperature: 0, eosTokenId: tokenizer.stopTokenIds };
-    return async ({ inputIds }) => ({
-      text: tokenizer.decode(await generate(model, [...inputIds], options), { skipSpecialTokens: true }),
-    });
-  }
-  const count = "numLabels" in base ? (base.numLabels as number) : 0;
-  const names = base.labelNames ?? Array.from({ length: count }, (_, i) => `LABEL_${i}`);
-  const metrics = metricsFor(task, { labelNames: names, problemType });
-  return async (example) => {
-    const { values } = outputsOf(loaded, example);
-    if (metrics === null) return { values: Array.from(values) };
-    const said = metrics.predict(values, example);
-    if (task === "QUESTION_ANS") return { answer: said };
-    if (task === "TOKEN_CLS") return { labels: Array.from(said as Int32Array, (label) => names[label]) };
-    if (problemType === "regression") return { values: Array.from(values) };
-    if (problemType === "multi_label_classification")
-      return {
-        labels: names.filter((_, i) => (said as Int32Array)[i] === 1),
-        probabilities: Array.from(values, (x) => 1 / (1 + Math.exp(-x))),
-      };
-    return { label: names[said as number], probabilities: softmax(values) };
-  };
-}
-
-function softmax(logits: Float32Array): number[] {
-  const largest = Math.max(...logits);
-  const exps = Array.from(logits, (x) => Math.exp(x - largest));
-  const sum = exps.reduce((total, x) => total + x, 0);
-  return exps.map((x) => x / sum);
+/** Makes of an example what users are told, as its task says. */
+async function presenter({ base, model, ...loaded }: Loaded, flags: Flags): Promise<(example: Example) => unknown> {
+  const outputs = (example: Example) => outputsOf({ base, model, ...loaded }, example).values;
+  const { labelNames, problemType } = base;
+  const definition = taskDefinition(base.task);
+  const present = await definition.present?.({
+    ...{ model, outputs, labelNames: labelNames ?? [], problemType, maxNewTokens: flags.maxNewTokens },
+    tokenizer: () => AutoTokenizer.fromPretrained(flags.model),
+  });
+  return present ?? ((example) => ({ values: Array.from(outputs(example)) }));
 }

@@ -1,9 +1,12 @@
 /** What can be wrong with an example, whatever the task: words for the errors that list them. */
-import { IGNORED, type ImageShape, type Labelled } from "./sequences.ts";
+import { IGNORED } from "../../core/labels.ts";
+import type { InputKind } from "./inputs.ts";
+import type { Labelled } from "./sequences.ts";
 
 interface Counting {
   readonly vocabSize: number;
   readonly contextLength: number;
+  readonly inputKinds: readonly InputKind[];
   countLabels(example: Labelled): number;
 }
 
@@ -14,11 +17,19 @@ export function tokenProblem(example: Labelled, model: Counting, classes: number
   return model.countLabels(example) === 0 ? "nothing to learn: no token after the first has a label" : null;
 }
 
-/** What is wrong with the ids of an example, or null. */
-export function inputProblem(
-  { inputIds }: Labelled,
-  { vocabSize, contextLength }: Pick<Counting, "vocabSize" | "contextLength">,
-): string | null {
+/** What is wrong with the ids of an example or with what is given besides or in their place, or null. */
+export function inputProblem({ inputIds, inputs }: Labelled, model: Omit<Counting, "countLabels">): string | null {
+  const { vocabSize, contextLength, inputKinds } = model;
+  let inTheirPlace = false;
+  for (const kind of inputKinds) {
+    const values = inputs?.find((input) => input.kind === kind.kind)?.values;
+    const problem = kind.problem(values, inputIds.length);
+    if (problem !== null) return problem;
+    if (kind.rows(values!) !== null) inTheirPlace = true;
+  }
+  const other = inputs?.find(({ kind }) => !inputKinds.some((known) => known.kind === kind));
+  if (other) return `"${other.kind}" is given, which the model does not take`;
+  if (inTheirPlace) return null;
   if (inputIds.length === 0) return "no tokens, expected at least one";
   if (inputIds.length > contextLength) return `${inputIds.length} tokens, the model's context is ${contextLength}`;
   const id = Array.prototype.find.call(inputIds, (each: number) => each < 0 || each >= vocabSize);
@@ -32,13 +43,4 @@ function labelProblem(labels: Labelled["labels"], classes: number, { vocabSize }
   return classes === vocabSize
     ? `token ${label} should be from 0 to ${classes - 1}, the model's vocabulary`
     : `label ${label} should be from 0 to ${classes - 1}, the model's classes`;
-}
-
-/** What is wrong with an image of so many numbers, undefined for no image, or null. */
-export function imageProblem(numbers: number | undefined, { channels, height, width }: ImageShape): string | null {
-  if (numbers === undefined) return 'no pixels: this model takes images, rows like {"image", "label"}';
-  if (numbers === channels * height * width) return null;
-  const side = Math.sqrt(numbers / channels);
-  const found = Number.isInteger(side) ? `${side} x ${side}` : `${numbers} numbers`;
-  return `an image of ${found}, the model's position embeddings are for ${height} x ${width} in ${channels} channels: resize it`;
 }

@@ -14,9 +14,9 @@ import { sliceColumns } from "../../ops/layout/columns.ts";
 import { insertRows } from "../../ops/layout/rows.ts";
 import { dropout } from "../../ops/pointwise/dropout.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
-import { imageProblem } from "./example-problems.ts";
+import { type BatchInput, type InputKind, rowStarts } from "./inputs.ts";
 import type { KvCache } from "./kv-cache.ts";
-import { expectIds, type ImageShape, type SequenceRows, type Sequences } from "./sequences.ts";
+import { expectIds, type SequenceRows, type Sequences } from "./sequences.ts";
 import type { Stack, VirtualRows, VirtualTokens } from "./virtual-tokens.ts";
 
 export interface PassOptions {
@@ -66,8 +66,8 @@ export interface PassLimits {
   readonly contextLength: number;
   /** RoBERTa's rule: positions count on from this id, and tokens that are this id stay at it. */
   readonly paddingId?: number | null;
-  /** Where each sequence is an image. */
-  readonly image?: ImageShape | null;
+  /** What it takes besides ids or in their place. */
+  readonly inputs?: readonly InputKind[];
 }
 
 /** One of a stack's equal parts. `shared` is what all of them are given, such as rotations. */
@@ -103,7 +103,7 @@ export class Pass implements PassRows {
 
   constructor(tape: Tape, sequences: Sequences, limits: PassLimits, options: PassOptions = {}) {
     const { ids } = sequences;
-    const starts = limits.image ? imageStarts(sequences, limits.image) : sequences.starts;
+    const starts = rowStarts(sequences.inputs ?? [], limits.inputs ?? [], sequences.starts);
     this.tape = tape;
     this.stack = limits.stack;
     this.sequences = sequences;
@@ -218,6 +218,11 @@ export class Pass implements PassRows {
     return x;
   }
 
+  /** The numbers of all sequences of a kind that the model takes. */
+  input(kind: string): BatchInput {
+    return this.sequences.inputs!.find((input) => input.kind === kind)!;
+  }
+
   /** The tokens' rows of the embedding, with the virtual ones before them, [rows, D]. */
   embed(tokens: { forward(ids: Ids): Value }): Value {
     const rows = tokens.forward(this.ids);
@@ -307,14 +312,6 @@ export class Pass implements PassRows {
   dropout(x: Value, p: number): Value {
     return dropout(x, this.#dropout ?? p);
   }
-}
-
-/** Rows of each image. Throws FormatError unless there is one of the right size for each sequence. */
-function imageStarts({ starts, pixels }: Sequences, image: ImageShape): Int32Array {
-  const count = starts.length - 1;
-  const problem = imageProblem(pixels && pixels.length / count, image);
-  if (problem !== null) throw new FormatError(`images: ${problem}`);
-  return starts.map((_, s) => s * image.rows);
 }
 
 function virtualOf({ virtual = [] }: PassOptions, s: number): VirtualTokens | null {

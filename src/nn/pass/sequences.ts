@@ -1,5 +1,7 @@
 /** Token sequences laid end to end: a batch has no padding anywhere. */
 import { FormatError, ShapeError } from "../../core/errors.ts";
+import { IGNORED } from "../../core/labels.ts";
+import { type BatchInput, type Input, joinInputs } from "./inputs.ts";
 
 /** `ids` [T] of all sequences; sequence s is ids[starts[s]] to ids[starts[s + 1]] (exclusive). */
 export interface Sequences {
@@ -7,8 +9,8 @@ export interface Sequences {
   readonly starts: Int32Array;
   /** BERT's segment of each id, 0 where left out. */
   readonly tokenTypes?: Int32Array;
-  /** Images instead of ids, one a sequence: [sequences · channels · height · width], normalised. */
-  readonly pixels?: Float32Array;
+  /** What is given besides ids or in their place, one of a kind at most. */
+  readonly inputs?: readonly BatchInput[];
   /** Which task each sequence belongs to, for multitask prompts; 0 where left out. */
   readonly taskIds?: Int32Array;
 }
@@ -32,21 +34,9 @@ export interface Labelled {
   readonly inputIds: ArrayLike<number>;
   readonly labels: Int32Array | Float32Array | readonly number[];
   readonly tokenTypes?: ArrayLike<number>;
-  readonly pixels?: Float32Array;
+  readonly inputs?: readonly Input[];
   readonly taskId?: number;
 }
-
-/** The images that a model takes, and what they are for its layers. */
-export interface ImageShape {
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  /** Rows of the activations that an image becomes. */
-  readonly rows: number;
-}
-
-/** The label that counts for nothing. */
-export const IGNORED = -100;
 
 /** Lays sequences of ids end to end: a batch as the models take it. */
 export function concatenate(sequences: readonly ArrayLike<number>[]): Sequences {
@@ -62,7 +52,7 @@ export function concatenateInputs(examples: readonly Omit<Labelled, "labels">[])
     ...(examples.some((e) => e.tokenTypes) && {
       tokenTypes: join(examples.map((e) => e.tokenTypes ?? new Int32Array(e.inputIds.length))),
     }),
-    ...(examples.some((e) => e.pixels) && { pixels: joinPixels(examples) }),
+    ...(examples.some((e) => e.inputs) && { inputs: joinInputs(examples.map((e) => e.inputs)) }),
     ...(examples.some((e) => e.taskId) && { taskIds: Int32Array.from(examples, (e) => e.taskId ?? 0) }),
   };
 }
@@ -146,15 +136,5 @@ function join(parts: readonly ArrayLike<number>[]): Int32Array {
     joined.set(part, at);
     at += part.length;
   }
-  return joined;
-}
-
-function joinPixels(examples: readonly Omit<Labelled, "labels">[]): Float32Array {
-  const sizes = new Set(examples.map((e) => e.pixels?.length ?? 0));
-  if (sizes.size > 1)
-    throw new ShapeError(`images of a batch have ${[...sizes].join(" and ")} numbers, expected the same`);
-  const [size] = sizes as Set<number> & Iterable<number>;
-  const joined = new Float32Array(examples.length * size!);
-  for (const [i, { pixels }] of examples.entries()) joined.set(pixels!, i * size!);
   return joined;
 }

@@ -1,5 +1,6 @@
 /** A decoder-only language model: what a tape needs to run it, train it and save it. */
 import { StateError } from "../../core/errors.ts";
+import { countLabelled } from "../../core/labels.ts";
 import { gatherRows, type Ids } from "../../ops/embed/embedding.ts";
 import { crossEntropy, headCrossEntropy } from "../../ops/loss/cross-entropy.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
@@ -7,24 +8,11 @@ import type { Decoder } from "../define-model.ts";
 import { tokenProblem } from "../pass/example-problems.ts";
 import { KvCache } from "../pass/kv-cache.ts";
 import type { Pass, PassOptions } from "../pass/pass.ts";
-import {
-  expectIds,
-  IGNORED,
-  type Labelled,
-  type LabelledSequences,
-  type Sequences,
-  targetsOf,
-} from "../pass/sequences.ts";
-import type { Stack } from "../pass/virtual-tokens.ts";
+import { expectIds, type Labelled, type LabelledSequences, type Sequences, targetsOf } from "../pass/sequences.ts";
 import { Model } from "./model.ts";
 
 /** A decoder-only language model in an engine, made by `AutoModelForCausalLM`. */
 export class CausalLM extends Model<Decoder> {
-  readonly task = "CAUSAL_LM";
-
-  override get stack(): Stack {
-    return "decoder";
-  }
   override get headName(): string {
     return this.body.head.name;
   }
@@ -59,10 +47,7 @@ export class CausalLM extends Model<Decoder> {
 
   /** The label of the first token counts only where virtual tokens stand before it. */
   override countLabels({ labels }: Labelled): number {
-    const first = (this.virtual?.promptLength(this.stack) ?? 0) > 0 ? 0 : 1;
-    let count = 0;
-    for (let t = first; t < labels.length; t++) if (labels[t] !== IGNORED) count++;
-    return count;
+    return countLabelled(labels, (this.virtual?.promptLength(this.stack) ?? 0) > 0 ? 0 : 1);
   }
 
   override problemWith(example: Labelled): string | null {

@@ -1,19 +1,17 @@
 /** Models that say something of each sequence: a class, several, or numbers. Texts and images alike. */
 import { ShapeError } from "../../core/errors.ts";
-import type { Task } from "../../core/task.ts";
+import type { ProblemType } from "../../core/labels.ts";
 import { crossEntropy } from "../../ops/loss/cross-entropy.ts";
 import { binaryCrossEntropy, squaredError } from "../../ops/loss/losses.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
-import { imageProblem, inputProblem } from "../pass/example-problems.ts";
+import { inputProblem } from "../pass/example-problems.ts";
 import type { PassOptions } from "../pass/pass.ts";
 import { expectIds, type Labelled, type LabelledSequences } from "../pass/sequences.ts";
 import { LabellingModel } from "./labelling-model.ts";
-import type { Measured, ProblemType } from "./model.ts";
+import type { Measured } from "./task-model.ts";
 
 /** A model that classifies whole sequences, made by `AutoModelForSequenceClassification`. */
 export class SequenceClassifier extends LabellingModel {
-  readonly task: Task = "SEQ_CLS";
-
   /** What the outputs mean: the config's `problem_type`; without one, a single output is a number and several are classes. */
   override get problemType(): ProblemType {
     const named = this.config.problem_type as ProblemType | null | undefined;
@@ -47,11 +45,7 @@ export class SequenceClassifier extends LabellingModel {
   }
 
   override problemWith(example: Labelled): string | null {
-    return this.inputProblem(example) ?? this.#labelProblem(example.labels);
-  }
-
-  protected inputProblem(example: Labelled): string | null {
-    return inputProblem(example, this);
+    return inputProblem(example, this) ?? this.#labelProblem(example.labels);
   }
 
   #labelProblem(labels: Labelled["labels"]): string | null {
@@ -67,10 +61,4 @@ export class SequenceClassifier extends LabellingModel {
 }
 
 /** A model that classifies images, made by `AutoModelForImageClassification`. */
-export class ImageClassifier extends SequenceClassifier {
-  override readonly task: Task = "IMAGE_CLS";
-
-  protected override inputProblem({ pixels }: Labelled): string | null {
-    return imageProblem(pixels?.length, this.body.image!);
-  }
-}
+export class ImageClassifier extends SequenceClassifier {}

@@ -4,7 +4,7 @@ import { gatherRows } from "../../ops/embed/embedding.ts";
 import { meanRows } from "../../ops/layout/rows.ts";
 import { Tape, type Value } from "../../tape/tape.ts";
 import type { Encoder } from "../define-model.ts";
-import { imageProblem, inputProblem } from "../pass/example-problems.ts";
+import { inputProblem } from "../pass/example-problems.ts";
 import type { PassOptions } from "../pass/pass.ts";
 import type { Labelled, Sequences } from "../pass/sequences.ts";
 import { Model } from "./model.ts";
@@ -14,8 +14,6 @@ export type Pooling = "mean" | "cls" | "pooler";
 
 /** An encoder without a head, made by `AutoModel`. */
 export class FeatureExtractor extends Model<Encoder> {
-  readonly task = "FEATURE_EXTRACTION";
-
   /** Hidden rows after the last layer, [T, D]; virtual tokens have rows too. */
   override outputs(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
     return tape.scope(() => this.body.forward(this.pass(tape, sequences, options)));
@@ -53,7 +51,6 @@ export class FeatureExtractor extends Model<Encoder> {
     return 0;
   }
   override problemWith(example: Labelled): string | null {
-    const { image } = this.body;
-    return image ? imageProblem(example.pixels?.length, image) : inputProblem(example, this);
+    return inputProblem(example, this);
   }
 }

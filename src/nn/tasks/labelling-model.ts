@@ -1,4 +1,5 @@
 /** What models have that put labels on sequences or on their tokens. */
+import { numberedLabels } from "../../core/labels.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import type { Headed } from "../define-model.ts";
 import type { PassOptions } from "../pass/pass.ts";
@@ -11,9 +12,9 @@ export abstract class LabellingModel extends Model<Headed> {
   get numLabels(): number {
     return this.body.outputs;
   }
-  /** Names of the classes in order, where the config has them. */
-  override get labelNames(): string[] | null {
-    return labelNames(this.config);
+  /** Names of the classes in order: the config's, or LABEL_0, LABEL_1, ... */
+  override get labelNames(): string[] {
+    return labelNames(this.config) ?? numberedLabels(this.numLabels);
   }
 
   /** Logits: [sequences, labels], or [T, labels] with rows for virtual tokens too. */

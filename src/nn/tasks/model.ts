@@ -1,5 +1,6 @@
 /** What every model has, whatever its task: weights by published name, and a loss to train it by. */
 import { StateError } from "../../core/errors.ts";
+import type { ProblemType } from "../../core/labels.ts";
 import type { Task } from "../../core/task.ts";
 import { Tape, type Value } from "../../tape/tape.ts";
 import type { Param, Weight } from "../../tensor/tensor.ts";
@@ -7,23 +8,16 @@ import type { Engine } from "../../wasm/engine.ts";
 import type { RawConfig } from "../config.ts";
 import type { Body, DefaultTargets, ModelDefinition } from "../define-model.ts";
 import type { Module, Site, Weights } from "../layers/weights.ts";
+import type { InputKind } from "../pass/inputs.ts";
 import { Pass, type PassOptions } from "../pass/pass.ts";
 import type { Labelled, LabelledSequences, Sequences } from "../pass/sequences.ts";
 import type { Stack, VirtualTokens } from "../pass/virtual-tokens.ts";
-
-/** Losses and logits of one batch, from one forward pass. */
-export interface Measured {
-  readonly losses: Value;
-  readonly outputs: Value;
-  /** The rows of `outputs` that belong to the given tokens of sequence s, or to the sequence: [start, end). */
-  rows(s: number): readonly [start: number, end: number];
-}
-
-/** What the outputs of a classifier mean, by the names of transformers. */
-export type ProblemType = "single_label_classification" | "multi_label_classification" | "regression";
+import type { Measured, TaskModel } from "./task-model.ts";
+import type { TaskTraits } from "./task-traits.ts";
 
 export interface ModelParts<B extends Body = Body> {
   readonly engine: Engine;
+  readonly task: TaskTraits;
   readonly definition: ModelDefinition;
   readonly architecture: string;
   readonly config: RawConfig;
@@ -36,9 +30,10 @@ export interface ModelParts<B extends Body = Body> {
 }
 
 /** A model in an engine, made by one of the `AutoModel` classes. Adapters change its layers in place. */
-export abstract class Model<B extends Body = Body> {
-  abstract readonly task: Task;
+export abstract class Model<B extends Body = Body> implements TaskModel {
   readonly engine: Engine;
+  /** What follows from the task. */
+  readonly traits: TaskTraits;
   readonly modelType: string;
   readonly architecture: string;
   /** PEFT's tables of what is adapted when the user names no modules. */
@@ -60,6 +55,7 @@ export abstract class Model<B extends Body = Body> {
 
   constructor(parts: ModelParts<B>) {
     this.engine = parts.engine;
+    this.traits = parts.task;
     this.modelType = parts.definition.modelType;
     this.architecture = parts.architecture;
     this.targets = parts.definition.targets;
@@ -71,6 +67,14 @@ export abstract class Model<B extends Body = Body> {
     this.#ownsEngine = parts.ownsEngine;
   }
 
+  /** What the model is for. */
+  get task(): Task {
+    return this.traits.name;
+  }
+  /** What it takes besides token ids or in their place. */
+  get inputKinds(): readonly InputKind[] {
+    return this.body.inputs ?? [];
+  }
   get vocabSize(): number {
     return this.body.vocabSize;
   }
@@ -84,35 +88,25 @@ export abstract class Model<B extends Body = Body> {
   }
   /** The stack that the given ids go into first. */
   get stack(): Stack {
-    return "encoder";
+    return this.traits.stacks[0]!;
   }
   /** Published name of the output projection, "" where there is none. */
   get headName(): string {
     return "";
   }
 
-  /**
-   * Losses in nats [R, 1] of everything that is labelled in a batch, recorded on `tape`. Seed the backward pass with 1 / (labels
-   * of the optimiser step) for the mean.
-   */
   abstract loss(tape: Tape, batch: LabelledSequences, options?: PassOptions): Value;
-  /** Losses and what they are computed from, for metrics; null where the task has the loss alone. */
   measure(_tape: Tape, _batch: LabelledSequences): Measured | null {
     return null;
   }
-  /** Names of the classes in order, null where the task has none or the config names none. */
   get labelNames(): readonly string[] | null {
     return null;
   }
-  /** What the outputs of a classifier mean. */
   get problemType(): ProblemType | null {
     return null;
   }
-  /** How many losses an example adds to those of its batch. */
   abstract countLabels(example: Labelled): number;
-  /** Why an example cannot be computed with, or null. */
   abstract problemWith(example: Labelled): string | null;
-  /** What the model says of each sequence, recorded on `tape`: logits, or hidden rows where the task is features. */
   abstract outputs(tape: Tape, sequences: Sequences, options?: PassOptions): Value;
 
   /** `outputs` on the host, row by row. Convenience for small batches. */
@@ -144,8 +138,8 @@ export abstract class Model<B extends Body = Body> {
 
   /** A pass of the first stack over some sequences, with the model's dropout and virtual tokens unless told otherwise. */
   protected pass(tape: Tape, sequences: Sequences, options: PassOptions = {}, stack: Stack = this.stack): Pass {
-    const { vocabSize, contextLength, paddingId = null, image = null } = this.body;
-    const limits = { stack, vocabSize, contextLength, paddingId, image };
+    const { vocabSize, contextLength, paddingId = null, inputs = [] } = this.body;
+    const limits = { stack, vocabSize, contextLength, paddingId, inputs };
     return new Pass(tape, sequences, limits, { dropout: this.dropout, virtual: [this.virtual], ...options });
   }
 

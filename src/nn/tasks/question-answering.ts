@@ -5,12 +5,11 @@ import type { Headed } from "../define-model.ts";
 import { inputProblem } from "../pass/example-problems.ts";
 import type { PassOptions } from "../pass/pass.ts";
 import type { Labelled, LabelledSequences, Sequences } from "../pass/sequences.ts";
-import { type Measured, Model } from "./model.ts";
+import { Model } from "./model.ts";
+import type { Measured } from "./task-model.ts";
 
 /** Extractive question answering, made by `AutoModelForQuestionAnswering`. Labels are the first and last token of the answer. */
 export class QuestionAnswerer extends Model<Headed> {
-  readonly task = "QUESTION_ANS";
-
   /** Scores [T, 2] of each row as a first and as a last token; virtual tokens have rows too. */
   override outputs(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
     return tape.scope(() => this.body.forward(this.pass(tape, sequences, options)));

@@ -1,5 +1,6 @@
 /** An encoder-decoder language model: reads a source, writes a target. */
 import { StateError } from "../../core/errors.ts";
+import { countLabelled, IGNORED } from "../../core/labels.ts";
 import { gatherRows, type Ids } from "../../ops/embed/embedding.ts";
 import { crossEntropy, headCrossEntropy } from "../../ops/loss/cross-entropy.ts";
 import { Tape, type Value } from "../../tape/tape.ts";
@@ -8,14 +9,12 @@ import { type CrossAttention, CrossCache, memoryOf } from "../pass/cross-attenti
 import { inputProblem, tokenProblem } from "../pass/example-problems.ts";
 import { KvCache } from "../pass/kv-cache.ts";
 import { allBlocks, type Pass, type PassOptions } from "../pass/pass.ts";
-import { expectIds, IGNORED, type Labelled, type LabelledSequences, type Sequences } from "../pass/sequences.ts";
+import { expectIds, type Labelled, type LabelledSequences, type Sequences } from "../pass/sequences.ts";
 import { shiftRight } from "../pass/shift-right.ts";
 import { Model } from "./model.ts";
 
 /** An encoder-decoder language model, made by `AutoModelForSeq2SeqLM`. Labels are the ids of the target; −100 is none. */
 export class Seq2SeqLM extends Model<EncoderDecoder> {
-  readonly task = "SEQ_2_SEQ_LM";
-
   override get headName(): string {
     return this.body.head.name;
   }
@@ -122,7 +121,7 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
   }
 
   override countLabels({ labels }: Labelled): number {
-    return Array.from(labels).filter((label) => label !== IGNORED).length;
+    return countLabelled(labels);
   }
 
   override problemWith(example: Labelled): string | null {

@@ -1,18 +1,17 @@
 /** A model that says something of each token: named entities, parts of speech. */
 import { StateError } from "../../core/errors.ts";
+import { countLabelled, IGNORED } from "../../core/labels.ts";
 import { gatherRows, type Ids } from "../../ops/embed/embedding.ts";
 import { crossEntropy } from "../../ops/loss/cross-entropy.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import { tokenProblem } from "../pass/example-problems.ts";
 import type { PassOptions } from "../pass/pass.ts";
-import { expectAligned, expectIds, IGNORED, type Labelled, type LabelledSequences } from "../pass/sequences.ts";
+import { expectAligned, expectIds, type Labelled, type LabelledSequences } from "../pass/sequences.ts";
 import { LabellingModel } from "./labelling-model.ts";
-import type { Measured } from "./model.ts";
+import type { Measured } from "./task-model.ts";
 
 /** A model that classifies tokens, made by `AutoModelForTokenClassification`. Labels are one for each id; −100 is none. */
 export class TokenClassifier extends LabellingModel {
-  readonly task = "TOKEN_CLS";
-
   /** Rows without a label are dropped before the head. */
   override loss(tape: Tape, batch: LabelledSequences, options: PassOptions = {}): Value {
     return tape.scope(() => {
@@ -53,7 +52,7 @@ export class TokenClassifier extends LabellingModel {
   }
 
   override countLabels({ labels }: Labelled): number {
-    return Array.from(labels).filter((label) => label !== IGNORED).length;
+    return countLabelled(labels);
   }
 
   override problemWith(example: Labelled): string | null {

@@ -47,12 +47,6 @@ test("labels are whole numbers unless one is not", () => {
   expect(values.labels).toEqual(Float32Array.of(2, 0.5));
 });
 
-test("images of different sizes are no batch", () => {
-  const image = (size: number) => ({ inputIds: [], pixels: new Float32Array(size) });
-  expect(concatenateInputs([image(4), image(4)]).pixels).toHaveLength(8);
-  expect(() => concatenateInputs([image(4), image(5)])).toThrow("4 and 5 numbers");
-});
-
 test("the first of a sequence has nothing before it to predict it, unless virtual rows stand there", () => {
   const batch = concatenateLabelled([
     { inputIds: [1, 2, 3], labels: [1, -100, 3] },

@@ -2,13 +2,21 @@
 
 import { describe, expect, test } from "vitest";
 import { hubPlace } from "../../../src/adapt/method/hub-place.ts";
-import { definitionFor, describeModel, loadPretrained, modelFromConfig, taskOf } from "../../../src/auto/auto-model.ts";
+import {
+  definitionFor,
+  describeModel,
+  headsByTask,
+  loadPretrained,
+  modelFromConfig,
+  taskOf,
+} from "../../../src/auto/auto-model.ts";
 import { memoryTarget } from "../../../src/checkpoint/source.ts";
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../../../src/core/half.ts";
 import { Philox } from "../../../src/core/philox.ts";
 import { sizeOf } from "../../../src/core/shape.ts";
 import type { Task } from "../../../src/core/task.ts";
 import type { RawConfig } from "../../../src/nn/config.ts";
+import { pixelInput } from "../../../src/nn/pass/pixels.ts";
 import { concatenate, concatenateInputs, concatenateLabelled, type Labelled } from "../../../src/nn/pass/sequences.ts";
 import type { CausalLM } from "../../../src/nn/tasks/causal-lm.ts";
 import type { FeatureExtractor } from "../../../src/nn/tasks/feature-extractor.ts";
@@ -30,7 +38,7 @@ const configs = Object.values(encoderConfigs).flatMap((byTitle) => Object.values
 
 /** Heads of a decoder that look at every row: its first row sees nothing but itself. */
 async function tasksOf(config: RawConfig): Promise<Task[]> {
-  const all = Object.keys((await definitionFor(config, "config")).tasks) as Task[];
+  const all = [...headsByTask(await definitionFor(config, "config")).keys()];
   const ofDecoders: Task[] = [bare, "TOKEN_CLS", "CAUSAL_LM"];
   return all.filter((task) => (config.is_decoder ? ofDecoders.includes(task) : task !== "CAUSAL_LM"));
 }
@@ -75,7 +83,7 @@ function examplesOf(config: RawConfig, task: Task): Labelled[] {
       const pixels = Float32Array.from({ length: ((config.num_channels as number) ?? 3) * h! * w! }, () =>
         random.normal(),
       );
-      return { inputIds: [], labels: below(classes, 1), pixels };
+      return { inputIds: [], labels: below(classes, 1), inputs: [pixelInput(pixels)] };
     }
     const inputIds = below(51, length).map((id) => id + 2); // no padding
     const labels =
@@ -324,7 +332,10 @@ test.each(["SEQ_CLS", "TOKEN_CLS", "IMAGE_CLS"] as const)(
     expect(model.labelNames).toEqual(Object.values(first.id2label as object));
     expect(model.numLabels).toBe(model.labelNames!.length);
     using unnamed = await randomModel({ ...first, id2label: null, num_labels: 5 }, task);
-    expect([unnamed.labelNames, unnamed.numLabels]).toEqual([null, 5]);
+    expect([unnamed.labelNames, unnamed.numLabels]).toEqual([
+      ["LABEL_0", "LABEL_1", "LABEL_2", "LABEL_3", "LABEL_4"],
+      5,
+    ]);
   },
 );
 
@@ -354,7 +365,11 @@ describe("what does not fit is named", () => {
 
   test("images of another size, and texts, are refused by ViT", async () => {
     using model = await randomModel(vit, "IMAGE_CLS");
-    const image = (side: number) => ({ inputIds: [], labels: [0], pixels: new Float32Array(3 * side * side) });
+    const image = (side: number) => ({
+      inputIds: [],
+      labels: [0],
+      inputs: [pixelInput(new Float32Array(3 * side * side))],
+    });
     const problem = "an image of 16 x 16, the model's position embeddings are for 12 x 12 in 3 channels: resize it";
     expect(model.problemWith(image(16))).toBe(problem);
     expect(model.problemWith(image(12))).toBe(null);

@@ -2,7 +2,7 @@
 import { gatherRows } from "../../ops/embed/embedding.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Engine } from "../../wasm/engine.ts";
-import type { Bodies, Body, Headed, TaskDefinition } from "../define-model.ts";
+import type { Bodies, Body, HeadDefinition, Headed } from "../define-model.ts";
 import type { Embedding } from "../layers/embedding.ts";
 import type { Linear } from "../layers/linear.ts";
 import type { Weights } from "../layers/weights.ts";
@@ -41,14 +41,14 @@ export interface DecoderFamily<Config> {
   build(config: Config, weights: Weights, engine: Engine): Backbone;
 }
 
-type DecoderTasks<Config> = {
-  readonly [T in "CAUSAL_LM" | "SEQ_CLS" | "TOKEN_CLS" | "QUESTION_ANS"]: TaskDefinition<Config, Bodies[T]>;
+type DecoderHeads<Config> = {
+  readonly [H in "languageModel" | "sequenceLabels" | "tokenLabels" | "answerSpan"]: HeadDefinition<Config, Bodies[H]>;
 };
 
-export function decoderTasks<Config extends HeadConfig>(family: DecoderFamily<Config>): DecoderTasks<Config> {
+export function decoderHeads<Config extends HeadConfig>(family: DecoderFamily<Config>): DecoderHeads<Config> {
   const { className, path, spanPath = path, tokenHead, build } = family;
   return {
-    CAUSAL_LM: {
+    languageModel: {
       architecture: family.languageModel ?? `${className}ForCausalLM`,
       build(config, w, engine) {
         const stack = build(config, w.at(path), engine);
@@ -56,7 +56,7 @@ export function decoderTasks<Config extends HeadConfig>(family: DecoderFamily<Co
         return { ...stack, head: config.tied ? w.tiedHead("lm_head", stack.tokens) : w.linear("lm_head", shape) };
       },
     },
-    SEQ_CLS: {
+    sequenceLabels: {
       architecture: `${className}ForSequenceClassification`,
       build(config, w, engine) {
         const stack = build(config, w.at(path), engine);
@@ -64,7 +64,7 @@ export function decoderTasks<Config extends HeadConfig>(family: DecoderFamily<Co
         return headed(stack, config.outputs, (hidden, pass) => onLastRows(hidden, pass, score));
       },
     },
-    TOKEN_CLS: {
+    tokenLabels: {
       architecture: `${className}ForTokenClassification`,
       build(config, w, engine) {
         const stack = build(config, w.at(path), engine);
@@ -72,7 +72,7 @@ export function decoderTasks<Config extends HeadConfig>(family: DecoderFamily<Co
         return headed(stack, config.outputs, perTokenHead(head, config.classifierDropout));
       },
     },
-    QUESTION_ANS: {
+    answerSpan: {
       architecture: `${className}ForQuestionAnswering`,
       build(config, w, engine) {
         const stack = build(config, w.at(spanPath), engine);

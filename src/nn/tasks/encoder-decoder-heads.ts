@@ -7,7 +7,7 @@ import { gatherRows } from "../../ops/embed/embedding.ts";
 import { tanh } from "../../ops/pointwise/activation.ts";
 import { scaleBy } from "../../ops/pointwise/elementwise.ts";
 import type { Value } from "../../tape/tape.ts";
-import type { Bodies, Body, EncoderDecoder, Headed, TaskDefinition } from "../define-model.ts";
+import type { Bodies, Body, EncoderDecoder, HeadDefinition, Headed } from "../define-model.ts";
 import type { Embedding } from "../layers/embedding.ts";
 import type { Weights } from "../layers/weights.ts";
 import { memoryOf } from "../pass/cross-attention.ts";
@@ -39,28 +39,28 @@ export interface EncoderDecoderFamily<Config> {
   decoder(config: Config, w: Weights, tokens: Embedding): Pick<EncoderDecoder, "decode" | "project">;
 }
 
-export type EncoderDecoderTasks<Config> = {
-  readonly [T in "SEQ_2_SEQ_LM" | "SEQ_CLS" | "TOKEN_CLS" | "QUESTION_ANS" | "FEATURE_EXTRACTION"]: TaskDefinition<
+export type EncoderDecoderHeads<Config> = {
+  readonly [H in "encoderDecoder" | "sequenceLabels" | "tokenLabels" | "answerSpan" | "features"]: HeadDefinition<
     Config,
-    Bodies[T]
+    Bodies[H]
   >;
 };
 
-export function encoderDecoderTasks<Config extends EncoderDecoderConfig>(
+export function encoderDecoderHeads<Config extends EncoderDecoderConfig>(
   family: EncoderDecoderFamily<Config>,
-): EncoderDecoderTasks<Config> {
+): EncoderDecoderHeads<Config> {
   const { className } = family;
   const encoder = (config: Config, w: Weights) => family.encoder(config, w, tableOf(config, w));
   return {
-    SEQ_2_SEQ_LM: {
+    encoderDecoder: {
       architecture: `${className}ForConditionalGeneration`,
       build: (config, w) => languageModel(family, config, w),
     },
-    SEQ_CLS: {
+    sequenceLabels: {
       architecture: `${className}ForSequenceClassification`,
       build: (config, w) => sequenceClassifier(family, config, w),
     },
-    TOKEN_CLS: {
+    tokenLabels: {
       architecture: `${className}ForTokenClassification`,
       build(config, w) {
         const encode = encoder(config, w.at("transformer"));
@@ -71,11 +71,11 @@ export function encoderDecoderTasks<Config extends EncoderDecoderConfig>(
         return { ...limits(config), outputs: config.outputs, forward };
       },
     },
-    QUESTION_ANS: {
+    answerSpan: {
       architecture: `${className}ForQuestionAnswering`,
       build: (config, w) => questionAnswerer(family, config, w),
     },
-    FEATURE_EXTRACTION: {
+    features: {
       architecture: `${className}EncoderModel`,
       build: (config, w) => ({ ...limits(config), forward: encoder(config, w) }),
     },

@@ -1,26 +1,26 @@
 /** What a model is shown and should say: one row of data as numbers. */
-import type { Task } from "../core/task.ts";
-import type { Offsets } from "../text/offsets.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
-import type { ProblemType } from "./labels.ts";
+import type { ProblemType } from "../../core/labels.ts";
+import type { Task } from "../../core/task.ts";
+import type { Input, InputKind } from "../../nn/pass/inputs.ts";
+import type { Offsets } from "../../text/offsets.ts";
+import type { Tokenizer } from "../../text/tokenizer.ts";
 
 /** One thing to learn from. */
 export interface Example {
   /** Ids of the encoder's or decoder's input; empty for images. */
   readonly inputIds: Int32Array;
   /**
-   * By task: CAUSAL_LM and TOKEN_CLS one per id, -100 where nothing is learnt; SEQ_2_SEQ_LM the ids of the target, its
-   * end included; SEQ_CLS and IMAGE_CLS [class], or Float32Array [C] for several classes or values; QUESTION_ANS the
-   * positions [first, last] of the answer's tokens. Empty where a row without labels was allowed.
+   * What they say is the task's: one per id, -100 where nothing is learned; the ids of a target; a class; several classes or
+   * values as a Float32Array; positions. Empty where a row without labels was allowed.
    */
   readonly labels: Int32Array | Float32Array;
   /** One per id; not there when all are 0. */
   readonly tokenTypes?: Int32Array;
-  /** [channels · height · width], normalised. */
-  readonly pixels?: Float32Array;
-  /** Which task it belongs to, for prompts that are learnt for several. */
+  /** What the model is given besides ids or in their place. */
+  readonly inputs?: readonly Input[];
+  /** Which task it belongs to, for prompts that are trained for several. */
   readonly taskId?: number;
-  /** What positions stand for, in QUESTION_ANS. */
+  /** What positions stand for, where the answer is a part of a text. */
   readonly answer?: AnswerSource;
   /** Where it comes from, "file:line", for messages. */
   readonly where?: string;
@@ -36,7 +36,7 @@ export interface AnswerSource {
 }
 
 export interface EncodeRowsOptions {
-  /** What the model is for; CAUSAL_LM by default. */
+  /** What the model is for; by default a decoder-only language model. */
   readonly task?: Task;
   /** May be null when every row is tokens already. */
   readonly tokenizer: Tokenizer | null;
@@ -45,27 +45,30 @@ export interface EncodeRowsOptions {
   /** The longest sequence the model takes, or null when nothing limits it. */
   readonly contextLength: number | null;
   /**
-   * Cut longer rows off after this many tokens. Without it a row longer than the context is an error in CAUSAL_LM; in
-   * other tasks it is cut to the context.
+   * Cut longer rows off after this many tokens. Without it a row longer than the context is an error for a decoder-only
+   * language model; for other tasks it is cut to the context.
    */
   readonly maxLength?: number | null;
-  /** The same for the targets of SEQ_2_SEQ_LM. */
+  /** The same for the targets of an encoder-decoder. */
   readonly maxTargetLength?: number | null;
   /** The model's classes in the order of their numbers, as its config's `id2label` or `labelNamesOf(rows)` has them. */
   readonly labelNames?: readonly string[] | null;
-  /** What SEQ_CLS's labels are; one class by default. */
+  /** What the labels of texts are; one class by default. */
   readonly problemType?: ProblemType | null;
-  /** [channels, height, width] of the model's images. */
-  readonly imageShape?: readonly [number, number, number] | null;
+  /** What the model takes besides ids or in their place. */
+  readonly inputKinds?: readonly Pick<InputKind, "kind" | "shape">[];
   /** Take rows that have nothing to learn as well: to compute with, not to measure. */
   readonly unlabelled?: boolean;
 }
 
-/** The label that counts for nothing. */
-export const IGNORED = -100;
+/** What a task is given to encode a row with. */
+export interface EncodeContext extends Omit<EncodeRowsOptions, "tokenizer"> {
+  /** Throws StateError when there is none. */
+  tokenizer(): Tokenizer;
+}
 
 /** Tokens that a row may have in tasks that cut it, or null. */
-export function lengthLimit({ maxLength = null, contextLength }: EncodeRowsOptions): number | null {
+export function lengthLimit({ maxLength = null, contextLength }: EncodeContext): number | null {
   return maxLength ?? contextLength;
 }
 
@@ -77,4 +80,13 @@ export function inputOf(encoding: {
   const { inputIds, tokenTypes = [] } = encoding;
   const typed = tokenTypes.some((type) => type !== 0) && { tokenTypes: Int32Array.from(tokenTypes) };
   return { inputIds: Int32Array.from(inputIds), ...typed };
+}
+
+/** The first id or label outside the vocabulary, in words, or null. */
+export function outOfRange(inputIds: readonly number[], labels: readonly number[], vocabSize: number): string | null {
+  const beyond = (id: number) => id >= vocabSize;
+  const id = inputIds.find(beyond) ?? labels.find(beyond);
+  if (id === undefined) return null;
+  const range = `${vocabSize} (0 to ${vocabSize - 1})`;
+  return `has token ${id}, but the model's vocabulary has ${range}; is this the model's own tokenizer?`;
 }

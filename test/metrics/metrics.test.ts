@@ -1,10 +1,15 @@
 /** Metrics against scikit-learn and seqeval (test/parity/make_data_goldens.py) and by hand. */
 import { expect, test } from "vitest";
-import { metricsFor, perplexity } from "../../src/metrics/metrics-for.ts";
+import type { Task } from "../../src/core/task.ts";
+import { taskDefinition } from "../../src/data/known-tasks.ts";
+import { type MetricsOptions, perplexity } from "../../src/metrics/metrics.ts";
 
-test("metrics are chosen by task and problem", () => {
+const metricsFor = async (task: Task, options: MetricsOptions) =>
+  (await taskDefinition(task).metrics?.(options)) ?? null;
+
+test("metrics are chosen by task and problem", async () => {
   const labelNames = ["O", "B-A", "I-A"];
-  const classes = metricsFor("SEQ_CLS", { labelNames: ["no", "yes"] })!;
+  const classes = (await metricsFor("SEQ_CLS", { labelNames: ["no", "yes"] }))!;
   const found = [Float32Array.of(1, 3), Float32Array.of(1, 0)].map((logits) =>
     classes.predict(logits, { labels: [1] }),
   );
@@ -15,22 +20,22 @@ test("metrics are chosen by task and problem", () => {
     f1: 2 / 3,
   });
 
-  const several = metricsFor("SEQ_CLS", { labelNames, problemType: "multi_label_classification" })!;
+  const several = (await metricsFor("SEQ_CLS", { labelNames, problemType: "multi_label_classification" }))!;
   expect(several.predict(Float32Array.of(-1, 0, 0.1), { labels: [] })).toEqual(Int32Array.of(0, 0, 1));
-  expect(metricsFor("SEQ_CLS", { labelNames: ["v"], problemType: "regression" })!.main).toBe("mse");
+  expect((await metricsFor("SEQ_CLS", { labelNames: ["v"], problemType: "regression" }))!.main).toBe("mse");
 
   const example = { labels: [-100, 1, -100, 2, 0, -100] };
-  const tokens = metricsFor("TOKEN_CLS", { labelNames })!;
+  const tokens = (await metricsFor("TOKEN_CLS", { labelNames }))!;
   const told = tokens.predict(Float32Array.of(9, 0, 0, 0, 9, 0, 9, 0, 0, 0, 0, 9, 0, 9, 0, 9, 0, 0), example);
   expect(tokens.score([told], [example])).toEqual({ accuracy: 2 / 3, precision: 0.5, recall: 1, f1: 2 / 3 });
 
   const answer = { context: "the white whale", offsets: [null, [4, 9], [10, 15]] as const, texts: ["white"] };
-  const answers = metricsFor("QUESTION_ANS", { labelNames: [] })!;
+  const answers = (await metricsFor("QUESTION_ANS", { labelNames: [] }))!;
   const words = answers.predict(Float32Array.of(9, 9, 3, 3, 0, 2), { labels: [1, 1], answer });
   expect(words).toBe("white");
   expect(answers.score([words], [{ labels: [1, 1], answer }])).toEqual({ exact_match: 1, f1: 1 });
 
   for (const task of ["CAUSAL_LM", "SEQ_2_SEQ_LM", "FEATURE_EXTRACTION"] as const)
-    expect(metricsFor(task, { labelNames: [] })).toBeNull();
+    expect(await metricsFor(task, { labelNames: [] })).toBeNull();
   expect(perplexity(Math.log(7))).toBeCloseTo(7, 12);
 });

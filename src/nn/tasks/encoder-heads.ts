@@ -1,7 +1,7 @@
 /** The tasks of an encoder, built once for all of them: rows and a pooled vector, and classes of texts, tokens and spans. */
 import { gatherRows } from "../../ops/embed/embedding.ts";
 import type { Value } from "../../tape/tape.ts";
-import type { Bodies, Encoder, Headed, TaskDefinition } from "../define-model.ts";
+import type { Bodies, Encoder, HeadDefinition, Headed } from "../define-model.ts";
 import type { Weights } from "../layers/weights.ts";
 import type { Pass, PassRows } from "../pass/pass.ts";
 import { perTokenHead } from "./per-token-head.ts";
@@ -32,14 +32,14 @@ export interface EncoderFamily<Config> {
   classifier(config: Config, weights: Weights): OfFirstRows;
 }
 
-type EncoderTasks<Config> = {
-  readonly [T in "FEATURE_EXTRACTION" | "SEQ_CLS" | "TOKEN_CLS" | "QUESTION_ANS"]: TaskDefinition<Config, Bodies[T]>;
+type EncoderHeads<Config> = {
+  readonly [H in "features" | "sequenceLabels" | "tokenLabels" | "answerSpan"]: HeadDefinition<Config, Bodies[H]>;
 };
 
-export function encoderTasks<Config extends EncoderHeadConfig>(family: EncoderFamily<Config>): EncoderTasks<Config> {
+export function encoderHeads<Config extends EncoderHeadConfig>(family: EncoderFamily<Config>): EncoderHeads<Config> {
   const { className, path } = family;
   return {
-    FEATURE_EXTRACTION: {
+    features: {
       architecture: `${className}Model`,
       build(config, w) {
         const stack = family.build(config, w);
@@ -47,7 +47,7 @@ export function encoderTasks<Config extends EncoderHeadConfig>(family: EncoderFa
         return pooler ? { ...stack, pool: (hidden, pass) => onFirstRows(hidden, pass, pooler) } : stack;
       },
     },
-    SEQ_CLS: {
+    sequenceLabels: {
       architecture: `${className}ForSequenceClassification`,
       build(config, w) {
         const stack = family.build(config, w.at(path));
@@ -55,7 +55,7 @@ export function encoderTasks<Config extends EncoderHeadConfig>(family: EncoderFa
         return headed(stack, config.outputs, (hidden, pass) => onFirstRows(hidden, pass, classify));
       },
     },
-    TOKEN_CLS: {
+    tokenLabels: {
       architecture: `${className}ForTokenClassification`,
       build(config, w) {
         const stack = family.build(config, w.at(path));
@@ -63,7 +63,7 @@ export function encoderTasks<Config extends EncoderHeadConfig>(family: EncoderFa
         return headed(stack, config.outputs, perTokenHead(head, config.tokenDropout));
       },
     },
-    QUESTION_ANS: {
+    answerSpan: {
       architecture: `${className}ForQuestionAnswering`,
       build(config, w) {
         const stack = family.build(config, w.at(path));

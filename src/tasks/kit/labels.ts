@@ -2,19 +2,24 @@
  * What an example's label may be, and how it becomes numbers. A label is a class (its name or number), several classes
  * (a list of names, or a 0 or 1 for each class), or a value or values to be met (regression).
  */
-import { compareCodePoints } from "../core/code-points.ts";
-import { FormatError } from "../core/errors.ts";
-import { didYouMean } from "../core/similar.ts";
-import type { Label } from "./read-row.ts";
-import type { Row } from "./rows.ts";
+import { compareCodePoints } from "../../core/code-points.ts";
+import { FormatError } from "../../core/errors.ts";
+import { IGNORED, numberedLabels, type ProblemType } from "../../core/labels.ts";
+import { didYouMean } from "../../core/similar.ts";
+import type { Label } from "./define-row.ts";
 
-/** What a model's outputs mean, by transformers' names for them. */
-export type ProblemType = "regression" | "single_label_classification" | "multi_label_classification";
+/** A row as far as its labels go: its own, or one for each word. */
+interface LabelledRow {
+  readonly kind: string;
+  readonly label?: Label;
+  readonly words?: readonly string[];
+  readonly labels?: readonly (string | number)[] | null;
+}
 
 const LISTED = 12;
 
 /** The problem that the labels of `rows` pose: lists are several classes, fractions are values, all else is one class. */
-export function problemTypeOf(rows: readonly Row[]): ProblemType {
+export function problemTypeOf(rows: readonly LabelledRow[]): ProblemType {
   const labels = labelsOf(rows);
   const numbers = labels.flat().filter((value) => typeof value === "number");
   const fractions = numbers.some((value) => !Number.isInteger(value));
@@ -30,27 +35,30 @@ export function problemTypeOf(rows: readonly Row[]): ProblemType {
  * @example
  * const labelNames = labelNamesOf(rows); // ["negative", "positive"]
  */
-export function labelNamesOf(rows: readonly Row[], problemType: ProblemType = problemTypeOf(rows)): string[] | null {
+export function labelNamesOf(
+  rows: readonly LabelledRow[],
+  problemType: ProblemType = problemTypeOf(rows),
+): string[] | null {
   const labels = labelsOf(rows);
   if (labels.length === 0) return null;
   const values = labels.flat();
   const names = new Set(values.filter((value) => typeof value === "string"));
   if (names.size > 0) {
-    const number = values.find((value) => typeof value === "number" && value !== -100);
+    const number = values.find((value) => typeof value === "number" && value !== IGNORED);
     if (number === undefined) return [...names].sort(compareCodePoints);
     throw new FormatError(`some labels are names ("${[...names][0]}") and others numbers (${number}): use one of them`);
   }
   const longest = labels.reduce<number>((most, label) => Math.max(most, Array.isArray(label) ? label.length : 1), 1);
   const highest = values.reduce<number>((most, value) => Math.max(most, Number(value)), 0);
-  const asList = problemType !== "single_label_classification" && !rows.some(({ kind }) => kind === "words");
-  return Array.from({ length: asList ? longest : Math.floor(highest) + 1 }, (_, i) => `LABEL_${i}`);
+  const asList = problemType !== "single_label_classification" && !rows.some(({ words }) => words !== undefined);
+  return numberedLabels(asList ? longest : Math.floor(highest) + 1);
 }
 
 /** Every label of the rows; of words, each word's. */
-function labelsOf(rows: readonly Row[]): Label[] {
-  return rows.flatMap((row): readonly Label[] => {
-    if (row.kind === "words") return row.labels ?? [];
-    return "label" in row && row.label !== undefined ? [row.label] : [];
+function labelsOf(rows: readonly LabelledRow[]): Label[] {
+  return rows.flatMap(({ words, labels, label }): readonly Label[] => {
+    if (words !== undefined) return labels ?? [];
+    return label === undefined ? [] : [label];
   });
 }
 

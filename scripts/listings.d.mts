@@ -1,0 +1,1 @@
+export function writeListings(source: string): void;

@@ -1,0 +1,55 @@
+/** The folder listings, by which a file that is added is known: models, methods and tasks are named nowhere else. */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** Writes the listings of a source folder, where they are not as they should be. */
+export function writeListings(source) {
+  listOnDemand(join(source, "models"), "One architecture per file.");
+  listOnDemand(join(source, "methods"), "One PEFT method per file.");
+  listTasks(source);
+}
+
+/** `index.generated.ts`: file name to lazy import, so that the folder listing is the registration. */
+function listOnDemand(folder, describe) {
+  const lines = modulesIn(folder).map((n) => `  ${JSON.stringify(n)}: () => import("./${n}.ts"),`);
+  writeListing(join(folder, "index.generated.ts"), [
+    `// ${LISTED} ${describe}`,
+    "export const files = {",
+    ...lines,
+    "};",
+  ]);
+}
+
+/**
+ * Tasks are imported at once, since rows are read without waiting; what of a task is large, its file imports on demand. Their
+ * names alone are listed once more in core/, where every folder can read them.
+ */
+function listTasks(source) {
+  const found = modulesIn(join(source, "tasks"));
+  const names = found.map((name) => name.toUpperCase());
+  writeListing(join(source, "core/task-names.generated.ts"), [
+    `// ${LISTED} The files of src/tasks, in capitals.`,
+    `export const taskNames = ${JSON.stringify(names)} as const;`,
+  ]);
+  writeListing(join(source, "tasks/index.generated.ts"), [
+    `// ${LISTED} One task per file.`,
+    ...found.map((name, i) => `import { task as task${i} } from "./${name}.ts";`),
+    "export const taskDefinitions = {",
+    ...names.map((name, i) => `  ${name}: task${i},`),
+    "};",
+  ]);
+}
+
+const LISTED = "Made by scripts/build.mjs from the folder listing.";
+
+function modulesIn(folder) {
+  return readdirSync(folder)
+    .filter((f) => f.endsWith(".ts") && !f.endsWith(".generated.ts"))
+    .map((f) => f.slice(0, -3))
+    .sort();
+}
+
+function writeListing(file, lines) {
+  const text = `${lines.join("\n")}\n`;
+  if (!existsSync(file) || readFileSync(file, "utf8") !== text) writeFileSync(file, text);
+}

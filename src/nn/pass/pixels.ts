@@ -1,0 +1,32 @@
+import type { Input, InputKind } from "./inputs.ts";
+
+/** The images that a model takes, and what they are for its layers. */
+export interface ImageShape {
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  /** Rows of the activations that an image becomes. */
+  readonly rows: number;
+}
+
+/** An image as a model takes it: [channels · height · width], normalized. */
+export function pixelInput(values: Float32Array): Input {
+  return { kind: "pixels", values };
+}
+
+/** Images of one size in the place of tokens. */
+export function pixels({ channels, height, width, rows }: ImageShape): InputKind {
+  return {
+    kind: "pixels",
+    shape: [channels, height, width],
+    rows: () => rows,
+    largest: () => new Float32Array(channels * height * width),
+    problem(values) {
+      if (values === undefined) return 'no pixels: this model takes images, rows like {"image", "label"}';
+      if (values.length === channels * height * width) return null;
+      const side = Math.sqrt(values.length / channels);
+      const found = Number.isInteger(side) ? `${side} x ${side}` : `${values.length} numbers`;
+      return `an image of ${found}, the model's position embeddings are for ${height} x ${width} in ${channels} channels: resize it`;
+    },
+  };
+}

@@ -1,0 +1,193 @@
+/**
+ * Decoder-only language models. `labels` are aligned with `inputIds` as transformers has them: `labels[i]` is what position i - 1
+ * should have predicted, and -100 where nothing is learned; so the first label is never used.
+ *
+ *   text         what the tokenizer puts around a text, and the end-of-sequence token; all of it is learned
+ *   completion   prompt and completion as one text, and the end-of-sequence token; learned from the completion on
+ *   chat         the template's text, which has its own ends; what the assistant wrote is learned
+ *   tokens       as given; without labels all of it is learned
+ *   document     windows as long as allowed, each beginning as a text does; the last one ends as a text does
+ */
+import { countLabelled } from "../core/labels.ts";
+import type { Message } from "../text/chat.ts";
+import type { LabelledIds, Tokenizer } from "../text/tokenizer.ts";
+import { defineRow, kindOf, notTexts, type RowOf } from "./kit/define-row.ts";
+import { defineTask } from "./kit/define-task.ts";
+import { type EncodeContext, type Example, outOfRange } from "./kit/example.ts";
+import { presentText } from "./kit/present-text.ts";
+import { textRow } from "./rows/text.ts";
+import { misaligned, tokensRow } from "./rows/tokens.ts";
+
+export interface CompletionContent {
+  readonly kind: "completion";
+  readonly prompt: string;
+  readonly completion: string;
+}
+
+const completionRow = defineRow<CompletionContent>({
+  kind: "completion",
+  title: "a prompt with its completion",
+  required: ["prompt", "completion"],
+  optional: [],
+  shapes: ['{"prompt", "completion"}'],
+  isText: true,
+  read(row) {
+    const { prompt, completion } = row as { prompt: string; completion: string };
+    return notTexts(row, "prompt", "completion") ?? { kind: "completion", prompt, completion };
+  },
+});
+
+export interface ChatContent {
+  readonly kind: "chat";
+  readonly messages: readonly Message[];
+  readonly tools: readonly unknown[] | null;
+}
+
+const chatRow = defineRow<ChatContent>({
+  kind: "chat",
+  title: "a conversation",
+  required: ["messages"],
+  optional: ["tools"],
+  shapes: ['{"messages", "tools"?}'],
+  isText: true,
+  read({ messages, tools = null }) {
+    if (!Array.isArray(messages) || messages.length === 0)
+      return `"messages" should be a list of messages, found ${kindOf(messages)}`;
+    if (tools !== null && !Array.isArray(tools)) return `"tools" should be a list, found ${kindOf(tools)}`;
+    for (const [i, message] of messages.entries()) {
+      const role = message?.role;
+      if (typeof role !== "string")
+        return `"messages"[${i}] should be an object with a "role", found ${kindOf(message)}`;
+      if (!("content" in message) && !("tool_calls" in message)) return `"messages"[${i}] (${role}) has no "content"`;
+    }
+    if (!messages.some((message) => message.role === "assistant"))
+      return '"messages" has no turn of the "assistant" to learn from';
+    return { kind: "chat", messages, tools };
+  },
+});
+
+export interface DocumentContent {
+  readonly kind: "document";
+  readonly text: string;
+}
+
+/** A whole .txt file. No row of JSON Lines is one. */
+const documentRow = defineRow<DocumentContent>({
+  kind: "document",
+  title: "plain text",
+  required: [],
+  optional: [],
+  shapes: [],
+  isText: true,
+});
+
+const rows = [textRow, completionRow, chatRow, tokensRow, documentRow];
+
+export const task = defineTask({
+  name: "CAUSAL_LM",
+  taskType: "CAUSAL_LM",
+  head: "languageModel",
+  headModules: [],
+  headOutsideAllLinear: false,
+  stacks: ["decoder"],
+  auto: "AutoModelForCausalLM",
+  model: async () => (await import("../nn/tasks/causal-lm.ts")).CausalLM,
+  rows,
+  needs: '{"text"}, {"prompt", "completion"}, {"messages"} or {"input_ids", "labels"?}',
+  encode,
+  countLabels: (labels) => countLabelled(labels, 1),
+  labelsAreTokens: true,
+  longest: (_model, { length }) => ({ inputIds: new Int32Array(length), labels: new Int32Array(length) }),
+  present: presentText,
+});
+
+type CausalRow = RowOf<(typeof rows)[number]>;
+
+function encode(row: CausalRow, context: EncodeContext): Example[] | string | null {
+  const encoded = sequencesOf(row, context);
+  if (encoded === null || typeof encoded === "string") return encoded;
+  const examples: Example[] = [];
+  for (const { inputIds, labels } of encoded) {
+    const wrong = outOfRange(inputIds, labels, context.vocabSize) ?? tooLong(inputIds.length, context);
+    if (wrong !== null) return wrong;
+    const kept = context.maxLength ?? inputIds.length;
+    const counted = countLabelled(labels.slice(0, kept), 1);
+    if (!context.unlabelled && counted === 0) return nothingToLearn(row, inputIds.length, kept);
+    examples.push({
+      inputIds: Int32Array.from(inputIds.slice(0, kept)),
+      labels: Int32Array.from(labels.slice(0, kept)),
+    });
+  }
+  return examples;
+}
+
+/** The sequences of a row (several for a document), what is wrong with it, or null for a kind that does not fit. */
+function sequencesOf(row: CausalRow, context: EncodeContext): LabelledIds[] | string | null {
+  const { tokenizer } = context;
+  switch (row.kind) {
+    case "tokens": {
+      const { inputIds, labels } = row;
+      return misaligned(row) ?? [{ inputIds: [...inputIds], labels: [...(labels ?? inputIds)] }];
+    }
+    case "text":
+      return row.textPair === undefined ? [whole(ended(tokenizer().encode(row.text), tokenizer()))] : null;
+    case "completion":
+      return [completion(row.prompt, row.completion, tokenizer())];
+    case "chat":
+      return [tokenizer().encodeChat(row.messages, row.tools)];
+    case "document":
+      return windows(row.text, context);
+  }
+}
+
+function tooLong(length: number, { contextLength, maxLength = null }: EncodeContext): string | null {
+  if (maxLength !== null || contextLength === null || length <= contextLength) return null;
+  const found = `has ${length} tokens, but the model's context is ${contextLength}`;
+  return `${found}; give a max length (--max-length) to cut rows off`;
+}
+
+function nothingToLearn(row: CausalRow, length: number, kept: number): string {
+  if (kept < length)
+    return `has nothing to learn in its first ${kept} tokens of ${length}, where max length cuts it off`;
+  const reason = row.kind === "tokens" ? "all its labels are -100, or it has one token" : "it is empty";
+  return `has nothing to learn: ${reason}`;
+}
+
+/** Tokenized as one text, so that the tokens are those of the words as a reader sees them. */
+function completion(prompt: string, text: string, tokenizer: Tokenizer): LabelledIds {
+  const joined = prompt + text;
+  const { inputIds, labels } = tokenizer.encodeSpans(joined, [{ start: prompt.length, end: joined.length }]);
+  const eos = ended(inputIds, tokenizer).slice(inputIds.length);
+  return { inputIds: [...inputIds, ...eos], labels: [...labels, ...eos] };
+}
+
+function whole(inputIds: number[]): LabelledIds {
+  return { inputIds, labels: inputIds };
+}
+
+/** With the end-of-sequence token, unless it is there already or the tokenizer has none. */
+function ended(ids: readonly number[], { eosTokenId }: Tokenizer): number[] {
+  return eosTokenId === null || ids.at(-1) === eosTokenId ? [...ids] : [...ids, eosTokenId];
+}
+
+/** Windows of a plain text when neither the model nor the caller limits them. */
+const DEFAULT_WINDOW = 512;
+
+/** A long text in windows of equal length. A last window of one token, from which nothing is learned, is left out. */
+function windows(text: string, { contextLength, maxLength, ...context }: EncodeContext): LabelledIds[] {
+  const tokenizer = context.tokenizer();
+  const length = maxLength ?? contextLength ?? DEFAULT_WINDOW;
+  const opening = openingTokens(tokenizer);
+  const body = ended(tokenizer.encode(text, { addSpecialTokens: false }), tokenizer);
+  const step = Math.max(1, length - opening.length);
+  const found: LabelledIds[] = [];
+  for (let at = 0; at < body.length; at += step) found.push(whole([...opening, ...body.slice(at, at + step)]));
+  return found.filter(({ inputIds }) => inputIds.length > 1);
+}
+
+/** What the tokenizer puts before a text, such as <s>. */
+function openingTokens(tokenizer: Tokenizer): number[] {
+  const [first] = tokenizer.encode("a", { addSpecialTokens: false });
+  const around = tokenizer.encode("a");
+  return around.slice(0, Math.max(0, around.indexOf(first!)));
+}

@@ -1,0 +1,26 @@
+/** A trained number for each output: y = x·Wᵀ + bias + b. */
+import { commonOnly, defineMethod } from "../adapt/method/define-method.ts";
+import { number } from "../adapt/method/options.ts";
+import { addBias } from "../ops/columns.ts";
+import { addLowRank } from "../ops/linear.ts";
+
+export const toyShift = defineMethod({
+  peftType: "TOY_SHIFT",
+  about: {
+    title: "Toy shift",
+    paper: "nowhere",
+    equation: "y = x·Wᵀ + s·b",
+    when: "Never.",
+    learningRate: 1e-2,
+  },
+  options: { shiftScale: number(2, "factor of the shift") },
+  common: commonOnly("targetModules", "excludeModules", "modulesToSave", "taskType", "baseModelNameOrPath", "revision"),
+  linear(layer, { shiftScale }, make) {
+    const b = make.param("toy_b", [layer.outFeatures], "zeros");
+    return {
+      forward: (x, deltas, below, biased) => addLowRank(addBias(below(x, [], biased), b, shiftScale), deltas),
+      fold: () => () => {}, // the weight stays as it is
+      foldBias: (bias) => bias.set(bias.map((value, i) => value + shiftScale * b.values()[i]!)),
+    };
+  },
+});
