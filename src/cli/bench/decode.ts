@@ -6,7 +6,7 @@ import { sizeOf } from "../../core/shape.ts";
 import { Decoding } from "../../generate/decoding.ts";
 import { Embedding } from "../../nn/layers/embedding.ts";
 import { CausalLM } from "../../nn/tasks/causal-lm.ts";
-import { engineOptions } from "../../wasm/engine.ts";
+import { engineOptions } from "../../wasm/engine-options.ts";
 import { formatBytes } from "../../wasm/memory.ts";
 import { commandOf } from "../command.ts";
 import { LiveLine, print } from "../terminal.ts";

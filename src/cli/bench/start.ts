@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import type { Command } from "commander";
 import { StateError } from "../../core/errors.ts";
 import { type ValuesOf, whole } from "../../core/options.ts";
-import { engineOptions } from "../../wasm/engine.ts";
+import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
 import { print } from "../terminal.ts";
 import { median } from "./measure.ts";

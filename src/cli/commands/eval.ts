@@ -4,7 +4,7 @@ import { flag, type ValuesOf } from "../../core/options.ts";
 import { lengthOptions } from "../../data/length-options.ts";
 import { settings } from "../../train/arguments.ts";
 import { evaluateLoss } from "../../train/evaluate.ts";
-import { engineOptions } from "../../wasm/engine.ts";
+import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
 import { examplesOf, rowsOf, taskOfRows } from "../data.ts";
 import { loadModel, modelOptions } from "../model-options.ts";

@@ -10,7 +10,7 @@ import { metricsFor } from "../../metrics/metrics-for.ts";
 import { concatenateInputs, concatenateLabelled } from "../../nn/pass/sequences.ts";
 import { Tape } from "../../tape/tape.ts";
 import { AutoTokenizer } from "../../text/auto-tokenizer.ts";
-import { engineOptions } from "../../wasm/engine.ts";
+import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
 import { examplesOf, rowsOf, splitPath, taskOfRows } from "../data.ts";
 import { type Loaded, loadModel, modelOptions } from "../model-options.ts";
