@@ -4,7 +4,6 @@
 import { instantiateSync } from "@assemblyscript/loader";
 import { checksAddresses, compileBuild, parallelism, startThread } from "#host";
 import { StateError, UnsupportedError } from "../core/errors.ts";
-import { type Options, oneOf, wholeOrNull } from "../core/options.ts";
 import { type Build, relaxedSupported } from "../kernels/builds.ts";
 import { Arena } from "./arena.ts";
 import type { Kernels } from "./generated/kernels.ts";
@@ -13,18 +12,7 @@ import { formatBytes, MAX_BYTES, Memory, type Ptr } from "./memory.ts";
 import { type KernelObserver, observedKernels, type StepUnderWay } from "./observed-kernels.ts";
 import { Pool, withRoomFor } from "./pool.ts";
 
-/** Options of `createEngine` that the command line has as well. More than 64 threads would only wait for each other. */
-export const engineOptions = {
-  threads: wholeOrNull(
-    { least: 1, most: 64 },
-    { help: "number of threads (default: one per physical core); results do not depend on it" },
-  ),
-  build: oneOf(["auto", "baseline", "relaxed"], "auto", {
-    help: "kernels: relaxed has fused multiply-add, baseline gives the same bits on every machine",
-  }),
-} satisfies Options;
-
-/** Options of `createEngine`. */
+/** What `createEngine` may be told. */
 export interface EngineOptions {
   /**
    * Which build of the kernels: "relaxed" has fused multiply-add and is faster, "baseline" gives the same bits on every
@@ -148,10 +136,14 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   return new Engine(module ?? (await compileBuild(chosen, shared)), chosen, { threads, maxBytes, measuring });
 }
 
+/** More would spin against each other on any machine. */
+export const MOST_THREADS = 64;
+
 function countThreads({ threads, module }: EngineOptions): number {
   const asked = threads ?? Math.max(1, parallelism());
-  const { is, expected } = engineOptions.threads;
-  if (!is(asked)) throw new UnsupportedError(`createEngine: threads is ${asked}, expected ${expected}`);
+  if (!Number.isInteger(asked) || asked < 1 || asked > MOST_THREADS) {
+    throw new UnsupportedError(`createEngine: threads is ${asked}, expected a whole number from 1 to ${MOST_THREADS}`);
+  }
   return module === undefined && parallelism() > 0 && sharesMemory() ? asked : 1;
 }
 

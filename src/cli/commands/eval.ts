@@ -5,7 +5,7 @@ import { taskOfRows } from "../../data/known-tasks.ts";
 import { lengthOptions } from "../../data/length-options.ts";
 import { settings } from "../../train/arguments.ts";
 import { evaluateLoss } from "../../train/evaluate.ts";
-import { engineOptions } from "../../wasm/engine.ts";
+import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
 import { examplesOf, rowsOf } from "../data.ts";
 import { loadModel, modelOptions } from "../model-options.ts";

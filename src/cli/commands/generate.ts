@@ -6,7 +6,7 @@ import { generate } from "../../generate/generate.ts";
 import { generationOptions } from "../../generate/generation-options.ts";
 import { AutoTokenizer } from "../../text/auto-tokenizer.ts";
 import type { Tokenizer } from "../../text/tokenizer.ts";
-import { engineOptions } from "../../wasm/engine.ts";
+import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
 import { loadModel, modelOptions } from "../model-options.ts";
 import { givenOf, requiredText } from "../options.ts";

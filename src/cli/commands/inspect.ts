@@ -15,7 +15,7 @@ import { lengthOptions } from "../../data/length-options.ts";
 import type { RawConfig } from "../../nn/config.ts";
 import type { Module } from "../../nn/layers/weights.ts";
 import { settings } from "../../train/arguments.ts";
-import { engineOptions } from "../../wasm/engine.ts";
+import { engineOptions } from "../../wasm/engine-options.ts";
 import { formatBytes } from "../../wasm/memory.ts";
 import type { TrainingMethod } from "../adapter-from-flags.ts";
 import { examplesText } from "../command.ts";

@@ -9,7 +9,7 @@ import { openTarget } from "../../checkpoint/open.ts";
 import { StateError } from "../../core/errors.ts";
 import { flag, number, oneOf, orNull, type ValuesOf, whole, wholeOrNull } from "../../core/options.ts";
 import { saveModel } from "../../nn/tensors/save-model.ts";
-import { engineOptions } from "../../wasm/engine.ts";
+import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
 import { copyProcessingFiles } from "../copy-processing-files.ts";
 import { headFrom, loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";

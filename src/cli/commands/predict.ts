@@ -9,7 +9,7 @@ import { lengthOptions } from "../../data/length-options.ts";
 import { concatenateLabelled } from "../../nn/pass/sequences.ts";
 import { Tape } from "../../tape/tape.ts";
 import { AutoTokenizer } from "../../text/auto-tokenizer.ts";
-import { engineOptions } from "../../wasm/engine.ts";
+import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
 import { examplesOf, rowsOf, splitPath } from "../data.ts";
 import { type Loaded, loadModel, modelOptions } from "../model-options.ts";

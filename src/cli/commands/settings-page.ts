@@ -5,7 +5,7 @@ import { generationOptions } from "../../generate/generation-options.ts";
 import { weightsOption } from "../../nn/tensors/kept-dtype.ts";
 import { optimizers } from "../../optim/optimizers.ts";
 import { settings } from "../../train/arguments.ts";
-import { engineOptions } from "../../wasm/engine.ts";
+import { engineOptions } from "../../wasm/engine-options.ts";
 import { DeclaredFlag, hasFlag } from "../options.ts";
 
 const INTRODUCTION = `# Settings

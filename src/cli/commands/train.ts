@@ -23,7 +23,7 @@ import type { LogEntry } from "../../train/progress.ts";
 import { fixedSettings } from "../../train/run-state.ts";
 import { fullTraining, type Trainable } from "../../train/trainable.ts";
 import { countSteps, type ProgressReport, Trainer, type TrainResult } from "../../train/trainer.ts";
-import { engineOptions } from "../../wasm/engine.ts";
+import { engineOptions } from "../../wasm/engine-options.ts";
 import { formatBytes } from "../../wasm/memory.ts";
 import { adapted, type TrainingMethod } from "../adapter-from-flags.ts";
 import { examplesText } from "../command.ts";
@@ -136,7 +136,10 @@ function trainingArguments(
   { method }: TrainingMethod,
   { evaluates, fixed }: { readonly evaluates: boolean; readonly fixed: Partial<Settings> },
 ): Settings {
-  const values = { ...valuesOf(command, settingsFor(method)), ...fixed, ...givenOf(command, settings) };
+  const given = givenOf(command, settings);
+  const { optimArgs, ...others } = fixed;
+  const kept = given.optim === undefined || given.optim === fixed.optim ? fixed : others; // options of another optimizer
+  const values = { ...valuesOf(command, settingsFor(method)), ...kept, ...given };
   return completeArguments(evaluates ? values : { ...values, evalSteps: null }, spellAsFlags(command));
 }
 

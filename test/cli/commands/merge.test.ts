@@ -53,8 +53,8 @@ describe("merge", () => {
       run("nan-adapter", "--output", at("nan-adapter")),
     ]);
     expectRefused(safe!, /NaN|finite/);
-    expectRefused(onModel!, /--output .\/llama\/ is an input too/);
-    expectRefused(onAdapter!, /is an input too/);
+    expectRefused(onModel!, /--output .\/llama\/ is also an input/);
+    expectRefused(onAdapter!, /is also an input/);
     expect(readFileSync(at("llama/model.safetensors")).equals(before)).toBe(true);
     await expect(openFolder(at("unsafe")).list()).rejects.toThrow(/does not exist/);
   });
