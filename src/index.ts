@@ -25,7 +25,13 @@ export type { HubOptions, RunFolder, Source, Target } from "./core/host.ts";
 export { type Task, tasks } from "./core/task.ts";
 export { type Example, encodeRows } from "./data/examples.ts";
 export { labelNamesOf } from "./data/labels.ts";
-export { type ExampleLimits, type LoadExamplesOptions, loadExamples, readRows } from "./data/load-examples.ts";
+export {
+  type Dataset,
+  type ExampleLimits,
+  type LoadDatasetOptions,
+  loadDataset,
+  readRows,
+} from "./data/load-dataset.ts";
 export { parseRows, type Row } from "./data/rows.ts";
 export type { GenerateOptions } from "./generate/generate.ts";
 export { generate } from "./generate/load-generate.ts";

@@ -6,7 +6,7 @@ import { FormatError } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
 import { type Example, encodeRows } from "../data/examples.ts";
 import { labelNamesOf, problemTypeOf } from "../data/labels.ts";
-import { readRows } from "../data/load-examples.ts";
+import { readRows } from "../data/load-dataset.ts";
 import type { Row } from "../data/rows.ts";
 import { type ImageConfig, readImageConfig } from "../image/preprocess.ts";
 import type { RawConfig } from "../nn/config.ts";

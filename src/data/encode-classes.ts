@@ -29,7 +29,7 @@ export function encodeSequence(
 
 /** An example of IMAGE_CLS, what is wrong with the row, or null for a kind that does not fit. */
 export function encodeImage(row: Row, options: EncodeRowsOptions): Example | string | null {
-  if (row.kind === "image") return `is the image "${row.file}", which loadExamples decodes first`;
+  if (row.kind === "image") return `is the image "${row.file}", which loadDataset decodes first`;
   if (row.kind !== "pixels") return null;
   const { imageShape = null } = options;
   const shape = `[${row.shape.join("][")}]`;

@@ -5,7 +5,7 @@ import { FormatError, StateError } from "../../src/core/errors.ts";
 import type { Task } from "../../src/core/task.ts";
 import { countLabels, type EncodeRowsOptions, encodeRows } from "../../src/data/examples.ts";
 import { labelNamesOf, problemTypeOf } from "../../src/data/labels.ts";
-import { loadExamples, readRows } from "../../src/data/load-examples.ts";
+import { loadDataset, readRows } from "../../src/data/load-dataset.ts";
 import { parseRows } from "../../src/data/rows.ts";
 import { readImageConfig } from "../../src/image/preprocess.ts";
 import { Tokenizer } from "../../src/text/tokenizer.ts";
@@ -213,7 +213,7 @@ test("image files are read from beside the data file, and all bad ones reported"
   const config = readImageConfig(readFileSync(`${folder}vit.json`, "utf8"));
   const limits = { vocabSize: 0, contextLength: null, imageShape: [3, 12, 12] as const };
   const options = { task: "IMAGE_CLS", imageConfig: config } as const;
-  const examples = await loadExamples(`${folder}rows.jsonl`, null, limits, options);
+  const examples = await loadDataset(`${folder}rows.jsonl`, null, limits, options);
   expect(examples.map(({ pixels, labels }) => [pixels!.length, labels[0]])).toEqual([
     [432, 1],
     [432, 0],
