@@ -3,7 +3,7 @@
  * camelCase. Importing this module runs nothing.
  */
 
-export { openHub, openRun } from "#host";
+export { openHub } from "#host";
 export { average, batchSplit, type Composition, fuse, parallel, split, stack } from "./adapt/compose/composition.ts";
 export type { LoraSize, WeightedOptions } from "./adapt/derive/derive.ts";
 export type { MethodConfig } from "./adapt/method/define-method.ts";

@@ -230,7 +230,7 @@ async function run(flags: Flags, command: Command, chosen: TrainingMethod): Prom
     args,
     trainDataset: train,
     evalDataset: valid,
-    output,
+    outputDir: output,
     signal: stop.signal,
     onLog: (entry) => reporter.log(entry),
     onProgress: (progress) => reporter.progress(progress),
