@@ -4,7 +4,6 @@
  */
 
 export { openHub } from "#host";
-export { average, batchSplit, type Composition, fuse, parallel, split, stack } from "./adapt/compose/composition.ts";
 export type { LoraSize, WeightedOptions } from "./adapt/derive/derive.ts";
 export type { MethodConfig } from "./adapt/method/define-method.ts";
 export { getPeftModel, PeftModel } from "./adapt/peft-model.ts";
@@ -19,10 +18,10 @@ export {
   AutoModelForTokenClassification,
 } from "./auto/auto-classes.ts";
 export type { FromConfigOptions, FromPretrainedOptions } from "./auto/auto-model.ts";
-export { openSource, openTarget, type SourceLike, type TargetLike } from "./checkpoint/open.ts";
+export type { SourceLike, TargetLike } from "./checkpoint/open.ts";
 export { FormatError, ShapeError, StateError, UnsupportedError } from "./core/errors.ts";
 export type { HubOptions, RunFolder, Source, Target } from "./core/host.ts";
-export { type Task, tasks } from "./core/task.ts";
+export { type Task, tasks as taskTypes } from "./core/task.ts";
 export { type Example, encodeRows } from "./data/examples.ts";
 export { labelNamesOf } from "./data/labels.ts";
 export {
@@ -35,8 +34,6 @@ export {
 export { parseRows, type Row } from "./data/rows.ts";
 export type { GenerateOptions } from "./generate/generate.ts";
 export { generate } from "./generate/load-generate.ts";
-export { loadImage, type RgbImage } from "./image/load-image.ts";
-export { type ImageConfig, preprocess, readImageConfig } from "./image/preprocess.ts";
 export { adalora } from "./methods/adalora.ts";
 export { adaptionPrompt } from "./methods/adaption_prompt.ts";
 export { bitfit } from "./methods/bitfit.ts";
