@@ -17,7 +17,6 @@ import {
   generate,
   getPeftModel,
   lora,
-  openRun,
   parseRows,
   Trainer,
 } from "lorikeet";
@@ -53,12 +52,11 @@ say(`data     ${train.length} sonnets to train on, ${valid.length} to judge by`)
 const model = getPeftModel(base, lora({ r: 8, loraAlpha: 16, targetModules: "all-linear", taskType: "CAUSAL_LM" }), {
   seed: 1,
 });
-const output = openRun(flags.output);
 const trainer = new Trainer({
   model,
   trainDataset: flags.short ? train.slice(0, 32) : train,
   evalDataset: valid,
-  output,
+  outputDir: flags.output,
   args: {
     numTrainEpochs: flags.short ? 1 : 4,
     perDeviceTrainBatchSize: 4,

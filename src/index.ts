@@ -3,8 +3,7 @@
  * camelCase. Importing this module runs nothing.
  */
 
-export { openHub, openRun } from "#host";
-export { average, batchSplit, type Composition, fuse, parallel, split, stack } from "./adapt/compose/composition.ts";
+export { openHub } from "#host";
 export type { LoraSize, WeightedOptions } from "./adapt/derive/derive.ts";
 export type { MethodConfig } from "./adapt/method/define-method.ts";
 export { getPeftModel, PeftModel } from "./adapt/peft-model.ts";
@@ -20,17 +19,21 @@ export {
   autoModelFor,
 } from "./auto/auto-classes.ts";
 export type { FromConfigOptions, FromPretrainedOptions } from "./auto/auto-model.ts";
-export { openSource, openTarget, type SourceLike, type TargetLike } from "./checkpoint/open.ts";
+export type { SourceLike, TargetLike } from "./checkpoint/open.ts";
 export { FormatError, ShapeError, StateError, UnsupportedError } from "./core/errors.ts";
 export type { HubOptions, RunFolder, Source, Target } from "./core/host.ts";
-export { type Task, tasks } from "./core/task.ts";
+export { type Task, tasks as taskTypes } from "./core/task.ts";
 export { type Example, encodeRows } from "./data/examples.ts";
-export { type ExampleLimits, type LoadExamplesOptions, loadExamples, readRows } from "./data/load-examples.ts";
+export {
+  type Dataset,
+  type ExampleLimits,
+  type LoadDatasetOptions,
+  loadDataset,
+  readRows,
+} from "./data/load-dataset.ts";
 export { parseRows, type Row } from "./data/rows.ts";
 export type { GenerateOptions } from "./generate/generate.ts";
 export { generate } from "./generate/load-generate.ts";
-export { loadImage, type RgbImage } from "./image/load-image.ts";
-export { type ImageConfig, preprocess, readImageConfig } from "./image/preprocess.ts";
 export { adalora } from "./methods/adalora.ts";
 export { adaptionPrompt } from "./methods/adaption_prompt.ts";
 export { bitfit } from "./methods/bitfit.ts";

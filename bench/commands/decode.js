@@ -7,7 +7,7 @@ import { sizeOf } from "../../dist/core/shape.js";
 import { Decoding } from "../../dist/generate/decoding.js";
 import { Embedding } from "../../dist/nn/layers/embedding.js";
 import { CausalLM } from "../../dist/nn/tasks/causal-lm.js";
-import { engineOptions } from "../../dist/wasm/engine.js";
+import { engineOptions } from "../../dist/wasm/engine-options.js";
 import { formatBytes } from "../../dist/wasm/memory.js";
 import { median } from "../harness.js";
 import { modelOfShape } from "../lora-step.js";

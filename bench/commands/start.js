@@ -4,7 +4,7 @@ import { commandOf } from "../../dist/cli/command.js";
 import { print } from "../../dist/cli/terminal.js";
 import { StateError } from "../../dist/core/errors.js";
 import { whole } from "../../dist/core/options.js";
-import { engineOptions } from "../../dist/wasm/engine.js";
+import { engineOptions } from "../../dist/wasm/engine-options.js";
 import { median } from "../harness.js";
 import { benchRows } from "../rows.js";
 import { shapes } from "../shapes.js";

@@ -4,7 +4,7 @@ import { grouped, LiveLine, print } from "../../dist/cli/terminal.js";
 import { namesOrPattern, oneOf, text, whole } from "../../dist/core/options.js";
 import { folderTarget } from "../../dist/runtime/node.js";
 import { Profiler } from "../../dist/train/profiler.js";
-import { engineOptions } from "../../dist/wasm/engine.js";
+import { engineOptions } from "../../dist/wasm/engine-options.js";
 import { formatBytes } from "../../dist/wasm/memory.js";
 import { median } from "../harness.js";
 import { BenchStep } from "../lora-step.js";

@@ -16,7 +16,6 @@ import {
   fullTraining,
   getPeftModel,
   lora,
-  openTarget,
   saveModel,
   Trainer,
 } from "../../dist/index.js";
@@ -66,7 +65,7 @@ const baseSeconds = await fit("base", whole, upright.train, {
   warmupSteps: 50,
   weightDecay: 0.05,
 });
-await saveModel(base, openTarget(join(flags.output, "base")));
+await saveModel(base, join(flags.output, "base"));
 const before = judge(base);
 
 // ---- the adapter: LoRA in every layer, digits on their side
@@ -85,7 +84,7 @@ const adapterSeconds = await fit("adapter", model, sideways.train, {
   numTrainEpochs: flags.short ? 6 : 20,
   learningRate: 5e-3,
 });
-await model.savePretrained(openTarget(join(flags.output, "adapter")));
+await model.savePretrained(join(flags.output, "adapter"));
 const withAdapter = judge(model);
 const off = model.disableAdapter(() => judge(model));
 

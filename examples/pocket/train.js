@@ -8,16 +8,7 @@
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import {
-  AutoModelForCausalLM,
-  AutoTokenizer,
-  encodeRows,
-  fullTraining,
-  openRun,
-  parseRows,
-  saveModel,
-  Trainer,
-} from "lorikeet";
+import { AutoModelForCausalLM, AutoTokenizer, encodeRows, fullTraining, parseRows, saveModel, Trainer } from "lorikeet";
 
 const { values: flags } = parseArgs({
   options: {
@@ -42,7 +33,7 @@ const trainer = new Trainer({
   model: fullTraining(model, (target) => saveModel(model, target, { dtype: "bf16" })),
   trainDataset: rows("train.jsonl"),
   evalDataset: rows("valid.jsonl"),
-  output: openRun(flags.output),
+  outputDir: flags.output,
   args: {
     maxSteps: Number(flags.steps),
     perDeviceTrainBatchSize: 12,

@@ -19,7 +19,6 @@ import {
   ia3,
   labelNamesOf,
   lora,
-  openTarget,
   parseRows,
   prefixTuning,
   promptTuning,
@@ -82,7 +81,7 @@ for (const [title, method, learningRate] of methods) {
   await new Trainer({ model, trainDataset: train, args, onProgress: training(title) }).train();
   const { metrics } = await evaluateLoss(model, test, { batchSize: 16 });
   const output = join(flags.output, title.replace(/\W+/g, "-").toLowerCase());
-  await model.savePretrained(openTarget(output));
+  await model.savePretrained(output);
   results.push({
     title,
     ...metrics,

@@ -1,6 +1,6 @@
 /** Turns what users give as a source or target (a folder, a URL, files in memory) into one that can be read or written. */
-import { exists, folderTarget, openFolder, openHub } from "#host";
-import type { Source, Target } from "../core/host.ts";
+import { exists, folderTarget, openFolder, openHub, openRun } from "#host";
+import type { RunFolder, Source, Target } from "../core/host.ts";
 import { type HubName, parseHubName } from "./hub-name.ts";
 import { type FileBytes, mapSource, memoryTarget, urlSource } from "./source.ts";
 
@@ -38,6 +38,11 @@ function hubName(from: string): HubName | null {
 export function openTarget(to: TargetLike): Target {
   if (typeof to === "string") return folderTarget(to);
   return to instanceof Map ? memoryTarget("the given map", to) : to;
+}
+
+/** The folder of a run that a user means, or null. Throws UnsupportedError for a path where the host has no folders. */
+export function openOutput(to: string | RunFolder | null): RunFolder | null {
+  return typeof to === "string" ? openRun(to) : to;
 }
 
 function isSource(from: object): from is Source {

@@ -6,7 +6,7 @@ import { FormatError } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
 import { type Example, encodeRows } from "../data/examples.ts";
 import { kindOfRow, type Row, taskDefinition } from "../data/known-tasks.ts";
-import { readRows } from "../data/load-examples.ts";
+import { readRows } from "../data/load-dataset.ts";
 import type { RawConfig } from "../nn/config.ts";
 import { labelConfig } from "../nn/tasks/label-names.ts";
 import type { Model } from "../nn/tasks/model.ts";

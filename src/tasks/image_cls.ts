@@ -96,7 +96,7 @@ export const task = defineTask({
 });
 
 function encode(row: RowOf<typeof imageRow | typeof pixelsRow>, context: EncodeContext): Example | string {
-  if (row.kind === "image") return `is the image "${row.file}", which loadExamples decodes first`;
+  if (row.kind === "image") return `is the image "${row.file}", which loadDataset decodes first`;
   const input = pixelInput(row.pixels);
   const wanted = context.inputKinds?.find(({ kind }) => kind === input.kind)?.shape;
   if (wanted) {

@@ -13,7 +13,7 @@ export interface ProfilerOptions {
 }
 
 /**
- * Times the kernels of some steps. A trainer that is given one writes `profile.md` and `trace.json` to its output; both can be had
+ * Times the kernels of some steps. A trainer that is given one writes `profile.md` and `trace.json` to its `outputDir`; both can be had
  * from here as well.
  *
  * @example

@@ -13,7 +13,7 @@ export interface MemoryRun extends RunFolder {
  *
  * @example
  * const output = memoryRun();
- * await new Trainer({ model, trainDataset, output }).train();
+ * await new Trainer({ model, trainDataset, outputDir: output }).train();
  * const adapter = output.source("adapter");
  */
 export function memoryRun(name = "memory"): MemoryRun {

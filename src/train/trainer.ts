@@ -6,9 +6,12 @@
  * counter-based generators, so a run that stops at a checkpoint and goes on ends with the same bits as one that never
  * stopped.
  */
-import { StateError } from "../core/errors.ts";
+
+import { openOutput } from "../checkpoint/open.ts";
+import { FormatError, StateError } from "../core/errors.ts";
 import type { RunFolder } from "../core/host.ts";
 import { asNamed, type Spell } from "../core/options.ts";
+import { didYouMean } from "../core/similar.ts";
 import { clipScale, gradientNorm } from "../optim/clip.ts";
 import type { Optimizer } from "../optim/define-optimizer.ts";
 import { type Schedule, schedule } from "../optim/schedules.ts";
@@ -34,19 +37,41 @@ export interface TrainerOptions {
   readonly args?: TrainingArguments;
   readonly trainDataset: readonly TrainingExample[];
   readonly evalDataset?: readonly TrainingExample[] | null;
-  /** Where checkpoints, the result and reports are written; nothing is written without it. */
-  readonly output?: RunFolder | null;
+  /** Where checkpoints, the result and reports are written: a folder's path, or `memoryRun()`. Nothing is written without it. */
+  readonly outputDir?: string | RunFolder | null;
   /** Called after each optimizer step. */
   readonly onProgress?: (report: ProgressReport) => void;
   /** Called with each report: every `loggingSteps`, after each evaluation, and at the end. */
   readonly onLog?: (entry: LogEntry) => void;
   readonly onWarning?: (text: string) => void;
-  /** Times the kernels of some steps, and writes `profile.md` and `trace.json` to the output at the end. */
+  /** Times the kernels of some steps, and writes `profile.md` and `trace.json` to `outputDir` at the end. */
   readonly profiler?: Profiler | null;
   /** Ends the run after the step under way, with a checkpoint. */
   readonly signal?: AbortSignal;
   /** How messages write the names of settings and of these options: by default as they are. The command line writes flags. */
   readonly spell?: Spell;
+}
+
+const optionNames: Readonly<Record<keyof TrainerOptions, true>> = {
+  model: true,
+  args: true,
+  trainDataset: true,
+  evalDataset: true,
+  outputDir: true,
+  onProgress: true,
+  onLog: true,
+  onWarning: true,
+  profiler: true,
+  signal: true,
+  spell: true,
+};
+
+function expectKnown(options: TrainerOptions): void {
+  const known = Object.keys(optionNames);
+  const unknown = Object.keys(options).filter((name) => !known.includes(name));
+  if (unknown.length === 0) return;
+  const problems = unknown.map((name) => `"${name}" is not an option.${didYouMean(name, known)}`);
+  throw new FormatError(`Trainer: ${problems.join(" ")} Expected some of ${known.join(", ")}; settings belong in args`);
 }
 
 /** Where a run stands after a step. */
@@ -101,7 +126,7 @@ interface Run {
  * Trains what is trainable in a model.
  *
  * @example
- * const trainer = new Trainer({ model, args: { maxSteps: 100, learningRate: 1e-3 }, trainDataset, output: openRun("out") });
+ * const trainer = new Trainer({ model, args: { maxSteps: 100, learningRate: 1e-3 }, trainDataset, outputDir: "out" });
  * const { loss } = await trainer.train();
  */
 export class Trainer {
@@ -117,10 +142,11 @@ export class Trainer {
   /** Throws FormatError listing everything wrong with the settings, or with the examples. */
   constructor(options: TrainerOptions) {
     this.#spell = options.spell ?? asNamed;
+    expectKnown(options);
     this.args = completeArguments(options.args ?? {}, this.#spell);
     this.#options = options;
     this.#model = options.model;
-    this.#run = options.output ?? null;
+    this.#run = openOutput(options.outputDir ?? null);
     const limits = { model: this.#model, tokensPerBatch: this.args.tokensPerBatch };
     checkExamples("training data", options.trainDataset, limits);
     if (options.evalDataset) checkExamples("evaluation data", options.evalDataset, limits);
@@ -141,7 +167,7 @@ export class Trainer {
     }
     if (loadBestModelAtEnd && this.#run === null) {
       const setting = spell("loadBestModelAtEnd");
-      throw new StateError(`${setting} needs an output folder for the best model: give ${spell("output")}`);
+      throw new StateError(`${setting} needs an output folder for the best model: give ${spell("outputDir")}`);
     }
   }
 
@@ -197,7 +223,7 @@ export class Trainer {
   }
 
   /**
-   * Trains to the end, or until the signal. With `resume` it goes on from the newest checkpoint in the output, or starts
+   * Trains to the end, or until the signal. With `resume` it goes on from the newest checkpoint in `outputDir`, or starts
    * when there is none. Throws StateError before the first step when the run does not fit into memory, and when the loss or the gradient stops being a number: parameters are then as they
    * were after the step before.
    */
@@ -387,7 +413,7 @@ export class Trainer {
   async #prepareOutput(resume: boolean): Promise<void> {
     const run = this.#run;
     if (run === null) {
-      if (resume) throw new StateError("train: resume needs an output, the folder of the run to continue");
+      if (resume) throw new StateError("train: resume needs an outputDir, the folder of the run to continue");
       return;
     }
     await run.recover();

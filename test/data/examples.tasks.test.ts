@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { FormatError, StateError } from "../../src/core/errors.ts";
 import type { Task } from "../../src/core/task.ts";
 import { countLabels, type EncodeRowsOptions, encodeRows } from "../../src/data/examples.ts";
-import { loadExamples, readRows } from "../../src/data/load-examples.ts";
+import { loadDataset, readRows } from "../../src/data/load-dataset.ts";
 import { parseRows } from "../../src/data/rows.ts";
 import { readImageConfig } from "../../src/image/preprocess.ts";
 import { pixelInput } from "../../src/nn/pass/pixels.ts";
@@ -216,7 +216,7 @@ test("image files are read from beside the data file, and all bad ones reported"
   const config = readImageConfig(readFileSync(`${folder}vit.json`, "utf8"));
   const limits = { vocabSize: 0, contextLength: null, ...images([3, 12, 12]) };
   const options = { task: "IMAGE_CLS", imageConfig: config } as const;
-  const examples = await loadExamples(`${folder}rows.jsonl`, null, limits, options);
+  const examples = await loadDataset(`${folder}rows.jsonl`, null, limits, options);
   expect(examples.map(({ inputs, labels }) => [inputs![0]!.values.length, labels[0]])).toEqual([
     [432, 1],
     [432, 0],

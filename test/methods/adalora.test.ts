@@ -20,7 +20,7 @@ describe("AdaLoRA", () => {
       model,
       args: settings,
       trainDataset: examples(20),
-      output: run,
+      outputDir: run,
       signal: stop.signal,
       onProgress,
     });
@@ -60,7 +60,7 @@ describe("AdaLoRA", () => {
     await train(run);
     const again = await PeftModel.fromPretrained(await tinyLlama(), run.source("adapter"), { isTrainable: true });
     const more = { ...settings, maxSteps: 3 };
-    await new Trainer({ model: again, args: more, trainDataset: examples(20), output: memoryRun() }).train();
+    await new Trainer({ model: again, args: more, trainDataset: examples(20), outputDir: memoryRun() }).train();
     const files = new Map<string, Uint8Array>();
     await again.savePretrained(files);
     const reloaded = await PeftModel.fromPretrained(await tinyLlama(), files);

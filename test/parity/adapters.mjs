@@ -2,7 +2,9 @@
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { openSource, openTarget } from "../../dist/checkpoint/open.js";
 import { openSafetensors, writeSafetensors } from "../../dist/checkpoint/safetensors.js";
+import { fuse } from "../../dist/composition.js";
 import { Philox } from "../../dist/core/philox.js";
 import {
   AutoModel,
@@ -13,10 +15,7 @@ import {
   AutoModelForSequenceClassification,
   AutoModelForTokenClassification,
   concatenateLabelled,
-  fuse,
   getPeftModel,
-  openSource,
-  openTarget,
   PeftModel,
   Trainer,
 } from "../../dist/index.js";

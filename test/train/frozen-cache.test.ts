@@ -199,13 +199,13 @@ test("a run that stops and goes on ends with the same bits", async () => {
     model: await topLlama(),
     args,
     trainDataset,
-    output,
+    outputDir: output,
     signal: stop.signal,
     onProgress: ({ step }) => step === 6 && stop.abort(),
   });
   expect((await first.train()).stopped).toBe("aborted");
   const second = await topLlama();
-  await new Trainer({ model: second, args, trainDataset, output }).train({ resume: true });
+  await new Trainer({ model: second, args, trainDataset, outputDir: output }).train({ resume: true });
   expect(valuesOf(second)).toEqual(valuesOf(whole));
 });
 

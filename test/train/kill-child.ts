@@ -1,5 +1,4 @@
 /** Trains a tiny model with a checkpoint after every step: the process that run-state.test.ts kills. Arguments: folder, steps. */
-import { openRun } from "#host";
 import { Trainer } from "../../src/train/trainer.ts";
 import { examples, tinyDropoutModel } from "./tiny.ts";
 
@@ -16,7 +15,7 @@ const trainer = new Trainer({
   },
   trainDataset: examples(20),
   evalDataset: examples(4, 8),
-  output: openRun(folder),
+  outputDir: folder,
   onProgress: ({ step }) => process.stdout.write(`${step}\n`),
 });
 await trainer.train({ resume: true });

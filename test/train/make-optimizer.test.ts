@@ -45,7 +45,7 @@ async function train(model: Trainable, args: TrainingArguments, run = memoryRun(
     model,
     args: { maxSteps: 6, perDeviceTrainBatchSize: 4, lrSchedulerType: "constant", weightDecay: 0.01, ...args },
     trainDataset: examples(12),
-    output: run,
+    outputDir: run,
     signal: stop.signal,
     onProgress: ({ step, loss }) => {
       losses.push(loss);

@@ -17,7 +17,7 @@ async function profiled(args: TrainingArguments, profiler = new Profiler({ steps
   const model = await tinyModel();
   const output = memoryRun();
   const before = model.engine.kernels;
-  const trainer = new Trainer({ model, args, trainDataset: examples(8), output, profiler });
+  const trainer = new Trainer({ model, args, trainDataset: examples(8), outputDir: output, profiler });
   await trainer.train();
   expect(model.engine.kernels, "kernels are called straight again").toBe(before);
   return { model, output, profiler };
@@ -123,7 +123,7 @@ test("a run that is stopped, or breaks, leaves the profile of what there was", a
       model,
       args: { maxSteps: 9, ...args },
       trainDataset: examples(8),
-      output,
+      outputDir: output,
       profiler,
       ...rest,
     });

@@ -69,7 +69,7 @@ describe.each(cases)("%s", (folder) => {
       model: fullTraining(model, (target) => saveModel(model, target)),
       args: { maxSteps: 4, perDeviceTrainBatchSize: 2, learningRate: 0.01, loggingSteps: 1 },
       trainDataset: examples,
-      output: run,
+      outputDir: run,
       signal: stop.signal,
       onProgress({ step, loss }) {
         losses.push(loss);

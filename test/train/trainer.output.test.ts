@@ -20,7 +20,7 @@ async function train(output: MemoryRun, args: TrainingArguments, more: Partial<T
     args: { maxSteps: 6, learningRate: 0.02, ...args },
     trainDataset: examples(8),
     evalDataset: examples(4, 8),
-    output,
+    outputDir: output,
     ...more,
   });
   return { result: await trainer.train(), model };
@@ -116,7 +116,7 @@ test("training ends early after as many evaluations without a new best as patien
     args: { maxSteps: 50, evalSteps: 1, learningRate: 0.5, earlyStoppingPatience: 3 },
     trainDataset: examples(8),
     evalDataset: examples(4, 8),
-    output: run,
+    outputDir: run,
   }).train({ resume: true });
   expect(again).toEqual(result);
 });
@@ -132,7 +132,7 @@ test("with loadBestModelAtEnd the result is the best model, also of a resumed ru
       args: given,
       trainDataset: examples(8),
       evalDataset: examples(4, 8),
-      output: run,
+      outputDir: run,
       onProgress: ({ step }) => best.set(step, valuesOf(model)),
     });
   const first = await trainer({ ...args, maxSteps: 5 }).train();

@@ -40,7 +40,7 @@ async function train(
     args: settings,
     trainDataset: examples(20),
     evalDataset: examples(5, 8),
-    output: run,
+    outputDir: run,
     signal: stop.signal,
     onProgress: ({ step, loss }) => {
       losses.push(loss);

@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { memoryRun } from "../../src/train/run-in-memory.ts";
 import type { Trainable } from "../../src/train/trainable.ts";
-import { Trainer, type TrainingArguments } from "../../src/train/trainer.ts";
+import { Trainer, type TrainerOptions, type TrainingArguments } from "../../src/train/trainer.ts";
 import type { Arena } from "../../src/wasm/arena.ts";
 import { examples, tinyDropoutModel, tinyModel, valuesOf } from "./tiny.ts";
 
@@ -188,7 +188,7 @@ async function poisoned(poison: (model: Trainable, pass: number) => void) {
     model: broken,
     args,
     trainDataset: examples(20),
-    output,
+    outputDir: output,
     onProgress: () => after.push(valuesOf(model)),
   });
   const error = await trainer.train().then(
@@ -253,7 +253,14 @@ test("every unknown or wrong setting is listed, with the nearest name", async ()
   expect(make).toThrow(/"lrSchedulerType" is "cosin", expected one of constant, linear, cosine/);
 });
 
-test("settings that need evaluation data or an output say so", async () => {
+test("an option that there is not is named, with the nearest", async () => {
+  const options = { model: await tinyModel(), trainDataset: examples(1) };
+  expect(() => new Trainer({ ...options, output: "runs/x" } as TrainerOptions)).toThrow(
+    'Trainer: "output" is not an option. Did you mean "outputDir"?',
+  );
+});
+
+test("settings that need evaluation data or an outputDir say so", async () => {
   const model = await tinyModel();
   const trainDataset = examples(4);
   expect(() => new Trainer({ model, args: { earlyStoppingPatience: 1 }, trainDataset })).toThrow(
@@ -261,7 +268,9 @@ test("settings that need evaluation data or an output say so", async () => {
   );
   const args = { loadBestModelAtEnd: true };
   expect(() => new Trainer({ model, args, trainDataset, evalDataset: trainDataset })).toThrow(
-    /needs an output folder for the best model: give output/,
+    /needs an output folder for the best model: give "?outputDir/,
   );
-  await expect(new Trainer({ model, trainDataset }).train({ resume: true })).rejects.toThrow(/resume needs an output/);
+  await expect(new Trainer({ model, trainDataset }).train({ resume: true })).rejects.toThrow(
+    /resume needs an outputDir/,
+  );
 });

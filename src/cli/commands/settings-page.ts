@@ -23,7 +23,7 @@ export function sections(): [title: string, text: string, options: Options][] {
     "the same values for settings marked *fixed*.";
   return [
     ["Training", training, settings],
-    ["Data", "Options of `loadExamples` and `encodeRows`.", lengthOptions],
+    ["Data", "Options of `loadDataset` and `encodeRows`.", lengthOptions],
     ["Engine and model", "Options of `createEngine`; `weights` belongs to `fromPretrained`.", ENGINE],
     ["Generation", "Options of `generate`.", generationOptions],
     ...Object.entries(optimizers).map(([name, { options }]): [string, string, Options] => [

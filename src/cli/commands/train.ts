@@ -150,7 +150,7 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   const output = openRun(flags.output);
   const fixed = flags.resume ? await fixedSettings(output) : {};
   const args = trainingArguments(command, chosen, { evaluates: flags.valid !== null, fixed });
-  const spell = spellAsFlags(command, { evalDataset: "--valid" });
+  const spell = spellAsFlags(command, { evalDataset: "--valid", outputDir: "--output" });
   const engine = await openEngine(flags);
   const rows = await rowsOf(flags.data, flags.model);
   const validRows = flags.valid === null ? null : await rowsOf(flags.valid, flags.model);
@@ -194,7 +194,7 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
     args,
     trainDataset: train,
     evalDataset: valid,
-    output,
+    outputDir: output,
     spell,
     signal: stop.signal,
     onLog: (entry) => reporter.log(entry),

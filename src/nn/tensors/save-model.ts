@@ -1,7 +1,7 @@
 /** Writes a model folder as the Hugging Face hub has it: config.json and model.safetensors with published names. */
+import { openTarget, type TargetLike } from "../../checkpoint/open.ts";
 import { UnsupportedError } from "../../core/errors.ts";
 import { f32ToBf16, f32ToF16 } from "../../core/half.ts";
-import type { Target } from "../../core/host.ts";
 import { sizeOf } from "../../core/shape.ts";
 import { expectDense } from "../../tensor/elements.ts";
 import { bytesPerElement, type DenseDtype, type Weight } from "../../tensor/tensor.ts";
@@ -15,12 +15,13 @@ export interface SaveModelOptions {
 
 const published = { f32: ["F32", "float32"], f16: ["F16", "float16"], bf16: ["BF16", "bfloat16"] } as const;
 
-/** Writes config.json and model.safetensors. The tokenizer's files are not the model's: copy them beside. */
+/** Writes config.json and model.safetensors to a folder, a map, or a Target. The tokenizer's files are not the model's: copy them beside. */
 export async function saveModel(
   model: Model,
-  target: Target,
+  to: TargetLike,
   { dtype = storedDtype(model) }: SaveModelOptions = {},
 ): Promise<void> {
+  const target = openTarget(to);
   const { memory } = model.engine;
   const [inFile, inConfig] = published[dtype];
   const tensors = Array.from(model.namedWeights(), ([name, weight]) => ({

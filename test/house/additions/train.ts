@@ -5,7 +5,7 @@ import {
   evaluateLoss,
   fullTraining,
   getPeftModel,
-  loadExamples,
+  loadDataset,
   memoryRun,
   openTarget,
   PeftModel,
@@ -25,7 +25,7 @@ writeFileSync(`${folder}/basins.jsonl`, rows.map((row) => `${JSON.stringify(row)
 const task = "TOY_VOLUME";
 const config = { model_type: "toynet", architectures: ["ToyNetForVolume"], channels: 4 };
 const base = await autoModelFor(task).fromConfig(config, { seed: 1 });
-const examples = await loadExamples(`${folder}/basins.jsonl`, null, base, { task });
+const examples = await loadDataset(`${folder}/basins.jsonl`, null, base, { task });
 const args = { maxSteps: 20, learningRate: 0.05, perDeviceTrainBatchSize: 6 };
 
 const before = await evaluateLoss(base, examples);

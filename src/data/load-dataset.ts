@@ -7,8 +7,11 @@ import { type EncodeRowsOptions, type Example, encodeRows } from "./examples.ts"
 import { kindOfRow } from "./known-tasks.ts";
 import { malformed, parseRows, type Row, type RowProblem } from "./rows.ts";
 
+/** What a trainer takes: examples in the order of the file. */
+export type Dataset = readonly Example[];
+
 /** How rows become examples. */
-export interface LoadExamplesOptions
+export interface LoadDatasetOptions
   extends Omit<EncodeRowsOptions, "tokenizer" | "vocabSize" | "contextLength" | "inputKinds"> {
   /** What is done to files that rows name: the model's preprocessor_config.json, for images read by `readImageConfig`. */
   readonly imageConfig?: ImageConfig | null;
@@ -56,19 +59,19 @@ async function withFiles(row: Row, files: RowFiles): Promise<Row | string> {
 }
 
 /**
- * Examples of a .jsonl or .txt file in a folder or at a URL. A tokenizer given as a function is loaded only if some row is
+ * The dataset of a .jsonl or .txt file in a folder or at a URL. A tokenizer given as a function is loaded only if some row is
  * text. Without `labelNames` and `problemType` they are what the file's own labels suggest. Throws one FormatError that
  * lists everything wrong in the file.
  *
  * @example
- * const examples = await loadExamples("train.jsonl", tokenizer, model, { maxLength: 256 });
+ * const trainDataset = await loadDataset("train.jsonl", tokenizer, model, { maxLength: 256 });
  */
-export async function loadExamples(
+export async function loadDataset(
   path: string,
   tokenizer: Tokenizer | (() => Promise<Tokenizer>) | null,
   { vocabSize, contextLength, inputKinds = [] }: ExampleLimits,
-  { imageConfig = null, ...options }: LoadExamplesOptions = {},
-): Promise<Example[]> {
+  { imageConfig = null, ...options }: LoadDatasetOptions = {},
+): Promise<Dataset> {
   const rows = await readRows(path, imageConfig);
   const isText = rows.some((row) => kindOfRow(row).isText);
   const loaded = typeof tokenizer !== "function" ? tokenizer : isText ? await tokenizer() : null;
