@@ -1,12 +1,11 @@
 /**
  * Text to token numbers and back, as Hugging Face's fast tokenizers do it: `tokenizer.json` says how, and
- * `tokenizer_config.json` beside it names the special tokens and holds the chat template.
+ * `tokenizer_config.json` beside it names the special tokens and holds the chat template. Both are settled by
+ * load-tokenizer.ts, which carries out what the files of a folder say.
  */
 import { Tokenizer as JsonTokenizer } from "@huggingface/tokenizers";
-import { openSource, type SourceLike } from "../checkpoint/open.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
-import type { Source } from "../core/host.ts";
-import { type Json, parseJson } from "../core/python-json.ts";
+import type { Json } from "../core/python-json.ts";
 import { ChatTemplate, type Message, type RenderOptions, type Span } from "./chat.ts";
 import { type EncodeOptions, type Encoding, frame, robertaAsTemplate } from "./frame.ts";
 import { type OffsetRules, type Offsets, offsetRules, tokensWithOffsets } from "./offsets.ts";
@@ -20,7 +19,7 @@ export interface TokenizerFiles {
   readonly tokenizer: JsonObject;
   /** Contents of tokenizer_config.json. */
   readonly config?: JsonObject;
-  /** Contents of special_tokens_map.json, generation_config.json and config.json, the first to be asked first. */
+  /** Contents of generation_config.json and config.json, the first to be asked first. */
   readonly fallbacks?: readonly JsonObject[];
   /** A Jinja template; it goes before the one in tokenizer_config.json. */
   readonly chatTemplate?: string;
@@ -47,22 +46,6 @@ const SPECIAL_NAMES = [
   "mask_token",
 ] as const;
 const IGNORED = -100;
-/** Classes that in transformers put <s> and </s> themselves, by `add_bos_token` and `add_eos_token`. */
-const ADDS_BY_CONFIG = /^(Code)?Llama(Tokenizer|TokenizerFast)$|^Gemma(Tokenizer|TokenizerFast)$/;
-
-/** The tokenizer of a folder: see `AutoTokenizer`. */
-export async function loadTokenizer(from: SourceLike): Promise<Tokenizer> {
-  const source = openSource(from);
-  const tokenizer = await readTokenizerJson(source);
-  const config = await readObject(source, "tokenizer_config.json");
-  const fallbacks: JsonObject[] = [];
-  for (const file of ["special_tokens_map.json", "generation_config.json", "config.json"]) {
-    fallbacks.push(await readObject(source, file));
-  }
-  const chatTemplate = await readChatTemplate(source);
-  return new Tokenizer(source.name, { tokenizer, config, fallbacks, ...(chatTemplate !== null && { chatTemplate }) });
-}
-
 /** One tokenizer. Token numbers index the rows of the model's embedding. */
 export class Tokenizer {
   /** What messages call it. */
@@ -220,12 +203,10 @@ function shared(own: readonly number[], ids: readonly number[]): { whole: number
   return { whole, begun: whole < own.length ? whole + 1 : whole };
 }
 
-/** Makes the tokenizer of the file, with <s> and </s> put as transformers' class for it would. */
+/** Makes the tokenizer of the file. */
 function build(name: string, tokenizer: JsonObject, config: JsonObject): JsonTokenizer {
   const absent = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
-  const adds = typeof config.tokenizer_class === "string" && ADDS_BY_CONFIG.test(config.tokenizer_class);
-  const processor = adds ? postProcessor(config) : robertaAsTemplate(tokenizer.post_processor ?? null);
-  const whole = { ...absent, ...tokenizer, post_processor: processor };
+  const whole = { ...absent, ...tokenizer, post_processor: robertaAsTemplate(tokenizer.post_processor ?? null) };
   try {
     return new JsonTokenizer(whole, config);
   } catch (cause) {
@@ -240,16 +221,6 @@ function splitsAtBlanks(preTokenizer: Json | undefined): boolean {
   const { type, use_regex: byItself, add_prefix_space: added, pretokenizers } = preTokenizer;
   if (Array.isArray(pretokenizers)) return pretokenizers.some(splitsAtBlanks);
   return type === "ByteLevel" && byItself !== false && added !== true;
-}
-
-/** What a Llama or Gemma tokenizer puts around a text: <s> before it unless told not to, </s> after it if told to. */
-function postProcessor(config: JsonObject): object {
-  const special = (id: string | null) => (id === null ? [] : [{ SpecialToken: { id, type_id: 0 } }]);
-  const bos = special(config.add_bos_token === false ? null : (tokenText(config.bos_token) ?? "<s>"));
-  const eos = special(config.add_eos_token === true ? (tokenText(config.eos_token) ?? "</s>") : null);
-  const text = (id: string) => ({ Sequence: { id, type_id: 0 } });
-  const single = [...bos, text("A"), ...eos];
-  return { type: "TemplateProcessing", single, pair: [...single, ...bos, text("B"), ...eos], special_tokens: {} };
 }
 
 /** The number of, say, "bos_token": by its text in the first file that names it, else by "bos_token_id". */
@@ -282,7 +253,7 @@ function tokenText(token: Json | undefined): string | null {
 }
 
 /** tokenizer_config.json holds one template, or several by name, of which "default" is for plain conversations. */
-function defaultTemplate(template: Json | undefined): string | null {
+export function defaultTemplate(template: Json | undefined): string | null {
   if (typeof template === "string") return template;
   if (!Array.isArray(template)) return null;
   const chosen = template.filter(isObject).find((entry) => entry.name === "default");
@@ -291,45 +262,4 @@ function defaultTemplate(template: Json | undefined): string | null {
 
 function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** This file has up to 30 MB, so the engine's own parser goes first; ours says where a damaged one is wrong. */
-async function readTokenizerJson(source: Source): Promise<JsonObject> {
-  const file = "tokenizer.json";
-  if (!(await source.has(file))) {
-    throw new UnsupportedError(
-      `${source.name} has no "${file}", which says how text becomes tokens. Models with only a tokenizer.model or ` +
-        "vocab.json get one from `AutoTokenizer.from_pretrained(folder).save_pretrained(folder)` in Python.",
-    );
-  }
-  const text = await readText(source, file);
-  const parse = (): Json => {
-    try {
-      return JSON.parse(text);
-    } catch {
-      return parseJson(text, `"${file}" in ${source.name}`);
-    }
-  };
-  return expectObject(parse(), source, file);
-}
-
-/** A JSON object, empty when the file is not there. */
-async function readObject(source: Source, file: string): Promise<JsonObject> {
-  if (!(await source.has(file))) return {};
-  return expectObject(parseJson(await readText(source, file), `"${file}" in ${source.name}`), source, file);
-}
-
-function expectObject(value: Json, source: Source, file: string): JsonObject {
-  if (isObject(value)) return value;
-  throw new FormatError(`"${file}" in ${source.name} should hold a JSON object`);
-}
-
-/** The template from a file of its own, or null. */
-async function readChatTemplate(source: Source): Promise<string | null> {
-  if (await source.has("chat_template.jinja")) return readText(source, "chat_template.jinja");
-  return defaultTemplate((await readObject(source, "chat_template.json")).chat_template);
-}
-
-async function readText(source: Source, file: string): Promise<string> {
-  return new TextDecoder().decode(await source.read(file));
 }

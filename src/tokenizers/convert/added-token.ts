@@ -102,9 +102,11 @@ export class AddedVocabulary {
     return this.#ids.has(content);
   }
 
+  /** Adds tokens, or changes their flags: those that are there already, with the same flags, are passed over. */
   add(tokens: readonly AddedToken[]): void {
+    const before = new Map([...this.#tokens.values()].map((token) => [token.content, token]));
     for (const token of tokens) {
-      if (token.content === "") continue;
+      if (token.content === "" || before.get(token.content)?.equals(token)) continue;
       const id = this.idOf(token.content) ?? this.#next();
       this.#ids.set(token.content, id);
       this.#tokens.set(id, token);

@@ -21,11 +21,11 @@ export class Backend {
 
   /** Throws FormatError when the file has no model, or a part is not an object. */
   static read(file: JsonObject): Backend {
-    if (!isObject(file.model)) throw new FormatError('"tokenizer.json" should have an object "model"');
+    if (!isObject(file.model)) throw new FormatError('it should have an object "model"');
     const part = (name: Part): JsonObject | null => {
       const value = file[name] ?? null;
       if (value === null || isObject(value)) return value;
-      throw new FormatError(`"${name}" of tokenizer.json should be an object or null, found ${JSON.stringify(value)}`);
+      throw new FormatError(`its "${name}" should be an object or null, found ${JSON.stringify(value)}`);
     };
     const backend = new Backend(file.model, {
       truncation: part("truncation"),
@@ -58,7 +58,7 @@ function vocabularyOf({ vocab }: JsonObject): { ids: ReadonlyMap<string, number>
     const ids = new Map((vocab as readonly (readonly [string, number])[]).map(([piece], id) => [piece, id]));
     return { ids, size: vocab.length };
   }
-  if (!isObject(vocab)) throw new FormatError('"model" of tokenizer.json should have a "vocab"');
+  if (!isObject(vocab)) throw new FormatError('its "model" should have a "vocab"');
   const ids = new Map(Object.entries(vocab) as [string, number][]);
   return { ids, size: ids.size };
 }

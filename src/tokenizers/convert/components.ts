@@ -8,7 +8,10 @@ export function sequence(kind: "normalizers" | "pretokenizers" | "decoders", par
 }
 
 /** `String` finds a text as it is, `Regex` by an expression of Oniguruma. */
-export function replace(pattern: { readonly String: string } | { readonly Regex: string }, content: string): JsonObject {
+export function replace(
+  pattern: { readonly String: string } | { readonly Regex: string },
+  content: string,
+): JsonObject {
   return { type: "Replace", pattern, content };
 }
 

@@ -24,7 +24,12 @@ export function convertBpe(slow: SlowTokenizer, files: Bpe): Backend {
 }
 
 /** A BPE model; `null` for a suffix means that none is known, "" that it is empty. */
-function bpe({ vocab, merges }: Bpe, unknown: string | null = null, suffix = "", prefix: string | null = ""): JsonObject {
+function bpe(
+  { vocab, merges }: Bpe,
+  unknown: string | null = null,
+  suffix = "",
+  prefix: string | null = "",
+): JsonObject {
   return {
     type: "BPE",
     dropout: null,

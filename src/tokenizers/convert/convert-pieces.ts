@@ -52,8 +52,9 @@ function prependScheme(slow: SlowTokenizer): PrependScheme {
   return isLegacy(slow) ? "always" : "first";
 }
 
+/** The first way of Llama and T5 to treat blanks; Code Llama knows no other. */
 function isLegacy(slow: SlowTokenizer): boolean {
-  return slow.settings.get("legacy") !== false;
+  return slow.name === "CodeLlamaTokenizer" || slow.settings.get("legacy") !== false;
 }
 
 function modelOf(slow: SlowTokenizer, model: SentencePieceModel, layout: Layout): JsonObject {
@@ -179,7 +180,11 @@ const t5: Layout = {
 };
 
 const llama: Layout = {
-  vocab: (slow, model) => laidOut([0, 1, 2].map((id) => slow.tokenAt(id) ?? ""), 3)(slow, model),
+  vocab: (slow, model) =>
+    laidOut(
+      [0, 1, 2].map((id) => slow.tokenAt(id) ?? ""),
+      3,
+    )(slow, model),
   unkId: 0,
   byteFallback: true,
   normalizer: llamaNormalizer,

@@ -24,11 +24,10 @@ export function convertWords(slow: SlowTokenizer, vocab: ReadonlyMap<string, num
       lower: setting("do_lower_case"),
     }),
     pre_tokenizer: { type: "BertPreTokenizer" },
-    post_processor: template(
-      `${cls[0]}:0 $A:0 ${sep[0]}:0`,
-      `${cls[0]}:0 $A:0 ${sep[0]}:0 ${second} ${sep[0]}:1`,
-      [cls, sep],
-    ),
+    post_processor: template(`${cls[0]}:0 $A:0 ${sep[0]}:0`, `${cls[0]}:0 $A:0 ${sep[0]}:0 ${second} ${sep[0]}:1`, [
+      cls,
+      sep,
+    ]),
     decoder: { type: "WordPiece", prefix: "##", cleanup: true },
   });
 }

@@ -6,7 +6,7 @@ import type { Json } from "../../core/python-json.ts";
 import { AddedToken } from "./added-token.ts";
 import type { Backend } from "./backend.ts";
 import { finish } from "./finish.ts";
-import type { Given, Setting, Settings } from "./settings.ts";
+import type { Given } from "./settings.ts";
 import {
   prepareInfilling,
   prepareMadeUpWords,
@@ -14,7 +14,7 @@ import {
   type SlowTokenizer,
   withDefaults,
 } from "./slow-tokenizer.ts";
-import { contentOf, type SpecialToken, SpecialTokens } from "./special-tokens.ts";
+import { contentOf, type Setting, type Settings, type SpecialToken, SpecialTokens } from "./special-tokens.ts";
 
 /** Where the model and the parts around it come from. */
 export interface BackendSource {

@@ -4,8 +4,7 @@ import type { Json } from "../../core/python-json.ts";
 import type { Backend } from "./backend.ts";
 import { type NumberedToken, template } from "./components.ts";
 import { isObject, type JsonObject } from "./json.ts";
-import type { Settings } from "./settings.ts";
-import type { SpecialTokens } from "./special-tokens.ts";
+import type { Settings, SpecialTokens } from "./special-tokens.ts";
 
 interface Built {
   readonly backend: Backend;

@@ -23,7 +23,8 @@ export function mergesOf(pieces: ReadonlyMap<string, number>, ids: ReadonlyMap<s
 }
 
 /** What Python counts as blank when it splits or strips a text. */
-const BLANKS = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: Python counts four separators among the controls
+const BLANKS = /[\t-\r\x1c-\x1f\x85\p{Z}]+/u;
 
 /** The words of a line, as Python's `split()` finds them. */
 export function words(line: string): string[] {

@@ -36,6 +36,9 @@ export interface TokenizerFolder {
   readonly cleanUpTokenizationSpaces: boolean;
   /** Whether special tokens in a text are split like any other text. */
   readonly splitSpecialTokens: boolean;
+  /** The contents of tokenizer_config.json and of config.json; empty where there is none. */
+  readonly config: JsonObject;
+  readonly modelConfig: JsonObject;
 }
 
 /** Throws FormatError when a file is damaged, UnsupportedError when a file or a setting cannot be honored. */
@@ -53,11 +56,21 @@ export async function readTokenizerFolder(source: Source): Promise<TokenizerFold
   const raw = await readRawFiles(source, name, tokenizer !== null);
   const read = () => readSettings(files);
   const own: BackendSource = {
-    read: tokenizer === null ? null : () => Backend.read(tokenizer),
+    read: tokenizer === null ? null : () => readBackend(source.name, tokenizer),
     slow: (given) => slowTokenizer(source.name, name, raw, given),
     convert,
   };
-  return describe(buildFastTokenizer(name, own, read(), () => readSettings({ ...files, tokenizer: null })));
+  const built = buildFastTokenizer(name, own, read(), () => readSettings({ ...files, tokenizer: null }));
+  return { ...describe(built), config: config ?? {}, modelConfig: modelConfig ?? {} };
+}
+
+function readBackend(folder: string, tokenizer: JsonObject): Backend {
+  try {
+    return Backend.read(tokenizer);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new FormatError(`"tokenizer.json" in ${folder} does not make a tokenizer: ${reason}`, { cause });
+  }
 }
 
 /** Keys that change tokens in Python and are not carried out here. */
@@ -66,15 +79,20 @@ function refuseUnhonored(folder: string, config: JsonObject | null): void {
     const value = config?.[key] ?? false;
     if (value !== false) {
       throw new UnsupportedError(
-        `"${key}" in tokenizer_config.json of ${folder} is ${JSON.stringify(value)}, which is not honored. ${wayOut}`,
+        `"${key}" in tokenizer_config.json of ${folder} is ${JSON.stringify(value)}, which is not honored. ${wayOut(folder)}`,
       );
     }
   }
 }
 
-const wayOut =
-  "Write the tokenizer anew in Python: python -c \"from transformers import AutoTokenizer; " +
-  "AutoTokenizer.from_pretrained('FOLDER').save_pretrained('FOLDER')\"";
+/** The command that converts a folder, by its path if messages know it. */
+function wayOut(folder: string): string {
+  const path = /"(.+)"/.exec(folder)?.[1] ?? "FOLDER";
+  return (
+    'Write the tokenizer anew in Python: python -c "from transformers import AutoTokenizer; ' +
+    `AutoTokenizer.from_pretrained('${path}').save_pretrained('${path}')"`
+  );
+}
 
 /** The vocabulary files, where they are needed and there. */
 async function readRawFiles(source: Source, name: string, hasJson: boolean): Promise<RawFiles | null> {
@@ -86,7 +104,9 @@ async function readRawFiles(source: Source, name: string, hasJson: boolean): Pro
   const named = pieces && !hasJson && (await source.has("tokenizer.model")) ? "tokenizer.model" : vocab;
   const wanted = [named, ...(merges === undefined ? [] : [merges])];
   for (const file of wanted) if (!(await source.has(file))) return null;
-  const [first, second] = await Promise.all(wanted.map(async (file) => ({ name: file, bytes: await source.read(file) })));
+  const [first, second] = await Promise.all(
+    wanted.map(async (file) => ({ name: file, bytes: await source.read(file) })),
+  );
   return { vocab: first!, merges: second ?? null };
 }
 
@@ -99,12 +119,14 @@ function slowTokenizer(
   const { slow, files = {} } = classFacts[name]!;
   if (slow === undefined || slow === "HerbertTokenizer") {
     throw new UnsupportedError(
-      `${folder} has no "tokenizer.json", and a ${name} is not converted from other files. ${wayOut}`,
+      `${folder} has no "tokenizer.json", and a ${name} is not converted from other files. ${wayOut(folder)}`,
     );
   }
   if (raw === null) {
     const because = given.settings.get("add_prefix_space") ?? null;
-    const wanted = Object.values(files).map((file) => `"${file}"`).join(" and ");
+    const wanted = Object.values(files)
+      .map((file) => `"${file}"`)
+      .join(" and ");
     throw new UnsupportedError(
       because === null
         ? `${folder} has no "tokenizer.json", which says how text becomes tokens, and no ${wanted} to make one of`
@@ -121,7 +143,12 @@ function convert(slow: SlowTokenizer): Backend {
   return files.kind === "bpe" ? convertBpe(slow, files) : convertPieces(slow, files.model);
 }
 
-function describe({ name, backend, special, settings }: FastTokenizer): TokenizerFolder {
+function describe({
+  name,
+  backend,
+  special,
+  settings,
+}: FastTokenizer): Omit<TokenizerFolder, "config" | "modelConfig"> {
   const facts = classFacts[name]!;
   const side = (key: string, usual: "left" | "right") => {
     const value = settings.get(key) ?? usual;
@@ -130,13 +157,13 @@ function describe({ name, backend, special, settings }: FastTokenizer): Tokenize
   };
   const length = settings.get("model_max_length") ?? settings.get("max_len") ?? null;
   const names = (settings.get("model_input_names") ?? facts.inputNames) as readonly string[];
-  const types = settings.get("return_token_type_ids") === true && !names.includes("token_type_ids");
+  const types = name === "CodeGenTokenizerFast" && settings.get("return_token_type_ids") === true;
   return {
     tokenizer: backend.toJson(),
     tokenizerClass: name,
     specialTokens: Object.fromEntries([...special.named].map(([which, token]) => [which, contentOf(token)])),
     additionalSpecialTokens: special.additional.map(contentOf),
-    modelInputNames: types ? [...names, "token_type_ids"] : names,
+    modelInputNames: types ? [...names, "token_type_ids"] : [...names],
     paddingSide: side("padding_side", facts.paddingSide ?? "right"),
     truncationSide: side("truncation_side", "right"),
     modelMaxLength: typeof length === "number" && length < 1e20 ? length : null,

@@ -5,11 +5,15 @@
 import type { Json } from "../../core/python-json.ts";
 import { AddedToken, readAddedToken, type TokenFlags } from "./added-token.ts";
 import { isObject, type JsonObject } from "./json.ts";
-import { ADDITIONAL, contentOf, isSpecialToken, SPECIAL_NAMES, type SpecialToken } from "./special-tokens.ts";
-
-/** A value of a setting; tokens with flags are tokens. */
-export type Setting = Json | AddedToken | readonly Setting[];
-export type Settings = Map<string, Setting>;
+import {
+  ADDITIONAL,
+  contentOf,
+  isSpecialToken,
+  type Setting,
+  type Settings,
+  SPECIAL_NAMES,
+  type SpecialToken,
+} from "./special-tokens.ts";
 
 /** Parsed files of a folder, null where it has none. */
 export interface SettingFiles {

@@ -6,9 +6,9 @@ import { UnsupportedError } from "../../core/errors.ts";
 import { AddedToken } from "./added-token.ts";
 import { classFacts } from "./class-facts.ts";
 import type { SentencePieceModel } from "./sentencepiece-model.ts";
-import type { Given, Setting, Settings } from "./settings.ts";
+import type { Given } from "./settings.ts";
 import { FAIRSEQ_FIRST, pieceVocabulary, type SlowVocabulary, wordVocabulary } from "./slow-vocabulary.ts";
-import { ADDITIONAL, SpecialTokens } from "./special-tokens.ts";
+import { ADDITIONAL, type Setting, type Settings, SpecialTokens } from "./special-tokens.ts";
 
 /** What the vocabulary files of a slow tokenizer hold. */
 export type VocabularyFiles =
@@ -73,8 +73,10 @@ export class SlowTokenizer {
 
   /** Special tokens become added tokens; those that no vocabulary has get numbers behind it. */
   #addSpecialTokens(): void {
-    const vocabulary = new Map(this.#vocabulary.entries(this.#tokens));
-    for (const [id, token] of [...this.#tokens].sort(([a], [b]) => a - b)) vocabulary.set(token.content, id);
+    const base = [...this.#vocabulary.entries(this.#tokens)];
+    const added = [...this.#tokens].sort(([a], [b]) => a - b).map(([id, token]) => [token.content, id] as const);
+    const overruled = this.name === "MPNetTokenizer"; // here the vocabulary overrules numbers that files give
+    const vocabulary = new Map(overruled ? [...added, ...base] : [...base, ...added]);
     for (const token of this.special.all()) {
       if (typeof token === "string" && this.#ids.has(token)) continue;
       const own = typeof token === "string" ? new AddedToken(token, { special: true, normalized: false }) : token;
@@ -103,6 +105,13 @@ const prepare: Readonly<Record<string, (given: Settings) => void>> = {
   MT5Tokenizer: prepareSentinels,
   CodeLlamaTokenizer: prepareInfilling,
   XGLMTokenizer: prepareMadeUpWords,
+  Qwen2Tokenizer(given) {
+    if (given.get("add_prefix_space") !== true) return;
+    throw new UnsupportedError(
+      'tokenizer_config.json: "add_prefix_space" is true, which transformers refuses for a Qwen2Tokenizer that has no ' +
+        "tokenizer.json. Remove the key",
+    );
+  },
 };
 
 function additionalOf(given: Settings): Setting[] {

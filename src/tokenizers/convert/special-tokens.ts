@@ -1,8 +1,12 @@
 /** The special tokens of a tokenizer, by name: `bos_token` and its like, in the order in which transformers adds them. */
 import { FormatError } from "../../core/errors.ts";
+import type { Json } from "../../core/python-json.ts";
 import { AddedToken } from "./added-token.ts";
 import { isObject } from "./json.ts";
-import type { Setting, Settings } from "./settings.ts";
+
+/** A value of a setting; tokens with flags are tokens. */
+export type Setting = Json | AddedToken | readonly Setting[];
+export type Settings = Map<string, Setting>;
 
 /** A text alone, or with flags. */
 export type SpecialToken = string | AddedToken;

@@ -47,21 +47,20 @@ function readVocabJson(text: string, name: string): Map<string, number> {
 }
 
 /** Pairs of parts, in the order in which they are merged; the first of several equal ones counts. */
-function readMerges(
-  name: string,
-  text: string,
-  file: string,
-  ids: ReadonlyMap<string, number>,
-): [string, string][] {
+function readMerges(name: string, text: string, file: string, ids: ReadonlyMap<string, number>): [string, string][] {
   const found = new Map<string, [string, string]>();
   for (const line of mergeLines(name, text)) {
     const [left, right, ...more] = words(line);
     if (left === undefined || right === undefined || more.length > 0) {
-      throw new FormatError(`"${file}": a merge should be two parts with a blank between, found ${JSON.stringify(line)}`);
+      throw new FormatError(
+        `"${file}": a merge should be two parts with a blank between, found ${JSON.stringify(line)}`,
+      );
     }
     const missing = [left, right, left + right].find((token) => !ids.has(token));
     if (missing !== undefined) {
-      throw new FormatError(`"${file}": ${JSON.stringify(missing)} of ${JSON.stringify(line)} is not in the vocabulary`);
+      throw new FormatError(
+        `"${file}": ${JSON.stringify(missing)} of ${JSON.stringify(line)} is not in the vocabulary`,
+      );
     }
     const key = `${left} ${right}`;
     if (!found.has(key)) found.set(key, [left, right]);
