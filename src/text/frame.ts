@@ -37,8 +37,8 @@ function slotsOf(json: JsonTokenizer, pair: boolean): Slot[] {
   const tokens = [...(made?.tokens ?? texts[0]!)];
   if (pair && !tokens.includes(TEXTS[1]!)) tokens.push(TEXTS[1]!); // no template: one after the other
   return tokens.flatMap((token, i): Slot[] => {
-    const type = made?.token_type_ids?.[i] ?? 0;
     const sequence = TEXTS.indexOf(token);
+    const type = made?.token_type_ids?.[i] ?? (sequence === 1 ? 1 : 0);
     if (sequence >= 0) return [{ sequence: sequence as 0 | 1, id: -1, type }];
     const id = json.token_to_id(token);
     return id === undefined ? [] : [{ sequence: null, id, type }];

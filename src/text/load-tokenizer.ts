@@ -1,6 +1,6 @@
 /** Loads the tokenizer of a folder: what its files say is settled first, so that the tokenizer has nothing to ask. */
 import { openSource, type SourceLike } from "../checkpoint/open.ts";
-import { FormatError } from "../core/errors.ts";
+import { FormatError, UnsupportedError } from "../core/errors.ts";
 import type { Source } from "../core/host.ts";
 import { type Json, parseJson } from "../core/python-json.ts";
 import { readTokenizerFolder, type TokenizerFolder } from "../tokenizers/convert/read-tokenizer-folder.ts";
@@ -12,6 +12,12 @@ type JsonObject = Readonly<Record<string, Json>>;
 export async function loadTokenizer(from: SourceLike): Promise<Tokenizer> {
   const source = openSource(from);
   const folder = await readTokenizerFolder(source);
+  if (folder.splitSpecialTokens) {
+    throw new UnsupportedError(
+      `"split_special_tokens" in tokenizer_config.json of ${source.name} is true, which is not honored: special tokens ` +
+        "in a text are always found. Remove the key, or set it to false",
+    );
+  }
   // transformers cuts and pads as each call asks, never as tokenizer.json says
   const tokenizer = { ...folder.tokenizer, truncation: null, padding: null };
   const fallbacks = [await readObject(source, "generation_config.json"), folder.modelConfig];

@@ -68,6 +68,8 @@ export class Tokenizer {
   /** What is put before a word that is given alone, so that it is one inside a text. */
   readonly #wordPrefix: string;
   readonly #truncatesLeft: boolean;
+  /** Whether the model is given token types; if not, all are 0. */
+  readonly #typed: boolean;
 
   /** Throws FormatError when the parts of the files do not fit each other. */
   constructor(name: string, { tokenizer, config = {}, fallbacks = [], chatTemplate }: TokenizerFiles) {
@@ -88,6 +90,8 @@ export class Tokenizer {
     this.#offsetRules = offsetRules(tokenizer);
     this.#wordPrefix = splitsAtBlanks(tokenizer.pre_tokenizer) ? " " : "";
     this.#truncatesLeft = config.truncation_side === "left";
+    const inputs = config.model_input_names;
+    this.#typed = !Array.isArray(inputs) || inputs.includes("token_type_ids");
     const stops = fallbacks.flatMap((file) => file.eos_token_id ?? []).filter((id) => typeof id === "number");
     this.stopTokenIds = [...new Set([...(this.eosTokenId === null ? [] : [this.eosTokenId]), ...stops])];
 
@@ -112,7 +116,8 @@ export class Tokenizer {
   encodePair(first: string, second: string | null = null, options: EncodeOptions = {}): Encoding {
     const texts = second === null ? [first] : [first, second];
     const ids = texts.map((text) => this.encode(text, { addSpecialTokens: false }));
-    return frame(this.#json, ids, options, this.#truncatesLeft);
+    const encoding = frame(this.#json, ids, options, this.#truncatesLeft);
+    return this.#typed ? encoding : { ...encoding, tokenTypes: encoding.tokenTypes.map(() => 0) };
   }
 
   /** Words given one by one (transformers' `is_split_into_words`), with the special tokens around them. */

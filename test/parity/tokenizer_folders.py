@@ -143,7 +143,7 @@ def expected(folder):
         tokenizer = AutoTokenizer.from_pretrained(folder)
     except Exception as error:  # whatever it is, transformers does not read the folder
         return {"error": f"{type(error).__name__}: {error}"[:200].replace(str(folder), "FOLDER")}
-    if not tokenizer.is_fast:
+    if not getattr(tokenizer, "is_fast", False):
         return {"error": "not a fast tokenizer"}
     length = tokenizer.model_max_length
     tokens = {a: str(t) for a in NAMED if (t := tokenizer._special_tokens_map[a]) is not None}
@@ -164,10 +164,14 @@ def expected(folder):
 
 
 def encoded(tokenizer):
-    """Tokens of each text, of a pair, and the text of some; null where the backend cannot encode at all."""
+    """Tokens of each text and of a pair; null where the backend cannot encode at all."""
     try:
-        ids = [tokenizer(text)["input_ids"] for text in TEXTS]
-        return {"texts": ids, "pair": tokenizer(*PAIR)["input_ids"], "decoded": tokenizer.decode(ids[0])}
+        texts = [{"text": text, "ids": tokenizer(text)["input_ids"]} for text in TEXTS]
+        made = tokenizer(*PAIR)
+        pair = {"texts": PAIR, "ids": made["input_ids"]}
+        if "token_type_ids" in made:
+            pair["types"] = made["token_type_ids"]
+        return {"texts": texts, "pair": pair}
     except Exception:
         return None
 
@@ -267,12 +271,24 @@ def random_case(rng):
             text["pre_tokenizer"] = rng.choice([None, text["pre_tokenizer"], json.loads(tokenizer_json("GPT2"))["pre_tokenizer"]])
         if rng.random() < 0.2:
             text["added_tokens"].append({"id": 700, **token(rng.choice(["<late>", "the"]), special=rng.random() < 0.5)})
+        if rng.random() < 0.1:
+            text["normalizer"] = rng.choice([None, {"type": "Lowercase"}, json.loads(tokenizer_json("Bert"))["normalizer"]])
+        if rng.random() < 0.1:
+            processors = [json.loads(tokenizer_json(n))["post_processor"] for n in ("GPT2", "Roberta", "Bert")]
+            text["post_processor"] = rng.choice([None, *processors])
+        if rng.random() < 0.1:
+            rng.shuffle(text["added_tokens"])
         if rng.random() < 0.15:
             text["truncation"] = {"direction": rng.choice(["Left", "Right"]), "max_length": 9, "strategy": "LongestFirst", "stride": 0}
         if rng.random() < 0.15:
             text["padding"] = {"strategy": "BatchLongest", "direction": rng.choice(["Left", "Right"]), "pad_to_multiple_of": None, "pad_id": 1, "pad_type_id": 0, "pad_token": "<filler>"}
         files["tokenizer.json"] = text
+    damage_lines(rng, files)
     files["tokenizer_config.json"] = config = random_config(rng, name)
+    if rng.random() < 0.05:
+        config["from_slow"] = rng.random() < 0.7
+    if rng.random() < 0.05:
+        config["extra_special_tokens"] = {"image_token": "<image>", "own_token": rng.choice(["the", "<s>"])}
     if rng.random() < 0.3:
         files["special_tokens_map.json"] = random_tokens(rng, lambda c: token(c, lstrip=rng.random() < 0.3))
     if rng.random() < 0.3:
@@ -282,7 +298,22 @@ def random_case(rng):
         if name in kinds:
             del config["tokenizer_class"]
             files["config.json"] = {"model_type": kinds[name]}
+            if rng.random() < 0.2:
+                del files["tokenizer_config.json"]
     return name, files
+
+
+def damage_lines(rng, files):
+    """Other line ends, repeated lines and a last line without an end, which are read all the same."""
+    for name in ("vocab.txt", "merges.txt"):
+        if name not in files or rng.random() < 0.6:
+            continue
+        lines = files[name].splitlines()
+        if rng.random() < 0.5:
+            lines.insert(rng.randrange(1, len(lines)), rng.choice(lines[1:]))
+        end = rng.choice(["\n", "\r\n"])
+        text = end.join(lines) + rng.choice(["", end])
+        files[name] = text.encode()
 
 
 def random_tokens(rng, wrap):

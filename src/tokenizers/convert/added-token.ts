@@ -87,6 +87,7 @@ export class AddedVocabulary {
   readonly #modelSize: number;
   readonly #ids = new Map<string, number>();
   readonly #tokens = new Map<number, AddedToken>();
+  #highest = -1;
 
   constructor(modelIds: ReadonlyMap<string, number>, modelSize: number) {
     this.#modelIds = modelIds;
@@ -110,6 +111,7 @@ export class AddedVocabulary {
       const id = this.idOf(token.content) ?? this.#next();
       this.#ids.set(token.content, id);
       this.#tokens.set(id, token);
+      this.#highest = Math.max(this.#highest, id);
     }
   }
 
@@ -120,8 +122,7 @@ export class AddedVocabulary {
   }
 
   #next(): number {
-    let highest = -1;
-    for (const id of this.#ids.values()) highest = Math.max(highest, id);
+    const highest = this.#highest;
     return highest >= this.#modelSize || (this.#modelSize === 0 && highest >= 0) ? highest + 1 : this.#modelSize;
   }
 }

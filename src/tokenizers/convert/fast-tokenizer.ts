@@ -66,8 +66,9 @@ const prepare: Readonly<Record<string, (settings: Settings) => void>> = {
   },
 };
 
-/** Llama and T5 convert the sentencepiece model anew, tokenizer.json or not, when `add_prefix_space` is set. */
-function needsSlow(name: string, settings: Settings): boolean {
+/** `from_slow` asks for a new conversion, and so does `add_prefix_space` with Llama and T5, tokenizer.json or not. */
+export function needsSlow(name: string, settings: Settings): boolean {
+  if (settings.get("from_slow") === true) return true;
   return /^(Llama|M?T5)TokenizerFast$/.test(name) && (settings.get("add_prefix_space") ?? null) !== null;
 }
 

@@ -11,9 +11,9 @@ import { classFacts } from "./class-facts.ts";
 import { convertBpe } from "./convert-bpe.ts";
 import { convertPieces } from "./convert-pieces.ts";
 import { convertWords } from "./convert-words.ts";
-import { type BackendSource, buildFastTokenizer, type FastTokenizer } from "./fast-tokenizer.ts";
+import { type BackendSource, buildFastTokenizer, type FastTokenizer, needsSlow } from "./fast-tokenizer.ts";
 import { isObject, type JsonObject } from "./json.ts";
-import { readSettings, type SettingFiles } from "./settings.ts";
+import { type Given, readSettings, type SettingFiles } from "./settings.ts";
 import { SlowTokenizer } from "./slow-tokenizer.ts";
 import { contentOf } from "./special-tokens.ts";
 import { type RawFiles, readVocabularyFiles } from "./vocabulary-files.ts";
@@ -53,11 +53,12 @@ export async function readTokenizerFolder(source: Source): Promise<TokenizerFold
   const tokenizer = await readObject(source, "tokenizer.json");
   const name = chooseClass(source.name, config, modelConfig);
   const files: SettingFiles = { config, specialTokensMap, addedTokens, tokenizer };
-  const raw = await readRawFiles(source, name, tokenizer !== null);
+  const convertsAnew = needsSlow(name, new Map(Object.entries(config ?? {})));
+  const raw = tokenizer === null || convertsAnew ? await readRawFiles(source, name, tokenizer !== null) : null;
   const read = () => readSettings(files);
   const own: BackendSource = {
     read: tokenizer === null ? null : () => readBackend(source.name, tokenizer),
-    slow: (given) => slowTokenizer(source.name, name, raw, given),
+    slow: (given) => slowTokenizer(source.name, name, raw, given, tokenizer !== null),
     convert,
   };
   const built = buildFastTokenizer(name, own, read(), () => readSettings({ ...files, tokenizer: null }));
@@ -99,7 +100,6 @@ async function readRawFiles(source: Source, name: string, hasJson: boolean): Pro
   const { vocab_file: vocab, merges_file: merges } = classFacts[name]?.files ?? {};
   if (vocab === undefined) return null;
   const pieces = vocab.endsWith(".model");
-  if (hasJson && !pieces) return null;
   // without tokenizer.json, transformers takes a tokenizer.model for whatever the class calls its own
   const named = pieces && !hasJson && (await source.has("tokenizer.model")) ? "tokenizer.model" : vocab;
   const wanted = [named, ...(merges === undefined ? [] : [merges])];
@@ -114,7 +114,8 @@ function slowTokenizer(
   folder: string,
   name: string,
   raw: RawFiles | null,
-  given: ReturnType<typeof readSettings>,
+  given: Given,
+  hasJson: boolean,
 ): SlowTokenizer {
   const { slow, files = {} } = classFacts[name]!;
   if (slow === undefined || slow === "HerbertTokenizer") {
@@ -123,15 +124,14 @@ function slowTokenizer(
     );
   }
   if (raw === null) {
-    const because = given.settings.get("add_prefix_space") ?? null;
-    const wanted = Object.values(files)
-      .map((file) => `"${file}"`)
-      .join(" and ");
+    const wanted = Object.values(files).map((file) => `"${file}"`);
+    const asked = ["from_slow", "add_prefix_space"].find((key) => (given.settings.get(key) ?? null) !== null);
     throw new UnsupportedError(
-      because === null
-        ? `${folder} has no "tokenizer.json", which says how text becomes tokens, and no ${wanted} to make one of`
-        : `${folder}: "add_prefix_space" in tokenizer_config.json is set, so a ${name} is made from ${wanted}, which ` +
-            "is not there. Remove the key to read tokenizer.json as it is",
+      hasJson
+        ? `${folder}: "${asked}" in tokenizer_config.json is set, so a ${name} is made from ${wanted.join(" and ")}, ` +
+            "which is not there. Remove the key to read tokenizer.json as it is"
+        : `${folder} has no "tokenizer.json", which says how text becomes tokens, and no ${wanted.join(" and ")} to ` +
+            "make one of",
     );
   }
   return new SlowTokenizer(slow, readVocabularyFiles(slow, raw), given);

@@ -152,6 +152,11 @@ export function prepareMadeUpWords(given: Settings): void {
   given.set(ADDITIONAL, [...additional, ...words.filter((word) => !additional.includes(word))]);
 }
 
+function expectText(token: Setting, name: string): string {
+  if (typeof token === "string") return token;
+  throw new UnsupportedError(`${name} cannot be converted: "pad_token" and "unk_token" have to be set`);
+}
+
 function textOf(token: Setting): string {
   return token instanceof AddedToken ? token.content : String(token);
 }
@@ -164,7 +169,7 @@ function copied(value: Setting): Setting {
 /** Tokens that a constructor adds by itself, by number. */
 function ownTokens(name: string, given: Settings, files: VocabularyFiles): [number, AddedToken][] {
   const special = (token: Setting): AddedToken =>
-    token instanceof AddedToken ? token : new AddedToken(textOf(token), { special: true });
+    token instanceof AddedToken ? token : new AddedToken(expectText(token, name), { special: true });
   if (name === "CamembertTokenizer") {
     const [pad, unk] = [given.get("pad_token") ?? null, given.get("unk_token") ?? null];
     return ["<s>NOTUSED", pad, "</s>NOTUSED", unk, "<unk>NOTUSED"].map((token, id) => [id, special(token)]);

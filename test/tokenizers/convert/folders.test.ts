@@ -32,6 +32,13 @@ function idsOf({ tokenizer, specialTokens }: TokenizerFolder): Record<string, nu
   return Object.fromEntries(Object.entries(specialTokens).map(([name, text]) => [name, idOf(text)]));
 }
 
+/** Scores without their last digit: Rust reads them from tokenizer.json with an error of one unit in the last place. */
+function comparable(part: unknown): unknown {
+  const { vocab, ...rest } = (part ?? {}) as { vocab?: [string, number][] };
+  if (!Array.isArray(vocab)) return part;
+  return { ...rest, vocab: vocab.map(([piece, score]) => [piece, score.toPrecision(15)]) };
+}
+
 const names = readdirSync(root).sort();
 
 test("there are folders to compare", () => {
@@ -42,12 +49,18 @@ test.each(names)("%s is read as transformers reads it", async (name) => {
   const expected = readExpected(name);
   const reading = readTokenizerFolder(openFolder(`${root}/${name}`));
   if ("error" in expected) {
-    await expect(reading, expected.error).rejects.toThrow(/Error|expected|should|is not|cannot|has no/);
+    const refusal = await reading.then(
+      () => "read",
+      (error: Error) => error.name,
+    );
+    expect(["FormatError", "UnsupportedError"], expected.error).toContain(refusal);
     return;
   }
   const found = await reading;
   const { specialIds, tokenizer, ...settings } = expected;
-  for (const [part, value] of Object.entries(tokenizer)) expect(found.tokenizer[part], part).toEqual(value);
+  for (const [part, value] of Object.entries(tokenizer)) {
+    expect(comparable(found.tokenizer[part]), part).toEqual(comparable(value));
+  }
   expect({ ...found, tokenizer: null }).toMatchObject({
     tokenizer: null,
     tokenizerClass: settings.tokenizerClass,
