@@ -54,6 +54,7 @@ export async function readTokenizerFolder(source: Source): Promise<TokenizerFold
   const name = chooseClass(source.name, config, modelConfig);
   const files: SettingFiles = { config, specialTokensMap, addedTokens, tokenizer };
   const convertsAnew = needsSlow(name, new Map(Object.entries(config ?? {})));
+  if (tokenizer === null) await refuseTiktoken(source);
   const raw = tokenizer === null || convertsAnew ? await readRawFiles(source, name, tokenizer !== null) : null;
   const read = () => readSettings(files);
   const own: BackendSource = {
@@ -84,6 +85,21 @@ function refuseUnhonored(folder: string, config: JsonObject | null): void {
       );
     }
   }
+}
+
+/** A tokenizer.model may hold tiktoken's ranks, a token and a number a line; tekken.json holds Mistral's. */
+async function refuseTiktoken(source: Source): Promise<void> {
+  const hasModel = await source.has("tokenizer.model");
+  const start = hasModel
+    ? await source.read("tokenizer.model", 0, Math.min(80, await source.size("tokenizer.model")))
+    : null;
+  const isRanks = start !== null && /^[A-Za-z0-9+/]+=* \d+\r?\n/.test(new TextDecoder().decode(start));
+  const found = isRanks ? "tokenizer.model" : !hasModel && (await source.has("tekken.json")) ? "tekken.json" : null;
+  if (found === null) return;
+  throw new UnsupportedError(
+    `${source.name} has no "tokenizer.json"; its "${found}" is a file of tiktoken, which is not converted. ` +
+      wayOut(source.name),
+  );
 }
 
 /** The command that converts a folder, by its path if messages know it. */
