@@ -48,7 +48,7 @@ const finishes: Readonly<Record<string, (built: Built) => void>> = {
   SqueezeBertTokenizerFast: (built) => setNormalizer(built, BERT),
 };
 
-/** BERT: `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` overrule a normalizer that has such switches. */
+/** BERT: `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` overrule a normalizer of its kind. */
 function setNormalizer({ backend, settings }: Built, switches: readonly string[]): void {
   const { normalizer } = backend.parts;
   if (normalizer === null) {
@@ -62,9 +62,9 @@ function setNormalizer({ backend, settings }: Built, switches: readonly string[]
     strip_accents: "strip_accents",
     handle_chinese_chars: "tokenize_chinese_chars",
   };
-  const changed = switches.filter((key) => Object.hasOwn(normalizer, key));
-  const values = changed.map((key) => [key, settings.get(settingOf[key]!) as Json] as const);
-  if (values.length > 0) backend.parts.normalizer = { ...normalizer, ...Object.fromEntries(values) };
+  if (normalizer.type !== "BertNormalizer") return;
+  const values = switches.map((key) => [key, settings.get(settingOf[key]!) as Json] as const);
+  backend.parts.normalizer = { ...normalizer, ...Object.fromEntries(values) };
 }
 
 /** RoBERTa: `add_prefix_space` and `trim_offsets` overrule a post-processor that has such switches. */

@@ -46,6 +46,11 @@ export class SpecialTokens {
     if (!Array.isArray(additional)) throw wrong(ADDITIONAL, "a list of tokens", additional);
     this.additional.push(...additional.map((token: Setting) => expectToken(ADDITIONAL, token)));
     const extra = settings.get("extra_special_tokens") ?? {};
+    if (Array.isArray(extra)) {
+      // version 5 of transformers writes the additional tokens under this name
+      this.additional.push(...extra.map((token: Setting) => expectToken("extra_special_tokens", token)));
+      return;
+    }
     if (!isObject(extra)) throw wrong("extra_special_tokens", "an object of tokens by name", extra);
     for (const [name, value] of Object.entries(extra)) this.#extra.set(name, expectToken(name, value));
   }

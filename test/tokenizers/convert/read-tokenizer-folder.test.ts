@@ -1,4 +1,4 @@
-/** What a folder may not hold, and what the error says about it. */
+/** What a folder may and may not hold, and what an error says about it. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { mapSource } from "../../../src/checkpoint/source.ts";
@@ -86,4 +86,12 @@ test("damaged settings are named", async () => {
   await expect(read(files, { added_tokens_decoder: { 3: {} } })).rejects.toThrow(/added_tokens_decoder.*, 3: expected/);
   const llama = { tokenizer_class: "LlamaTokenizerFast", bos_token: null };
   await expect(read(files, llama)).rejects.toThrow(/"add_bos_token" is true, but there is no "bos_token"/);
+});
+
+test("a folder of version 5 of transformers is read", async () => {
+  const config = { tokenizer_class: "TokenizersBackend", extra_special_tokens: ["<image>"], eos_token: "</s>" };
+  const { tokenizer, tokenizerClass, additionalSpecialTokens } = await read({ "tokenizer.json": json }, config);
+  expect(tokenizerClass).toBe("PreTrainedTokenizerFast");
+  expect(additionalSpecialTokens).toEqual(["<image>"]);
+  expect(JSON.stringify(tokenizer.added_tokens)).toContain('"<image>"');
 });
