@@ -2,6 +2,7 @@
  * What the files beside a vocabulary say about a tokenizer: tokenizer_config.json and, where it does not hold the added
  * tokens, the older special_tokens_map.json and added_tokens.json. Read as transformers' `from_pretrained` reads them.
  */
+import { FormatError } from "../../core/errors.ts";
 import type { Json } from "../../core/python-json.ts";
 import { AddedToken, readAddedToken, type TokenFlags } from "./added-token.ts";
 import { isObject, type JsonObject } from "./json.ts";
@@ -45,7 +46,7 @@ export function readSettings(files: SettingFiles): Given {
   if (isObject(decoder)) {
     for (const [id, value] of Object.entries(decoder)) {
       const token = readAddedToken(value, `"added_tokens_decoder" of tokenizer_config.json, ${id}`);
-      added.set(Number(id), token);
+      added.set(expectId(Number(id), token), token);
       byText.set(token.content, token);
     }
   } else {
@@ -72,7 +73,7 @@ function readOlderFiles(
     const special = specialTexts(settings);
     for (const [content, id] of Object.entries(addedTokens)) {
       const token = new AddedToken(content, { special: special.has(content), normalized: !special.has(content) });
-      added.set(Number(id), token);
+      added.set(expectId(id, token), token);
       // transformers 4.57 files it under the last additional token instead of its own text
       if (last !== null) byText.set(last, token);
     }
@@ -80,9 +81,16 @@ function readOlderFiles(
   const listed = tokenizer?.added_tokens;
   for (const value of Array.isArray(listed) ? listed : []) {
     const token = readAddedToken(value, `"added_tokens" of tokenizer.json`);
-    added.set(Number((value as JsonObject).id), token);
+    added.set(expectId((value as JsonObject).id, token), token);
     byText.set(token.content, token);
   }
+}
+
+function expectId(id: Json | undefined, { content }: AddedToken): number {
+  if (typeof id === "number" && Number.isSafeInteger(id) && id >= 0) return id;
+  throw new FormatError(
+    `added token ${JSON.stringify(content)}: its number should be whole, found ${JSON.stringify(id)}`,
+  );
 }
 
 /** Sets what special_tokens_map.json names. Returns the text of the last additional token that it lists, or null. */

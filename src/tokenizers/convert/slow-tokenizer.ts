@@ -166,7 +166,7 @@ function copied(value: Setting): Setting {
   return Array.isArray(value) ? (value as readonly Setting[]).map(copied) : value;
 }
 
-/** Tokens that a constructor adds by itself, by number. */
+/** Tokens that the constructor of a class adds whatever it is given, by number. */
 function ownTokens(name: string, given: Settings, files: VocabularyFiles): [number, AddedToken][] {
   const special = (token: Setting): AddedToken =>
     token instanceof AddedToken ? token : new AddedToken(expectText(token, name), { special: true });

@@ -84,6 +84,8 @@ test("damaged settings are named", async () => {
   await expect(read(files, { pad_token: 7 })).rejects.toThrow(/"pad_token" should be a text/);
   await expect(read(files, { additional_special_tokens: "<a>" })).rejects.toThrow(/should be a list of tokens/);
   await expect(read(files, { added_tokens_decoder: { 3: {} } })).rejects.toThrow(/added_tokens_decoder.*, 3: expected/);
+  const numbered = { added_tokens_decoder: { x: { content: "<a>" } } };
+  await expect(read(files, numbered)).rejects.toThrow(/"<a>": its number should be whole/);
   const llama = { tokenizer_class: "LlamaTokenizerFast", bos_token: null };
   await expect(read(files, llama)).rejects.toThrow(/"add_bos_token" is true, but there is no "bos_token"/);
 });
