@@ -18,12 +18,11 @@ export async function loadTokenizer(from: SourceLike): Promise<Tokenizer> {
         "in a text are always found. Remove the key, or set it to false",
     );
   }
-  // transformers cuts and pads as each call asks, never as tokenizer.json says
-  const tokenizer = { ...folder.tokenizer, truncation: null, padding: null };
   const fallbacks = [await readObject(source, "generation_config.json"), folder.modelConfig];
   const chatTemplate = await readChatTemplate(source);
   const config = settledConfig(folder);
-  return new Tokenizer(source.name, { tokenizer, config, fallbacks, ...(chatTemplate !== null && { chatTemplate }) });
+  const template = chatTemplate === null ? {} : { chatTemplate };
+  return new Tokenizer(source.name, { tokenizer: folder.running, config, fallbacks, ...template });
 }
 
 /** tokenizer_config.json with the values that transformers' class for it arrives at. */

@@ -167,8 +167,21 @@ def expected(folder):
         "modelMaxLength": length if length < 1e20 else None,
         "cleanUpTokenizationSpaces": tokenizer.clean_up_tokenization_spaces,
         "splitSpecialTokens": tokenizer.split_special_tokens,
-        "encoded": encoded(tokenizer),
+        "encoded": None if renormalized(folder, tokenizer) else encoded(tokenizer),
     }
+
+
+def renormalized(folder, tokenizer):
+    """Whether added tokens may be looked for as a normalizer had them that is no longer there: see docs/differences.md."""
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    lower = config.get("do_lower_case", True)
+    plain = config.get("do_basic_tokenize") is False
+    case = not lower if (folder / "tokenizer.json").exists() else plain and lower
+    accents = case or plain or "strip_accents" in config
+    words = type(tokenizer).__name__.removesuffix("TokenizerFast") in WORDS
+    tokens = [t.content for t in tokenizer.added_tokens_decoder.values() if t.normalized]
+    return words and any(case and t.lower() != t or accents and not t.isascii() for t in tokens)
 
 
 def encoded(tokenizer):

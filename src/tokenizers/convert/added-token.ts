@@ -87,6 +87,9 @@ export class AddedVocabulary {
   readonly #modelSize: number;
   readonly #ids = new Map<string, number>();
   readonly #tokens = new Map<number, AddedToken>();
+  /** Whether tokens are looked for in the normalized text. Rust keeps what was said when a token first became special. */
+  readonly #normalized = new Map<string, boolean>();
+  readonly #special = new Set<string>();
   #highest = -1;
 
   constructor(modelIds: ReadonlyMap<string, number>, modelSize: number) {
@@ -106,19 +109,34 @@ export class AddedVocabulary {
   /** Adds tokens, or changes their flags: those that are there already, with the same flags, are passed over. */
   add(tokens: readonly AddedToken[]): void {
     const before = new Map([...this.#tokens.values()].map((token) => [token.content, token]));
+    for (const { content, special, normalized } of tokens) {
+      if (!special || this.#special.has(content)) continue;
+      this.#special.add(content);
+      this.#normalized.set(content, normalized && (this.#normalized.get(content) ?? true));
+    }
     for (const token of tokens) {
       if (token.content === "" || before.get(token.content)?.equals(token)) continue;
       const id = this.idOf(token.content) ?? this.#next();
       this.#ids.set(token.content, id);
       this.#tokens.set(id, token);
       this.#highest = Math.max(this.#highest, id);
+      if (this.#special.has(token.content)) continue;
+      this.#normalized.set(token.content, token.normalized && (this.#normalized.get(token.content) ?? true));
     }
   }
 
-  /** `added_tokens` of tokenizer.json. */
+  /** `added_tokens` of tokenizer.json, as it would be saved. */
   toJson(): JsonObject[] {
     const sorted = [...this.#tokens].sort(([a], [b]) => a - b);
     return sorted.map(([id, token]) => ({ id, ...token.toJson() }));
+  }
+
+  /**
+   * The same, as tokens are looked for before the tokenizer is saved and read again: Rust takes `normalized` from when a
+   * token first became special, and the other flags from when it was last added.
+   */
+  toRunningJson(): JsonObject[] {
+    return this.toJson().map((token) => ({ ...token, normalized: this.#normalized.get(String(token.content))! }));
   }
 
   #next(): number {

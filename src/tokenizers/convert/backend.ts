@@ -45,10 +45,15 @@ export class Backend {
     this.added.add([new AddedToken(content, { special: true })]);
   }
 
-  /** The contents of tokenizer.json, in the order of keys in which it is written. */
+  /** The contents of tokenizer.json as it would be saved, in the order of keys in which it is written. */
   toJson(): JsonObject {
     const { truncation, padding, ...rest } = this.parts;
     return { version: "1.0", truncation, padding, added_tokens: this.added.toJson(), ...rest, model: this.model };
+  }
+
+  /** The same as it is run: cut and padded as each call asks, never as the file says. */
+  toRunningJson(): JsonObject {
+    return { ...this.toJson(), truncation: null, padding: null, added_tokens: this.added.toRunningJson() };
   }
 }
 

@@ -20,8 +20,10 @@ import { type RawFiles, readVocabularyFiles } from "./vocabulary-files.ts";
 
 /** A tokenizer, ready to be run: nothing else in the folder changes its tokens. */
 export interface TokenizerFolder {
-  /** The contents of tokenizer.json. */
+  /** The contents of tokenizer.json, as transformers would save it. */
   readonly tokenizer: JsonObject;
+  /** The same as transformers runs it before it is saved, which differs in flags of added tokens that were set twice. */
+  readonly running: JsonObject;
   /** The class of transformers that it is read as. */
   readonly tokenizerClass: string;
   /** Texts of the special tokens by name, such as "bos_token"; those that are set. */
@@ -176,6 +178,7 @@ function describe({
   const types = name === "CodeGenTokenizerFast" && settings.get("return_token_type_ids") === true;
   return {
     tokenizer: backend.toJson(),
+    running: backend.toRunningJson(),
     tokenizerClass: name,
     specialTokens: Object.fromEntries([...special.named].map(([which, token]) => [which, contentOf(token)])),
     additionalSpecialTokens: special.additional.map(contentOf),
