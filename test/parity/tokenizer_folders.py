@@ -192,7 +192,8 @@ def encoded(tokenizer):
         pair = {"texts": PAIR, "ids": made["input_ids"]}
         if "token_type_ids" in made:
             pair["types"] = made["token_type_ids"]
-        return {"texts": texts, "pair": pair}
+        everything = [i for row in texts for i in row["ids"]]
+        return {"texts": texts, "pair": pair, "decoded": tokenizer.decode(everything, skip_special_tokens=True)}
     except Exception:
         return None
 

@@ -132,11 +132,14 @@ export class AddedVocabulary {
   }
 
   /**
-   * The same, as tokens are looked for before the tokenizer is saved and read again: Rust takes `normalized` from when a
-   * token first became special, and the other flags from when it was last added.
+   * The same, as tokens are looked for before the tokenizer is saved and read again: in Rust a token that was special once
+   * remains so, with the `normalized` of that time; the other flags are those of when it was last added.
    */
   toRunningJson(): JsonObject[] {
-    return this.toJson().map((token) => ({ ...token, normalized: this.#normalized.get(String(token.content))! }));
+    return this.toJson().map((token) => {
+      const content = String(token.content);
+      return { ...token, normalized: this.#normalized.get(content)!, special: this.#special.has(content) };
+    });
   }
 
   #next(): number {
