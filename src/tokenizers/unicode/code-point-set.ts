@@ -21,7 +21,7 @@ export function classRanges(ranges: readonly (readonly [number, number])[]): str
  * Tells whether a code point matches a regular expression of one character and is in none of the ranges. Answers are
  * remembered, as asking a regular expression is slow.
  */
-export function codePointSet(pattern: string, except = ""): (char: number) => boolean {
+export function codePointSet(pattern: string, except = "", flag: "u" | "v" = "u"): (char: number) => boolean {
   const UNKNOWN = 0;
   const NO = 1;
   const YES = 2;
@@ -35,7 +35,7 @@ export function codePointSet(pattern: string, except = ""): (char: number) => bo
     }
     const known = page[char & 255]!;
     if (known !== UNKNOWN) return known === YES;
-    matches ??= new RegExp(`^${except === "" ? "" : `(?![${classRanges(readRanges(except))}])`}${pattern}$`, "u");
+    matches ??= new RegExp(`^${except === "" ? "" : `(?![${classRanges(readRanges(except))}])`}${pattern}$`, flag);
     const answer = matches.test(String.fromCodePoint(char));
     page[char & 255] = answer ? YES : NO;
     return answer;
