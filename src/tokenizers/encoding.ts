@@ -31,11 +31,11 @@ export class Encoding {
     return this.starts.map((start, i) => [start, this.ends[i]!]);
   }
 
-  /** The text that each token is of, 0 or 1; null for special tokens. */
+  /** The text that each token is of, 0 or 1; null for special tokens. A text whose range is not known has all tokens. */
   get sequenceIds(): (number | null)[] {
     const found: (number | null)[] = new Array(this.length).fill(null);
-    if (this.sequences.size === 0) return found.fill(0);
-    for (const [id, [start, end]] of this.sequences) found.fill(id, start, end);
+    const count = Math.max(1, this.sequences.size);
+    for (let id = 0; id < count; id++) found.fill(id, ...(this.sequences.get(id) ?? [0, this.length]));
     return found;
   }
 
