@@ -11,7 +11,7 @@ import type { Decoder } from "./decoders/decoder.ts";
 import { readDecoder } from "./decoders/read-decoder.ts";
 import { Encoding } from "./encoding.ts";
 import { Fields } from "./fields.ts";
-import type { Model, Word } from "./models/model.ts";
+import type { Model } from "./models/model.ts";
 import { readModel } from "./models/read-model.ts";
 import type { NormalizedString } from "./normalized-string.ts";
 import { readNormalizer } from "./normalizers/read-normalizer.ts";
@@ -84,14 +84,17 @@ export class JsonTokenizer {
     return this.#added.isSpecial(token);
   }
 
-  /** The tokens of a text, without what truncation, post-processing and padding would do. */
-  ids(text: string): number[] {
+  /** The numbers of a text's tokens alone, neither cut nor padded: faster than `encode`. */
+  ids(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
     const ids: number[] = [];
     for (const { normalized, id } of this.#pieces(wellFormed(text)).pieces) {
       if (id >= 0) ids.push(id);
       else for (const found of this.#model.tokenize(normalized.text).ids) ids.push(found);
     }
-    return ids;
+    if (!addSpecialTokens || this.addedBySpecialTokens(false) === 0) return ids;
+    const encoding = new Encoding();
+    for (const id of ids) encoding.push(id, "", 0, 0, null, 0);
+    return this.postProcess([encoding], true, null).ids;
   }
 
   encode(input: Input, pair: Input | null = null, options: EncodingOptions = {}): Encoding {
@@ -120,12 +123,13 @@ export class JsonTokenizer {
     let texts = [...encodings];
     if (truncation !== null) {
       const room = truncation.maxLength - (adds ? this.addedBySpecialTokens(isPair) : 0);
-      if (room < 0) throw new FormatError(`truncation to ${truncation.maxLength} tokens has no room for special tokens`);
+      if (room < 0)
+        throw new FormatError(`truncation to ${truncation.maxLength} tokens has no room for special tokens`);
       texts = truncate(texts, { ...truncation, maxLength: room });
     }
     if (this.#postProcessor === null) {
       if (!isPair) return texts[0]!;
-      texts.forEach((text, i) => text.setSequence(i));
+      for (const [i, text] of texts.entries()) text.setSequence(i);
       return Encoding.joined(texts);
     }
     texts.forEach((text, i) => {
@@ -164,22 +168,23 @@ export class JsonTokenizer {
   #encodeText(text: string, word: number | null, type: number): Encoding {
     const encoding = new Encoding();
     const charOf = charsOfUnits(text);
-    const push = (id: number, token: string, start: number, end: number, index: number) =>
-      encoding.push(id, token, charOf?.[start] ?? start, charOf?.[end] ?? end, word ?? index, type);
-    this.#pieces(text).pieces.forEach(({ normalized, id }, index) => {
+    const chars = (unit: number) => charOf?.[unit] ?? unit;
+    for (const [piece, { normalized, id }] of this.#pieces(text).pieces.entries()) {
+      const index = word ?? piece;
+      const push = (id: number, token: string, from: number, to: number) =>
+        encoding.push(id, token, chars(normalized.start(from)), chars(normalized.end(to - 1)), index, type);
       if (id >= 0) {
-        push(id, normalized.text, normalized.start(0), normalized.end(normalized.text.length - 1), index);
-        return;
+        push(id, normalized.text, 0, normalized.text.length);
+        continue;
       }
-      const found = this.#model.tokenize(normalized.text);
-      const ranges = found.inBytes ? rangesInUnits(found, normalized, text) : found;
-      for (let i = 0; i < found.ids.length; i++) {
-        const token = found.tokens?.[i] ?? this.#model.idToToken(found.ids[i]!)!;
-        const [from, to] = [ranges.starts[i]!, ranges.ends[i]!];
-        if (ranges === found) push(found.ids[i]!, token, normalized.start(from), normalized.end(to - 1), index);
-        else push(found.ids[i]!, token, from, to, index);
+      const { ids, starts, ends, inBytes, tokens } = this.#model.tokenize(normalized.text);
+      const bytes = inBytes ? new ByteRanges(normalized, text, chars) : null;
+      for (let i = 0; i < ids.length; i++) {
+        const token = tokens?.[i] ?? this.#model.idToToken(ids[i]!)!;
+        if (bytes === null) push(ids[i]!, token, starts[i]!, ends[i]!);
+        else encoding.push(ids[i]!, token, ...bytes.chars(starts[i]!, ends[i]!), index, type);
       }
-    });
+    }
     return encoding;
   }
 }
@@ -203,24 +208,33 @@ function charsOfUnits(text: string): Int32Array | null {
   return chars;
 }
 
-/**
- * Ranges of tokens whose places in the word are in bytes, as ranges of the whole text. Places beyond the word's end are
- * read as places in the whole text, as in Rust.
- */
-function rangesInUnits(word: Word, normalized: NormalizedString, text: string): { starts: number[]; ends: number[] } {
-  const units = unitsOfBytes(normalized.text);
-  let whole: number[] | null = null;
-  const found = { starts: [] as number[], ends: [] as number[] };
-  word.starts.forEach((start, i) => {
-    const end = word.ends[i]!;
-    if (end <= units.length) {
-      found.starts.push(normalized.start(units[start]!));
-      found.ends.push(normalized.end(units[end - 1]!));
-      return;
-    }
-    whole ??= unitsOfBytes(text);
-    found.starts.push(whole[start] ?? start);
-    found.ends.push(whole[end] ?? (start < whole.length ? text.length : end));
-  });
-  return found;
+/** Ranges of tokens whose places in a word are in bytes. */
+class ByteRanges {
+  readonly #normalized: NormalizedString;
+  readonly #text: string;
+  readonly #charsOf: (unit: number) => number;
+  readonly #units: readonly number[];
+
+  constructor(normalized: NormalizedString, text: string, charsOf: (unit: number) => number) {
+    this.#normalized = normalized;
+    this.#text = text;
+    this.#charsOf = charsOf;
+    this.#units = unitsOfBytes(normalized.text);
+  }
+
+  /** The range in characters of the whole text. */
+  chars(start: number, end: number): [start: number, end: number] {
+    const units = this.#units;
+    if (end > units.length) return this.#beyond(start, end);
+    return [this.#charsOf(this.#normalized.start(units[start]!)), this.#charsOf(this.#normalized.end(units[end - 1]!))];
+  }
+
+  /** Places beyond the word's end are read as places in the whole text, as in Rust. */
+  #beyond(start: number, end: number): [number, number] {
+    const units = unitsOfBytes(this.#text);
+    if (start >= units.length) return [start, end];
+    const first = this.#charsOf(units[start]!);
+    if (end < units.length) return [first, this.#charsOf(units[end]!)];
+    return [first, (end === units.length ? this.#charsOf(units[end - 1]!) : first + 1) + 1];
+  }
 }

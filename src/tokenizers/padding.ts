@@ -1,6 +1,7 @@
 /** Fills up encodings to one length. Rust counterpart: `utils/padding.rs`. */
-import { Encoding } from "./encoding.ts";
+
 import type { Direction } from "./encoding.ts";
+import { Encoding } from "./encoding.ts";
 import { checkedId, type Fields, isObject, wrong } from "./fields.ts";
 
 export interface Padding {

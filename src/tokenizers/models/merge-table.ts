@@ -51,6 +51,6 @@ export class MergeTable {
   #home(left: number, right: number): number {
     let hash = Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b);
     hash ^= hash >>> 15;
-    return Math.imul(hash, 0x2c1b3c6d) >>> 7 & this.#mask;
+    return (Math.imul(hash, 0x2c1b3c6d) >>> 7) & this.#mask;
   }
 }

@@ -50,7 +50,7 @@ export class Trie {
   #place(node: number, unit: number): number {
     let hash = Math.imul(node, 0x9e3779b1) ^ Math.imul(unit, 0x85ebca6b);
     hash ^= hash >>> 15;
-    let at = Math.imul(hash, 0x2c1b3c6d) >>> 7 & this.#mask;
+    let at = (Math.imul(hash, 0x2c1b3c6d) >>> 7) & this.#mask;
     while (this.#units[at] !== 0 && !(this.#parents[at] === node && this.#units[at] === unit + 1)) {
       at = (at + 1) & this.#mask;
     }

@@ -151,6 +151,8 @@ class Unigram implements Model {
 
   #needUnknown(): number {
     if (this.#unknownId !== null) return this.#unknownId;
-    throw new FormatError(`the text has characters that no token has, and ${this.#path}.unk_id names no token for them`);
+    throw new FormatError(
+      `the text has characters that no token has, and ${this.#path}.unk_id names no token for them`,
+    );
   }
 }

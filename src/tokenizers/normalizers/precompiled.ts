@@ -14,7 +14,8 @@ import type { Normalizer } from "./normalizer.ts";
 
 const MAX_CLUSTER = 6;
 /** Where a cluster of several characters can be: what joins to the character before it, or CR LF. */
-const CLUSTERED = /\r\n|[\p{M}\p{Cf}\p{Emoji_Modifier}\p{Regional_Indicator}\u1100-\u11ff\ua960-\ua97c\ud7b0-\ud7fb\uac00-\ud7a3\u0e33\u0eb3\uff9e\uff9f]/u;
+const CLUSTERED =
+  /\r\n|[\p{M}\p{Cf}\p{Emoji_Modifier}\p{Regional_Indicator}\u1100-\u11ff\ua960-\ua97c\ud7b0-\ud7fb\uac00-\ud7a3\u0e33\u0eb3\uff9e\uff9f]/u;
 
 export function readPrecompiled(fields: Fields): Normalizer {
   fields.only("precompiled_charsmap");
@@ -88,7 +89,8 @@ class CharsMap {
   constructor(bytes: Uint8Array, path: string) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const size = bytes.length < 4 ? -1 : view.getUint32(0, true);
-    if (size < 4 || size % 4 !== 0 || 4 + size > bytes.length) throw wrong(path, `${bytes.length} bytes`, "a map of characters");
+    if (size < 4 || size % 4 !== 0 || 4 + size > bytes.length)
+      throw wrong(path, `${bytes.length} bytes`, "a map of characters");
     this.#count = size / 4;
     this.#units = new DataView(bytes.buffer, bytes.byteOffset + 4, size);
     this.#texts = bytes.subarray(4 + size);

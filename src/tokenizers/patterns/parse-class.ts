@@ -44,7 +44,8 @@ function readMember(reader: PatternReader, ignoresCase: boolean, isFirst: boolea
 function folded(reader: PatternReader, first: number, last: number, ignoresCase: boolean): string {
   const source = first === last ? charSource(first) : `${charSource(first)}-${charSource(last)}`;
   if (!ignoresCase) return source;
-  if (rangeFoldsToSeveral(first, last)) throw reader.unsupported("ignores the case of a character that folds to several");
+  if (rangeFoldsToSeveral(first, last))
+    throw reader.unsupported("ignores the case of a character that folds to several");
   return source + foldRange(first, last).map(charSource).join("");
 }
 
@@ -96,7 +97,8 @@ export function readCharEscape(reader: PatternReader): number {
   const control = CONTROLS[letter];
   if (control !== undefined) return control;
   if (letter === "0" && !/[0-7]/.test(reader.peek)) return 0;
-  if (letter === "x") return reader.take("{") ? fromHex(reader, reader.takeUntil("}")) : fromHex(reader, reader.takeHex(2));
+  if (letter === "x")
+    return reader.take("{") ? fromHex(reader, reader.takeUntil("}")) : fromHex(reader, reader.takeHex(2));
   if (letter === "u") return fromHex(reader, reader.takeHex(4));
   throw reader.unsupported(`has \\${letter}, which is not supported`);
 }

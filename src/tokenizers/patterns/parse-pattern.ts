@@ -157,8 +157,10 @@ function readSpecialEscape(reader: PatternReader): PatternNode | null {
   if (reader.take("N")) return { kind: "set", source: NO_NEWLINE };
   if (reader.take("O")) return { kind: "set", source: EVERYTHING };
   const word: PatternNode = { kind: "set", source: shorthandSet("w", false)! };
-  if (reader.take("b")) return choice(sequence(behind(word), ahead(word, true)), sequence(behind(word, true), ahead(word)));
-  if (reader.take("B")) return choice(sequence(behind(word), ahead(word)), sequence(behind(word, true), ahead(word, true)));
+  if (reader.take("b"))
+    return choice(sequence(behind(word), ahead(word, true)), sequence(behind(word, true), ahead(word)));
+  if (reader.take("B"))
+    return choice(sequence(behind(word), ahead(word)), sequence(behind(word, true), ahead(word, true)));
   return null;
 }
 
@@ -170,7 +172,8 @@ function readRepeats(reader: PatternReader, atom: PatternNode, flags: Flags): Pa
     if (counts === null) return part;
     const { min, max, isInterval } = counts;
     if (max < min) throw reader.unsupported("has an interval whose end is before its beginning");
-    if (isInterval && min === max && reader.peek === "?") throw reader.unsupported("has an interval {n} with ? behind it");
+    if (isInterval && min === max && reader.peek === "?")
+      throw reader.unsupported("has an interval {n} with ? behind it");
     const mode = reader.take("?") ? "lazy" : !isInterval && reader.take("+") ? "possessive" : "greedy";
     part = { kind: "repeat", part, min, max, mode };
   }

@@ -71,7 +71,15 @@ function writeAtomic(part: PatternNode, counter: { groups: number }): string {
 function writeRepeat(node: PatternNode & { kind: "repeat" }, counter: { groups: number }): string {
   const { part, min, max, mode } = node;
   const suffix =
-    max === Infinity ? (min === 0 ? "*" : min === 1 ? "+" : `{${min},}`) : min === 0 && max === 1 ? "?" : `{${min},${max}}`;
+    max === Infinity
+      ? min === 0
+        ? "*"
+        : min === 1
+          ? "+"
+          : `{${min},}`
+      : min === 0 && max === 1
+        ? "?"
+        : `{${min},${max}}`;
   if (mode !== "possessive") {
     const body = part.kind === "set" ? part.source : `(?:${write(part, counter)})`;
     return body + suffix + (mode === "lazy" ? "?" : "");

@@ -10,6 +10,8 @@ export function readBertProcessing(fields: Fields): PostProcessor {
   return {
     added: (isPair) => (isPair ? 3 : 2),
     process: (encodings, adds) =>
-      adds ? encodings.map((each, i) => (i === 0 ? around(each, [cls], [sep], 0, 0) : around(each, [], [sep], 1, 1))) : encodings,
+      adds
+        ? encodings.map((each, i) => (i === 0 ? around(each, [cls], [sep], 0, 0) : around(each, [], [sep], 1, 1)))
+        : encodings,
   };
 }

@@ -8,7 +8,11 @@ import { trimOffsets } from "./trim-offsets.ts";
 
 export function readPostProcessor(fields: Fields): PostProcessor {
   return byType(fields, {
-    ...{ BertProcessing: readBertProcessing, RobertaProcessing: readRobertaProcessing, TemplateProcessing: readTemplate },
+    ...{
+      BertProcessing: readBertProcessing,
+      RobertaProcessing: readRobertaProcessing,
+      TemplateProcessing: readTemplate,
+    },
     ...{ ByteLevel: readByteLevelProcessing, Sequence: readSequence },
   });
 }

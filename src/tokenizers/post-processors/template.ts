@@ -42,7 +42,8 @@ function asSequence(encoding: Encoding, sequence: number, type: number): Encodin
 
 function readSlot(fields: Fields, named: ReadonlyMap<string, readonly SpecialToken[]>): Slot {
   const [kind] = fields.only("Sequence", "SpecialToken").keys();
-  if (kind === undefined || fields.keys().length !== 1) throw wrong(fields.path, fields.keys(), "Sequence or SpecialToken");
+  if (kind === undefined || fields.keys().length !== 1)
+    throw wrong(fields.path, fields.keys(), "Sequence or SpecialToken");
   const part = fields.part(kind).only("id", "type_id");
   const type = part.count("type_id");
   if (kind === "Sequence") return { sequence: part.oneOf("id", ["A", "B"]) === "A" ? 0 : 1, tokens: [], type };

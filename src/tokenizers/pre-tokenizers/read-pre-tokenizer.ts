@@ -1,7 +1,7 @@
 /** The pre-tokenizer of a tokenizer.json. Rust counterpart: `pre_tokenizers/mod.rs`. */
 import { byType, type Fields } from "../fields.ts";
-import { wordMatcher } from "../patterns/word-matcher.ts";
 import { readPattern } from "../patterns/read-pattern.ts";
+import { wordMatcher } from "../patterns/word-matcher.ts";
 import { BEHAVIORS, inverted, matcherOfChars } from "../split-behavior.ts";
 import { isNumeric, isPunctuation, isWhitespace } from "../unicode/categories.ts";
 import { readByteLevel } from "./byte-level.ts";

@@ -100,7 +100,9 @@ export class NormalizationForm {
     let parts = this.#parts.get(char);
     if (parts === undefined) {
       const text = String.fromCodePoint(char);
-      parts = this.#isOpaque(char) ? [char] : Array.from(text.normalize(this.#decomposed), (part) => part.codePointAt(0)!);
+      parts = this.#isOpaque(char)
+        ? [char]
+        : Array.from(text.normalize(this.#decomposed), (part) => part.codePointAt(0)!);
       this.#parts.set(char, parts);
     }
     return parts;
@@ -122,7 +124,9 @@ export class NormalizationForm {
   #comesBefore(a: number, b: number): boolean {
     if (a === b || !this.#isMark(b)) return false;
     const [first, second] = [String.fromCodePoint(a), String.fromCodePoint(b)];
-    return this.#remember(second + first, () => ((second + first).normalize("NFD") === first + second ? 1 : 0), "<") === 1;
+    return (
+      this.#remember(second + first, () => ((second + first).normalize("NFD") === first + second ? 1 : 0), "<") === 1
+    );
   }
 
   /** The character that two melt into, or -1. */

@@ -38,5 +38,4 @@ export const NOT_NORMALIZED =
   "3 8-1 6";
 
 /** What it does not decompose for NFKC and NFKD, besides. */
-export const NOT_NORMALIZED_COMPATIBLY =
-  "a2n n3m-3 ol i6w-4 2-15 2-8 12xo-z 3sn-1p 3cv 22s-9";
+export const NOT_NORMALIZED_COMPATIBLY = "a2n n3m-3 ol i6w-4 2-15 2-8 12xo-z 3sn-1p 3cv 22s-9";
