@@ -22,7 +22,10 @@ export function toLetters(normalized: NormalizedString): void {
   let plain = 0; // where what need not be changed begins
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
-    if (unit > 0x7f) return normalized.transform(lettersOf(text));
+    if (unit > 0x7f) {
+      normalized.transform(lettersOf(text));
+      return;
+    }
     if (unit > 0x20 && unit < 0x7f) continue;
     letters += text.slice(plain, i) + String.fromCharCode(LETTERS[unit]!);
     plain = i + 1;
