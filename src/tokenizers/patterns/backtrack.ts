@@ -8,8 +8,8 @@ import type { PatternNode } from "./pattern-tree.ts";
 import type { Search } from "./regexp-matcher.ts";
 
 const MAX_STEPS = 10_000_000;
-/** Nested calls, which use up the stack. */
-const MAX_DEPTH = 4_000;
+/** Repetitions of a group, whose nested calls use up the stack. */
+const MAX_DEPTH = 1_000;
 
 interface State {
   readonly text: string;
@@ -25,12 +25,23 @@ export function limitedSearch(node: PatternNode, path: string): Search {
   const step = compile(node, path, false);
   return (text, from) => {
     for (let start = from; start <= text.length; ) {
-      const end = step({ text, steps: 0, depth: 0 }, start, (at) => at);
+      const end = attempt(() => step({ text, steps: 0, depth: 0 }, start, (at) => at), path);
       if (end >= 0) return { start, end };
       start += (text.codePointAt(start) ?? 0) > 0xffff ? 2 : 1;
     }
     return null;
   };
+}
+
+/** Pieces of a pattern that each repeat seldom may be nested too deep together. */
+function attempt(match: () => number, path: string): number {
+  try {
+    return match();
+  } catch (error) {
+    if (error instanceof RangeError)
+      throw new FormatError(`${path} is nested too deep to match a text`, { cause: error });
+    throw error;
+  }
 }
 
 /** `backwards` for what a look behind holds: it moves towards the beginning. */

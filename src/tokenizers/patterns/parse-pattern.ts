@@ -32,7 +32,13 @@ function readChoice(reader: PatternReader, flags: Flags, depth: number): Pattern
   if (depth > MAX_DEPTH) throw reader.unsupported(`is nested more than ${MAX_DEPTH} deep`);
   const parts = [readSequence(reader, flags, depth)];
   while (reader.take("|")) parts.push(readSequence(reader, flags, depth));
-  return parts.length === 1 ? parts[0]! : { kind: "choice", parts };
+  return parts.length === 1 ? parts[0]! : (oneSet(parts) ?? { kind: "choice", parts });
+}
+
+/** One set when each alternative is a character: which is tried first does not matter then. */
+function oneSet(parts: readonly PatternNode[]): PatternNode | null {
+  const sources = parts.flatMap((part) => (part.kind === "set" ? [part.source] : []));
+  return sources.length === parts.length ? { kind: "set", source: `[${sources.join("")}]` } : null;
 }
 
 function readSequence(reader: PatternReader, flags: Flags, depth: number): PatternNode {
