@@ -23,9 +23,10 @@ export class NormalizedString {
   /** Where the original begins in the whole text, in UTF-16 units. */
   readonly origin: number;
   readonly #originalLength: number;
-  /** Per unit of `text`, from `origin` on; null while each unit stands for the unit at its own place. */
+  /** Per unit of `text`, from unit `#at` on, places in the whole text; null while each unit stands for the one at its place. */
   #starts: Int32Array | null = null;
   #ends: Int32Array | null = null;
+  #at = 0;
 
   constructor(text: string, origin = 0, originalLength: number = text.length) {
     this.text = text;
@@ -35,13 +36,13 @@ export class NormalizedString {
 
   /** Where unit `i` starts in the whole text. */
   start(i: number): number {
-    if (this.#starts !== null) return this.origin + this.#starts[i]!;
+    if (this.#starts !== null) return this.#starts[this.#at + i]!;
     return this.origin + (isLow(this.text.charCodeAt(i)) ? i - 1 : i);
   }
 
   /** Where unit `i` ends in the whole text. */
   end(i: number): number {
-    if (this.#ends !== null) return this.origin + this.#ends[i]!;
+    if (this.#ends !== null) return this.#ends[this.#at + i]!;
     return this.origin + (isHigh(this.text.charCodeAt(i)) ? i + 2 : i + 1);
   }
 
@@ -49,17 +50,11 @@ export class NormalizedString {
   slice(from: number, to: number): NormalizedString {
     if (from === 0 && to === this.text.length && this.#starts === null) return this;
     if (this.#starts === null) return new NormalizedString(this.text.slice(from, to), this.origin + from);
-    const shift = this.#starts[from]!;
-    const end = this.#ends![to - 1]!;
-    const part = new NormalizedString(this.text.slice(from, to), this.origin + shift, Math.max(0, end - shift));
-    part.#starts = this.#starts.slice(from, to);
-    part.#ends = this.#ends!.slice(from, to);
-    if (shift !== 0) {
-      for (let i = 0; i < to - from; i++) {
-        part.#starts[i]! -= shift;
-        part.#ends[i]! -= shift;
-      }
-    }
+    const start = this.start(from);
+    const part = new NormalizedString(this.text.slice(from, to), start, Math.max(0, this.end(to - 1) - start));
+    part.#starts = this.#starts; // shared, as no array changes once it is made
+    part.#ends = this.#ends;
+    part.#at = this.#at + from;
     return part;
   }
 
@@ -136,20 +131,23 @@ export class NormalizedString {
     for (const [from, to, isMatch] of pieces) {
       if (!isMatch) {
         for (let i = from; i < to; i++, at++) {
-          starts[at] = this.start(i) - this.origin;
-          ends[at] = this.end(i) - this.origin;
+          starts[at] = this.start(i);
+          ends[at] = this.end(i);
         }
         continue;
       }
-      const start = to < 1 ? 0 : this.start(to - 1) - this.origin;
-      const end = to < 1 ? 0 : this.end(to - 1) - this.origin;
-      starts.fill(start, at, at + content.length);
-      ends.fill(end, at, at + content.length);
+      starts.fill(to < 1 ? this.origin : this.start(to - 1), at, at + content.length);
+      ends.fill(to < 1 ? this.origin : this.end(to - 1), at, at + content.length);
       at += content.length;
     }
     this.text = text;
+    this.#align(starts, ends);
+  }
+
+  #align(starts: Int32Array, ends: Int32Array): void {
     this.#starts = starts;
     this.#ends = ends;
+    this.#at = 0;
   }
 
   /** The units that stand for the whole original: all, save some put in before anything else. Null for none. */
@@ -158,7 +156,7 @@ export class NormalizedString {
     if (this.#starts === null || length === 0) return [0, length];
     if (this.#originalLength === 0) return [0, 0];
     let first = 0;
-    while (first < length && this.#starts[first] === this.#ends![first]) first++;
+    while (first < length && this.start(first) === this.end(first)) first++;
     return [first, length];
   }
 
@@ -176,15 +174,16 @@ export class NormalizedString {
     let isSame = this.#starts === null && from === 0 && to === text.length;
     for (let i = 0; i < chars.length; i++) {
       const step = steps[i]!;
-      let start = 0;
-      let end = 0;
+      let start = this.origin;
+      let end = this.origin;
       if (step <= 0 || at >= 1) {
         const unit = bounded(step > 0 ? at - 1 : at);
-        start = this.start(unit) - this.origin;
-        end = this.end(unit) - this.origin;
+        start = this.start(unit);
+        end = this.end(unit);
       }
       const isWide = chars[i]! > 0xffff;
-      if (isSame && (step !== 0 || start !== starts.length || end - start !== (isWide ? 2 : 1))) isSame = false;
+      const place = this.origin + starts.length;
+      if (isSame && (step !== 0 || start !== place || end - start !== (isWide ? 2 : 1))) isSame = false;
       starts.push(start);
       ends.push(end);
       if (isWide) {
@@ -202,18 +201,17 @@ export class NormalizedString {
     const newStarts = new Int32Array(from + starts.length + after);
     const newEnds = new Int32Array(newStarts.length);
     for (let i = 0; i < from; i++) {
-      newStarts[i] = this.start(i) - this.origin;
-      newEnds[i] = this.end(i) - this.origin;
+      newStarts[i] = this.start(i);
+      newEnds[i] = this.end(i);
     }
     newStarts.set(starts, from);
     newEnds.set(ends, from);
     for (let i = 0; i < after; i++) {
-      newStarts[from + starts.length + i] = this.start(to + i) - this.origin;
-      newEnds[from + starts.length + i] = this.end(to + i) - this.origin;
+      newStarts[from + starts.length + i] = this.start(to + i);
+      newEnds[from + starts.length + i] = this.end(to + i);
     }
     this.text = text.slice(0, from) + replaced + text.slice(to);
-    this.#starts = newStarts;
-    this.#ends = newEnds;
+    this.#align(newStarts, newEnds);
   }
 }
 
