@@ -1,6 +1,7 @@
 /**
  * Few files in the place of many: Node takes about half a millisecond for each file of an import. dist/bundle.js has all that
- * importing the package's entry loads at once, dist/models.js what the first model needs besides, dist/shared.js what both need.
+ * importing the package's entry loads at once, dist/models.js what the first model needs besides, dist/tokenizers.js the same for
+ * the first tokenizer, dist/shared-*.js what several of them need.
  *
  * Each module in them stays where it was, as a list of what it exports from there, so paths, types and imports on demand are as
  * before. Modules that hosts import stay whole, for the bundle imports the host.
@@ -10,7 +11,7 @@ import { dirname, join, relative } from "node:path/posix";
 import { build } from "esbuild";
 import ts from "typescript";
 
-const GROUPS = { bundle: "index.js", models: "auto/auto-model.js" };
+const GROUPS = { bundle: "index.js", models: "auto/auto-model.js", tokenizers: "text/tokenizer.js" };
 const HOSTS = ["runtime/node.js", "runtime/browser.js", "runtime/workerd.js"];
 
 /** Bundles `folder`, as tsc made it, in place. */
@@ -30,7 +31,13 @@ export async function bundleGroups(folder) {
     }
   }
   await build({
-    ...{ entryPoints: Object.keys(entries), outdir: folder, bundle: true, splitting: true, chunkNames: "shared" },
+    ...{
+      entryPoints: Object.keys(entries),
+      outdir: folder,
+      bundle: true,
+      splitting: true,
+      chunkNames: "shared-[hash]",
+    },
     ...{ format: "esm", target: "es2022", packages: "external", logLevel: "warning" },
     plugins: [texts(folder, entries), onlyAtOnce(folder, (file) => lists.has(file)), pureDeclarations(folder)],
   });

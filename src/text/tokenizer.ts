@@ -3,12 +3,13 @@
  * `tokenizer_config.json` beside it names the special tokens and holds the chat template. Both are settled by
  * load-tokenizer.ts, which carries out what the files of a folder say.
  */
-import { Tokenizer as JsonTokenizer } from "@huggingface/tokenizers";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import type { Json } from "../core/python-json.ts";
+import { JsonTokenizer } from "../tokenizers/json-tokenizer.ts";
 import { ChatTemplate, type Message, type RenderOptions, type Span } from "./chat.ts";
-import { type EncodeOptions, type Encoding, frame, robertaAsTemplate } from "./frame.ts";
-import { type OffsetRules, type Offsets, offsetRules, tokensWithOffsets } from "./offsets.ts";
+import { cleanUpSpaces } from "./clean-up-spaces.ts";
+import { type EncodeOptions, type Encoding, frame } from "./frame.ts";
+import { type Offsets, offsetsInUnits } from "./offsets.ts";
 import { StreamDecoder, type StreamDecoderOptions } from "./stream-decoder.ts";
 
 type JsonObject = Readonly<Record<string, Json>>;
@@ -61,10 +62,8 @@ export class Tokenizer {
   /** One more than the highest token number. A model's embedding may have more rows than that. */
   readonly vocabSize: number;
   readonly #json: JsonTokenizer;
-  readonly #known: ReadonlySet<number>;
   readonly #cleanUp: boolean;
   readonly #template: ChatTemplate | null;
-  readonly #offsetRules: OffsetRules;
   /** What is put before a word that is given alone, so that it is one inside a text. */
   readonly #wordPrefix: string;
   readonly #truncatesLeft: boolean;
@@ -74,12 +73,9 @@ export class Tokenizer {
   /** Throws FormatError when the parts of the files do not fit each other. */
   constructor(name: string, { tokenizer, config = {}, fallbacks = [], chatTemplate }: TokenizerFiles) {
     this.name = name;
-    this.#json = build(name, tokenizer, config);
-    this.#known = new Set(this.#json.get_vocab().values());
+    this.#json = build(name, tokenizer);
     this.#cleanUp = config.clean_up_tokenization_spaces === true;
-    let highest = -1;
-    for (const id of this.#known) highest = Math.max(highest, id);
-    this.vocabSize = highest + 1;
+    this.vocabSize = this.#json.idEnd;
 
     const settings = [config, ...fallbacks];
     const idOf = (which: string) => tokenId(this.#json, settings, which);
@@ -87,7 +83,6 @@ export class Tokenizer {
     this.eosTokenId = idOf("eos_token");
     this.padTokenId = idOf("pad_token");
     this.clsTokenId = idOf("cls_token");
-    this.#offsetRules = offsetRules(tokenizer);
     this.#wordPrefix = splitsAtBlanks(tokenizer.pre_tokenizer) ? " " : "";
     this.#truncatesLeft = config.truncation_side === "left";
     const inputs = config.model_input_names;
@@ -102,8 +97,7 @@ export class Tokenizer {
 
   /** Token numbers of `text`; with what the tokenizer puts around one, such as <s>, if `addSpecialTokens`. */
   encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
-    const ids: (number | undefined)[] = this.#json.encode(text, { add_special_tokens: addSpecialTokens }).ids;
-    return ids.filter((id) => id !== undefined); // without an unknown token, unknown characters vanish
+    return this.#json.ids(text, { addSpecialTokens });
   }
 
   /**
@@ -136,25 +130,17 @@ export class Tokenizer {
 
   /**
    * The characters [start, end) that each token of `text` stands for, special ones left out: one entry for each of
-   * `encode(text, { addSpecialTokens: false })`. Throws UnsupportedError when this tokenizer treats the text in a way
-   * that cannot be followed.
+   * `encode(text, { addSpecialTokens: false })`.
    */
   offsets(text: string): Offsets[] {
-    const found = tokensWithOffsets(this.#json, text, this.#offsetRules);
-    const { tokens, ids } = this.#json.encode(text, { add_special_tokens: false });
-    if (found.length === tokens.length && found.every(([token], i) => token === tokens[i])) {
-      return found.flatMap(([, range], i) => (ids[i] === undefined ? [] : [range]));
-    }
-    const opening = JSON.stringify(text.slice(0, 40));
-    throw new UnsupportedError(`${this.name}: cannot tell which characters the tokens of ${opening} stand for`);
+    const options = { addSpecialTokens: false, truncation: null, padding: null };
+    return offsetsInUnits(text, this.#json.encode(text, null, options));
   }
 
   /** The text of `ids`. Numbers beyond the vocabulary have no text. */
   decode(ids: Iterable<number>, { skipSpecialTokens = false }: { skipSpecialTokens?: boolean } = {}): string {
-    const known = [...ids].filter((id) => this.#known.has(id));
-    if (known.length === 0) return "";
-    const options = { skip_special_tokens: skipSpecialTokens, clean_up_tokenization_spaces: this.#cleanUp };
-    return this.#json.decode(known, options);
+    const text = this.#json.decode(ids, { skipSpecialTokens });
+    return this.#cleanUp ? cleanUpSpaces(text) : text;
   }
 
   /** Text from tokens as they come. */
@@ -209,14 +195,15 @@ function shared(own: readonly number[], ids: readonly number[]): { whole: number
 }
 
 /** Makes the tokenizer of the file. */
-function build(name: string, tokenizer: JsonObject, config: JsonObject): JsonTokenizer {
-  const absent = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
-  const whole = { ...absent, ...tokenizer, post_processor: robertaAsTemplate(tokenizer.post_processor ?? null) };
+function build(name: string, tokenizer: JsonObject): JsonTokenizer {
   try {
-    return new JsonTokenizer(whole, config);
+    return new JsonTokenizer(tokenizer);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FormatError(`"tokenizer.json" in ${name} does not make a tokenizer: ${reason}`, { cause });
+    const message = `"tokenizer.json" in ${name} does not make a tokenizer: ${reason}`;
+    throw cause instanceof UnsupportedError
+      ? new UnsupportedError(message, { cause })
+      : new FormatError(message, { cause });
   }
 }
 
@@ -232,7 +219,7 @@ function splitsAtBlanks(preTokenizer: Json | undefined): boolean {
 function tokenId(json: JsonTokenizer, settings: readonly JsonObject[], which: string): number | null {
   for (const file of settings) {
     const text = tokenText(file[which]);
-    const id = text === null ? undefined : json.token_to_id(text);
+    const id = text === null ? undefined : json.tokenToId(text);
     if (id !== undefined) return id;
   }
   for (const file of settings) {

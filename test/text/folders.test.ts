@@ -21,12 +21,8 @@ interface Expected {
 
 const expectedOf = (name: string): Expected => JSON.parse(readFileSync(`${root}/${name}/expected.json`, "utf8"));
 
-/** What the engine that runs tokenizer.json gets wrong in these folders: charsmaps, byte fallback, matching of tokens. */
-const engineDiffers = /^(fast-Albert|slow-(Albert|Camembert|DebertaV2|Llama-unigram|M?T5|RemBert|XGLM|XLM|XLNet))/;
-
 const names = readdirSync(root)
   .sort()
-  .filter((name) => !engineDiffers.test(name))
   .filter((name) => (expectedOf(name).encoded ?? null) !== null);
 
 test("there are folders to compare", () => {
