@@ -1,16 +1,16 @@
 /**
  * Text to token numbers and back, as Hugging Face's fast tokenizers do it: `tokenizer.json` says how, and
- * `tokenizer_config.json` beside it names the special tokens and holds the chat template.
+ * `tokenizer_config.json` beside it names the special tokens and holds the chat template. Both are settled by
+ * load-tokenizer.ts, which carries out what the files of a folder say.
  */
-import { Tokenizer as JsonTokenizer } from "@huggingface/tokenizers";
-import { openSource, type SourceLike } from "../checkpoint/open.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
-import type { Source } from "../core/host.ts";
 import { IGNORED } from "../core/labels.ts";
-import { type Json, parseJson } from "../core/python-json.ts";
+import type { Json } from "../core/python-json.ts";
+import { JsonTokenizer } from "../tokenizers/json-tokenizer.ts";
 import { ChatTemplate, type Message, type RenderOptions, type Span } from "./chat.ts";
-import { type EncodeOptions, type Encoding, frame, robertaAsTemplate } from "./frame.ts";
-import { type OffsetRules, type Offsets, offsetRules, tokensWithOffsets } from "./offsets.ts";
+import { cleanUpSpaces } from "./clean-up-spaces.ts";
+import { type EncodeOptions, type Encoding, frame } from "./frame.ts";
+import { type Offsets, offsetsInUnits } from "./offsets.ts";
 import { StreamDecoder, type StreamDecoderOptions } from "./stream-decoder.ts";
 
 type JsonObject = Readonly<Record<string, Json>>;
@@ -21,7 +21,7 @@ export interface TokenizerFiles {
   readonly tokenizer: JsonObject;
   /** Contents of tokenizer_config.json. */
   readonly config?: JsonObject;
-  /** Contents of special_tokens_map.json, generation_config.json and config.json, the first to be asked first. */
+  /** Contents of generation_config.json and config.json, the first to be asked first. */
   readonly fallbacks?: readonly JsonObject[];
   /** A Jinja template; it goes before the one in tokenizer_config.json. */
   readonly chatTemplate?: string;
@@ -47,22 +47,6 @@ const SPECIAL_NAMES = [
   "cls_token",
   "mask_token",
 ] as const;
-/** Classes that in transformers put <s> and </s> themselves, by `add_bos_token` and `add_eos_token`. */
-const ADDS_BY_CONFIG = /^(Code)?Llama(Tokenizer|TokenizerFast)$|^Gemma(Tokenizer|TokenizerFast)$/;
-
-/** The tokenizer of a folder: see `AutoTokenizer`. */
-export async function loadTokenizer(from: SourceLike): Promise<Tokenizer> {
-  const source = openSource(from);
-  const tokenizer = await readTokenizerJson(source);
-  const config = await readObject(source, "tokenizer_config.json");
-  const fallbacks: JsonObject[] = [];
-  for (const file of ["special_tokens_map.json", "generation_config.json", "config.json"]) {
-    fallbacks.push(await readObject(source, file));
-  }
-  const chatTemplate = await readChatTemplate(source);
-  return new Tokenizer(source.name, { tokenizer, config, fallbacks, ...(chatTemplate !== null && { chatTemplate }) });
-}
-
 /** One tokenizer. Token numbers index the rows of the model's embedding. */
 export class Tokenizer {
   /** What messages call it. */
@@ -78,23 +62,20 @@ export class Tokenizer {
   /** One more than the highest token number. A model's embedding may have more rows than that. */
   readonly vocabSize: number;
   readonly #json: JsonTokenizer;
-  readonly #known: ReadonlySet<number>;
   readonly #cleanUp: boolean;
   readonly #template: ChatTemplate | null;
-  readonly #offsetRules: OffsetRules;
   /** What is put before a word that is given alone, so that it is one inside a text. */
   readonly #wordPrefix: string;
   readonly #truncatesLeft: boolean;
+  /** Whether the model is given token types; if not, all are 0. */
+  readonly #typed: boolean;
 
   /** Throws FormatError when the parts of the files do not fit each other. */
   constructor(name: string, { tokenizer, config = {}, fallbacks = [], chatTemplate }: TokenizerFiles) {
     this.name = name;
-    this.#json = build(name, tokenizer, config);
-    this.#known = new Set(this.#json.get_vocab().values());
+    this.#json = build(name, tokenizer);
     this.#cleanUp = config.clean_up_tokenization_spaces === true;
-    let highest = -1;
-    for (const id of this.#known) highest = Math.max(highest, id);
-    this.vocabSize = highest + 1;
+    this.vocabSize = this.#json.idEnd;
 
     const settings = [config, ...fallbacks];
     const idOf = (which: string) => tokenId(this.#json, settings, which);
@@ -102,9 +83,10 @@ export class Tokenizer {
     this.eosTokenId = idOf("eos_token");
     this.padTokenId = idOf("pad_token");
     this.clsTokenId = idOf("cls_token");
-    this.#offsetRules = offsetRules(tokenizer);
     this.#wordPrefix = splitsAtBlanks(tokenizer.pre_tokenizer) ? " " : "";
     this.#truncatesLeft = config.truncation_side === "left";
+    const inputs = config.model_input_names;
+    this.#typed = !Array.isArray(inputs) || inputs.includes("token_type_ids");
     const stops = fallbacks.flatMap((file) => file.eos_token_id ?? []).filter((id) => typeof id === "number");
     this.stopTokenIds = [...new Set([...(this.eosTokenId === null ? [] : [this.eosTokenId]), ...stops])];
 
@@ -115,8 +97,7 @@ export class Tokenizer {
 
   /** Token numbers of `text`; with what the tokenizer puts around one, such as <s>, if `addSpecialTokens`. */
   encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
-    const ids: (number | undefined)[] = this.#json.encode(text, { add_special_tokens: addSpecialTokens }).ids;
-    return ids.filter((id) => id !== undefined); // without an unknown token, unknown characters vanish
+    return this.#json.ids(text, { addSpecialTokens });
   }
 
   /**
@@ -129,7 +110,8 @@ export class Tokenizer {
   encodePair(first: string, second: string | null = null, options: EncodeOptions = {}): Encoding {
     const texts = second === null ? [first] : [first, second];
     const ids = texts.map((text) => this.encode(text, { addSpecialTokens: false }));
-    return frame(this.#json, ids, options, this.#truncatesLeft);
+    const encoding = frame(this.#json, ids, options, this.#truncatesLeft);
+    return this.#typed ? encoding : { ...encoding, tokenTypes: encoding.tokenTypes.map(() => 0) };
   }
 
   /** Words given one by one (transformers' `is_split_into_words`), with the special tokens around them. */
@@ -148,25 +130,17 @@ export class Tokenizer {
 
   /**
    * The characters [start, end) that each token of `text` stands for, special ones left out: one entry for each of
-   * `encode(text, { addSpecialTokens: false })`. Throws UnsupportedError when this tokenizer treats the text in a way
-   * that cannot be followed.
+   * `encode(text, { addSpecialTokens: false })`.
    */
   offsets(text: string): Offsets[] {
-    const found = tokensWithOffsets(this.#json, text, this.#offsetRules);
-    const { tokens, ids } = this.#json.encode(text, { add_special_tokens: false });
-    if (found.length === tokens.length && found.every(([token], i) => token === tokens[i])) {
-      return found.flatMap(([, range], i) => (ids[i] === undefined ? [] : [range]));
-    }
-    const opening = JSON.stringify(text.slice(0, 40));
-    throw new UnsupportedError(`${this.name}: cannot tell which characters the tokens of ${opening} stand for`);
+    const options = { addSpecialTokens: false, truncation: null, padding: null };
+    return offsetsInUnits(text, this.#json.encode(text, null, options));
   }
 
   /** The text of `ids`. Numbers beyond the vocabulary have no text. */
   decode(ids: Iterable<number>, { skipSpecialTokens = false }: { skipSpecialTokens?: boolean } = {}): string {
-    const known = [...ids].filter((id) => this.#known.has(id));
-    if (known.length === 0) return "";
-    const options = { skip_special_tokens: skipSpecialTokens, clean_up_tokenization_spaces: this.#cleanUp };
-    return this.#json.decode(known, options);
+    const text = this.#json.decode(ids, { skipSpecialTokens });
+    return this.#cleanUp ? cleanUpSpaces(text) : text;
   }
 
   /** Text from tokens as they come. */
@@ -220,17 +194,16 @@ function shared(own: readonly number[], ids: readonly number[]): { whole: number
   return { whole, begun: whole < own.length ? whole + 1 : whole };
 }
 
-/** Makes the tokenizer of the file, with <s> and </s> put as transformers' class for it would. */
-function build(name: string, tokenizer: JsonObject, config: JsonObject): JsonTokenizer {
-  const absent = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
-  const adds = typeof config.tokenizer_class === "string" && ADDS_BY_CONFIG.test(config.tokenizer_class);
-  const processor = adds ? postProcessor(config) : robertaAsTemplate(tokenizer.post_processor ?? null);
-  const whole = { ...absent, ...tokenizer, post_processor: processor };
+/** Makes the tokenizer of the file. */
+function build(name: string, tokenizer: JsonObject): JsonTokenizer {
   try {
-    return new JsonTokenizer(whole, config);
+    return new JsonTokenizer(tokenizer);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FormatError(`"tokenizer.json" in ${name} does not make a tokenizer: ${reason}`, { cause });
+    const message = `"tokenizer.json" in ${name} does not make a tokenizer: ${reason}`;
+    throw cause instanceof UnsupportedError
+      ? new UnsupportedError(message, { cause })
+      : new FormatError(message, { cause });
   }
 }
 
@@ -242,21 +215,11 @@ function splitsAtBlanks(preTokenizer: Json | undefined): boolean {
   return type === "ByteLevel" && byItself !== false && added !== true;
 }
 
-/** What a Llama or Gemma tokenizer puts around a text: <s> before it unless told not to, </s> after it if told to. */
-function postProcessor(config: JsonObject): object {
-  const special = (id: string | null) => (id === null ? [] : [{ SpecialToken: { id, type_id: 0 } }]);
-  const bos = special(config.add_bos_token === false ? null : (tokenText(config.bos_token) ?? "<s>"));
-  const eos = special(config.add_eos_token === true ? (tokenText(config.eos_token) ?? "</s>") : null);
-  const text = (id: string) => ({ Sequence: { id, type_id: 0 } });
-  const single = [...bos, text("A"), ...eos];
-  return { type: "TemplateProcessing", single, pair: [...single, ...bos, text("B"), ...eos], special_tokens: {} };
-}
-
 /** The number of, say, "bos_token": by its text in the first file that names it, else by "bos_token_id". */
 function tokenId(json: JsonTokenizer, settings: readonly JsonObject[], which: string): number | null {
   for (const file of settings) {
     const text = tokenText(file[which]);
-    const id = text === null ? undefined : json.token_to_id(text);
+    const id = text === null ? undefined : json.tokenToId(text);
     if (id !== undefined) return id;
   }
   for (const file of settings) {
@@ -282,7 +245,7 @@ function tokenText(token: Json | undefined): string | null {
 }
 
 /** tokenizer_config.json holds one template, or several by name, of which "default" is for plain conversations. */
-function defaultTemplate(template: Json | undefined): string | null {
+export function defaultTemplate(template: Json | undefined): string | null {
   if (typeof template === "string") return template;
   if (!Array.isArray(template)) return null;
   const chosen = template.filter(isObject).find((entry) => entry.name === "default");
@@ -291,45 +254,4 @@ function defaultTemplate(template: Json | undefined): string | null {
 
 function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** This file has up to 30 MB, so the engine's own parser goes first; ours says where a damaged one is wrong. */
-async function readTokenizerJson(source: Source): Promise<JsonObject> {
-  const file = "tokenizer.json";
-  if (!(await source.has(file))) {
-    throw new UnsupportedError(
-      `${source.name} has no "${file}", which says how text becomes tokens. Models with only a tokenizer.model or ` +
-        "vocab.json get one from `AutoTokenizer.from_pretrained(folder).save_pretrained(folder)` in Python.",
-    );
-  }
-  const text = await readText(source, file);
-  const parse = (): Json => {
-    try {
-      return JSON.parse(text);
-    } catch {
-      return parseJson(text, `"${file}" in ${source.name}`);
-    }
-  };
-  return expectObject(parse(), source, file);
-}
-
-/** A JSON object, empty when the file is not there. */
-async function readObject(source: Source, file: string): Promise<JsonObject> {
-  if (!(await source.has(file))) return {};
-  return expectObject(parseJson(await readText(source, file), `"${file}" in ${source.name}`), source, file);
-}
-
-function expectObject(value: Json, source: Source, file: string): JsonObject {
-  if (isObject(value)) return value;
-  throw new FormatError(`"${file}" in ${source.name} should hold a JSON object`);
-}
-
-/** The template from a file of its own, or null. */
-async function readChatTemplate(source: Source): Promise<string | null> {
-  if (await source.has("chat_template.jinja")) return readText(source, "chat_template.jinja");
-  return defaultTemplate((await readObject(source, "chat_template.json")).chat_template);
-}
-
-async function readText(source: Source, file: string): Promise<string> {
-  return new TextDecoder().decode(await source.read(file));
 }

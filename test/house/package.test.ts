@@ -37,7 +37,6 @@ test("the package depends on what was agreed and nothing else, each pinned", () 
   expect(Object.keys(manifest.dependencies).sort()).toEqual([
     "@assemblyscript/loader",
     "@huggingface/jinja",
-    "@huggingface/tokenizers",
     "commander",
     "fast-png",
     "jpeg-js",
@@ -167,7 +166,7 @@ test("the entry bundles for browsers with both builds in it, for workerd without
  * chat templates, every model, readers of files, image decoders.
  */
 const kB = 1000;
-const budgets = { build: 27 * kB, entry: 150 * kB, everything: 255 * kB };
+const budgets = { build: 27 * kB, entry: 150 * kB, everything: 283 * kB };
 const packed = (bytes: Uint8Array) => gzipSync(bytes, { level: 9 }).length;
 const total = (chunks: Uint8Array[]) => chunks.reduce((sum, chunk) => sum + packed(chunk), 0);
 

@@ -96,12 +96,19 @@ test("a damaged tokenizer.json is named", async () => {
     [whole.subarray(0, 5000), /"tokenizer.json" in folder x/],
     [bytes("[]"), /should hold a JSON object/],
     [bytes("{}"), /"tokenizer.json" in folder x does not make a tokenizer/],
-    [bytes('{"model": {"type": "Telepathy"}}'), /does not make a tokenizer/],
+    [bytes('{"model": {"type": "WordLevel", "vocab": {"a": 1e9}, "unk_token": "a"}}'), /vocab\["a"\] is 1000000000/],
   ] as const) {
     const reading = AutoTokenizer.fromPretrained(mapSource({ "tokenizer.json": content }, "folder x"));
     await expect(reading).rejects.toThrow(FormatError);
     await expect(reading).rejects.toThrow(said);
   }
+});
+
+test("a tokenizer.json that asks for what is not done here is refused by name", async () => {
+  const refused = { "tokenizer.json": bytes('{"model": {"type": "Telepathy"}}') };
+  const reading = AutoTokenizer.fromPretrained(mapSource(refused, "folder x"));
+  await expect(reading).rejects.toThrow(UnsupportedError);
+  await expect(reading).rejects.toThrow(/"tokenizer.json" in folder x does not make a tokenizer: .*"Telepathy"/);
 });
 
 test("a span of text is labelled token by token, one that it shares included", () => {

@@ -1,0 +1,32 @@
+/** Bytes such as <0xE2> become characters. Rust counterpart: `decoders/byte_fallback.rs`. */
+import type { Decoder } from "./decoder.ts";
+
+const BYTE = /^<0x([0-9A-Fa-f]{2}|\+[0-9A-Fa-f])>$/;
+
+/** Bytes that are no UTF-8 become U+FFFD each. */
+export const byteFallback: Decoder = (tokens) => {
+  const pieces: string[] = [];
+  let bytes: number[] = [];
+  const flush = () => {
+    if (bytes.length > 0) pieces.push(...textOf(bytes));
+    bytes = [];
+  };
+  for (const token of tokens) {
+    const byte = BYTE.exec(token)?.[1];
+    if (byte !== undefined) bytes.push(Number.parseInt(byte, 16));
+    else {
+      flush();
+      pieces.push(token);
+    }
+  }
+  flush();
+  return pieces;
+};
+
+function textOf(bytes: readonly number[]): string[] {
+  try {
+    return [new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes))];
+  } catch {
+    return bytes.map(() => "\ufffd");
+  }
+}
