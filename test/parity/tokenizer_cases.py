@@ -1,6 +1,7 @@
 """Small tokenizer.json files, one or more for every part of the specification, and what Rust's tokenizers make of texts.
 
     python test/parity/tokenizer_cases.py goldens    writes test/golden/tokenizers/components.json
+    python test/parity/tokenizer_cases.py unusual    asks Rust anew about the tokenizers of test/golden/tokenizers/unusual.json
     python test/parity/tokenizer_cases.py serve      answers test/parity/tokenizers.mjs, one line of JSON for each
 
 Needs tokenizers 0.22.2.
@@ -397,6 +398,19 @@ def write_goldens():
     print(f"{GOLDEN.name}: {GOLDEN.stat().st_size} bytes, {len(found)} cases, {sum(map(len, found.values()))} rows")
 
 
+def write_unusual():
+    path = GOLDEN.with_name("unusual.json")
+    old = json.loads(path.read_text("utf-8"))
+    lines = []
+    for name, case in old["cases"].items():
+        whole = {"version": "1.0", **case["tokenizer"], "model": old["models"][case["tokenizer"]["model"]]}
+        known = Tokenizer.from_str(json.dumps(whole))
+        rows = [pack(row[0], answer(known, old["texts"][row[0]], None)) for row in case["rows"]]
+        lines.append(f"{json.dumps(name)}: {dumps({'tokenizer': case['tokenizer'], 'rows': rows})}")
+    head = dumps({"models": old["models"], "texts": old["texts"]})[:-1]
+    path.write_text(head + ', "cases": {\n' + ",\n".join(lines) + "\n}}\n", encoding="utf-8")
+
+
 def pack(text, got):
     """Only what cannot be told from the rest."""
     row = [text, got["ids"], [place for pair in got["offsets"] for place in pair], got["decoded"]]
@@ -422,4 +436,4 @@ def serve():
 
 
 if __name__ == "__main__":
-    {"goldens": write_goldens, "serve": serve}[sys.argv[1]]()
+    {"goldens": write_goldens, "unusual": write_unusual, "serve": serve}[sys.argv[1]]()

@@ -1,9 +1,10 @@
 /**
  * Compares tokenizers with Rust's, live: many strings with every case of tokenizer_cases.py.
  *
- *   node test/parity/tokenizers.mjs [--strings 600] [--seed N] [--python python] [--only model/]
+ *   node test/parity/tokenizers.mjs [--strings 600] [--seed N] [--python python] [--only model/] [--code-points]
  *
  * Run `node scripts/build.mjs` before. `--strings` is the number of strings per case; the seed is printed, and repeats a run.
+ * `--code-points` takes every code point that can be assigned instead, some minutes for each few cases.
  */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 31)) },
     python: { type: "string", default: process.env.LORIKEET_PYTHON ?? "python3" },
     only: { type: "string", default: "" },
+    "code-points": { type: "boolean", default: false },
   },
 });
 const BATCH = 200;
@@ -112,6 +114,21 @@ function input(name) {
   return [string(), pairs ? string() : null];
 }
 
+/** All code points but those of planes that are empty or private, some to a text, with a letter behind each. */
+function* everyCodePoint() {
+  for (const [first, last] of [
+    [0, 0xd7ff],
+    [0xe000, 0x3347f],
+    [0xe0000, 0xe0fff],
+  ]) {
+    for (let start = first; start <= last; start += 24) {
+      const points = Array.from({ length: Math.min(24, last - start + 1) }, (_, i) => start + i);
+      yield [points.map((point) => `${String.fromCodePoint(point)}e`).join(""), null];
+      yield [String.fromCodePoint(...points), null];
+    }
+  }
+}
+
 /** As tokenizer_cases.py describes an encoding. */
 function described(encoding) {
   return {
@@ -136,15 +153,20 @@ const reply = async () => {
   return JSON.parse(value);
 };
 
-const cases = Object.entries(await reply()).filter(([name]) => name.startsWith(values.only));
-console.log(`seed ${values.seed}: ${values.strings} strings x ${cases.length} cases`);
+const only = values.only.split(",");
+const cases = Object.entries(await reply()).filter(([name]) => only.some((start) => name.startsWith(start)));
+const amount = values["code-points"] ? "every code point" : `${values.strings} strings`;
+console.log(`seed ${values.seed}: ${amount} x ${cases.length} cases`);
 let compared = 0;
 let failed = 0;
 const differing = new Map();
 for (const [name, json] of cases) {
   const tokenizer = new JsonTokenizer(json);
-  for (let left = Number(values.strings); left > 0; left -= BATCH) {
-    const inputs = Array.from({ length: Math.min(left, BATCH) }, () => input(name));
+  const all = values["code-points"]
+    ? [...everyCodePoint()]
+    : Array.from({ length: Number(values.strings) }, () => input(name));
+  for (let at = 0; at < all.length; at += BATCH) {
+    const inputs = all.slice(at, at + BATCH);
     python.stdin.write(`${JSON.stringify([name, inputs])}\n`);
     const answers = await reply();
     inputs.forEach((each, i) => {

@@ -33,11 +33,11 @@ describe.each(components)("$name", ({ json, rows }) => {
 describe.each(goldenCases("unusual", () => null))("unusual: $name", ({ json, rows }) => {
   const tokenizer = new JsonTokenizer(json);
 
-  test.each(rows)("$text", ({ text, ids, offsets, decoded }) => {
+  test.each(rows)("$text", ({ text, ids, offsets, skipped }) => {
     const encoding = tokenizer.encode(text);
     expect(encoding.ids).toEqual(ids);
     expect(encoding.offsets).toEqual(offsets);
     expect(tokenizer.ids(text)).toEqual(ids);
-    expect(tokenizer.decode(ids)).toBe(decoded);
+    expect(tokenizer.decode(ids)).toBe(skipped);
   });
 });

@@ -1,12 +1,16 @@
 /** Byte-pair encoding: characters merge into tokens by ranked pairs. Rust counterpart: `models/bpe/model.rs`. */
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
 import { type Fields, wrong } from "../fields.ts";
-import { utf8Length } from "../utf8.ts";
+import { unitsOfBytes, utf8Length } from "../utf8.ts";
+import { Junctions } from "./junctions.ts";
 import { mergeSymbols } from "./merge-symbols.ts";
 import { MergeTable } from "./merge-table.ts";
 import { type Model, type Word, whole } from "./model.ts";
 import { readVocabulary, type Vocabulary } from "./vocabulary.ts";
 import { WordCache } from "./word-cache.ts";
+
+/** Longer words are cut where no token reaches over. */
+const LONG = 24;
 
 interface Settings {
   readonly unknown: string | null;
@@ -45,14 +49,20 @@ export function readBpe(fields: Fields): Model {
   return new Bpe(vocabulary, readMerges(fields, vocabulary, settings.prefix), settings, fields.path);
 }
 
+interface Merges {
+  readonly table: MergeTable;
+  readonly junctions: Junctions;
+}
+
 /** Merges are pairs of tokens, or "left right" in files of older versions. */
-function readMerges(fields: Fields, { ids }: Vocabulary, prefix: string): MergeTable {
+function readMerges(fields: Fields, { ids }: Vocabulary, prefix: string): Merges {
   const json = fields.raw("merges");
   const path = `${fields.path}.merges`;
   if (!Array.isArray(json)) throw wrong(path, json, "an array of pairs");
   const legacy = typeof json[0] === "string";
   const pairs = legacy ? json.filter((line) => typeof line !== "string" || !line.startsWith("#version")) : json;
-  const merges = new MergeTable(pairs.length);
+  const table = new MergeTable(pairs.length);
+  const junctions = new Junctions();
   const idOf = (token: string, i: number) => {
     const id = ids.get(token);
     if (id !== undefined) return id;
@@ -64,9 +74,10 @@ function readMerges(fields: Fields, { ids }: Vocabulary, prefix: string): MergeT
       throw wrong(`${path}[${i}]`, pairs[i], legacy ? "two tokens with a blank between them" : "a pair of tokens");
     }
     const [left, right] = pair as [string, string];
-    merges.set(idOf(left, i), idOf(right, i), i, idOf(left + right.slice(prefix.length), i));
+    table.set(idOf(left, i), idOf(right, i), i, idOf(left + right.slice(prefix.length), i));
+    junctions.add(left, right);
   }
-  return merges;
+  return { table, junctions };
 }
 
 class Bpe implements Model {
@@ -74,15 +85,19 @@ class Bpe implements Model {
   readonly idEnd: number;
   readonly #vocabulary: Vocabulary;
   readonly #merges: MergeTable;
+  readonly #junctions: Junctions;
+  readonly #cuts: boolean;
   readonly #settings: Settings;
   readonly #path: string;
   readonly #cache = new WordCache();
   /** Ids of tokens that are one UTF-16 unit, by that unit; -1 where there is none. */
   readonly #unitIds = new Int32Array(65536).fill(-1);
 
-  constructor(vocabulary: Vocabulary, merges: MergeTable, settings: Settings, path: string) {
+  constructor(vocabulary: Vocabulary, { table, junctions }: Merges, settings: Settings, path: string) {
     this.#vocabulary = vocabulary;
-    this.#merges = merges;
+    this.#merges = table;
+    this.#junctions = junctions;
+    this.#cuts = settings.prefix === "" && settings.suffix === ""; // else a character's place in the word matters
     this.#settings = settings;
     this.#path = path;
     this.size = vocabulary.size;
@@ -103,7 +118,42 @@ class Bpe implements Model {
       const id = this.#vocabulary.ids.get(word);
       if (id !== undefined) return whole(word, id, word);
     }
+    return (word.length > LONG && this.#cuts && this.#tokenizeLong(word)) || this.#tokenizeShort(word);
+  }
+
+  #tokenizeShort(word: string): Word {
     return this.#cache.get(word) ?? this.#cache.set(word, this.#merge(word));
+  }
+
+  /** Null when a character is left out, which moves all that comes behind it. */
+  #tokenizeLong(word: string): Word | null {
+    const found = { ids: [] as number[], starts: [] as number[], ends: [] as number[] };
+    for (let from = 0; from < word.length; ) {
+      const to = this.#cutAfter(word, from);
+      const part = word.slice(from, to);
+      const short = this.#tokenizeShort(part);
+      if (short.inBytes && this.#settings.unknown === null) return null;
+      const tokens = inUnits(short, part);
+      for (let i = 0; i < tokens.ids.length; i++) {
+        found.ids.push(tokens.ids[i]!);
+        found.starts.push(from + tokens.starts[i]!);
+        found.ends.push(from + tokens.ends[i]!);
+      }
+      from = to;
+    }
+    return { ...found, inBytes: false, tokens: null };
+  }
+
+  /** The next place, behind unit `from`, over which no token reaches: between two characters of the vocabulary. */
+  #cutAfter(word: string, from: number): number {
+    let left = word.charCodeAt(from);
+    for (let i = from + 1; i < word.length; i++) {
+      const right = word.charCodeAt(i);
+      const areKnown = this.#unitIds[left]! >= 0 && this.#unitIds[right]! >= 0;
+      if (areKnown && !this.#junctions.mayJoin(left, right)) return i;
+      left = right;
+    }
+    return word.length;
   }
 
   #merge(word: string): Word {
@@ -211,4 +261,14 @@ function toWord(ids: number[], lengths: readonly number[], inBytes: boolean): Wo
     ends.push(at);
   }
   return { ids, starts, ends, inBytes, tokens: null };
+}
+
+/** Tokens of bytes have all of the character that they are a part of. */
+function inUnits(tokens: Word, word: string): Word {
+  if (!tokens.inBytes) return tokens;
+  const units = unitsOfBytes(word);
+  const width = (unit: number) => (word.codePointAt(unit)! > 0xffff ? 2 : 1);
+  const starts = tokens.starts.map((start) => units[start]!);
+  const ends = tokens.ends.map((end) => units[end - 1]! + width(units[end - 1]!));
+  return { ...tokens, starts, ends, inBytes: false };
 }

@@ -15,7 +15,7 @@ import type { Normalizer } from "./normalizer.ts";
 const MAX_CLUSTER = 6;
 /** Where a cluster of several characters can be: what joins to the character before it, or CR LF. */
 const CLUSTERED =
-  /\r\n|[\p{M}\p{Cf}\p{Emoji_Modifier}\p{Regional_Indicator}\u1100-\u11ff\ua960-\ua97c\ud7b0-\ud7fb\uac00-\ud7a3\u0e33\u0eb3\uff9e\uff9f]/u;
+  /\r\n|[\p{M}\p{Cf}\p{Emoji_Modifier}\p{Regional_Indicator}\u0d4e\u0e33\u0eb3\u1100-\u11ff\ua960-\ua97c\uac00-\ud7fb\uff9e\uff9f\u{111c2}\u{111c3}\u{1193f}\u{11941}\u{11a84}-\u{11a89}\u{11d46}\u{11f02}]/u;
 
 export function readPrecompiled(fields: Fields): Normalizer {
   fields.only("precompiled_charsmap");
