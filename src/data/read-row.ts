@@ -14,6 +14,7 @@
  *
  * Any row may have a whole number "task_id". Other keys are ignored.
  */
+import { parsePythonJson } from "../core/python-json.ts";
 import { didYouMean } from "../core/similar.ts";
 import type { Message } from "../text/chat.ts";
 
@@ -95,7 +96,13 @@ export function readRow(text: string): RowContent | string {
   }
   if (typeof row !== "object" || row === null || Array.isArray(row))
     return `should be a JSON object, found ${kindOf(row)}`;
-  return readKind(row as JsonRow);
+  return readKind("messages" in row ? { ...row, ...conversation(text) } : (row as JsonRow));
+}
+
+/** What a template prints as Python does: floats, integers beyond 2^53 and the order of keys are kept. */
+function conversation(text: string): JsonRow {
+  const { messages, tools = null } = parsePythonJson(text) as JsonRow;
+  return { messages, ...(tools !== null && { tools }) };
 }
 
 function readKind(row: JsonRow): RowContent | string {

@@ -36,7 +36,6 @@ const modules = entries.filter(({ files }) => files.some((file) => file.endsWith
 test("the package depends on what was agreed and nothing else, each pinned", () => {
   expect(Object.keys(manifest.dependencies).sort()).toEqual([
     "@assemblyscript/loader",
-    "@huggingface/jinja",
     "@huggingface/tokenizers",
     "commander",
     "fast-png",
