@@ -1,6 +1,6 @@
 /** Arguments of calls, put in the order of the parameters. */
 import { typeError } from "./errors.ts";
-import { type Kwargs, typeName, Undefined, type Value } from "./values.ts";
+import { type Kwargs, plain, typeName, Undefined, type Value } from "./values.ts";
 
 /** A parameter, with what it is when it is not given; without, it must be. */
 export type Parameter = readonly [name: string, fallback?: Value];
@@ -40,7 +40,7 @@ export function positional(
 
 /** A string argument. */
 export function text(name: string, value: Value | undefined): string {
-  if (typeof value === "string") return value;
+  if (typeof plain(value) === "string") return value as string;
   if (value instanceof Undefined) throw typeError(`${name}() argument must be str, not Undefined`);
   throw typeError(`${name}() argument must be str, not ${typeName(value ?? null)}`);
 }

@@ -9,6 +9,7 @@ import {
   Dict,
   isNumeric,
   type Kwargs,
+  Range,
   Tuple,
   toIndex,
   toNumber,
@@ -64,6 +65,8 @@ const CONVERSION = /%(?:\(([^)]*)\))?([-+ 0#]*)(\*|\d+)?(?:\.(\*|\d+)?)?[hlL]?/y
 export function percentFormat(budget: Budget, template: string, value: Value): string {
   const args = value instanceof Tuple ? value.items : [value];
   const named = value instanceof Dict ? value : null;
+  // What has items by key in any way may be left unused.
+  const mayRest = Array.isArray(value) || value instanceof Undefined || value instanceof Range;
   let used = 0;
   let byName = false;
   const next = (): Value => {
@@ -101,7 +104,7 @@ export function percentFormat(budget: Budget, template: string, value: Value): s
   return finish(text);
 
   function finish(result: string): string {
-    if (!byName && named === null && used < args.length) {
+    if (!byName && named === null && !mayRest && used < args.length) {
       throw typeError("not all arguments converted during string formatting");
     }
     budget.text(result.length);

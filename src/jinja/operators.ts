@@ -23,7 +23,7 @@ import {
 
 export function binary(budget: Budget, operator: Operator, a: Value, b: Value): Value {
   if (isNumeric(a) && isNumeric(b)) return arithmetic(budget, operator, a, b);
-  if (operator === "%" && typeof a === "string" && !(b instanceof Undefined)) return percentFormat(budget, a, b);
+  if (operator === "%" && typeof a === "string") return percentFormat(budget, a, b);
   for (const side of [a, b]) if (side instanceof Undefined) throw side.error();
   if (operator === "+") {
     const sum = concatenated(budget, a, b);

@@ -3,11 +3,13 @@ import { floatRepr } from "../core/python-json.ts";
 import { typeError } from "./errors.ts";
 import type { Budget } from "./limits.ts";
 import { intText } from "./numbers.ts";
-import { Dict, PyObject, Tuple, Undefined, type Value } from "./values.ts";
+import { Dict, Markup, PyObject, Tuple, Undefined, type Value } from "./values.ts";
 
 /** Python's `str(value)`. */
 export function str(budget: Budget, value: Value): string {
-  return typeof value === "string" ? value : value instanceof Undefined ? "" : repr(budget, value);
+  if (typeof value === "string") return value;
+  if (value instanceof Undefined) return "";
+  return value instanceof Markup ? value.content : repr(budget, value);
 }
 
 /** Python's `repr(value)`. */
@@ -29,6 +31,7 @@ export function repr(budget: Budget, value: Value, depth = 0): string {
     return charged(budget, `{${parts.join(", ")}}`);
   }
   if (value instanceof Undefined) return "Undefined";
+  if (value instanceof Markup) return `Markup(${inner(value.content)})`;
   if (value instanceof PyObject) return charged(budget, value.text(inner));
   throw typeError("a value of no type");
 }

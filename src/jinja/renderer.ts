@@ -23,8 +23,10 @@ import {
   iterate,
   type Kwargs,
   listOf,
+  Markup,
   Namespace,
   type Ordering,
+  plain,
   Tuple,
   typeName,
   Undefined,
@@ -71,6 +73,7 @@ export class Renderer implements Run {
   // What filters and methods ask for
 
   attribute(value: Value, name: string): Value {
+    plain(value);
     const attribute = attributeOf(this, value, name);
     const found = attribute === undefined && value instanceof Dict ? value.get(name) : attribute;
     return found === undefined ? missing(value, name) : found;
@@ -81,7 +84,7 @@ export class Renderer implements Run {
   }
 
   item(value: Value, key: Value): Value {
-    const found = itemOf(value, key);
+    const found = itemOf(plain(value), plain(key));
     if (found !== undefined) return found;
     const attribute = typeof key === "string" ? attributeOf(this, value, key) : undefined;
     return attribute === undefined ? missing(value, key) : attribute;
@@ -90,6 +93,7 @@ export class Renderer implements Run {
   filter(name: string, value: Value, args: readonly Value[], kwargs: Kwargs): Value {
     const filter = FILTERS.get(name);
     if (filter === undefined) throw new TemplateError("TemplateRuntimeError", `No filter named '${name}'.`);
+    if (!TAKES_ESCAPED.has(name)) for (const given of [value, ...args, ...kwargs.values()]) plain(given);
     this.budget.step();
     return filter(this, value, args, kwargs);
   }
@@ -150,7 +154,7 @@ export class Renderer implements Run {
         return null;
       }
       case "filter-block":
-        this.#write(this.#filtered(statement.filter, this.#buffered(statement.block, frame), frame), frame, out);
+        this.#writeText(this.#filtered(statement.filter, this.#buffered(statement.block, frame), frame), frame, out);
         return null;
       case "with":
         return this.#with(statement, frame, out);
@@ -182,6 +186,14 @@ export class Renderer implements Run {
     out.write(str(this.budget, value), frame.currentMessage());
   }
 
+  /** Jinja does not make text of what a filtered block or a call gives. */
+  #writeText(value: Value, frame: Frame, out: Buffer): void {
+    if (typeof value !== "string" && !(value instanceof Markup)) {
+      throw typeError(`expected str instance, ${typeName(value)} found`);
+    }
+    this.#write(value, frame, out);
+  }
+
   #buffered({ body, scope }: Block, around: Frame): string {
     const buffer = new Buffer(this.budget);
     this.#run(body, new Frame(around, scope), buffer);
@@ -206,7 +218,7 @@ export class Renderer implements Run {
     const { args, kwargs } = this.#arguments(call.with, frame);
     kwargs.set("caller", caller);
     this.at = call.at;
-    this.#write(callValue(of, args, kwargs), frame, out);
+    this.#writeText(callValue(of, args, kwargs), frame, out);
   }
 
   #macro(parts: MacroParts, frame: Frame): Macro {
@@ -327,7 +339,7 @@ export class Renderer implements Run {
         const of = this.#value(node.of, frame);
         const [start, stop, step] = node.parts.map((part) => (part === null ? null : this.#value(part, frame)));
         this.at = node.at;
-        return slice(this.budget, of, start!, stop!, step!);
+        return slice(this.budget, plain(of), start!, stop!, step!);
       }
       case "call": {
         const of = this.#value(node.of, frame);
@@ -420,7 +432,7 @@ export class Renderer implements Run {
     const right = this.#value(node.right, frame);
     if (node.operator === "and" || node.operator === "or") return right;
     this.at = node.at;
-    return binary(this.budget, node.operator as Operator, left, right);
+    return binary(this.budget, node.operator as Operator, plain(left), plain(right));
   }
 
   /** `a < b < c` asks for a < b and b < c. */
@@ -436,6 +448,7 @@ export class Renderer implements Run {
   }
 
   #holds(operator: string, left: Value, right: Value): boolean {
+    if (operator !== "==" && operator !== "!=") for (const side of [left, right]) plain(side);
     if (operator === "==") return isEqual(this.budget, left, right);
     if (operator === "!=") return !isEqual(this.budget, left, right);
     if (operator === "in") return isIn(this.budget, left, right);
@@ -443,6 +456,20 @@ export class Renderer implements Run {
     return isOrdered(this.budget, left, operator as Ordering, right);
   }
 }
+
+/** Filters to which escaped text is as any other. */
+const TAKES_ESCAPED = new Set([
+  "e",
+  "escape",
+  "forceescape",
+  "safe",
+  "string",
+  "default",
+  "d",
+  "join",
+  "replace",
+  "list",
+]);
 
 function missing(value: Value, name: Value): Undefined {
   const type = value === null ? "None" : `${typeName(value)} object`;

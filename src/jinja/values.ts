@@ -204,7 +204,7 @@ export class Namespace extends PyObject {
   }
 }
 
-/** What the filters `escape` and `safe` give: it can be printed and tested, and is refused by all else. */
+/** What the filters `escape` and `safe` give: it can be printed and tested, and `plain` refuses it to all else. */
 export class Markup extends PyObject {
   override readonly typeName = "Markup";
   readonly content: string;
@@ -221,9 +221,12 @@ export class Markup extends PyObject {
   override iterate(): Iterator<Value> {
     throw unsupported("iterating over escaped text");
   }
-  override attribute(name: string): Value | undefined {
-    throw unsupported(`"${name}" of escaped text`);
-  }
+}
+
+/** Refuses escaped text: in Python what it meets is escaped too. */
+export function plain<T extends Value | undefined>(value: T): T {
+  if (value instanceof Markup) throw unsupported("working on escaped text");
+  return value;
 }
 
 export function typeName(value: Value): string {
