@@ -1,6 +1,6 @@
 /** Runs a parsed template. */
 import { attributeOf } from "./attributes.ts";
-import { TemplateError, typeError, valueError } from "./errors.ts";
+import { TemplateError, typeError, unsupported, valueError } from "./errors.ts";
 import { FILTERS } from "./filters.ts";
 import { Frame } from "./frame.ts";
 import { globalsOf } from "./globals.ts";
@@ -314,6 +314,7 @@ export class Renderer implements Run {
     if (found) return found.value;
     const source = this.#variables.has(name) ? this.#variables : this.#globals;
     const value = found === null ? undefined : source.get(name);
+    if (value === undefined && name === "self") throw unsupported('the variable "self"');
     return value === undefined ? new Undefined(`'${name}' is undefined`) : value;
   }
 

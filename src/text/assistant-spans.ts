@@ -22,12 +22,14 @@ const EXAMPLE = "Lorikeet";
 /** The spans of all turns of "assistant", or why they cannot be told. */
 export function assistantSpans(whole: Rendered, messages: readonly Message[], render: RenderOther): Span[] | string {
   const plain = plainTurn(render);
+  // Some templates give no prompt after an assistant's turn, where another may follow all the same.
+  const usual = generationPrompts([{ role: "user", content: "Hello" }], render);
   const prompts = new Map<string, readonly string[]>();
   const promptsBefore = (i: number): readonly string[] => {
     const key = messages[i - 1]?.role ?? "";
     const found = prompts.get(key) ?? generationPrompts(messages.slice(0, i), render);
     prompts.set(key, found);
-    return found;
+    return [...found, ...usual];
   };
   const spans: Span[] = [];
   for (const [i, message] of messages.entries()) {
