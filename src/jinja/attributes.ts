@@ -109,7 +109,10 @@ const DICT_METHODS = new Map<string, Method<Dict>>([
  * undefined where there is none.
  */
 export function attributeOf(run: Run, value: Value, name: string): Value | undefined {
-  if (value instanceof Undefined) throw value.error();
+  if (value instanceof Undefined) {
+    if (PRIVATE.has(name)) return unsafe(name, "Undefined");
+    throw value.error();
+  }
   const type = typeName(value);
   if (name.startsWith("_")) return isPrivate(value, name) ? unsafe(name, type) : undefined;
   if (MUTATING.get(type)?.includes(name) === true) return unsafe(name, type);
@@ -117,7 +120,10 @@ export function attributeOf(run: Run, value: Value, name: string): Value | undef
   const bound = <T>(methods: ReadonlyMap<string, Method<T>>, self: T): Value | undefined => {
     const method = methods.get(name);
     if (method === undefined) return undefined;
-    return new Callable(name, (args, kwargs) => method(run, self, args, kwargs));
+    return new Callable(name, (args, kwargs) => {
+      if (typeof self === "string") run.budget.text(self.length);
+      return method(run, self, args, kwargs);
+    });
   };
   if (typeof value === "string") return bound(STRING_METHODS, value);
   if (Array.isArray(value)) return name === "copy" ? copier(run, value) : bound(LIST_METHODS, value);

@@ -20,12 +20,21 @@ export function codePointCount(text: string): number {
 
 /** Code points [start, end). */
 export function codePointSlice(text: string, start: number, end?: number): string {
-  return isNarrow(text) ? text.slice(start, end) : codePoints(text).slice(start, end).join("");
+  if (isNarrow(text)) return text.slice(start, end);
+  const from = walk(text, 0, start);
+  return text.slice(from, end === undefined ? undefined : walk(text, from, Math.max(0, end - start)));
+}
+
+/** The index of the unit so many code points behind `from`. */
+function walk(text: string, from: number, count: number): number {
+  let at = from;
+  for (let i = 0; i < count && at < text.length; i++) at += text.codePointAt(at)! > 0xffff ? 2 : 1;
+  return at;
 }
 
 /** The index in UTF-16 units of a code point. */
 export function unitIndex(text: string, codePoint: number): number {
-  return isNarrow(text) ? codePoint : codePointSlice(text, 0, codePoint).length;
+  return isNarrow(text) ? codePoint : walk(text, 0, codePoint);
 }
 
 /** The index in code points of a UTF-16 unit, or -1 for -1. */
@@ -75,13 +84,16 @@ function dropper(chars: string | null): (codePoint: number) => boolean {
 /** Splits at runs of white space, as `str.split()` does, at most `limit` times. */
 export function splitAtSpace(text: string, limit = Number.POSITIVE_INFINITY): string[] {
   const found: string[] = [];
-  let rest = stripStart(text);
-  while (rest !== "") {
-    if (found.length >= limit) return [...found, rest];
-    let end = 0;
-    while (end < rest.length && !isSpace(rest.charCodeAt(end))) end++;
-    found.push(rest.slice(0, end));
-    rest = stripStart(rest.slice(end));
+  const skip = (from: number, space: boolean): number => {
+    let at = from;
+    while (at < text.length && isSpace(text.charCodeAt(at)) === space) at++;
+    return at;
+  };
+  for (let start = skip(0, true); start < text.length; ) {
+    if (found.length >= limit) return [...found, text.slice(start)];
+    const end = skip(start, false);
+    found.push(text.slice(start, end));
+    start = skip(end, true);
   }
   return found;
 }
@@ -90,12 +102,13 @@ const LINE_ENDS = [0x0a, 0x0b, 0x0c, 0x0d, 0x1c, 0x1d, 0x1e, 0x85, 0x2028, 0x202
 
 /** `str.splitlines`. */
 export function splitLines(text: string, keepEnds = false): string[] {
+  const end = new RegExp(`\r\n|[${String.fromCharCode(...LINE_ENDS)}]`, "g");
   const lines: string[] = [];
-  for (let start = 0, at = 0; start < text.length; start = at) {
-    while (at < text.length && !LINE_ENDS.includes(text.charCodeAt(at))) at++;
-    const end = at;
-    if (at < text.length) at += text.startsWith("\r\n", at) ? 2 : 1;
-    lines.push(text.slice(start, keepEnds ? at : end));
+  let start = 0;
+  for (const { index, 0: mark } of text.matchAll(end)) {
+    lines.push(text.slice(start, keepEnds ? index + mark.length : index));
+    start = index + mark.length;
   }
+  if (start < text.length) lines.push(text.slice(start));
   return lines;
 }

@@ -44,7 +44,8 @@ function otherwise<T>(kinds: Parameters<typeof isKind>[1][], work: () => T, fall
   }
 }
 
-function toInt(_run: Run, value: Value, [fallback, base]: readonly Value[]): Value {
+function toInt(run: Run, value: Value, [fallback, base]: readonly Value[]): Value {
+  if (typeof value === "string") run.budget.characters(value.length);
   const whole = () => truncateFloat(floatOf(value));
   const quirk = () => otherwise<Value>(["TypeError", "ValueError", "OverflowError"], whole, () => fallback!);
   return otherwise<Value>(["TypeError", "ValueError"], () => intOf(value, toIndex(base!)), quirk);
@@ -99,13 +100,14 @@ const OTHER_FILTERS: readonly (readonly [string, Filter])[] = [
   ],
   [
     "float",
-    filter([["default", 0]], (_run, value, [fallback]) =>
-      otherwise<Value>(
+    filter([["default", 0]], (run, value, [fallback]) => {
+      if (typeof value === "string") run.budget.characters(value.length);
+      return otherwise<Value>(
         ["TypeError", "ValueError"],
         () => floatOf(value),
         () => fallback!,
-      ),
-    ),
+      );
+    }),
   ],
   [
     "round",

@@ -5,7 +5,7 @@
 import { TemplateError } from "./errors.ts";
 
 export interface Limits {
-  /** Steps: one for each expression, statement and item, and one for each 64 characters that an operation makes. */
+  /** Steps: one for each expression, statement and item, and one for each 16 characters that an operation reads or makes. */
   readonly steps: number;
   /** Characters (UTF-16 units) of one string, the rendered text included. */
   readonly text: number;
@@ -22,7 +22,7 @@ export interface Limits {
 }
 
 export const LIMITS: Limits = {
-  steps: 4_000_000,
+  steps: 2_000_000,
   text: 1 << 24,
   entries: 1 << 20,
   range: 100_000,
@@ -31,7 +31,7 @@ export const LIMITS: Limits = {
   bits: 1 << 15,
 };
 
-const CHARACTERS_A_STEP = 64;
+const CHARACTERS_A_STEP = 16;
 
 /** Counts what one rendering uses. */
 export class Budget {
@@ -52,6 +52,11 @@ export class Budget {
   text(length: number): void {
     if (length > this.limits.text) throw over("text", this.limits.text);
     this.step(1 + length / CHARACTERS_A_STEP);
+  }
+
+  /** To be called before each character of a string is looked at on its own. */
+  characters(count: number): void {
+    this.step(count);
   }
 
   /** To be called before a list of this length is made. */

@@ -106,7 +106,7 @@ function sum(run: Run, value: Value, [attribute, start]: readonly Value[]): Valu
 function* unique(run: Run, value: Value, key: (item: Value) => Value): Generator<Value> {
   const seen = new Set<unknown>();
   for (const item of wrap(iterate(value))) {
-    run.budget.step();
+    run.budget.step(8);
     const hash = hashKey(key(item));
     if (seen.has(hash)) continue;
     seen.add(hash);

@@ -242,12 +242,10 @@ export function parseInteger(text: string, base = 10): bigint {
   const plain = digits.replaceAll("_", "");
   if (base === 0 && !prefixed && /^0+[1-9]/.test(plain)) throw wrong();
   if (plain.length > MAX_INT_DIGITS) throw valueError("Exceeds the limit for integer string conversion");
-  let value = 0n;
-  for (const digit of plain) {
-    const number = Number.parseInt(digit, 36);
-    if (!(number < radix)) throw wrong();
-    value = value * BigInt(radix) + BigInt(number);
-  }
+  const digit = (char: string) => Number.parseInt(char, 36);
+  if ([...plain].some((char) => !(digit(char) < radix))) throw wrong();
+  const value =
+    radix === 10 ? BigInt(plain) : [...plain].reduce((sum, char) => sum * BigInt(radix) + BigInt(digit(char)), 0n);
   return sign === "-" ? -value : value;
 }
 

@@ -145,11 +145,11 @@ export function slice(budget: Budget, value: Value, start: Value, stop: Value, s
   const range = bounds(size, start, stop, step);
   const [from, to, by] = range;
   if (items === null && by === 1) {
-    budget.text(Math.max(0, to - from));
+    budget.text((value as string).length);
     return codePointSlice(value as string, from, Math.max(from, to));
   }
+  budget.characters(size);
   const source: readonly Value[] = items ?? codePoints(value as string);
-  budget.entries(source.length);
   const taken: Value[] = [];
   for (let i = from; by > 0 ? i < to : i > to; i += by) taken.push(source[i]!);
   if (items === null) return taken.join("");

@@ -94,7 +94,7 @@ export class Renderer implements Run {
     const filter = FILTERS.get(name);
     if (filter === undefined) throw new TemplateError("TemplateRuntimeError", `No filter named '${name}'.`);
     if (!TAKES_ESCAPED.has(name)) for (const given of [value, ...args, ...kwargs.values()]) plain(given);
-    this.budget.step();
+    this.budget.text(typeof value === "string" ? value.length : 0);
     return filter(this, value, args, kwargs);
   }
 
@@ -145,7 +145,8 @@ export class Renderer implements Run {
         this.#assign(statement.target, this.#value(statement.value, frame), frame);
         return null;
       case "set-block": {
-        const text = this.#buffered(statement.block, frame);
+        const { text, signal } = this.#buffered(statement.block, frame);
+        if (signal !== null) return signal;
         this.#assign(
           statement.target,
           statement.filter === null ? text : this.#filtered(statement.filter, text, frame),
@@ -153,9 +154,11 @@ export class Renderer implements Run {
         );
         return null;
       }
-      case "filter-block":
-        this.#writeText(this.#filtered(statement.filter, this.#buffered(statement.block, frame), frame), frame, out);
-        return null;
+      case "filter-block": {
+        const { text, signal } = this.#buffered(statement.block, frame);
+        if (signal === null) this.#writeText(this.#filtered(statement.filter, text, frame), frame, out);
+        return signal;
+      }
       case "with":
         return this.#with(statement, frame, out);
       case "macro":
@@ -194,10 +197,11 @@ export class Renderer implements Run {
     this.#write(value, frame, out);
   }
 
-  #buffered({ body, scope }: Block, around: Frame): string {
+  /** A block's text, which is dropped where the block leaves the loop around it. */
+  #buffered({ body, scope }: Block, around: Frame): { text: string; signal: Signal } {
     const buffer = new Buffer(this.budget);
-    this.#run(body, new Frame(around, scope), buffer);
-    return buffer.text();
+    const signal = this.#run(body, new Frame(around, scope), buffer);
+    return { text: buffer.text(), signal };
   }
 
   #with({ targets, block }: Extract<Statement, { kind: "with" }>, frame: Frame, out: Buffer): Signal {

@@ -71,8 +71,9 @@ function stripMethod(name: string, work: (self: string, chars: string | null) =>
 }
 
 function simple(name: string, work: (self: string) => Value): Method<string> {
-  return (_run, self, args, kwargs) => {
+  return (run, self, args, kwargs) => {
     positional(name, args, kwargs, 0);
+    if (name !== "lower" && name !== "upper") run.budget.characters(self.length);
     return work(self);
   };
 }
@@ -148,15 +149,11 @@ function lastSplit(self: string, at: string, times: number): string {
 }
 
 function splitAtSpaceFromEnd(self: string, limit: number): string[] {
-  const parts: string[] = [];
+  const words = splitAtSpace(self);
+  if (words.length <= limit) return words;
   let rest = stripEnd(self);
-  while (rest !== "" && parts.length < limit) {
-    const words = splitAtSpace(rest);
-    const word = words.at(-1)!;
-    parts.unshift(word);
-    rest = stripEnd(rest.slice(0, rest.length - word.length));
-  }
-  return stripStart(rest) === "" ? parts : [rest, ...parts];
+  for (let i = 0; i < limit; i++) rest = stripEnd(rest.slice(0, rest.length - words[words.length - 1 - i]!.length));
+  return [rest, ...(limit === 0 ? [] : words.slice(-limit))];
 }
 
 function partition(name: string, last: boolean): Method<string> {

@@ -2,7 +2,7 @@
 
 import { attributeGetter } from "./attribute-getter.ts";
 import { text } from "./bind.ts";
-import { codePointCount, codePointSlice, splitLines, strip, stripEnd } from "./code-points.ts";
+import { codePointCount, codePointSlice, splitLines, strip } from "./code-points.ts";
 import { TemplateError, typeError, unsupported, valueError } from "./errors.ts";
 import { type Filter, filter } from "./filter.ts";
 import { percentFormat } from "./format.ts";
@@ -44,8 +44,12 @@ function escapeHtml(run: Run, value: Value): string {
 }
 
 /** A filter of one string, without parameters. */
-function ofText(work: (plain: string) => Value): Filter {
-  return filter([], (run, value) => work(plainText(run, value)));
+function ofText(work: (plain: string, run: Run) => Value, byCharacter = true): Filter {
+  return filter([], (run, value) => {
+    const text = plainText(run, value);
+    if (byCharacter) run.budget.characters(text.length);
+    return work(text, run);
+  });
 }
 
 /** What most filters of text take: anything, as `str` prints it. Escaped text keeps its type in Python. */
@@ -109,7 +113,7 @@ function truncate(run: Run, value: Value, [length, killWords, end, leeway]: read
 
 function quoteUrl(run: Run, value: Value, safe: RegExp): string {
   const plain = str(run.budget, value);
-  run.budget.text(plain.length * 3);
+  run.budget.characters(plain.length);
   return [...new TextEncoder().encode(plain)]
     .map((byte) => {
       const char = String.fromCharCode(byte);
@@ -154,8 +158,8 @@ const ENTITIES = new Map([
   ["nbsp", "\u00a0"],
 ]);
 
-function stripTags(plain: string): string {
-  const bare = withoutTags(withoutComments(plain));
+function stripTags(plain: string, run: Run): string {
+  const bare = withoutTags(withoutComments(plain, run));
   const words = bare.split(/\s+/u).filter((word) => word !== "");
   return words
     .join(" ")
@@ -169,24 +173,27 @@ function stripTags(plain: string): string {
     });
 }
 
-function withoutComments(plain: string): string {
+function withoutComments(plain: string, run: Run): string {
   let rest = plain;
   for (let start = rest.indexOf("<!--"); start >= 0; start = rest.indexOf("<!--")) {
     const end = rest.indexOf("-->", start);
     if (end < 0) break;
+    run.budget.text(rest.length);
     rest = rest.slice(0, start) + rest.slice(end + 3);
   }
   return rest;
 }
 
 function withoutTags(plain: string): string {
-  let rest = plain;
-  for (let start = rest.indexOf("<"); start >= 0; start = rest.indexOf("<")) {
-    const end = rest.indexOf(">", start);
+  let kept = "";
+  let at = 0;
+  for (let start = plain.indexOf("<"); start >= 0; start = plain.indexOf("<", at)) {
+    const end = plain.indexOf(">", start);
     if (end < 0) break;
-    rest = rest.slice(0, start) + rest.slice(end + 1);
+    kept += plain.slice(at, start);
+    at = end + 1;
   }
-  return rest;
+  return kept + plain.slice(at);
 }
 
 const JSON_PARAMETERS = [
@@ -242,8 +249,8 @@ function fileSize(run: Run, value: Value, [binary]: readonly Value[]): string {
 
 export const TEXT_FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   ["capitalize", ofText(capitalize)],
-  ["lower", ofText((plain) => plain.toLowerCase())],
-  ["upper", ofText((plain) => plain.toUpperCase())],
+  ["lower", ofText((plain) => plain.toLowerCase(), false)],
+  ["upper", ofText((plain) => plain.toUpperCase(), false)],
   ["title", ofText(titleWords)],
   ["wordcount", ofText((plain) => BigInt(plain.match(/[\p{L}\p{N}_]+/gu)?.length ?? 0))],
   ["striptags", ofText(stripTags)],
@@ -305,7 +312,7 @@ export const TEXT_FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>
         const lines = splitLines(onlyText("wordwrap", value));
         const options = { width: toIndex(width!), breakLongWords: isTrue(breaks!), breakOnHyphens: isTrue(hyphens!) };
         const separator = wrap === null ? "\n" : text("wordwrap", wrap);
-        run.budget.entries(stripEnd(str(run.budget, value)).length);
+        run.budget.characters(lines.reduce((sum, line) => sum + line.length * 8, 0));
         return joined(
           run.budget,
           separator,

@@ -310,6 +310,7 @@ export function listOf(budget: Budget, value: Value): Value[] {
 }
 
 const MAX_KEY_DEPTH = 100;
+const MAX_TUPLE_KEY = 1 << 16;
 
 /** What stands for a value as a key: equal values give equal ones. Throws TypeError for what cannot be hashed. */
 export function hashKey(value: Value, depth = 0): unknown {
@@ -323,7 +324,11 @@ export function hashKey(value: Value, depth = 0): unknown {
   if (value instanceof Tuple) {
     if (depth > MAX_KEY_DEPTH) throw unsupported("a key of so many tuples inside one another");
     const parts = value.items.map((item) => hashKey(item, depth + 1));
-    if (parts.every((part) => typeof part === "string")) return `t${JSON.stringify(parts)}`;
+    if (parts.every((part) => typeof part === "string")) {
+      const hash = `t${parts.map((part) => `${part.length}:${part}`).join("")}`;
+      if (hash.length < MAX_TUPLE_KEY) return hash;
+      throw new TemplateError("LimitError", "a tuple of so much is no key");
+    }
     throw unsupported(
       `a tuple with a ${typeName(value.items.find((item) => item instanceof PyObject) ?? null)} as a key`,
     );
@@ -424,6 +429,7 @@ function holds(ordering: Ordering, a: bigint | number, b: bigint | number): bool
 
 /** Python's `sorted`: stable, by `<` alone. */
 export function sorted(budget: Budget, items: readonly Value[], key: (item: Value) => Value, reverse = false): Value[] {
+  budget.step(items.length * 8);
   const keyed = items.map((item) => ({ item, key: key(item) }));
   if (reverse) keyed.reverse();
   keyed.sort((a, b) => (isOrdered(budget, b.key, "<", a.key) ? 1 : isOrdered(budget, a.key, "<", b.key) ? -1 : 0));

@@ -21,7 +21,7 @@ const NEVER_ENDING: readonly string[] = [
   "{% set ns = namespace(l=(1,)) %}{% for i in range(99) %}{% set ns.l = (ns.l, ns.l) %}{% endfor %}{{ {ns.l: 1} }}",
   "{% set ns = namespace(l=[1]) %}{% for i in range(9999) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}",
   "{% set ns = namespace(n=3) %}{% for i in range(99) %}{% set ns.n = ns.n * ns.n %}{% endfor %}",
-  "{{ 9 ** 9 ** 9 ** 9 }}",
+  "{{ 9 ** (9 ** 9 ** 9) }}",
   "{{ 7 ** 999999999999 }}",
   "{{ 'x' * 999999999999 }}",
   "{{ [0] * 999999999999 }}",
