@@ -1,38 +1,13 @@
 /** All filters of transformers' environment by name. */
+
+import { floatOf, intOf } from "./conversions.ts";
 import { isKind, TemplateError, typeError, unsupported } from "./errors.ts";
 import { type Filter, filter } from "./filter.ts";
 import { LIST_FILTERS } from "./list-filters.ts";
-import {
-  absolute,
-  arithmetic,
-  parseFloatText,
-  parseInteger,
-  roundFloat,
-  roundInt,
-  toFloat,
-  truncateFloat,
-} from "./numbers.ts";
+import { absolute, arithmetic, roundFloat, roundInt, truncateFloat } from "./numbers.ts";
 import type { Run } from "./run.ts";
 import { TEXT_FILTERS } from "./text-filters.ts";
-import { asInt, isNumeric, isTrue, toIndex, toNumber, typeName, Undefined, type Value } from "./values.ts";
-
-/** Python's `float(value)`. */
-function floatOf(value: Value): number {
-  if (value instanceof Undefined) throw value.error();
-  if (typeof value === "string") return parseFloatText(value);
-  if (isNumeric(value)) return toFloat(toNumber(value));
-  throw typeError(`float() argument must be a string or a real number, not '${typeName(value)}'`);
-}
-
-/** Python's `int(value)`. */
-function intOf(value: Value, base: number): bigint {
-  if (value instanceof Undefined) throw value.error();
-  if (typeof value === "string") return parseInteger(value, base);
-  if (typeof value === "number") return truncateFloat(value);
-  const int = asInt(value);
-  if (int !== null) return int;
-  throw typeError(`int() argument must be a string, a bytes-like object or a real number, not '${typeName(value)}'`);
-}
+import { isNumeric, isTrue, toIndex, toNumber, typeName, Undefined, type Value } from "./values.ts";
 
 /** What `work` gives, or `fallback` where Python would catch one of these errors. */
 function otherwise<T>(kinds: Parameters<typeof isKind>[1][], work: () => T, fallback: () => T): T {

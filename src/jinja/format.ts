@@ -9,6 +9,7 @@ import {
   Dict,
   isNumeric,
   type Kwargs,
+  plain,
   Range,
   Tuple,
   toIndex,
@@ -191,6 +192,7 @@ const SPEC = /^(?:(.)?([<>=^]))?([-+ ])?(z)?(#)?(0)?(\d+)?([,_])?(?:\.(\d+))?(.)
 /** Python's `format(value, spec)`. */
 export function formatValue(budget: Budget, value: Value, spec: string): string {
   if (spec === "") return str(budget, value);
+  plain(value);
   if (value instanceof Undefined) throw typeError("unsupported format string passed to Undefined.__format__");
   const found = SPEC.exec(spec);
   if (found === null) throw valueError(`Invalid format specifier '${spec}' for object of type '${typeName(value)}'`);

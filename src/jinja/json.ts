@@ -4,7 +4,7 @@ import { typeError } from "./errors.ts";
 import type { Budget } from "./limits.ts";
 import { intText } from "./numbers.ts";
 import { floatText } from "./print.ts";
-import { Dict, isNumeric, isOrdered, Tuple, typeName, type Value } from "./values.ts";
+import { Dict, isNumeric, isOrdered, Markup, Tuple, typeName, type Value } from "./values.ts";
 
 export interface JsonStyle {
   readonly ensureAscii: boolean;
@@ -28,6 +28,7 @@ export function toJson(budget: Budget, value: Value, style: JsonStyle): string {
     budget.step();
     budget.nesting(depth);
     if (item === null || typeof item === "boolean" || isNumeric(item)) return scalar(item);
+    if (item instanceof Markup) return write(item.content, depth);
     if (typeof item === "string") {
       budget.text(item.length);
       return quote(item, style.ensureAscii);

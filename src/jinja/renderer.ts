@@ -268,15 +268,16 @@ export class Renderer implements Run {
   ): void {
     const chosen = statement.test === null ? items : new Iter(this.#chosen(statement, iterate(items), frame));
     const loop = new Loop(this.budget, chosen, recurse, depth);
-    let turned = false;
+    let completed = false; // Jinja's else is for loops of which no turn came to its end
     for (let item = loop.next(); item !== undefined; item = loop.next()) {
-      turned = true;
       const turn = new Frame(frame, statement.body.scope, true);
       turn.set("loop", loop);
       this.#assign(statement.target, item, turn);
-      if (this.#run(statement.body.body, turn, out) === "break") break;
+      const signal = this.#run(statement.body.body, turn, out);
+      if (signal === "break") break;
+      if (signal === null) completed = true;
     }
-    if (turned || statement.otherwise === null) return;
+    if (completed || statement.otherwise === null) return;
     this.#run(statement.otherwise.body, new Frame(frame, statement.otherwise.scope), out);
   }
 

@@ -16,7 +16,7 @@ import { braceFormat } from "./format.ts";
 import { CHARACTER_CHECKS, capitalize, swapCase, titleCase } from "./letter-case.ts";
 import type { Budget } from "./limits.ts";
 import type { Run } from "./run.ts";
-import { Dict, isTrue, type Kwargs, listOf, Tuple, toIndex, typeName, type Value } from "./values.ts";
+import { Dict, isTrue, type Kwargs, listOf, plain, Tuple, toIndex, typeName, type Value } from "./values.ts";
 
 export type Method<T> = (run: Run, self: T, args: readonly Value[], kwargs: Kwargs) => Value;
 
@@ -169,7 +169,7 @@ function partition(name: string, last: boolean): Method<string> {
 function join(run: Run, self: string, args: readonly Value[], kwargs: Kwargs): string {
   const items = listOf(run.budget, positional("join", args, kwargs, 1)[0]!);
   const parts = items.map((item, i) => {
-    if (typeof item === "string") return item;
+    if (typeof plain(item) === "string") return item as string;
     throw typeError(`sequence item ${i}: expected str instance, ${typeName(item)} found`);
   });
   return joined(run.budget, self, parts);

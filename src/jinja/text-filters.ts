@@ -3,6 +3,7 @@
 import { attributeGetter } from "./attribute-getter.ts";
 import { text } from "./bind.ts";
 import { codePointCount, codePointSlice, splitLines, strip } from "./code-points.ts";
+import { floatOf } from "./conversions.ts";
 import { TemplateError, typeError, unsupported, valueError } from "./errors.ts";
 import { type Filter, filter } from "./filter.ts";
 import { percentFormat } from "./format.ts";
@@ -66,16 +67,22 @@ function onlyText(name: string, value: Value): string {
 }
 
 function titleWords(plain: string): string {
-  const chars = Array.from(plain);
-  let starts = true;
-  return chars
-    .map((char) => {
-      const splits = strip(char) === "" || "-({[<".includes(char);
-      const shown = splits || starts ? char.toUpperCase() : char.toLowerCase();
-      starts = splits;
-      return shown;
-    })
-    .join("");
+  const splits = (char: string) => strip(char) === "" || "-({[<".includes(char);
+  let title = "";
+  let word: string[] = [];
+  const finish = () => {
+    title += (word[0] ?? "").toUpperCase() + word.slice(1).join("").toLowerCase();
+    word = [];
+  };
+  for (const char of plain) {
+    if (!splits(char)) word.push(char);
+    else {
+      finish();
+      title += char;
+    }
+  }
+  finish();
+  return title;
 }
 
 function indent(run: Run, value: Value, [width, first, blank]: readonly Value[]): string {
@@ -235,7 +242,7 @@ function formatFilter(run: Run, value: Value, args: readonly Value[], kwargs: Kw
 const SIZES = ["B", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"];
 
 function fileSize(run: Run, value: Value, [binary]: readonly Value[]): string {
-  const bytes = Number(run.filter("float", value, [], new Map()));
+  const bytes = floatOf(value);
   const base = isTrue(binary!) ? 1024 : 1000;
   if (bytes === 1) return "1 Byte";
   if (bytes < base) return `${Math.trunc(bytes)} Bytes`;

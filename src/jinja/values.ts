@@ -333,7 +333,8 @@ export function hashKey(value: Value, depth = 0): unknown {
       `a tuple with a ${typeName(value.items.find((item) => item instanceof PyObject) ?? null)} as a key`,
     );
   }
-  if (Array.isArray(value) || value instanceof Dict) throw typeError(`unhashable type: '${typeName(value)}'`);
+  const isView = value instanceof View && value.what !== "values";
+  if (Array.isArray(value) || value instanceof Dict || isView) throw typeError(`unhashable type: '${typeName(value)}'`);
   if (value instanceof Undefined) return "Undefined";
   if (value instanceof Range) return `r${value.text()}`;
   return value;

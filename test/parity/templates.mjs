@@ -44,9 +44,12 @@ function rendered(template) {
 /** Objects have addresses in Python's text. */
 const hasAddress = (text) => / at 0x[0-9a-f]+>/.test(text);
 
+/** Jinja folds constants before it runs a template: a slice of one that has none is undefined there, and an error here. */
+const isFolded = (error) => /unhashable type: 'slice'|is not subscriptable/.test(error ?? "");
+
 function compared(ours, theirs) {
   if (ours.fault !== undefined) return "differs";
-  if (ours.refused) return "refused";
+  if (ours.refused || isFolded(ours.error)) return "refused";
   if (theirs.error !== undefined || ours.error !== undefined) {
     return (theirs.error === undefined) === (ours.error === undefined) ? "errors" : "differs";
   }
