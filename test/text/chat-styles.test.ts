@@ -63,3 +63,69 @@ test.each(names)("%s: text, generation prompt and mask are those of transformers
   });
   expect(compared).toBeGreaterThanOrEqual(10);
 });
+
+/** Small random numbers that a seed repeats. */
+function randomFrom(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+const WORDS = [
+  "",
+  "a",
+  "yes",
+  " b ",
+  "\n\nc\n",
+  "<",
+  "</s>",
+  "<think>\nx\n</think>\n\ny",
+  "assistant",
+  "日本 🦜",
+  "\n",
+  "{{ x }}",
+];
+
+/** Turns in the order that most templates take, at times with tools. */
+function randomConversation(random: (below: number) => number): Message[] {
+  const word = () => WORDS[random(WORDS.length)]! + WORDS[random(WORDS.length)]!;
+  const messages: Message[] = random(3) === 0 ? [{ role: "system", content: word() }] : [];
+  for (let turns = 1 + random(4); turns > 0; turns--) {
+    messages.push({ role: "user", content: word() });
+    if (random(4) === 0) {
+      const call = { type: "function", function: { name: "f", arguments: { x: 1 } } };
+      messages.push({ role: "assistant", content: random(2) === 0 ? null : word(), tool_calls: [call] });
+      messages.push({ role: "tool", content: word() });
+    }
+    messages.push({ role: "assistant", content: word(), ...(random(4) === 0 && { reasoning_content: word() }) });
+  }
+  return messages;
+}
+
+const seed = Math.floor(Math.random() * 2 ** 31);
+
+test.each(names)(
+  `%s: the mask without generation blocks is that with them, for random conversations (seed ${seed})`,
+  (name) => {
+    const random = randomFrom(seed);
+    const text = read(`${name}.jinja`);
+    const [marked, plain] = [text, unmarked(text)].map((each) => new ChatTemplate(name, each, golden.tokens));
+    let compared = 0;
+    for (let i = 0; i < 60; i++) {
+      const messages = randomConversation(random);
+      let expected: ReturnType<ChatTemplate["spans"]>;
+      try {
+        expected = marked!.spans(messages);
+      } catch {
+        continue;
+      }
+      const parts = ({ text: whole, assistant }: typeof expected) =>
+        assistant.map(({ start, end }) => whole.slice(start, end));
+      expect({ messages, parts: parts(plain!.spans(messages)) }).toEqual({ messages, parts: parts(expected) });
+      compared++;
+    }
+    expect(compared).toBeGreaterThan(5);
+  },
+);
