@@ -39,9 +39,12 @@ export type PyJson =
 /** Where `parsePythonJson` leaves the order of keys that JavaScript would put elsewhere: those that are written as numbers. */
 const KEY_ORDER = Symbol("order of keys");
 
-/** The keys of an object in the order of the JSON text that it was read from, where `parsePythonJson` read it. */
+/** The keys of an object in the order of the JSON text that `parsePythonJson` read it from, unless keys have come or gone since. */
 export function keyOrder(object: object): readonly string[] {
-  return (object as { readonly [KEY_ORDER]?: readonly string[] })[KEY_ORDER] ?? Object.keys(object);
+  const keys = Object.keys(object);
+  const order = (object as { readonly [KEY_ORDER]?: readonly string[] })[KEY_ORDER] ?? keys;
+  const isCurrent = order.length === keys.length && order.every((key) => Object.hasOwn(object, key));
+  return isCurrent ? order : keys;
 }
 
 /** How to write. `indent: null` puts everything on one line with ", " and ": ", Python's default. */

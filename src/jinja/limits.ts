@@ -50,8 +50,13 @@ export class Budget {
 
   /** To be called before a string of this length is made. */
   text(length: number): void {
-    if (length > this.limits.text) throw over("text", this.limits.text);
+    this.size(length);
     this.step(1 + length / CHARACTERS_A_STEP);
+  }
+
+  /** The length of a text that grows piece by piece. */
+  size(length: number): void {
+    if (length > this.limits.text) throw over("text", this.limits.text);
   }
 
   /** To be called before each character of a string is looked at on its own. */

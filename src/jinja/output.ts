@@ -14,8 +14,8 @@ export class Buffer {
 
   write(text: string, _message: number | null): void {
     this.#length += text.length;
-    this.#budget.text(this.#length - this.#length + text.length);
-    if (this.#length > this.#budget.limits.text) this.#budget.text(this.#length);
+    this.#budget.text(text.length);
+    this.#budget.size(this.#length);
     this.#parts.push(text);
   }
 
