@@ -44,6 +44,8 @@ export const VARIABLES = {
   t: " <think>\nwell\n</think>\n\nyes ",
   l: [3, "b", null, 1.5, true, [1, 2]],
   d: { b: 1, a: "two", 10: 3, 2: null },
+  bos_token: "<s>",
+  eos_token: "</s>",
   messages: [
     { role: "system", content: " be brief " },
     { role: "user", content: 'hi "there" é <b>&' },
@@ -56,8 +58,51 @@ export const VARIABLES = {
   ],
 };
 
-/** Templates, one after the other. */
-export function* randomTemplates(random) {
+const SIGNS = [
+  "{{",
+  "}}",
+  "{%",
+  "%}",
+  "-",
+  "+",
+  "|",
+  "'",
+  '"',
+  "(",
+  ")",
+  "[",
+  "]",
+  ".",
+  " ",
+  "=",
+  "~",
+  ",",
+  ":",
+  "\n",
+  "not ",
+  "is ",
+  "0",
+  "#}",
+];
+
+/** A template with a few places changed: mostly damaged, at times only different. */
+function mutated(template, random) {
+  const whole = (below) => Math.floor(random() * below);
+  let text = template;
+  for (let edits = 1 + whole(3); edits > 0; edits--) {
+    const at = whole(text.length);
+    const end = Math.min(text.length, at + whole(14));
+    const kind = whole(4);
+    if (kind === 0) text = text.slice(0, at) + text.slice(end);
+    else if (kind === 1) text = text.slice(0, end) + text.slice(at);
+    else if (kind === 2) text = text.slice(0, at) + SIGNS[whole(SIGNS.length)] + text.slice(at);
+    else text = text.slice(0, at) + SIGNS[whole(SIGNS.length)] + text.slice(at + 1);
+  }
+  return text;
+}
+
+/** Templates, one after the other: a part of them are `examples` with changes. */
+export function* randomTemplates(random, examples) {
   const pick = (list) => list[Math.floor(random() * list.length)];
   const chance = (part) => random() < part;
   const whole = (below) => Math.floor(random() * below);
@@ -285,7 +330,8 @@ export function* randomTemplates(random) {
 
   for (;;) {
     const kind = random();
-    if (kind < 0.5) yield `{{ ${any(1 + whole(3))} }}`;
+    if (kind < 0.15) yield mutated(pick(examples), random);
+    else if (kind < 0.55) yield `{{ ${any(1 + whole(3))} }}`;
     else yield some(1, 4, () => space() + statement(1 + whole(3), false)).join("") + space();
   }
 }

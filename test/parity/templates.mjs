@@ -9,6 +9,7 @@
  */
 import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -61,7 +62,10 @@ function compared(ours, theirs) {
 }
 
 console.log(`templates: seed ${options.seed}`);
-const templates = randomTemplates(randomFrom(Number(options.seed)));
+const folder = new URL("../golden/templates/", import.meta.url);
+const files = readdirSync(folder).filter((file) => file.endsWith(".jinja"));
+const examples = files.map((file) => readFileSync(new URL(file, folder), "utf8"));
+const templates = randomTemplates(randomFrom(Number(options.seed)), examples);
 const counts = { same: 0, errors: 0, refused: 0, differs: 0 };
 const end = Date.now() + 1000 * Number(options.seconds);
 while (Date.now() < end) {
