@@ -6,7 +6,7 @@
  */
 import { FormatError } from "../core/errors.ts";
 import { strip, stripEnd } from "../jinja/code-points.ts";
-import { type Rendered, Template, TemplateError } from "../jinja/template.ts";
+import { type Limits, type Rendered, Template, TemplateError } from "../jinja/template.ts";
 import { assistantSpans } from "./assistant-spans.ts";
 import type { Message, Span } from "./message.ts";
 
@@ -27,6 +27,8 @@ export interface RenderOptions {
   readonly variables?: Readonly<Record<string, unknown>>;
   /** The time for templates that write today's date; now unless given. */
   readonly now?: () => Date;
+  /** What the template may use, where it is not that of src/jinja/limits.ts. */
+  readonly limits?: Partial<Limits>;
 }
 
 const OWN_VARIABLES = ["messages", "tools", "documents", "add_generation_prompt"];
@@ -87,7 +89,7 @@ export class ChatTemplate {
   }
 
   #render(messages: readonly Message[], options: RenderOptions): Rendered {
-    const { addGenerationPrompt = false, tools = null, documents = null, variables = {}, now } = options;
+    const { addGenerationPrompt = false, tools = null, documents = null, variables = {}, now, limits = {} } = options;
     for (const [what, list] of [
       ["tools", tools],
       ["documents", documents],
@@ -99,7 +101,10 @@ export class ChatTemplate {
     if (taken !== undefined) throw this.#error(`"${taken}" is an option, not one of the variables`);
     const own = { messages, tools, documents, add_generation_prompt: addGenerationPrompt };
     return this.#attempt("refuses these messages", () =>
-      this.#template.render({ ...this.#specialTokens, ...variables, ...own }, now === undefined ? {} : { now }),
+      this.#template.render(
+        { ...this.#specialTokens, ...variables, ...own },
+        { limits, ...(now !== undefined && { now }) },
+      ),
     );
   }
 

@@ -64,6 +64,28 @@ test("a template that leaves out earlier turns, or counts them, masks what it wr
   expect(learnt(drop, chatml.messages)).toEqual(["A whale, sir.;"]);
 });
 
+test("turns are told apart in loops over numbers, over dicts made of messages, and where macros write them", () => {
+  const turn = "<{{ m.role }}>{{ m.content }}<end>";
+  const templates = [
+    `{% for i in range(messages | length) %}{% set m = messages[i] %}${turn}{% endfor %}`,
+    "{% set ns = namespace(all=[]) %}{% for m in messages %}{% set ns.all = ns.all + [{'role': m.role, " +
+      `'content': m.content}] %}{% endfor %}{% for m in ns.all %}${turn}{% endfor %}`,
+    `{% macro write(m) %}${turn}{% endmacro %}{% for m in messages %}{{ write(m) }}{% endfor %}`,
+    `{% for m in messages | reverse | list | reverse %}{% set text %}${turn}{% endset %}{{ text }}{% endfor %}`,
+  ];
+  for (const template of templates) {
+    const chatTemplate = `${template}{% if add_generation_prompt %}<assistant>{% endif %}`;
+    expect(learnt(pocketWith({ chatTemplate }), chatml.messages)).toEqual(["Well met.<end>", "A whale, sir.<end>"]);
+  }
+});
+
+test("a template's limits can be set", () => {
+  const tokenizer = pocketWith({ chatTemplate: chatml.template });
+  expect(() => tokenizer.applyChatTemplate(chatml.messages, { limits: { steps: 5 } })).toThrow(
+    /limit of 5 for "steps"/,
+  );
+});
+
 test("a template that writes turns without a loop over the messages is refused, naming the message", () => {
   const joined = pocketWith({ chatTemplate: "{{ messages | map(attribute='content') | join(';') }}" });
   expect(() => joined.encodeChat(chatml.messages)).toThrow(FormatError);
