@@ -36,6 +36,17 @@ export type PyJson =
   | readonly PyJson[]
   | { readonly [key: string]: PyJson };
 
+/** Where `parsePythonJson` leaves the order of keys that JavaScript would put elsewhere: those that are written as numbers. */
+const KEY_ORDER = Symbol("order of keys");
+
+/** The keys of an object in the order of the JSON text that `parsePythonJson` read it from, unless keys have come or gone since. */
+export function keyOrder(object: object): readonly string[] {
+  const keys = Object.keys(object);
+  const order = (object as { readonly [KEY_ORDER]?: readonly string[] })[KEY_ORDER] ?? keys;
+  const isCurrent = order.length === keys.length && order.every((key) => Object.hasOwn(object, key));
+  return isCurrent ? order : keys;
+}
+
 /** How to write. `indent: null` puts everything on one line with ", " and ": ", Python's default. */
 export interface PythonJsonStyle {
   readonly indent?: number | null;
@@ -87,7 +98,7 @@ function isList<T>(value: readonly T[] | object): value is readonly T[] {
 }
 
 /** Python's `repr` of a float: the shortest digits that read back the same, an exponent below 1e-4 and from 1e16. */
-function floatRepr(value: number): string {
+export function floatRepr(value: number): string {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value < 0 ? "-Infinity" : "Infinity";
   const sign = value < 0 || Object.is(value, -0) ? "-" : "";
@@ -117,15 +128,15 @@ export interface ParseJsonOptions {
  * Throws FormatError naming line and column (of UTF-16 units).
  */
 export function parseJson(text: string, name: string, options: ParseJsonOptions = {}): Json {
-  return new Reader(text, name, options.duplicates === "refuse", Number).document() as Json;
+  return new Reader(text, name, options.duplicates === "refuse", Number, false).document() as Json;
 }
 
 /**
  * The same, keeping what `pythonJson` needs to write the text again: a whole number written as a float becomes a
- * `PyFloat`, an integer beyond 2^53 a `bigint`.
+ * `PyFloat`, an integer beyond 2^53 a `bigint`, and `keyOrder` knows the order of the keys.
  */
 export function parsePythonJson(text: string, name = "JSON"): PyJson {
-  return new Reader(text, name, false, pythonNumber).document();
+  return new Reader(text, name, false, pythonNumber, true).document();
 }
 
 function pythonNumber(literal: string): PyJson {
@@ -153,13 +164,21 @@ class Reader {
   readonly #name: string;
   readonly #refuseDuplicates: boolean;
   readonly #number: (literal: string) => PyJson;
+  readonly #keepsOrder: boolean;
   #at = 0;
 
-  constructor(text: string, name: string, refuseDuplicates: boolean, number: (literal: string) => PyJson) {
+  constructor(
+    text: string,
+    name: string,
+    refuseDuplicates: boolean,
+    number: (literal: string) => PyJson,
+    keepsOrder: boolean,
+  ) {
     this.#text = text;
     this.#name = name;
     this.#refuseDuplicates = refuseDuplicates;
     this.#number = number;
+    this.#keepsOrder = keepsOrder;
   }
 
   document(): PyJson {
@@ -184,6 +203,7 @@ class Reader {
 
   #object(depth: number): PyJson {
     const object: Record<string, PyJson> = {};
+    const keys: string[] = [];
     this.#at++;
     if (this.#take("}")) return object;
     do {
@@ -194,10 +214,12 @@ class Reader {
       if (this.#refuseDuplicates && Object.hasOwn(object, key)) this.#fail("a key not used before", start);
       if (!this.#take(":")) this.#fail('":"');
       const value = this.#value(depth + 1);
+      if (this.#keepsOrder && !Object.hasOwn(object, key)) keys.push(key);
       if (key !== "__proto__") object[key] = value;
       else Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
     } while (this.#take(","));
     if (!this.#take("}")) this.#fail('"," or "}"');
+    if (keys.some((key) => /^\d/.test(key))) Object.defineProperty(object, KEY_ORDER, { value: keys });
     return object;
   }
 

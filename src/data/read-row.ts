@@ -1,4 +1,6 @@
 /** One line of a JSON Lines file as a row: kinds are told apart by their keys. Any row may have a whole number "task_id". */
+
+import { parsePythonJson } from "../core/python-json.ts";
 import { didYouMean } from "../core/similar.ts";
 import { isWhole, type JsonRow, kindOf, type RowContent, type RowKind } from "../tasks/kit/define-row.ts";
 import { rowKinds } from "./known-tasks.ts";
@@ -18,7 +20,13 @@ export function readRow(text: string): (RowContent & { taskId?: number }) | stri
   }
   if (typeof row !== "object" || row === null || Array.isArray(row))
     return `should be a JSON object, found ${kindOf(row)}`;
-  return readKind(row as JsonRow);
+  return readKind("messages" in row ? { ...row, ...conversation(text) } : (row as JsonRow));
+}
+
+/** What a template prints as Python does: floats, integers beyond 2^53 and the order of keys are kept. */
+function conversation(text: string): JsonRow {
+  const { messages, tools = null } = parsePythonJson(text) as JsonRow;
+  return { messages, ...(tools !== null && { tools }) };
 }
 
 function readKind(row: JsonRow): (RowContent & { taskId?: number }) | string {

@@ -4,7 +4,8 @@ import { FormatError, UnsupportedError } from "../core/errors.ts";
 import type { Source } from "../core/host.ts";
 import { type Json, parseJson } from "../core/python-json.ts";
 import { readTokenizerFolder, type TokenizerFolder } from "../tokenizers/convert/read-tokenizer-folder.ts";
-import { defaultTemplate, Tokenizer } from "./tokenizer.ts";
+import { readChatTemplates } from "./chat-template-files.ts";
+import { Tokenizer } from "./tokenizer.ts";
 
 type JsonObject = Readonly<Record<string, Json>>;
 
@@ -19,7 +20,7 @@ export async function loadTokenizer(from: SourceLike): Promise<Tokenizer> {
     );
   }
   const fallbacks = [await readObject(source, "generation_config.json"), folder.modelConfig];
-  const chatTemplate = await readChatTemplate(source);
+  const chatTemplate = await readChatTemplates(source);
   const config = settledConfig(folder);
   const template = chatTemplate === null ? {} : { chatTemplate };
   return new Tokenizer(source.name, { tokenizer: folder.running, config, fallbacks, ...template });
@@ -47,12 +48,6 @@ async function readObject(source: Source, file: string): Promise<JsonObject> {
   const value = parseJson(await readText(source, file), `"${file}" in ${source.name}`);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
   throw new FormatError(`"${file}" in ${source.name} should hold a JSON object`);
-}
-
-/** The template from a file of its own, or null. */
-async function readChatTemplate(source: Source): Promise<string | null> {
-  if (await source.has("chat_template.jinja")) return readText(source, "chat_template.jinja");
-  return defaultTemplate((await readObject(source, "chat_template.json")).chat_template);
 }
 
 async function readText(source: Source, file: string): Promise<string> {

@@ -8,6 +8,7 @@ import { IGNORED } from "../core/labels.ts";
 import type { Json } from "../core/python-json.ts";
 import { JsonTokenizer } from "../tokenizers/json-tokenizer.ts";
 import { ChatTemplate, type Message, type RenderOptions, type Span } from "./chat.ts";
+import { type ChatTemplates, chooseTemplate, configuredTemplates } from "./chat-template-files.ts";
 import { cleanUpSpaces } from "./clean-up-spaces.ts";
 import { type EncodeOptions, type Encoding, frame } from "./frame.ts";
 import { type Offsets, offsetsInUnits } from "./offsets.ts";
@@ -23,8 +24,8 @@ export interface TokenizerFiles {
   readonly config?: JsonObject;
   /** Contents of generation_config.json and config.json, the first to be asked first. */
   readonly fallbacks?: readonly JsonObject[];
-  /** A Jinja template; it goes before the one in tokenizer_config.json. */
-  readonly chatTemplate?: string;
+  /** One Jinja template, or several by name; they go before those in tokenizer_config.json. */
+  readonly chatTemplate?: ChatTemplates;
 }
 
 /** Tokens, of which some are to be learnt: `labels[i]` is `inputIds[i]` there, and -100 (no loss) elsewhere. */
@@ -63,7 +64,10 @@ export class Tokenizer {
   readonly vocabSize: number;
   readonly #json: JsonTokenizer;
   readonly #cleanUp: boolean;
-  readonly #template: ChatTemplate | null;
+  readonly #templates: ChatTemplates | null;
+  readonly #templateVariables: Readonly<Record<string, unknown>>;
+  /** By their texts. */
+  readonly #compiled = new Map<string, ChatTemplate>();
   /** What is put before a word that is given alone, so that it is one inside a text. */
   readonly #wordPrefix: string;
   readonly #truncatesLeft: boolean;
@@ -90,9 +94,8 @@ export class Tokenizer {
     const stops = fallbacks.flatMap((file) => file.eos_token_id ?? []).filter((id) => typeof id === "number");
     this.stopTokenIds = [...new Set([...(this.eosTokenId === null ? [] : [this.eosTokenId]), ...stops])];
 
-    const template = chatTemplate ?? defaultTemplate(config.chat_template);
-    const label = `the chat template of ${name}`;
-    this.#template = template === null ? null : new ChatTemplate(label, template, namedTokens(settings));
+    this.#templates = chatTemplate ?? configuredTemplates(config.chat_template);
+    this.#templateVariables = namedTokens(settings);
   }
 
   /** Token numbers of `text`; with what the tokenizer puts around one, such as <s>, if `addSpecialTokens`. */
@@ -148,9 +151,21 @@ export class Tokenizer {
     return new StreamDecoder(this, options);
   }
 
-  /** A conversation as the text the model was trained on. Throws UnsupportedError without a chat template. */
-  applyChatTemplate(messages: readonly Message[], options: RenderOptions = {}): string {
-    return this.#chatTemplate().render(messages, options);
+  /**
+   * A conversation as the text the model was trained on, or with `tokenize` as its tokens (special ones are the template's
+   * own, so none is added). Throws UnsupportedError without a chat template, FormatError where it refuses the messages.
+   *
+   * @example
+   * tokenizer.applyChatTemplate(messages, { addGenerationPrompt: true, variables: { enable_thinking: false } });
+   */
+  applyChatTemplate(messages: readonly Message[], options?: RenderOptions & { tokenize?: false }): string;
+  applyChatTemplate(messages: readonly Message[], options: RenderOptions & { tokenize: true }): number[];
+  applyChatTemplate(
+    messages: readonly Message[],
+    { tokenize = false, ...options }: RenderOptions & { tokenize?: boolean } = {},
+  ): string | number[] {
+    const text = this.#chatTemplate(options).render(messages, options);
+    return tokenize ? this.encode(text, { addSpecialTokens: false }) : text;
   }
 
   /**
@@ -158,8 +173,13 @@ export class Tokenizer {
    * that holds characters of both sides counts as the assistant's. Throws FormatError when the template does not let
    * the turns be told apart, UnsupportedError without a chat template.
    */
-  encodeChat(messages: readonly Message[], tools: readonly unknown[] | null = null): LabelledIds {
-    const { text, assistant } = this.#chatTemplate().spans(messages, tools);
+  encodeChat(
+    messages: readonly Message[],
+    tools: readonly unknown[] | null = null,
+    options: Omit<RenderOptions, "tools"> = {},
+  ): LabelledIds {
+    const all = { ...options, tools };
+    const { text, assistant } = this.#chatTemplate(all).spans(messages, all);
     return this.encodeSpans(text, assistant, { addSpecialTokens: false });
   }
 
@@ -175,12 +195,13 @@ export class Tokenizer {
     return { inputIds, labels };
   }
 
-  #chatTemplate(): ChatTemplate {
-    if (this.#template !== null) return this.#template;
-    throw new UnsupportedError(
-      `${this.name} has no chat template: neither chat_template.jinja nor one in tokenizer_config.json is there. ` +
-        'Use {"prompt", "completion"} rows, or put the template of its instruction-tuned version beside it.',
-    );
+  #chatTemplate({ chatTemplate = null, tools = null }: RenderOptions): ChatTemplate {
+    const text = chooseTemplate(this.name, this.#templates, chatTemplate, tools !== null);
+    const known = this.#compiled.get(text);
+    if (known !== undefined) return known;
+    const made = new ChatTemplate(`the chat template of ${this.name}`, text, this.#templateVariables);
+    this.#compiled.set(text, made);
+    return made;
   }
 }
 
@@ -230,26 +251,21 @@ function tokenId(json: JsonTokenizer, settings: readonly JsonObject[], which: st
 }
 
 /** The special tokens' texts, by the names templates know them by. */
-function namedTokens(settings: readonly JsonObject[]): Record<string, string> {
+function namedTokens(settings: readonly JsonObject[]): Record<string, unknown> {
   const found = SPECIAL_NAMES.map((name) => [
     name,
     settings.map((file) => tokenText(file[name])).find((text) => text !== null),
   ]);
-  return Object.fromEntries(found.filter(([, text]) => text !== undefined));
+  const lists = settings.map(({ additional_special_tokens: list }) => (Array.isArray(list) ? list.map(tokenText) : []));
+  const additional = lists.find((list) => list.length > 0) ?? [];
+  const named = found.filter(([, text]) => text !== undefined && text !== "");
+  return Object.fromEntries(additional.length > 0 ? [...named, ["additional_special_tokens", additional]] : named);
 }
 
 /** A special token is given as its text, or as an object with its `content`. */
 function tokenText(token: Json | undefined): string | null {
   const text = isObject(token) ? token.content : token;
   return typeof text === "string" ? text : null;
-}
-
-/** tokenizer_config.json holds one template, or several by name, of which "default" is for plain conversations. */
-export function defaultTemplate(template: Json | undefined): string | null {
-  if (typeof template === "string") return template;
-  if (!Array.isArray(template)) return null;
-  const chosen = template.filter(isObject).find((entry) => entry.name === "default");
-  return typeof chosen?.template === "string" ? chosen.template : null;
 }
 
 function isObject(value: Json | undefined): value is JsonObject {

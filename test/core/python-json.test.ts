@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { FormatError } from "../../src/core/errors.ts";
-import { type PyJson, parseJson, parsePythonJson, pyFloat, pythonJson } from "../../src/core/python-json.ts";
+import { keyOrder, type PyJson, parseJson, parsePythonJson, pyFloat, pythonJson } from "../../src/core/python-json.ts";
 
 /** What Python 3's `json.dumps(float)` prints for each number. */
 const floats: readonly (readonly [number, string])[] = [
@@ -149,4 +149,14 @@ test("a million floats of all sizes read back as themselves", () => {
     if (!Object.is(Number(pythonJson(pyFloat(value[0]!) as PyJson)), value[0])) wrong++;
   }
   expect(wrong).toBe(0);
+});
+
+test("the order of keys that are numbers is kept, until the object changes", () => {
+  const read = parsePythonJson('{"b": 1, "10": 2, "2": {"1": 0, "a": 0}, "b": 3}') as Record<string, PyJson>;
+  expect(Object.keys(read)).toEqual(["2", "10", "b"]);
+  expect(keyOrder(read)).toEqual(["b", "10", "2"]);
+  expect(keyOrder(read["2"] as object)).toEqual(["1", "a"]);
+  expect(keyOrder({ b: 1, 2: 1 })).toEqual(["2", "b"]);
+  read.c = 4;
+  expect(keyOrder(read)).toEqual(["2", "10", "b", "c"]);
 });

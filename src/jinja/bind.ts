@@ -1,0 +1,46 @@
+/** Arguments of calls, put in the order of the parameters. */
+import { typeError } from "./errors.ts";
+import { type Kwargs, plain, typeName, Undefined, type Value } from "./values.ts";
+
+/** A parameter, with what it is when it is not given; without, it must be. */
+export type Parameter = readonly [name: string, fallback?: Value];
+
+/** The arguments of a call to `name`, one for each parameter. Throws TypeError as Python does. */
+export function bind(name: string, parameters: readonly Parameter[], args: readonly Value[], kwargs: Kwargs): Value[] {
+  if (args.length > parameters.length) {
+    throw typeError(`${name}() takes ${parameters.length} arguments but ${args.length} were given`);
+  }
+  const names = parameters.map(([parameter]) => parameter);
+  for (const key of kwargs.keys()) {
+    const index = names.indexOf(key);
+    if (index < 0) throw typeError(`${name}() got an unexpected keyword argument '${key}'`);
+    if (index < args.length) throw typeError(`${name}() got multiple values for argument '${key}'`);
+  }
+  return parameters.map((parameter, i) => {
+    const given = i < args.length ? args[i] : kwargs.get(parameter[0]);
+    if (given !== undefined) return given;
+    if (parameter.length === 1) throw typeError(`${name}() missing required argument: '${parameter[0]}'`);
+    return parameter[1]!;
+  });
+}
+
+/** The same for functions that take no names: between `least` and `most` arguments. */
+export function positional(
+  name: string,
+  args: readonly Value[],
+  kwargs: Kwargs,
+  least: number,
+  most = least,
+): readonly Value[] {
+  if (kwargs.size > 0) throw typeError(`${name}() takes no keyword arguments`);
+  if (args.length >= least && args.length <= most) return args;
+  const wanted = least === most ? `${least}` : `${least} to ${most}`;
+  throw typeError(`${name}() takes ${wanted} arguments (${args.length} given)`);
+}
+
+/** A string argument. */
+export function text(name: string, value: Value | undefined): string {
+  if (typeof plain(value) === "string") return value as string;
+  if (value instanceof Undefined) throw typeError(`${name}() argument must be str, not Undefined`);
+  throw typeError(`${name}() argument must be str, not ${typeName(value ?? null)}`);
+}
