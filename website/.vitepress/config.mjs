@@ -1,0 +1,67 @@
+/** The documentation site: the pages of docs/, and docs/api/, which TypeDoc makes from the doc comments. */
+import { existsSync, readFileSync } from "node:fs";
+import { defineConfig } from "vitepress";
+
+const docs = new URL("../../docs/", import.meta.url);
+
+/** The first heading of a page. */
+function titleOf(page) {
+  const title = /^# (.+)$/m.exec(readFileSync(new URL(`${page}.md`, docs), "utf8"))?.[1];
+  if (title === undefined) throw new Error(`docs/${page}.md has no heading`);
+  return title;
+}
+
+const section = (text, pages) => ({ text, items: pages.map((page) => ({ text: titleOf(page), link: `/${page}` })) });
+
+const apiSidebar = new URL("api/typedoc-sidebar.json", docs);
+const api = existsSync(apiSidebar) ? JSON.parse(readFileSync(apiSidebar, "utf8")) : [];
+
+export default defineConfig({
+  title: "Lorikeet",
+  description: "Parameter-efficient fine-tuning that runs wherever JavaScript runs",
+  srcDir: "../docs",
+  outDir: "../build/site",
+  cacheDir: "../build/site-cache",
+  cleanUrls: true,
+  lastUpdated: false,
+  // A dead link fails the build.
+  ignoreDeadLinks: false,
+  head: [["link", { rel: "icon", type: "image/svg+xml", href: "/logo.svg" }]],
+  markdown: {
+    config: (markdown) => {
+      // "ts no-run" and "sh no-run" tell the snippet test what not to execute; a reader does not need to see it.
+      const fence = markdown.renderer.rules.fence;
+      markdown.renderer.rules.fence = (tokens, index, ...rest) => {
+        tokens[index].info = tokens[index].info.replace(/ no-run.*$/, "");
+        return fence(tokens, index, ...rest);
+      };
+    },
+  },
+  themeConfig: {
+    logo: "/logo.svg",
+    search: { provider: "local" },
+    outline: [2, 3],
+    nav: [
+      { text: "Get started", link: "/getting-started" },
+      { text: "Guides", link: "/guides/classify-texts" },
+      { text: "Architecture", link: "/architecture" },
+      { text: "API", link: "/api/" },
+    ],
+    sidebar: {
+      "/api/": [{ text: "API reference", link: "/api/", items: api }],
+      "/": [
+        section("Start", ["getting-started", "from-peft", "concepts"]),
+        section("Guides", [
+          "guides/classify-texts",
+          "guides/chat-model",
+          "guides/many-adapters",
+          "guides/memory-and-speed",
+          "guides/resume",
+        ]),
+        section("Reference", ["methods", "optimizers", "training-settings", "troubleshooting", "glossary"]),
+        section("Inside", ["architecture", "decisions", "differences"]),
+        section("Extend", ["extend/add-a-method", "extend/add-a-model", "extend/add-a-task", "extend/add-a-kernel"]),
+      ],
+    },
+  },
+});
