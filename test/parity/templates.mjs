@@ -25,6 +25,8 @@ const { values: options } = parseArgs({
   },
 });
 const BATCH = 200;
+/** What transformers gives every template. */
+const OWN = { tools: null, documents: null, add_generation_prompt: false };
 
 const script = fileURLToPath(new URL("template_reference.py", import.meta.url));
 const python = spawn(options.python, [script], { stdio: ["pipe", "pipe", "inherit"] });
@@ -33,7 +35,7 @@ const answers = createInterface({ input: python.stdout })[Symbol.asyncIterator](
 /** The text and its generation spans in code points, or the error. */
 function rendered(template) {
   try {
-    const { text, generations } = new Template(template).render({ tools: null, documents: null, ...VARIABLES });
+    const { text, generations } = new Template(template).render({ ...OWN, ...VARIABLES });
     const points = (end) => Array.from(text.slice(0, end)).length;
     return { text, generations: generations.map(({ start, end }) => [points(start), points(end)]) };
   } catch (error) {
