@@ -31,7 +31,7 @@ export const modelOptions = {
   adapter: text({ help: "folder of an adapter to load into the model", placeholder: "dir" }),
   weights: weightsOption,
   task: orNull(
-    oneOf(tasks, "CAUSAL_LM", { help: "task of the model (default: as its config, its adapter or the data says)" }),
+    oneOf(tasks, tasks[0], { help: "task of the model (default: as its config, its adapter or the data says)" }),
   ),
 } satisfies Options;
 

@@ -1,8 +1,9 @@
 /** A row as it will be trained, for people to look at. */
+import { IGNORED } from "../core/labels.ts";
 import { StreamDecoder } from "../text/stream-decoder.ts";
 import type { LabelledIds, Tokenizer } from "../text/tokenizer.ts";
 
-/** One token: its text as it joins those before it, and whether its prediction is learnt. */
+/** One token: its text as it joins those before it, and whether its prediction is learned. */
 export interface PreviewToken {
   readonly id: number;
   /** Empty where a later token completes the character. */
@@ -10,10 +11,8 @@ export interface PreviewToken {
   readonly learned: boolean;
 }
 
-const IGNORED = -100;
-
 /**
- * The tokens of an encoded row for CAUSAL_LM. The first one is never learnt, since nothing comes before it.
+ * The tokens of an encoded row for a language model. The first one is never learned, because nothing comes before it.
  *
  * @example
  * for (const { text, learned } of previewTokens(tokenizer, row)) write(learned ? green(text) : text);

@@ -2,23 +2,24 @@
  * Jinja templates as transformers renders chat templates: Jinja2 3.1 in its immutable sandbox with `trim_blocks`,
  * `lstrip_blocks`, loop controls, `{% generation %}`, `tojson`, `raise_exception` and `strftime_now`, and Python's values.
  */
-import { unitIndex } from "./code-points.ts";
-import { TemplateError } from "./errors.ts";
-import { FILTERS } from "./filters.ts";
-import { fromJs } from "./from-js.ts";
-import { normalizeTemplate } from "./lexer.ts";
-import { LIMITS, type Limits } from "./limits.ts";
-import type { Block } from "./nodes.ts";
-import type { Turn } from "./output.ts";
-import { parseTemplate } from "./parser.ts";
-import { Renderer } from "./renderer.ts";
-import { TESTS } from "./tests.ts";
-import type { Value } from "./values.ts";
 
-export { TemplateError } from "./errors.ts";
-export type { Limits } from "./limits.ts";
-export { LIMITS } from "./limits.ts";
-export type { Turn } from "./output.ts";
+import { FILTERS } from "./filters/filters.ts";
+import { TESTS } from "./objects/tests.ts";
+import type { Turn } from "./render/output.ts";
+import { Renderer } from "./render/renderer.ts";
+import { normalizeTemplate } from "./syntax/lexer.ts";
+import type { Block } from "./syntax/nodes.ts";
+import { parseTemplate } from "./syntax/parser.ts";
+import { unitIndex } from "./values/code-points.ts";
+import { TemplateError } from "./values/errors.ts";
+import { fromJs } from "./values/from-js.ts";
+import { LIMITS, type Limits } from "./values/limits.ts";
+import type { Value } from "./values/values.ts";
+
+export type { Turn } from "./render/output.ts";
+export { TemplateError } from "./values/errors.ts";
+export type { Limits } from "./values/limits.ts";
+export { LIMITS } from "./values/limits.ts";
 
 export interface RenderSettings {
   /** Limits other than those of limits.ts. */

@@ -10,8 +10,9 @@
  * A prompt may also open a thought (`<think>`), which is the assistant's where a turn has one. How a plain turn amid a
  * conversation begins and ends is seen from an example.
  */
-import { stripEnd } from "../jinja/code-points.ts";
+
 import type { Rendered, Turn } from "../jinja/template.ts";
+import { stripEnd } from "../jinja/values/code-points.ts";
 import type { Message, Span } from "./message.ts";
 
 /** Renders other messages with the same options; null where the template refuses them. */

@@ -5,8 +5,8 @@
  * `add_generation_prompt`, the special tokens by name, and further variables by the names that the caller gives.
  */
 import { FormatError } from "../core/errors.ts";
-import { strip, stripEnd } from "../jinja/code-points.ts";
 import { type Limits, type Rendered, Template, TemplateError } from "../jinja/template.ts";
+import { strip, stripEnd } from "../jinja/values/code-points.ts";
 import { assistantSpans } from "./assistant-spans.ts";
 import type { Message, Span } from "./message.ts";
 
@@ -27,7 +27,7 @@ export interface RenderOptions {
   readonly variables?: Readonly<Record<string, unknown>>;
   /** The time for templates that write today's date; now unless given. */
   readonly now?: () => Date;
-  /** What the template may use, where it is not that of src/jinja/limits.ts. */
+  /** What the template may use, where it is not that of src/jinja/values/limits.ts. */
   readonly limits?: Partial<Limits>;
 }
 

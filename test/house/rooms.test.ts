@@ -48,6 +48,7 @@ const mayImport: Readonly<Record<string, Readonly<Record<string, readonly string
     embed: ["checks.ts", "linear"],
     loss: ["embed", "linear"],
     "lstm.ts": ["layout", "linear", "pointwise"],
+    "grid.ts": ["embed", "layout"],
   },
   nn: {
     "config.ts": [],

@@ -52,7 +52,10 @@ try {
   run("table of classes", python, [join(here, "make_tokenizer_classes.py"), "--check"]);
   const making = ["tokenizer_folders.py", folders, "--seed", options.seed, "--count", options.count];
   run(`${options.count} folders, seed ${options.seed}`, python, [join(here, making[0]), ...making.slice(1)]);
-  const tests = ["test/tokenizers/convert/folders.test.ts", "test/text/folders.test.ts"];
+  const tests = [
+    "test/tokenizers/convert/read-tokenizer-folder.folders.test.ts",
+    "test/text/load-tokenizer.folders.test.ts",
+  ];
   const env = { LORIKEET_TOKENIZER_FOLDERS: folders };
   run("compared", "npx", ["vitest", "run", "--reporter=dot", ...tests], env);
 } finally {

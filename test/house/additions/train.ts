@@ -7,7 +7,6 @@ import {
   getPeftModel,
   loadDataset,
   memoryRun,
-  openTarget,
   PeftModel,
   saveModel,
   Trainer,
@@ -31,14 +30,14 @@ const args = { maxSteps: 20, learningRate: 0.05, perDeviceTrainBatchSize: 6 };
 const before = await evaluateLoss(base, examples);
 await new Trainer({ model: fullTraining(base, async () => {}), args, trainDataset: examples }).train();
 const trained = await evaluateLoss(base, examples);
-await saveModel(base, openTarget(`${folder}/base`));
+await saveModel(base, `${folder}/base`);
 
 const loaded = await autoModelFor(task).fromPretrained(`${folder}/base`);
 const peft = getPeftModel(loaded, toyShift(), { onWarning: () => {} });
 const output = memoryRun();
-await new Trainer({ model: peft, args, trainDataset: examples, output }).train();
+await new Trainer({ model: peft, args, trainDataset: examples, outputDir: output }).train();
 const adapted = await evaluateLoss(peft, examples);
-await peft.savePretrained(openTarget(`${folder}/adapter`));
+await peft.savePretrained(`${folder}/adapter`);
 const again = await PeftModel.fromPretrained(
   await autoModelFor(task).fromPretrained(`${folder}/base`),
   `${folder}/adapter`,

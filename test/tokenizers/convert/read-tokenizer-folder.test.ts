@@ -5,9 +5,9 @@ import { mapSource } from "../../../src/checkpoint/source.ts";
 import { FormatError, UnsupportedError } from "../../../src/core/errors.ts";
 import { readTokenizerFolder } from "../../../src/tokenizers/convert/read-tokenizer-folder.ts";
 import { readSentencePieceModel } from "../../../src/tokenizers/convert/sentencepiece-model.ts";
+import { GOLDEN } from "../../golden-files.ts";
 
-const golden = (path: string) =>
-  readFileSync(new URL(`../../golden/tokenizer-folders/${path}`, import.meta.url)) as Uint8Array;
+const golden = (path: string) => readFileSync(`${GOLDEN}/tokenizer-folders/${path}`) as Uint8Array;
 const bytes = (content: string | object) =>
   new TextEncoder().encode(typeof content === "string" ? content : JSON.stringify(content));
 const model = golden("slow-Llama/tokenizer.model");

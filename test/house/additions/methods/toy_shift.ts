@@ -1,8 +1,8 @@
 /** A trained number for each output: y = x·Wᵀ + bias + b. */
 import { commonOnly, defineMethod } from "../adapt/method/define-method.ts";
-import { number } from "../adapt/method/options.ts";
-import { addBias } from "../ops/columns.ts";
-import { addLowRank } from "../ops/linear.ts";
+import { number } from "../core/options.ts";
+import { addBias } from "../ops/layout/columns.ts";
+import { addLowRank } from "../ops/linear/linear.ts";
 
 export const toyShift = defineMethod({
   peftType: "TOY_SHIFT",

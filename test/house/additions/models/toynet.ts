@@ -2,10 +2,10 @@
 import { defineModel, type Headed } from "../nn/define-model.ts";
 import type { InputKind } from "../nn/pass/inputs.ts";
 import type { Pass } from "../nn/pass/pass.ts";
-import { tanh } from "../ops/activation.ts";
-import { gridOf, startsOf, windows } from "../ops/layout/grid.ts";
-import { patches } from "../ops/patches.ts";
-import { meanRows } from "../ops/rows.ts";
+import { gridOf, startsOf, windows } from "../ops/grid.ts";
+import { patches } from "../ops/layout/patches.ts";
+import { meanRows } from "../ops/layout/rows.ts";
+import { tanh } from "../ops/pointwise/activation.ts";
 
 const depths: InputKind = {
   kind: "depths",
@@ -44,8 +44,8 @@ export const toynet = defineModel({
               sides.map((side) => ({ height: side, width: side })),
             );
             const seen = windows(grid, { height: 3, width: 3, padding: 1 });
-            const mean = meanRows(tanh(convolution.forward(seen.value)), startsOf(seen));
-            return head.forward(mean);
+            const mean = meanRows(tanh(convolution.forward(seen.value, { starts: startsOf(seen) })), startsOf(seen));
+            return head.forward(mean, { starts: Int32Array.from({ length: sides.length + 1 }, (_, s) => s) });
           },
         };
         return body;

@@ -6,7 +6,7 @@ import type { PassOptions } from "../nn/pass/pass.ts";
 import type { Labelled, LabelledSequences, Sequences } from "../nn/pass/sequences.ts";
 import { Model } from "../nn/tasks/model.ts";
 import type { Measured } from "../nn/tasks/task-model.ts";
-import { squaredError } from "../ops/losses.ts";
+import { squaredError } from "../ops/loss/losses.ts";
 import type { Tape, Value } from "../tape/tape.ts";
 import { defineRow } from "./kit/define-row.ts";
 import { defineTask } from "./kit/define-task.ts";
@@ -34,7 +34,7 @@ export class VolumeModel extends Model<Headed> {
   override outputs(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
     return tape.scope(() => {
       const pass = this.pass(tape, sequences, options);
-      return pass.within(() => this.body.forward(pass));
+      return this.body.forward(pass);
     });
   }
   override loss(tape: Tape, batch: LabelledSequences): Value {
