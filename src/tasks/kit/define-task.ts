@@ -13,7 +13,7 @@ import type { RowKind, RowOf } from "./define-row.ts";
 import type { EncodeContext, Example } from "./example.ts";
 
 /** A model with its head and its loss, made of the parts that an architecture gives. */
-export type ModelClass<M extends Model> = new (parts: ModelParts<never>) => M;
+export type TaskModelClass<M extends Model> = new (parts: ModelParts<never>) => M;
 
 /** What a task's answers are made from. */
 export interface Presenting {
@@ -44,7 +44,7 @@ export interface TaskDefinition<K extends RowKind = RowKind, M extends Model = M
   readonly namedOnly?: true;
   /** The class that users load such a model by. */
   readonly auto: string;
-  model(): Promise<ModelClass<M>>;
+  model(): Promise<TaskModelClass<M>>;
   /** The kinds of rows it takes. */
   readonly rows: readonly K[];
   /** Rows that it learns from, for messages. */

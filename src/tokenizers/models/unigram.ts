@@ -11,11 +11,12 @@ const UNKNOWN_PENALTY = 10;
 
 export function readUnigram(fields: Fields): Model {
   fields.only("unk_id", "vocab", "byte_fallback");
-  const vocabulary = fields.list("vocab").map(({ value, path }): [string, number] => {
-    if (Array.isArray(value) && value.length === 2 && typeof value[0] === "string" && typeof value[1] === "number") {
-      return value as [string, number];
-    }
-    throw wrong(path, value, "a token and its score");
+  const vocabulary = fields.raw("vocab");
+  if (!Array.isArray(vocabulary))
+    throw wrong(`${fields.path}.vocab`, vocabulary, "an array of tokens and their scores");
+  vocabulary.forEach((entry: unknown, i) => {
+    const isToken = Array.isArray(entry) && typeof entry[0] === "string" && typeof entry[1] === "number";
+    if (!isToken || entry.length !== 2) throw wrong(`${fields.path}.vocab[${i}]`, entry, "a token and its score");
   });
   const unknownId = fields.has("unk_id") ? fields.id("unk_id") : null;
   if (unknownId !== null && unknownId >= vocabulary.length) {

@@ -1,5 +1,5 @@
 /** Tokens by text and by number. */
-import { checkedId, type Fields, isObject, wrong } from "../fields.ts";
+import { checkedId, type Fields, isId, isObject, wrong } from "../fields.ts";
 
 export class Vocabulary {
   readonly ids: ReadonlyMap<string, number>;
@@ -30,7 +30,8 @@ export function readVocabulary(fields: Fields): Vocabulary {
   if (!isObject(json)) throw wrong(`${fields.path}.vocab`, json, "an object of tokens and their numbers");
   const ids = new Map<string, number>();
   for (const token of Object.keys(json)) {
-    ids.set(token, checkedId(json[token], `${fields.path}.vocab[${JSON.stringify(token)}]`));
+    const id = json[token];
+    ids.set(token, isId(id) ? id : checkedId(id, `${fields.path}.vocab[${JSON.stringify(token)}]`));
   }
   return new Vocabulary(ids);
 }

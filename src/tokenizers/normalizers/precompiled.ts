@@ -9,6 +9,8 @@
 import { UnsupportedError } from "../../core/errors.ts";
 import { type Fields, wrong } from "../fields.ts";
 import { Change } from "../normalized-string.ts";
+import { classRanges, readRanges } from "../unicode/code-point-set.ts";
+import { AFTER_16 } from "../unicode/tables.ts";
 import { utf8Length } from "../utf8.ts";
 import type { Normalizer } from "./normalizer.ts";
 
@@ -71,13 +73,17 @@ function clusters(text: string, path: string): Iterable<string> {
     throw new UnsupportedError(`${path}: a precompiled map needs Intl.Segmenter, which this host does not have`);
   }
   segmenter ??= new Intl.Segmenter("en", { granularity: "grapheme" });
-  return segments(segmenter.segment(text));
+  newer ??= new RegExp(`[${classRanges(readRanges(AFTER_16))}]`, "gu");
+  // Rust's rules are those of Unicode 16: newer characters join nothing there, as Han characters do.
+  const known = text.replace(newer, (char) => (char.length === 2 ? "\u{20000}" : "\u4e00"));
+  return segments(text, segmenter.segment(known));
 }
 
 let segmenter: Intl.Segmenter | undefined;
+let newer: RegExp | undefined;
 
-function* segments(found: Intl.Segments): Iterable<string> {
-  for (const { segment } of found) yield segment;
+function* segments(text: string, found: Intl.Segments): Iterable<string> {
+  for (const { segment, index } of found) yield text.slice(index, index + segment.length);
 }
 
 class CharsMap {

@@ -181,8 +181,37 @@ function readRepeats(reader: PatternReader, atom: PatternNode, flags: Flags): Pa
     if (isInterval && min === max && reader.peek === "?")
       throw reader.unsupported("has an interval {n} with ? behind it");
     const mode = reader.take("?") ? "lazy" : !isInterval && reader.take("+") ? "possessive" : "greedy";
+    if (canBeEmpty(part) && prefersEmpty(part)) {
+      throw reader.unsupported("repeats what can be empty before it is tried otherwise, where matchers disagree");
+    }
     part = { kind: "repeat", part, min, max, mode };
   }
+}
+
+function canBeEmpty(node: PatternNode): boolean {
+  switch (node.kind) {
+    case "set":
+      return false;
+    case "sequence":
+      return node.parts.every(canBeEmpty);
+    case "choice":
+      return node.parts.some(canBeEmpty);
+    case "repeat":
+      return node.min === 0 || canBeEmpty(node.part);
+    case "atomic":
+      return canBeEmpty(node.part);
+    default:
+      return true;
+  }
+}
+
+/** Whether something in it may match nothing before it tries to match more: lazily, by an alternative, or by looking. */
+function prefersEmpty(node: PatternNode): boolean {
+  if (node.kind === "set" || node.kind === "edge") return false;
+  if (node.kind === "look") return true;
+  if (node.kind === "choice" && node.parts.slice(0, -1).some(canBeEmpty)) return true;
+  if (node.kind === "sequence" || node.kind === "choice") return node.parts.some(prefersEmpty);
+  return (node.kind === "repeat" && node.mode === "lazy") || prefersEmpty(node.part);
 }
 
 function takeCounts(reader: PatternReader): { min: number; max: number; isInterval: boolean } | null {
