@@ -1,7 +1,7 @@
 /** A token that is found in a text before anything else looks at it, and the vocabulary of such tokens. */
 import { FormatError } from "../../core/errors.ts";
 import type { Json } from "../../core/python-json.ts";
-import { isObject, type JsonObject } from "./json.ts";
+import { isObject, type JsonFields } from "./json.ts";
 
 /** How a token is looked for, by the names files know it by. `normalized` is the opposite of `special` unless given. */
 export interface TokenFlags {
@@ -12,8 +12,8 @@ export interface TokenFlags {
   readonly special?: boolean;
 }
 
-/** `AddedToken` of Hugging Face's tokenizers. Two are equal when everything about them is. */
-export class AddedToken {
+/** `AddedTokenSetting` of Hugging Face's tokenizers. Two are equal when everything about them is. */
+export class AddedTokenSetting {
   readonly content: string;
   readonly singleWord: boolean;
   readonly lstrip: boolean;
@@ -43,11 +43,11 @@ export class AddedToken {
   }
 
   /** A copy whose `normalized` no longer follows `special`, as Python's deepcopy makes it. */
-  copy(): AddedToken {
-    return new AddedToken(this.content, { ...this.toJson(), special: this.special });
+  copy(): AddedTokenSetting {
+    return new AddedTokenSetting(this.content, { ...this.toJson(), special: this.special });
   }
 
-  equals(other: AddedToken): boolean {
+  equals(other: AddedTokenSetting): boolean {
     return (
       this.content === other.content &&
       this.singleWord === other.singleWord &&
@@ -71,11 +71,11 @@ export class AddedToken {
 }
 
 /** A token as files write it: an object with `content` and flags. Throws FormatError for anything else. */
-export function readAddedToken(value: Json, where: string): AddedToken {
+export function readAddedToken(value: Json, where: string): AddedTokenSetting {
   if (!isObject(value) || typeof value.content !== "string") {
     throw new FormatError(`${where}: expected an object with the "content" of a token, found ${JSON.stringify(value)}`);
   }
-  return new AddedToken(value.content, value as TokenFlags);
+  return new AddedTokenSetting(value.content, value as TokenFlags);
 }
 
 /**
@@ -86,7 +86,7 @@ export class AddedVocabulary {
   readonly #modelIds: ReadonlyMap<string, number>;
   readonly #modelSize: number;
   readonly #ids = new Map<string, number>();
-  readonly #tokens = new Map<number, AddedToken>();
+  readonly #tokens = new Map<number, AddedTokenSetting>();
   /** Whether tokens are looked for in the normalized text. Rust keeps what was said when a token first became special. */
   readonly #normalized = new Map<string, boolean>();
   readonly #special = new Set<string>();
@@ -107,7 +107,7 @@ export class AddedVocabulary {
   }
 
   /** Adds tokens, or changes their flags: those that are there already, with the same flags, are passed over. */
-  add(tokens: readonly AddedToken[]): void {
+  add(tokens: readonly AddedTokenSetting[]): void {
     const before = new Map([...this.#tokens.values()].map((token) => [token.content, token]));
     for (const { content, special, normalized } of tokens) {
       if (!special || this.#special.has(content)) continue;
@@ -126,7 +126,7 @@ export class AddedVocabulary {
   }
 
   /** `added_tokens` of tokenizer.json, as it would be saved. */
-  toJson(): JsonObject[] {
+  toJson(): JsonFields[] {
     const sorted = [...this.#tokens].sort(([a], [b]) => a - b);
     return sorted.map(([id, token]) => ({ id, ...token.toJson() }));
   }
@@ -135,7 +135,7 @@ export class AddedVocabulary {
    * The same, as tokens are looked for before the tokenizer is saved and read again: in Rust a token that was special once
    * remains so, with the `normalized` of that time; the other flags are those of when it was last added.
    */
-  toRunningJson(): JsonObject[] {
+  toRunningJson(): JsonFields[] {
     return this.toJson().map((token) => {
       const content = String(token.content);
       return { ...token, normalized: this.#normalized.get(content)!, special: this.#special.has(content) };

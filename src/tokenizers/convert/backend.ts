@@ -1,17 +1,17 @@
 /** tokenizer.json while it is being put together: the model, its added tokens, and the parts around it. */
 import { FormatError } from "../../core/errors.ts";
 import type { Json } from "../../core/python-json.ts";
-import { AddedToken, AddedVocabulary, readAddedToken } from "./added-token.ts";
-import { isObject, type JsonObject } from "./json.ts";
+import { AddedTokenSetting, AddedVocabulary, readAddedToken } from "./added-token.ts";
+import { isObject, type JsonFields } from "./json.ts";
 
 type Part = "truncation" | "padding" | "normalizer" | "pre_tokenizer" | "post_processor" | "decoder";
 
 export class Backend {
-  readonly model: JsonObject;
+  readonly model: JsonFields;
   readonly added: AddedVocabulary;
-  readonly parts: Record<Part, JsonObject | null>;
+  readonly parts: Record<Part, JsonFields | null>;
 
-  constructor(model: JsonObject, parts: Partial<Record<Part, JsonObject | null>> = {}) {
+  constructor(model: JsonFields, parts: Partial<Record<Part, JsonFields | null>> = {}) {
     this.model = model;
     const { ids, size } = vocabularyOf(model);
     this.added = new AddedVocabulary(ids, size);
@@ -20,9 +20,9 @@ export class Backend {
   }
 
   /** Throws FormatError when the file has no model, or a part is not an object. */
-  static read(file: JsonObject): Backend {
+  static read(file: JsonFields): Backend {
     if (!isObject(file.model)) throw new FormatError('it should have an object "model"');
-    const part = (name: Part): JsonObject | null => {
+    const part = (name: Part): JsonFields | null => {
       const value = file[name] ?? null;
       if (value === null || isObject(value)) return value;
       throw new FormatError(`its "${name}" should be an object or null, found ${JSON.stringify(value)}`);
@@ -42,23 +42,23 @@ export class Backend {
 
   /** Makes a text of the vocabulary a special token. */
   addSpecial(content: string): void {
-    this.added.add([new AddedToken(content, { special: true })]);
+    this.added.add([new AddedTokenSetting(content, { special: true })]);
   }
 
   /** The contents of tokenizer.json as it would be saved, in the order of keys in which it is written. */
-  toJson(): JsonObject {
+  toJson(): JsonFields {
     const { truncation, padding, ...rest } = this.parts;
     return { version: "1.0", truncation, padding, added_tokens: this.added.toJson(), ...rest, model: this.model };
   }
 
   /** The same as it is run: cut and padded as each call asks, never as the file says. */
-  toRunningJson(): JsonObject {
+  toRunningJson(): JsonFields {
     return { ...this.toJson(), truncation: null, padding: null, added_tokens: this.added.toRunningJson() };
   }
 }
 
 /** The numbers of the model's tokens, and how many there are, which is where added tokens begin. */
-function vocabularyOf({ vocab }: JsonObject): { ids: ReadonlyMap<string, number>; size: number } {
+function vocabularyOf({ vocab }: JsonFields): { ids: ReadonlyMap<string, number>; size: number } {
   if (Array.isArray(vocab)) {
     const ids = new Map((vocab as readonly (readonly [string, number])[]).map(([piece], id) => [piece, id]));
     return { ids, size: vocab.length };

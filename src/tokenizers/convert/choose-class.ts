@@ -2,7 +2,7 @@
 import { UnsupportedError } from "../../core/errors.ts";
 import type { Json } from "../../core/python-json.ts";
 import { classFacts } from "./class-facts.ts";
-import type { JsonObject } from "./json.ts";
+import type { JsonFields } from "./json.ts";
 
 const PLAIN = "PreTrainedTokenizerFast";
 /** The name that version 5 of transformers gives the plain class. */
@@ -12,7 +12,7 @@ const PLAIN_IN_VERSION_5 = "TokenizersBackend";
  * By `tokenizer_class` of tokenizer_config.json, by the one of config.json, or by its `model_type`; the plain class when
  * there is no config.json either. `folder` is what messages call the folder.
  */
-export function chooseClass(folder: string, config: JsonObject | null, modelConfig: JsonObject | null): string {
+export function chooseClass(folder: string, config: JsonFields | null, modelConfig: JsonFields | null): string {
   const named = config?.tokenizer_class ?? modelConfig?.tokenizer_class ?? null;
   if (named !== null) {
     return fastClass(named, (name) => {

@@ -1,9 +1,9 @@
 /** Parts of tokenizer.json as Hugging Face's tokenizers write them. */
 import { FormatError } from "../../core/errors.ts";
 import type { Json } from "../../core/python-json.ts";
-import type { JsonObject } from "./json.ts";
+import type { JsonFields } from "./json.ts";
 
-export function sequence(kind: "normalizers" | "pretokenizers" | "decoders", parts: readonly JsonObject[]): JsonObject {
+export function sequence(kind: "normalizers" | "pretokenizers" | "decoders", parts: readonly JsonFields[]): JsonFields {
   return { type: "Sequence", [kind]: parts };
 }
 
@@ -11,7 +11,7 @@ export function sequence(kind: "normalizers" | "pretokenizers" | "decoders", par
 export function replace(
   pattern: { readonly String: string } | { readonly Regex: string },
   content: string,
-): JsonObject {
+): JsonFields {
   return { type: "Replace", pattern, content };
 }
 
@@ -19,22 +19,22 @@ export function split(
   pattern: { readonly String: string } | { readonly Regex: string },
   behavior: "Isolated" | "Removed" | "MergedWithPrevious" | "Contiguous",
   invert = false,
-): JsonObject {
+): JsonFields {
   return { type: "Split", pattern, behavior, invert };
 }
 
-export function byteLevel({ addPrefixSpace = true, trimOffsets = true, useRegex = true } = {}): JsonObject {
+export function byteLevel({ addPrefixSpace = true, trimOffsets = true, useRegex = true } = {}): JsonFields {
   return { type: "ByteLevel", add_prefix_space: addPrefixSpace, trim_offsets: trimOffsets, use_regex: useRegex };
 }
 
 export type PrependScheme = "always" | "first" | "never";
 
-export function metaspace(scheme: PrependScheme, splits = true): JsonObject {
+export function metaspace(scheme: PrependScheme, splits = true): JsonFields {
   return { type: "Metaspace", replacement: "▁", prepend_scheme: scheme, split: splits };
 }
 
 /** BERT's normalizer; it always removes control characters. */
-export function bertNormalizer(options: { chinese: Json; accents: Json; lower: Json }): JsonObject {
+export function bertNormalizer(options: { chinese: Json; accents: Json; lower: Json }): JsonFields {
   const { chinese, accents, lower } = options;
   return {
     type: "BertNormalizer",
@@ -52,7 +52,7 @@ export type NumberedToken = readonly [string, number];
  * A template from the notation of the tokenizers: pieces with blanks between them, `$A` and `$B` for the texts, `:1`
  * behind a piece for its token type. `specials` are the tokens in it, with their numbers.
  */
-export function template(single: string, pair: string, specials: readonly NumberedToken[]): JsonObject {
+export function template(single: string, pair: string, specials: readonly NumberedToken[]): JsonFields {
   return templateOf(single.split(" "), pair.split(" "), specials);
 }
 
@@ -61,7 +61,7 @@ export function templateOf(
   single: readonly string[],
   pair: readonly string[],
   specials: readonly NumberedToken[],
-): JsonObject {
+): JsonFields {
   const entries = specials.map(([id, number]) => [id, { id, ids: [number], tokens: [id] }] as const);
   return {
     type: "TemplateProcessing",
@@ -71,7 +71,7 @@ export function templateOf(
   };
 }
 
-function templatePiece(piece: string): JsonObject {
+function templatePiece(piece: string): JsonFields {
   const parts = piece.split(":");
   const [id = "", type = "0"] = parts;
   if (parts.length > 2 || id === "" || !/^\d+$/.test(type)) {

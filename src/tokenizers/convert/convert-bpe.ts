@@ -1,7 +1,7 @@
 /** Conversion of vocab.json and merges.txt: byte pair encoding, of bytes with GPT-2 and its many relatives. */
 import { Backend } from "./backend.ts";
 import { bertNormalizer, byteLevel, replace, sequence, split, template } from "./components.ts";
-import type { JsonObject } from "./json.ts";
+import type { JsonFields } from "./json.ts";
 import type { SlowTokenizer } from "./slow-tokenizer.ts";
 
 type Bpe = { readonly vocab: ReadonlyMap<string, number>; readonly merges: readonly [string, string][] };
@@ -29,7 +29,7 @@ function bpe(
   unknown: string | null = null,
   suffix = "",
   prefix: string | null = "",
-): JsonObject {
+): JsonFields {
   return {
     type: "BPE",
     dropout: null,
@@ -45,7 +45,7 @@ function bpe(
 }
 
 /** What GPT-2's relatives differ in: the special tokens around a text. */
-function postProcessor(slow: SlowTokenizer): JsonObject {
+function postProcessor(slow: SlowTokenizer): JsonFields {
   if (slow.name === "GPT2Tokenizer" || slow.name === "CodeGenTokenizer") {
     if (slow.settings.get("add_bos_token") !== true) return byteLevel({ trimOffsets: false });
     const bos = slow.numbered("bos_token");
@@ -63,7 +63,7 @@ function postProcessor(slow: SlowTokenizer): JsonObject {
   return roberta(slow, "cls_token", "sep_token", prefixSpace(slow), true);
 }
 
-function roberta(slow: SlowTokenizer, cls: string, sep: string, addPrefixSpace: boolean, trim: boolean): JsonObject {
+function roberta(slow: SlowTokenizer, cls: string, sep: string, addPrefixSpace: boolean, trim: boolean): JsonFields {
   return {
     type: "RobertaProcessing",
     sep: slow.numbered(sep),

@@ -1,9 +1,9 @@
 /** Conversion of sentencepiece models: Unigram (T5, XLM-R, ALBERT) and BPE (Llama, Gemma), as each class lays them out. */
 import { UnsupportedError } from "../../core/errors.ts";
-import { AddedToken } from "./added-token.ts";
+import { AddedTokenSetting } from "./added-token.ts";
 import { Backend } from "./backend.ts";
 import { metaspace, type NumberedToken, type PrependScheme, replace, sequence, split, template } from "./components.ts";
-import type { JsonObject } from "./json.ts";
+import type { JsonFields } from "./json.ts";
 import { mergesOf } from "./merges.ts";
 import { MODEL_TYPES, PIECE_TYPES, type SentencePieceModel } from "./sentencepiece-model.ts";
 import type { SlowTokenizer } from "./slow-tokenizer.ts";
@@ -18,10 +18,10 @@ interface Layout {
   readonly byteFallback?: boolean;
   /** User-defined pieces that are special all the same. */
   readonly special?: readonly string[];
-  readonly normalizer?: (slow: SlowTokenizer, model: SentencePieceModel) => JsonObject | null;
-  readonly preTokenizer?: (slow: SlowTokenizer, scheme: PrependScheme) => JsonObject | null;
-  readonly postProcessor?: (slow: SlowTokenizer) => JsonObject | null;
-  readonly decoder?: (scheme: PrependScheme) => JsonObject;
+  readonly normalizer?: (slow: SlowTokenizer, model: SentencePieceModel) => JsonFields | null;
+  readonly preTokenizer?: (slow: SlowTokenizer, scheme: PrependScheme) => JsonFields | null;
+  readonly postProcessor?: (slow: SlowTokenizer) => JsonFields | null;
+  readonly decoder?: (scheme: PrependScheme) => JsonFields;
 }
 
 export function convertPieces(slow: SlowTokenizer, model: SentencePieceModel): Backend {
@@ -39,7 +39,7 @@ export function convertPieces(slow: SlowTokenizer, model: SentencePieceModel): B
       .filter(({ type }) => type === PIECE_TYPES.control || type === PIECE_TYPES.userDefined)
       .map(({ piece, type }) => {
         const special = type === PIECE_TYPES.control || (layout.special ?? []).includes(piece);
-        return new AddedToken(piece, { normalized: false, special });
+        return new AddedTokenSetting(piece, { normalized: false, special });
       }),
   );
   return backend;
@@ -57,7 +57,7 @@ function isLegacy(slow: SlowTokenizer): boolean {
   return slow.name === "CodeLlamaTokenizer" || slow.settings.get("legacy") !== false;
 }
 
-function modelOf(slow: SlowTokenizer, model: SentencePieceModel, layout: Layout): JsonObject {
+function modelOf(slow: SlowTokenizer, model: SentencePieceModel, layout: Layout): JsonFields {
   const vocab = (layout.vocab ?? piecesOf)(slow, model);
   const byteFallback = layout.byteFallback ?? false;
   if (model.modelType === MODEL_TYPES.unigram) {
@@ -116,7 +116,7 @@ function commaApart(slow: SlowTokenizer, model: SentencePieceModel): Scored[] {
 
 // ---- normalizers
 
-function precompiled({ charsmap }: SentencePieceModel): JsonObject[] {
+function precompiled({ charsmap }: SentencePieceModel): JsonFields[] {
   if (charsmap.length === 0) return [];
   let binary = "";
   for (const byte of charsmap) binary += String.fromCharCode(byte);
@@ -125,13 +125,13 @@ function precompiled({ charsmap }: SentencePieceModel): JsonObject[] {
 
 const MANY_BLANKS = { Regex: " {2,}" };
 
-function plainNormalizer(_slow: SlowTokenizer, model: SentencePieceModel): JsonObject {
+function plainNormalizer(_slow: SlowTokenizer, model: SentencePieceModel): JsonFields {
   const strip = { type: "Strip", strip_left: false, strip_right: true };
   return sequence("normalizers", [...precompiled(model), strip, replace(MANY_BLANKS, "▁")]);
 }
 
 /** ALBERT's: quotes, accents and case first. */
-function accentNormalizer(slow: SlowTokenizer, model: SentencePieceModel): JsonObject {
+function accentNormalizer(slow: SlowTokenizer, model: SentencePieceModel): JsonFields {
   const accents = slow.settings.get("keep_accents") === true ? [] : [{ type: "NFKD" }, { type: "StripAccents" }];
   const lower = slow.settings.get("do_lower_case") === true ? [{ type: "Lowercase" }] : [];
   const quotes = [replace({ String: "``" }, '"'), replace({ String: "''" }, '"')];
@@ -140,13 +140,13 @@ function accentNormalizer(slow: SlowTokenizer, model: SentencePieceModel): JsonO
   return sequence("normalizers", [...quotes, ...early, ...accents, ...lower, ...precompiled(model), ...late]);
 }
 
-function debertaNormalizer(slow: SlowTokenizer, model: SentencePieceModel): JsonObject {
+function debertaNormalizer(slow: SlowTokenizer, model: SentencePieceModel): JsonFields {
   const lower = slow.settings.get("do_lower_case") === true ? [{ type: "Lowercase" }] : [];
   const strip = { type: "Strip", strip_left: true, strip_right: true };
   return sequence("normalizers", [...lower, strip, ...precompiled(model), replace(MANY_BLANKS, " ")]);
 }
 
-function llamaNormalizer(slow: SlowTokenizer): JsonObject | null {
+function llamaNormalizer(slow: SlowTokenizer): JsonFields | null {
   if (!isLegacy(slow)) return null;
   // Code Llama has no setting for it, so it always puts one
   const prepends = slow.name === "CodeLlamaTokenizer" || slow.settings.get("add_prefix_space") === true;
@@ -158,7 +158,7 @@ function llamaNormalizer(slow: SlowTokenizer): JsonObject | null {
 
 /** Special tokens around texts, all of them known by their text alone. */
 function around(single: string, pair: string, specials: readonly string[]) {
-  return (slow: SlowTokenizer): JsonObject => {
+  return (slow: SlowTokenizer): JsonFields => {
     const numbered = specials.map((text): NumberedToken => slow.numberedText(text, JSON.stringify(text)));
     return template(single, pair, numbered);
   };
@@ -167,8 +167,8 @@ function around(single: string, pair: string, specials: readonly string[]) {
 const bertStyle = around("[CLS]:0 $A:0 [SEP]:0", "[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1", ["[CLS]", "[SEP]"]);
 const robertaStyle = around("<s> $A </s>", "<s> $A </s> </s> $B </s>", ["<s>", "</s>"]);
 
-function byteDecoder(scheme: PrependScheme): JsonObject {
-  const parts: JsonObject[] = [replace({ String: "▁" }, " "), { type: "ByteFallback" }, { type: "Fuse" }];
+function byteDecoder(scheme: PrependScheme): JsonFields {
+  const parts: JsonFields[] = [replace({ String: "▁" }, " "), { type: "ByteFallback" }, { type: "Fuse" }];
   const strip = { type: "Strip", content: " ", start: 1, stop: 0 };
   return sequence("decoders", scheme === "never" ? parts : [...parts, strip]);
 }

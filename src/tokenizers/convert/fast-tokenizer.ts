@@ -3,7 +3,7 @@
  * that was read or converted.
  */
 import type { Json } from "../../core/python-json.ts";
-import { AddedToken } from "./added-token.ts";
+import { AddedTokenSetting } from "./added-token.ts";
 import type { Backend } from "./backend.ts";
 import { finish } from "./finish.ts";
 import type { Given } from "./settings.ts";
@@ -14,7 +14,7 @@ import {
   type SlowTokenizer,
   withDefaults,
 } from "./slow-tokenizer.ts";
-import { contentOf, type Setting, type Settings, type SpecialToken, SpecialTokens } from "./special-tokens.ts";
+import { contentOf, type Setting, type Settings, type SpecialTokenSetting, SpecialTokens } from "./special-tokens.ts";
 
 /** Where the model and the parts around it come from. */
 export interface BackendSource {
@@ -85,17 +85,17 @@ function takeOver({ parts: { truncation, padding } }: Backend, settings: Setting
 }
 
 /** Adds the tokens that files list, in the order of their numbers, and special tokens that are not among them. */
-function addTokens(backend: Backend, added: ReadonlyMap<number, AddedToken>, special: SpecialTokens): void {
+function addTokens(backend: Backend, added: ReadonlyMap<number, AddedTokenSetting>, special: SpecialTokens): void {
   const listed = [...added].sort(([a], [b]) => a - b).map(([, token]) => token);
   const known = new Set(listed.map(({ content }) => content));
-  const isNew = (token: SpecialToken) =>
+  const isNew = (token: SpecialTokenSetting) =>
     typeof token === "string"
       ? !known.has(token) && !backend.added.has(token)
       : !listed.some((other) => other.equals(token));
   const all = special.all();
   const texts = new Set(all.map(contentOf));
   const tokens = [...listed, ...all.filter(isNew)].map((token) => {
-    if (typeof token === "string") return new AddedToken(token, { special: true });
+    if (typeof token === "string") return new AddedTokenSetting(token, { special: true });
     token.special ||= texts.has(token.content);
     return token;
   });

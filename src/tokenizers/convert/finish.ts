@@ -3,7 +3,7 @@ import { FormatError, UnsupportedError } from "../../core/errors.ts";
 import type { Json } from "../../core/python-json.ts";
 import type { Backend } from "./backend.ts";
 import { type NumberedToken, template } from "./components.ts";
-import { isObject, type JsonObject } from "./json.ts";
+import { isObject, type JsonFields } from "./json.ts";
 import type { Settings, SpecialTokens } from "./special-tokens.ts";
 
 interface Built {
@@ -83,10 +83,10 @@ function setPrefixSpaceEverywhere({ backend: { parts }, settings }: Built): void
     if (Array.isArray(value)) return (value as readonly Json[]).map(set);
     if (!isObject(value)) return value;
     const entries = Object.entries(value).map(([key, item]) => [key, key === "add_prefix_space" ? true : set(item)]);
-    return Object.fromEntries(entries) as JsonObject;
+    return Object.fromEntries(entries) as JsonFields;
   };
-  parts.pre_tokenizer = set(parts.pre_tokenizer) as JsonObject | null;
-  parts.decoder = set(parts.decoder) as JsonObject | null;
+  parts.pre_tokenizer = set(parts.pre_tokenizer) as JsonFields | null;
+  parts.decoder = set(parts.decoder) as JsonFields | null;
 }
 
 /** Llama and others: `add_bos_token` and `add_eos_token` say what is put around a text, whatever tokenizer.json says. */

@@ -12,7 +12,7 @@ import { convertBpe } from "./convert-bpe.ts";
 import { convertPieces } from "./convert-pieces.ts";
 import { convertWords } from "./convert-words.ts";
 import { type BackendSource, buildFastTokenizer, type FastTokenizer, needsSlow } from "./fast-tokenizer.ts";
-import { isObject, type JsonObject } from "./json.ts";
+import { isObject, type JsonFields } from "./json.ts";
 import { type Given, readSettings, type SettingFiles } from "./settings.ts";
 import { SlowTokenizer } from "./slow-tokenizer.ts";
 import { contentOf } from "./special-tokens.ts";
@@ -21,9 +21,9 @@ import { type RawFiles, readVocabularyFiles } from "./vocabulary-files.ts";
 /** A tokenizer, ready to be run: nothing else in the folder changes its tokens. */
 export interface TokenizerFolder {
   /** The contents of tokenizer.json, as transformers would save it. */
-  readonly tokenizer: JsonObject;
+  readonly tokenizer: JsonFields;
   /** The same as transformers runs it before it is saved, which differs in flags of added tokens that were set twice. */
-  readonly running: JsonObject;
+  readonly running: JsonFields;
   /** The class of transformers that it is read as. */
   readonly tokenizerClass: string;
   /** Texts of the special tokens by name, such as "bos_token"; those that are set. */
@@ -39,8 +39,8 @@ export interface TokenizerFolder {
   /** Whether special tokens in a text are split like any other text. */
   readonly splitSpecialTokens: boolean;
   /** The contents of tokenizer_config.json and of config.json; empty where there is none. */
-  readonly config: JsonObject;
-  readonly modelConfig: JsonObject;
+  readonly config: JsonFields;
+  readonly modelConfig: JsonFields;
 }
 
 /** Throws FormatError when a file is damaged, UnsupportedError when a file or a setting cannot be honored. */
@@ -68,7 +68,7 @@ export async function readTokenizerFolder(source: Source): Promise<TokenizerFold
   return { ...describe(built), config: config ?? {}, modelConfig: modelConfig ?? {} };
 }
 
-function readBackend(folder: string, tokenizer: JsonObject): Backend {
+function readBackend(folder: string, tokenizer: JsonFields): Backend {
   try {
     return Backend.read(tokenizer);
   } catch (cause) {
@@ -78,7 +78,7 @@ function readBackend(folder: string, tokenizer: JsonObject): Backend {
 }
 
 /** Keys that change tokens in Python and are not carried out here. */
-function refuseUnhonored(folder: string, config: JsonObject | null): void {
+function refuseUnhonored(folder: string, config: JsonFields | null): void {
   for (const key of ["fast_tokenizer_files", "fix_mistral_regex", "gguf_file"]) {
     const value = config?.[key] ?? false;
     if (value !== false) {
@@ -192,7 +192,7 @@ function describe({
 }
 
 /** A JSON object, or null when the file is not there. Large files are parsed by the engine's own parser first. */
-async function readObject(source: Source, file: string): Promise<JsonObject | null> {
+async function readObject(source: Source, file: string): Promise<JsonFields | null> {
   if (!(await source.has(file))) return null;
   const text = new TextDecoder().decode(await source.read(file));
   const parse = (): Json => {

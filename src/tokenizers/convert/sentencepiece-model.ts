@@ -9,14 +9,14 @@ export const PIECE_TYPES = { normal: 1, unknown: 2, control: 3, userDefined: 4, 
 /** Kinds of models, by their numbers in the file. */
 export const MODEL_TYPES = { unigram: 1, bpe: 2, word: 3, char: 4 } as const;
 
-export interface Piece {
+export interface SentencePiece {
   readonly piece: string;
   readonly score: number;
   readonly type: number;
 }
 
 export interface SentencePieceModel {
-  readonly pieces: readonly Piece[];
+  readonly pieces: readonly SentencePiece[];
   readonly modelType: number;
   readonly byteFallback: boolean;
   readonly unkId: number;
@@ -39,7 +39,7 @@ export function readSentencePieceModel(bytes: Uint8Array, name: string): Sentenc
 }
 
 function readModel(bytes: Uint8Array): SentencePieceModel {
-  const pieces: Piece[] = [];
+  const pieces: SentencePiece[] = [];
   const model = { modelType: MODEL_TYPES.unigram as number, byteFallback: false, unkId: 0, unkPiece: "<unk>" };
   let charsmap = new Uint8Array(0) as Uint8Array;
   for (const { number, value } of fields(bytes)) {
@@ -53,7 +53,7 @@ function readModel(bytes: Uint8Array): SentencePieceModel {
   return { ...model, pieces, charsmap };
 }
 
-function readPiece(bytes: Uint8Array): Piece {
+function readPiece(bytes: Uint8Array): SentencePiece {
   let piece = "";
   let score = 0;
   let type: number = PIECE_TYPES.normal;

@@ -4,8 +4,8 @@
  */
 import { FormatError } from "../../core/errors.ts";
 import type { Json } from "../../core/python-json.ts";
-import { AddedToken, readAddedToken, type TokenFlags } from "./added-token.ts";
-import { isObject, type JsonObject } from "./json.ts";
+import { AddedTokenSetting, readAddedToken, type TokenFlags } from "./added-token.ts";
+import { isObject, type JsonFields } from "./json.ts";
 import {
   ADDITIONAL,
   contentOf,
@@ -13,34 +13,34 @@ import {
   type Setting,
   type Settings,
   SPECIAL_NAMES,
-  type SpecialToken,
+  type SpecialTokenSetting,
 } from "./special-tokens.ts";
 
 /** Parsed files of a folder, null where it has none. */
 export interface SettingFiles {
   /** tokenizer_config.json */
-  readonly config: JsonObject | null;
+  readonly config: JsonFields | null;
   /** special_tokens_map.json */
-  readonly specialTokensMap: JsonObject | null;
+  readonly specialTokensMap: JsonFields | null;
   /** added_tokens.json */
-  readonly addedTokens: JsonObject | null;
+  readonly addedTokens: JsonFields | null;
   /** tokenizer.json */
-  readonly tokenizer: JsonObject | null;
+  readonly tokenizer: JsonFields | null;
 }
 
 /** What a tokenizer's constructor is given. */
 export interface Given {
   readonly settings: Settings;
   /** Tokens that are to be added, by the numbers the files give them. */
-  readonly added: Map<number, AddedToken>;
+  readonly added: Map<number, AddedTokenSetting>;
 }
 
 /** Read anew at each call, since constructors change the tokens that they are given. */
 export function readSettings(files: SettingFiles): Given {
   const settings: Settings = new Map();
   for (const [key, value] of Object.entries(files.config ?? {})) settings.set(key, value);
-  const added = new Map<number, AddedToken>();
-  const byText = new Map<string, AddedToken>();
+  const added = new Map<number, AddedTokenSetting>();
+  const byText = new Map<string, AddedTokenSetting>();
   const decoder = settings.get("added_tokens_decoder");
   settings.delete("added_tokens_decoder");
   if (isObject(decoder)) {
@@ -65,14 +65,14 @@ export function readSettings(files: SettingFiles): Given {
 function readOlderFiles(
   { specialTokensMap, addedTokens, tokenizer }: SettingFiles,
   settings: Settings,
-  added: Map<number, AddedToken>,
-  byText: Map<string, AddedToken>,
+  added: Map<number, AddedTokenSetting>,
+  byText: Map<string, AddedTokenSetting>,
 ): void {
   const last = specialTokensMap === null ? null : readSpecialTokensMap(specialTokensMap, settings);
   if (addedTokens !== null) {
     const special = specialTexts(settings);
     for (const [content, id] of Object.entries(addedTokens)) {
-      const token = new AddedToken(content, { special: special.has(content), normalized: !special.has(content) });
+      const token = new AddedTokenSetting(content, { special: special.has(content), normalized: !special.has(content) });
       added.set(expectId(id, token), token);
       // transformers 4.57 files it under the last additional token instead of its own text
       if (last !== null) byText.set(last, token);
@@ -81,12 +81,12 @@ function readOlderFiles(
   const listed = tokenizer?.added_tokens;
   for (const value of Array.isArray(listed) ? listed : []) {
     const token = readAddedToken(value, `"added_tokens" of tokenizer.json`);
-    added.set(expectId((value as JsonObject).id, token), token);
+    added.set(expectId((value as JsonFields).id, token), token);
     byText.set(token.content, token);
   }
 }
 
-function expectId(id: Json | undefined, { content }: AddedToken): number {
+function expectId(id: Json | undefined, { content }: AddedTokenSetting): number {
   if (typeof id === "number" && Number.isSafeInteger(id) && id >= 0) return id;
   throw new FormatError(
     `added token ${JSON.stringify(content)}: its number should be whole, found ${JSON.stringify(id)}`,
@@ -94,10 +94,10 @@ function expectId(id: Json | undefined, { content }: AddedToken): number {
 }
 
 /** Sets what special_tokens_map.json names. Returns the text of the last additional token that it lists, or null. */
-function readSpecialTokensMap(map: JsonObject, settings: Settings): string | null {
-  const read = (value: JsonObject) => {
+function readSpecialTokensMap(map: JsonFields, settings: Settings): string | null {
+  const read = (value: JsonFields) => {
     const token = readAddedToken(value, "special_tokens_map.json");
-    return new AddedToken(token.content, { ...(value as TokenFlags), special: true });
+    return new AddedTokenSetting(token.content, { ...(value as TokenFlags), special: true });
   };
   let last: string | null = null;
   for (const [key, value] of Object.entries(map)) {
@@ -117,22 +117,22 @@ function readSpecialTokensMap(map: JsonObject, settings: Settings): string | nul
 }
 
 function same(a: Setting, b: Setting): boolean {
-  return a instanceof AddedToken && b instanceof AddedToken ? a.equals(b) : a === b;
+  return a instanceof AddedTokenSetting && b instanceof AddedTokenSetting ? a.equals(b) : a === b;
 }
 
 function specialTexts(settings: Settings): Set<string> {
   const additional = settings.get(ADDITIONAL);
   const named: Setting[] = SPECIAL_NAMES.map((name) => settings.get(name) ?? null);
   const all = [...named, ...(Array.isArray(additional) ? (additional as Setting[]) : [])];
-  return new Set(all.filter((value): value is SpecialToken => isSpecialToken(value)).map(contentOf));
+  return new Set(all.filter((value): value is SpecialTokenSetting => isSpecialToken(value)).map(contentOf));
 }
 
 /** Objects that say of themselves that they are added tokens, as tokens, at any depth of a list. */
 function withTokens(value: Setting): Setting {
-  if (value instanceof AddedToken) return value;
+  if (value instanceof AddedTokenSetting) return value;
   if (Array.isArray(value)) return (value as readonly Setting[]).map(withTokens);
   if (!isObject(value)) return value;
-  if (value.__type === "AddedToken") return readAddedToken(value, "tokenizer_config.json");
+  if (value.__type === "AddedTokenSetting") return readAddedToken(value, "tokenizer_config.json");
   const entries = Object.entries(value).map(([key, item]) => [key, withTokens(item)] as const);
   return Object.fromEntries(entries) as Json;
 }

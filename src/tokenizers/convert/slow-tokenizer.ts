@@ -3,7 +3,7 @@
  * constructors of its classes decide which tokens are added, and with which flags.
  */
 import { UnsupportedError } from "../../core/errors.ts";
-import { AddedToken } from "./added-token.ts";
+import { AddedTokenSetting } from "./added-token.ts";
 import { classFacts } from "./class-facts.ts";
 import type { SentencePieceModel } from "./sentencepiece-model.ts";
 import type { Given } from "./settings.ts";
@@ -23,7 +23,7 @@ export class SlowTokenizer {
   readonly settings: Settings;
   readonly special: SpecialTokens;
   readonly #vocabulary: SlowVocabulary;
-  readonly #tokens = new Map<number, AddedToken>();
+  readonly #tokens = new Map<number, AddedTokenSetting>();
   readonly #ids = new Map<string, number>();
 
   constructor(name: string, files: VocabularyFiles, { settings, added }: Given) {
@@ -66,7 +66,7 @@ export class SlowTokenizer {
     throw new UnsupportedError(`${this.name} cannot be converted: its ${which} is not set, or not in its vocabulary`);
   }
 
-  #set(id: number, token: AddedToken): void {
+  #set(id: number, token: AddedTokenSetting): void {
     this.#tokens.set(id, token);
     this.#ids.set(token.content, id);
   }
@@ -79,7 +79,7 @@ export class SlowTokenizer {
     const vocabulary = new Map(overruled ? [...added, ...base] : [...base, ...added]);
     for (const token of this.special.all()) {
       if (typeof token === "string" && this.#ids.has(token)) continue;
-      const own = typeof token === "string" ? new AddedToken(token, { special: true, normalized: false }) : token;
+      const own = typeof token === "string" ? new AddedTokenSetting(token, { special: true, normalized: false }) : token;
       own.settle(true);
       const id = vocabulary.get(own.content) ?? vocabulary.size;
       vocabulary.set(own.content, id);
@@ -94,7 +94,7 @@ export function withDefaults(name: string, settings: Settings): Settings {
   const given: Settings = new Map([...Object.entries(defaults), ...settings]);
   for (const [which, own] of Object.entries(flags)) {
     const token = given.get(which);
-    if (typeof token === "string") given.set(which, new AddedToken(token, own));
+    if (typeof token === "string") given.set(which, new AddedTokenSetting(token, own));
   }
   return given;
 }
@@ -158,18 +158,18 @@ function expectText(token: Setting, name: string): string {
 }
 
 function textOf(token: Setting): string {
-  return token instanceof AddedToken ? token.content : String(token);
+  return token instanceof AddedTokenSetting ? token.content : String(token);
 }
 
 function copied(value: Setting): Setting {
-  if (value instanceof AddedToken) return value.copy();
+  if (value instanceof AddedTokenSetting) return value.copy();
   return Array.isArray(value) ? (value as readonly Setting[]).map(copied) : value;
 }
 
 /** Tokens that the constructor of a class adds whatever it is given, by number. */
-function ownTokens(name: string, given: Settings, files: VocabularyFiles): [number, AddedToken][] {
-  const special = (token: Setting): AddedToken =>
-    token instanceof AddedToken ? token : new AddedToken(expectText(token, name), { special: true });
+function ownTokens(name: string, given: Settings, files: VocabularyFiles): [number, AddedTokenSetting][] {
+  const special = (token: Setting): AddedTokenSetting =>
+    token instanceof AddedTokenSetting ? token : new AddedTokenSetting(expectText(token, name), { special: true });
   if (name === "CamembertTokenizer") {
     const [pad, unk] = [given.get("pad_token") ?? null, given.get("unk_token") ?? null];
     return ["<s>NOTUSED", pad, "</s>NOTUSED", unk, "<unk>NOTUSED"].map((token, id) => [id, special(token)]);
@@ -179,7 +179,7 @@ function ownTokens(name: string, given: Settings, files: VocabularyFiles): [numb
   const named = given.get(ADDITIONAL) === null ? all : sentinelsIn(additionalOf(given)).length;
   const flags = { lstrip: true, rstrip: true, special: true, normalized: false };
   const last = files.model.pieces.length - 1 + all;
-  return Array.from({ length: named }, (_, i) => [last - i, new AddedToken(`<extra_id_${i}>`, flags)]);
+  return Array.from({ length: named }, (_, i) => [last - i, new AddedTokenSetting(`<extra_id_${i}>`, flags)]);
 }
 
 function vocabularyOf(name: string, files: VocabularyFiles): SlowVocabulary {

@@ -1,5 +1,5 @@
 /** Vocabularies as the slow tokenizers of transformers number them. */
-import type { Piece } from "./sentencepiece-model.ts";
+import type { SentencePiece } from "./sentencepiece-model.ts";
 
 /** The tokens of a vocabulary file, before any are added. */
 export interface SlowVocabulary {
@@ -29,7 +29,7 @@ export function wordVocabulary(ids: ReadonlyMap<string, number>): SlowVocabulary
  * `size` is how many numbers there are in all.
  */
 export function pieceVocabulary(
-  pieces: readonly Piece[],
+  pieces: readonly SentencePiece[],
   unkId: number,
   { offset = 0, fixed = [], size = pieces.length }: PieceLayout = {},
 ): SlowVocabulary {

@@ -1,15 +1,15 @@
 /** The special tokens of a tokenizer, by name: `bos_token` and its like, in the order in which transformers adds them. */
 import { FormatError } from "../../core/errors.ts";
 import type { Json } from "../../core/python-json.ts";
-import { AddedToken } from "./added-token.ts";
+import { AddedTokenSetting } from "./added-token.ts";
 import { isObject } from "./json.ts";
 
 /** A value of a setting; tokens with flags are tokens. */
-export type Setting = Json | AddedToken | readonly Setting[];
+export type Setting = Json | AddedTokenSetting | readonly Setting[];
 export type Settings = Map<string, Setting>;
 
 /** A text alone, or with flags. */
-export type SpecialToken = string | AddedToken;
+export type SpecialTokenSetting = string | AddedTokenSetting;
 
 export const SPECIAL_NAMES = [
   "bos_token",
@@ -22,19 +22,19 @@ export const SPECIAL_NAMES = [
 ] as const;
 export const ADDITIONAL = "additional_special_tokens";
 
-export function contentOf(token: SpecialToken): string {
+export function contentOf(token: SpecialTokenSetting): string {
   return typeof token === "string" ? token : token.content;
 }
 
-export function isSpecialToken(value: Setting | undefined): value is SpecialToken {
-  return typeof value === "string" || value instanceof AddedToken;
+export function isSpecialToken(value: Setting | undefined): value is SpecialTokenSetting {
+  return typeof value === "string" || value instanceof AddedTokenSetting;
 }
 
 export class SpecialTokens {
-  readonly named = new Map<string, SpecialToken>();
-  readonly additional: SpecialToken[] = [];
+  readonly named = new Map<string, SpecialTokenSetting>();
+  readonly additional: SpecialTokenSetting[] = [];
   /** Named by the model's own settings, `extra_special_tokens`. */
-  readonly #extra = new Map<string, SpecialToken>();
+  readonly #extra = new Map<string, SpecialTokenSetting>();
 
   /** Throws FormatError when a special token is neither a text nor a token. */
   constructor(settings: Settings) {
@@ -62,10 +62,10 @@ export class SpecialTokens {
   }
 
   /** All of them, each text once: named ones, additional ones, and those of the model. */
-  all(): SpecialToken[] {
+  all(): SpecialTokenSetting[] {
     const seen = new Set<string>();
-    const found: SpecialToken[] = [];
-    const take = (tokens: readonly SpecialToken[]) => {
+    const found: SpecialTokenSetting[] = [];
+    const take = (tokens: readonly SpecialTokenSetting[]) => {
       const fresh = tokens.filter((token) => token !== "" && !seen.has(contentOf(token)));
       for (const token of fresh) seen.add(contentOf(token));
       found.push(...fresh);
@@ -77,9 +77,9 @@ export class SpecialTokens {
   }
 }
 
-function expectToken(name: string, value: Setting): SpecialToken {
+function expectToken(name: string, value: Setting): SpecialTokenSetting {
   if (isSpecialToken(value)) return value;
-  throw wrong(name, 'a text, or an object with "__type": "AddedToken"', value);
+  throw wrong(name, 'a text, or an object with "__type": "AddedTokenSetting"', value);
 }
 
 function wrong(name: string, expected: string, found: Setting): FormatError {
