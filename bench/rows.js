@@ -1,6 +1,6 @@
 /** Made-up rows for the bench, the same on every run. */
 
-import { IGNORED } from "../../core/labels.ts";
+import { IGNORED } from "../dist/core/labels.js";
 import { Philox } from "../dist/core/philox.js";
 
 /** "random": every token labelled, all rows as long. "instruction": as people train, see `instructionRows`. */

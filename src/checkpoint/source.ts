@@ -11,7 +11,7 @@ export type FileBytes = Uint8Array | ArrayBuffer | Blob;
  * Files held in memory, or picked by a person (a `File` is a `Blob`, and is read only where asked).
  *
  * @example
- * const source = mapSource({ "config.json": bytes, "model.safetensors": input.files[0] });
+ * const source = mapSource({ "config.json": bytes, "model.safetensors": new Blob([]) });
  */
 export function mapSource(
   files: ReadonlyMap<string, FileBytes> | Readonly<Record<string, FileBytes>>,

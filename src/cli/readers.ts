@@ -10,7 +10,7 @@ export function readNumber(text: string): number | undefined {
   return text.trim() === "" ? undefined : Number(text);
 }
 
-/** One of the words or their aliases, whatever its case and hyphens: `token-cls` is TOKEN_CLS. */
+/** One of the words or their aliases, whatever its case and hyphens: `seq-2-seq-lm` for a name in capitals with underscores. */
 export function readChoice(text: string, { choices = [], aliases = {} }: Option<unknown>): string | undefined {
   const plain = (word: string) => word.toLowerCase().replaceAll("-", "_");
   const word = [...choices, ...Object.keys(aliases)].find((each) => plain(each) === plain(text));

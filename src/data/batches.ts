@@ -25,7 +25,7 @@ const FIRST_STREAM = 2 ** 40;
  *
  * @example
  * const batches = batchSchedule({ lengths, batchSize: 8, shuffle: true, seed: 42, epoch: 3 });
- * const resumedAt = batches[position];
+ * const next = batches[7] // to continue after seven batches;
  */
 export function batchSchedule(options: BatchScheduleOptions): number[][] {
   const { lengths, batchSize = null, tokenBudget = null, shuffle, seed, epoch } = options;

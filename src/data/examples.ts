@@ -15,8 +15,9 @@ export type { AnswerSource, EncodeRowsOptions, Example } from "../tasks/kit/exam
  * does not fit the model, StateError when there is text and no tokenizer, or labels and no `labelNames`.
  *
  * @example
- * const examples = encodeRows("train.jsonl", rows, { tokenizer, vocabSize: 1024, contextLength: 512, maxLength: 256 });
- * const labelled = encodeRows("reviews.jsonl", rows, { ...options, task: "SEQ_CLS", labelNames: labelNamesOf(rows) });
+ * const limits = { tokenizer, vocabSize: 1024, contextLength: 512, maxLength: 256 };
+ * const examples = encodeRows("train.jsonl", rows, limits);
+ * const labeled = encodeRows("reviews.jsonl", rows, { ...limits, task: "SEQ_CLS", labelNames: labelNamesOf(rows) });
  */
 export function encodeRows(file: string, rows: readonly Row[], options: EncodeRowsOptions): Example[] {
   const definition = taskDefinition(options.task ?? "CAUSAL_LM");

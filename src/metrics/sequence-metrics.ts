@@ -8,7 +8,7 @@ import { regressionScores } from "./regression.ts";
  *
  * @example
  * const metrics = sequenceMetrics({ labelNames });
- * const { accuracy } = metrics.score(examples.map((e, i) => metrics.predict(logits[i], e)), examples);
+ * const { accuracy } = metrics.score(examples.map((e, i) => metrics.predict(logits[i]!, e)), examples);
  */
 export function sequenceMetrics({ labelNames, problemType }: MetricsOptions): Metrics<Prediction> {
   if (problemType === "regression") return valueMetrics as Metrics<Prediction>;

@@ -12,8 +12,9 @@ export interface StreamDecoderOptions {
   readonly skipSpecialTokens?: boolean;
 }
 
-/** Tokens of context kept before a piece: the longest character has 4 bytes, and some decoders look one token back. */
+/** Tokens of a prompt that are looked at first: the longest character has 4 bytes, and some decoders look one token back. */
 const CONTEXT = 6;
+const BROKEN = "\ufffd";
 
 /**
  * Gives the text of each token once it is certain. A character whose bytes are spread over several tokens comes with
@@ -27,22 +28,32 @@ const CONTEXT = 6;
 export class StreamDecoder {
   readonly #decoder: TokenDecoder;
   readonly #skipSpecialTokens: boolean;
-  /** Tokens whose text is out, as far as still needed, then those whose text is not. */
+  /**
+   * The tokens of the piece that came out last, then those whose text is not out. They begin where a character does: bytes that begin
+   * inside one would make a decoder give up all that follow.
+   */
   #ids: number[];
   #told: number;
 
   constructor(decoder: TokenDecoder, { after = [], skipSpecialTokens = true }: StreamDecoderOptions = {}) {
     this.#decoder = decoder;
     this.#skipSpecialTokens = skipSpecialTokens;
-    this.#ids = after.slice(-CONTEXT);
+    this.#ids = this.#context(after);
     this.#told = this.#ids.length;
+  }
+
+  /** The end of a prompt, from the beginning of a character on. */
+  #context(after: readonly number[]): number[] {
+    let size = CONTEXT;
+    while (size < after.length && this.#text(after.slice(-size)).includes(BROKEN)) size *= 2;
+    return after.slice(-size);
   }
 
   /** Takes the next token; returns what text is new, often one token's, sometimes none. */
   push(id: number): string {
     this.#ids.push(id);
     const piece = this.#pending();
-    return piece.endsWith("\ufffd") ? "" : this.#tell(piece);
+    return piece.endsWith(BROKEN) ? "" : this.#tell(piece);
   }
 
   /** Returns what is left: bytes that never became a character, as U+FFFD. */
@@ -57,7 +68,7 @@ export class StreamDecoder {
 
   #tell(piece: string): string {
     if (piece === "") return "";
-    this.#ids = this.#ids.slice(-CONTEXT);
+    this.#ids = this.#ids.slice(this.#told);
     this.#told = this.#ids.length;
     return piece;
   }

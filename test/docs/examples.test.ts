@@ -24,6 +24,10 @@ declare const rows: Row[];
 declare const labelNames: string[];
 declare const bytes: Uint8Array;
 declare const text: string;
+declare const messages: Message[];
+declare const logits: Float32Array[];
+declare const row: LabelledIds;
+declare function green(text: string): string;
 declare const ids: number[];
 declare const source: Source;
 declare const config: RawConfig;
@@ -34,8 +38,8 @@ declare function write(text: string): void;
 /** Examples in the doc comments of a file. */
 function examplesOf(file: string, source: ts.SourceFile): Example[] {
   const text = source.getFullText();
-  return Array.from(text.matchAll(/^([ \t]*)\/\*\*[^]*?\*\//gm)).flatMap((comment) =>
-    Array.from(comment[0].matchAll(/@example[ \t]*\n([^]*?)(?=\n[ \t]*\*[ \t]*@|\*\/)/g), (found) => {
+  return Array.from(text.matchAll(/^([ \t]*)\/\*\*[\s\S]*?\*\//gm)).flatMap((comment) =>
+    Array.from(comment[0].matchAll(/@example[ \t]*\n([\s\S]*?)(?=\n[ \t]*\*[ \t]*@|\*\/)/g), (found) => {
       const line = text.slice(0, comment.index! + found.index!).split("\n").length;
       return { file, line, code: found[1]!.replaceAll(/^[ \t]*\* ?/gm, "").replaceAll(/^```.*$/gm, "") };
     }),
@@ -70,6 +74,9 @@ const all = [...sources].flatMap(([file, source]) => examplesOf(file, source));
 
 /** The example as a module beside its file, with the names that it uses imported. */
 function moduleOf({ file, code }: Example): string {
+  const own = Array.from(code.matchAll(/^import \{([^}]*)\}/gm)).flatMap(([, names]) =>
+    names!.split(",").map((name) => name.trim()),
+  );
   const from = dirname(join("src", file));
   const declared = new Set(
     Array.from(
@@ -92,7 +99,7 @@ function moduleOf({ file, code }: Example): string {
     .join("\n");
   const used = new Set(`${code}\n${prelude}`.match(/[A-Za-z_$][\w$]*/g));
   const imports = [...used]
-    .filter((name) => exported.has(name) && !declared.has(name))
+    .filter((name) => exported.has(name) && !declared.has(name) && !own.includes(name))
     .filter((name) => !new RegExp(`^declare (const|function) ${name}\\b`, "m").test(prelude))
     .map((name) => {
       const path = relative(from, join("src", exported.get(name)!)).replaceAll("\\", "/");
@@ -110,7 +117,11 @@ test("there are examples, and every one of them compiles", () => {
     ]),
   );
   const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
-  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+  const { options: given } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+  const options = {
+    ...given,
+    paths: { lorikeet: [join(root, "src/index.ts")], "lorikeet/*": [join(root, "src/*.ts")] },
+  };
   const host = ts.createCompilerHost({ ...options, noUnusedLocals: false, noUnusedParameters: false });
   const { getSourceFile, fileExists, readFile } = host;
   const overlay = (path: string) => modules.get(join(path));

@@ -1,8 +1,11 @@
-/** The documentation site: the pages of docs/, and docs/api/, which TypeDoc makes from the doc comments. */
+/**
+ * The documentation site: the pages of docs/, and an API reference that TypeDoc makes from the doc comments. Both are put into pages/,
+ * because packages are found from there.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import { defineConfig } from "vitepress";
 
-const docs = new URL("../../docs/", import.meta.url);
+const docs = new URL("../pages/", import.meta.url);
 
 /** The first heading of a page. */
 function titleOf(page) {
@@ -19,7 +22,7 @@ const api = existsSync(apiSidebar) ? JSON.parse(readFileSync(apiSidebar, "utf8")
 export default defineConfig({
   title: "Lorikeet",
   description: "Parameter-efficient fine-tuning that runs wherever JavaScript runs",
-  srcDir: "../docs",
+  srcDir: "pages",
   outDir: "../build/site",
   cacheDir: "../build/site-cache",
   cleanUrls: true,
@@ -30,7 +33,10 @@ export default defineConfig({
   markdown: {
     config: (markdown) => {
       // "ts no-run" and "sh no-run" tell the snippet test what not to execute; a reader does not need to see it.
-      const fence = markdown.renderer.rules.fence;
+      const { code_inline: inline, fence } = markdown.renderer.rules;
+      // Braces in code are code, not Vue's.
+      markdown.renderer.rules.code_inline = (...given) => inline(...given).replace("<code", "<code v-pre");
+
       markdown.renderer.rules.fence = (tokens, index, ...rest) => {
         tokens[index].info = tokens[index].info.replace(/ no-run.*$/, "");
         return fence(tokens, index, ...rest);

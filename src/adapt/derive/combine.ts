@@ -63,8 +63,11 @@ export interface CombineOptions extends SumOptions {
  * unknown name.
  *
  * @example
- * const half = combineFactors([{ factors: first, weight: 0.5 }, { factors: second, weight: 0.5 }],
- *   { combination: "svd", rank: 8, random: () => random.uniform() });
+ * const average = (first: Factors, second: Factors, random: Philox) =>
+ *   combineFactors(
+ *     [{ factors: first, weight: 0.5 }, { factors: second, weight: 0.5 }],
+ *     { combination: "svd", rank: 8, random: () => random.uniform() },
+ *   );
  */
 export function combineFactors(parts: readonly Part[], options: CombineOptions): Factors {
   expectName("combination", options.combination, COMBINATIONS);

@@ -239,8 +239,7 @@ export interface Method<S extends Options = Options> extends MethodDefinition<S>
  * Makes a method from its definition.
  *
  * @example
- * export const lora = defineMethod({ peftType: "LORA", options: { r: whole(8, 1) }, linear: (layer, { r }, make) => ... });
- * const config = lora({ r: 4, targetModules: ["q_proj"] });
+ * const config = lora({ r: 4, targetModules: ["q_proj"] }); // src/methods/lora.ts calls defineMethod
  */
 export function defineMethod<S extends Options>(definition: MethodDefinition<S>): Method<S> {
   const choose = (options: Partial<MethodValues<S>> = {}): MethodConfig =>

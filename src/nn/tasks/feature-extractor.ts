@@ -36,7 +36,7 @@ export class FeatureExtractor extends Model<Encoder> {
    * Vectors on the host, [sequences · D] row by row.
    *
    * @example
-   * const vectors = model.embed(concatenate([tokenizer.encode("a text")]), "mean");
+   * const vectors = encoder.embed(concatenate([tokenizer.encode("a text")]), "mean");
    */
   embed(sequences: Sequences, pooling: Pooling = "mean"): Float32Array {
     return Tape.once(this.engine, {}, (tape) => tape.download(this.pooled(tape, sequences, pooling)));

@@ -72,7 +72,10 @@ function readOlderFiles(
   if (addedTokens !== null) {
     const special = specialTexts(settings);
     for (const [content, id] of Object.entries(addedTokens)) {
-      const token = new AddedTokenSetting(content, { special: special.has(content), normalized: !special.has(content) });
+      const token = new AddedTokenSetting(content, {
+        special: special.has(content),
+        normalized: !special.has(content),
+      });
       added.set(expectId(id, token), token);
       // transformers 4.57 files it under the last additional token instead of its own text
       if (last !== null) byText.set(last, token);
@@ -132,7 +135,7 @@ function withTokens(value: Setting): Setting {
   if (value instanceof AddedTokenSetting) return value;
   if (Array.isArray(value)) return (value as readonly Setting[]).map(withTokens);
   if (!isObject(value)) return value;
-  if (value.__type === "AddedTokenSetting") return readAddedToken(value, "tokenizer_config.json");
+  if (value.__type === "AddedToken") return readAddedToken(value, "tokenizer_config.json");
   const entries = Object.entries(value).map(([key, item]) => [key, withTokens(item)] as const);
   return Object.fromEntries(entries) as Json;
 }

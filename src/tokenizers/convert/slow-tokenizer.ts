@@ -79,7 +79,8 @@ export class SlowTokenizer {
     const vocabulary = new Map(overruled ? [...added, ...base] : [...base, ...added]);
     for (const token of this.special.all()) {
       if (typeof token === "string" && this.#ids.has(token)) continue;
-      const own = typeof token === "string" ? new AddedTokenSetting(token, { special: true, normalized: false }) : token;
+      const own =
+        typeof token === "string" ? new AddedTokenSetting(token, { special: true, normalized: false }) : token;
       own.settle(true);
       const id = vocabulary.get(own.content) ?? vocabulary.size;
       vocabulary.set(own.content, id);

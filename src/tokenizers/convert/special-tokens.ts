@@ -79,7 +79,7 @@ export class SpecialTokens {
 
 function expectToken(name: string, value: Setting): SpecialTokenSetting {
   if (isSpecialToken(value)) return value;
-  throw wrong(name, 'a text, or an object with "__type": "AddedTokenSetting"', value);
+  throw wrong(name, 'a text, or an object with "__type": "AddedToken"', value);
 }
 
 function wrong(name: string, expected: string, found: Setting): FormatError {
