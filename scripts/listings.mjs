@@ -6,6 +6,7 @@ import { join } from "node:path";
 export function writeListings(source) {
   listOnDemand(join(source, "models"), "One architecture per file.");
   listOnDemand(join(source, "methods"), "One PEFT method per file.");
+  exportAll(join(source, "methods"));
   listTasks(source);
 }
 
@@ -18,6 +19,13 @@ function listOnDemand(folder, describe) {
     ...lines,
     "};",
   ]);
+}
+
+/** `exports.generated.ts`: each file's main export, which has the file's name in camelCase, for the package's entry. */
+function exportAll(folder) {
+  const camelCase = (name) => name.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
+  const lines = modulesIn(folder).map((name) => `export { ${camelCase(name)} } from "./${name}.ts";`);
+  writeListing(join(folder, "exports.generated.ts"), [`// ${LISTED} What users call a method by.`, ...lines]);
 }
 
 /**

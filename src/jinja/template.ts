@@ -8,22 +8,22 @@ import { TESTS } from "./objects/tests.ts";
 import type { Turn } from "./render/output.ts";
 import { Renderer } from "./render/renderer.ts";
 import { normalizeTemplate } from "./syntax/lexer.ts";
-import type { Block } from "./syntax/nodes.ts";
+import type { BlockNode } from "./syntax/nodes.ts";
 import { parseTemplate } from "./syntax/parser.ts";
 import { unitIndex } from "./values/code-points.ts";
 import { TemplateError } from "./values/errors.ts";
 import { fromJs } from "./values/from-js.ts";
-import { LIMITS, type Limits } from "./values/limits.ts";
-import type { Value } from "./values/values.ts";
+import { LIMITS, type TemplateLimits } from "./values/limits.ts";
+import type { PyValue } from "./values/values.ts";
 
 export type { Turn } from "./render/output.ts";
 export { TemplateError } from "./values/errors.ts";
-export type { Limits } from "./values/limits.ts";
+export type { TemplateLimits } from "./values/limits.ts";
 export { LIMITS } from "./values/limits.ts";
 
 export interface RenderSettings {
   /** Limits other than those of limits.ts. */
-  readonly limits?: Partial<Limits>;
+  readonly limits?: Partial<TemplateLimits>;
   /** The time that `strftime_now` writes, as local time; now unless given. */
   readonly now?: () => Date;
 }
@@ -40,7 +40,7 @@ export interface Rendered {
 /** A parsed template, which can be rendered many times. */
 export class Template {
   readonly #text: string;
-  readonly #block: Block;
+  readonly #block: BlockNode;
   /** Whether it has a generation block. */
   readonly marksGenerations: boolean;
 
@@ -60,7 +60,7 @@ export class Template {
    * new Template("{% for m in messages %}{{ m.content }}{% endfor %}").render({ messages }).text;
    */
   render(variables: Readonly<Record<string, unknown>>, settings: RenderSettings = {}): Rendered {
-    const values = new Map<string, Value>();
+    const values = new Map<string, PyValue>();
     for (const [name, value] of Object.entries(variables)) values.set(name, fromJs(value));
     const messages = values.get("messages");
     const renderer = new Renderer(values, {

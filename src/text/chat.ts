@@ -5,7 +5,7 @@
  * `add_generation_prompt`, the special tokens by name, and further variables by the names that the caller gives.
  */
 import { FormatError } from "../core/errors.ts";
-import { type Limits, type Rendered, Template, TemplateError } from "../jinja/template.ts";
+import { type Rendered, Template, TemplateError, type TemplateLimits } from "../jinja/template.ts";
 import { strip, stripEnd } from "../jinja/values/code-points.ts";
 import { assistantSpans } from "./assistant-spans.ts";
 import type { Message, Span } from "./message.ts";
@@ -28,7 +28,7 @@ export interface RenderOptions {
   /** The time for templates that write today's date; now unless given. */
   readonly now?: () => Date;
   /** What the template may use, where it is not that of src/jinja/values/limits.ts. */
-  readonly limits?: Partial<Limits>;
+  readonly limits?: Partial<TemplateLimits>;
 }
 
 const OWN_VARIABLES = ["messages", "tools", "documents", "add_generation_prompt"];

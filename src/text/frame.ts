@@ -2,7 +2,7 @@
  * What a tokenizer puts around a text or a pair, and how a pair that is too long is cut: [CLS] a [SEP] b [SEP] with types
  * 0 and 1 for BERT, <s> a </s></s> b </s> for RoBERTa, a </s> for T5. Special tokens are never cut off.
  */
-import { Encoding as TokenEncoding } from "../tokenizers/encoding.ts";
+import { TokenEncoding } from "../tokenizers/encoding.ts";
 import type { JsonTokenizer } from "../tokenizers/json-tokenizer.ts";
 import { keptLengths } from "../tokenizers/truncation.ts";
 

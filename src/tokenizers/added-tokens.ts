@@ -3,7 +3,7 @@
  * Rust counterpart: `tokenizer/added_vocabulary.rs`.
  */
 import { checkedId, type Fields } from "./fields.ts";
-import type { Model } from "./models/model.ts";
+import type { TokenModel } from "./models/model.ts";
 import { Trie } from "./models/trie.ts";
 import { NormalizedString } from "./normalized-string.ts";
 import type { Normalizer } from "./normalizers/normalizer.ts";
@@ -47,7 +47,7 @@ export class AddedTokens {
   readonly #normalize: Normalizer | null;
 
   /** A token that the model has keeps its number there; others are numbered behind the model's. */
-  constructor(tokens: readonly AddedToken[], model: Model, normalize: Normalizer | null) {
+  constructor(tokens: readonly AddedToken[], model: TokenModel, normalize: Normalizer | null) {
     this.#normalize = normalize;
     let next = model.size;
     for (const token of tokens) {

@@ -1,5 +1,5 @@
 /** GPT-2's way to write bytes as letters: visible ones as themselves, others from U+0100 on. */
-import { Change, type NormalizedString } from "./normalized-string.ts";
+import { type NormalizedString, TextChange } from "./normalized-string.ts";
 
 /** The letter of each byte, as a code point. */
 const LETTERS: readonly number[] = /* @__PURE__ */ makeLetters();
@@ -33,8 +33,8 @@ export function toLetters(normalized: NormalizedString): void {
   if (plain > 0) normalized.mapped(letters + text.slice(plain));
 }
 
-function lettersOf(text: string): Change {
-  const change = new Change();
+function lettersOf(text: string): TextChange {
+  const change = new TextChange();
   for (let i = 0; i < text.length; ) {
     const char = text.codePointAt(i)!;
     i += char > 0xffff ? 2 : 1;

@@ -4,7 +4,7 @@ import { StateError } from "../core/errors.ts";
 export type Direction = "Left" | "Right";
 
 /** All arrays have one entry per token. */
-export class Encoding {
+export class TokenEncoding {
   ids: number[] = [];
   /** Which part of the input a token belongs to, as the post-processor says. */
   typeIds: number[] = [];
@@ -19,7 +19,7 @@ export class Encoding {
   /** 0 for padding. */
   attentionMask: number[] = [];
   /** What truncation cut off, in pieces. */
-  overflowing: Encoding[] = [];
+  overflowing: TokenEncoding[] = [];
   /** Tokens [start, end) of each text. */
   sequences: Map<number, [start: number, end: number]> = new Map();
 
@@ -64,8 +64,8 @@ export class Encoding {
   }
 
   /** Tokens [start, end), without what had overflowed. */
-  slice(start: number, end: number): Encoding {
-    const part = new Encoding();
+  slice(start: number, end: number): TokenEncoding {
+    const part = new TokenEncoding();
     part.ids = this.ids.slice(start, end);
     part.typeIds = this.typeIds.slice(start, end);
     part.tokens = this.tokens.slice(start, end);
@@ -77,7 +77,7 @@ export class Encoding {
     return part;
   }
 
-  copy(): Encoding {
+  copy(): TokenEncoding {
     const copy = this.slice(0, this.length);
     copy.overflowing = this.overflowing;
     copy.sequences = new Map(this.sequences);
@@ -85,10 +85,10 @@ export class Encoding {
   }
 
   /** At most `max` tokens; the rest overflows in pieces that share `stride` tokens with what comes before. */
-  truncated(max: number, stride: number, direction: Direction): Encoding {
+  truncated(max: number, stride: number, direction: Direction): TokenEncoding {
     if (max >= this.length) return this;
     if (max === 0) {
-      const none = new Encoding();
+      const none = new TokenEncoding();
       none.overflowing = [this];
       return none;
     }
@@ -101,9 +101,9 @@ export class Encoding {
   }
 
   /** Appends the tokens of another; what overflowed is combined each with each. */
-  append(other: Encoding): void {
-    const overflowing: Encoding[] = [];
-    const joined = (first: Encoding, second: Encoding) => {
+  append(other: TokenEncoding): void {
+    const overflowing: TokenEncoding[] = [];
+    const joined = (first: TokenEncoding, second: TokenEncoding) => {
       const whole = first.copy();
       whole.append(second);
       overflowing.push(whole);
@@ -126,8 +126,8 @@ export class Encoding {
     this.overflowing = overflowing;
   }
 
-  static joined(encodings: readonly Encoding[]): Encoding {
-    const whole = new Encoding();
+  static joined(encodings: readonly TokenEncoding[]): TokenEncoding {
+    const whole = new TokenEncoding();
     for (const encoding of encodings) whole.append(encoding);
     return whole;
   }

@@ -7,11 +7,11 @@
  */
 import { FormatError } from "../core/errors.ts";
 import { type AddedToken, AddedTokens, readAddedToken } from "./added-tokens.ts";
-import type { Decoder } from "./decoders/decoder.ts";
+import type { PieceDecoder } from "./decoders/decoder.ts";
 import { readDecoder } from "./decoders/read-decoder.ts";
-import { Encoding } from "./encoding.ts";
+import { TokenEncoding } from "./encoding.ts";
 import { Fields } from "./fields.ts";
-import type { Model } from "./models/model.ts";
+import type { TokenModel } from "./models/model.ts";
 import { readModel } from "./models/read-model.ts";
 import type { NormalizedString } from "./normalized-string.ts";
 import { readNormalizer } from "./normalizers/read-normalizer.ts";
@@ -21,31 +21,31 @@ import { readPostProcessor } from "./post-processors/read-post-processor.ts";
 import type { PreTokenizedString } from "./pre-tokenized-string.ts";
 import type { PreTokenizer } from "./pre-tokenizers/pre-tokenizer.ts";
 import { readPreTokenizer } from "./pre-tokenizers/read-pre-tokenizer.ts";
-import { readTruncation, type Truncation, truncate } from "./truncation.ts";
+import { readTruncation, type TruncationRule, truncate } from "./truncation.ts";
 import { unitsOfBytes } from "./utf8.ts";
 
 /** A text, or words that are texts of their own. */
-export type Input = string | readonly string[];
+export type EncodeInput = string | readonly string[];
 
 export interface EncodingOptions {
   /** Put the special tokens of the post-processor; on by default. */
   readonly addSpecialTokens?: boolean;
   /** Instead of what the file says; null for none. */
-  readonly truncation?: Truncation | null;
+  readonly truncation?: TruncationRule | null;
   readonly padding?: Padding | null;
 }
 
 const LONE_SURROGATES = /\p{Surrogate}/gu;
 
 export class JsonTokenizer {
-  readonly truncation: Truncation | null;
+  readonly truncation: TruncationRule | null;
   readonly padding: Padding | null;
   /** One more than the highest token number. */
   readonly idEnd: number;
   readonly #preTokenize: PreTokenizer | null;
-  readonly #model: Model;
+  readonly #model: TokenModel;
   readonly #postProcessor: PostProcessor | null;
-  readonly #decode: Decoder | null;
+  readonly #decode: PieceDecoder | null;
   readonly #added: AddedTokens;
 
   /** Throws FormatError when a part is wrong, UnsupportedError when it asks for what is not done here. */
@@ -92,12 +92,12 @@ export class JsonTokenizer {
       else for (const found of this.#model.tokenize(normalized.text).ids) ids.push(found);
     }
     if (!addSpecialTokens || this.addedBySpecialTokens(false) === 0) return ids;
-    const encoding = new Encoding();
+    const encoding = new TokenEncoding();
     for (const id of ids) encoding.push(id, "", 0, 0, null, 0);
     return this.postProcess([encoding], true, null).ids;
   }
 
-  encode(input: Input, pair: Input | null = null, options: EncodingOptions = {}): Encoding {
+  encode(input: EncodeInput, pair: EncodeInput | null = null, options: EncodingOptions = {}): TokenEncoding {
     const { addSpecialTokens = true, truncation = this.truncation, padding = this.padding } = options;
     const encodings = [this.tokens(input, 0)];
     if (pair !== null) encodings.push(this.tokens(pair, 1));
@@ -106,7 +106,10 @@ export class JsonTokenizer {
   }
 
   /** Encodings of one length, if there is padding. */
-  encodeBatch(inputs: readonly (readonly [Input, Input | null])[], options: EncodingOptions = {}): Encoding[] {
+  encodeBatch(
+    inputs: readonly (readonly [EncodeInput, EncodeInput | null])[],
+    options: EncodingOptions = {},
+  ): TokenEncoding[] {
     const { padding = this.padding } = options;
     const encodings = inputs.map(([input, pair]) => this.encode(input, pair, { ...options, padding: null }));
     return padding === null ? encodings : pad(encodings, padding);
@@ -118,7 +121,7 @@ export class JsonTokenizer {
   }
 
   /** Cuts the tokens of one or two texts and puts special tokens around them. */
-  postProcess(encodings: readonly Encoding[], adds: boolean, truncation: Truncation | null): Encoding {
+  postProcess(encodings: readonly TokenEncoding[], adds: boolean, truncation: TruncationRule | null): TokenEncoding {
     const isPair = encodings.length > 1;
     let texts = [...encodings];
     if (truncation !== null) {
@@ -130,21 +133,21 @@ export class JsonTokenizer {
     if (this.#postProcessor === null) {
       if (!isPair) return texts[0]!;
       for (const [i, text] of texts.entries()) text.setSequence(i);
-      return Encoding.joined(texts);
+      return TokenEncoding.joined(texts);
     }
     texts.forEach((text, i) => {
       text.setSequence(i);
       for (const each of text.overflowing) each.setSequence(i);
       text.setType(i);
     });
-    return Encoding.joined(this.#postProcessor.process(texts, adds));
+    return TokenEncoding.joined(this.#postProcessor.process(texts, adds));
   }
 
   /** The tokens of a text, or of words of which each counts as a text, with all that is known of them. */
-  tokens(input: Input, type = 0): Encoding {
+  tokens(input: EncodeInput, type = 0): TokenEncoding {
     if (typeof input === "string") return this.#encodeText(wellFormed(input), null, type);
     const words = input.map((word, i) => this.#encodeText(wellFormed(word), i, type));
-    return Encoding.joined(words);
+    return TokenEncoding.joined(words);
   }
 
   /** The text of tokens. Numbers that no token has are passed over. */
@@ -165,8 +168,8 @@ export class JsonTokenizer {
   }
 
   /** `word` is the number of the word that all of the text is; without, words are counted. */
-  #encodeText(text: string, word: number | null, type: number): Encoding {
-    const encoding = new Encoding();
+  #encodeText(text: string, word: number | null, type: number): TokenEncoding {
+    const encoding = new TokenEncoding();
     const charOf = charsOfUnits(text);
     const chars = (unit: number) => charOf?.[unit] ?? unit;
     for (const [piece, { normalized, id }] of this.#pieces(text).pieces.entries()) {

@@ -7,7 +7,7 @@
  */
 
 /** Characters that come instead of others, and how: see above. */
-export class Change {
+export class TextChange {
   readonly chars: number[] = [];
   readonly steps: number[] = [];
 
@@ -64,7 +64,7 @@ export class NormalizedString {
   }
 
   /** Replaces all characters; `dropped` of them at the beginning stand for nothing any more. */
-  transform(change: Change, dropped = 0): void {
+  transform(change: TextChange, dropped = 0): void {
     const range = this.#wholeOriginal();
     if (range !== null) this.#replace(range[0], range[1], change, dropped);
   }
@@ -73,7 +73,7 @@ export class NormalizedString {
   prepend(front: string): void {
     const first = this.text.codePointAt(0);
     if (first === undefined) return;
-    const change = new Change();
+    const change = new TextChange();
     for (const char of front) change.push(char.codePointAt(0)!, change.chars.length === 0 ? 0 : 1);
     change.push(first, 1);
     this.#replace(0, first > 0xffff ? 2 : 1, change, 0);
@@ -81,7 +81,7 @@ export class NormalizedString {
 
   /** Drops the characters that `keep` refuses. */
   filter(keep: (char: number) => boolean): void {
-    const change = new Change();
+    const change = new TextChange();
     let last = -1;
     let removed = 0;
     let removedFirst = 0;
@@ -161,7 +161,7 @@ export class NormalizedString {
   }
 
   /** Units [from, to) give way to the characters of `change`. */
-  #replace(from: number, to: number, { chars, steps }: Change, dropped: number): void {
+  #replace(from: number, to: number, { chars, steps }: TextChange, dropped: number): void {
     const text = this.text;
     const bounded = (i: number) => Math.max(0, Math.min(i, text.length - 1));
     const starts: number[] = [];

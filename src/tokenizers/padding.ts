@@ -1,7 +1,7 @@
 /** Fills up encodings to one length. Rust counterpart: `utils/padding.rs`. */
 
 import type { Direction } from "./encoding.ts";
-import { Encoding } from "./encoding.ts";
+import { TokenEncoding } from "./encoding.ts";
 import { checkedId, type Fields, isObject, wrong } from "./fields.ts";
 
 export interface Padding {
@@ -31,27 +31,28 @@ export function readPadding(fields: Fields): Padding {
   };
 }
 
-export function pad(encodings: readonly Encoding[], padding: Padding): Encoding[] {
+export function pad(encodings: readonly TokenEncoding[], padding: Padding): TokenEncoding[] {
   let length = padding.length ?? Math.max(0, ...encodings.map((encoding) => encoding.length));
   const multiple = padding.multipleOf ?? 0;
   if (multiple > 0) length = Math.ceil(length / multiple) * multiple;
   return encodings.map((encoding) => padded(encoding, length, padding));
 }
 
-function padded(encoding: Encoding, length: number, padding: Padding): Encoding {
+function padded(encoding: TokenEncoding, length: number, padding: Padding): TokenEncoding {
   const overflowing = encoding.overflowing.map((each) => padded(each, length, padding));
   const missing = length - encoding.length;
   if (missing <= 0) {
     encoding.overflowing = overflowing;
     return encoding;
   }
-  const fill = new Encoding();
+  const fill = new TokenEncoding();
   for (let i = 0; i < missing; i++) {
     fill.pushSpecial(padding.id, padding.token, padding.typeId);
     fill.attentionMask[i] = 0;
   }
   encoding.overflowing = [];
-  const whole = padding.direction === "Left" ? Encoding.joined([fill, encoding]) : Encoding.joined([encoding, fill]);
+  const whole =
+    padding.direction === "Left" ? TokenEncoding.joined([fill, encoding]) : TokenEncoding.joined([encoding, fill]);
   if (encoding.sequences.size === 0) whole.sequences.clear();
   whole.overflowing = overflowing;
   return whole;

@@ -1,11 +1,11 @@
 /** Cuts a text or a pair that is too long. Rust counterpart: `utils/truncation.rs`. */
 import { StateError } from "../core/errors.ts";
-import type { Direction, Encoding } from "./encoding.ts";
+import type { Direction, TokenEncoding } from "./encoding.ts";
 import type { Fields } from "./fields.ts";
 
 export const STRATEGIES = ["LongestFirst", "OnlyFirst", "OnlySecond"] as const;
 
-export interface Truncation {
+export interface TruncationRule {
   /** Tokens at most, special ones included. */
   readonly maxLength: number;
   readonly strategy: (typeof STRATEGIES)[number];
@@ -15,7 +15,7 @@ export interface Truncation {
   readonly direction: Direction;
 }
 
-export function readTruncation(fields: Fields): Truncation {
+export function readTruncation(fields: Fields): TruncationRule {
   fields.only("direction", "max_length", "strategy", "stride");
   return {
     maxLength: fields.count("max_length"),
@@ -27,16 +27,16 @@ export function readTruncation(fields: Fields): Truncation {
 
 /** Throws StateError when the text that is to be cut is too short to make enough room. */
 export function truncate(
-  encodings: readonly Encoding[],
-  { maxLength, strategy, stride, direction }: Truncation,
-): Encoding[] {
+  encodings: readonly TokenEncoding[],
+  { maxLength, strategy, stride, direction }: TruncationRule,
+): TokenEncoding[] {
   const lengths = encodings.map(({ length }) => length);
   const kept = keptLengths(lengths, maxLength, strategy);
   return encodings.map((encoding, i) => encoding.truncated(kept[i]!, stride, direction));
 }
 
 /** How many tokens of each text stay. */
-export function keptLengths(lengths: readonly number[], room: number, strategy: Truncation["strategy"]): number[] {
+export function keptLengths(lengths: readonly number[], room: number, strategy: TruncationRule["strategy"]): number[] {
   const total = lengths.reduce((sum, length) => sum + length, 0);
   if (room === 0) return lengths.map(() => 0);
   if (total <= room) return [...lengths];

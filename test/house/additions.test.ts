@@ -54,6 +54,7 @@ test("nothing but the three files is written: all else is a copy, or a listing",
   );
   expect(differing).toEqual([
     "core/task-names.generated.ts",
+    "methods/exports.generated.ts",
     "methods/index.generated.ts",
     "models/index.generated.ts",
     "tasks/index.generated.ts",

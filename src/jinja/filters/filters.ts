@@ -4,7 +4,7 @@ import { floatOf, intOf } from "../values/conversions.ts";
 import { isKind, TemplateError, typeError, unsupported } from "../values/errors.ts";
 import { absolute, arithmetic, roundFloat, roundInt, truncateFloat } from "../values/numbers.ts";
 import type { Run } from "../values/run.ts";
-import { isNumeric, isTrue, toIndex, toNumber, typeName, Undefined, type Value } from "../values/values.ts";
+import { isNumeric, isTrue, type PyValue, toIndex, toNumber, typeName, Undefined } from "../values/values.ts";
 import { type Filter, filter } from "./filter.ts";
 import { LIST_FILTERS } from "./list-filters.ts";
 import { TEXT_FILTERS } from "./text-filters.ts";
@@ -19,14 +19,14 @@ function otherwise<T>(kinds: Parameters<typeof isKind>[1][], work: () => T, fall
   }
 }
 
-function toInt(run: Run, value: Value, [fallback, base]: readonly Value[]): Value {
+function toInt(run: Run, value: PyValue, [fallback, base]: readonly PyValue[]): PyValue {
   if (typeof value === "string") run.budget.characters(value.length);
   const whole = () => truncateFloat(floatOf(value));
-  const quirk = () => otherwise<Value>(["TypeError", "ValueError", "OverflowError"], whole, () => fallback!);
-  return otherwise<Value>(["TypeError", "ValueError"], () => intOf(value, toIndex(base!)), quirk);
+  const quirk = () => otherwise<PyValue>(["TypeError", "ValueError", "OverflowError"], whole, () => fallback!);
+  return otherwise<PyValue>(["TypeError", "ValueError"], () => intOf(value, toIndex(base!)), quirk);
 }
 
-function round(run: Run, value: Value, [precision, method]: readonly Value[]): Value {
+function round(run: Run, value: PyValue, [precision, method]: readonly PyValue[]): PyValue {
   if (method !== "common" && method !== "ceil" && method !== "floor") {
     throw new TemplateError("FilterArgumentError", "method must be common, ceil or floor");
   }
@@ -77,7 +77,7 @@ const OTHER_FILTERS: readonly (readonly [string, Filter])[] = [
     "float",
     filter([["default", 0]], (run, value, [fallback]) => {
       if (typeof value === "string") run.budget.characters(value.length);
-      return otherwise<Value>(
+      return otherwise<PyValue>(
         ["TypeError", "ValueError"],
         () => floatOf(value),
         () => fallback!,

@@ -15,13 +15,13 @@ import {
   type Kwargs,
   lengthOf,
   listOf,
-  Range,
+  PyRange,
+  type PyValue,
   sorted,
   Tuple,
   toIndex,
   typeName,
   Undefined,
-  type Value,
   View,
 } from "../values/values.ts";
 import { attributeGetter, ignoreCase } from "./attribute-getter.ts";
@@ -33,34 +33,39 @@ const BY_ATTRIBUTE = [
 ] as const;
 
 /** The key by which items are compared: an attribute, in lower case unless case matters. */
-function keyOf(run: Run, caseSensitive: Value, attribute: Value, fallback: Value = null): (item: Value) => Value {
+function keyOf(
+  run: Run,
+  caseSensitive: PyValue,
+  attribute: PyValue,
+  fallback: PyValue = null,
+): (item: PyValue) => PyValue {
   const get = attributeGetter(run, attribute, fallback);
   return isTrue(caseSensitive) ? get : (item) => ignoreCase(get(item));
 }
 
 /** Several attributes with commas between them, as one key. */
-function keysOf(run: Run, caseSensitive: Value, attribute: Value): (item: Value) => Value {
+function keysOf(run: Run, caseSensitive: PyValue, attribute: PyValue): (item: PyValue) => PyValue {
   const attributes = typeof attribute === "string" ? attribute.split(",") : [attribute];
   const getters = attributes.map((each) => keyOf(run, caseSensitive, each));
   return (item) => getters.map((get) => get(item));
 }
 
 /** Python's `iter(reversed(value))`. */
-function reversedIterator(value: Value): Iterator<Value> {
+function reversedIterator(value: PyValue): Iterator<PyValue> {
   if (value instanceof Undefined) return iterate(value);
   const reversible =
     typeof value === "string" || Array.isArray(value) || value instanceof Tuple || value instanceof Dict;
-  if (reversible || value instanceof View || value instanceof Range) {
+  if (reversible || value instanceof View || value instanceof PyRange) {
     return [...wrap(iterate(value))].reverse()[Symbol.iterator]();
   }
   throw typeError(`'${typeName(value)}' object is not reversible`);
 }
 
-function wrap(iterator: Iterator<Value>): Iterable<Value> {
+function wrap(iterator: Iterator<PyValue>): Iterable<PyValue> {
   return { [Symbol.iterator]: () => iterator };
 }
 
-function reversedItems(run: Run, value: Value): Value {
+function reversedItems(run: Run, value: PyValue): PyValue {
   try {
     return new Iter(reversedIterator(value), `${typeName(value)}_reverseiterator`);
   } catch (error) {
@@ -69,12 +74,12 @@ function reversedItems(run: Run, value: Value): Value {
   return listOf(run.budget, value).reverse();
 }
 
-function first(value: Value): Value {
+function first(value: PyValue): PyValue {
   const next = iterate(value).next();
   return next.done === true ? new Undefined("No first item, sequence was empty.") : next.value;
 }
 
-function last(value: Value): Value {
+function last(value: PyValue): PyValue {
   const next = reversedIterator(value).next();
   return next.done === true ? new Undefined("No last item, sequence was empty.") : next.value;
 }
@@ -84,8 +89,8 @@ function extreme(ordering: "<" | ">"): Filter {
     const items = listOf(run.budget, value);
     if (items.length === 0) return new Undefined("No aggregated item, sequence was empty.");
     const key = keyOf(run, caseSensitive!, attribute!);
-    let best: Value = items[0]!;
-    let bestKey: Value = key(best);
+    let best: PyValue = items[0]!;
+    let bestKey: PyValue = key(best);
     for (const item of items.slice(1)) {
       const itemKey = key(item);
       if (!isOrdered(run.budget, itemKey, ordering, bestKey)) continue;
@@ -96,14 +101,14 @@ function extreme(ordering: "<" | ">"): Filter {
   });
 }
 
-function sum(run: Run, value: Value, [attribute, start]: readonly Value[]): Value {
-  const get = attribute === null ? (item: Value) => item : attributeGetter(run, attribute!);
+function sum(run: Run, value: PyValue, [attribute, start]: readonly PyValue[]): PyValue {
+  const get = attribute === null ? (item: PyValue) => item : attributeGetter(run, attribute!);
   const items = listOf(run.budget, value);
   if (typeof start === "string") throw typeError("sum() can't sum strings [use ''.join(seq) instead]");
   return items.reduce((total, item) => binary(run.budget, "+", total, get(item)), start!);
 }
 
-function* unique(run: Run, value: Value, key: (item: Value) => Value): Generator<Value> {
+function* unique(run: Run, value: PyValue, key: (item: PyValue) => PyValue): Generator<PyValue> {
   const seen = new Set<unknown>();
   for (const item of wrap(iterate(value))) {
     run.budget.step(8);
@@ -114,8 +119,8 @@ function* unique(run: Run, value: Value, key: (item: Value) => Value): Generator
   }
 }
 
-function* batches(run: Run, value: Value, size: number, fill: Value): Generator<Value> {
-  let batch: Value[] = [];
+function* batches(run: Run, value: PyValue, size: number, fill: PyValue): Generator<PyValue> {
+  let batch: PyValue[] = [];
   for (const item of wrap(iterate(value))) {
     run.budget.step();
     if (batch.length === size) {
@@ -132,7 +137,7 @@ function* batches(run: Run, value: Value, size: number, fill: Value): Generator<
   yield batch;
 }
 
-function* slices(run: Run, value: Value, count: number, fill: Value): Generator<Value> {
+function* slices(run: Run, value: PyValue, count: number, fill: PyValue): Generator<PyValue> {
   const items = listOf(run.budget, value);
   if (count === 0) throw new TemplateError("ZeroDivisionError", "integer division or modulo by zero");
   const size = Math.floor(items.length / count);
@@ -148,16 +153,16 @@ function* slices(run: Run, value: Value, count: number, fill: Value): Generator<
   }
 }
 
-function* pairsOf(value: Value): Generator<Value> {
+function* pairsOf(value: PyValue): Generator<PyValue> {
   if (value instanceof Undefined) return;
   if (!(value instanceof Dict)) throw typeError("Can only get item pairs from a mapping.");
   for (const pair of value.entries()) yield new Tuple(pair);
 }
 
-function groups(run: Run, value: Value, [attribute, fallback, caseSensitive]: readonly Value[]): Value {
+function groups(run: Run, value: PyValue, [attribute, fallback, caseSensitive]: readonly PyValue[]): PyValue {
   const key = keyOf(run, caseSensitive!, attribute!, fallback!);
   const named = attributeGetter(run, attribute!, fallback!);
-  const found: { key: Value; items: Value[] }[] = [];
+  const found: { key: PyValue; items: PyValue[] }[] = [];
   for (const item of sorted(run.budget, listOf(run.budget, value), key)) {
     const itemKey = key(item);
     const group = found.at(-1);
@@ -169,21 +174,21 @@ function groups(run: Run, value: Value, [attribute, fallback, caseSensitive]: re
   );
 }
 
-function dictSort(run: Run, value: Value, [caseSensitive, by, reverse]: readonly Value[]): Value {
+function dictSort(run: Run, value: PyValue, [caseSensitive, by, reverse]: readonly PyValue[]): PyValue {
   if (by !== "key" && by !== "value") {
     throw new TemplateError("FilterArgumentError", 'You can only sort by either "key" or "value"');
   }
   if (value instanceof Undefined) throw value.error();
   if (!(value instanceof Dict)) throw typeError(`filter dictsort takes a dict, not ${typeName(value)}`);
   const pairs = [...value.entries()].map((pair) => new Tuple(pair));
-  const key = (pair: Value): Value => {
+  const key = (pair: PyValue): PyValue => {
     const part = (pair as Tuple).items[by === "key" ? 0 : 1]!;
     return isTrue(caseSensitive!) ? part : ignoreCase(part);
   };
   return sorted(run.budget, pairs, key, isTrue(reverse!));
 }
 
-function* mapped(run: Run, value: Value, args: readonly Value[], kwargs: Kwargs): Generator<Value> {
+function* mapped(run: Run, value: PyValue, args: readonly PyValue[], kwargs: Kwargs): Generator<PyValue> {
   if (!isTrue(value)) return;
   const apply = mapper(run, args, kwargs);
   for (const item of wrap(iterate(value))) {
@@ -192,7 +197,7 @@ function* mapped(run: Run, value: Value, args: readonly Value[], kwargs: Kwargs)
   }
 }
 
-function mapper(run: Run, args: readonly Value[], kwargs: Kwargs): (item: Value) => Value {
+function mapper(run: Run, args: readonly PyValue[], kwargs: Kwargs): (item: PyValue) => PyValue {
   if (args.length === 0 && kwargs.has("attribute")) {
     const odd = [...kwargs.keys()].find((name) => name !== "attribute" && name !== "default");
     if (odd !== undefined) throw new TemplateError("FilterArgumentError", `Unexpected keyword argument '${odd}'`);
@@ -203,20 +208,20 @@ function mapper(run: Run, args: readonly Value[], kwargs: Kwargs): (item: Value)
   return (item) => run.filter(filterName(name), item, rest, kwargs);
 }
 
-function filterName(name: Value): string {
+function filterName(name: PyValue): string {
   if (typeof name === "string") return name;
   throw new TemplateError("TemplateRuntimeError", "No filter of that name.");
 }
 
 /** select, reject, and both by an attribute. */
 function selecting(wanted: boolean, byAttribute: boolean): Filter {
-  function* selected(run: Run, value: Value, args: readonly Value[], kwargs: Kwargs): Generator<Value> {
+  function* selected(run: Run, value: PyValue, args: readonly PyValue[], kwargs: Kwargs): Generator<PyValue> {
     if (!isTrue(value)) return;
     const holds = condition(run, byAttribute ? args.slice(1) : args, kwargs);
     if (byAttribute && args.length === 0) {
       throw new TemplateError("FilterArgumentError", "Missing parameter for attribute name");
     }
-    const get = byAttribute ? attributeGetter(run, args[0]!) : (item: Value) => item;
+    const get = byAttribute ? attributeGetter(run, args[0]!) : (item: PyValue) => item;
     for (const item of wrap(iterate(value))) {
       run.budget.step();
       if (holds(get(item)) === wanted) yield item;
@@ -225,14 +230,14 @@ function selecting(wanted: boolean, byAttribute: boolean): Filter {
   return (run, value, args, kwargs) => new Iter(selected(run, value, args, kwargs));
 }
 
-function condition(run: Run, args: readonly Value[], kwargs: Kwargs): (value: Value) => boolean {
+function condition(run: Run, args: readonly PyValue[], kwargs: Kwargs): (value: PyValue) => boolean {
   const [name, ...rest] = args;
   if (name === undefined) return isTrue;
   return (value) => run.test(filterName(name), value, rest, kwargs);
 }
 
 /** Jinja's `attr`: an attribute alone, never a key. */
-function attributeAlone(run: Run, value: Value, [name]: readonly Value[]): Value {
+function attributeAlone(run: Run, value: PyValue, [name]: readonly PyValue[]): PyValue {
   if (typeof name !== "string") throw typeError(`attribute name must be string, not '${typeName(name!)}'`);
   if (value instanceof Dict && !run.hasAttribute(value, name)) {
     return new Undefined(`'dict object' has no attribute '${name}'`);

@@ -18,12 +18,12 @@ import {
   type Kwargs,
   listOf,
   Markup,
+  type PyValue,
   sizeOf,
   Tuple,
   toIndex,
   typeName,
   Undefined,
-  type Value,
 } from "../values/values.ts";
 import { attributeGetter } from "./attribute-getter.ts";
 import { type Filter, filter } from "./filter.ts";
@@ -37,7 +37,7 @@ const ESCAPES = new Map([
   ["'", "&#39;"],
 ]);
 
-function escapeHtml(run: Run, value: Value): string {
+function escapeHtml(run: Run, value: PyValue): string {
   const plain = str(run.budget, value);
   if (value instanceof Markup) return plain;
   run.budget.text(plain.length * 5);
@@ -45,7 +45,7 @@ function escapeHtml(run: Run, value: Value): string {
 }
 
 /** A filter of one string, without parameters. */
-function ofText(work: (plain: string, run: Run) => Value, byCharacter = true): Filter {
+function ofText(work: (plain: string, run: Run) => PyValue, byCharacter = true): Filter {
   return filter([], (run, value) => {
     const text = plainText(run, value);
     if (byCharacter) run.budget.characters(text.length);
@@ -54,13 +54,13 @@ function ofText(work: (plain: string, run: Run) => Value, byCharacter = true): F
 }
 
 /** What most filters of text take: anything, as `str` prints it. Escaped text keeps its type in Python. */
-function plainText(run: Run, value: Value): string {
+function plainText(run: Run, value: PyValue): string {
   if (value instanceof Markup) throw unsupported("a filter of escaped text");
   return str(run.budget, value);
 }
 
 /** A string that the filter takes as it is, without printing others. */
-function onlyText(name: string, value: Value): string {
+function onlyText(name: string, value: PyValue): string {
   if (value instanceof Undefined) throw value.error();
   if (typeof value === "string") return value;
   throw typeError(`filter ${name} takes a str, not ${typeName(value)}`);
@@ -85,7 +85,7 @@ function titleWords(plain: string): string {
   return title;
 }
 
-function indent(run: Run, value: Value, [width, first, blank]: readonly Value[]): string {
+function indent(run: Run, value: PyValue, [width, first, blank]: readonly PyValue[]): string {
   const by = typeof width === "string" ? width : " ".repeat(counted(run, width!));
   const lines = splitLines(`${onlyText("indent", value)}\n`);
   run.budget.text(lines.reduce((sum, line) => sum + line.length + by.length + 1, 0));
@@ -94,13 +94,13 @@ function indent(run: Run, value: Value, [width, first, blank]: readonly Value[])
 }
 
 /** A number of characters, 0 or more. */
-function counted(run: Run, value: Value): number {
+function counted(run: Run, value: PyValue): number {
   const count = Math.max(0, toIndex(value));
   run.budget.text(count);
   return count;
 }
 
-function truncate(run: Run, value: Value, [length, killWords, end, leeway]: readonly Value[]): Value {
+function truncate(run: Run, value: PyValue, [length, killWords, end, leeway]: readonly PyValue[]): PyValue {
   const most = toIndex(length!);
   const slack = leeway === null ? 5 : toIndex(leeway!);
   const mark = text("truncate", end);
@@ -118,7 +118,7 @@ function truncate(run: Run, value: Value, [length, killWords, end, leeway]: read
   return (blank < 0 ? cut : cut.slice(0, blank)) + mark;
 }
 
-function quoteUrl(run: Run, value: Value, safe: RegExp): string {
+function quoteUrl(run: Run, value: PyValue, safe: RegExp): string {
   const plain = str(run.budget, value);
   run.budget.characters(plain.length);
   return [...new TextEncoder().encode(plain)]
@@ -129,20 +129,20 @@ function quoteUrl(run: Run, value: Value, safe: RegExp): string {
     .join("");
 }
 
-function urlEncode(run: Run, value: Value): string {
+function urlEncode(run: Run, value: PyValue): string {
   if (typeof value === "string" || !isIterable(value)) return quoteUrl(run, value, /[\w.~/-]/);
   const pairs = value instanceof Dict ? [...value.entries()] : listOf(run.budget, value).map((item) => pair(run, item));
-  const quote = (part: Value) => quoteUrl(run, part, /[\w.~-]/).replaceAll("%20", "+");
+  const quote = (part: PyValue) => quoteUrl(run, part, /[\w.~-]/).replaceAll("%20", "+");
   return pairs.map(([key, part]) => `${quote(key)}=${quote(part)}`).join("&");
 }
 
-function pair(run: Run, item: Value): [Value, Value] {
+function pair(run: Run, item: PyValue): [PyValue, PyValue] {
   const parts = listOf(run.budget, item);
   if (parts.length !== 2) throw valueError(`expected 2 values to unpack, got ${parts.length}`);
   return [parts[0]!, parts[1]!];
 }
 
-function xmlAttributes(run: Run, value: Value, [autospace]: readonly Value[]): string {
+function xmlAttributes(run: Run, value: PyValue, [autospace]: readonly PyValue[]): string {
   if (!(value instanceof Dict)) throw typeError(`filter xmlattr takes a dict, not ${typeName(value)}`);
   const parts: string[] = [];
   for (const [key, part] of value.entries()) {
@@ -210,7 +210,7 @@ const JSON_PARAMETERS = [
   ["sort_keys", false],
 ] as const;
 
-function jsonStyle(run: Run, [ascii, indentation, separators, sortKeys]: readonly Value[]): JsonStyle {
+function jsonStyle(run: Run, [ascii, indentation, separators, sortKeys]: readonly PyValue[]): JsonStyle {
   const by = asInt(indentation!);
   const spaces = typeof indentation === "string" ? indentation : by === null ? null : " ".repeat(counted(run, by));
   if (indentation !== null && spaces === null)
@@ -226,13 +226,13 @@ function jsonStyle(run: Run, [ascii, indentation, separators, sortKeys]: readonl
   };
 }
 
-function join(run: Run, value: Value, [separator, attribute]: readonly Value[]): string {
-  const get = attribute === null ? (item: Value) => item : attributeGetter(run, attribute!);
+function join(run: Run, value: PyValue, [separator, attribute]: readonly PyValue[]): string {
+  const get = attribute === null ? (item: PyValue) => item : attributeGetter(run, attribute!);
   const parts = listOf(run.budget, value).map((item) => str(run.budget, get(item)));
   return joined(run.budget, str(run.budget, separator!), parts);
 }
 
-function formatFilter(run: Run, value: Value, args: readonly Value[], kwargs: Kwargs): string {
+function formatFilter(run: Run, value: PyValue, args: readonly PyValue[], kwargs: Kwargs): string {
   if (args.length > 0 && kwargs.size > 0) {
     throw new TemplateError("FilterArgumentError", "can't handle positional and keyword arguments at the same time");
   }
@@ -241,7 +241,7 @@ function formatFilter(run: Run, value: Value, args: readonly Value[], kwargs: Kw
 
 const SIZES = ["B", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"];
 
-function fileSize(run: Run, value: Value, [binary]: readonly Value[]): string {
+function fileSize(run: Run, value: PyValue, [binary]: readonly PyValue[]): string {
   const bytes = floatOf(value);
   const base = isTrue(binary!) ? 1024 : 1000;
   if (bytes === 1) return "1 Byte";
@@ -279,7 +279,7 @@ export const TEXT_FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>
   [
     "replace",
     filter([["old"], ["new"], ["count", null]], (run, value, [old, replacement, count]) => {
-      const show = (part: Value) => str(run.budget, part);
+      const show = (part: PyValue) => str(run.budget, part);
       return replaced(run.budget, show(value), show(old!), show(replacement!), count === null ? -1 : toIndex(count!));
     }),
   ],

@@ -11,14 +11,14 @@ import {
   type List,
   Namespace,
   PyObject,
+  type PyValue,
   Tuple,
   toIndex,
   typeName,
   Undefined,
-  type Value,
   View,
 } from "../values/values.ts";
-import { type Method, STRING_METHODS } from "./string-methods.ts";
+import { STRING_METHODS, type ValueMethod } from "./string-methods.ts";
 
 /** Methods that would change a list or a dict: unsafe in transformers' environment. */
 const MUTATING = new Map([
@@ -53,12 +53,12 @@ const PRIVATE_OF_CONTAINERS = new Set(
     .map((name) => `__${name}__`),
 );
 
-const LIST_METHODS = new Map<string, Method<readonly Value[]>>([
+const LIST_METHODS = new Map<string, ValueMethod<readonly PyValue[]>>([
   [
     "index",
     (run, self, args, kwargs) => {
       const [item, start = 0n, stop = BigInt(self.length)] = positional("index", args, kwargs, 1, 3);
-      const place = (value: Value) => {
+      const place = (value: PyValue) => {
         const index = toIndex(value);
         return index < 0 ? Math.max(0, index + self.length) : index;
       };
@@ -73,13 +73,13 @@ const LIST_METHODS = new Map<string, Method<readonly Value[]>>([
     "count",
     (run, self, args, kwargs) => {
       const [item] = positional("count", args, kwargs, 1);
-      const same = (other: Value) => Object.is(other, item) || isEqual(run.budget, other, item!);
+      const same = (other: PyValue) => Object.is(other, item) || isEqual(run.budget, other, item!);
       return BigInt(self.filter(same).length);
     },
   ],
 ]);
 
-const DICT_METHODS = new Map<string, Method<Dict>>([
+const DICT_METHODS = new Map<string, ValueMethod<Dict>>([
   [
     "get",
     (_run, self, args, kwargs) => {
@@ -87,7 +87,7 @@ const DICT_METHODS = new Map<string, Method<Dict>>([
       return self.get(key!) ?? (self.has(key!) ? null : fallback);
     },
   ],
-  ...(["keys", "values", "items"] as const).map((what): [string, Method<Dict>] => [
+  ...(["keys", "values", "items"] as const).map((what): [string, ValueMethod<Dict>] => [
     what,
     (_run, self, args, kwargs) => {
       positional(what, args, kwargs, 0);
@@ -108,7 +108,7 @@ const DICT_METHODS = new Map<string, Method<Dict>>([
  * An attribute as Python's `getattr` finds it and the sandbox passes it, an Undefined that names what is unsafe, or
  * undefined where there is none.
  */
-export function attributeOf(run: Run, value: Value, name: string): Value | undefined {
+export function attributeOf(run: Run, value: PyValue, name: string): PyValue | undefined {
   if (value instanceof Undefined) {
     if (PRIVATE.has(name)) return unsafe(name, "Undefined");
     throw value.error();
@@ -117,7 +117,7 @@ export function attributeOf(run: Run, value: Value, name: string): Value | undef
   if (name.startsWith("_")) return isPrivate(value, name) ? unsafe(name, type) : undefined;
   if (MUTATING.get(type)?.includes(name) === true) return unsafe(name, type);
   if (UNSUPPORTED.get(type)?.includes(name) === true) throw unsupported(`"${name}" of a ${type}`);
-  const bound = <T>(methods: ReadonlyMap<string, Method<T>>, self: T): Value | undefined => {
+  const bound = <T>(methods: ReadonlyMap<string, ValueMethod<T>>, self: T): PyValue | undefined => {
     const method = methods.get(name);
     if (method === undefined) return undefined;
     return new Callable(name, (args, kwargs) => {
@@ -136,7 +136,7 @@ export function attributeOf(run: Run, value: Value, name: string): Value | undef
   return numberAttribute(value, name);
 }
 
-function copier(run: Run, list: List): Value {
+function copier(run: Run, list: List): PyValue {
   return new Callable("copy", (args, kwargs) => {
     positional("copy", args, kwargs, 0);
     run.budget.entries(list.length);
@@ -144,7 +144,7 @@ function copier(run: Run, list: List): Value {
   });
 }
 
-function isPrivate(value: Value, name: string): boolean {
+function isPrivate(value: PyValue, name: string): boolean {
   if (value instanceof Namespace && value.attributes.has(name)) return true;
   const container =
     typeof value === "string" || Array.isArray(value) || value instanceof Dict || value instanceof Tuple;
@@ -155,9 +155,9 @@ function unsafe(name: string, type: string): Undefined {
   return new Undefined(`access to attribute '${name}' of '${type}' object is unsafe.`, "SecurityError");
 }
 
-function numberAttribute(value: Value, name: string): Value | undefined {
+function numberAttribute(value: PyValue, name: string): PyValue | undefined {
   const int = asInt(value);
-  const method = (work: () => Value) =>
+  const method = (work: () => PyValue) =>
     new Callable(name, (args, kwargs) => {
       positional(name, args, kwargs, 0);
       return work();
@@ -178,7 +178,7 @@ function numberAttribute(value: Value, name: string): Value | undefined {
 
 /** What `groupby` gives: a tuple whose parts have names. */
 export class Group extends Tuple {
-  part(name: string): Value | undefined {
+  part(name: string): PyValue | undefined {
     if (name === "grouper") return this.items[0]!;
     return name === "list" ? this.items[1]! : undefined;
   }

@@ -11,17 +11,17 @@ import {
   listOf,
   Namespace,
   PyObject,
-  Range,
+  PyRange,
+  type PyValue,
   Tuple,
   typeName,
   Undefined,
-  type Value,
 } from "../values/values.ts";
 import { strftime } from "./strftime.ts";
 
-type Function = (run: Run, args: readonly Value[], kwargs: Kwargs) => Value;
+type Function = (run: Run, args: readonly PyValue[], kwargs: Kwargs) => PyValue;
 
-function range(run: Run, args: readonly Value[], kwargs: Kwargs): Value {
+function range(run: Run, args: readonly PyValue[], kwargs: Kwargs): PyValue {
   const numbers = positional("range", args, kwargs, 1, 3).map((value) => {
     if (value instanceof Undefined) throw typeError("'Undefined' object cannot be interpreted as an integer");
     const int = asInt(value);
@@ -30,13 +30,13 @@ function range(run: Run, args: readonly Value[], kwargs: Kwargs): Value {
   });
   const [start, stop, step = 1n] = numbers.length === 1 ? [0n, numbers[0]!] : numbers;
   if (step === 0n) throw valueError("range() arg 3 must not be zero");
-  const made = new Range(start!, stop!, step);
+  const made = new PyRange(start!, stop!, step);
   run.budget.range(made.length);
   return made;
 }
 
 /** Python's `dict(mapping or pairs, **kwargs)`. */
-function dict(run: Run, args: readonly Value[], kwargs: Kwargs): Dict {
+function dict(run: Run, args: readonly PyValue[], kwargs: Kwargs): Dict {
   if (args.length > 1) throw typeError(`dict expected at most 1 argument, got ${args.length}`);
   const [given] = args;
   const made = new Dict();
@@ -53,21 +53,21 @@ function dict(run: Run, args: readonly Value[], kwargs: Kwargs): Dict {
   return made;
 }
 
-function namespace(run: Run, args: readonly Value[], kwargs: Kwargs): Namespace {
-  const attributes = new Map<string, Value>();
+function namespace(run: Run, args: readonly PyValue[], kwargs: Kwargs): Namespace {
+  const attributes = new Map<string, PyValue>();
   for (const [key, value] of dict(run, args, kwargs).entries()) if (typeof key === "string") attributes.set(key, value);
   return new Namespace(attributes);
 }
 
 class Cycler extends PyObject {
   override readonly typeName = "Cycler";
-  readonly #items: readonly Value[];
+  readonly #items: readonly PyValue[];
   #at = 0;
-  constructor(items: readonly Value[]) {
+  constructor(items: readonly PyValue[]) {
     super();
     this.#items = items;
   }
-  override attribute(name: string): Value | undefined {
+  override attribute(name: string): PyValue | undefined {
     if (name === "items") return new Tuple(this.#items);
     if (name === "pos") return BigInt(this.#at);
     if (name === "current") return this.#items[this.#at]!;
@@ -84,7 +84,7 @@ class Cycler extends PyObject {
       return current;
     });
   }
-  #method(name: string, work: () => Value): Callable {
+  #method(name: string, work: () => PyValue): Callable {
     return new Callable(name, (args, kwargs) => {
       positional(name, args, kwargs, 0);
       return work();
@@ -92,17 +92,17 @@ class Cycler extends PyObject {
   }
 }
 
-function cycler(_run: Run, args: readonly Value[], kwargs: Kwargs): Value {
+function cycler(_run: Run, args: readonly PyValue[], kwargs: Kwargs): PyValue {
   if (kwargs.size > 0) throw typeError("Cycler.__init__() got an unexpected keyword argument");
   if (args.length === 0) throw new TemplateError("TemplateRuntimeError", "at least one item has to be provided");
   return new Cycler(args);
 }
 
 /** Gives nothing at first, and then the separator. */
-function joiner(_run: Run, args: readonly Value[], kwargs: Kwargs): Value {
+function joiner(_run: Run, args: readonly PyValue[], kwargs: Kwargs): PyValue {
   const [separator] = bind("Joiner", [["sep", ", "]], args, kwargs);
   let used = false;
-  const next = (given: readonly Value[], named: Kwargs): Value => {
+  const next = (given: readonly PyValue[], named: Kwargs): PyValue => {
     positional("Joiner", given, named, 0);
     const text = used ? separator! : "";
     used = true;
@@ -111,12 +111,12 @@ function joiner(_run: Run, args: readonly Value[], kwargs: Kwargs): Value {
   return new Callable("Joiner", next, "Joiner");
 }
 
-function raiseException(run: Run, args: readonly Value[], kwargs: Kwargs): never {
+function raiseException(run: Run, args: readonly PyValue[], kwargs: Kwargs): never {
   const [message] = bind("raise_exception", [["message"]], args, kwargs);
   throw new TemplateError("TemplateError", str(run.budget, message!));
 }
 
-function strftimeNow(run: Run, args: readonly Value[], kwargs: Kwargs): string {
+function strftimeNow(run: Run, args: readonly PyValue[], kwargs: Kwargs): string {
   const [format] = bind("strftime_now", [["format"]], args, kwargs);
   if (typeof format !== "string") throw typeError(`strftime() argument 1 must be str, not ${typeName(format!)}`);
   return strftime(run.now(), format);
@@ -137,7 +137,7 @@ const FUNCTIONS: readonly (readonly [string, Function, typeName?: string])[] = [
   ["lipsum", lipsum, "function"],
 ];
 
-export function globalsOf(run: Run): ReadonlyMap<string, Value> {
+export function globalsOf(run: Run): ReadonlyMap<string, PyValue> {
   return new Map(
     FUNCTIONS.map(([name, work, type]) => [name, new Callable(name, (args, kwargs) => work(run, args, kwargs), type)]),
   );

@@ -16,9 +16,9 @@ import { braceFormat } from "../values/format.ts";
 import { CHARACTER_CHECKS, capitalize, swapCase, titleCase } from "../values/letter-case.ts";
 import type { Budget } from "../values/limits.ts";
 import type { Run } from "../values/run.ts";
-import { Dict, isTrue, type Kwargs, listOf, plain, Tuple, toIndex, typeName, type Value } from "../values/values.ts";
+import { Dict, isTrue, type Kwargs, listOf, type PyValue, plain, Tuple, toIndex, typeName } from "../values/values.ts";
 
-export type Method<T> = (run: Run, self: T, args: readonly Value[], kwargs: Kwargs) => Value;
+export type ValueMethod<T> = (run: Run, self: T, args: readonly PyValue[], kwargs: Kwargs) => PyValue;
 
 /** Text joined by `separator`, as `str.join` does. */
 export function joined(budget: Budget, separator: string, parts: readonly string[]): string {
@@ -54,7 +54,7 @@ export function centered(budget: Budget, self: string, width: number, fill = " "
 function pad(
   name: string,
   place: (budget: Budget, self: string, width: number, fill: string) => string,
-): Method<string> {
+): ValueMethod<string> {
   return (run, self, args, kwargs) => {
     const [width, fill = " "] = positional(name, args, kwargs, 1, 2);
     const char = text(name, fill);
@@ -63,14 +63,14 @@ function pad(
   };
 }
 
-function stripMethod(name: string, work: (self: string, chars: string | null) => string): Method<string> {
+function stripMethod(name: string, work: (self: string, chars: string | null) => string): ValueMethod<string> {
   return (_run, self, args, kwargs) => {
     const [chars = null] = positional(name, args, kwargs, 0, 1);
     return work(self, chars === null ? null : text(name, chars));
   };
 }
 
-function simple(name: string, work: (self: string) => Value): Method<string> {
+function simple(name: string, work: (self: string) => PyValue): ValueMethod<string> {
   return (run, self, args, kwargs) => {
     positional(name, args, kwargs, 0);
     if (name !== "lower" && name !== "upper") run.budget.characters(self.length);
@@ -79,9 +79,9 @@ function simple(name: string, work: (self: string) => Value): Method<string> {
 }
 
 /** The part of `self` between two optional indices, and where it begins. */
-function window(self: string, start: Value, end: Value): { part: string; from: number } | null {
+function window(self: string, start: PyValue, end: PyValue): { part: string; from: number } | null {
   const length = codePointCount(self);
-  const clip = (value: Value, fallback: number): number => {
+  const clip = (value: PyValue, fallback: number): number => {
     if (value === null) return fallback;
     const index = toIndex(value);
     return index < 0 ? Math.max(0, index + length) : index;
@@ -91,7 +91,7 @@ function window(self: string, start: Value, end: Value): { part: string; from: n
   return from > to ? null : { part: codePointSlice(self, from, to), from };
 }
 
-function search(name: string, last: boolean, fails: boolean): Method<string> {
+function search(name: string, last: boolean, fails: boolean): ValueMethod<string> {
   return (run, self, args, kwargs) => {
     const [sub, start = null, end = null] = positional(name, args, kwargs, 1, 3);
     const wanted = text(name, sub);
@@ -104,7 +104,7 @@ function search(name: string, last: boolean, fails: boolean): Method<string> {
   };
 }
 
-function edge(name: string, matches: (part: string, edge: string) => boolean): Method<string> {
+function edge(name: string, matches: (part: string, edge: string) => boolean): ValueMethod<string> {
   return (_run, self, args, kwargs) => {
     const [wanted, start = null, end = null] = positional(name, args, kwargs, 1, 3);
     const edges = wanted instanceof Tuple ? wanted.items : [wanted!];
@@ -123,7 +123,7 @@ const SPLIT_PARAMETERS = [
   ["maxsplit", -1n],
 ] as const;
 
-function split(name: string, fromEnd: boolean): Method<string> {
+function split(name: string, fromEnd: boolean): ValueMethod<string> {
   return (run, self, args, kwargs) => {
     const [separator, maximum] = bind(name, SPLIT_PARAMETERS, args, kwargs);
     const most = toIndex(maximum!);
@@ -156,7 +156,7 @@ function splitAtSpaceFromEnd(self: string, limit: number): string[] {
   return [rest, ...(limit === 0 ? [] : words.slice(-limit))];
 }
 
-function partition(name: string, last: boolean): Method<string> {
+function partition(name: string, last: boolean): ValueMethod<string> {
   return (_run, self, args, kwargs) => {
     const at = text(name, positional(name, args, kwargs, 1)[0]);
     if (at === "") throw valueError("empty separator");
@@ -166,7 +166,7 @@ function partition(name: string, last: boolean): Method<string> {
   };
 }
 
-function join(run: Run, self: string, args: readonly Value[], kwargs: Kwargs): string {
+function join(run: Run, self: string, args: readonly PyValue[], kwargs: Kwargs): string {
   const items = listOf(run.budget, positional("join", args, kwargs, 1)[0]!);
   const parts = items.map((item, i) => {
     if (typeof plain(item) === "string") return item as string;
@@ -175,7 +175,7 @@ function join(run: Run, self: string, args: readonly Value[], kwargs: Kwargs): s
   return joined(run.budget, self, parts);
 }
 
-function count(run: Run, self: string, args: readonly Value[], kwargs: Kwargs): bigint {
+function count(run: Run, self: string, args: readonly PyValue[], kwargs: Kwargs): bigint {
   const [sub, start = null, end = null] = positional("count", args, kwargs, 1, 3);
   const wanted = text("count", sub);
   run.budget.text(self.length);
@@ -184,7 +184,7 @@ function count(run: Run, self: string, args: readonly Value[], kwargs: Kwargs): 
   return BigInt(wanted === "" ? codePointCount(found.part) + 1 : found.part.split(wanted).length - 1);
 }
 
-function expandTabs(run: Run, self: string, args: readonly Value[], kwargs: Kwargs): string {
+function expandTabs(run: Run, self: string, args: readonly PyValue[], kwargs: Kwargs): string {
   const size = toIndex(bind("expandtabs", [["tabsize", 8n]], args, kwargs)[0]!);
   run.budget.text(self.length + Math.max(0, size) * (self.split("\t").length - 1));
   let column = 0;
@@ -200,14 +200,14 @@ function expandTabs(run: Run, self: string, args: readonly Value[], kwargs: Kwar
     .join("");
 }
 
-function zeroFill(run: Run, self: string, args: readonly Value[], kwargs: Kwargs): string {
+function zeroFill(run: Run, self: string, args: readonly PyValue[], kwargs: Kwargs): string {
   const width = toIndex(positional("zfill", args, kwargs, 1)[0]!);
   const filled = padded(run.budget, self, width, "0", (missing) => missing);
   if (filled === self || !/^[+-]/.test(self)) return filled;
   return self[0]! + padded(run.budget, self.slice(1), width - 1, "0", (missing) => missing);
 }
 
-function formatMap(run: Run, self: string, args: readonly Value[], kwargs: Kwargs): string {
+function formatMap(run: Run, self: string, args: readonly PyValue[], kwargs: Kwargs): string {
   const [mapping] = positional("format_map", args, kwargs, 1);
   if (!(mapping instanceof Dict)) throw typeError("format_map() argument must be a mapping");
   const named: Kwargs = new Map();
@@ -220,12 +220,12 @@ function casefold(self: string): string {
   return self.toLowerCase();
 }
 
-function remove(name: string, work: (self: string, part: string) => string): Method<string> {
+function remove(name: string, work: (self: string, part: string) => string): ValueMethod<string> {
   return (_run, self, args, kwargs) => work(self, text(name, positional(name, args, kwargs, 1)[0]));
 }
 
-export const STRING_METHODS: ReadonlyMap<string, Method<string>> = new Map<string, Method<string>>([
-  ...[...CHARACTER_CHECKS].map(([name, check]): [string, Method<string>] => [name, simple(name, check)]),
+export const STRING_METHODS: ReadonlyMap<string, ValueMethod<string>> = new Map<string, ValueMethod<string>>([
+  ...[...CHARACTER_CHECKS].map(([name, check]): [string, ValueMethod<string>] => [name, simple(name, check)]),
   ["capitalize", simple("capitalize", capitalize)],
   ["casefold", simple("casefold", casefold)],
   ["lower", simple("lower", (self) => self.toLowerCase())],

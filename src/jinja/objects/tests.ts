@@ -12,22 +12,22 @@ import {
   Markup,
   type Ordering,
   PyObject,
-  Range,
+  PyRange,
+  type PyValue,
   sizeOf,
   Undefined,
-  type Value,
 } from "../values/values.ts";
 
-export type Test = (run: Run, value: Value, args: readonly Value[]) => boolean;
+export type Test = (run: Run, value: PyValue, args: readonly PyValue[]) => boolean;
 
-function check(work: (value: Value, run: Run) => boolean): Test {
+function check(work: (value: PyValue, run: Run) => boolean): Test {
   return (run, value, args) => {
     positional("test", args, new Map(), 0);
     return work(value, run);
   };
 }
 
-function against(work: (run: Run, value: Value, other: Value) => boolean): Test {
+function against(work: (run: Run, value: PyValue, other: PyValue) => boolean): Test {
   return (run, value, args) => work(run, value, positional("test", args, new Map(), 1)[0]!);
 }
 
@@ -35,13 +35,13 @@ function order(ordering: Ordering): Test {
   return against((run, value, other) => isOrdered(run.budget, value, ordering, other));
 }
 
-function remainder(run: Run, value: Value, by: Value, wanted: bigint): boolean {
+function remainder(run: Run, value: PyValue, by: PyValue, wanted: bigint): boolean {
   return isEqual(run.budget, binary(run.budget, "%", value, by), wanted);
 }
 
-function isSequence(value: Value): boolean {
+function isSequence(value: PyValue): boolean {
   if (value instanceof Undefined) return false;
-  if (value instanceof PyObject) return value instanceof Range || value instanceof Markup;
+  if (value instanceof PyObject) return value instanceof PyRange || value instanceof Markup;
   return sizeOf(value) !== null;
 }
 
@@ -82,6 +82,6 @@ export const TESTS: ReadonlyMap<string, Test> = new Map<string, Test>([
 ]);
 
 /** Python's `is`: sure for singletons and objects; small ints and short strings are mostly one object. */
-function isSame(value: Value, other: Value): boolean {
+function isSame(value: PyValue, other: PyValue): boolean {
   return value === other;
 }

@@ -1,11 +1,11 @@
 /** The names that a statement sees: its own scope's, then those of the scopes around it, then the caller's. */
 import type { Scope } from "../syntax/nodes.ts";
-import type { Value } from "../values/values.ts";
+import type { PyValue } from "../values/values.ts";
 
 export class Frame {
   readonly parent: Frame | null;
   readonly #masked: ReadonlySet<string>;
-  readonly #names = new Map<string, Value>();
+  readonly #names = new Map<string, PyValue>();
   /** Whether it is one turn of a loop. */
   readonly isTurn: boolean;
   /** The number of the message that this turn of a loop is about. */
@@ -17,12 +17,12 @@ export class Frame {
     this.isTurn = isTurn;
   }
 
-  set(name: string, value: Value): void {
+  set(name: string, value: PyValue): void {
     this.#names.set(name, value);
   }
 
   /** The value of a name; null where it is masked, undefined where no scope has it. */
-  get(name: string): { readonly value: Value } | null | undefined {
+  get(name: string): { readonly value: PyValue } | null | undefined {
     for (let frame: Frame | null = this; frame !== null; frame = frame.parent) {
       const value = frame.#names.get(name);
       if (value !== undefined) return { value };

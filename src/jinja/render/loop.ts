@@ -8,32 +8,32 @@ import {
   iterate,
   type Kwargs,
   PyObject,
+  type PyValue,
   sizeOf,
   Tuple,
   Undefined,
-  type Value,
 } from "../values/values.ts";
 
 /** Runs a recursive loop over other items, one level deeper. */
-export type Recurse = (items: Value, depth: number) => string;
+export type Recurse = (items: PyValue, depth: number) => string;
 
 export class Loop extends PyObject {
   override readonly typeName = "LoopContext";
   override readonly callable = true;
   readonly #budget: Budget;
-  readonly #items: Value;
+  readonly #items: PyValue;
   readonly #recurse: Recurse | null;
   readonly #depth: number;
-  #iterator: Iterator<Value>;
+  #iterator: Iterator<PyValue>;
   #index = -1;
   #length: number | null = null;
-  #before: Value | undefined;
-  #current: Value | undefined;
+  #before: PyValue | undefined;
+  #current: PyValue | undefined;
   /** The next item, where it was looked at; null where there is none. */
-  #after: { readonly item: Value } | null | undefined;
-  #changed: Value | undefined;
+  #after: { readonly item: PyValue } | null | undefined;
+  #changed: PyValue | undefined;
 
-  constructor(budget: Budget, items: Value, recurse: Recurse | null, depth: number) {
+  constructor(budget: Budget, items: PyValue, recurse: Recurse | null, depth: number) {
     super();
     this.#budget = budget;
     this.#items = items;
@@ -43,7 +43,7 @@ export class Loop extends PyObject {
   }
 
   /** The next item, or undefined at the end. */
-  next(): Value | undefined {
+  next(): PyValue | undefined {
     const next = this.#peek();
     this.#after = undefined;
     if (next === null) return undefined;
@@ -54,7 +54,7 @@ export class Loop extends PyObject {
     return next.item;
   }
 
-  #peek(): { readonly item: Value } | null {
+  #peek(): { readonly item: PyValue } | null {
     if (this.#after === undefined) {
       const next = this.#iterator.next();
       this.#after = next.done === true ? null : { item: next.value };
@@ -67,7 +67,7 @@ export class Loop extends PyObject {
     const size = sizeOf(this.#items);
     if (size !== null) this.#length = size;
     else {
-      const rest: Value[] = [];
+      const rest: PyValue[] = [];
       for (let next = this.#iterator.next(); next.done !== true; next = this.#iterator.next()) {
         this.#budget.step();
         rest.push(next.value);
@@ -87,7 +87,7 @@ export class Loop extends PyObject {
     return `<LoopContext ${this.#index + 1}/${this.#size()}>`;
   }
 
-  override attribute(name: string): Value | undefined {
+  override attribute(name: string): PyValue | undefined {
     switch (name) {
       case "index0":
         return BigInt(this.#index);
@@ -121,24 +121,24 @@ export class Loop extends PyObject {
   }
 
   /** A next item may be None, which is null. */
-  #noNext(): Value {
+  #noNext(): PyValue {
     return this.#peek() === null ? new Undefined("there is no next item") : null;
   }
 
-  #cycle(args: readonly Value[], kwargs: Kwargs): Value {
+  #cycle(args: readonly PyValue[], kwargs: Kwargs): PyValue {
     positional("cycle", args, kwargs, 0, Number.POSITIVE_INFINITY);
     if (args.length === 0) throw typeError("no items for cycling given");
     return args[this.#index % args.length]!;
   }
 
-  #hasChanged(args: readonly Value[], kwargs: Kwargs): boolean {
+  #hasChanged(args: readonly PyValue[], kwargs: Kwargs): boolean {
     const value = new Tuple(positional("changed", args, kwargs, 0, Number.POSITIVE_INFINITY));
     if (this.#changed !== undefined && isEqual(this.#budget, this.#changed, value)) return false;
     this.#changed = value;
     return true;
   }
 
-  override call(args: readonly Value[], kwargs: Kwargs): Value {
+  override call(args: readonly PyValue[], kwargs: Kwargs): PyValue {
     const [items] = positional("loop", args, kwargs, 1);
     if (this.#recurse !== null) return this.#recurse(items!, this.#depth + 1);
     throw typeError("The loop must have the 'recursive' marker to be called recursively.");

@@ -2,11 +2,11 @@
 
 import type { MacroParts } from "../syntax/nodes.ts";
 import { typeError } from "../values/errors.ts";
-import { Dict, type Kwargs, PyObject, Tuple, Undefined, type Value } from "../values/values.ts";
+import { Dict, type Kwargs, PyObject, type PyValue, Tuple, Undefined } from "../values/values.ts";
 
 /** The arguments of one call. Parameters that are not given are left out. */
 export interface Bound {
-  readonly values: ReadonlyMap<string, Value>;
+  readonly values: ReadonlyMap<string, PyValue>;
 }
 
 export class Macro extends PyObject {
@@ -25,7 +25,7 @@ export class Macro extends PyObject {
     return `<Macro ${this.#parts.name === null ? "anonymous" : `'${this.#parts.name}'`}>`;
   }
 
-  override attribute(name: string): Value | undefined {
+  override attribute(name: string): PyValue | undefined {
     const { name: own, parameters } = this.#parts;
     if (name === "name") return own;
     if (name === "arguments") return parameters.map((parameter) => parameter.name);
@@ -40,10 +40,10 @@ export class Macro extends PyObject {
     return this.#parts.reads.has(name) && !this.#parts.parameters.some((parameter) => parameter.name === name);
   }
 
-  override call(args: readonly Value[], kwargs: Kwargs): Value {
+  override call(args: readonly PyValue[], kwargs: Kwargs): PyValue {
     const { name, parameters } = this.#parts;
     const rest = new Map(kwargs);
-    const values = new Map<string, Value>();
+    const values = new Map<string, PyValue>();
     parameters.forEach((parameter, i) => {
       const given = i < args.length ? args[i] : rest.get(parameter.name);
       if (i >= args.length) rest.delete(parameter.name);

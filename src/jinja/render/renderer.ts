@@ -4,9 +4,9 @@ import { FILTERS } from "../filters/filters.ts";
 import { attributeOf } from "../objects/attributes.ts";
 import { globalsOf } from "../objects/globals.ts";
 import { TESTS } from "../objects/tests.ts";
-import type { Arguments, Block, Expression, MacroParts, Place, Statement } from "../syntax/nodes.ts";
+import type { Arguments, BlockNode, Expression, MacroParts, Place, Statement } from "../syntax/nodes.ts";
 import { TemplateError, typeError, unsupported, valueError } from "../values/errors.ts";
-import { Budget, type Limits } from "../values/limits.ts";
+import { Budget, type TemplateLimits } from "../values/limits.ts";
 import type { Operator } from "../values/numbers.ts";
 import { binary, callValue, isIn, itemOf, slice, unary } from "../values/operators.ts";
 import { str } from "../values/print.ts";
@@ -23,11 +23,11 @@ import {
   Markup,
   Namespace,
   type Ordering,
+  type PyValue,
   plain,
   Tuple,
   typeName,
   Undefined,
-  type Value,
 } from "../values/values.ts";
 import { Frame } from "./frame.ts";
 import { Loop } from "./loop.ts";
@@ -36,10 +36,10 @@ import { Buffer, Result } from "./output.ts";
 
 /** What surrounds a rendering. */
 export interface Surroundings {
-  readonly limits: Limits;
+  readonly limits: TemplateLimits;
   readonly now: () => Date;
   /** Values of which the numbers are wanted, where loops are over them. */
-  readonly messages: readonly Value[];
+  readonly messages: readonly PyValue[];
 }
 
 type For = Extract<Statement, { kind: "for" }>;
@@ -51,11 +51,11 @@ export class Renderer implements Run {
   readonly result: Result;
   /** Where the template is, for errors. */
   at = 0;
-  readonly #variables: ReadonlyMap<string, Value>;
-  readonly #globals: ReadonlyMap<string, Value>;
-  readonly #messages = new Map<Value, number>();
+  readonly #variables: ReadonlyMap<string, PyValue>;
+  readonly #globals: ReadonlyMap<string, PyValue>;
+  readonly #messages = new Map<PyValue, number>();
 
-  constructor(variables: ReadonlyMap<string, Value>, { limits, now, messages }: Surroundings) {
+  constructor(variables: ReadonlyMap<string, PyValue>, { limits, now, messages }: Surroundings) {
     this.budget = new Budget(limits);
     this.now = now;
     this.result = new Result(this.budget);
@@ -66,32 +66,32 @@ export class Renderer implements Run {
     });
   }
 
-  render({ body, scope }: Block): Result {
+  render({ body, scope }: BlockNode): Result {
     this.#run(body, new Frame(null, scope), this.result);
     return this.result;
   }
 
   // What filters and methods ask for
 
-  attribute(value: Value, name: string): Value {
+  attribute(value: PyValue, name: string): PyValue {
     plain(value);
     const attribute = attributeOf(this, value, name);
     const found = attribute === undefined && value instanceof Dict ? value.get(name) : attribute;
     return found === undefined ? missing(value, name) : found;
   }
 
-  hasAttribute(value: Value, name: string): boolean {
+  hasAttribute(value: PyValue, name: string): boolean {
     return attributeOf(this, value, name) !== undefined;
   }
 
-  item(value: Value, key: Value): Value {
+  item(value: PyValue, key: PyValue): PyValue {
     const found = itemOf(plain(value), plain(key));
     if (found !== undefined) return found;
     const attribute = typeof key === "string" ? attributeOf(this, value, key) : undefined;
     return attribute === undefined ? missing(value, key) : attribute;
   }
 
-  filter(name: string, value: Value, args: readonly Value[], kwargs: Kwargs): Value {
+  filter(name: string, value: PyValue, args: readonly PyValue[], kwargs: Kwargs): PyValue {
     const filter = FILTERS.get(name);
     if (filter === undefined) throw new TemplateError("TemplateRuntimeError", `No filter named '${name}'.`);
     if (!TAKES_ESCAPED.has(name)) for (const given of [value, ...args, ...kwargs.values()]) plain(given);
@@ -99,7 +99,7 @@ export class Renderer implements Run {
     return filter(this, value, args, kwargs);
   }
 
-  test(name: string, value: Value, args: readonly Value[], kwargs: Kwargs): boolean {
+  test(name: string, value: PyValue, args: readonly PyValue[], kwargs: Kwargs): boolean {
     const test = TESTS.get(name);
     if (test === undefined) throw new TemplateError("TemplateRuntimeError", `No test named '${name}'.`);
     if (kwargs.size > 0) throw typeError(`test ${name} takes no keyword arguments here`);
@@ -107,11 +107,11 @@ export class Renderer implements Run {
     return test(this, value, args);
   }
 
-  hasFilter(name: Value): boolean {
+  hasFilter(name: PyValue): boolean {
     return typeof name === "string" && FILTERS.has(name);
   }
 
-  hasTest(name: Value): boolean {
+  hasTest(name: PyValue): boolean {
     return typeof name === "string" && TESTS.has(name);
   }
 
@@ -186,12 +186,12 @@ export class Renderer implements Run {
     }
   }
 
-  #write(value: Value, frame: Frame, out: Buffer): void {
+  #write(value: PyValue, frame: Frame, out: Buffer): void {
     out.write(str(this.budget, value), frame.currentMessage());
   }
 
   /** Jinja does not make text of what a filtered block or a call gives. */
-  #writeText(value: Value, frame: Frame, out: Buffer): void {
+  #writeText(value: PyValue, frame: Frame, out: Buffer): void {
     if (typeof value !== "string" && !(value instanceof Markup)) {
       throw typeError(`expected str instance, ${typeName(value)} found`);
     }
@@ -199,7 +199,7 @@ export class Renderer implements Run {
   }
 
   /** A block's text, which is dropped where the block leaves the loop around it. */
-  #buffered({ body, scope }: Block, around: Frame): { text: string; signal: Signal } {
+  #buffered({ body, scope }: BlockNode, around: Frame): { text: string; signal: Signal } {
     const buffer = new Buffer(this.budget);
     const signal = this.#run(body, new Frame(around, scope), buffer);
     return { text: buffer.text(), signal };
@@ -250,7 +250,7 @@ export class Renderer implements Run {
       this.#turns(statement, items, frame, out, null, 0);
       return;
     }
-    const recurse = (inner: Value, depth: number): string =>
+    const recurse = (inner: PyValue, depth: number): string =>
       this.budget.inside(() => {
         const buffer = new Buffer(this.budget);
         this.#turns(statement, inner, frame, buffer, recurse, depth);
@@ -261,10 +261,10 @@ export class Renderer implements Run {
 
   #turns(
     statement: For,
-    items: Value,
+    items: PyValue,
     frame: Frame,
     out: Buffer,
-    recurse: ((items: Value, depth: number) => string) | null,
+    recurse: ((items: PyValue, depth: number) => string) | null,
     depth: number,
   ): void {
     const chosen = statement.test === null ? items : new Iter(this.#chosen(statement, iterate(items), frame));
@@ -282,7 +282,7 @@ export class Renderer implements Run {
     this.#run(statement.otherwise.body, new Frame(frame, statement.otherwise.scope), out);
   }
 
-  *#chosen({ target, test }: For, items: Iterator<Value>, frame: Frame): Generator<Value> {
+  *#chosen({ target, test }: For, items: Iterator<PyValue>, frame: Frame): Generator<PyValue> {
     for (let next = items.next(); next.done !== true; next = items.next()) {
       const inner = new Frame(frame, test!.scope);
       this.#assign(target, next.value, inner);
@@ -290,7 +290,7 @@ export class Renderer implements Run {
     }
   }
 
-  #assign(place: Place, value: Value, frame: Frame): void {
+  #assign(place: Place, value: PyValue, frame: Frame): void {
     if (place.kind === "name") {
       frame.set(place.name, value);
       if (frame.isTurn && frame.message === null) frame.message = this.#messages.get(value) ?? null;
@@ -315,7 +315,7 @@ export class Renderer implements Run {
 
   // Expressions
 
-  #name(name: string, frame: Frame): Value {
+  #name(name: string, frame: Frame): PyValue {
     const found = frame.get(name);
     if (found) return found.value;
     const source = this.#variables.has(name) ? this.#variables : this.#globals;
@@ -324,7 +324,7 @@ export class Renderer implements Run {
     return value === undefined ? new Undefined(`'${name}' is undefined`) : value;
   }
 
-  #value(node: Expression, frame: Frame): Value {
+  #value(node: Expression, frame: Frame): PyValue {
     this.budget.step();
     switch (node.kind) {
       case "const":
@@ -387,7 +387,7 @@ export class Renderer implements Run {
   }
 
   /** A filter, of what it stands behind or of a block's text. */
-  #filtered(node: Expression, text: string | null, frame: Frame): Value {
+  #filtered(node: Expression, text: string | null, frame: Frame): PyValue {
     if (node.kind !== "filter") return this.#value(node, frame);
     const of =
       node.of === null
@@ -400,7 +400,7 @@ export class Renderer implements Run {
     return this.filter(node.name, of, args, kwargs);
   }
 
-  #arguments({ args, kwargs, starArgs, starKwargs }: Arguments, frame: Frame): { args: Value[]; kwargs: Kwargs } {
+  #arguments({ args, kwargs, starArgs, starKwargs }: Arguments, frame: Frame): { args: PyValue[]; kwargs: Kwargs } {
     const values = args.map((arg) => this.#value(arg, frame));
     const named: Kwargs = new Map(kwargs.map(([name, arg]) => [name, this.#value(arg, frame)]));
     if (starArgs !== null) values.push(...listOf(this.budget, this.#value(starArgs, frame)));
@@ -432,7 +432,7 @@ export class Renderer implements Run {
     return parts.join("");
   }
 
-  #binary(node: Extract<Expression, { kind: "binary" }>, frame: Frame): Value {
+  #binary(node: Extract<Expression, { kind: "binary" }>, frame: Frame): PyValue {
     const left = this.#value(node.left, frame);
     if (node.operator === "and" && !isTrue(left)) return left;
     if (node.operator === "or" && isTrue(left)) return left;
@@ -443,7 +443,7 @@ export class Renderer implements Run {
   }
 
   /** `a < b < c` asks for a < b and b < c. */
-  #compare({ first, rest, at }: Extract<Expression, { kind: "compare" }>, frame: Frame): Value {
+  #compare({ first, rest, at }: Extract<Expression, { kind: "compare" }>, frame: Frame): PyValue {
     let left = this.#value(first, frame);
     for (const [operator, operand] of rest) {
       const right = this.#value(operand, frame);
@@ -454,7 +454,7 @@ export class Renderer implements Run {
     return true;
   }
 
-  #holds(operator: string, left: Value, right: Value): boolean {
+  #holds(operator: string, left: PyValue, right: PyValue): boolean {
     if (operator !== "==" && operator !== "!=") for (const side of [left, right]) plain(side);
     if (operator === "==") return isEqual(this.budget, left, right);
     if (operator === "!=") return !isEqual(this.budget, left, right);
@@ -478,7 +478,7 @@ const TAKES_ESCAPED = new Set([
   "list",
 ]);
 
-function missing(value: Value, name: Value): Undefined {
+function missing(value: PyValue, name: PyValue): Undefined {
   const type = value === null ? "None" : `${typeName(value)} object`;
   if (typeof name === "string") return new Undefined(`'${type}' has no attribute '${name}'`);
   return new Undefined(`${type} has no element of that key`);

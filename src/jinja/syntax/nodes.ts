@@ -1,5 +1,5 @@
 /** The parsed template. `at` is where a node begins in the text. */
-import type { Value } from "../values/values.ts";
+import type { PyValue } from "../values/values.ts";
 
 export interface Arguments {
   readonly args: readonly Expression[];
@@ -9,7 +9,7 @@ export interface Arguments {
 }
 
 export type Expression = { readonly at: number } & (
-  | { readonly kind: "const"; readonly value: Value }
+  | { readonly kind: "const"; readonly value: PyValue }
   | { readonly kind: "name"; readonly name: string }
   | { readonly kind: "list" | "tuple" | "concat"; readonly items: readonly Expression[] }
   | { readonly kind: "dict"; readonly entries: readonly (readonly [Expression, Expression])[] }
@@ -43,7 +43,7 @@ export type Place = { readonly at: number } & (
 );
 
 /** Statements with names of their own. `masked` ones are undefined until they are set, whatever the caller gives. */
-export interface Block {
+export interface BlockNode {
   readonly body: readonly Statement[];
   readonly scope: Scope;
 }
@@ -56,7 +56,7 @@ export interface Scope {
 }
 
 /** A macro, the body of a call block, or that of a generation block. */
-export interface MacroParts extends Block {
+export interface MacroParts extends BlockNode {
   readonly name: string | null;
   readonly parameters: readonly { readonly name: string; readonly fallback: Expression | null }[];
   /** Which of these the body reads. */
@@ -77,17 +77,22 @@ export type Statement = { readonly at: number } & (
       readonly items: Expression;
       readonly test: { readonly of: Expression; readonly scope: Scope } | null;
       readonly recursive: boolean;
-      readonly body: Block;
-      readonly otherwise: Block | null;
+      readonly body: BlockNode;
+      readonly otherwise: BlockNode | null;
     }
   | { readonly kind: "set"; readonly target: Place; readonly value: Expression }
-  | { readonly kind: "set-block"; readonly target: Place; readonly filter: Expression | null; readonly block: Block }
-  | { readonly kind: "filter-block"; readonly filter: Expression; readonly block: Block }
-  | { readonly kind: "with"; readonly targets: readonly (readonly [Place, Expression])[]; readonly block: Block }
+  | {
+      readonly kind: "set-block";
+      readonly target: Place;
+      readonly filter: Expression | null;
+      readonly block: BlockNode;
+    }
+  | { readonly kind: "filter-block"; readonly filter: Expression; readonly block: BlockNode }
+  | { readonly kind: "with"; readonly targets: readonly (readonly [Place, Expression])[]; readonly block: BlockNode }
   | { readonly kind: "macro"; readonly macro: MacroParts }
   | { readonly kind: "call-block"; readonly call: Expression; readonly caller: MacroParts }
   | { readonly kind: "generation"; readonly caller: MacroParts }
-  | { readonly kind: "block"; readonly name: string; readonly scoped: boolean; readonly block: Block }
+  | { readonly kind: "block"; readonly name: string; readonly scoped: boolean; readonly block: BlockNode }
   | { readonly kind: "break" | "continue" }
   /** Needs other templates, of which there are none. */
   | { readonly kind: "loads"; readonly tag: string }

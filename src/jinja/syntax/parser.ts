@@ -1,6 +1,6 @@
 /** Tokens as a tree: Jinja's grammar with transformers' extensions (loop controls, generation blocks). */
 import { CONSTANTS, ExpressionParser, type Known } from "./expression-parser.ts";
-import type { Block, Expression, MacroParts, Place, Scope, Statement } from "./nodes.ts";
+import type { BlockNode, Expression, MacroParts, Place, Scope, Statement } from "./nodes.ts";
 import { described } from "./token-reader.ts";
 
 /** Parses a normalized text. Throws TemplateSyntaxError with the place. */
@@ -8,7 +8,7 @@ export function parseTemplate(text: string, known: Known): Parsed {
   return new Parser(text, known).template();
 }
 
-export interface Parsed extends Block {
+export interface Parsed extends BlockNode {
   /** Whether there is a generation block. */
   readonly marksGenerations: boolean;
 }
@@ -162,7 +162,7 @@ class Parser extends ExpressionParser {
       : null;
     const recursive = this.skip("name", "recursive");
     this.#loops++;
-    const body = this.#scoped((scope): Block => {
+    const body = this.#scoped((scope): BlockNode => {
       scope.names.add("loop");
       this.#declaredIn(target);
       return { body: this.#body(["endfor", "else"]), scope };
@@ -170,7 +170,7 @@ class Parser extends ExpressionParser {
     this.#loops--;
     const otherwise =
       this.next().value === "else"
-        ? this.#scoped((scope): Block => ({ body: this.#wholeBody("endfor"), scope }))
+        ? this.#scoped((scope): BlockNode => ({ body: this.#wholeBody("endfor"), scope }))
         : null;
     return { kind: "for", target, items, test, recursive, body, otherwise, at };
   }
@@ -206,7 +206,7 @@ class Parser extends ExpressionParser {
     }
     const filter = this.filters(null);
     this.#storedIn(target);
-    const block = this.#scoped((scope): Block => ({ body: this.#wholeBody("endset"), scope }));
+    const block = this.#scoped((scope): BlockNode => ({ body: this.#wholeBody("endset"), scope }));
     return { kind: "set-block", target, filter, block, at };
   }
 
@@ -280,7 +280,7 @@ class Parser extends ExpressionParser {
 
   #filterBlock(at: number): Statement {
     const filter = this.filters(null, true)!;
-    const block = this.#scoped((scope): Block => ({ body: this.#wholeBody("endfilter"), scope }));
+    const block = this.#scoped((scope): BlockNode => ({ body: this.#wholeBody("endfilter"), scope }));
     return { kind: "filter-block", filter, block, at };
   }
 
@@ -292,7 +292,7 @@ class Parser extends ExpressionParser {
       this.expect("operator", "=");
       targets.push([place, this.expression()]);
     }
-    const block = this.#scoped((scope): Block => {
+    const block = this.#scoped((scope): BlockNode => {
       for (const [place] of targets) this.#declaredIn(place);
       return { body: this.#wholeBody("endwith"), scope };
     });
@@ -308,7 +308,7 @@ class Parser extends ExpressionParser {
     if (required) throw this.error("required blocks are not supported in templates", at);
     const loops = this.#loops;
     this.#loops = 0;
-    const block = this.#scoped((scope): Block => ({ body: this.#wholeBody("endblock"), scope }));
+    const block = this.#scoped((scope): BlockNode => ({ body: this.#wholeBody("endblock"), scope }));
     this.#loops = loops;
     this.skip("name", name);
     return { kind: "block", name, scoped, block, at };

@@ -1,12 +1,17 @@
 /** Arguments of calls, put in the order of the parameters. */
 import { typeError } from "./errors.ts";
-import { type Kwargs, plain, typeName, Undefined, type Value } from "./values.ts";
+import { type Kwargs, type PyValue, plain, typeName, Undefined } from "./values.ts";
 
 /** A parameter, with what it is when it is not given; without, it must be. */
-export type Parameter = readonly [name: string, fallback?: Value];
+export type CallParameter = readonly [name: string, fallback?: PyValue];
 
 /** The arguments of a call to `name`, one for each parameter. Throws TypeError as Python does. */
-export function bind(name: string, parameters: readonly Parameter[], args: readonly Value[], kwargs: Kwargs): Value[] {
+export function bind(
+  name: string,
+  parameters: readonly CallParameter[],
+  args: readonly PyValue[],
+  kwargs: Kwargs,
+): PyValue[] {
   if (args.length > parameters.length) {
     throw typeError(`${name}() takes ${parameters.length} arguments but ${args.length} were given`);
   }
@@ -27,11 +32,11 @@ export function bind(name: string, parameters: readonly Parameter[], args: reado
 /** The same for functions that take no names: between `least` and `most` arguments. */
 export function positional(
   name: string,
-  args: readonly Value[],
+  args: readonly PyValue[],
   kwargs: Kwargs,
   least: number,
   most = least,
-): readonly Value[] {
+): readonly PyValue[] {
   if (kwargs.size > 0) throw typeError(`${name}() takes no keyword arguments`);
   if (args.length >= least && args.length <= most) return args;
   const wanted = least === most ? `${least}` : `${least} to ${most}`;
@@ -39,7 +44,7 @@ export function positional(
 }
 
 /** A string argument. */
-export function text(name: string, value: Value | undefined): string {
+export function text(name: string, value: PyValue | undefined): string {
   if (typeof plain(value) === "string") return value as string;
   if (value instanceof Undefined) throw typeError(`${name}() argument must be str, not Undefined`);
   throw typeError(`${name}() argument must be str, not ${typeName(value ?? null)}`);

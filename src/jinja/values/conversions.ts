@@ -1,10 +1,10 @@
 /** Python's `float` and `int` of any value. */
 import { typeError } from "./errors.ts";
 import { parseFloatText, parseInteger, toFloat, truncateFloat } from "./numbers.ts";
-import { asInt, isNumeric, toNumber, typeName, Undefined, type Value } from "./values.ts";
+import { asInt, isNumeric, type PyValue, toNumber, typeName, Undefined } from "./values.ts";
 
 /** Python's `float(value)`. */
-export function floatOf(value: Value): number {
+export function floatOf(value: PyValue): number {
   if (value instanceof Undefined) throw value.error();
   if (typeof value === "string") return parseFloatText(value);
   if (isNumeric(value)) return toFloat(toNumber(value));
@@ -12,7 +12,7 @@ export function floatOf(value: Value): number {
 }
 
 /** Python's `int(value)`. */
-export function intOf(value: Value, base: number): bigint {
+export function intOf(value: PyValue, base: number): bigint {
   if (value instanceof Undefined) throw value.error();
   if (typeof value === "string") return parseInteger(value, base);
   if (typeof value === "number") return truncateFloat(value);

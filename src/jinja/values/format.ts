@@ -9,14 +9,14 @@ import {
   Dict,
   isNumeric,
   type Kwargs,
+  PyRange,
+  type PyValue,
   plain,
-  Range,
   Tuple,
   toIndex,
   toNumber,
   typeName,
   Undefined,
-  type Value,
 } from "./values.ts";
 
 /** Digits of |value| as C's "e", "f" and "g" write them; `alternate` keeps the point and final zeros of "g". */
@@ -63,14 +63,14 @@ function general(value: number, precision: number, alternate: boolean, threshold
 const CONVERSION = /%(?:\(([^)]*)\))?([-+ 0#]*)(\*|\d+)?(?:\.(\*|\d+)?)?[hlL]?/y;
 
 /** `template % value`. */
-export function percentFormat(budget: Budget, template: string, value: Value): string {
+export function percentFormat(budget: Budget, template: string, value: PyValue): string {
   const args = value instanceof Tuple ? value.items : [value];
   const named = value instanceof Dict ? value : null;
   // What has items by key in any way may be left unused.
-  const mayRest = Array.isArray(value) || value instanceof Undefined || value instanceof Range;
+  const mayRest = Array.isArray(value) || value instanceof Undefined || value instanceof PyRange;
   let used = 0;
   let byName = false;
-  const next = (): Value => {
+  const next = (): PyValue => {
     const found = args[used++];
     if (found === undefined) throw typeError("not enough arguments for format string");
     return found;
@@ -113,7 +113,7 @@ export function percentFormat(budget: Budget, template: string, value: Value): s
   }
 }
 
-function lookup(named: Dict, key: string): Value {
+function lookup(named: Dict, key: string): PyValue {
   const found = named.get(key);
   if (found === undefined) throw new TemplateError("KeyError", `'${key}'`);
   return found;
@@ -128,7 +128,7 @@ interface PercentSpec {
 /** A sign or prefix, which zeros follow, and the rest. */
 type Parts = readonly [head: string, body: string, zeroPads: boolean];
 
-function conversion(budget: Budget, type: string, { flags, precision }: PercentSpec, item: Value): Parts {
+function conversion(budget: Budget, type: string, { flags, precision }: PercentSpec, item: PyValue): Parts {
   const plus = flags.includes("+") ? "+" : flags.includes(" ") ? " " : "";
   limitPrecision(budget, precision);
   if (type === "s" || type === "r" || type === "a") {
@@ -156,7 +156,7 @@ function conversion(budget: Budget, type: string, { flags, precision }: PercentS
   return [negative ? "-" : plus, body, true];
 }
 
-function character(item: Value): string {
+function character(item: PyValue): string {
   if (typeof item === "string" && codePointCount(item) === 1) return item;
   const int = asInt(item);
   if (int === null) throw typeError("%c requires int or char");
@@ -164,7 +164,7 @@ function character(item: Value): string {
   return String.fromCodePoint(Number(int));
 }
 
-function wholeNumber(type: string, item: Value): bigint {
+function wholeNumber(type: string, item: PyValue): bigint {
   const int = asInt(item);
   if (int !== null) return int;
   if (typeof item === "number" && !"xXo".includes(type)) return truncateFloat(item);
@@ -190,7 +190,7 @@ function limitPrecision(budget: Budget, precision: number): void {
 const SPEC = /^(?:(.)?([<>=^]))?([-+ ])?(z)?(#)?(0)?(\d+)?([,_])?(?:\.(\d+))?(.)?$/su;
 
 /** Python's `format(value, spec)`. */
-export function formatValue(budget: Budget, value: Value, spec: string): string {
+export function formatValue(budget: Budget, value: PyValue, spec: string): string {
   if (spec === "") return str(budget, value);
   plain(value);
   if (value instanceof Undefined) throw typeError("unsupported format string passed to Undefined.__format__");
@@ -327,15 +327,15 @@ function zeroGrouped(head: string, body: string, { group, width, type }: Spec): 
 
 /** How fields of `str.format` look things up: as a sandboxed template does. */
 export interface FieldAccess {
-  attribute(value: Value, name: string): Value;
-  item(value: Value, key: Value): Value;
+  attribute(value: PyValue, name: string): PyValue;
+  item(value: PyValue, key: PyValue): PyValue;
 }
 
 /** Python's `template.format(*args, **kwargs)`. */
 export function braceFormat(
   budget: Budget,
   template: string,
-  args: readonly Value[],
+  args: readonly PyValue[],
   kwargs: Kwargs,
   access: FieldAccess,
 ): string {
@@ -344,7 +344,7 @@ export function braceFormat(
 }
 
 interface Fields {
-  readonly args: readonly Value[];
+  readonly args: readonly PyValue[];
   readonly kwargs: Kwargs;
   readonly access: FieldAccess;
   readonly numbering: { next: number; manual: boolean };
@@ -405,14 +405,14 @@ function field(budget: Budget, content: string, fields: Fields, depth: number): 
   return formatValue(budget, converted, braces(budget, spec, fields, depth - 1));
 }
 
-function asciiOf(budget: Budget, conversionType: string, value: Value): string {
+function asciiOf(budget: Budget, conversionType: string, value: PyValue): string {
   if (conversionType !== "a") throw valueError(`Unknown conversion specifier '${conversionType}'`);
   return repr(budget, value).replace(/[^\0-\x7f]/gu, (char) => hexEscape(char.codePointAt(0)!));
 }
 
-function fieldValue(path: string, { args, kwargs, access, numbering }: Fields): Value {
+function fieldValue(path: string, { args, kwargs, access, numbering }: Fields): PyValue {
   const first = /^[^.[]*/.exec(path)![0];
-  let value: Value | undefined;
+  let value: PyValue | undefined;
   if (first === "") {
     if (numbering.manual)
       throw valueError("cannot switch from manual field specification to automatic field numbering");

@@ -1,7 +1,7 @@
 /** JavaScript's values as Python's. */
 import { keyOrder, PyFloat } from "../../core/python-json.ts";
 import { unsupported } from "./errors.ts";
-import { Dict, type Value } from "./values.ts";
+import { Dict, type PyValue } from "./values.ts";
 
 const MAX_DEPTH = 500;
 
@@ -10,7 +10,7 @@ const MAX_DEPTH = 500;
  * and plain objects dicts, in the order in which JSON text had the keys where that is known (`parsePythonJson`). Keys whose
  * value is undefined are left out. Throws TemplateError for all else, such as functions and dates.
  */
-export function fromJs(value: unknown, depth = 0): Value {
+export function fromJs(value: unknown, depth = 0): PyValue {
   if (depth > MAX_DEPTH) throw unsupported(`a value of more than ${MAX_DEPTH} levels`);
   if (value === null || value === undefined) return null;
   if (typeof value === "boolean" || typeof value === "bigint" || typeof value === "string") return value;

@@ -4,7 +4,7 @@ import { typeError } from "./errors.ts";
 import type { Budget } from "./limits.ts";
 import { intText } from "./numbers.ts";
 import { floatText } from "./print.ts";
-import { Dict, isNumeric, isOrdered, Markup, Tuple, typeName, type Value } from "./values.ts";
+import { Dict, isNumeric, isOrdered, Markup, type PyValue, Tuple, typeName } from "./values.ts";
 
 export interface JsonStyle {
   readonly ensureAscii: boolean;
@@ -15,7 +15,7 @@ export interface JsonStyle {
   readonly sortKeys: boolean;
 }
 
-export function toJson(budget: Budget, value: Value, style: JsonStyle): string {
+export function toJson(budget: Budget, value: PyValue, style: JsonStyle): string {
   const { indent, itemSeparator, keySeparator } = style;
   const line = (depth: number) => (indent === null ? "" : `\n${indent.repeat(depth)}`);
   const around = (open: string, items: readonly string[], close: string, depth: number): string => {
@@ -24,7 +24,7 @@ export function toJson(budget: Budget, value: Value, style: JsonStyle): string {
     budget.text(text.length);
     return text;
   };
-  const write = (item: Value, depth: number): string => {
+  const write = (item: PyValue, depth: number): string => {
     budget.step();
     budget.nesting(depth);
     if (item === null || typeof item === "boolean" || isNumeric(item)) return scalar(item);
@@ -61,13 +61,13 @@ function scalar(value: null | boolean | bigint | number): string {
   return floatText(value);
 }
 
-function keyText(key: Value): string {
+function keyText(key: PyValue): string {
   if (typeof key === "string") return key;
   if (key === null || isNumeric(key)) return scalar(key);
   throw typeError(`keys must be str, int, float, bool or None, not ${typeName(key)}`);
 }
 
-function compareKeys(budget: Budget, a: Value, b: Value): number {
+function compareKeys(budget: Budget, a: PyValue, b: PyValue): number {
   if (typeof a === "string" && typeof b === "string") return compareCodePoints(a, b);
   return isOrdered(budget, a, "<", b) ? -1 : 1;
 }

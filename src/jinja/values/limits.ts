@@ -4,7 +4,7 @@
  */
 import { TemplateError } from "./errors.ts";
 
-export interface Limits {
+export interface TemplateLimits {
   /** Steps: one for each expression, statement and item, and one for each 16 characters that an operation reads or makes. */
   readonly steps: number;
   /** Characters (UTF-16 units) of one string, the rendered text included. */
@@ -21,7 +21,7 @@ export interface Limits {
   readonly bits: number;
 }
 
-export const LIMITS: Limits = {
+export const LIMITS: TemplateLimits = {
   steps: 2_000_000,
   text: 1 << 24,
   entries: 1 << 20,
@@ -35,11 +35,11 @@ const CHARACTERS_A_STEP = 16;
 
 /** Counts what one rendering uses. */
 export class Budget {
-  readonly limits: Limits;
+  readonly limits: TemplateLimits;
   #steps = 0;
   #depth = 0;
 
-  constructor(limits: Limits) {
+  constructor(limits: TemplateLimits) {
     this.limits = limits;
   }
 
@@ -95,6 +95,6 @@ export class Budget {
   }
 }
 
-function over(name: keyof Limits, limit: number): TemplateError {
+function over(name: keyof TemplateLimits, limit: number): TemplateError {
   return new TemplateError("LimitError", `the template goes beyond the limit of ${limit} for "${name}"`);
 }

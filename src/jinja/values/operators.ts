@@ -12,16 +12,16 @@ import {
   iterate,
   type Kwargs,
   PyObject,
-  Range,
+  PyRange,
+  type PyValue,
   Tuple,
   toIndex,
   typeName,
   Undefined,
-  type Value,
   View,
 } from "./values.ts";
 
-export function binary(budget: Budget, operator: Operator, a: Value, b: Value): Value {
+export function binary(budget: Budget, operator: Operator, a: PyValue, b: PyValue): PyValue {
   if (isNumeric(a) && isNumeric(b)) return arithmetic(budget, operator, a, b);
   if (operator === "%" && typeof a === "string") return percentFormat(budget, a, b);
   for (const side of [a, b]) if (side instanceof Undefined) throw side.error();
@@ -36,7 +36,7 @@ export function binary(budget: Budget, operator: Operator, a: Value, b: Value): 
   throw typeError(`unsupported operand type(s) for ${operator}: '${typeName(a)}' and '${typeName(b)}'`);
 }
 
-function concatenated(budget: Budget, a: Value, b: Value): Value | null {
+function concatenated(budget: Budget, a: PyValue, b: PyValue): PyValue | null {
   if (typeof a === "string" && typeof b === "string") {
     budget.text(a.length + b.length);
     return a + b;
@@ -50,7 +50,7 @@ function concatenated(budget: Budget, a: Value, b: Value): Value | null {
   return new Tuple([...a.items, ...b.items]);
 }
 
-function repeat(budget: Budget, value: Value, times: Value): Value | null {
+function repeat(budget: Budget, value: PyValue, times: PyValue): PyValue | null {
   const count = Math.max(0, toIndex(times));
   if (typeof value === "string") {
     budget.text(value.length * count);
@@ -59,18 +59,18 @@ function repeat(budget: Budget, value: Value, times: Value): Value | null {
   const items = Array.isArray(value) ? value : value instanceof Tuple ? value.items : null;
   if (items === null) return null;
   budget.entries(items.length * count);
-  const repeated = Array.from({ length: items.length === 0 ? 0 : count }, () => items).flat(1) as Value[];
+  const repeated = Array.from({ length: items.length === 0 ? 0 : count }, () => items).flat(1) as PyValue[];
   return Array.isArray(value) ? repeated : new Tuple(repeated);
 }
 
-export function unary(sign: "-" | "+", value: Value): Value {
+export function unary(sign: "-" | "+", value: PyValue): PyValue {
   if (isNumeric(value)) return signed(sign, value);
   if (value instanceof Undefined) throw value.error();
   throw typeError(`bad operand type for unary ${sign}: '${typeName(value)}'`);
 }
 
 /** Python's `item in container`. */
-export function isIn(budget: Budget, item: Value, container: Value): boolean {
+export function isIn(budget: Budget, item: PyValue, container: PyValue): boolean {
   if (typeof container === "string") {
     if (typeof item !== "string") {
       throw typeError(`'in <string>' requires string as left operand, not ${typeName(item)}`);
@@ -80,7 +80,7 @@ export function isIn(budget: Budget, item: Value, container: Value): boolean {
   }
   if (container instanceof Dict) return container.has(item);
   if (container instanceof View && container.what === "keys") return container.dict.has(item);
-  if (container instanceof Range && asInt(item) !== null) return inRange(asInt(item)!, container);
+  if (container instanceof PyRange && asInt(item) !== null) return inRange(asInt(item)!, container);
   if (!isIterable(container)) throw typeError(`argument of type '${typeName(container)}' is not iterable`);
   const iterator = iterate(container);
   for (let next = iterator.next(); next.done !== true; next = iterator.next()) {
@@ -90,12 +90,12 @@ export function isIn(budget: Budget, item: Value, container: Value): boolean {
   return false;
 }
 
-function inRange(value: bigint, { start, step, length }: Range): boolean {
+function inRange(value: bigint, { start, step, length }: PyRange): boolean {
   const index = (value - start) / step;
   return index >= 0n && index < length && start + index * step === value;
 }
 
-export function isIterable(value: Value): boolean {
+export function isIterable(value: PyValue): boolean {
   try {
     iterate(value);
     return true;
@@ -106,7 +106,7 @@ export function isIterable(value: Value): boolean {
 }
 
 /** `value[key]`; undefined where Python raises a TypeError or LookupError. */
-export function itemOf(value: Value, key: Value): Value | undefined {
+export function itemOf(value: PyValue, key: PyValue): PyValue | undefined {
   if (value instanceof Undefined) throw value.error();
   if (value instanceof Dict) return dictItem(value, key);
   const index = asInt(key);
@@ -121,12 +121,12 @@ export function itemOf(value: Value, key: Value): Value | undefined {
   }
   if (Array.isArray(value)) return value[at(value.length)];
   if (value instanceof Tuple) return value.items[at(value.items.length)];
-  if (!(value instanceof Range)) return undefined;
+  if (!(value instanceof PyRange)) return undefined;
   const place = at(Number(value.length));
   return place < 0 ? undefined : value.at(place);
 }
 
-function dictItem(dict: Dict, key: Value): Value | undefined {
+function dictItem(dict: Dict, key: PyValue): PyValue | undefined {
   try {
     return dict.get(key);
   } catch (error) {
@@ -136,7 +136,7 @@ function dictItem(dict: Dict, key: Value): Value | undefined {
 }
 
 /** `value[start:stop:step]`, each part an int or None. */
-export function slice(budget: Budget, value: Value, start: Value, stop: Value, step: Value): Value {
+export function slice(budget: Budget, value: PyValue, start: PyValue, stop: PyValue, step: PyValue): PyValue {
   if (value instanceof Undefined) throw value.error();
   const items =
     typeof value === "string" ? null : Array.isArray(value) ? value : value instanceof Tuple ? value.items : undefined;
@@ -149,25 +149,25 @@ export function slice(budget: Budget, value: Value, start: Value, stop: Value, s
     return codePointSlice(value as string, from, Math.max(from, to));
   }
   budget.characters(size);
-  const source: readonly Value[] = items ?? codePoints(value as string);
-  const taken: Value[] = [];
+  const source: readonly PyValue[] = items ?? codePoints(value as string);
+  const taken: PyValue[] = [];
   for (let i = from; by > 0 ? i < to : i > to; i += by) taken.push(source[i]!);
   if (items === null) return taken.join("");
   return Array.isArray(value) ? taken : new Tuple(taken);
 }
 
-function sliceOther(value: Value, start: Value, stop: Value, step: Value): Value {
-  if (value instanceof Range) {
+function sliceOther(value: PyValue, start: PyValue, stop: PyValue, step: PyValue): PyValue {
+  if (value instanceof PyRange) {
     const [from, to, by] = bounds(Number(value.length), start, stop, step);
-    return new Range(value.at(from), value.at(to), value.step * BigInt(by));
+    return new PyRange(value.at(from), value.at(to), value.step * BigInt(by));
   }
   if (value instanceof Dict) throw typeError("unhashable type: 'slice'");
   throw typeError(`'${typeName(value)}' object is not subscriptable`);
 }
 
 /** Python's `slice.indices`. */
-function bounds(length: number, start: Value, stop: Value, step: Value): [number, number, number] {
-  const int = (value: Value): number | null => {
+function bounds(length: number, start: PyValue, stop: PyValue, step: PyValue): [number, number, number] {
+  const int = (value: PyValue): number | null => {
     if (value === null) return null;
     if (value instanceof Undefined || asInt(value) === null) {
       throw typeError("slice indices must be integers or None or have an __index__ method");
@@ -185,7 +185,7 @@ function bounds(length: number, start: Value, stop: Value, step: Value): [number
 }
 
 /** Python's `value(*args, **kwargs)`. */
-export function callValue(value: Value, args: readonly Value[], kwargs: Kwargs): Value {
+export function callValue(value: PyValue, args: readonly PyValue[], kwargs: Kwargs): PyValue {
   if (value instanceof Undefined) throw value.error();
   if (value instanceof PyObject) return value.call(args, kwargs);
   throw new TemplateError("TypeError", `'${typeName(value)}' object is not callable`);

@@ -3,17 +3,17 @@ import { floatRepr } from "../../core/python-json.ts";
 import { typeError } from "./errors.ts";
 import type { Budget } from "./limits.ts";
 import { intText } from "./numbers.ts";
-import { Dict, Markup, PyObject, Tuple, Undefined, type Value } from "./values.ts";
+import { Dict, Markup, PyObject, type PyValue, Tuple, Undefined } from "./values.ts";
 
 /** Python's `str(value)`. */
-export function str(budget: Budget, value: Value): string {
+export function str(budget: Budget, value: PyValue): string {
   if (typeof value === "string") return value;
   if (value instanceof Undefined) return "";
   return value instanceof Markup ? value.content : repr(budget, value);
 }
 
 /** Python's `repr(value)`. */
-export function repr(budget: Budget, value: Value, depth = 0): string {
+export function repr(budget: Budget, value: PyValue, depth = 0): string {
   budget.step();
   budget.nesting(depth);
   if (value === null) return "None";
@@ -21,7 +21,7 @@ export function repr(budget: Budget, value: Value, depth = 0): string {
   if (typeof value === "bigint") return intText(value);
   if (typeof value === "number") return floatText(value);
   if (typeof value === "string") return charged(budget, quoted(value));
-  const inner = (item: Value) => repr(budget, item, depth + 1);
+  const inner = (item: PyValue) => repr(budget, item, depth + 1);
   if (Array.isArray(value)) return charged(budget, `[${value.map(inner).join(", ")}]`);
   if (value instanceof Tuple) {
     return charged(budget, `(${value.items.map(inner).join(", ")}${value.items.length === 1 ? "," : ""})`);

@@ -7,13 +7,13 @@ import { codePointCount, codePoints } from "./code-points.ts";
 import { TemplateError, typeError, unsupported } from "./errors.ts";
 import type { Budget } from "./limits.ts";
 
-export type Value = null | boolean | bigint | number | string | List | Tuple | Dict | Undefined | PyObject;
-export type List = Value[];
-export type Kwargs = Map<string, Value>;
+export type PyValue = null | boolean | bigint | number | string | List | Tuple | Dict | Undefined | PyObject;
+export type List = PyValue[];
+export type Kwargs = Map<string, PyValue>;
 
 export class Tuple {
-  readonly items: readonly Value[];
-  constructor(items: readonly Value[]) {
+  readonly items: readonly PyValue[];
+  constructor(items: readonly PyValue[]) {
     this.items = items;
   }
 }
@@ -33,9 +33,9 @@ export class Undefined {
 
 /** A dict: keys in the order of their first insertion; 1, 1.0 and True are one key. */
 export class Dict {
-  readonly #entries = new Map<unknown, [Value, Value]>();
+  readonly #entries = new Map<unknown, [PyValue, PyValue]>();
 
-  static of(entries: Iterable<readonly [Value, Value]>): Dict {
+  static of(entries: Iterable<readonly [PyValue, PyValue]>): Dict {
     const dict = new Dict();
     for (const [key, value] of entries) dict.set(key, value);
     return dict;
@@ -43,24 +43,24 @@ export class Dict {
   get size(): number {
     return this.#entries.size;
   }
-  get(key: Value): Value | undefined {
+  get(key: PyValue): PyValue | undefined {
     return this.#entries.get(hashKey(key))?.[1];
   }
-  has(key: Value): boolean {
+  has(key: PyValue): boolean {
     return this.#entries.has(hashKey(key));
   }
-  set(key: Value, value: Value): void {
+  set(key: PyValue, value: PyValue): void {
     const hash = hashKey(key);
     const held = this.#entries.get(hash);
     this.#entries.set(hash, [held === undefined ? key : held[0], value]);
   }
-  keys(): Value[] {
+  keys(): PyValue[] {
     return [...this.#entries.values()].map(([key]) => key);
   }
-  values(): Value[] {
+  values(): PyValue[] {
     return [...this.#entries.values()].map(([, value]) => value);
   }
-  entries(): IterableIterator<[Value, Value]> {
+  entries(): IterableIterator<[PyValue, PyValue]> {
     return this.#entries.values();
   }
 }
@@ -70,17 +70,17 @@ export abstract class PyObject {
   abstract readonly typeName: string;
   readonly callable: boolean = false;
   /** An attribute that a template may see, or undefined. */
-  attribute(_name: string): Value | undefined {
+  attribute(_name: string): PyValue | undefined {
     return undefined;
   }
-  call(_args: readonly Value[], _kwargs: Kwargs): Value {
+  call(_args: readonly PyValue[], _kwargs: Kwargs): PyValue {
     throw typeError(`'${this.typeName}' object is not callable`);
   }
   /** Its text, where that holds no address. */
-  text(_print: (value: Value) => string): string {
+  text(_print: (value: PyValue) => string): string {
     throw unsupported(`printing a ${this.typeName}, which in Python shows an address,`);
   }
-  iterate(): Iterator<Value> {
+  iterate(): Iterator<PyValue> {
     throw typeError(`'${this.typeName}' object is not iterable`);
   }
   /** Its `len`, or null. */
@@ -94,10 +94,10 @@ export class Callable extends PyObject {
   override readonly typeName: string;
   override readonly callable = true;
   readonly name: string;
-  readonly #call: (args: readonly Value[], kwargs: Kwargs) => Value;
+  readonly #call: (args: readonly PyValue[], kwargs: Kwargs) => PyValue;
   constructor(
     name: string,
-    call: (args: readonly Value[], kwargs: Kwargs) => Value,
+    call: (args: readonly PyValue[], kwargs: Kwargs) => PyValue,
     typeName = "builtin_function_or_method",
   ) {
     super();
@@ -105,7 +105,7 @@ export class Callable extends PyObject {
     this.#call = call;
     this.typeName = typeName;
   }
-  override call(args: readonly Value[], kwargs: Kwargs): Value {
+  override call(args: readonly PyValue[], kwargs: Kwargs): PyValue {
     return this.#call(args, kwargs);
   }
 }
@@ -113,18 +113,18 @@ export class Callable extends PyObject {
 /** A generator or an iterator: gives each value once. */
 export class Iter extends PyObject {
   override readonly typeName: string;
-  readonly #iterator: Iterator<Value>;
-  constructor(iterator: Iterator<Value>, typeName = "generator") {
+  readonly #iterator: Iterator<PyValue>;
+  constructor(iterator: Iterator<PyValue>, typeName = "generator") {
     super();
     this.#iterator = iterator;
     this.typeName = typeName;
   }
-  override iterate(): Iterator<Value> {
+  override iterate(): Iterator<PyValue> {
     return { next: () => this.#iterator.next() };
   }
 }
 
-export class Range extends PyObject {
+export class PyRange extends PyObject {
   override readonly typeName = "range";
   readonly start: bigint;
   readonly stop: bigint;
@@ -142,7 +142,7 @@ export class Range extends PyObject {
   at(index: number): bigint {
     return this.start + BigInt(index) * this.step;
   }
-  override *iterate(): Generator<Value> {
+  override *iterate(): Generator<PyValue> {
     for (let i = 0; i < this.length; i++) yield this.at(i);
   }
   override size(): number {
@@ -151,8 +151,8 @@ export class Range extends PyObject {
   override text(): string {
     return `range(${this.start}, ${this.stop}${this.step === 1n ? "" : `, ${this.step}`})`;
   }
-  override attribute(name: string): Value | undefined {
-    const values = new Map<string, Value>([
+  override attribute(name: string): PyValue | undefined {
+    const values = new Map<string, PyValue>([
       ["start", this.start],
       ["stop", this.stop],
       ["step", this.step],
@@ -172,18 +172,18 @@ export class View extends PyObject {
     this.what = what;
     this.typeName = `dict_${what}`;
   }
-  list(): Value[] {
+  list(): PyValue[] {
     if (this.what === "keys") return this.dict.keys();
     if (this.what === "values") return this.dict.values();
     return [...this.dict.entries()].map((pair) => new Tuple(pair));
   }
-  override iterate(): Iterator<Value> {
+  override iterate(): Iterator<PyValue> {
     return this.list()[Symbol.iterator]();
   }
   override size(): number {
     return this.dict.size;
   }
-  override text(print: (value: Value) => string): string {
+  override text(print: (value: PyValue) => string): string {
     return `${this.typeName}(${print(this.list())})`;
   }
 }
@@ -191,15 +191,15 @@ export class View extends PyObject {
 /** What `namespace()` gives: attributes that `{% set ns.name = ... %}` may change. */
 export class Namespace extends PyObject {
   override readonly typeName = "Namespace";
-  readonly attributes: Map<string, Value>;
-  constructor(attributes: Map<string, Value>) {
+  readonly attributes: Map<string, PyValue>;
+  constructor(attributes: Map<string, PyValue>) {
     super();
     this.attributes = attributes;
   }
-  override attribute(name: string): Value | undefined {
+  override attribute(name: string): PyValue | undefined {
     return this.attributes.get(name);
   }
-  override text(print: (value: Value) => string): string {
+  override text(print: (value: PyValue) => string): string {
     return `<Namespace ${print(Dict.of(this.attributes))}>`;
   }
 }
@@ -218,18 +218,18 @@ export class Markup extends PyObject {
   override size(): number {
     return codePointCount(this.content);
   }
-  override iterate(): Iterator<Value> {
+  override iterate(): Iterator<PyValue> {
     throw unsupported("iterating over escaped text");
   }
 }
 
 /** Refuses escaped text: in Python what it meets is escaped too. */
-export function plain<T extends Value | undefined>(value: T): T {
+export function plain<T extends PyValue | undefined>(value: T): T {
   if (value instanceof Markup) throw unsupported("working on escaped text");
   return value;
 }
 
-export function typeName(value: Value): string {
+export function typeName(value: PyValue): string {
   if (value === null) return "NoneType";
   if (typeof value === "boolean") return "bool";
   if (typeof value === "bigint") return "int";
@@ -242,7 +242,7 @@ export function typeName(value: Value): string {
 }
 
 /** Python's `bool(value)`. */
-export function isTrue(value: Value): boolean {
+export function isTrue(value: PyValue): boolean {
   if (value === null || typeof value === "boolean") return value === true;
   if (typeof value === "bigint") return value !== 0n;
   if (typeof value === "number") return value !== 0; // nan is true
@@ -253,7 +253,7 @@ export function isTrue(value: Value): boolean {
 }
 
 /** Python's `len(value)`, or null where there is none. */
-export function sizeOf(value: Value): number | null {
+export function sizeOf(value: PyValue): number | null {
   if (typeof value === "string") return codePointCount(value);
   if (Array.isArray(value)) return value.length;
   if (value instanceof Tuple) return value.items.length;
@@ -262,44 +262,44 @@ export function sizeOf(value: Value): number | null {
   return value instanceof PyObject ? value.size() : null;
 }
 
-export function lengthOf(value: Value): bigint {
+export function lengthOf(value: PyValue): bigint {
   const size = sizeOf(value);
   if (size === null) throw typeError(`object of type '${typeName(value)}' has no len()`);
   return BigInt(size);
 }
 
 /** An int, a bool as an int, or null. */
-export function asInt(value: Value): bigint | null {
+export function asInt(value: PyValue): bigint | null {
   if (typeof value === "bigint") return value;
   return typeof value === "boolean" ? BigInt(value) : null;
 }
 
 /** An int as a number for counting; numbers beyond 2^53 are cut to it. Throws TypeError for what is not an int. */
-export function toIndex(value: Value): number {
+export function toIndex(value: PyValue): number {
   const int = asInt(value);
   if (int === null) throw typeError(`'${typeName(value)}' object cannot be interpreted as an integer`);
   const cut = int > BigInt(Number.MAX_SAFE_INTEGER) ? BigInt(Number.MAX_SAFE_INTEGER) : int;
   return Number(cut < -BigInt(Number.MAX_SAFE_INTEGER) ? -BigInt(Number.MAX_SAFE_INTEGER) : cut);
 }
 
-export function isNumeric(value: Value): value is boolean | bigint | number {
+export function isNumeric(value: PyValue): value is boolean | bigint | number {
   return typeof value === "bigint" || typeof value === "number" || typeof value === "boolean";
 }
 
 /** Python's `iter(value)`. */
-export function iterate(value: Value): Iterator<Value> {
+export function iterate(value: PyValue): Iterator<PyValue> {
   if (typeof value === "string") return codePoints(value)[Symbol.iterator]();
   if (Array.isArray(value)) return value[Symbol.iterator]();
   if (value instanceof Tuple) return value.items[Symbol.iterator]();
   if (value instanceof Dict) return value.keys()[Symbol.iterator]();
-  if (value instanceof Undefined) return ([] as Value[])[Symbol.iterator]();
+  if (value instanceof Undefined) return ([] as PyValue[])[Symbol.iterator]();
   if (value instanceof PyObject) return value.iterate();
   throw typeError(`'${typeName(value)}' object is not iterable`);
 }
 
 /** Python's `list(value)`. Each item is a step. */
-export function listOf(budget: Budget, value: Value): Value[] {
-  const items: Value[] = [];
+export function listOf(budget: Budget, value: PyValue): PyValue[] {
+  const items: PyValue[] = [];
   const iterator = iterate(value);
   for (let next = iterator.next(); next.done !== true; next = iterator.next()) {
     budget.step();
@@ -313,7 +313,7 @@ const MAX_KEY_DEPTH = 100;
 const MAX_TUPLE_KEY = 1 << 16;
 
 /** What stands for a value as a key: equal values give equal ones. Throws TypeError for what cannot be hashed. */
-export function hashKey(value: Value, depth = 0): unknown {
+export function hashKey(value: PyValue, depth = 0): unknown {
   if (typeof value === "string") return `s${value}`;
   if (value === null) return "None";
   if (isNumeric(value)) {
@@ -336,12 +336,12 @@ export function hashKey(value: Value, depth = 0): unknown {
   const isView = value instanceof View && value.what !== "values";
   if (Array.isArray(value) || value instanceof Dict || isView) throw typeError(`unhashable type: '${typeName(value)}'`);
   if (value instanceof Undefined) return "Undefined";
-  if (value instanceof Range) return `r${value.text()}`;
+  if (value instanceof PyRange) return `r${value.text()}`;
   return value;
 }
 
 /** Python's `a == b`. */
-export function isEqual(budget: Budget, a: Value, b: Value, depth = 0): boolean {
+export function isEqual(budget: Budget, a: PyValue, b: PyValue, depth = 0): boolean {
   if (isNumeric(a) && isNumeric(b)) return sameNumber(toNumber(a), toNumber(b));
   if (a === b) return true;
   budget.step();
@@ -350,7 +350,7 @@ export function isEqual(budget: Budget, a: Value, b: Value, depth = 0): boolean 
   if (Array.isArray(a)) return Array.isArray(b) && sameItems(budget, a, b, depth);
   if (a instanceof Tuple) return b instanceof Tuple && sameItems(budget, a.items, b.items, depth);
   if (a instanceof Dict) return b instanceof Dict && sameEntries(budget, a, b, depth);
-  if (a instanceof Range && b instanceof Range)
+  if (a instanceof PyRange && b instanceof PyRange)
     return isEqual(budget, [...rangeParts(a)], [...rangeParts(b)], depth + 1);
   if (a instanceof View && b instanceof View && a.what !== "values" && b.what !== "values") {
     const other = b.list();
@@ -365,17 +365,17 @@ function sameNumber(a: bigint | number, b: bigint | number): boolean {
   return a <= b && a >= b;
 }
 
-function rangeParts({ start, step, length }: Range): Value[] {
+function rangeParts({ start, step, length }: PyRange): PyValue[] {
   if (length === 0n) return [0n];
   return length === 1n ? [1n, start] : [length, start, step];
 }
 
-function contains(budget: Budget, items: readonly Value[], item: Value): boolean {
+function contains(budget: Budget, items: readonly PyValue[], item: PyValue): boolean {
   return items.some((other) => isEqual(budget, other, item));
 }
 
 /** Lists treat an item as equal to itself, so nan is. */
-function sameItems(budget: Budget, a: readonly Value[], b: readonly Value[], depth: number): boolean {
+function sameItems(budget: Budget, a: readonly PyValue[], b: readonly PyValue[], depth: number): boolean {
   return (
     a.length === b.length && a.every((item, i) => Object.is(item, b[i]) || isEqual(budget, item, b[i]!, depth + 1))
   );
@@ -398,7 +398,7 @@ export function toNumber(value: boolean | bigint | number): bigint | number {
 export type Ordering = "<" | "<=" | ">" | ">=";
 
 /** Python's `a < b` and its kin. Throws TypeError for types without an order. */
-export function isOrdered(budget: Budget, a: Value, ordering: Ordering, b: Value, depth = 0): boolean {
+export function isOrdered(budget: Budget, a: PyValue, ordering: Ordering, b: PyValue, depth = 0): boolean {
   budget.step();
   budget.nesting(depth);
   if (isNumeric(a) && isNumeric(b)) return holds(ordering, toNumber(a), toNumber(b));
@@ -417,7 +417,7 @@ export function isOrdered(budget: Budget, a: Value, ordering: Ordering, b: Value
   throw typeError(`'${ordering}' not supported between instances of '${typeName(a)}' and '${typeName(b)}'`);
 }
 
-function sequenceItems(value: Value): readonly Value[] | null {
+function sequenceItems(value: PyValue): readonly PyValue[] | null {
   if (Array.isArray(value)) return value;
   return value instanceof Tuple ? value.items : null;
 }
@@ -429,7 +429,12 @@ function holds(ordering: Ordering, a: bigint | number, b: bigint | number): bool
 }
 
 /** Python's `sorted`: stable, by `<` alone. */
-export function sorted(budget: Budget, items: readonly Value[], key: (item: Value) => Value, reverse = false): Value[] {
+export function sorted(
+  budget: Budget,
+  items: readonly PyValue[],
+  key: (item: PyValue) => PyValue,
+  reverse = false,
+): PyValue[] {
   budget.step(items.length * 8);
   const keyed = items.map((item) => ({ item, key: key(item) }));
   if (reverse) keyed.reverse();

@@ -14,7 +14,13 @@ import {
   type SlowTokenizer,
   withDefaults,
 } from "./slow-tokenizer.ts";
-import { contentOf, type Setting, type Settings, type SpecialTokenSetting, SpecialTokens } from "./special-tokens.ts";
+import {
+  contentOf,
+  type Setting,
+  type SpecialTokenSetting,
+  SpecialTokens,
+  type TokenizerSettings,
+} from "./special-tokens.ts";
 
 /** Where the model and the parts around it come from. */
 export interface BackendSource {
@@ -29,7 +35,7 @@ export interface FastTokenizer {
   readonly name: string;
   readonly backend: Backend;
   readonly special: SpecialTokens;
-  readonly settings: Settings;
+  readonly settings: TokenizerSettings;
 }
 
 /** Builds one. `slowGiven` are the settings read anew, for the slow tokenizer when there is no tokenizer.json. */
@@ -56,7 +62,7 @@ export function buildFastTokenizer(
 }
 
 /** What some constructors do to their arguments first. */
-const prepare: Readonly<Record<string, (settings: Settings) => void>> = {
+const prepare: Readonly<Record<string, (settings: TokenizerSettings) => void>> = {
   T5TokenizerFast: prepareSentinels,
   MT5TokenizerFast: prepareSentinels,
   CodeLlamaTokenizerFast: prepareInfilling,
@@ -67,13 +73,13 @@ const prepare: Readonly<Record<string, (settings: Settings) => void>> = {
 };
 
 /** `from_slow` asks for a new conversion, and so does `add_prefix_space` with Llama and T5, tokenizer.json or not. */
-export function needsSlow(name: string, settings: Settings): boolean {
+export function needsSlow(name: string, settings: TokenizerSettings): boolean {
   if (settings.get("from_slow") === true) return true;
   return /^(Llama|M?T5)TokenizerFast$/.test(name) && (settings.get("add_prefix_space") ?? null) !== null;
 }
 
-/** Settings that tokenizer.json brings along when no other file has them. */
-function takeOver({ parts: { truncation, padding } }: Backend, settings: Settings): void {
+/** TokenizerSettings that tokenizer.json brings along when no other file has them. */
+function takeOver({ parts: { truncation, padding } }: Backend, settings: TokenizerSettings): void {
   const setDefault = (key: string, value: Json | undefined) => {
     if (!settings.has(key) && value !== undefined) settings.set(key, value);
   };

@@ -4,12 +4,12 @@ import type { Json } from "../../core/python-json.ts";
 import type { Backend } from "./backend.ts";
 import { type NumberedToken, template } from "./components.ts";
 import { isObject, type JsonFields } from "./json.ts";
-import type { Settings, SpecialTokens } from "./special-tokens.ts";
+import type { SpecialTokens, TokenizerSettings } from "./special-tokens.ts";
 
 interface Built {
   readonly backend: Backend;
   readonly special: SpecialTokens;
-  readonly settings: Settings;
+  readonly settings: TokenizerSettings;
 }
 
 /** Carries out what class `name` does last. */

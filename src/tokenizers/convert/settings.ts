@@ -11,9 +11,9 @@ import {
   contentOf,
   isSpecialToken,
   type Setting,
-  type Settings,
   SPECIAL_NAMES,
   type SpecialTokenSetting,
+  type TokenizerSettings,
 } from "./special-tokens.ts";
 
 /** Parsed files of a folder, null where it has none. */
@@ -30,14 +30,14 @@ export interface SettingFiles {
 
 /** What a tokenizer's constructor is given. */
 export interface Given {
-  readonly settings: Settings;
+  readonly settings: TokenizerSettings;
   /** Tokens that are to be added, by the numbers the files give them. */
   readonly added: Map<number, AddedTokenSetting>;
 }
 
 /** Read anew at each call, since constructors change the tokens that they are given. */
 export function readSettings(files: SettingFiles): Given {
-  const settings: Settings = new Map();
+  const settings: TokenizerSettings = new Map();
   for (const [key, value] of Object.entries(files.config ?? {})) settings.set(key, value);
   const added = new Map<number, AddedTokenSetting>();
   const byText = new Map<string, AddedTokenSetting>();
@@ -64,7 +64,7 @@ export function readSettings(files: SettingFiles): Given {
 
 function readOlderFiles(
   { specialTokensMap, addedTokens, tokenizer }: SettingFiles,
-  settings: Settings,
+  settings: TokenizerSettings,
   added: Map<number, AddedTokenSetting>,
   byText: Map<string, AddedTokenSetting>,
 ): void {
@@ -97,7 +97,7 @@ function expectId(id: Json | undefined, { content }: AddedTokenSetting): number 
 }
 
 /** Sets what special_tokens_map.json names. Returns the text of the last additional token that it lists, or null. */
-function readSpecialTokensMap(map: JsonFields, settings: Settings): string | null {
+function readSpecialTokensMap(map: JsonFields, settings: TokenizerSettings): string | null {
   const read = (value: JsonFields) => {
     const token = readAddedToken(value, "special_tokens_map.json");
     return new AddedTokenSetting(token.content, { ...(value as TokenFlags), special: true });
@@ -123,7 +123,7 @@ function same(a: Setting, b: Setting): boolean {
   return a instanceof AddedTokenSetting && b instanceof AddedTokenSetting ? a.equals(b) : a === b;
 }
 
-function specialTexts(settings: Settings): Set<string> {
+function specialTexts(settings: TokenizerSettings): Set<string> {
   const additional = settings.get(ADDITIONAL);
   const named: Setting[] = SPECIAL_NAMES.map((name) => settings.get(name) ?? null);
   const all = [...named, ...(Array.isArray(additional) ? (additional as Setting[]) : [])];

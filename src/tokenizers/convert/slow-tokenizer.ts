@@ -8,7 +8,7 @@ import { classFacts } from "./class-facts.ts";
 import type { SentencePieceModel } from "./sentencepiece-model.ts";
 import type { Given } from "./settings.ts";
 import { FAIRSEQ_FIRST, pieceVocabulary, type SlowVocabulary, wordVocabulary } from "./slow-vocabulary.ts";
-import { ADDITIONAL, type Setting, type Settings, SpecialTokens } from "./special-tokens.ts";
+import { ADDITIONAL, type Setting, SpecialTokens, type TokenizerSettings } from "./special-tokens.ts";
 
 /** What the vocabulary files of a slow tokenizer hold. */
 export type VocabularyFiles =
@@ -20,7 +20,7 @@ export class SlowTokenizer {
   readonly name: string;
   readonly files: VocabularyFiles;
   /** Arguments, and defaults where there were none. Tokens in it are copies, as they were before any was added. */
-  readonly settings: Settings;
+  readonly settings: TokenizerSettings;
   readonly special: SpecialTokens;
   readonly #vocabulary: SlowVocabulary;
   readonly #tokens = new Map<number, AddedTokenSetting>();
@@ -90,9 +90,9 @@ export class SlowTokenizer {
 }
 
 /** Arguments with the class's defaults, special tokens that are only texts with the class's flags. */
-export function withDefaults(name: string, settings: Settings): Settings {
+export function withDefaults(name: string, settings: TokenizerSettings): TokenizerSettings {
   const { defaults, flags = {} } = classFacts[name]!;
-  const given: Settings = new Map([...Object.entries(defaults), ...settings]);
+  const given: TokenizerSettings = new Map([...Object.entries(defaults), ...settings]);
   for (const [which, own] of Object.entries(flags)) {
     const token = given.get(which);
     if (typeof token === "string") given.set(which, new AddedTokenSetting(token, own));
@@ -101,7 +101,7 @@ export function withDefaults(name: string, settings: Settings): Settings {
 }
 
 /** What some constructors do to their arguments. */
-const prepare: Readonly<Record<string, (given: Settings) => void>> = {
+const prepare: Readonly<Record<string, (given: TokenizerSettings) => void>> = {
   T5Tokenizer: prepareSentinels,
   MT5Tokenizer: prepareSentinels,
   CodeLlamaTokenizer: prepareInfilling,
@@ -115,13 +115,13 @@ const prepare: Readonly<Record<string, (given: Settings) => void>> = {
   },
 };
 
-function additionalOf(given: Settings): Setting[] {
+function additionalOf(given: TokenizerSettings): Setting[] {
   const tokens = given.get(ADDITIONAL);
   return Array.isArray(tokens) ? [...tokens] : [];
 }
 
 /** T5 has `<extra_id_0>` and on, as many as `extra_ids`, unless the additional tokens name some. */
-export function prepareSentinels(given: Settings): void {
+export function prepareSentinels(given: TokenizerSettings): void {
   const additional = additionalOf(given);
   const named = sentinelsIn(additional);
   const count = Number(given.get("extra_ids"));
@@ -140,14 +140,14 @@ function sentinelsIn(additional: readonly Setting[]): Setting[] {
 }
 
 /** Code Llama's four tokens for text that is filled in. */
-export function prepareInfilling(given: Settings): void {
+export function prepareInfilling(given: TokenizerSettings): void {
   const names = ["prefix_token", "middle_token", "suffix_token", "eot_token"];
   const tokens = names.map((name) => given.get(name) ?? null).filter((token) => token !== null);
   given.set(ADDITIONAL, [...additionalOf(given), ...tokens]);
 }
 
 /** XGLM's seven places that no word has. */
-export function prepareMadeUpWords(given: Settings): void {
+export function prepareMadeUpWords(given: TokenizerSettings): void {
   const additional = additionalOf(given);
   const words = Array.from({ length: 7 }, (_, i) => `<madeupword${i}>`);
   given.set(ADDITIONAL, [...additional, ...words.filter((word) => !additional.includes(word))]);
@@ -168,7 +168,7 @@ function copied(value: Setting): Setting {
 }
 
 /** Tokens that the constructor of a class adds whatever it is given, by number. */
-function ownTokens(name: string, given: Settings, files: VocabularyFiles): [number, AddedTokenSetting][] {
+function ownTokens(name: string, given: TokenizerSettings, files: VocabularyFiles): [number, AddedTokenSetting][] {
   const special = (token: Setting): AddedTokenSetting =>
     token instanceof AddedTokenSetting ? token : new AddedTokenSetting(expectText(token, name), { special: true });
   if (name === "CamembertTokenizer") {

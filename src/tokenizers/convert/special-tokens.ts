@@ -6,7 +6,7 @@ import { isObject } from "./json.ts";
 
 /** A value of a setting; tokens with flags are tokens. */
 export type Setting = Json | AddedTokenSetting | readonly Setting[];
-export type Settings = Map<string, Setting>;
+export type TokenizerSettings = Map<string, Setting>;
 
 /** A text alone, or with flags. */
 export type SpecialTokenSetting = string | AddedTokenSetting;
@@ -37,7 +37,7 @@ export class SpecialTokens {
   readonly #extra = new Map<string, SpecialTokenSetting>();
 
   /** Throws FormatError when a special token is neither a text nor a token. */
-  constructor(settings: Settings) {
+  constructor(settings: TokenizerSettings) {
     for (const name of SPECIAL_NAMES) {
       const value = settings.get(name) ?? null;
       if (value !== null) this.named.set(name, expectToken(name, value));

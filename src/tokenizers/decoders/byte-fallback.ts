@@ -1,10 +1,10 @@
 /** Bytes such as <0xE2> become characters. Rust counterpart: `decoders/byte_fallback.rs`. */
-import type { Decoder } from "./decoder.ts";
+import type { PieceDecoder } from "./decoder.ts";
 
 const BYTE = /^<0x([0-9A-Fa-f]{2}|\+[0-9A-Fa-f])>$/;
 
 /** Bytes that are no UTF-8 become U+FFFD each. */
-export const byteFallback: Decoder = (tokens) => {
+export const byteFallback: PieceDecoder = (tokens) => {
   const pieces: string[] = [];
   let bytes: number[] = [];
   const flush = () => {

@@ -5,10 +5,10 @@ import { readPattern } from "../patterns/read-pattern.ts";
 import { readMetaspaceFields } from "../pre-tokenizers/metaspace.ts";
 import { byteFallback } from "./byte-fallback.ts";
 import { cleanUp } from "./cleanup.ts";
-import type { Decoder } from "./decoder.ts";
+import type { PieceDecoder } from "./decoder.ts";
 import { readStripDecoder } from "./strip.ts";
 
-export function readDecoder(fields: Fields): Decoder {
+export function readDecoder(fields: Fields): PieceDecoder {
   return byType(fields, {
     ...{ BPEDecoder: readBpeDecoder, ByteLevel: readByteLevelDecoder, WordPiece: readWordPieceDecoder, CTC: readCtc },
     ...{ Metaspace: readMetaspaceDecoder, Replace: readReplaceDecoder, Strip: readStripDecoder },
@@ -28,13 +28,13 @@ export function readDecoder(fields: Fields): Decoder {
 }
 
 /** Rust counterpart: `decoders/bpe.rs`. */
-function readBpeDecoder(fields: Fields): Decoder {
+function readBpeDecoder(fields: Fields): PieceDecoder {
   const suffix = fields.only("suffix").string("suffix");
   return (tokens) => tokens.map((token, i) => token.replaceAll(suffix, i === tokens.length - 1 ? "" : " "));
 }
 
 /** Rust counterpart: `Decoder for ByteLevel` of `pre_tokenizers/byte_level.rs`. */
-function readByteLevelDecoder(fields: Fields): Decoder {
+function readByteLevelDecoder(fields: Fields): PieceDecoder {
   fields.only("add_prefix_space", "trim_offsets", "use_regex");
   for (const key of ["add_prefix_space", "trim_offsets"]) fields.boolean(key); // for encoding
   fields.boolean("use_regex", true);
@@ -48,7 +48,7 @@ function readByteLevelDecoder(fields: Fields): Decoder {
 }
 
 /** Rust counterpart: `decoders/wordpiece.rs`. */
-function readWordPieceDecoder(fields: Fields): Decoder {
+function readWordPieceDecoder(fields: Fields): PieceDecoder {
   fields.only("prefix", "cleanup");
   const [prefix, cleans] = [fields.string("prefix"), fields.boolean("cleanup")];
   return (tokens) =>
@@ -60,7 +60,7 @@ function readWordPieceDecoder(fields: Fields): Decoder {
 }
 
 /** Rust counterpart: `decoders/ctc.rs`. */
-function readCtc(fields: Fields): Decoder {
+function readCtc(fields: Fields): PieceDecoder {
   fields.only("pad_token", "word_delimiter_token", "cleanup");
   const [pad, delimiter] = [fields.string("pad_token"), fields.string("word_delimiter_token")];
   const cleans = fields.boolean("cleanup");
@@ -75,13 +75,13 @@ function readCtc(fields: Fields): Decoder {
 }
 
 /** Rust counterpart: `Decoder for Metaspace` of `pre_tokenizers/metaspace.rs`. */
-function readMetaspaceDecoder(fields: Fields): Decoder {
+function readMetaspaceDecoder(fields: Fields): PieceDecoder {
   const { mark, scheme } = readMetaspaceFields(fields);
   return (tokens) => tokens.map((token, i) => token.replaceAll(mark, i === 0 && scheme !== "never" ? "" : " "));
 }
 
 /** Rust counterpart: `Decoder for Replace` of `normalizers/replace.rs`. */
-function readReplaceDecoder(fields: Fields): Decoder {
+function readReplaceDecoder(fields: Fields): PieceDecoder {
   fields.only("pattern", "content");
   const find = readPattern(fields);
   const content = fields.string("content");

@@ -1,8 +1,8 @@
 /** A character goes from the ends of each token. Rust counterpart: `decoders/strip.rs`. */
 import type { Fields } from "../fields.ts";
-import type { Decoder } from "./decoder.ts";
+import type { PieceDecoder } from "./decoder.ts";
 
-export function readStripDecoder(fields: Fields): Decoder {
+export function readStripDecoder(fields: Fields): PieceDecoder {
   fields.only("content", "start", "stop");
   const [content, start, stop] = [fields.char("content"), fields.count("start"), fields.count("stop")];
   return (tokens) =>

@@ -5,7 +5,7 @@ import { unitsOfBytes, utf8Length } from "../utf8.ts";
 import { Junctions } from "./junctions.ts";
 import { mergeSymbols } from "./merge-symbols.ts";
 import { MergeTable } from "./merge-table.ts";
-import { type Model, type Word, whole } from "./model.ts";
+import { type TokenModel, type Word, whole } from "./model.ts";
 import { readVocabulary, type Vocabulary } from "./vocabulary.ts";
 import { WordCache } from "./word-cache.ts";
 
@@ -22,7 +22,7 @@ interface Settings {
 }
 
 /** Throws UnsupportedError for dropout, which draws at random. */
-export function readBpe(fields: Fields): Model {
+export function readBpe(fields: Fields): TokenModel {
   fields.only(
     ...["dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback"],
     ...["ignore_merges", "vocab", "merges"],
@@ -80,7 +80,7 @@ function readMerges(fields: Fields, { ids }: Vocabulary, prefix: string): Merges
   return { table, junctions };
 }
 
-class Bpe implements Model {
+class Bpe implements TokenModel {
   readonly size: number;
   readonly idEnd: number;
   readonly #vocabulary: Vocabulary;

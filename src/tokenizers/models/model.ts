@@ -11,7 +11,7 @@ export interface Word {
   readonly tokens: readonly string[] | null;
 }
 
-export interface Model {
+export interface TokenModel {
   /** Throws FormatError when the word has unknown characters, and the model has no token for them. */
   tokenize(word: string): Word;
   tokenToId(token: string): number | undefined;

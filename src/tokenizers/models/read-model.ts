@@ -1,13 +1,13 @@
 /** The model of a tokenizer.json. Rust counterpart: `models/mod.rs`. */
 import { byType, type Fields } from "../fields.ts";
 import { readBpe } from "./bpe.ts";
-import type { Model } from "./model.ts";
+import type { TokenModel } from "./model.ts";
 import { readUnigram } from "./unigram.ts";
 import { readWordLevel } from "./word-level.ts";
 import { readWordPiece } from "./word-piece.ts";
 
 /** Old files do not name the type: it is told from the fields. */
-export function readModel(fields: Fields): Model {
+export function readModel(fields: Fields): TokenModel {
   if (fields.raw("type") !== undefined) {
     return byType(fields, { BPE: readBpe, WordPiece: readWordPiece, WordLevel: readWordLevel, Unigram: readUnigram });
   }

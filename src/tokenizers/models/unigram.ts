@@ -2,14 +2,14 @@
 import { FormatError } from "../../core/errors.ts";
 import { type Fields, wrong } from "../fields.ts";
 import { byteToken } from "./bpe.ts";
-import type { Model, Word } from "./model.ts";
+import type { TokenModel, Word } from "./model.ts";
 import { Trie } from "./trie.ts";
 import { WordCache } from "./word-cache.ts";
 
 /** An unknown character scores this much less than the worst token. */
 const UNKNOWN_PENALTY = 10;
 
-export function readUnigram(fields: Fields): Model {
+export function readUnigram(fields: Fields): TokenModel {
   fields.only("unk_id", "vocab", "byte_fallback");
   const vocabulary = fields.raw("vocab");
   if (!Array.isArray(vocabulary))
@@ -25,7 +25,7 @@ export function readUnigram(fields: Fields): Model {
   return new Unigram(vocabulary, unknownId, fields.boolean("byte_fallback", false), fields.path);
 }
 
-class Unigram implements Model {
+class Unigram implements TokenModel {
   readonly size: number;
   readonly idEnd: number;
   readonly #tokens: readonly string[];

@@ -1,10 +1,10 @@
 /** Whole words as tokens. Rust counterpart: `models/wordlevel/mod.rs`. */
 import { FormatError } from "../../core/errors.ts";
 import type { Fields } from "../fields.ts";
-import { type Model, whole } from "./model.ts";
+import { type TokenModel, whole } from "./model.ts";
 import { readVocabulary } from "./vocabulary.ts";
 
-export function readWordLevel(fields: Fields): Model {
+export function readWordLevel(fields: Fields): TokenModel {
   fields.only("unk_token", "vocab");
   const unknown = fields.string("unk_token");
   const vocabulary = readVocabulary(fields);

@@ -1,17 +1,17 @@
 /** WordPiece: the longest token that a word begins with, again and again. Rust counterpart: `models/wordpiece/mod.rs`. */
 import { FormatError } from "../../core/errors.ts";
 import type { Fields } from "../fields.ts";
-import { type Model, type Word, whole } from "./model.ts";
+import { type TokenModel, type Word, whole } from "./model.ts";
 import { readVocabulary, type Vocabulary } from "./vocabulary.ts";
 import { WordCache } from "./word-cache.ts";
 
-export function readWordPiece(fields: Fields): Model {
+export function readWordPiece(fields: Fields): TokenModel {
   fields.only("unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab");
   const [unknown, prefix] = [fields.string("unk_token"), fields.string("continuing_subword_prefix")];
   return new WordPiece(readVocabulary(fields), unknown, prefix, fields.count("max_input_chars_per_word"), fields.path);
 }
 
-class WordPiece implements Model {
+class WordPiece implements TokenModel {
   readonly size: number;
   readonly idEnd: number;
   readonly #vocabulary: Vocabulary;

@@ -1,6 +1,6 @@
 /** BERT's cleaning up. Rust counterpart: `normalizers/bert.rs`. */
 import type { Fields } from "../fields.ts";
-import { Change, type NormalizedString } from "../normalized-string.ts";
+import { type NormalizedString, TextChange } from "../normalized-string.ts";
 import { isNonspacing, isOther, isWhitespace } from "../unicode/categories.ts";
 import { NormalizationForm } from "../unicode/normalization-forms.ts";
 import { lowercase } from "./lowercase.ts";
@@ -41,7 +41,7 @@ function clean(normalized: NormalizedString): void {
 /** Puts a blank on both sides of each Chinese character. */
 function separateChinese(normalized: NormalizedString): void {
   if (!CHINESE.test(normalized.text)) return;
-  const change = new Change();
+  const change = new TextChange();
   for (const text of normalized.text) {
     const char = text.codePointAt(0)!;
     if (char > 0x33ff && CHINESE.test(text)) {

@@ -1,5 +1,5 @@
 /** Small letters, character by character: unlike JavaScript, Rust knows no final sigma here. Rust counterpart: `normalizers/utils.rs`. */
-import { Change, type NormalizedString } from "../normalized-string.ts";
+import { type NormalizedString, TextChange } from "../normalized-string.ts";
 
 const SIGMA = /\u03a3/g;
 /** The one character whose small letter is two. */
@@ -12,7 +12,7 @@ export function lowercase(normalized: NormalizedString): void {
     if (lower !== text) normalized.mapped(lower);
     return;
   }
-  const change = new Change();
+  const change = new TextChange();
   for (const char of text) {
     let step = 0;
     for (const lower of char.toLowerCase()) {

@@ -1,9 +1,9 @@
 /** Exchanges single characters. */
-import { Change, type NormalizedString } from "../normalized-string.ts";
+import { type NormalizedString, TextChange } from "../normalized-string.ts";
 
 export function mapChars(normalized: NormalizedString, map: (char: number) => number): void {
   const { text } = normalized;
-  const change = new Change();
+  const change = new TextChange();
   let isSame = true;
   for (let i = 0; i < text.length; ) {
     const char = text.codePointAt(i)!;

@@ -8,7 +8,7 @@
  */
 import { UnsupportedError } from "../../core/errors.ts";
 import { type Fields, wrong } from "../fields.ts";
-import { Change } from "../normalized-string.ts";
+import { TextChange } from "../normalized-string.ts";
 import { classRanges, readRanges } from "../unicode/code-point-set.ts";
 import { AFTER_16 } from "../unicode/tables.ts";
 import { utf8Length } from "../utf8.ts";
@@ -23,7 +23,7 @@ export function readPrecompiled(fields: Fields): Normalizer {
   fields.only("precompiled_charsmap");
   const map = new CharsMap(bytesOf(fields), `${fields.path}.precompiled_charsmap`);
   return (normalized) => {
-    const change = new Change();
+    const change = new TextChange();
     let isSame = true;
     for (const cluster of clusters(normalized.text, fields.path)) {
       const isOne = cluster.length === ((cluster.codePointAt(0) ?? 0) > 0xffff ? 2 : 1);
@@ -56,7 +56,7 @@ function bytesOf(fields: Fields): Uint8Array {
 }
 
 /** `text` comes instead of `count` characters. */
-function replace({ chars, steps }: Change, count: number, text: string): void {
+function replace({ chars, steps }: TextChange, count: number, text: string): void {
   const replacement = Array.from(text, (char) => char.codePointAt(0)!);
   const surplus = replacement.length - count;
   replacement.forEach((char, i) => {

@@ -1,6 +1,6 @@
 /** Blanks at the ends go, or accents. Rust counterpart: `normalizers/strip.rs`. */
 import type { Fields } from "../fields.ts";
-import { Change, type NormalizedString } from "../normalized-string.ts";
+import { type NormalizedString, TextChange } from "../normalized-string.ts";
 import { isCombining, isWhitespace } from "../unicode/categories.ts";
 import type { Normalizer } from "./normalizer.ts";
 
@@ -17,7 +17,7 @@ function strip(normalized: NormalizedString, left: boolean, right: boolean): voi
   while (left && start < text.length && isWhitespace(text.charCodeAt(start))) start++;
   while (right && end > 0 && isWhitespace(text.charCodeAt(end - 1))) end--;
   if (start === 0 && end === text.length) return;
-  const change = new Change();
+  const change = new TextChange();
   if (start < end) for (const char of text.slice(start, end)) change.push(char.codePointAt(0)!, 0);
   normalized.transform(change, start);
 }

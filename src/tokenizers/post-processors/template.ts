@@ -1,6 +1,6 @@
 /** Special tokens and texts in any order. Rust counterpart: `processors/template.rs`. */
 import { FormatError } from "../../core/errors.ts";
-import type { Encoding } from "../encoding.ts";
+import type { TokenEncoding } from "../encoding.ts";
 import { checkedId, type Fields, wrong } from "../fields.ts";
 import { specials } from "./around.ts";
 import type { PostProcessor } from "./post-processor.ts";
@@ -33,7 +33,7 @@ export function readTemplate(fields: Fields): PostProcessor {
 }
 
 /** Only the text itself gets the type, not what overflowed from it, as in Rust. */
-function asSequence(encoding: Encoding, sequence: number, type: number): Encoding {
+function asSequence(encoding: TokenEncoding, sequence: number, type: number): TokenEncoding {
   const copy = encoding.copy();
   copy.setType(type);
   copy.setSequence(sequence);

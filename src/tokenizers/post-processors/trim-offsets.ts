@@ -1,12 +1,12 @@
 /** Offsets without the blanks at a token's ends. Rust counterpart: `process_offsets` of `pre_tokenizers/byte_level.rs`. */
 import { BLANK_LETTER } from "../byte-alphabet.ts";
-import type { Encoding } from "../encoding.ts";
+import type { TokenEncoding } from "../encoding.ts";
 import { isWhitespace } from "../unicode/categories.ts";
 
 const isBlank = (unit: number) => unit === BLANK_LETTER || isWhitespace(unit);
 
 /** `prefixed`: a blank was put in front of the text, so one at its beginning is not counted. */
-export function trimOffsets(encoding: Encoding, prefixed: boolean): void {
+export function trimOffsets(encoding: TokenEncoding, prefixed: boolean): void {
   const { tokens, starts, ends } = encoding;
   for (let i = 0; i < tokens.length; i++) {
     const token = tokens[i]!;

@@ -3,7 +3,7 @@
  * unicode-normalization-alignments. The engine's own `normalize` tells decompositions, compositions and which of two
  * marks comes first, so no tables are needed but those of what the crate does not know.
  */
-import { Change, type NormalizedString } from "../normalized-string.ts";
+import { type NormalizedString, TextChange } from "../normalized-string.ts";
 import { classRanges, codePointSet, readRanges } from "./code-point-set.ts";
 import { NOT_NORMALIZED, NOT_NORMALIZED_COMPATIBLY } from "./tables.ts";
 
@@ -43,8 +43,8 @@ export class NormalizationForm {
     normalized.transform(this.#composes ? this.#compose(decomposed) : decomposed);
   }
 
-  #decompose(text: string): Change {
-    const change = new Change();
+  #decompose(text: string): TextChange {
+    const change = new TextChange();
     const { chars, steps } = change;
     let pending = 0; // where the marks begin that are not in order yet
     for (let i = 0; i < text.length; ) {
@@ -69,8 +69,8 @@ export class NormalizationForm {
     return change;
   }
 
-  #compose({ chars, steps }: Change): Change {
-    const composed = new Change();
+  #compose({ chars, steps }: TextChange): TextChange {
+    const composed = new TextChange();
     let starter = -1; // its place in `composed`
     let last = -1; // the last mark behind it that did not melt into it
     for (let i = 0; i < chars.length; i++) {
