@@ -59,7 +59,7 @@ const touched = {
   ),
   "a method (OFT)": naming(src, /^oft$|^OFT$|\/oft\.ts$/),
   // class-facts.ts is a table of transformers' tokenizers, which a script writes.
-  "a model of a known family (Qwen3)": naming(src, /qwen3/i).filter((file) => !file.endsWith("class-facts.ts")),
+  "a model of a known family (Qwen3)": naming(src, /qwen3/i).filter(([file]) => !file.endsWith("class-facts.ts")),
   "a kernel (lion_f32), reference and test aside": naming(assembly, /^lion_f32$|\/lion$/),
 };
 
