@@ -1,7 +1,7 @@
 /** XLM-RoBERTa: RoBERTa trained on a hundred languages (Conneau et al. 2019). */
 import { defineModel } from "../nn/define-model.ts";
 import { encoderHeads } from "../nn/tasks/encoder-heads.ts";
-import { buildBert, pooler } from "./bert.ts";
+import { bertKeys, buildBert, pooler } from "./bert.ts";
 import { robertaClassifier, robertaConfig } from "./roberta.ts";
 
 export const xlmRoberta = defineModel({
@@ -9,6 +9,7 @@ export const xlmRoberta = defineModel({
   title: "XLM-RoBERTa (Conneau et al. 2019)",
   prefix: "roberta",
   targets: { linear: ["query", "value"] },
+  keys: bertKeys,
   config: robertaConfig,
   heads: encoderHeads({
     className: "XLMRoberta",
