@@ -16,10 +16,16 @@ export interface ConfigCase {
 
 const read = (file: string) => JSON.parse(readFileSync(`${GOLDEN}/model-configs/${file}`, "utf8"));
 
-/** Tiny configs by type, the changes to them, and the keys of each class with their defaults. */
+/** The keys of a config class with their defaults, and other names of them. */
+export interface ConfigClass {
+  readonly keys: RawConfig;
+  readonly alsoCalled: Readonly<Record<string, string>>;
+}
+
+/** Tiny configs by type, the changes to them, and the classes; "common" is what all of these have. */
 export const bases: Readonly<Record<string, RawConfig>> = read("bases.json");
 export const configCases: readonly ConfigCase[] = read("cases.json");
-export const classes: Readonly<Record<string, RawConfig>> = read("classes.json");
+export const classes: Readonly<Record<string, ConfigClass>> = read("classes.json");
 
 /** The numbers that stand for weights: from -0.5 to 0.5, by the name of a tensor and the place in it. */
 export function numbers(name: string, count: number): Float32Array {

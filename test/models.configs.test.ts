@@ -54,9 +54,13 @@ test.each(titled)("$title", async ({ golden, index }) => {
 test("the classes of a batch are pooled where each row alone has them", async () => {
   const golden = configCases.find(({ task, sequences }) => task === "SEQ_CLS" && sequences.length > 1)!;
   using engine = await createEngine({ build: "baseline" });
-  using model = await modelFromConfig({ model_type: golden.type, ...bases[golden.type], ...golden.changes }, "SEQ_CLS", {
-    engine,
-  });
+  using model = await modelFromConfig(
+    { model_type: golden.type, ...bases[golden.type], ...golden.changes },
+    "SEQ_CLS",
+    {
+      engine,
+    },
+  );
   fill(model);
   const batch = concatenateInputs(golden.sequences.map((inputIds) => ({ inputIds })));
   const logits = Tape.once(engine, {}, (tape) => tape.download(model.outputs(tape, batch)));

@@ -49,7 +49,7 @@ export const bert = defineModel({
     rescaled: { outputs: ["key", "value"], inputs: ["output.dense"] },
   },
   keys: bertKeys,
-  config: bertConfig,
+  config: (c) => bertConfig(c),
   heads: {
     ...encoderHeads({ className: "Bert", path: "bert", build: buildBert, pooler, classifier: classifierAt("bert") }),
     languageModel: { architecture: "BertLMHeadModel", build: languageModel },
@@ -66,7 +66,7 @@ export const ernie = defineModel({
     only: { ...bertKeys.only, use_task_id: [false] },
     unused: { ...bertKeys.unused, "size of what is not there": ["task_type_vocab_size"] },
   },
-  config: bertConfig,
+  config: (c) => bertConfig(c),
   heads: encoderHeads({
     className: "Ernie",
     path: "ernie",
@@ -76,15 +76,15 @@ export const ernie = defineModel({
   }),
 });
 
-/** The keys that all of the family share. */
-export function bertConfig(c: ConfigReader): BertConfig {
+/** The keys that all of the family share. `vocabSize` is what a config means that leaves it out. */
+export function bertConfig(c: ConfigReader, vocabSize = 30522): BertConfig {
   const dropout = c.probability("hidden_dropout_prob", 0.1);
   const width = c.count("hidden_size", 768);
   const heads = c.count("num_attention_heads", 12);
   c.share(width, "hidden_size", heads, "num_attention_heads");
   return {
     name: c.name,
-    vocabSize: c.count("vocab_size", 30522),
+    vocabSize: c.count("vocab_size", vocabSize),
     positions: c.count("max_position_embeddings", 512),
     tokenTypes: c.count("type_vocab_size", 2),
     width,

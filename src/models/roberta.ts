@@ -16,7 +16,7 @@ export const roberta = defineModel({
     rescaled: { outputs: ["key", "value"], inputs: ["output.dense"] },
   },
   keys: bertKeys,
-  config: robertaConfig,
+  config: (c) => robertaConfig(c, 50265),
   heads: encoderHeads({
     className: "Roberta",
     path: "roberta",
@@ -33,7 +33,7 @@ export const camembert = defineModel({
   prefix: "roberta",
   targets: { linear: [], suggested: ["query", "value"] },
   keys: bertKeys,
-  config: robertaConfig,
+  config: (c) => robertaConfig(c),
   heads: encoderHeads({
     className: "Camembert",
     path: "roberta",
@@ -50,7 +50,7 @@ export const data2vecText = defineModel({
   prefix: "data2vec_text",
   targets: { linear: [], suggested: ["query", "value"] },
   keys: bertKeys,
-  config: robertaConfig,
+  config: (c) => robertaConfig(c),
   heads: encoderHeads({
     className: "Data2VecText",
     path: "data2vec_text",
@@ -60,8 +60,9 @@ export const data2vecText = defineModel({
   }),
 });
 
-export function robertaConfig(c: ConfigReader): BertConfig {
-  const config = bertConfig(c);
+/** BERT's keys and the id that positions count from. `vocabSize` is what a config means that leaves it out. */
+export function robertaConfig(c: ConfigReader, vocabSize?: number): BertConfig {
+  const config = bertConfig(c, vocabSize);
   const paddingId = c.int("pad_token_id", 1);
   if (paddingId < 0 || paddingId + 1 >= config.positions)
     throw c.wrong(

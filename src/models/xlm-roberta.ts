@@ -10,7 +10,7 @@ export const xlmRoberta = defineModel({
   prefix: "roberta",
   targets: { linear: ["query", "value"] },
   keys: bertKeys,
-  config: robertaConfig,
+  config: (c) => robertaConfig(c),
   heads: encoderHeads({
     className: "XLMRoberta",
     path: "roberta",

@@ -257,7 +257,7 @@ def padded(kind, changes, sequences):
 
 def class_keys():
     common = PretrainedConfig().to_dict()
-    kinds = {"common": common}
+    kinds = {"common": {"keys": common, "alsoCalled": {}}}
     for kind in TYPES + COPIES:
         made = AutoConfig.for_model(kind)
         named = {
@@ -266,14 +266,11 @@ def class_keys():
             if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and name != "self"
         }
         own = {key: value for key, value in made.to_dict().items() if key not in common or common[key] != value}
-        kinds[kind] = {**named, **own}
-        for key in ("layer_types", "transformers_version", "model_type"):
-            if isinstance(kinds[kind].get(key), (list, str)):
-                kinds[kind].pop(key)
-                if key == "layer_types":
-                    kinds[kind][key] = None
-    common.pop("transformers_version")
-    common.update(num_labels=2, transformers_version=None)
+        if "layer_types" in own:  # one for each layer, made from other keys
+            own["layer_types"] = None
+        del own["model_type"]
+        kinds[kind] = {"keys": {**named, **own}, "alsoCalled": made.attribute_map}
+    kinds["common"]["keys"].update(num_labels=2, transformers_version=None)
     return kinds
 
 
