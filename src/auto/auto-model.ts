@@ -50,17 +50,26 @@ export function knownModelTypes(): string[] {
   return Object.keys(files);
 }
 
+/** Other model types whose layers and names are those of a known one: the file of that one defines them. */
+const copies = { camembert: "roberta", "data2vec-text": "roberta", ernie: "bert" } as const;
+
 /** The definition for a config. Throws when the type is missing or unknown. */
 export async function definitionFor(config: RawConfig, name: string): Promise<ModelDefinition> {
-  const known = knownModelTypes().join(", ");
+  const known = [...knownModelTypes(), ...Object.keys(copies)].join(", ");
   const type = config.model_type;
   if (typeof type !== "string") throw new FormatError(`${name}: "model_type" is missing, expected one of ${known}`);
-  if (!Object.hasOwn(files, type)) {
+  const home = originalOf(type) ?? type;
+  if (!Object.hasOwn(files, home)) {
     throw new UnsupportedError(`${name}: "model_type" is "${type}", this version knows ${known}`);
   }
-  const file: Record<string, unknown> = await files[type as keyof typeof files]();
+  const file: Record<string, unknown> = await files[home as keyof typeof files]();
   const found = Object.values(file).find((v) => (v as ModelDefinition)?.modelType === type);
   return found as ModelDefinition;
+}
+
+/** The model type that another is a copy of, or null. */
+function originalOf(type: string): keyof typeof files | null {
+  return Object.hasOwn(copies, type) ? copies[type as keyof typeof copies] : null;
 }
 
 /** The tasks that a model type has a head for, in the order of its heads, each with the head. */
@@ -147,7 +156,10 @@ export async function loadPretrained<T extends Task>(
       const weights = new Weights(tensors);
       const body = build(config, weights, engine);
       await tensors.load(options);
-      if (tensors.fresh.length > 0) (options.onWarning ?? console.warn)(freshHead(tensors.fresh, source.name));
+      const warn = options.onWarning ?? console.warn;
+      if (tensors.fresh.length > 0) warn(freshHead(tensors.fresh, source.name));
+      const original = originalOf(definition.modelType);
+      if (original) warn(`${name}: "model_type" is "${definition.modelType}", which is computed as "${original}"`);
       const ownsEngine = options.engine === undefined;
       const parts = {
         engine,

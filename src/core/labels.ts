@@ -11,7 +11,8 @@ export function countLabelled(labels: ArrayLike<number>, first = 0): number {
 }
 
 /** What the outputs of a classifier mean, by the names of transformers. */
-export type ProblemType = "single_label_classification" | "multi_label_classification" | "regression";
+export const problemTypes = ["single_label_classification", "multi_label_classification", "regression"] as const;
+export type ProblemType = (typeof problemTypes)[number];
 
 /** The names of classes that have none, as transformers gives them. */
 export function numberedLabels(count: number): string[] {

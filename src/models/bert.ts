@@ -1,6 +1,7 @@
 /** BERT: encoder with layer norms behind the residual connections and learned positions (Devlin et al. 2018). */
 import { UnsupportedError } from "../core/errors.ts";
-import type { ConfigReader } from "../nn/config.ts";
+import { type ConfigReader, MOST_LAYERS } from "../nn/config.ts";
+import type { ConfigKeys } from "../nn/config-keys.ts";
 import { type Decoder, defineModel, type Encoder } from "../nn/define-model.ts";
 import { activationOf } from "../nn/layers/activation-name.ts";
 import type { Embedding } from "../nn/layers/embedding.ts";
@@ -32,6 +33,12 @@ export interface BertConfig extends EncoderHeadConfig {
   readonly paddingId: number | null;
 }
 
+/** What all of the family do not read. */
+export const bertKeys: ConfigKeys = {
+  only: { position_embedding_type: ["absolute"] },
+  unused: { "not applied in training": ["attention_probs_dropout_prob"] },
+};
+
 export const bert = defineModel({
   modelType: "bert",
   title: "BERT (Devlin et al. 2018)",
@@ -41,39 +48,56 @@ export const bert = defineModel({
     budgeted: ["query", "value"],
     rescaled: { outputs: ["key", "value"], inputs: ["output.dense"] },
   },
-  config: bertConfig,
+  keys: bertKeys,
+  config: (c) => bertConfig(c),
   heads: {
-    ...encoderHeads({ className: "Bert", path: "bert", build: buildBert, pooler, classifier }),
+    ...encoderHeads({ className: "Bert", path: "bert", build: buildBert, pooler, classifier: classifierAt("bert") }),
     languageModel: { architecture: "BertLMHeadModel", build: languageModel },
   },
 });
 
-/** The keys that all of the family share. */
-export function bertConfig(c: ConfigReader): BertConfig {
-  const kind = c.string("position_embedding_type", "absolute");
-  if (kind !== "absolute") {
-    throw new UnsupportedError(`${c.name}: "position_embedding_type" is "${kind}", this version knows "absolute"`);
-  }
-  if (c.bool("add_cross_attention", false)) {
-    throw new UnsupportedError(`${c.name}: "add_cross_attention" is true, this version has no cross-attention here`);
-  }
-  const dropout = c.float("hidden_dropout_prob", 0.1);
+/** ERNIE: BERT's stack under a name of its own, as long as no task ids are embedded (Sun et al. 2019). */
+export const ernie = defineModel({
+  modelType: "ernie",
+  title: "ERNIE (Sun et al. 2019)",
+  prefix: "ernie",
+  targets: { linear: [], suggested: ["query", "value"] },
+  keys: {
+    only: { ...bertKeys.only, use_task_id: [false] },
+    unused: { ...bertKeys.unused, "size of what is not there": ["task_type_vocab_size"] },
+  },
+  config: (c) => bertConfig(c),
+  heads: encoderHeads({
+    className: "Ernie",
+    path: "ernie",
+    build: buildBert,
+    pooler,
+    classifier: classifierAt("ernie"),
+  }),
+});
+
+/** The keys that all of the family share. `vocabSize` is what a config means that leaves it out. */
+export function bertConfig(c: ConfigReader, vocabSize = 30522): BertConfig {
+  const dropout = c.probability("hidden_dropout_prob", 0.1);
+  const width = c.count("hidden_size", 768);
+  const heads = c.count("num_attention_heads", 12);
+  c.share(width, "hidden_size", heads, "num_attention_heads");
   return {
     name: c.name,
-    vocabSize: c.int("vocab_size", 30522),
-    positions: c.int("max_position_embeddings", 512),
-    tokenTypes: c.int("type_vocab_size", 2),
-    width: c.int("hidden_size", 768),
-    inner: c.int("intermediate_size", 3072),
-    layers: c.int("num_hidden_layers", 12),
-    heads: c.int("num_attention_heads", 12),
-    eps: c.float("layer_norm_eps", 1e-12),
+    vocabSize: c.count("vocab_size", vocabSize),
+    positions: c.count("max_position_embeddings", 512),
+    tokenTypes: c.count("type_vocab_size", 2),
+    width,
+    inner: c.count("intermediate_size", 3072),
+    layers: c.count("num_hidden_layers", 12, MOST_LAYERS),
+    heads,
+    eps: c.positive("layer_norm_eps", 1e-12),
     dropout,
     activation: activationOf(c, "hidden_act", "gelu"),
     tied: c.bool("tie_word_embeddings", true),
     causal: c.bool("is_decoder", false),
     outputs: outputsOf(c),
-    tokenDropout: c.float("classifier_dropout", dropout),
+    tokenDropout: c.probability("classifier_dropout", dropout),
     spanDropout: 0,
     paddingId: null,
   };
@@ -141,10 +165,13 @@ export function pooler({ width }: BertConfig, w: Weights): OfFirstRows {
   return (rows, at) => tanh(dense.forward(rows, at));
 }
 
-function classifier(config: BertConfig, w: Weights): OfFirstRows {
-  const pool = pooler(config, w.at("bert"));
-  const head = w.head("classifier", { inFeatures: config.width, outFeatures: config.outputs, bias: true });
-  return (rows, at) => head.forward(at.dropout(pool(rows, at), config.tokenDropout), at);
+/** classifier(pooled first row), where the stack is published at `path`. */
+function classifierAt(path: string): (config: BertConfig, w: Weights) => OfFirstRows {
+  return (config, w) => {
+    const pool = pooler(config, w.at(path));
+    const head = w.head("classifier", { inFeatures: config.width, outFeatures: config.outputs, bias: true });
+    return (rows, at) => head.forward(at.dropout(pool(rows, at), config.tokenDropout), at);
+  };
 }
 
 function languageModel(config: BertConfig, w: Weights): Decoder {

@@ -1,6 +1,6 @@
 /** DistilBERT: half of BERT's layers, without token types and pooler (Sanh et al. 2019). */
 
-import type { ConfigReader } from "../nn/config.ts";
+import { type ConfigReader, MOST_LAYERS } from "../nn/config.ts";
 import { defineModel, type Encoder } from "../nn/define-model.ts";
 import { activationOf } from "../nn/layers/activation-name.ts";
 import { selfAttention } from "../nn/layers/self-attention.ts";
@@ -31,25 +31,36 @@ export const distilbert = defineModel({
   title: "DistilBERT (Sanh et al. 2019)",
   prefix: "distilbert",
   targets: { linear: [], suggested: ["q_lin", "v_lin"] },
+  keys: {
+    unused: {
+      "not applied in training": ["attention_dropout"],
+      "where fresh positions start": ["sinusoidal_pos_embds"],
+      "heads that are not here": ["tie_word_embeddings"],
+    },
+    alsoCalled: { hidden_size: "dim", num_attention_heads: "n_heads", num_hidden_layers: "n_layers" },
+  },
   config: readConfig,
   heads: encoderHeads({ className: "DistilBert", path: "distilbert", build, classifier }),
 });
 
 function readConfig(c: ConfigReader): DistilbertConfig {
-  const dropout = c.float("dropout", 0.1);
+  const dropout = c.probability("dropout", 0.1);
+  const width = c.count("dim", 768);
+  const heads = c.count("n_heads", 12);
+  c.share(width, "dim", heads, "n_heads");
   return {
-    vocabSize: c.int("vocab_size", 30522),
-    contextLength: c.int("max_position_embeddings", 512),
-    width: c.int("dim", 768),
-    inner: c.int("hidden_dim", 4 * 768),
-    layers: c.int("n_layers", 6),
-    heads: c.int("n_heads", 12),
+    vocabSize: c.count("vocab_size", 30522),
+    contextLength: c.count("max_position_embeddings", 512),
+    width,
+    inner: c.count("hidden_dim", 4 * 768),
+    layers: c.count("n_layers", 6, MOST_LAYERS),
+    heads,
     dropout,
     activation: activationOf(c, "activation", "gelu"),
     outputs: outputsOf(c),
-    classifierDropout: c.float("seq_classif_dropout", 0.2),
+    classifierDropout: c.probability("seq_classif_dropout", 0.2),
     tokenDropout: dropout,
-    spanDropout: c.float("qa_dropout", 0.1),
+    spanDropout: c.probability("qa_dropout", 0.1),
   };
 }
 

@@ -1,5 +1,5 @@
 /** GPT-2: pre-norm decoder with layer norm, learned positions and a tied head (Radford et al. 2019). */
-import type { ConfigReader } from "../nn/config.ts";
+import { type ConfigReader, MOST_LAYERS } from "../nn/config.ts";
 import { defineModel } from "../nn/define-model.ts";
 import { activationOf } from "../nn/layers/activation-name.ts";
 import type { Weights } from "../nn/layers/weights.ts";
@@ -25,8 +25,9 @@ interface Gpt2Config {
   readonly activation: Activation;
   readonly embdPdrop: number;
   readonly residPdrop: number;
-  /** Factor of layer i's scores. */
-  readonly scale: (layer: number) => number;
+  readonly padTokenId: number | null;
+  /** Factor of each layer's scores. */
+  readonly scales: readonly number[];
 }
 
 export const gpt2 = defineModel({
@@ -38,6 +39,27 @@ export const gpt2 = defineModel({
     rescaled: { outputs: ["c_attn"], inputs: ["mlp.c_proj"] },
     norms: ["ln_1", "ln_2", "ln_f"],
     attention: "attn",
+  },
+  keys: {
+    unused: {
+      "not applied in training": ["attn_pdrop"],
+      "scores are float32 in any order": ["reorder_and_upcast_attn"],
+      "heads that are not here": [
+        ...[
+          "summary_type",
+          "summary_use_proj",
+          "summary_activation",
+          "summary_first_dropout",
+          "summary_proj_to_labels",
+        ],
+      ],
+    },
+    alsoCalled: {
+      hidden_size: "n_embd",
+      max_position_embeddings: "n_positions",
+      num_attention_heads: "n_head",
+      num_hidden_layers: "n_layer",
+    },
   },
   config: readConfig,
   heads: decoderHeads({
@@ -67,25 +89,28 @@ function build(config: Gpt2Config, w: Weights): Backbone {
 }
 
 function readConfig(c: ConfigReader): Gpt2Config {
-  const width = c.int("n_embd", 768);
-  const heads = c.int("n_head", 12);
-  const scale = c.bool("scale_attn_weights", true) ? 1 / Math.sqrt(width / heads) : 1;
+  const width = c.count("n_embd", 768);
+  const heads = c.count("n_head", 12);
+  const layers = c.count("n_layer", 12, MOST_LAYERS);
+  const headDim = c.share(width, "n_embd", heads, "n_head");
+  const scale = c.bool("scale_attn_weights", true) ? 1 / Math.sqrt(headDim) : 1;
   const byLayer = c.bool("scale_attn_by_inverse_layer_idx", false);
   return {
-    vocabSize: c.int("vocab_size", 50257),
-    contextLength: c.int("n_positions", 1024),
+    vocabSize: c.count("vocab_size", 50257),
+    contextLength: c.count("n_positions", 1024),
     width,
-    inner: c.optionalInt("n_inner") ?? 4 * width,
-    layers: c.int("n_layer", 12),
+    inner: c.optionalCount("n_inner") ?? 4 * width,
+    layers,
     heads,
-    eps: c.float("layer_norm_epsilon", 1e-5),
+    eps: c.positive("layer_norm_epsilon", 1e-5),
     tied: c.bool("tie_word_embeddings", true),
     outputs: outputsOf(c),
-    classifierDropout: c.float("classifier_dropout", c.float("hidden_dropout", 0.1)),
+    classifierDropout: c.probability("classifier_dropout", c.probability("hidden_dropout", 0.1)),
     activation: activationOf(c, "activation_function", "gelu_new"),
-    embdPdrop: c.float("embd_pdrop", 0.1),
-    residPdrop: c.float("resid_pdrop", 0.1),
-    scale: (layer) => (byLayer ? scale / (layer + 1) : scale),
+    embdPdrop: c.probability("embd_pdrop", 0.1),
+    residPdrop: c.probability("resid_pdrop", 0.1),
+    padTokenId: c.optionalInt("pad_token_id"),
+    scales: Array.from({ length: layers }, (_, layer) => (byLayer ? scale / (layer + 1) : scale)),
   };
 }
 
@@ -100,7 +125,8 @@ function block(config: Gpt2Config, layer: number, w: Weights): (x: Value, pass: 
   const up = conv("mlp.c_fc", width, inner);
   const down = conv("mlp.c_proj", inner, width);
   const headDim = width / heads;
-  const shape: AttentionShape = { heads, kvHeads: heads, headDim, scale: config.scale(layer), causal: true, window: 0 };
+  const scale = config.scales[layer]!;
+  const shape: AttentionShape = { heads, kvHeads: heads, headDim, scale, causal: true, window: 0 };
   const attention = w.attention("attn", { shape, out, layer });
   const join1 = w.blockResidual({ subLayer: "attention", layer, width });
   const join2 = w.blockResidual({ subLayer: "feed-forward", layer, width });

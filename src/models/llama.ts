@@ -1,25 +1,26 @@
 /**
- * Llama: pre-norm decoder with RMS norm, rotary positions, grouped-query attention and a SiLU-gated feed-forward
+ * Llama: pre-norm decoder with RMS norm, rotary positions, grouped-query attention and a gated feed-forward
  * (Touvron et al. 2023). Mistral, Qwen2 and Qwen3 are the same block with a few differences, stated in their files.
  */
-import { UnsupportedError } from "../core/errors.ts";
-import type { ConfigReader } from "../nn/config.ts";
+import { type ConfigReader, MOST_LAYERS } from "../nn/config.ts";
+import type { ConfigKeys } from "../nn/config-keys.ts";
 import { type DefaultTargets, defineModel } from "../nn/define-model.ts";
 import { activationOf } from "../nn/layers/activation-name.ts";
-import { RotaryTable, rotaryFrequencies } from "../nn/layers/rotary-table.ts";
+import { type RotaryFrequencies, rotaryFrequencies } from "../nn/layers/rotary-frequencies.ts";
+import { RotaryTable } from "../nn/layers/rotary-table.ts";
 import type { Weights } from "../nn/layers/weights.ts";
 import type { Pass } from "../nn/pass/pass.ts";
 import { type Backbone, decoderHeads } from "../nn/tasks/decoder-heads.ts";
 import { outputsOf } from "../nn/tasks/label-names.ts";
 import { type AttentionShape, allHeads } from "../ops/attention/attention.ts";
 import { type Rotation, rotate } from "../ops/attention/rotary.ts";
+import type { Activation } from "../ops/pointwise/activation.ts";
 import { gatedUnit } from "../ops/pointwise/gated-unit.ts";
 import type { Value } from "../tape/tape.ts";
 import type { Engine } from "../wasm/engine.ts";
 
 export interface LlamaConfig {
   readonly vocabSize: number;
-  readonly contextLength: number;
   readonly hidden: number;
   readonly intermediate: number;
   readonly layers: number;
@@ -30,49 +31,78 @@ export interface LlamaConfig {
   readonly tied: boolean;
   readonly outputs: number;
   readonly classifierDropout: number;
-  readonly frequencies: Float32Array;
+  /** The id that pads rows of a batch, null where the config names none. */
+  readonly padTokenId: number | null;
+  readonly rotary: RotaryFrequencies;
+  readonly activation: Activation;
   /** Which projections have a bias. */
   readonly qkvBias: boolean;
   readonly outBias: boolean;
   readonly mlpBias: boolean;
   /** RMS norm of every query and key head. */
   readonly headNorms: boolean;
-  /** How far back layer i sees, 0 for no limit. */
-  readonly window: (layer: number) => number;
+  /** How far back each layer sees, 0 for no limit. */
+  readonly windows: readonly number[];
+}
+
+/** What a config means that leaves a key out. */
+export interface LlamaDefaults {
+  readonly positions: number;
+  /** Heads of keys and values; null for as many as those of queries. */
+  readonly kvHeads: number | null;
+  /** Width of a head; null for an equal part of the model's. */
+  readonly headDim: number | null;
 }
 
 /** The keys that all of the family share. */
-export function llamaConfig(c: ConfigReader): LlamaConfig {
-  const hidden = c.int("hidden_size");
-  const heads = c.int("num_attention_heads");
-  const headDim = c.int("head_dim", hidden / heads);
-  if (activationOf(c, "hidden_act", "silu") !== "silu") {
-    throw new UnsupportedError(
-      `${c.name}: "hidden_act" is "${c.raw.hidden_act}", only "silu" is supported for this model`,
-    );
-  }
-  const attentionBias = c.bool("attention_bias", false);
+export function llamaConfig(c: ConfigReader, defaults: LlamaDefaults): LlamaConfig {
+  const hidden = c.count("hidden_size");
+  const heads = c.count("num_attention_heads");
+  const layers = c.count("num_hidden_layers", undefined, MOST_LAYERS);
+  const kvHeads = kvHeadsOf(c, heads, defaults.kvHeads);
+  const headDim =
+    c.optionalCount("head_dim") ?? defaults.headDim ?? c.share(hidden, "hidden_size", heads, "num_attention_heads");
   return {
-    vocabSize: c.int("vocab_size"),
-    contextLength: c.int("max_position_embeddings", 2048),
+    vocabSize: c.count("vocab_size"),
     hidden,
-    intermediate: c.int("intermediate_size"),
-    layers: c.int("num_hidden_layers"),
+    intermediate: c.count("intermediate_size"),
+    layers,
     heads,
-    kvHeads: c.int("num_key_value_heads", heads),
+    kvHeads,
     headDim,
-    eps: c.float("rms_norm_eps", 1e-6),
+    eps: c.positive("rms_norm_eps", 1e-6),
     tied: c.bool("tie_word_embeddings", false),
     outputs: outputsOf(c),
-    classifierDropout: c.float("classifier_dropout", c.float("hidden_dropout", 0.1)),
-    frequencies: rotaryFrequencies(c, headDim),
-    qkvBias: attentionBias,
-    outBias: attentionBias,
-    mlpBias: c.bool("mlp_bias", false),
+    classifierDropout: c.probability("classifier_dropout", c.probability("hidden_dropout", 0.1)),
+    padTokenId: c.optionalInt("pad_token_id"),
+    rotary: rotaryFrequencies(c, headDim, c.count("max_position_embeddings", defaults.positions)),
+    activation: activationOf(c, "hidden_act", "silu"),
+    qkvBias: false,
+    outBias: false,
+    mlpBias: false,
     headNorms: false,
-    window: () => 0,
+    windows: Array<number>(layers).fill(0),
   };
 }
+
+/** A config that leaves the key out means `missing`; null means as many as those of queries. */
+function kvHeadsOf(c: ConfigReader, heads: number, missing: number | null): number {
+  const key = "num_key_value_heads";
+  const kvHeads = c.optionalCount(key) ?? (key in c.raw || missing === null ? heads : missing);
+  c.share(heads, "num_attention_heads", kvHeads, key);
+  return kvHeads;
+}
+
+/** `sliding_window`: a config that leaves the key out means 4096; null means no window. */
+export function slidingWindow(c: ConfigReader): number | null {
+  return "sliding_window" in c.raw ? c.optionalCount("sliding_window") : 4096;
+}
+
+/** What all of the family do not read. Attention dropout is not applied in training: docs/decisions.md. */
+export const llamaKeys: ConfigKeys = {
+  only: { partial_rotary_factor: [1, null] },
+  unused: { "not applied in training": ["attention_dropout"] },
+};
 
 /** PEFT's tables for this family. */
 export const llamaTargets: DefaultTargets = {
@@ -87,7 +117,13 @@ export const llama = defineModel({
   title: "Llama (Touvron et al. 2023)",
   prefix: "model",
   targets: llamaTargets,
-  config: llamaConfig,
+  keys: { ...llamaKeys, unused: { ...llamaKeys.unused, "the same numbers by another way": ["pretraining_tp"] } },
+  config(c) {
+    const attentionBias = c.bool("attention_bias", false);
+    const mlpBias = c.bool("mlp_bias", false);
+    const shared = llamaConfig(c, { positions: 2048, kvHeads: null, headDim: null });
+    return { ...shared, qkvBias: attentionBias, outBias: attentionBias, mlpBias };
+  },
   heads: decoderHeads({
     className: "Llama",
     path: "model",
@@ -101,10 +137,10 @@ export function buildLlama(config: LlamaConfig, w: Weights, engine: Engine): Bac
   const tokens = w.embedding("embed_tokens", config.vocabSize, config.hidden);
   const blocks = w.blocks("layers", config.layers, (part, i) => ({ run: block(config, i, part) }));
   const norm = w.rmsNorm("norm", config.hidden, config.eps);
-  const table = new RotaryTable(engine, config.frequencies, config.contextLength);
+  const table = new RotaryTable(engine, config.rotary);
   return {
     vocabSize: config.vocabSize,
-    contextLength: config.contextLength,
+    contextLength: config.rotary.contextLength,
     width: config.hidden,
     tokens,
     cache: { layers: config.layers, width: config.kvHeads * config.headDim },
@@ -149,7 +185,7 @@ function selfAttention(
     headDim,
     scale: 1 / Math.sqrt(headDim),
     causal: true,
-    window: config.window(layer),
+    window: config.windows[layer]!,
   };
   const attention = w.attention("self_attn", { shape, out, layer });
   return (x, pass, rotation) => {
@@ -162,7 +198,7 @@ function selfAttention(
 }
 
 function feedForward(config: LlamaConfig, w: Weights): (x: Value, pass: Pass) => Value {
-  const { hidden, intermediate, mlpBias: bias } = config;
+  const { hidden, intermediate, activation, mlpBias: bias } = config;
   const part = w.at("mlp");
   const gate = part.linear("gate_proj", { inFeatures: hidden, outFeatures: intermediate, bias });
   const up = part.linear("up_proj", { inFeatures: hidden, outFeatures: intermediate, bias });
@@ -170,6 +206,6 @@ function feedForward(config: LlamaConfig, w: Weights): (x: Value, pass: Pass) =>
   const norm = w.rmsNorm("post_attention_layernorm", hidden, config.eps);
   return (x, pass) => {
     const h = norm.forward(x);
-    return down.forward(gatedUnit(gate.forward(h, pass), up.forward(h, pass), "silu"), pass);
+    return down.forward(gatedUnit(gate.forward(h, pass), up.forward(h, pass), activation), pass);
   };
 }

@@ -2,17 +2,18 @@
 
 import { defineModel } from "../nn/define-model.ts";
 import { decoderHeads } from "../nn/tasks/decoder-heads.ts";
-import { buildLlama, llamaConfig, llamaTargets } from "./llama.ts";
+import { buildLlama, llamaConfig, llamaKeys, llamaTargets, slidingWindow } from "./llama.ts";
 
 export const mistral = defineModel({
   modelType: "mistral",
   title: "Mistral (Jiang et al. 2023)",
   prefix: "model",
   targets: llamaTargets,
+  keys: llamaKeys,
   config(c) {
-    // A config that leaves the key out means 4096; null means no window.
-    const window = "sliding_window" in c.raw ? (c.optionalInt("sliding_window") ?? 0) : 4096;
-    return { ...llamaConfig(c), qkvBias: false, outBias: false, mlpBias: false, window: () => window };
+    const shared = llamaConfig(c, { positions: 131072, kvHeads: 8, headDim: null });
+    const window = slidingWindow(c) ?? 0;
+    return { ...shared, windows: shared.windows.map(() => window) };
   },
   heads: decoderHeads({
     className: "Mistral",

@@ -4,7 +4,7 @@ import { defineModel } from "../nn/define-model.ts";
 import type { Weights } from "../nn/layers/weights.ts";
 import { encoderHeads, type OfFirstRows } from "../nn/tasks/encoder-heads.ts";
 import { tanh } from "../ops/pointwise/activation.ts";
-import { type BertConfig, bertConfig, buildBert, pooler } from "./bert.ts";
+import { type BertConfig, bertConfig, bertKeys, buildBert, pooler } from "./bert.ts";
 
 export const roberta = defineModel({
   modelType: "roberta",
@@ -15,7 +15,8 @@ export const roberta = defineModel({
     budgeted: ["query", "key", "value", "dense"],
     rescaled: { outputs: ["key", "value"], inputs: ["output.dense"] },
   },
-  config: robertaConfig,
+  keys: bertKeys,
+  config: (c) => robertaConfig(c, 50265),
   heads: encoderHeads({
     className: "Roberta",
     path: "roberta",
@@ -25,8 +26,51 @@ export const roberta = defineModel({
   }),
 });
 
-export function robertaConfig(c: ConfigReader): BertConfig {
-  return { ...bertConfig(c), paddingId: c.int("pad_token_id", 1) };
+/** CamemBERT: RoBERTa trained on French (Martin et al. 2019). */
+export const camembert = defineModel({
+  modelType: "camembert",
+  title: "CamemBERT (Martin et al. 2019)",
+  prefix: "roberta",
+  targets: { linear: [], suggested: ["query", "value"] },
+  keys: bertKeys,
+  config: (c) => robertaConfig(c),
+  heads: encoderHeads({
+    className: "Camembert",
+    path: "roberta",
+    build: buildBert,
+    pooler,
+    classifier: robertaClassifier,
+  }),
+});
+
+/** Data2Vec for text: RoBERTa's stack, trained to predict its own hidden rows (Baevski et al. 2022). */
+export const data2vecText = defineModel({
+  modelType: "data2vec-text",
+  title: "Data2Vec for text (Baevski et al. 2022)",
+  prefix: "data2vec_text",
+  targets: { linear: [], suggested: ["query", "value"] },
+  keys: bertKeys,
+  config: (c) => robertaConfig(c),
+  heads: encoderHeads({
+    className: "Data2VecText",
+    path: "data2vec_text",
+    build: buildBert,
+    pooler,
+    classifier: robertaClassifier,
+  }),
+});
+
+/** BERT's keys and the id that positions count from. `vocabSize` is what a config means that leaves it out. */
+export function robertaConfig(c: ConfigReader, vocabSize?: number): BertConfig {
+  const config = bertConfig(c, vocabSize);
+  const paddingId = c.int("pad_token_id", 1);
+  if (paddingId < 0 || paddingId + 1 >= config.positions)
+    throw c.wrong(
+      "pad_token_id",
+      paddingId,
+      `from 0 to less than "max_position_embeddings" - 1 (${config.positions - 1})`,
+    );
+  return { ...config, paddingId };
 }
 
 /** out_proj(tanh(dense(first row))). */

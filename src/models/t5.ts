@@ -3,8 +3,10 @@
  * a stack share (Raffel et al. 2020). Scores are not scaled: the published start of the queries makes up for it.
  */
 import { UnsupportedError } from "../core/errors.ts";
-import type { ConfigReader } from "../nn/config.ts";
+import { type ConfigReader, MOST_LAYERS } from "../nn/config.ts";
+import type { ConfigKeys } from "../nn/config-keys.ts";
 import { defineModel, type EncoderDecoder } from "../nn/define-model.ts";
+import { activationNamed } from "../nn/layers/activation-name.ts";
 import type { Embedding } from "../nn/layers/embedding.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import type { Weights } from "../nn/layers/weights.ts";
@@ -20,7 +22,7 @@ import {
 import { outputsOf } from "../nn/tasks/label-names.ts";
 import { type AttentionShape, allHeads } from "../ops/attention/attention.ts";
 import { type RelativeBias, relativeBias } from "../ops/attention/relative-bias.ts";
-import { type Activation, activation, activations } from "../ops/pointwise/activation.ts";
+import { type Activation, activation } from "../ops/pointwise/activation.ts";
 import { gatedUnit } from "../ops/pointwise/gated-unit.ts";
 import type { Value } from "../tape/tape.ts";
 
@@ -46,41 +48,74 @@ export interface T5Defaults {
   readonly tied: boolean;
 }
 
+/** What the family does not read. */
+export const t5Keys: ConfigKeys = {
+  unused: { "where fresh weights start": ["initializer_factor"] },
+  alsoCalled: {
+    hidden_size: "d_model",
+    num_attention_heads: "num_heads",
+    num_hidden_layers: "num_layers",
+    head_dim: "d_kv",
+  },
+};
+
 export function t5Config(c: ConfigReader, defaults: T5Defaults): T5Config {
-  const layers = { encoder: c.int("num_layers"), decoder: c.int("num_decoder_layers", c.int("num_layers")) };
-  const heads = c.int("num_heads");
-  const headDim = c.int("d_kv");
+  const encoder = c.count("num_layers", undefined, MOST_LAYERS);
+  const layers = { encoder, decoder: c.count("num_decoder_layers", encoder, MOST_LAYERS) };
+  const heads = c.count("num_heads");
+  const headDim = c.count("d_kv");
   return {
-    vocabSize: c.int("vocab_size"),
+    vocabSize: c.count("vocab_size"),
     contextLength: Number.POSITIVE_INFINITY, // the last bucket holds all distances beyond the largest
-    width: c.int("d_model"),
-    inner: c.int("d_ff"),
+    width: c.count("d_model"),
+    inner: c.count("d_ff"),
     layers,
     heads,
     headDim,
     cache: { layers: layers.decoder, width: heads * headDim },
-    buckets: c.int("relative_attention_num_buckets", 32),
-    maxDistance: c.int("relative_attention_max_distance", 128),
-    eps: c.float("layer_norm_epsilon", 1e-6),
-    dropout: c.float("dropout_rate", 0.1),
-    classifierDropout: c.float("classifier_dropout", 0),
+    ...distancesOf(c),
+    eps: c.positive("layer_norm_epsilon", 1e-6),
+    dropout: c.probability("dropout_rate", 0.1),
+    classifierDropout: c.probability("classifier_dropout", 0),
     ...feedForwardOf(c, c.string("feed_forward_proj", defaults.feedForward)),
-    tied: c.bool("tie_word_embeddings", defaults.tied),
+    tied: tiedOf(c, defaults.tied),
     outputs: outputsOf(c),
     decoderStartTokenId: c.int("decoder_start_token_id", c.int("pad_token_id", 0)),
     eosTokenId: c.int("eos_token_id", 1),
   };
 }
 
+/** Of the encoder's buckets half are for each direction, and half of those for one distance each. */
+function distancesOf(c: ConfigReader): Pick<T5Config, "buckets" | "maxDistance"> {
+  const buckets = c.count("relative_attention_num_buckets", 32);
+  const maxDistance = c.count("relative_attention_max_distance", 128);
+  if (buckets < 4) throw c.wrong("relative_attention_num_buckets", buckets, "at least 4");
+  const exact = Math.floor(buckets / 2);
+  if (maxDistance > exact) return { buckets, maxDistance };
+  throw c.wrong("relative_attention_max_distance", maxDistance, `more than ${exact}, half of the buckets`);
+}
+
+/** A tied head scales its input. Newer configs say so in a key of its own. */
+function tiedOf(c: ConfigReader, missing: boolean): boolean {
+  const tied = c.bool("tie_word_embeddings", missing);
+  if (c.bool("scale_decoder_outputs", tied) === tied) return tied;
+  throw new UnsupportedError(
+    `${c.name}: "scale_decoder_outputs" is ${!tied}, this version supports only the value of "tie_word_embeddings" (${tied})`,
+  );
+}
+
 /** "relu" or "gated-gelu". Behind "gated-", "gelu" means its tanh form. */
 function feedForwardOf(c: ConfigReader, name: string): Pick<T5Config, "activation" | "gated"> {
-  const gated = name.startsWith("gated-");
-  const plain = name === "gated-gelu" ? "gelu_new" : name.slice(gated ? "gated-".length : 0);
-  const found = activations.find((known) => known === plain);
-  if (found) return { activation: found, gated };
-  throw new UnsupportedError(
-    `${c.name}: "feed_forward_proj" is "${name}", this version knows ${activations.join(", ")}, each also behind "gated-"`,
-  );
+  const [kind, plain = kind, ...more] = name.split("-") as [string, ...string[]];
+  const gated = kind === "gated";
+  if (more.length > 0 || (name.includes("-") && !gated))
+    throw c.wrong("feed_forward_proj", name, 'an activation, or "gated-" and an activation');
+  const missing = name === "gated-gelu" ? "gelu_new" : plain;
+  const key = c.has("dense_act_fn") ? "dense_act_fn" : "feed_forward_proj";
+  return {
+    activation: activationNamed(c, key, c.string("dense_act_fn", missing)),
+    gated: c.bool("is_gated_act", gated),
+  };
 }
 
 export const t5 = defineModel({
@@ -93,6 +128,7 @@ export const t5 = defineModel({
     rescaled: { outputs: ["k", "v"], inputs: ["wo"] },
     norms: ["layer_norm", "final_layer_norm"],
   },
+  keys: t5Keys,
   config: (c) => t5Config(c, { feedForward: "relu", tied: true }),
   heads: t5Heads("T5"),
 });

@@ -1,6 +1,5 @@
 /** ViT: pre-norm encoder over the patches of an image behind a class token (Dosovitskiy et al. 2020). */
-import { FormatError } from "../core/errors.ts";
-import type { ConfigReader } from "../nn/config.ts";
+import { type ConfigReader, MOST_LAYERS } from "../nn/config.ts";
 import { defineModel, type Encoder } from "../nn/define-model.ts";
 import { activationOf } from "../nn/layers/activation-name.ts";
 import { selfAttention } from "../nn/layers/self-attention.ts";
@@ -37,6 +36,12 @@ export const vit = defineModel({
   title: "ViT (Dosovitskiy et al. 2020)",
   prefix: "vit",
   targets: { linear: [], suggested: ["query", "value"] },
+  keys: {
+    unused: {
+      "not applied in training": ["attention_probs_dropout_prob"],
+      "heads that are not here": ["encoder_stride", "tie_word_embeddings"],
+    },
+  },
   config: readConfig,
   heads: {
     features: {
@@ -59,34 +64,41 @@ export const vit = defineModel({
 });
 
 function readConfig(c: ConfigReader): VitConfig {
-  const [height, width] = pair(c, "image_size", 224);
-  const [patchHeight, patchWidth] = pair(c, "patch_size", 16);
-  const hidden = c.int("hidden_size", 768);
+  const hidden = c.count("hidden_size", 768);
+  const heads = c.count("num_attention_heads", 12);
+  c.share(hidden, "hidden_size", heads, "num_attention_heads");
   return {
-    grid: { channels: c.int("num_channels", 3), height, width, patchHeight, patchWidth },
+    grid: gridOf(c),
     width: hidden,
-    inner: c.int("intermediate_size", 3072),
-    layers: c.int("num_hidden_layers", 12),
-    heads: c.int("num_attention_heads", 12),
-    eps: c.float("layer_norm_eps", 1e-12),
-    dropout: c.float("hidden_dropout_prob", 0),
+    inner: c.count("intermediate_size", 3072),
+    layers: c.count("num_hidden_layers", 12, MOST_LAYERS),
+    heads,
+    eps: c.positive("layer_norm_eps", 1e-12),
+    dropout: c.probability("hidden_dropout_prob", 0),
     activation: activationOf(c, "hidden_act", "gelu"),
     qkvBias: c.bool("qkv_bias", true),
-    pooled: c.int("pooler_output_size", hidden),
+    pooled: c.count("pooler_output_size", hidden),
     poolerActivation: activationOf(c, "pooler_act", "tanh"),
     outputs: outputsOf(c),
   };
 }
 
+function gridOf(c: ConfigReader): PatchGrid {
+  const [height, width] = pair(c, "image_size", 224);
+  const [patchHeight, patchWidth] = pair(c, "patch_size", 16);
+  if (patchHeight > height || patchWidth > width)
+    throw c.wrong("patch_size", c.raw.patch_size, `at most the image's ${height} x ${width} ("image_size")`);
+  return { channels: c.count("num_channels", 3), height, width, patchHeight, patchWidth };
+}
+
 /** Height and width, or one number for both. */
 function pair(c: ConfigReader, key: string, missing: number): readonly [number, number] {
-  if (!Array.isArray(c.raw[key])) return [c.int(key, missing), c.int(key, missing)];
-  const [height, width, ...others] = c.raw[key] as unknown[];
-  if (others.length === 0 && Number.isInteger(height) && Number.isInteger(width))
-    return [height as number, width as number];
-  throw new FormatError(
-    `${c.name}: "${key}" is ${JSON.stringify(c.raw[key])}, expected a whole number or [height, width]`,
-  );
+  const list = c.raw[key];
+  if (!Array.isArray(list)) return [c.count(key, missing), c.count(key, missing)];
+  const [height, width, ...others] = list as number[];
+  if (others.length === 0 && [height, width].every((size) => Number.isInteger(size) && size! >= 1))
+    return [height!, width!];
+  throw c.wrong(key, list, "a whole number or [height, width]");
 }
 
 function build(config: VitConfig, w: Weights): Encoder {

@@ -1,7 +1,7 @@
 /** XLM-RoBERTa: RoBERTa trained on a hundred languages (Conneau et al. 2019). */
 import { defineModel } from "../nn/define-model.ts";
 import { encoderHeads } from "../nn/tasks/encoder-heads.ts";
-import { buildBert, pooler } from "./bert.ts";
+import { bertKeys, buildBert, pooler } from "./bert.ts";
 import { robertaClassifier, robertaConfig } from "./roberta.ts";
 
 export const xlmRoberta = defineModel({
@@ -9,7 +9,8 @@ export const xlmRoberta = defineModel({
   title: "XLM-RoBERTa (Conneau et al. 2019)",
   prefix: "roberta",
   targets: { linear: ["query", "value"] },
-  config: robertaConfig,
+  keys: bertKeys,
+  config: (c) => robertaConfig(c),
   heads: encoderHeads({
     className: "XLMRoberta",
     path: "roberta",

@@ -1,6 +1,7 @@
 import type { Value } from "../tape/tape.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { ConfigReader } from "./config.ts";
+import { byOwnNames, type ConfigKeys, commonOnly, refuseUnsupported } from "./config-keys.ts";
 import type { Linear } from "./layers/linear.ts";
 import type { Weights } from "./layers/weights.ts";
 import type { CrossAttention } from "./pass/cross-attention.ts";
@@ -110,13 +111,22 @@ export interface ModelDefinition<Config = unknown> {
   /** One line for `lorikeet models`: name and paper. */
   readonly title: string;
   readonly targets: DefaultTargets;
-  /** Reads the published config. */
+  /** What becomes of the keys that `config` does not read. */
+  readonly keys: ConfigKeys;
+  /** Reads the published config. Throws UnsupportedError for values that are not supported, FormatError for wrong ones. */
   config(reader: ConfigReader): Config;
   /** By kind of head. The first is what a config stands for that names no known architecture. */
   readonly heads: { readonly [H in keyof Bodies]?: HeadDefinition<Config, Bodies[H]> };
 }
 
-/** Checks a model type's definition and gives it back. */
+/** Gives a definition back whose `config` first refuses what the model does not support. */
 export function defineModel<Config>(definition: ModelDefinition<Config>): ModelDefinition<Config> {
-  return definition;
+  const only = { ...commonOnly, ...definition.keys.only };
+  return {
+    ...definition,
+    config(reader) {
+      refuseUnsupported(reader, only);
+      return definition.config(byOwnNames(reader, definition.keys.alsoCalled ?? {}));
+    },
+  };
 }

@@ -8,19 +8,28 @@ const published: ReadonlyMap<string, Activation> = new Map([
   ["gelu_python", "gelu"],
   ["gelu_new", "gelu_new"],
   ["gelu_pytorch_tanh", "gelu_new"],
+  ["gelu_python_tanh", "gelu_new"],
   ["gelu_fast", "gelu_new"],
+  ["gelu_accurate", "gelu_new"],
   ["relu", "relu"],
   ["silu", "silu"],
   ["swish", "silu"],
   ["tanh", "tanh"],
+  ["sigmoid", "sigmoid"],
+  ["leaky_relu", "leakyrelu"],
+  ["linear", "linear"],
 ]);
 
 /** The activation that a config names under `key`. Throws UnsupportedError for one that is not known. */
 export function activationOf(c: ConfigReader, key: string, missing: string): Activation {
-  const name = c.string(key, missing);
+  return activationNamed(c, key, c.string(key, missing));
+}
+
+/** The activation called `name`, which comes from `key`. Throws UnsupportedError for one that is not known. */
+export function activationNamed(c: ConfigReader, key: string, name: string): Activation {
   const found = published.get(name);
   if (found) return found;
   throw new UnsupportedError(
-    `${c.name}: "${key}" is "${name}", this version knows ${[...published.keys()].join(", ")}`,
+    `${c.name}: "${key}" is ${JSON.stringify(c.raw[key] ?? name)}, this version knows ${[...published.keys()].join(", ")}`,
   );
 }

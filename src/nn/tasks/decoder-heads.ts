@@ -26,6 +26,8 @@ export interface HeadConfig {
   readonly outputs: number;
   /** Dropout in front of a token classifier. */
   readonly classifierDropout: number;
+  /** The id that pads rows of a batch, null where the config names none. */
+  readonly padTokenId: number | null;
 }
 
 export interface DecoderFamily<Config> {
@@ -61,7 +63,7 @@ export function decoderHeads<Config extends HeadConfig>(family: DecoderFamily<Co
       build(config, w, engine) {
         const stack = build(config, w.at(path), engine);
         const score = w.head("score", { inFeatures: stack.width, outFeatures: config.outputs });
-        return headed(stack, config.outputs, (hidden, pass) => onLastRows(hidden, pass, score));
+        return headed(stack, config.outputs, (hidden, pass) => onLastRows(hidden, pass, score, config.padTokenId));
       },
     },
     tokenLabels: {
@@ -91,10 +93,25 @@ function headed(
   return { ...stack, outputs, forward: (pass, rows) => head(stack.forward(pass), pass, rows) };
 }
 
-/** The head on the last row of each sequence, which has seen all others. */
-function onLastRows(hidden: Value, pass: Pass, head: Linear): Value {
-  const { tape, starts } = pass;
-  const rows = starts.subarray(1).map((end) => end - 1);
+/** The head on the last row of each sequence that is not padding. A sequence may end with its padding token, as text. */
+function onLastRows(hidden: Value, pass: Pass, head: Linear, padTokenId: number | null): Value {
+  const { tape } = pass;
+  const rows = Int32Array.from({ length: pass.starts.length - 1 }, (_, s) => lastRow(pass, s, padTokenId));
   const last = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
   return head.forward(last, pass.picked(rows));
+}
+
+/** As in transformers: the first row where all tokens are padding; the very last behind virtual tokens, which have no ids. */
+function lastRow(pass: Pass, s: number, padTokenId: number | null): number {
+  const [start, end] = [pass.starts[s]!, pass.starts[s + 1]!];
+  if (pass.promptLength(s) > 0) return end - 1;
+  const { ids, starts } = pass.sequences;
+  const given = ids.subarray(starts[s], starts[s + 1]);
+  return (
+    start +
+    Math.max(
+      given.findLastIndex((id) => id !== padTokenId),
+      0,
+    )
+  );
 }

@@ -1,5 +1,6 @@
 /** How many outputs a classification head has and what they are called: `id2label` of a config. */
 import { FormatError } from "../../core/errors.ts";
+import { type ProblemType, problemTypes } from "../../core/labels.ts";
 import { ConfigReader, type RawConfig } from "../config.ts";
 
 /** transformers' number of labels when a config says nothing. */
@@ -7,8 +8,16 @@ const BY_DEFAULT = 2;
 
 /** Outputs of the head that a config asks for. */
 export function outputsOf(config: ConfigReader): number {
+  expectProblemType(config);
   const names = labelNames(config.raw, config.name);
-  return names?.length ?? config.int("num_labels", BY_DEFAULT);
+  return names?.length ?? config.count("num_labels", BY_DEFAULT);
+}
+
+/** Throws FormatError for a `problem_type` that says nothing about the outputs. */
+function expectProblemType(config: ConfigReader): void {
+  const named = config.has("problem_type") ? config.string("problem_type") : null;
+  if (named !== null && !problemTypes.includes(named as ProblemType))
+    throw config.wrong("problem_type", named, problemTypes.map((type) => `"${type}"`).join(" or "));
 }
 
 /** Names of the labels in order, or null where the config has none. Throws FormatError unless they are numbered from 0. */
