@@ -1,69 +1,95 @@
-/**
- * What a person puts into a data file, before any tokenizer sees it.
- *
- * JSON Lines (.jsonl, .ndjson, .json): one row a line, blank lines skipped; the files of src/tasks/ say which rows there are.
- * Plain text (.txt): the whole file is one document, later cut into windows.
- */
+/** What a person puts into a data file, before any tokenizer sees it: the files of src/tasks/ say which rows there are. */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { asUtf8, expectUtf8 } from "./files/decode-text.ts";
+import { holdsList, jsonArray, jsonLines } from "./files/json-records.ts";
+import type { FileRecord } from "./files/record.ts";
 import type { Row } from "./known-tasks.ts";
-import { readRow, shapes } from "./read-row.ts";
+import { expectColumns, type RowChoice, readRecord, shapes, textKeys } from "./read-row.ts";
 
 export type { Row } from "./known-tasks.ts";
 
 /** What is wrong with one row. */
 export interface RowProblem {
   readonly line: number;
+  /** Its file, where several were read together. */
+  readonly file?: string | undefined;
   readonly problem: string;
 }
 
 const REPORTED = 20;
-const NEWLINE = 10;
+
+/** The ending of a file's name, in lower case with its dot, or "". */
+function endingOf(file: string): string {
+  return /\.[^./\\]*$/.exec(file.toLowerCase())?.[0] ?? "";
+}
+
+/** Endings of the files that are read, besides `.gz` after any of them. */
+export const ENDINGS = [".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".txt"] as const;
 
 /**
- * Reads a data file, given by name (its ending decides the format) and contents in UTF-8. Throws one FormatError that
- * lists every malformed row, or says that there is none; UnsupportedError for another ending.
+ * Reads a data file of JSON or plain text, given by name (its ending decides the format) and contents in UTF-8 or UTF-16. Throws
+ * one FormatError that lists every malformed row, or says that there is none; UnsupportedError for another ending.
  *
  * @example
  * const rows = parseRows("train.jsonl", bytes);
  */
-export function parseRows(file: string, bytes: Uint8Array): Row[] {
-  const ending = /\.[^./\\]*$/.exec(file.toLowerCase())?.[0] ?? "";
-  if (ending === ".txt") return parseDocument(file, bytes);
-  if ([".jsonl", ".ndjson", ".json"].includes(ending)) return parseJsonLines(file, bytes);
+export function parseRows(file: string, bytes: Uint8Array, choice: RowChoice = {}): Row[] {
+  const text = asUtf8(bytes);
+  const ending = endingOf(file);
+  if (ending === ".txt") return document(file, text);
+  if (ending === ".json" && holdsList(text)) return rowsOf(file, jsonArray(file, text), choice);
+  if ([".jsonl", ".ndjson", ".json"].includes(ending)) return rowsOf(file, jsonLines(text), choice);
+  if (ending === ".gz" || ENDINGS.some((known) => known === ending))
+    throw new UnsupportedError(`data file "${file}" is read by readRows, which loads what it takes to read ${ending}`);
   throw new UnsupportedError(
     `data file "${file}" ends in "${ending}", which is not read: ` +
-      `give JSON Lines (.jsonl) with rows such as ${shapes()[0]}, or plain text (.txt)`,
+      `give JSON Lines (.jsonl) with rows such as ${shapes()[0]}, ${ENDINGS.slice(2).join(", ")} or any of these with .gz`,
   );
+}
+
+/** The same for every format, with what it takes to read one loaded on demand. */
+export async function loadRows(file: string, bytes: Uint8Array, choice: RowChoice = {}): Promise<Row[]> {
+  const ending = endingOf(file);
+  if (ending === ".gz") {
+    const { gunzip } = await import("./files/gunzip.ts");
+    return loadRows(file.slice(0, -ending.length), await gunzip(file, bytes), choice);
+  }
+  if (ending === ".parquet") {
+    const { parquetRecords } = await import("./files/parquet-records.ts");
+    return rowsOf(file, await parquetRecords(file, bytes), choice);
+  }
+  if (ending !== ".csv" && ending !== ".tsv") return parseRows(file, bytes, choice);
+  const { tableRecords } = await import("./files/table-records.ts");
+  const text = textKeys();
+  const given = new Map(Object.entries(choice.columns ?? {}).map(([key, column]) => [column, key]));
+  const isText = (column: string) => text.has(given.get(column) ?? column);
+  return rowsOf(file, await tableRecords(file, expectUtf8(file, asUtf8(bytes)), isText), choice);
 }
 
 /** The error that lists what is wrong with a file, row by row: the first 20 in full, the others counted. */
 export function malformed(file: string, problems: readonly RowProblem[], advice: string): FormatError {
   const count = problems.length === 1 ? "1 row" : `${problems.length} rows`;
-  const lines = problems.slice(0, REPORTED).map(({ line, problem }) => `  ${file}:${line}: ${problem}`);
+  const lines = problems.slice(0, REPORTED).map(({ line, problem, file: own = file }) => `  ${own}:${line}: ${problem}`);
   if (problems.length > REPORTED) lines.push(`  and ${problems.length - REPORTED} more`);
   return new FormatError([`data file "${file}" cannot be used because of ${count}`, ...lines, advice].join("\n"));
 }
 
-function parseDocument(file: string, bytes: Uint8Array): Row[] {
-  const text = decodeUtf8(bytes);
-  if (text === null) throw new FormatError(`data file "${file}" is not UTF-8 text`);
+function document(file: string, bytes: Uint8Array): Row[] {
+  const text = expectUtf8(file, bytes);
   if (text.trim() === "") throw empty(file);
   return [{ line: 1, kind: "document", text }];
 }
 
-function parseJsonLines(file: string, bytes: Uint8Array): Row[] {
+function rowsOf(file: string, records: Iterable<FileRecord>, choice: RowChoice): Row[] {
+  expectColumns(choice);
   const rows: Row[] = [];
   const problems: RowProblem[] = [];
-  let line = 0;
-  for (const piece of splitLines(bytes)) {
-    line++;
-    const text = decodeUtf8(piece);
-    if (text?.trim() === "") continue;
-    const content = text === null ? "not UTF-8 text" : readRow(text);
-    if (typeof content === "string") problems.push({ line, problem: content });
-    else rows.push({ line, ...content } as Row);
+  for (const record of records) {
+    const content = readRecord(record, choice);
+    if (typeof content === "string") problems.push({ line: record.line, problem: content });
+    else rows.push({ line: record.line, ...content } as Row);
   }
-  if (problems.length > 0) throw malformed(file, problems, `Each line should be one of ${shapes().join(", ")}.`);
+  if (problems.length > 0) throw malformed(file, problems, `Each row should be one of ${shapes().join(", ")}.`);
   if (rows.length === 0) throw empty(file);
   return rows;
 }
@@ -72,24 +98,4 @@ function empty(file: string): FormatError {
   return new FormatError(
     `data file "${file}" is empty: it should have at least one row, such as ${shapes()[0]}, or some plain text`,
   );
-}
-
-/** Lines as bytes: a file may be longer than the longest string. */
-function* splitLines(bytes: Uint8Array): Generator<Uint8Array> {
-  let start = 0;
-  while (start < bytes.length) {
-    const found = bytes.indexOf(NEWLINE, start);
-    const end = found < 0 ? bytes.length : found;
-    yield bytes.subarray(start, end);
-    start = end + 1;
-  }
-}
-
-/** Text without its byte order mark, or null. */
-function decodeUtf8(bytes: Uint8Array): string | null {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    return null;
-  }
 }

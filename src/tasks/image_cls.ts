@@ -22,6 +22,7 @@ const imageRow = defineRow<ImageContent>({
   title: "an image",
   required: ["image"],
   optional: ["label"],
+  texts: ["image"],
   shapes: ['{"image": path, "label"}'],
   isText: false,
   read(row) {

@@ -221,7 +221,7 @@ test("image files are read from beside the data file, and all bad ones reported"
     [432, 1],
     [432, 0],
   ]);
-  await expect(readRows(`${folder}bad-rows.jsonl`, config)).rejects.toThrow(
+  await expect(readRows(`${folder}bad-rows.jsonl`, { preparation: config })).rejects.toThrow(
     /because of 2 rows\n.*bad-rows\.jsonl:1: .*has no file "none\.png"\n.*:2: image "vit\.json" is neither PNG nor JPEG/,
   );
 });

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
+import type { RowChoice } from "../../src/data/read-row.ts";
 import { parseRows } from "../../src/data/rows.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -51,8 +52,8 @@ test("every malformed row is reported at once, with file and line", () => {
     [{ txt: "a" }, /has only the keys "txt"\. Did you mean "text"\?/],
     [{ text: 5 }, /"text" should be a text, found the number 5/],
     [{ prompt: "a" }, /has "prompt" without "completion"/],
-    [{ prompt: ["a"], completion: "b" }, /"prompt" should be a text, found a list/],
-    [{ text: "a", messages: [] }, /"text" and "messages", which belong to different/],
+    [{ prompt: ["a"], completion: "b" }, /"prompt" and "completion" should both be texts or both lists of messages, found a list and/],
+    [{ text: "a", messages: [] }, /can be read as a text \("text"\) or as a conversation \("messages"\): choose with --col/],
     [{ messages: [] }, /found an empty list/],
     [{ messages: ["hi"] }, /"messages"\[0\] should be an object with a "role"/],
     [{ messages: [{ role: "user" }] }, /"messages"\[0\] \(user\) has no "content"/],
@@ -67,7 +68,7 @@ test("every malformed row is reported at once, with file and line", () => {
     expect(lines[i + 1]).toMatch(said);
     expect(lines[i + 1]).toContain(`d.jsonl:${i + 2}: `);
   });
-  expect(lines.at(-1)).toContain("Each line should be one of");
+  expect(lines.at(-1)).toContain("Each row should be one of");
 });
 
 test("what is wrong with a labelled row is said", () => {
@@ -144,6 +145,86 @@ test("plain text is one document", () => {
 });
 
 test("another format is refused by name", () => {
-  expect(() => parseRows("rows.csv", bytes("text\na"))).toThrow(UnsupportedError);
-  expect(() => parseRows("rows.csv", bytes("text\na"))).toThrow(/"rows.csv" ends in "\.csv"/);
+  expect(() => parseRows("rows.docx", bytes("a"))).toThrow(UnsupportedError);
+  expect(() => parseRows("rows.docx", bytes("a"))).toThrow(/"rows.docx" ends in "\.docx"/);
+  expect(() => parseRows("rows.csv", bytes("text\na"))).toThrow(/read by readRows/);
+});
+
+test("columns that no reading needs are ignored", () => {
+  const messages = [{ role: "assistant", content: "hi" }];
+  const kinds = parse(
+    { text: "a", source: "web" },
+    { messages, source: "web" },
+    { prompt: "p", prompt_id: "1", messages },
+    { text: "a", prompt: null, completion: null },
+    { input_ids: [1], prompt: "p" },
+    { conversations: [{ from: "human", value: "a" }, { from: "gpt", value: "b" }], id: 1 },
+    { instruction: "a", input: "", output: "b", text: null },
+  ).map(({ kind }) => kind);
+  expect(kinds).toEqual(["text", "chat", "chat", "text", "tokens", "chat", "instruction"]);
+});
+
+test("columns and task choose between readings, and columns rename", () => {
+  const read = (choice: RowChoice, row: object) => parseRows("d.jsonl", bytes(JSON.stringify(row)), choice)[0];
+  const both = { text: "all of it", instruction: "i", output: "o", class: "x" };
+  expect(() => read({}, both)).toThrow(/as a text \("text"\) or as an instruction with its output/);
+  expect(read({ columns: { text: "text" } }, both)).toMatchObject({ kind: "text", text: "all of it" });
+  expect(read({ columns: { output: "output" } }, both)).toMatchObject({ kind: "instruction", output: "o" });
+  expect(read({ columns: { text: "output", label: "class" } }, both)).toMatchObject({ text: "o", label: "x" });
+  expect(read({ task: "SEQ_CLS" }, both)).toMatchObject({ kind: "text" });
+  expect(read({ columns: { prompt: "question", completion: "answer" } }, { question: "q", answer: "a" })).toMatchObject({
+    kind: "completion",
+    prompt: "q",
+    completion: "a",
+  });
+  expect(() => read({ columns: { text: "bodi" } }, { body: "a" })).toThrow(/has no "bodi" for "text". Did you mean "body"/);
+  expect(() => read({ columns: { txt: "body" } }, { body: "a" })).toThrow(/no kind of row has the key "txt".*"text"/);
+});
+
+test("conversations of ShareGPT become messages", () => {
+  const turns = [
+    { from: "human", value: "a" },
+    { from: "gpt", value: "b" },
+    { from: "observation", value: "c" },
+    { from: "assistant", value: "d" },
+  ];
+  const [row] = parse({ conversations: turns, system: "s" });
+  expect(row).toMatchObject({
+    kind: "chat",
+    messages: [
+      { role: "system", content: "s" },
+      { role: "user", content: "a" },
+      { role: "assistant", content: "b" },
+      { role: "tool", content: "c" },
+      { role: "assistant", content: "d" },
+    ],
+  });
+  expect(message(() => parse({ conversations: [{ from: "cat", value: "a" }] }))).toMatch(
+    /"conversations"\[0\] should be "from" one of human, user, .* found "cat"/,
+  );
+  expect(message(() => parse({ conversations: [{ from: "human", value: "a" }] }))).toMatch(/no turn of the "assistant"/);
+});
+
+test("a .json file may be one list, whose rows have the lines on which they begin", () => {
+  const text = '[\n  {"text": "a, [b] \\" }"},\n\n  {\n    "text": "c"\n  }, {"text": "d"}\n]\n';
+  expect(parseRows("d.json", bytes(text))).toEqual([
+    { line: 2, kind: "text", text: 'a, [b] " }' },
+    { line: 4, kind: "text", text: "c" },
+    { line: 6, kind: "text", text: "d" },
+  ]);
+  expect(message(() => parseRows("d.json", bytes('[{"text": "a"},\n{"text": }]')))).toMatch(/d\.json:2: not JSON/);
+  expect(message(() => parseRows("d.json", bytes('[{"text": "a"},')))).toMatch(/is cut short/);
+  expect(message(() => parseRows("d.json", bytes('[{"text": "a"}] x')))).toMatch(/should end with its list/);
+  expect(message(() => parseRows("d.json", bytes("[]")))).toMatch(/is empty/);
+});
+
+test("UTF-16 is read, with its mark or without", () => {
+  const text = '{"text": "naïve ☃ whale, and so on"}\r\n{"text": "b"}';
+  const little = new Uint8Array(Buffer.from(text, "utf16le"));
+  const big = new Uint8Array(Buffer.from(text, "utf16le").swap16());
+  const marked = (mark: number[], body: Uint8Array) => Uint8Array.of(...mark, ...body);
+  for (const file of [little, big, marked([0xff, 0xfe], little), marked([0xfe, 0xff], big)]) {
+    expect(parseRows("d.jsonl", file)[0]).toEqual({ line: 1, kind: "text", text: "naïve ☃ whale, and so on" });
+  }
+  expect(message(() => parseRows("d.txt", Uint8Array.of(0xe9, 0x20, 0x61)))).toMatch(/is not text in UTF-8 or UTF-16/);
 });
