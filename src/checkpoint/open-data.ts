@@ -29,7 +29,9 @@ export function openData(path: string, hub: HubOptions = {}): DataPlace {
   }
   const [, name, revision, file = ""] = DATASET.exec(path) ?? [];
   if (name === undefined)
-    throw new FormatError(`"${path}" is not a data set: expected hf://datasets/org/name, and /file.jsonl after it or not`);
+    throw new FormatError(
+      `"${path}" is not a data set: expected hf://datasets/org/name, and /file.jsonl after it or not`,
+    );
   const at = revision === undefined ? {} : { revision: decodeURIComponent(revision) };
   const source = openHub(name, { ...hub, ...at, repoType: "dataset" });
   return { source, file, prefix: path.slice(0, path.length - file.length).replace(/\/?$/, "/") };

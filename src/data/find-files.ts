@@ -8,7 +8,8 @@ export async function findFiles({ source, file, prefix }: DataPlace): Promise<st
   if (file === "") return trainingFiles(prefix, (await source.list()) ?? []);
   if (!/[*?[{]/.test(file) || (await source.has(file))) return [file];
   const all = await source.list();
-  if (all === null) throw new FormatError(`"${prefix}${file}" is a pattern, but ${source.name} does not list its files`);
+  if (all === null)
+    throw new FormatError(`"${prefix}${file}" is a pattern, but ${source.name} does not list its files`);
   const matches = patternOf(file);
   const found = all.filter((name) => matches.test(name));
   if (found.length > 0) return found;
@@ -47,5 +48,7 @@ export function trainingFiles(name: string, files: readonly string[]): string[] 
   if (kinds.size === 1) return parts;
   const shown = readable.slice(0, 12).map((file) => `  ${name}${file}`);
   const more = readable.length > shown.length ? [`  and ${readable.length - shown.length} more`] : [];
-  throw new FormatError([`${name} has several sets of files; name one, or a pattern of several:`, ...shown, ...more].join("\n"));
+  throw new FormatError(
+    [`${name} has several sets of files; name one, or a pattern of several:`, ...shown, ...more].join("\n"),
+  );
 }

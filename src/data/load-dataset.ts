@@ -106,5 +106,11 @@ export async function loadDataset(
   const problemType = options.problemType ?? problemTypeOf(rows);
   const labelNames = options.labelNames ?? (options.task === undefined ? null : labelNamesOf(rows, problemType));
   const limits = { vocabSize, contextLength, inputKinds };
-  return encodeRows([paths].flat()[0] ?? "", rows, { ...options, ...limits, tokenizer: loaded, problemType, labelNames });
+  return encodeRows([paths].flat()[0] ?? "", rows, {
+    ...options,
+    ...limits,
+    tokenizer: loaded,
+    problemType,
+    labelNames,
+  });
 }

@@ -13,16 +13,17 @@ export interface PreviewToken {
 const IGNORED = -100;
 
 /**
- * The tokens of an encoded row for CAUSAL_LM. The first one is never learnt, since nothing comes before it.
+ * The tokens of an encoded row for CAUSAL_LM. The first one is never learnt, since nothing comes before it; `first` is 0 where labels
+ * are not of the next token.
  *
  * @example
  * for (const { text, learned } of previewTokens(tokenizer, row)) write(learned ? green(text) : text);
  */
-export function previewTokens(tokenizer: Tokenizer, { inputIds, labels }: LabelledIds): PreviewToken[] {
+export function previewTokens(tokenizer: Tokenizer, { inputIds, labels }: LabelledIds, first = 1): PreviewToken[] {
   const decoder = new StreamDecoder(tokenizer, { skipSpecialTokens: false });
   return inputIds.map((id, i) => {
     const piece = decoder.push(id);
     const text = i === inputIds.length - 1 ? piece + decoder.end() : piece;
-    return { id, text, learned: i > 0 && labels[i] !== IGNORED };
+    return { id, text, learned: i >= first && labels[i] !== IGNORED };
   });
 }

@@ -116,10 +116,7 @@ function completion(prompt: string, text: string, tokenizer: Tokenizer): Labelle
 }
 
 /** A conversation of which all after the prompt is learned: what the template writes in front of an answer is the prompt's. */
-function chatCompletion(
-  { prompt, completion, tools }: ChatCompletionContent,
-  tokenizer: Tokenizer,
-): LabelledIds {
+function chatCompletion({ prompt, completion, tools }: ChatCompletionContent, tokenizer: Tokenizer): LabelledIds {
   const first = tokenizer.applyChatTemplate(prompt, { tools, addGenerationPrompt: true });
   const text = tokenizer.applyChatTemplate([...prompt, ...completion], { tools });
   if (!text.startsWith(first))

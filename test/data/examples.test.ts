@@ -146,9 +146,7 @@ test("a row whose labels are all cut off is left out, and its line is told", () 
   const told: string[] = [];
   const cut = { maxLength: 16, onWarning: (text: string) => void told.push(text) };
   expect(encode([{ text: "a" }, long, { text: "b" }, long], cut)).toHaveLength(2);
-  expect(told).toEqual([
-    "2 rows are left out, because max length cuts off all that is learned: d.jsonl:2, d.jsonl:4",
-  ]);
+  expect(told).toEqual(["2 rows are left out, because max length cuts off all that is learned: d.jsonl:2, d.jsonl:4"]);
   expect(() => encode([long], cut)).toThrow(/1 row is left out.*: d\.jsonl:1; nothing is left: raise max length/);
 });
 

@@ -52,8 +52,14 @@ test("every malformed row is reported at once, with file and line", () => {
     [{ txt: "a" }, /has only the keys "txt"\. Did you mean "text"\?/],
     [{ text: 5 }, /"text" should be a text, found the number 5/],
     [{ prompt: "a" }, /has "prompt" without "completion"/],
-    [{ prompt: ["a"], completion: "b" }, /"prompt" and "completion" should both be texts or both lists of messages, found a list and/],
-    [{ text: "a", messages: [] }, /can be read as a text \("text"\) or as a conversation \("messages"\): choose with --col/],
+    [
+      { prompt: ["a"], completion: "b" },
+      /"prompt" and "completion" should both be texts or both lists of messages, found a list and/,
+    ],
+    [
+      { text: "a", messages: [] },
+      /can be read as a text \("text"\) or as a conversation \("messages"\): choose with --col/,
+    ],
     [{ messages: [] }, /found an empty list/],
     [{ messages: ["hi"] }, /"messages"\[0\] should be an object with a "role"/],
     [{ messages: [{ role: "user" }] }, /"messages"\[0\] \(user\) has no "content"/],
@@ -158,7 +164,13 @@ test("columns that no reading needs are ignored", () => {
     { prompt: "p", prompt_id: "1", messages },
     { text: "a", prompt: null, completion: null },
     { input_ids: [1], prompt: "p" },
-    { conversations: [{ from: "human", value: "a" }, { from: "gpt", value: "b" }], id: 1 },
+    {
+      conversations: [
+        { from: "human", value: "a" },
+        { from: "gpt", value: "b" },
+      ],
+      id: 1,
+    },
     { instruction: "a", input: "", output: "b", text: null },
   ).map(({ kind }) => kind);
   expect(kinds).toEqual(["text", "chat", "chat", "text", "tokens", "chat", "instruction"]);
@@ -172,12 +184,16 @@ test("columns and task choose between readings, and columns rename", () => {
   expect(read({ columns: { output: "output" } }, both)).toMatchObject({ kind: "instruction", output: "o" });
   expect(read({ columns: { text: "output", label: "class" } }, both)).toMatchObject({ text: "o", label: "x" });
   expect(read({ task: "SEQ_CLS" }, both)).toMatchObject({ kind: "text" });
-  expect(read({ columns: { prompt: "question", completion: "answer" } }, { question: "q", answer: "a" })).toMatchObject({
-    kind: "completion",
-    prompt: "q",
-    completion: "a",
-  });
-  expect(() => read({ columns: { text: "bodi" } }, { body: "a" })).toThrow(/has no "bodi" for "text". Did you mean "body"/);
+  expect(read({ columns: { prompt: "question", completion: "answer" } }, { question: "q", answer: "a" })).toMatchObject(
+    {
+      kind: "completion",
+      prompt: "q",
+      completion: "a",
+    },
+  );
+  expect(() => read({ columns: { text: "bodi" } }, { body: "a" })).toThrow(
+    /has no "bodi" for "text". Did you mean "body"/,
+  );
   expect(() => read({ columns: { txt: "body" } }, { body: "a" })).toThrow(/no kind of row has the key "txt".*"text"/);
 });
 
@@ -202,7 +218,9 @@ test("conversations of ShareGPT become messages", () => {
   expect(message(() => parse({ conversations: [{ from: "cat", value: "a" }] }))).toMatch(
     /"conversations"\[0\] should be "from" one of human, user, .* found "cat"/,
   );
-  expect(message(() => parse({ conversations: [{ from: "human", value: "a" }] }))).toMatch(/no turn of the "assistant"/);
+  expect(message(() => parse({ conversations: [{ from: "human", value: "a" }] }))).toMatch(
+    /no turn of the "assistant"/,
+  );
 });
 
 test("a .json file may be one list, whose rows have the lines on which they begin", () => {
