@@ -68,10 +68,10 @@ async function lossAfter(steps, folder, weights) {
   return loss;
 }
 
-function sonnets(file, base, tokenizer) {
+async function sonnets(file, base, tokenizer) {
   const path = here(`../examples/sonnets/${file}`);
   const { vocabSize, contextLength } = base;
-  return encodeRows(path, parseRows(path, readFileSync(path)), { tokenizer, vocabSize, contextLength });
+  return encodeRows(path, await parseRows(path, readFileSync(path)), { tokenizer, vocabSize, contextLength });
 }
 
 /** Mean loss of some examples, and their gradients where the pass is recorded. */

@@ -41,7 +41,7 @@ async function preparationFor(files: FileReading, modelFolder: string): Promise<
   const source = openSource(modelFolder);
   const file = "preprocessor_config.json";
   try {
-    if (await source.has(file)) return files.prepare(await readText(source, file), `${file} of ${source.name}`);
+    if (await source.has(file)) return await files.prepare(await readText(source, file), `${file} of ${source.name}`);
     throw new FormatError(
       `${source.name} has no "${file}", which says how files that rows name are prepared; give pixel_values, or add it`,
     );

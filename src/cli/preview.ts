@@ -38,7 +38,7 @@ export function headOf({ where, tokens, target, learned, uncut }: ExamplePreview
   const all = tokens.length + (target?.length ?? 0);
   const count = `${all} ${all === 1 ? "token" : "tokens"}`;
   const cut = uncut === null ? [] : [`cut from ${uncut}`];
-  return [where, count, ...cut, `${learned} learned`].filter((part) => part !== "").join("  ");
+  return [where, count, ...cut, `${learned} learned`].filter((part) => part !== "").join(" · ");
 }
 
 /** Tokens in runs of the same kind. */

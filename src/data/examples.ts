@@ -5,7 +5,7 @@ import type { TaskDefinition } from "../tasks/kit/define-task.ts";
 import { type EncodeContext, type EncodeRowsOptions, type Example, outOfRange } from "../tasks/kit/example.ts";
 import { kindOfRow, type Row, taskDefinition } from "./known-tasks.ts";
 import { lengthOptions } from "./length-options.ts";
-import { malformed, type RowProblem } from "./rows.ts";
+import { malformed, type RowProblem } from "./malformed.ts";
 
 export type { AnswerSource, EncodeRowsOptions, Example } from "../tasks/kit/example.ts";
 

@@ -1,14 +1,10 @@
-import { type DataPlace, openData } from "../checkpoint/open-data.ts";
 import type { HubOptions } from "../core/host.ts";
 import type { ImageConfig } from "../image/preprocess.ts";
-import type { RowFiles } from "../tasks/kit/define-row.ts";
 import { labelNamesOf, problemTypeOf } from "../tasks/kit/labels.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type EncodeRowsOptions, type Example, encodeRows } from "./examples.ts";
-import { findFiles } from "./find-files.ts";
-import { kindOfRow } from "./known-tasks.ts";
+import { kindOfRow, type Row } from "./known-tasks.ts";
 import type { RowChoice } from "./read-row.ts";
-import { loadRows, malformed, type Row, type RowProblem } from "./rows.ts";
 
 /** What a trainer takes: examples in the order of the file. */
 export type Dataset = readonly Example[];
@@ -46,44 +42,20 @@ export interface ReadRowsOptions extends RowChoice {
  * const others = await readRows(["a.csv", "b.csv"], { columns: { text: "body", label: "class" } });
  */
 export async function readRows(paths: string | readonly string[], options: ReadRowsOptions = {}): Promise<Row[]> {
-  const found: Row[] = [];
-  const several = typeof paths !== "string" && paths.length > 1;
-  for (const path of [paths].flat()) {
-    const place = openData(path, options.hub);
-    try {
-      for (const file of await findFiles(place)) {
-        const rows = await readFile(place, file, options);
-        const isNamed = several || file !== place.file;
-        for (const row of rows) found.push(isNamed ? { ...row, file: place.prefix + file } : row);
-      }
-    } finally {
-      await place.source.close();
-    }
-  }
-  return found;
+  const { readFiles } = await import("./read-files.ts");
+  return readFiles(paths, options);
 }
 
-async function readFile({ source, prefix }: DataPlace, file: string, options: ReadRowsOptions): Promise<Row[]> {
-  const { preparation = null } = options;
-  const path = prefix + file;
-  const rows = await loadRows(path, await source.read(file), options);
-  if (preparation === null) return rows;
-  const folder = file.slice(0, file.lastIndexOf("/") + 1);
-  const problems: RowProblem[] = [];
-  const read: Row[] = [];
-  for (const row of rows) {
-    const found = await withFiles(row, { read: (name) => source.read(folder + name), preparation });
-    if (typeof found === "string") problems.push({ line: row.line, problem: found });
-    else read.push(found);
-  }
-  if (problems.length > 0) throw malformed(path, problems, "Correct these rows, or take them out.");
-  return read;
-}
-
-/** A row with the contents of the files that it names, any other row as it is, or what is wrong with a file. */
-async function withFiles(row: Row, files: RowFiles): Promise<Row | string> {
-  const { files: reading } = kindOfRow(row);
-  return reading === undefined ? row : ((await reading.load(row, files)) as Row | string);
+/**
+ * The rows of a data file, given by name (its ending decides the format) and contents. Throws one FormatError that lists every
+ * malformed row, or says that there is none; UnsupportedError for another ending.
+ *
+ * @example
+ * const rows = await parseRows("train.jsonl", bytes);
+ */
+export async function parseRows(file: string, bytes: Uint8Array, choice: RowChoice = {}): Promise<Row[]> {
+  const rows = await import("./rows.ts");
+  return rows.parseRows(file, bytes, choice);
 }
 
 /**

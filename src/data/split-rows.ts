@@ -1,7 +1,7 @@
 /** A part of the rows held out to evaluate on. */
 import { StateError } from "../core/errors.ts";
 import { Philox } from "../core/philox.ts";
-import type { Row } from "./rows.ts";
+import type { Row } from "./known-tasks.ts";
 
 export interface SplitRows {
   readonly train: Row[];

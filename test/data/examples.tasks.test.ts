@@ -5,7 +5,7 @@ import { FormatError, StateError } from "../../src/core/errors.ts";
 import type { Task } from "../../src/core/task.ts";
 import { countLabels, type EncodeRowsOptions, encodeRows } from "../../src/data/examples.ts";
 import { loadDataset, readRows } from "../../src/data/load-dataset.ts";
-import { parseRows } from "../../src/data/rows.ts";
+import { parseTextRows } from "../../src/data/rows.ts";
 import { readImageConfig } from "../../src/image/preprocess.ts";
 import { pixelInput } from "../../src/nn/pass/pixels.ts";
 import { labelNamesOf, problemTypeOf } from "../../src/tasks/kit/labels.ts";
@@ -20,7 +20,7 @@ const [CLS, SEP] = [2, 3];
 const plain = (text: string) => bert.encode(text, { addSpecialTokens: false });
 
 const parse = (rows: object[]) =>
-  parseRows("d.jsonl", new TextEncoder().encode(rows.map((row) => JSON.stringify(row)).join("\n")));
+  parseTextRows("d.jsonl", new TextEncoder().encode(rows.map((row) => JSON.stringify(row)).join("\n")));
 
 function encode(task: Task, rows: object[], changes: Partial<EncodeRowsOptions> = {}) {
   const parsed = parse(rows);

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { FormatError, ShapeError, UnsupportedError } from "../../src/core/errors.ts";
 import { countLabels, type EncodeRowsOptions, encodeRows } from "../../src/data/examples.ts";
-import { parseRows } from "../../src/data/rows.ts";
+import { parseTextRows } from "../../src/data/rows.ts";
 import { pocket, pocketWith } from "../text/pretrained.ts";
 
 const BOS = 0;
@@ -12,12 +12,12 @@ const options: EncodeRowsOptions = { tokenizer: pocket, vocabSize: 1024, context
 /** The examples of rows given as objects, as plain arrays. */
 function encode(rows: object[], changes: Partial<EncodeRowsOptions> = {}) {
   const bytes = new TextEncoder().encode(rows.map((row) => JSON.stringify(row)).join("\n"));
-  const examples = encodeRows("d.jsonl", parseRows("d.jsonl", bytes), { ...options, ...changes });
+  const examples = encodeRows("d.jsonl", parseTextRows("d.jsonl", bytes), { ...options, ...changes });
   return examples.map(({ inputIds, labels }) => ({ inputIds: [...inputIds], labels: [...labels] }));
 }
 
 function encodeText(text: string, changes: Partial<EncodeRowsOptions> = {}) {
-  const rows = parseRows("d.txt", new TextEncoder().encode(text));
+  const rows = parseTextRows("d.txt", new TextEncoder().encode(text));
   return encodeRows("d.txt", rows, { ...options, ...changes }).map(({ inputIds }) => [...inputIds]);
 }
 
@@ -130,7 +130,7 @@ test("a plain text fills windows to the brim and loses no token", () => {
 test("a tokenizer that puts nothing around a text makes windows of nothing but text", () => {
   const json = JSON.parse(readFileSync(new URL("../../examples/pocket/tokenizer.json", import.meta.url), "utf8"));
   const tokenizer = pocketWith({ tokenizer: { ...json, post_processor: null } });
-  const rows = parseRows("d.txt", new TextEncoder().encode("the whale"));
+  const rows = parseTextRows("d.txt", new TextEncoder().encode("the whale"));
   const found = encodeRows("d.txt", rows, { ...options, tokenizer, maxLength: 2 });
   expect(found.every(({ inputIds }) => inputIds.length === 2 && inputIds[0] !== BOS)).toBe(true);
 });
@@ -151,7 +151,7 @@ test("a row whose labels are all cut off is left out, and its line is told", () 
 });
 
 test("an example that was cut knows how long it was", () => {
-  const rows = parseRows("d.jsonl", new TextEncoder().encode('{"input_ids":[5,6,7]}\n{"input_ids":[5,6]}'));
+  const rows = parseTextRows("d.jsonl", new TextEncoder().encode('{"input_ids":[5,6,7]}\n{"input_ids":[5,6]}'));
   const examples = encodeRows("d.jsonl", rows, { ...options, maxLength: 2 });
   expect(examples.map(({ uncut }) => uncut)).toEqual([3, undefined]);
 });
@@ -163,9 +163,11 @@ test("padding that attention_mask shows is cut off at either end, and its labels
     { inputIds: [5, 6, 7], labels: [-100, 6, 7] },
   ]);
   const bytes = (mask: number[]) => new TextEncoder().encode(JSON.stringify({ ...row, attention_mask: mask }));
-  expect(() => parseRows("d.jsonl", bytes([0, 1, 0, 1, 1, 1]))).toThrow(/"attention_mask"\[2\] is 0 between tokens/);
-  expect(() => parseRows("d.jsonl", bytes([0, 0, 0, 0, 0, 0]))).toThrow(/0 everywhere: the row is all padding/);
-  expect(() => parseRows("d.jsonl", bytes([1]))).toThrow(/"attention_mask" has 1 numbers and "input_ids" 6/);
+  expect(() => parseTextRows("d.jsonl", bytes([0, 1, 0, 1, 1, 1]))).toThrow(
+    /"attention_mask"\[2\] is 0 between tokens/,
+  );
+  expect(() => parseTextRows("d.jsonl", bytes([0, 0, 0, 0, 0, 0]))).toThrow(/0 everywhere: the row is all padding/);
+  expect(() => parseTextRows("d.jsonl", bytes([1]))).toThrow(/"attention_mask" has 1 numbers and "input_ids" 6/);
 });
 
 test("an instruction is a conversation where the tokenizer has a template, else prompt, blank line and output", () => {

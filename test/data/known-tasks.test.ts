@@ -4,11 +4,11 @@ import { definitionFor, headsByTask, knownModelTypes } from "../../src/auto/auto
 import { tasks } from "../../src/core/task.ts";
 import { kindOfRow, rowKinds, taskDefinition, taskOfRows } from "../../src/data/known-tasks.ts";
 import { recognize } from "../../src/data/read-row.ts";
-import { parseRows } from "../../src/data/rows.ts";
+import { parseTextRows } from "../../src/data/rows.ts";
 import { defineRow } from "../../src/tasks/kit/define-row.ts";
 
 const parse = (...rows: object[]) =>
-  parseRows("d.jsonl", new TextEncoder().encode(rows.map((row) => JSON.stringify(row)).join("\n")));
+  parseTextRows("d.jsonl", new TextEncoder().encode(rows.map((row) => JSON.stringify(row)).join("\n")));
 
 test.each([
   [[{ text: "a" }], null],

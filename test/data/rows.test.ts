@@ -1,11 +1,14 @@
 import { expect, test } from "vitest";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
 import type { RowChoice } from "../../src/data/read-row.ts";
-import { parseRows } from "../../src/data/rows.ts";
+import { parseTextRows } from "../../src/data/rows.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const parse = (...lines: (string | object)[]) =>
-  parseRows("d.jsonl", bytes(lines.map((line) => (typeof line === "string" ? line : JSON.stringify(line))).join("\n")));
+  parseTextRows(
+    "d.jsonl",
+    bytes(lines.map((line) => (typeof line === "string" ? line : JSON.stringify(line))).join("\n")),
+  );
 
 /** The message of the FormatError that `work` throws. */
 function message(work: () => unknown): string {
@@ -39,7 +42,7 @@ test("each shape of row is told by its keys, and keeps its line", () => {
 });
 
 test("a byte order mark, carriage returns and a missing last newline do no harm", () => {
-  const rows = parseRows("d.jsonl", bytes('\ufeff{"text":"a"}\r\n\r\n{"text":"\u2028"}'));
+  const rows = parseTextRows("d.jsonl", bytes('\ufeff{"text":"a"}\r\n\r\n{"text":"\u2028"}'));
   expect(rows.map(({ line }) => line)).toEqual([1, 3]);
 });
 
@@ -122,7 +125,7 @@ test("labelled rows are told by their keys too", () => {
 });
 
 test("a line that is not UTF-8 is reported by its number", () => {
-  const text = message(() => parseRows("d.jsonl", Uint8Array.of(...bytes('{"text":"a"}\n'), 0xff, 0xfe)));
+  const text = message(() => parseTextRows("d.jsonl", Uint8Array.of(...bytes('{"text":"a"}\n'), 0xff, 0xfe)));
   expect(text).toContain("d.jsonl:2: not UTF-8 text");
 });
 
@@ -140,20 +143,19 @@ test("an empty file is an error, whatever its format", () => {
     ["a.txt", ""],
     ["a.txt", " \n"],
   ] as const) {
-    expect(message(() => parseRows(name, bytes(content)))).toContain(`data file "${name}" is empty`);
+    expect(message(() => parseTextRows(name, bytes(content)))).toContain(`data file "${name}" is empty`);
   }
 });
 
 test("plain text is one document", () => {
-  expect(parseRows("dir.jsonl/A.TXT", bytes("one\n\ntwo\n"))).toEqual([
+  expect(parseTextRows("dir.jsonl/A.TXT", bytes("one\n\ntwo\n"))).toEqual([
     { line: 1, kind: "document", text: "one\n\ntwo\n" },
   ]);
 });
 
 test("another format is refused by name", () => {
-  expect(() => parseRows("rows.docx", bytes("a"))).toThrow(UnsupportedError);
-  expect(() => parseRows("rows.docx", bytes("a"))).toThrow(/"rows.docx" ends in "\.docx"/);
-  expect(() => parseRows("rows.csv", bytes("text\na"))).toThrow(/read by readRows/);
+  expect(() => parseTextRows("rows.docx", bytes("a"))).toThrow(UnsupportedError);
+  expect(() => parseTextRows("rows.docx", bytes("a"))).toThrow(/"rows.docx" ends in "\.docx"/);
 });
 
 test("columns that no reading needs are ignored", () => {
@@ -177,7 +179,7 @@ test("columns that no reading needs are ignored", () => {
 });
 
 test("columns and task choose between readings, and columns rename", () => {
-  const read = (choice: RowChoice, row: object) => parseRows("d.jsonl", bytes(JSON.stringify(row)), choice)[0];
+  const read = (choice: RowChoice, row: object) => parseTextRows("d.jsonl", bytes(JSON.stringify(row)), choice)[0];
   const both = { text: "all of it", instruction: "i", output: "o", class: "x" };
   expect(() => read({}, both)).toThrow(/as a text \("text"\) or as an instruction with its output/);
   expect(read({ columns: { text: "text" } }, both)).toMatchObject({ kind: "text", text: "all of it" });
@@ -225,15 +227,15 @@ test("conversations of ShareGPT become messages", () => {
 
 test("a .json file may be one list, whose rows have the lines on which they begin", () => {
   const text = '[\n  {"text": "a, [b] \\" }"},\n\n  {\n    "text": "c"\n  }, {"text": "d"}\n]\n';
-  expect(parseRows("d.json", bytes(text))).toEqual([
+  expect(parseTextRows("d.json", bytes(text))).toEqual([
     { line: 2, kind: "text", text: 'a, [b] " }' },
     { line: 4, kind: "text", text: "c" },
     { line: 6, kind: "text", text: "d" },
   ]);
-  expect(message(() => parseRows("d.json", bytes('[{"text": "a"},\n{"text": }]')))).toMatch(/d\.json:2: not JSON/);
-  expect(message(() => parseRows("d.json", bytes('[{"text": "a"},')))).toMatch(/is cut short/);
-  expect(message(() => parseRows("d.json", bytes('[{"text": "a"}] x')))).toMatch(/should end with its list/);
-  expect(message(() => parseRows("d.json", bytes("[]")))).toMatch(/is empty/);
+  expect(message(() => parseTextRows("d.json", bytes('[{"text": "a"},\n{"text": }]')))).toMatch(/d\.json:2: not JSON/);
+  expect(message(() => parseTextRows("d.json", bytes('[{"text": "a"},')))).toMatch(/is cut short/);
+  expect(message(() => parseTextRows("d.json", bytes('[{"text": "a"}] x')))).toMatch(/should end with its list/);
+  expect(message(() => parseTextRows("d.json", bytes("[]")))).toMatch(/is empty/);
 });
 
 test("UTF-16 is read, with its mark or without", () => {
@@ -242,7 +244,9 @@ test("UTF-16 is read, with its mark or without", () => {
   const big = new Uint8Array(Buffer.from(text, "utf16le").swap16());
   const marked = (mark: number[], body: Uint8Array) => Uint8Array.of(...mark, ...body);
   for (const file of [little, big, marked([0xff, 0xfe], little), marked([0xfe, 0xff], big)]) {
-    expect(parseRows("d.jsonl", file)[0]).toEqual({ line: 1, kind: "text", text: "naïve ☃ whale, and so on" });
+    expect(parseTextRows("d.jsonl", file)[0]).toEqual({ line: 1, kind: "text", text: "naïve ☃ whale, and so on" });
   }
-  expect(message(() => parseRows("d.txt", Uint8Array.of(0xe9, 0x20, 0x61)))).toMatch(/is not text in UTF-8 or UTF-16/);
+  expect(message(() => parseTextRows("d.txt", Uint8Array.of(0xe9, 0x20, 0x61)))).toMatch(
+    /is not text in UTF-8 or UTF-16/,
+  );
 });

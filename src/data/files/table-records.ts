@@ -4,6 +4,12 @@ import { parsePythonJson } from "../../core/python-json.ts";
 import type { JsonRow } from "../../tasks/kit/define-row.ts";
 import type { FileRecord } from "./record.ts";
 
+export interface TableOptions {
+  /** Whether tabs divide cells. */
+  readonly isTabbed: boolean;
+  isText(column: string): boolean;
+}
+
 /** A row of cells, and the line on which it begins. */
 interface Cells {
   readonly line: number;
@@ -17,9 +23,9 @@ interface Cells {
 export async function tableRecords(
   file: string,
   text: string,
-  isText: (column: string) => boolean,
+  { isTabbed, isText }: TableOptions,
 ): Promise<FileRecord[]> {
-  const rows = await cellsOf(file, text, /\.tsv$/i.test(file) ? "\t" : delimiterOf(text));
+  const rows = await cellsOf(file, text, isTabbed ? "\t" : delimiterOf(text));
   const [head, ...body] = rows;
   const columns = (head?.cells ?? []).map((name) => name.trim());
   const twice = columns.find((name, i) => columns.indexOf(name) < i);

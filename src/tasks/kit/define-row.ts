@@ -25,7 +25,7 @@ export interface RowFiles {
 /** What a row needs of files beside the data file. */
 export interface FileReading<C extends RowContent = RowContent> {
   /** Reads the model's preprocessor_config.json. `name` is what messages call it. */
-  prepare(config: string, name: string): unknown;
+  prepare(config: string, name: string): Promise<unknown>;
   /** The row with the file's contents in it, of whatever kind it then is, or what is wrong with the file. */
   load(row: C, files: RowFiles): Promise<RowContent | string>;
 }
