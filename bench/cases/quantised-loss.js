@@ -54,7 +54,7 @@ async function lossAfter(steps, folder, weights) {
   if (weights && !kept.has(weights))
     throw new Error(`${weights} was asked for, weights are in ${[...kept].join(", ")}`);
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
-  const [train, valid] = ["train", "valid"].map((file) => sonnets(`${file}.jsonl`, base, tokenizer));
+  const [train, valid] = await Promise.all(["train", "valid"].map((file) => sonnets(`${file}.jsonl`, base, tokenizer)));
   const model = getPeftModel(base, lora({ r: 8, loraAlpha: 16, targetModules: "all-linear" }), { seed: 1 });
   const optimizer = new AdamW(engine, model.namedTrainable());
   for (let step = 0; step < steps; step++) {
