@@ -35,14 +35,14 @@ const say = (text = "") => console.log(text);
 const engine = await createEngine();
 const tokenizer = await AutoTokenizer.fromPretrained(flags.model);
 const base = await AutoModelForCausalLM.fromPretrained(flags.model, { engine });
-const examples = (file) =>
-  encodeRows(file, parseRows(file, readFileSync(here(`sonnets/${file}`))), {
+const examples = async (file) =>
+  encodeRows(file, await parseRows(file, readFileSync(here(`sonnets/${file}`))), {
     tokenizer,
     vocabSize: base.vocabSize,
     contextLength: base.contextLength,
   });
-const train = examples("train.jsonl");
-const valid = examples("valid.jsonl");
+const train = await examples("train.jsonl");
+const valid = await examples("valid.jsonl");
 
 say(
   `base     ${relative(".", flags.model)}: ${base.modelType}, ${millions(parameters(base))} parameters, ${engine.build} kernels, one thread`,

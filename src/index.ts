@@ -24,14 +24,18 @@ export { FormatError, ShapeError, StateError, UnsupportedError } from "./core/er
 export type { HubOptions, RunFolder, Source, Target } from "./core/host.ts";
 export { type Task, tasks as taskTypes } from "./core/task.ts";
 export { type Example, encodeRows } from "./data/examples.ts";
+export type { Row } from "./data/known-tasks.ts";
 export {
   type Dataset,
   type ExampleLimits,
   type LoadDatasetOptions,
   loadDataset,
+  parseRows,
+  type ReadRowsOptions,
   readRows,
 } from "./data/load-dataset.ts";
-export { parseRows, type Row } from "./data/rows.ts";
+export type { RowChoice } from "./data/read-row.ts";
+export { type SplitRows, splitRows } from "./data/split-rows.ts";
 export type { GenerateOptions } from "./generate/generate.ts";
 export { generate } from "./generate/load-generate.ts";
 export * from "./methods/exports.generated.ts";

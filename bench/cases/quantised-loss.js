@@ -54,7 +54,7 @@ async function lossAfter(steps, folder, weights) {
   if (weights && !kept.has(weights))
     throw new Error(`${weights} was asked for, weights are in ${[...kept].join(", ")}`);
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
-  const [train, valid] = ["train", "valid"].map((file) => sonnets(`${file}.jsonl`, base, tokenizer));
+  const [train, valid] = await Promise.all(["train", "valid"].map((file) => sonnets(`${file}.jsonl`, base, tokenizer)));
   const model = getPeftModel(base, lora({ r: 8, loraAlpha: 16, targetModules: "all-linear" }), { seed: 1 });
   const optimizer = new AdamW(engine, model.namedTrainable());
   for (let step = 0; step < steps; step++) {
@@ -68,10 +68,10 @@ async function lossAfter(steps, folder, weights) {
   return loss;
 }
 
-function sonnets(file, base, tokenizer) {
+async function sonnets(file, base, tokenizer) {
   const path = here(`../examples/sonnets/${file}`);
   const { vocabSize, contextLength } = base;
-  return encodeRows(path, parseRows(path, readFileSync(path)), { tokenizer, vocabSize, contextLength });
+  return encodeRows(path, await parseRows(path, readFileSync(path)), { tokenizer, vocabSize, contextLength });
 }
 
 /** Mean loss of some examples, and their gradients where the pass is recorded. */

@@ -22,8 +22,8 @@ const { values: flags } = parseArgs({
 
 const tokenizer = await AutoTokenizer.fromPretrained(flags.data);
 const model = await AutoModelForCausalLM.fromConfig(JSON.parse(readFileSync(flags.config, "utf8")), { seed: 1 });
-const rows = (file) =>
-  encodeRows(file, parseRows(file, readFileSync(`${flags.data}/${file}`)), {
+const rows = async (file) =>
+  encodeRows(file, await parseRows(file, readFileSync(`${flags.data}/${file}`)), {
     tokenizer,
     ...limits(model),
     maxLength: 512,
@@ -31,8 +31,8 @@ const rows = (file) =>
 
 const trainer = new Trainer({
   model: fullTraining(model, (target) => saveModel(model, target, { dtype: "bf16" })),
-  trainDataset: rows("train.jsonl"),
-  evalDataset: rows("valid.jsonl"),
+  trainDataset: await rows("train.jsonl"),
+  evalDataset: await rows("valid.jsonl"),
   outputDir: flags.output,
   args: {
     maxSteps: Number(flags.steps),

@@ -37,7 +37,7 @@ endOnInterrupt();
 const mail = readMail(flags.short ? { train: 96, test: 60 } : { train: 1200, test: 400 });
 const asRows = (rows) =>
   parseRows("mail.jsonl", new TextEncoder().encode(rows.map((row) => JSON.stringify(row)).join("\n")));
-const rows = { train: asRows(mail.train), test: asRows(mail.test) };
+const rows = { train: await asRows(mail.train), test: await asRows(mail.test) };
 const labelNames = labelNamesOf(rows.train);
 
 const { folder, name } = encoderFolder();

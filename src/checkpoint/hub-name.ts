@@ -1,5 +1,6 @@
 /** Names of models on the Hugging Face hub: `name` or `org/name`, with `@revision` (branch, tag or commit) if wanted. */
 import { FormatError } from "../core/errors.ts";
+import type { RepoType } from "../core/host.ts";
 
 /** A model, and what of its history was asked for. */
 export interface HubName {
@@ -28,7 +29,7 @@ export function expectHubName(text: string, revision?: string): { repo: string; 
   );
 }
 
-/** What messages call a model. */
-export function labelOf(repo: string, revision: string): string {
-  return `model "${repo}${revision === "main" ? "" : `@${revision}`}"`;
+/** What messages call a model or a data set. */
+export function labelOf(repo: string, revision: string, type: RepoType = "model"): string {
+  return `${type} "${repo}${revision === "main" ? "" : `@${revision}`}"`;
 }

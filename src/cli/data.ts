@@ -3,10 +3,13 @@ import { basename, dirname } from "node:path";
 import { readText } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
 import { FormatError } from "../core/errors.ts";
+import type { Options } from "../core/options.ts";
 import type { Task } from "../core/task.ts";
+import { dataOptions } from "../data/data-options.ts";
 import { type Example, encodeRows } from "../data/examples.ts";
 import { kindOfRow, type Row, taskDefinition } from "../data/known-tasks.ts";
 import { readRows } from "../data/load-dataset.ts";
+import type { RowChoice } from "../data/read-row.ts";
 import type { RawConfig } from "../nn/config.ts";
 import { labelConfig } from "../nn/tasks/label-names.ts";
 import type { Model } from "../nn/tasks/model.ts";
@@ -14,19 +17,31 @@ import type { FileReading } from "../tasks/kit/define-row.ts";
 import { labelNamesOf, problemTypeOf } from "../tasks/kit/labels.ts";
 import { AutoTokenizer } from "../text/auto-tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { requiredFiles } from "./options.ts";
+import { notice } from "./terminal.ts";
 
-/** A data file as rows. Files that rows name are read and prepared as the model's folder says. */
-export async function rowsOf(path: string, modelFolder: string): Promise<Row[]> {
-  const rows = await readRows(path);
+/** What commands that read data are given. */
+export const dataFlags = {
+  data: requiredFiles({
+    help: "data files (.jsonl, .json, .csv, .tsv, .parquet, .txt, also .gz), patterns, or hf://datasets/org/name",
+    placeholder: "file",
+  }),
+  ...dataOptions,
+} satisfies Options;
+
+/** Data files as rows. Files that rows name are read and prepared as the model's folder says. */
+export async function rowsOf(paths: readonly string[], modelFolder: string, choice: RowChoice = {}): Promise<Row[]> {
+  const rows = await readRows(paths, choice);
   const naming = rows.map((row) => kindOfRow(row).files).find((files) => files !== undefined);
-  return naming === undefined ? rows : readRows(path, await preparationFor(naming, modelFolder));
+  if (naming === undefined) return rows;
+  return readRows(paths, { ...choice, preparation: await preparationFor(naming, modelFolder) });
 }
 
 async function preparationFor(files: FileReading, modelFolder: string): Promise<unknown> {
   const source = openSource(modelFolder);
   const file = "preprocessor_config.json";
   try {
-    if (await source.has(file)) return files.prepare(await readText(source, file), `${file} of ${source.name}`);
+    if (await source.has(file)) return await files.prepare(await readText(source, file), `${file} of ${source.name}`);
     throw new FormatError(
       `${source.name} has no "${file}", which says how files that rows name are prepared; give pixel_values, or add it`,
     );
@@ -50,21 +65,23 @@ export interface ReadOptions {
   /** Cut longer rows off after this many tokens. */
   readonly maxLength?: number | null;
   readonly maxTargetLength?: number | null;
+  /** What to do about rows of which the limit cuts off all labels. */
+  readonly labelsCut?: "skip" | "error";
   /** Take rows that have nothing to learn as well: to compute with, not to measure. */
   readonly unlabelled?: boolean;
 }
 
 /** Rows as examples for a model, with the tokenizer of its folder. */
 export async function examplesOf(
-  path: string,
+  paths: readonly string[],
   rows: readonly Row[],
   model: Model,
   options: ReadOptions,
 ): Promise<Example[]> {
-  const { modelFolder, maxLength = null, maxTargetLength = null, unlabelled = false } = options;
+  const { modelFolder, maxLength = null, maxTargetLength = null, labelsCut = "skip", unlabelled = false } = options;
   const { task, vocabSize, contextLength } = model;
   const isText = rows.some((row) => kindOfRow(row).isText);
-  return encodeRows(path, rows, {
+  return encodeRows(paths[0]!, rows, {
     task,
     tokenizer: isText ? await tokenizerOf(modelFolder) : null,
     vocabSize,
@@ -75,6 +92,8 @@ export async function examplesOf(
     problemType: model.problemType,
     inputKinds: model.inputKinds,
     unlabelled,
+    labelsCut,
+    onWarning: notice,
   });
 }
 

@@ -2,6 +2,7 @@
 /** The command line. One file per command; what they print is what `--help` says. */
 import { Command } from "commander";
 import { bench, runBench } from "./commands/bench.ts";
+import { command as data } from "./commands/data.ts";
 import { command as evaluate } from "./commands/eval.ts";
 import { command as generate } from "./commands/generate.ts";
 import { inspectCommand } from "./commands/inspect.ts";
@@ -33,7 +34,19 @@ Examples:
   $ lorikeet generate --model base --adapter runs/first/adapter --prompt "Once upon a time"
   $ lorikeet <command> --help shows the options of a command`,
     );
-  for (const command of [train, generate, evaluate, predict, merge, inspect, methods, models, settings, ...bench]) {
+  for (const command of [
+    train,
+    data,
+    generate,
+    evaluate,
+    predict,
+    merge,
+    inspect,
+    methods,
+    models,
+    settings,
+    ...bench,
+  ]) {
     lorikeet.addCommand(
       command.showHelpAfterError("(--help shows the options, with examples)").allowExcessArguments(false),
     );

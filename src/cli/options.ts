@@ -1,7 +1,7 @@
 /** Flags made from declared options, the values that they were given, and rules about several of them. */
 import { type Command, Option as Flag, InvalidArgumentError } from "commander";
 import type { Kind, Option, OptionDetails, Options, Spell, ValuesOf } from "../core/options.ts";
-import { option } from "../core/options.ts";
+import { files, option } from "../core/options.ts";
 import { didYouMean } from "../core/similar.ts";
 import {
   readBytes,
@@ -11,6 +11,7 @@ import {
   readNumber,
   readPairs,
   readPattern,
+  readRenames,
   readWhole,
 } from "./readers.ts";
 
@@ -25,6 +26,8 @@ const placeholders: Readonly<Record<Kind, string>> = {
   pattern: "names",
   bytes: "size",
   pairs: "list",
+  files: "files",
+  renames: "list",
   json: "json",
 };
 
@@ -39,6 +42,8 @@ const readers: Readonly<Record<Kind, (text: string, one: Option<unknown>) => unk
   pattern: readPattern,
   bytes: readBytes,
   pairs: readPairs,
+  files: (text) => [text],
+  renames: readRenames,
   json: readJson,
 };
 
@@ -59,7 +64,12 @@ export class DeclaredFlag extends Flag {
     super(flagsOf(name, declared), helpOf(declared));
     this.#name = name;
     this.declared = declared;
-    if (this.required) this.argParser((text) => readText(text, declared));
+    if (this.variadic)
+      this.argParser<unknown>((text, before) => [
+        ...((before as string[]) ?? []),
+        ...(readText(text, declared) as string[]),
+      ]);
+    else if (this.required) this.argParser((text) => readText(text, declared));
   }
   override attributeName(): string {
     return this.#name;
@@ -73,7 +83,8 @@ function isSwitch({ kind, fallback, spelled = "" }: Option<unknown>): boolean {
 
 function flagsOf(name: string, declared: Option<unknown>): string {
   const long = declared.spelled ?? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  return isSwitch(declared) ? `--${long}` : `--${long} <${declared.placeholder ?? placeholders[declared.kind]}>`;
+  const more = declared.kind === "files" ? "..." : "";
+  return isSwitch(declared) ? `--${long}` : `--${long} <${declared.placeholder ?? placeholders[declared.kind]}${more}>`;
 }
 
 function helpOf(declared: Option<unknown>): string {
@@ -98,6 +109,11 @@ export function defaultOf<T>({ cli, fallback }: Option<T>): T {
 /** Text that a command cannot do without. */
 export function requiredText(about: OptionDetails<string>): Option<string> {
   return { ...option<string>("", "a string", (value) => typeof value === "string", about, "text"), required: true };
+}
+
+/** Files that a command cannot do without. */
+export function requiredFiles(about: OptionDetails<readonly string[]>): Option<readonly string[]> {
+  return { ...files(about), required: true };
 }
 
 /** Whether an option can be given on the command line. */

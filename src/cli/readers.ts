@@ -62,6 +62,17 @@ export function readPairs(text: string): Record<string, number | boolean | null>
   );
 }
 
+/** name=name, separated by commas. */
+export function readRenames(text: string): Record<string, string> {
+  return Object.fromEntries(
+    text.split(",").map((entry) => {
+      const [, name, other] = /^\s*([^\s=]+)\s*=\s*(.*?\S)\s*$/.exec(entry) ?? [];
+      if (name === undefined) throw new InvalidArgumentError(`"${entry}" is not name=name, such as text=body.`);
+      return [name, other!];
+    }),
+  );
+}
+
 /** The first reading that the option takes: JSON, a list separated by commas, or the text itself. */
 export function readJson(text: string, { is }: Option<unknown>): unknown {
   const words = text.split(",").map((word) => word.trim());

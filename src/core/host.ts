@@ -50,8 +50,13 @@ export interface RunFolder {
   recover(): Promise<void>;
 }
 
-/** How to reach a model on the Hugging Face hub. */
+/** What the hub keeps. */
+export type RepoType = "model" | "dataset";
+
+/** How to reach a model or a data set on the Hugging Face hub. */
 export interface HubOptions {
+  /** What the name is of; "model" by default. */
+  readonly repoType?: RepoType;
   /** Branch, tag or commit; "main" by default. */
   readonly revision?: string;
   /** Access token, sent to the endpoint alone; null sends none. In Node HF_TOKEN or the token file by default. */

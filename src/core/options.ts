@@ -16,6 +16,8 @@ export type Kind =
   | "names" // a list of names
   | "pattern" // a list of names, or one regular expression
   | "bytes" // a number of bytes, such as 2GB
+  | "files" // paths: one, or several behind one flag
+  | "renames" // name=name, separated by commas
   | "pairs" // name=value, separated by commas
   | "json"; // anything else, written as JSON
 
@@ -149,6 +151,19 @@ export function text(about?: string | OptionDetails<string>): Option<string | nu
 /** A list of names, or null. */
 export function names(about?: string | OptionDetails<readonly string[]>): Option<readonly string[] | null> {
   return orNull(option<readonly string[]>([], "a list of names", isStrings, about, "names"));
+}
+
+/** Names that stand for others, or null. */
+export function renames(
+  about?: string | OptionDetails<Readonly<Record<string, string>>>,
+): Option<Readonly<Record<string, string>> | null> {
+  const is = (value: unknown) => typeof value === "object" && value !== null && isStrings(Object.values(value));
+  return orNull(option<Readonly<Record<string, string>>>({}, "names for names", is, about, "renames"));
+}
+
+/** One path or several. */
+export function files(about?: string | OptionDetails<readonly string[]>): Option<readonly string[]> {
+  return option<readonly string[]>([], "paths of files", isStrings, about, "files");
 }
 
 /** A list of name endings, one regular expression over whole names, or null. */

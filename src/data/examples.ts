@@ -5,14 +5,15 @@ import type { TaskDefinition } from "../tasks/kit/define-task.ts";
 import { type EncodeContext, type EncodeRowsOptions, type Example, outOfRange } from "../tasks/kit/example.ts";
 import { kindOfRow, type Row, taskDefinition } from "./known-tasks.ts";
 import { lengthOptions } from "./length-options.ts";
-import { malformed, type RowProblem } from "./rows.ts";
+import { malformed, type RowProblem } from "./malformed.ts";
 
 export type { AnswerSource, EncodeRowsOptions, Example } from "../tasks/kit/example.ts";
 
 /**
- * The rows of `file` as examples. Throws one FormatError that lists every row that does not fit the task, is too long for
- * the model, has a token or label the model does not know, or has nothing to learn; ShapeError when `maxLength` itself
- * does not fit the model, StateError when there is text and no tokenizer, or labels and no `labelNames`.
+ * The rows of `file` as examples. A row of which the length limit cuts off all labels is left out, with a warning that names its
+ * line. Throws one FormatError that lists every row that does not fit the task, is too long for the model, has a token or label the
+ * model does not know, or has nothing to learn; ShapeError when `maxLength` itself does not fit the model, StateError when there is
+ * text and no tokenizer, or labels and no `labelNames`.
  *
  * @example
  * const limits = { tokenizer, vocabSize: 1024, contextLength: 512, maxLength: 256 };
@@ -25,14 +26,28 @@ export function encodeRows(file: string, rows: readonly Row[], options: EncodeRo
   expectLabelNames(rows, definition, options);
   const examples: Example[] = [];
   const problems: RowProblem[] = [];
+  const left: Row[] = [];
   for (const row of rows) {
     const found = encodeRow(row, definition, options);
-    if (typeof found === "string") problems.push({ line: row.line, problem: found });
-    else for (const example of found) examples.push({ ...example, where: `${file}:${row.line}` });
+    const { line, file: own } = row;
+    if (found === LABELS_CUT && options.labelsCut !== "error") left.push(row);
+    else if (typeof found === "string") problems.push({ line, file: own, problem: found });
+    else for (const example of found) examples.push({ ...example, where: `${own ?? file}:${line}` });
   }
   if (problems.length > 0) throw malformed(file, problems, "Correct these rows, or take them out.");
+  if (left.length === 0) return examples;
+  const where = left.slice(0, LISTED).map((row) => `${row.file ?? file}:${row.line}`);
+  const more = left.length > LISTED ? ` and ${left.length - LISTED} more` : "";
+  const count = left.length === 1 ? "1 row is" : `${left.length} rows are`;
+  const text = `${count} left out, because max length cuts off all that is learned: ${where.join(", ")}${more}`;
+  if (examples.length === 0) throw new FormatError(`${text}; nothing is left: raise max length (--max-length)`);
+  options.onWarning?.(text);
   return examples;
 }
+
+/** Rows left out that a warning names. */
+const LISTED = 20;
+const LABELS_CUT = "has nothing to learn: max length cuts off all its labels";
 
 /** How many labels of an example count. */
 export function countLabels({ labels }: Pick<Example, "labels">, task: Task = "CAUSAL_LM"): number {
@@ -65,14 +80,18 @@ function expectLabelNames(
 function encodeRow(row: Row, definition: TaskDefinition, options: EncodeRowsOptions): Example[] | string {
   const { name, needs, rows } = definition;
   try {
-    const fits = rows.some(({ kind }) => kind === row.kind);
-    const found = fits ? definition.encode(row, contextOf(row, options)) : null;
+    const encode = (limits: EncodeRowsOptions) => {
+      const found = rows.includes(kindOfRow(row)) ? definition.encode(row, contextOf(row, limits)) : null;
+      return found === null || typeof found === "string" ? found : [found].flat();
+    };
+    const found = encode(options);
     if (found === null) return `is ${kindOfRow(row).title}; ${name} needs rows like ${needs}`;
     if (typeof found === "string") return found;
-    const examples = [found].flat();
+    const whole = isFull(found, options) ? encode({ ...options, maxLength: null, contextLength: null }) : found;
+    const examples = found.map((example) => withUncut(example, whole));
     for (const example of examples) {
       const wrong = wrongWith(example, definition, options);
-      if (wrong !== null) return wrong;
+      if (wrong !== null) return wrong === NO_LABEL && isLearned(whole, definition) ? LABELS_CUT : wrong;
     }
     return row.taskId === undefined ? examples : examples.map((example) => ({ ...example, taskId: row.taskId! }));
   } catch (error) {
@@ -97,5 +116,23 @@ function wrongWith(example: Example, definition: TaskDefinition, options: Encode
   if (inputs.length === 0 && inputIds.length === 0) return "is empty: it has no tokens";
   const wrong = outOfRange(Array.from(inputIds), labelsAreTokens ? Array.from(labels) : [], options.vocabSize);
   if (wrong !== null || options.unlabelled || countLabels === undefined) return wrong;
-  return countLabels(labels) === 0 ? "has nothing to learn: no label is left" : null;
+  return countLabels(labels) === 0 ? NO_LABEL : null;
+}
+
+const NO_LABEL = "has nothing to learn: it is empty, has one token, or all its labels are -100";
+
+/** Whether the one example of a row is as long as rows may be, so that it may have been cut. */
+function isFull(examples: readonly Example[], { maxLength = null, contextLength }: EncodeRowsOptions): boolean {
+  return examples.length === 1 && examples[0]!.inputIds.length === (maxLength ?? contextLength);
+}
+
+/** An example with the length that it would have had. */
+function withUncut(example: Example, whole: readonly Example[] | string | null): Example {
+  const length = Array.isArray(whole) && whole.length === 1 ? whole[0]!.inputIds.length : 0;
+  return length > example.inputIds.length ? { ...example, uncut: length } : example;
+}
+
+/** Whether something of a row that is not cut is learned. */
+function isLearned(whole: readonly Example[] | string | null, { countLabels }: TaskDefinition): boolean {
+  return Array.isArray(whole) && whole.some(({ labels }) => (countLabels?.(labels) ?? 0) > 0);
 }

@@ -1,18 +1,18 @@
-import { openSource } from "../checkpoint/open.ts";
+import type { HubOptions } from "../core/host.ts";
 import type { ImageConfig } from "../image/preprocess.ts";
-import type { RowFiles } from "../tasks/kit/define-row.ts";
 import { labelNamesOf, problemTypeOf } from "../tasks/kit/labels.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type EncodeRowsOptions, type Example, encodeRows } from "./examples.ts";
-import { kindOfRow } from "./known-tasks.ts";
-import { malformed, parseRows, type Row, type RowProblem } from "./rows.ts";
+import { kindOfRow, type Row } from "./known-tasks.ts";
+import type { RowChoice } from "./read-row.ts";
 
 /** What a trainer takes: examples in the order of the file. */
 export type Dataset = readonly Example[];
 
 /** How rows become examples. */
 export interface LoadDatasetOptions
-  extends Omit<EncodeRowsOptions, "tokenizer" | "vocabSize" | "contextLength" | "inputKinds"> {
+  extends Omit<EncodeRowsOptions, "tokenizer" | "vocabSize" | "contextLength" | "inputKinds">,
+    Pick<ReadRowsOptions, "columns" | "hub"> {
   /** What is done to files that rows name: the model's preprocessor_config.json, for images read by `readImageConfig`. */
   readonly imageConfig?: ImageConfig | null;
 }
@@ -23,43 +23,43 @@ export interface ExampleLimits extends Pick<EncodeRowsOptions, "inputKinds"> {
   readonly contextLength: number | null;
 }
 
+/** How data files become rows. */
+export interface ReadRowsOptions extends RowChoice {
+  /** How files that rows name are prepared, which are then read in place of their names: what `readImageConfig` gives for images. */
+  readonly preparation?: unknown;
+  /** How a data set on the hub is reached. */
+  readonly hub?: HubOptions;
+}
+
 /**
- * Rows of a .jsonl or .txt file in a folder or at a URL, with what is in files that they name (the pixels of images) in place
- * of the names if `preparation` says how to make it: what `readImageConfig` gives. Throws one FormatError that lists everything
- * wrong in the file.
+ * Rows of one data file or several: a path or URL, a pattern in a file's name (`data/*.jsonl`), or a data set on the hub
+ * (`hf://datasets/org/name`). The ending says the format: .jsonl, .json, .csv, .tsv, .parquet or .txt, each also with .gz. Throws one
+ * FormatError that lists everything wrong in a file.
  *
  * @example
  * const rows = await readRows("reviews.jsonl");
  * const labelNames = labelNamesOf(rows);
+ * const others = await readRows(["a.csv", "b.csv"], { columns: { text: "body", label: "class" } });
  */
-export async function readRows(path: string, preparation: unknown = null): Promise<Row[]> {
-  const at = path.lastIndexOf("/");
-  const source = openSource(at < 0 ? "." : path.slice(0, at) || "/");
-  try {
-    const rows = parseRows(path, await source.read(path.slice(at + 1)));
-    if (preparation === null) return rows;
-    const problems: RowProblem[] = [];
-    const read: Row[] = [];
-    for (const row of rows) {
-      const found = await withFiles(row, { read: (file) => source.read(file), preparation });
-      if (typeof found === "string") problems.push({ line: row.line, problem: found });
-      else read.push(found);
-    }
-    if (problems.length > 0) throw malformed(path, problems, "Correct these rows, or take them out.");
-    return read;
-  } finally {
-    await source.close();
-  }
-}
-
-/** A row with the contents of the files that it names, any other row as it is, or what is wrong with a file. */
-async function withFiles(row: Row, files: RowFiles): Promise<Row | string> {
-  const { files: reading } = kindOfRow(row);
-  return reading === undefined ? row : ((await reading.load(row, files)) as Row | string);
+export async function readRows(paths: string | readonly string[], options: ReadRowsOptions = {}): Promise<Row[]> {
+  const { readFiles } = await import("./read-files.ts");
+  return readFiles(paths, options);
 }
 
 /**
- * The dataset of a .jsonl or .txt file in a folder or at a URL. A tokenizer given as a function is loaded only if some row is
+ * The rows of a data file, given by name (its ending decides the format) and contents. Throws one FormatError that lists every
+ * malformed row, or says that there is none; UnsupportedError for another ending.
+ *
+ * @example
+ * const rows = await parseRows("train.jsonl", bytes);
+ */
+export async function parseRows(file: string, bytes: Uint8Array, choice: RowChoice = {}): Promise<Row[]> {
+  const rows = await import("./rows.ts");
+  return rows.parseRows(file, bytes, choice);
+}
+
+/**
+ * The dataset of data files, which are given as `readRows` takes them. A tokenizer given as a function is loaded only if some row is
  * text. Without `labelNames` and `problemType` they are what the file's own labels suggest. Throws one FormatError that
  * lists everything wrong in the file.
  *
@@ -67,16 +67,22 @@ async function withFiles(row: Row, files: RowFiles): Promise<Row | string> {
  * const trainDataset = await loadDataset("train.jsonl", tokenizer, model, { maxLength: 256 });
  */
 export async function loadDataset(
-  path: string,
+  paths: string | readonly string[],
   tokenizer: Tokenizer | (() => Promise<Tokenizer>) | null,
   { vocabSize, contextLength, inputKinds = [] }: ExampleLimits,
-  { imageConfig = null, ...options }: LoadDatasetOptions = {},
+  { imageConfig = null, columns = null, hub = {}, ...options }: LoadDatasetOptions = {},
 ): Promise<Dataset> {
-  const rows = await readRows(path, imageConfig);
+  const rows = await readRows(paths, { preparation: imageConfig, task: options.task ?? null, columns, hub });
   const isText = rows.some((row) => kindOfRow(row).isText);
   const loaded = typeof tokenizer !== "function" ? tokenizer : isText ? await tokenizer() : null;
   const problemType = options.problemType ?? problemTypeOf(rows);
   const labelNames = options.labelNames ?? (options.task === undefined ? null : labelNamesOf(rows, problemType));
   const limits = { vocabSize, contextLength, inputKinds };
-  return encodeRows(path, rows, { ...options, ...limits, tokenizer: loaded, problemType, labelNames });
+  return encodeRows([paths].flat()[0] ?? "", rows, {
+    ...options,
+    ...limits,
+    tokenizer: loaded,
+    problemType,
+    labelNames,
+  });
 }

@@ -1,7 +1,7 @@
 /** A row as it will be trained, for people to look at. */
 import { IGNORED } from "../core/labels.ts";
 import { StreamDecoder } from "../text/stream-decoder.ts";
-import type { LabelledIds, Tokenizer } from "../text/tokenizer.ts";
+import { type LabelledIds, type Tokenizer } from "../text/tokenizer.ts";
 
 /** One token: its text as it joins those before it, and whether its prediction is learned. */
 export interface PreviewToken {
@@ -12,16 +12,17 @@ export interface PreviewToken {
 }
 
 /**
- * The tokens of an encoded row for a language model. The first one is never learned, because nothing comes before it.
+ * The tokens of an encoded row for a language model. The first one is never learned, because nothing comes before it; `first` is 0
+ * where labels are not those of the next token.
  *
  * @example
  * for (const { text, learned } of previewTokens(tokenizer, row)) write(learned ? green(text) : text);
  */
-export function previewTokens(tokenizer: Tokenizer, { inputIds, labels }: LabelledIds): PreviewToken[] {
+export function previewTokens(tokenizer: Tokenizer, { inputIds, labels }: LabelledIds, first = 1): PreviewToken[] {
   const decoder = new StreamDecoder(tokenizer, { skipSpecialTokens: false });
   return inputIds.map((id, i) => {
     const piece = decoder.push(id);
     const text = i === inputIds.length - 1 ? piece + decoder.end() : piece;
-    return { id, text, learned: i > 0 && labels[i] !== IGNORED };
+    return { id, text, learned: i >= first && labels[i] !== IGNORED };
   });
 }

@@ -1,69 +1,75 @@
-/**
- * What a person puts into a data file, before any tokenizer sees it.
- *
- * JSON Lines (.jsonl, .ndjson, .json): one row a line, blank lines skipped; the files of src/tasks/ say which rows there are.
- * Plain text (.txt): the whole file is one document, later cut into windows.
- */
+/** What a person puts into a data file, before any tokenizer sees it: the files of src/tasks/ say which rows there are. */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { asUtf8, expectUtf8 } from "./files/decode-text.ts";
+import { gunzip } from "./files/gunzip.ts";
+import { holdsList, jsonArray, jsonLines } from "./files/json-records.ts";
+import { parquetRecords } from "./files/parquet-records.ts";
+import type { FileRecord } from "./files/record.ts";
+import { tableRecords } from "./files/table-records.ts";
 import type { Row } from "./known-tasks.ts";
-import { readRow, shapes } from "./read-row.ts";
+import { malformed, type RowProblem } from "./malformed.ts";
+import { expectColumns, type RowChoice, readRecord, shapes, textKeys } from "./read-row.ts";
 
 export type { Row } from "./known-tasks.ts";
 
-/** What is wrong with one row. */
-export interface RowProblem {
-  readonly line: number;
-  readonly problem: string;
+/** The ending of a file's name, in lower case with its dot, or "". */
+function endingOf(file: string): string {
+  return /\.[^./\\]*$/.exec(file.toLowerCase())?.[0] ?? "";
 }
 
-const REPORTED = 20;
-const NEWLINE = 10;
+/** Endings of the files that are read, besides `.gz` after any of them. */
+export const ENDINGS = [".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".txt"] as const;
 
 /**
- * Reads a data file, given by name (its ending decides the format) and contents in UTF-8. Throws one FormatError that
- * lists every malformed row, or says that there is none; UnsupportedError for another ending.
- *
- * @example
- * const rows = parseRows("train.jsonl", bytes);
+ * The rows of a data file, given by name (its ending decides the format) and contents. What it takes to read tables and Parquet is
+ * loaded on demand. Throws one FormatError that lists every malformed row, or says that there is none; UnsupportedError for another
+ * ending.
  */
-export function parseRows(file: string, bytes: Uint8Array): Row[] {
-  const ending = /\.[^./\\]*$/.exec(file.toLowerCase())?.[0] ?? "";
-  if (ending === ".txt") return parseDocument(file, bytes);
-  if ([".jsonl", ".ndjson", ".json"].includes(ending)) return parseJsonLines(file, bytes);
+export async function parseRows(file: string, bytes: Uint8Array, choice: RowChoice = {}): Promise<Row[]> {
+  const isPacked = /\.gz$/i.test(file);
+  const content = isPacked ? await gunzip(file, bytes) : bytes;
+  const ending = endingOf(isPacked ? file.slice(0, -".gz".length) : file);
+  if (ending === ".parquet") return rowsOf(file, await parquetRecords(file, content), choice);
+  if (ending !== ".csv" && ending !== ".tsv") return parseText(file, ending, content, choice);
+  const text = textKeys();
+  const given = new Map(Object.entries(choice.columns ?? {}).map(([key, column]) => [column, key]));
+  const isText = (column: string) => text.has(given.get(column) ?? column);
+  const table = expectUtf8(file, asUtf8(content));
+  return rowsOf(file, await tableRecords(file, table, { isTabbed: ending === ".tsv", isText }), choice);
+}
+
+/** The rows of a file that is not packed, of JSON or plain text. */
+export function parseTextRows(file: string, bytes: Uint8Array, choice: RowChoice = {}): Row[] {
+  return parseText(file, endingOf(file), bytes, choice);
+}
+
+function parseText(file: string, ending: string, bytes: Uint8Array, choice: RowChoice): Row[] {
+  const text = asUtf8(bytes);
+  if (ending === ".txt") return document(file, text);
+  if (ending === ".json" && holdsList(text)) return rowsOf(file, jsonArray(file, text), choice);
+  if ([".jsonl", ".ndjson", ".json"].includes(ending)) return rowsOf(file, jsonLines(text), choice);
   throw new UnsupportedError(
     `data file "${file}" ends in "${ending}", which is not read: ` +
-      `give JSON Lines (.jsonl) with rows such as ${shapes()[0]}, or plain text (.txt)`,
+      `give JSON Lines (.jsonl) with rows such as ${shapes()[0]}, ${ENDINGS.slice(2).join(", ")} or any of these with .gz`,
   );
 }
 
-/** The error that lists what is wrong with a file, row by row: the first 20 in full, the others counted. */
-export function malformed(file: string, problems: readonly RowProblem[], advice: string): FormatError {
-  const count = problems.length === 1 ? "1 row" : `${problems.length} rows`;
-  const lines = problems.slice(0, REPORTED).map(({ line, problem }) => `  ${file}:${line}: ${problem}`);
-  if (problems.length > REPORTED) lines.push(`  and ${problems.length - REPORTED} more`);
-  return new FormatError([`data file "${file}" cannot be used because of ${count}`, ...lines, advice].join("\n"));
-}
-
-function parseDocument(file: string, bytes: Uint8Array): Row[] {
-  const text = decodeUtf8(bytes);
-  if (text === null) throw new FormatError(`data file "${file}" is not UTF-8 text`);
+function document(file: string, bytes: Uint8Array): Row[] {
+  const text = expectUtf8(file, bytes);
   if (text.trim() === "") throw empty(file);
   return [{ line: 1, kind: "document", text }];
 }
 
-function parseJsonLines(file: string, bytes: Uint8Array): Row[] {
+function rowsOf(file: string, records: Iterable<FileRecord>, choice: RowChoice): Row[] {
+  expectColumns(choice);
   const rows: Row[] = [];
   const problems: RowProblem[] = [];
-  let line = 0;
-  for (const piece of splitLines(bytes)) {
-    line++;
-    const text = decodeUtf8(piece);
-    if (text?.trim() === "") continue;
-    const content = text === null ? "not UTF-8 text" : readRow(text);
-    if (typeof content === "string") problems.push({ line, problem: content });
-    else rows.push({ line, ...content } as Row);
+  for (const record of records) {
+    const content = readRecord(record, choice);
+    if (typeof content === "string") problems.push({ line: record.line, problem: content });
+    else rows.push({ line: record.line, ...content } as Row);
   }
-  if (problems.length > 0) throw malformed(file, problems, `Each line should be one of ${shapes().join(", ")}.`);
+  if (problems.length > 0) throw malformed(file, problems, `Each row should be one of ${shapes().join(", ")}.`);
   if (rows.length === 0) throw empty(file);
   return rows;
 }
@@ -72,24 +78,4 @@ function empty(file: string): FormatError {
   return new FormatError(
     `data file "${file}" is empty: it should have at least one row, such as ${shapes()[0]}, or some plain text`,
   );
-}
-
-/** Lines as bytes: a file may be longer than the longest string. */
-function* splitLines(bytes: Uint8Array): Generator<Uint8Array> {
-  let start = 0;
-  while (start < bytes.length) {
-    const found = bytes.indexOf(NEWLINE, start);
-    const end = found < 0 ? bytes.length : found;
-    yield bytes.subarray(start, end);
-    start = end + 1;
-  }
-}
-
-/** Text without its byte order mark, or null. */
-function decodeUtf8(bytes: Uint8Array): string | null {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    return null;
-  }
 }

@@ -13,7 +13,7 @@ export function deferredHub(text: string, options: HubOptions, load: () => Promi
     return loading;
   };
   return {
-    name: labelOf(repo, revision),
+    name: labelOf(repo, revision, options.repoType),
     has: async (file) => (await source()).has(file),
     size: async (file) => (await source()).size(file),
     read: async (file, start, end) => (await source()).read(file, start, end),

@@ -1,7 +1,7 @@
 /** A model on the hub where there are no folders to keep files in: reads are requests, kept by the browser's own cache. */
 import { urlSource } from "../checkpoint/source.ts";
 import { expectInside, type HubOptions, missingFile, type Source } from "../core/host.ts";
-import { HubClient } from "./hub-client.ts";
+import { HubClient, topFiles } from "./hub-client.ts";
 
 interface Opened {
   readonly files: ReadonlySet<string>;
@@ -47,7 +47,7 @@ export function fetchedHub(name: string, options: HubOptions = {}): Source {
       options.onProgress?.(file, total, await source.size(file));
       return bytes;
     },
-    list: async () => [...(await opened()).files].filter((file) => !file.includes("/")).sort(),
+    list: async () => topFiles([...(await opened()).files], options),
     close: async () => (await opening)?.source.close(),
   };
 }

@@ -1,5 +1,6 @@
 /**
- * The part of the Hugging Face hub's HTTP interface that reading a model takes:
+ * The part of the Hugging Face hub's HTTP interface that reading a model takes (for a data set, "datasets" is in the place of
+ * "models", and before the name):
  *
  *   GET  {endpoint}/api/models/{repo}/revision/{revision}   JSON: commit and names of files
  *   HEAD {endpoint}/{repo}/resolve/{commit}/{file}          ETag and size, X-Linked-… for what lies in large-file storage
@@ -10,7 +11,7 @@
 
 import { expectHubName, labelOf } from "../checkpoint/hub-name.ts";
 import { FormatError, StateError } from "../core/errors.ts";
-import type { HubOptions } from "../core/host.ts";
+import type { HubOptions, RepoType } from "../core/host.ts";
 import { Patience, retryAfter } from "./patience.ts";
 
 const ENDPOINT = "https://huggingface.co";
@@ -32,6 +33,11 @@ export interface RemoteFile {
   readonly size: number;
 }
 
+/** The files that a source lists: of a model those at the top, of a data set all. */
+export function topFiles(files: readonly string[], { repoType }: HubOptions): string[] {
+  return files.filter((file) => repoType === "dataset" || !file.includes("/")).sort();
+}
+
 interface Request {
   readonly method?: "GET" | "HEAD";
   readonly headers?: Readonly<Record<string, string>>;
@@ -42,9 +48,10 @@ interface Request {
   readonly patience?: Patience;
 }
 
-/** One model at one revision. */
+/** One model or data set at one revision. */
 export class HubClient {
   readonly repo: string;
+  readonly type: RepoType;
   readonly revision: string;
   readonly endpoint: string;
   /** What messages call the model. */
@@ -56,7 +63,8 @@ export class HubClient {
     const { repo, revision } = expectHubName(name, options.revision);
     this.repo = repo;
     this.revision = revision;
-    this.name = labelOf(repo, revision);
+    this.type = options.repoType ?? "model";
+    this.name = labelOf(repo, revision, this.type);
     this.endpoint = (options.endpoint ?? ENDPOINT).replace(/\/+$/, "");
     this.#options = options;
   }
@@ -68,7 +76,7 @@ export class HubClient {
 
   /** Asks which commit the revision is, and for its files. */
   async snapshot(): Promise<Snapshot> {
-    const url = `${this.endpoint}/api/models/${this.repo}/revision/${encodeURIComponent(this.revision)}`;
+    const url = `${this.endpoint}/api/${this.type}s/${this.repo}/revision/${encodeURIComponent(this.revision)}`;
     const response = await this.#request(url, { whole: true });
     if (!response.ok) throw await this.#refused(response, null);
     const json = (await response.json().catch(() => null)) as { sha?: unknown; siblings?: unknown } | null;
@@ -105,9 +113,14 @@ export class HubClient {
     return this.#request(url, { headers, whole: true });
   }
 
+  /** What a person can look at. Models are at the top. */
+  get page(): string {
+    return `${this.endpoint}/${this.type === "model" ? "" : `${this.type}s/`}${this.repo}`;
+  }
+
   /** Where a file lies. */
   urlOf(commit: string, file: string): string {
-    return `${this.endpoint}/${this.repo}/resolve/${commit}/${file.split("/").map(encodeURIComponent).join("/")}`;
+    return `${this.page}/resolve/${commit}/${file.split("/").map(encodeURIComponent).join("/")}`;
   }
 
   /** Sends a request until there is an answer that trying again would not change. */
@@ -159,7 +172,7 @@ export class HubClient {
 }
 
 function refusal(
-  { name, repo, revision, endpoint }: HubClient,
+  { name, page, revision, endpoint }: HubClient,
   { status, headers, url, statusText }: Response,
   file: string | null,
   hasToken: boolean,
@@ -168,14 +181,14 @@ function refusal(
   const token = hasToken ? "the token given (HF_TOKEN) may not read it" : "set HF_TOKEN to a token that may read it";
   if (code === "GatedRepo" || status === 403) {
     return new StateError(
-      `${name} is gated (status ${status}): accept its terms at ${endpoint}/${repo} with your account; ${token}`,
+      `${name} is gated (status ${status}): accept its terms at ${page} with your account; ${token}`,
     );
   }
   if (status === 401) {
     return new StateError(`${endpoint} has no ${name}, or it is private or gated (status 401): ${token}`);
   }
   if (status !== 404) return new StateError(statusOf({ status, statusText }, url));
-  if (code === "RevisionNotFound") return new FormatError(`${endpoint}/${repo} has no revision "${revision}"`);
+  if (code === "RevisionNotFound") return new FormatError(`${page} has no revision "${revision}"`);
   return new FormatError(file === null ? `${endpoint} has no ${name}` : `${name} has no file "${file}" on ${endpoint}`);
 }
 

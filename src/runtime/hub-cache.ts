@@ -1,6 +1,7 @@
 /**
  * Models of the Hugging Face hub in the cache that Python's huggingface_hub uses as well:
  *
+ *   models--org--name (datasets--org--name for a data set)
  *   models--org--name/refs/<revision>             the commit that a branch or tag was at last
  *   models--org--name/snapshots/<commit>/<file>   symbolic links to
  *   models--org--name/blobs/<etag>                the contents
@@ -11,11 +12,11 @@
 import { readFileSync } from "node:fs";
 import { copyFile, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 import { FormatError, StateError } from "../core/errors.ts";
 import { expectInside, type HubOptions, missingFile, type Source } from "../core/host.ts";
 import { didYouMean } from "../core/similar.ts";
-import { HubClient, type Snapshot } from "../hub/hub-client.ts";
+import { HubClient, type Snapshot, topFiles } from "../hub/hub-client.ts";
 import { codeOf, explained, makeFolder, orAbsent } from "./disk.ts";
 import { fetchBlob } from "./hub-download.ts";
 
@@ -69,7 +70,7 @@ class CachedHub implements Source {
     this.#client = new HubClient(name, options);
     this.#settings = options;
     this.#openFolder = openFolder;
-    this.#path = join(options.cacheDir, `models--${this.#client.repo.replace("/", "--")}`);
+    this.#path = join(options.cacheDir, `${this.#client.type}s--${this.#client.repo.replace("/", "--")}`);
     this.name = this.#client.name;
   }
 
@@ -88,8 +89,12 @@ class CachedHub implements Source {
 
   async list(): Promise<string[] | null> {
     const asked = await this.#ask("a list of files");
-    if (asked === null) return (await this.#snapshot("a list of files")).list();
-    return asked.files.filter((file) => !file.includes("/")).sort();
+    if (asked !== null) return topFiles(asked.files, this.#settings);
+    if (this.#client.type === "model") return (await this.#snapshot("a list of files")).list();
+    const folder = this.#pathOf((await this.#cachedCommit())!);
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => !entry.isDirectory());
+    return files.map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll(sep, "/")).sort();
   }
 
   async close(): Promise<void> {}

@@ -5,66 +5,23 @@
  *   text         what the tokenizer puts around a text, and the end-of-sequence token; all of it is learned
  *   completion   prompt and completion as one text, and the end-of-sequence token; learned from the completion on
  *   chat         the template's text, which has its own ends; what the assistant wrote is learned
+ *   chatCompletion   the same, learned from the completion on
+ *   instruction  a conversation of two turns where the tokenizer has a template; else prompt, blank line and output
  *   tokens       as given; without labels all of it is learned
  *   document     windows as long as allowed, each beginning as a text does; the last one ends as a text does
  */
+import { FormatError } from "../core/errors.ts";
 import { countLabelled } from "../core/labels.ts";
-import type { Message } from "../text/chat.ts";
 import type { LabelledIds, Tokenizer } from "../text/tokenizer.ts";
-import { defineRow, kindOf, notTexts, type RowOf } from "./kit/define-row.ts";
+import { defineRow, type RowOf } from "./kit/define-row.ts";
 import { defineTask } from "./kit/define-task.ts";
 import { type EncodeContext, type Example, outOfRange } from "./kit/example.ts";
 import { presentText } from "./kit/present-text.ts";
+import { chatRow, conversationsRow } from "./rows/chat.ts";
+import { type ChatCompletionContent, completionRow } from "./rows/completion.ts";
+import { type InstructionContent, instructionRow } from "./rows/instruction.ts";
 import { textRow } from "./rows/text.ts";
-import { misaligned, tokensRow } from "./rows/tokens.ts";
-
-export interface CompletionContent {
-  readonly kind: "completion";
-  readonly prompt: string;
-  readonly completion: string;
-}
-
-const completionRow = defineRow<CompletionContent>({
-  kind: "completion",
-  title: "a prompt with its completion",
-  required: ["prompt", "completion"],
-  optional: [],
-  shapes: ['{"prompt", "completion"}'],
-  isText: true,
-  read(row) {
-    const { prompt, completion } = row as { prompt: string; completion: string };
-    return notTexts(row, "prompt", "completion") ?? { kind: "completion", prompt, completion };
-  },
-});
-
-export interface ChatContent {
-  readonly kind: "chat";
-  readonly messages: readonly Message[];
-  readonly tools: readonly unknown[] | null;
-}
-
-const chatRow = defineRow<ChatContent>({
-  kind: "chat",
-  title: "a conversation",
-  required: ["messages"],
-  optional: ["tools"],
-  shapes: ['{"messages", "tools"?}'],
-  isText: true,
-  read({ messages, tools = null }) {
-    if (!Array.isArray(messages) || messages.length === 0)
-      return `"messages" should be a list of messages, found ${kindOf(messages)}`;
-    if (tools !== null && !Array.isArray(tools)) return `"tools" should be a list, found ${kindOf(tools)}`;
-    for (const [i, message] of messages.entries()) {
-      const role = message?.role;
-      if (typeof role !== "string")
-        return `"messages"[${i}] should be an object with a "role", found ${kindOf(message)}`;
-      if (!("content" in message) && !("tool_calls" in message)) return `"messages"[${i}] (${role}) has no "content"`;
-    }
-    if (!messages.some((message) => message.role === "assistant"))
-      return '"messages" has no turn of the "assistant" to learn from';
-    return { kind: "chat", messages, tools };
-  },
-});
+import { alignedLabels, tokensRow } from "./rows/tokens.ts";
 
 export interface DocumentContent {
   readonly kind: "document";
@@ -81,7 +38,7 @@ const documentRow = defineRow<DocumentContent>({
   isText: true,
 });
 
-const rows = [textRow, completionRow, chatRow, tokensRow, documentRow];
+const rows = [textRow, completionRow, chatRow, conversationsRow, instructionRow, tokensRow, documentRow];
 
 export const task = defineTask({
   name: "CAUSAL_LM",
@@ -93,9 +50,10 @@ export const task = defineTask({
   auto: "AutoModelForCausalLM",
   model: async () => (await import("../nn/tasks/causal-lm.ts")).CausalLM,
   rows,
-  needs: '{"text"}, {"prompt", "completion"}, {"messages"} or {"input_ids", "labels"?}',
+  needs: '{"text"}, {"prompt", "completion"}, {"messages"}, {"instruction", "output"} or {"input_ids", "labels"?}',
   encode,
   countLabels: (labels) => countLabelled(labels, 1),
+  labelsAlign: "ids",
   labelsAreTokens: true,
   longest: (_model, { length }) => ({ inputIds: new Int32Array(length), labels: new Int32Array(length) }),
   present: presentText,
@@ -111,8 +69,6 @@ function encode(row: CausalRow, context: EncodeContext): Example[] | string | nu
     const wrong = outOfRange(inputIds, labels, context.vocabSize) ?? tooLong(inputIds.length, context);
     if (wrong !== null) return wrong;
     const kept = context.maxLength ?? inputIds.length;
-    const counted = countLabelled(labels.slice(0, kept), 1);
-    if (!context.unlabelled && counted === 0) return nothingToLearn(row, inputIds.length, kept);
     examples.push({
       inputIds: Int32Array.from(inputIds.slice(0, kept)),
       labels: Int32Array.from(labels.slice(0, kept)),
@@ -126,8 +82,9 @@ function sequencesOf(row: CausalRow, context: EncodeContext): LabelledIds[] | st
   const { tokenizer } = context;
   switch (row.kind) {
     case "tokens": {
-      const { inputIds, labels } = row;
-      return misaligned(row) ?? [{ inputIds: [...inputIds], labels: [...(labels ?? inputIds)] }];
+      const labels = alignedLabels(row);
+      if (typeof labels === "string") return labels;
+      return [{ inputIds: [...row.inputIds], labels: [...(labels ?? row.inputIds)] }];
     }
     case "text":
       return row.textPair === undefined ? [whole(ended(tokenizer().encode(row.text), tokenizer()))] : null;
@@ -135,6 +92,10 @@ function sequencesOf(row: CausalRow, context: EncodeContext): LabelledIds[] | st
       return [completion(row.prompt, row.completion, tokenizer())];
     case "chat":
       return [tokenizer().encodeChat(row.messages, row.tools)];
+    case "chatCompletion":
+      return [chatCompletion(row, tokenizer())];
+    case "instruction":
+      return [instruction(row, tokenizer())];
     case "document":
       return windows(row.text, context);
   }
@@ -146,19 +107,33 @@ function tooLong(length: number, { contextLength, maxLength = null }: EncodeCont
   return `${found}; give a max length (--max-length) to cut rows off`;
 }
 
-function nothingToLearn(row: CausalRow, length: number, kept: number): string {
-  if (kept < length)
-    return `has nothing to learn in its first ${kept} tokens of ${length}, where max length cuts it off`;
-  const reason = row.kind === "tokens" ? "all its labels are -100, or it has one token" : "it is empty";
-  return `has nothing to learn: ${reason}`;
-}
-
 /** Tokenized as one text, so that the tokens are those of the words as a reader sees them. */
 function completion(prompt: string, text: string, tokenizer: Tokenizer): LabelledIds {
   const joined = prompt + text;
   const { inputIds, labels } = tokenizer.encodeSpans(joined, [{ start: prompt.length, end: joined.length }]);
   const eos = ended(inputIds, tokenizer).slice(inputIds.length);
   return { inputIds: [...inputIds, ...eos], labels: [...labels, ...eos] };
+}
+
+/** A conversation of which all after the prompt is learned: what the template writes in front of an answer is the prompt's. */
+function chatCompletion({ prompt, completion, tools }: ChatCompletionContent, tokenizer: Tokenizer): LabelledIds {
+  const first = tokenizer.applyChatTemplate(prompt, { tools, addGenerationPrompt: true });
+  const text = tokenizer.applyChatTemplate([...prompt, ...completion], { tools });
+  if (!text.startsWith(first))
+    throw new FormatError("is written by the chat template so that the completion does not follow the prompt");
+  return tokenizer.encodeSpans(text, [{ start: first.length, end: text.length }], { addSpecialTokens: false });
+}
+
+function instruction({ system, instruction, output }: InstructionContent, tokenizer: Tokenizer): LabelledIds {
+  if (!tokenizer.hasChatTemplate) {
+    const prompt = [system, instruction].filter((text) => text !== "").join("\n\n");
+    return completion(`${prompt}\n\n`, output, tokenizer);
+  }
+  const turns = [
+    { role: "user", content: instruction },
+    { role: "assistant", content: output },
+  ];
+  return tokenizer.encodeChat(system === "" ? turns : [{ role: "system", content: system }, ...turns]);
 }
 
 function whole(inputIds: number[]): LabelledIds {

@@ -1,8 +1,7 @@
 /** Classes of images: a file beside the data file, or numbers as the model takes them. PEFT has no such task. */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { sameShape, sizeOf } from "../core/shape.ts";
-import { loadImage } from "../image/load-image.ts";
-import { type ImageConfig, preprocess, readImageConfig } from "../image/preprocess.ts";
+import type { ImageConfig } from "../image/preprocess.ts";
 import { pixelInput } from "../nn/pass/pixels.ts";
 import { defineRow, kindOf, type Label, type RowOf, withLabel } from "./kit/define-row.ts";
 import { defineTask } from "./kit/define-task.ts";
@@ -22,6 +21,7 @@ const imageRow = defineRow<ImageContent>({
   title: "an image",
   required: ["image"],
   optional: ["label"],
+  texts: ["image"],
   shapes: ['{"image": path, "label"}'],
   isText: false,
   read(row) {
@@ -30,8 +30,10 @@ const imageRow = defineRow<ImageContent>({
     return withLabel({ kind: "image", file: image }, row);
   },
   files: {
-    prepare: readImageConfig,
+    prepare: async (config, name) => (await import("../image/preprocess.ts")).readImageConfig(config, name),
     async load({ file, ...row }, { read, preparation }): Promise<PixelsContent | string> {
+      const { preprocess } = await import("../image/preprocess.ts");
+      const { loadImage } = await import("../image/load-image.ts");
       try {
         const pixels = preprocess(await loadImage(await read(file), `image "${file}"`), preparation as ImageConfig);
         return { ...row, kind: "pixels", pixels, shape: [pixels.length] };

@@ -29,6 +29,7 @@ const questionRow = defineRow<QuestionContent>({
   title: "a question with its context",
   required: ["question", "context"],
   optional: ["answers"],
+  texts: ["question", "context"],
   shapes: ['{"question", "context", "answers"}'],
   isText: true,
   read(row) {

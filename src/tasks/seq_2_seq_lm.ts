@@ -21,6 +21,7 @@ const sourceRow = defineRow<SourceContent>({
   title: "a source with its target",
   required: ["source", "target"],
   optional: [],
+  texts: ["source", "target"],
   shapes: ['{"source", "target"}'],
   isText: true,
   read(row) {
@@ -43,6 +44,7 @@ export const task = defineTask({
   suggestedBy: ({ kind }) => kind === "source",
   encode: (row, context) => (row.kind === "tokens" ? encodeTokens(row, context) : encodeTexts(row, context)),
   countLabels: (labels) => countLabelled(labels),
+  labelsAlign: "target",
   labelsAreTokens: true,
   longest: (_model, { length, targetLength }) => ({
     inputIds: new Int32Array(length),

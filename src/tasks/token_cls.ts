@@ -7,7 +7,7 @@ import { defineRow, isWhole, kindOf, type RowOf } from "./kit/define-row.ts";
 import { defineTask } from "./kit/define-task.ts";
 import { type EncodeContext, type Example, inputOf, lengthLimit } from "./kit/example.ts";
 import { classOf } from "./kit/labels.ts";
-import { misaligned, tokensRow } from "./rows/tokens.ts";
+import { alignedLabels, tokensRow } from "./rows/tokens.ts";
 
 export interface WordsContent {
   readonly kind: "words";
@@ -52,6 +52,7 @@ export const task = defineTask({
   classes: "one",
   encode: (row, context) => (row.kind === "words" ? encodeWords(row, context) : encodeTokens(row, context)),
   countLabels: (labels) => countLabelled(labels),
+  labelsAlign: "ids",
   longest: (_model, { length }) => ({ inputIds: new Int32Array(length), labels: new Int32Array(length) }),
   metrics: async (options) => (await import("../metrics/token-metrics.ts")).tokenMetrics(options),
   async present({ outputs, labelNames, problemType }) {
@@ -74,11 +75,11 @@ function encodeWords(row: RowOf<typeof wordsRow>, context: EncodeContext): Examp
 }
 
 function encodeTokens(row: RowOf<typeof tokensRow>, context: EncodeContext): Example | string | null {
-  const { inputIds, labels } = row;
+  const { inputIds } = row;
+  const labels = alignedLabels(row);
   if (row.label !== undefined) return null;
   if (labels === null && !context.unlabelled) return 'has no "labels"';
-  const wrong = misaligned(row);
-  if (wrong !== null) return wrong;
+  if (typeof labels === "string") return labels;
   const kept = lengthLimit(context) ?? inputIds.length;
   const classes = classesOf(labels ?? inputIds.map(() => IGNORED), context);
   if (typeof classes === "string") return classes;

@@ -98,6 +98,11 @@ export class Tokenizer {
     this.#templateVariables = namedTokens(settings);
   }
 
+  /** Whether conversations can be written as text. */
+  get hasChatTemplate(): boolean {
+    return this.#templates !== null;
+  }
+
   /** Token numbers of `text`; with what the tokenizer puts around one, such as <s>, if `addSpecialTokens`. */
   encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
     return this.#json.ids(text, { addSpecialTokens });

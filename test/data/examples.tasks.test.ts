@@ -5,7 +5,7 @@ import { FormatError, StateError } from "../../src/core/errors.ts";
 import type { Task } from "../../src/core/task.ts";
 import { countLabels, type EncodeRowsOptions, encodeRows } from "../../src/data/examples.ts";
 import { loadDataset, readRows } from "../../src/data/load-dataset.ts";
-import { parseRows } from "../../src/data/rows.ts";
+import { parseTextRows } from "../../src/data/rows.ts";
 import { readImageConfig } from "../../src/image/preprocess.ts";
 import { pixelInput } from "../../src/nn/pass/pixels.ts";
 import { labelNamesOf, problemTypeOf } from "../../src/tasks/kit/labels.ts";
@@ -20,7 +20,7 @@ const [CLS, SEP] = [2, 3];
 const plain = (text: string) => bert.encode(text, { addSpecialTokens: false });
 
 const parse = (rows: object[]) =>
-  parseRows("d.jsonl", new TextEncoder().encode(rows.map((row) => JSON.stringify(row)).join("\n")));
+  parseTextRows("d.jsonl", new TextEncoder().encode(rows.map((row) => JSON.stringify(row)).join("\n")));
 
 function encode(task: Task, rows: object[], changes: Partial<EncodeRowsOptions> = {}) {
   const parsed = parse(rows);
@@ -221,7 +221,7 @@ test("image files are read from beside the data file, and all bad ones reported"
     [432, 1],
     [432, 0],
   ]);
-  await expect(readRows(`${folder}bad-rows.jsonl`, config)).rejects.toThrow(
+  await expect(readRows(`${folder}bad-rows.jsonl`, { preparation: config })).rejects.toThrow(
     /because of 2 rows\n.*bad-rows\.jsonl:1: .*has no file "none\.png"\n.*:2: image "vit\.json" is neither PNG nor JPEG/,
   );
 });

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { FormatError, ShapeError, UnsupportedError } from "../../src/core/errors.ts";
 import { countLabels, type EncodeRowsOptions, encodeRows } from "../../src/data/examples.ts";
-import { parseRows } from "../../src/data/rows.ts";
+import { parseTextRows } from "../../src/data/rows.ts";
 import { pocket, pocketWith } from "../text/pretrained.ts";
 
 const BOS = 0;
@@ -12,12 +12,12 @@ const options: EncodeRowsOptions = { tokenizer: pocket, vocabSize: 1024, context
 /** The examples of rows given as objects, as plain arrays. */
 function encode(rows: object[], changes: Partial<EncodeRowsOptions> = {}) {
   const bytes = new TextEncoder().encode(rows.map((row) => JSON.stringify(row)).join("\n"));
-  const examples = encodeRows("d.jsonl", parseRows("d.jsonl", bytes), { ...options, ...changes });
+  const examples = encodeRows("d.jsonl", parseTextRows("d.jsonl", bytes), { ...options, ...changes });
   return examples.map(({ inputIds, labels }) => ({ inputIds: [...inputIds], labels: [...labels] }));
 }
 
 function encodeText(text: string, changes: Partial<EncodeRowsOptions> = {}) {
-  const rows = parseRows("d.txt", new TextEncoder().encode(text));
+  const rows = parseTextRows("d.txt", new TextEncoder().encode(text));
   return encodeRows("d.txt", rows, { ...options, ...changes }).map(({ inputIds }) => [...inputIds]);
 }
 
@@ -97,7 +97,7 @@ test("all rows that cannot be used are reported at once", () => {
   ];
   let text = "";
   try {
-    encode(rows, { tokenizer, maxLength: 16 });
+    encode(rows, { tokenizer, maxLength: 16, labelsCut: "error" });
   } catch (error) {
     text = (error as Error).message;
   }
@@ -106,9 +106,9 @@ test("all rows that cannot be used are reported at once", () => {
   expect(text).toMatch(/d\.jsonl:3: has token 5000/);
   expect(text).toMatch(/d\.jsonl:4: "labels" has 1 numbers and "input_ids" 2/);
   expect(text).toMatch(/d\.jsonl:5: is a question with its context; CAUSAL_LM needs rows like {"text"}/);
-  expect(text).toMatch(/d\.jsonl:6: has nothing to learn: all its labels are -100/);
+  expect(text).toMatch(/d\.jsonl:6: has nothing to learn: it is empty, has one token, or all its labels are -100/);
   expect(text).toMatch(/d\.jsonl:7: has nothing to learn/);
-  expect(text).toMatch(/d\.jsonl:8: has nothing to learn in its first 16 tokens of \d+/);
+  expect(text).toMatch(/d\.jsonl:8: has nothing to learn: max length cuts off all its labels/);
   expect(text).toMatch(/d\.jsonl:9: the chat template of pocket .*no talking/);
 });
 
@@ -130,7 +130,7 @@ test("a plain text fills windows to the brim and loses no token", () => {
 test("a tokenizer that puts nothing around a text makes windows of nothing but text", () => {
   const json = JSON.parse(readFileSync(new URL("../../examples/pocket/tokenizer.json", import.meta.url), "utf8"));
   const tokenizer = pocketWith({ tokenizer: { ...json, post_processor: null } });
-  const rows = parseRows("d.txt", new TextEncoder().encode("the whale"));
+  const rows = parseTextRows("d.txt", new TextEncoder().encode("the whale"));
   const found = encodeRows("d.txt", rows, { ...options, tokenizer, maxLength: 2 });
   expect(found.every(({ inputIds }) => inputIds.length === 2 && inputIds[0] !== BOS)).toBe(true);
 });
@@ -139,4 +139,66 @@ test("the first label does not count: nothing predicts it", () => {
   const example = (labels: number[]) => ({ inputIds: Int32Array.from(labels), labels: Int32Array.from(labels) });
   expect(countLabels(example([1, 2, 3]))).toBe(2);
   expect(countLabels(example([1, -100, -100]))).toBe(0);
+});
+
+test("a row whose labels are all cut off is left out, and its line is told", () => {
+  const long = { prompt: "word ".repeat(50), completion: "x" };
+  const told: string[] = [];
+  const cut = { maxLength: 16, onWarning: (text: string) => void told.push(text) };
+  expect(encode([{ text: "a" }, long, { text: "b" }, long], cut)).toHaveLength(2);
+  expect(told).toEqual(["2 rows are left out, because max length cuts off all that is learned: d.jsonl:2, d.jsonl:4"]);
+  expect(() => encode([long], cut)).toThrow(/1 row is left out.*: d\.jsonl:1; nothing is left: raise max length/);
+});
+
+test("an example that was cut knows how long it was", () => {
+  const rows = parseTextRows("d.jsonl", new TextEncoder().encode('{"input_ids":[5,6,7]}\n{"input_ids":[5,6]}'));
+  const examples = encodeRows("d.jsonl", rows, { ...options, maxLength: 2 });
+  expect(examples.map(({ uncut }) => uncut)).toEqual([3, undefined]);
+});
+
+test("padding that attention_mask shows is cut off at either end, and its labels with it", () => {
+  const row = { input_ids: [9, 9, 5, 6, 7, 9], attention_mask: [0, 0, 1, 1, 1, 0] };
+  expect(encode([row, { ...row, labels: [-100, -100, -100, 6, 7, 3] }])).toEqual([
+    { inputIds: [5, 6, 7], labels: [5, 6, 7] },
+    { inputIds: [5, 6, 7], labels: [-100, 6, 7] },
+  ]);
+  const bytes = (mask: number[]) => new TextEncoder().encode(JSON.stringify({ ...row, attention_mask: mask }));
+  expect(() => parseTextRows("d.jsonl", bytes([0, 1, 0, 1, 1, 1]))).toThrow(
+    /"attention_mask"\[2\] is 0 between tokens/,
+  );
+  expect(() => parseTextRows("d.jsonl", bytes([0, 0, 0, 0, 0, 0]))).toThrow(/0 everywhere: the row is all padding/);
+  expect(() => parseTextRows("d.jsonl", bytes([1]))).toThrow(/"attention_mask" has 1 numbers and "input_ids" 6/);
+});
+
+test("an instruction is a conversation where the tokenizer has a template, else prompt, blank line and output", () => {
+  const row = { instruction: "Name it.", input: "white", output: "A whale." };
+  const [example] = encode([row]);
+  expect(example!.inputIds).toEqual([BOS, ...plain("Name it.\n\nwhite\n\nA whale."), EOS]);
+  expect(example!.labels.filter((label) => label !== -100)).toEqual([...plain("A whale."), EOS]);
+  const chatTemplate = "{% for m in messages %}{{ m.role }}:{{ m.content }};{% endfor %}";
+  const tokenizer = pocketWith({ chatTemplate });
+  const [chat] = encode([{ ...row, system: "Be brief." }], { tokenizer });
+  expect(pocket.decode(chat!.inputIds)).toBe("system:Be brief.;user:Name it.\n\nwhite;assistant:A whale.;");
+  expect(pocket.decode(chat!.labels.filter((label) => label !== -100))).toBe("A whale.;");
+});
+
+test("of prompt and completion as messages, what follows the prompt and the opening of an answer is learned", () => {
+  const chatTemplate =
+    "{% for m in messages %}{{ m.role }}:{{ m.content }};{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
+  const tokenizer = pocketWith({ chatTemplate });
+  const turn = (role: string, content: string) => ({ role, content });
+  const prompt = [turn("user", "Hi"), turn("assistant", "Ho"), turn("user", "Who?")];
+  const [example] = encode([{ prompt, completion: [turn("assistant", "Ahab")] }], { tokenizer });
+  expect(pocket.decode(example!.inputIds)).toBe("user:Hi;assistant:Ho;user:Who?;assistant:Ahab;");
+  expect(pocket.decode(example!.labels.filter((label) => label !== -100))).toBe("Ahab;");
+  const changing = pocketWith({ chatTemplate: "{{ messages|length }}{{ messages[-1].content }}" });
+  expect(() => encode([{ prompt, completion: [turn("assistant", "Ahab")] }], { tokenizer: changing })).toThrow(
+    /completion does not follow the prompt/,
+  );
+});
+
+test("a preference pair is read, and refused by its name", () => {
+  expect(() => encode([{ prompt: "p", chosen: "c", rejected: "r" }])).toThrow(
+    /is a pair of a chosen and a rejected answer, for training from preferences such as DPO; CAUSAL_LM needs rows like/,
+  );
 });

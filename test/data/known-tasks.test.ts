@@ -4,11 +4,11 @@ import { definitionFor, headsByTask, knownModelTypes } from "../../src/auto/auto
 import { tasks } from "../../src/core/task.ts";
 import { kindOfRow, rowKinds, taskDefinition, taskOfRows } from "../../src/data/known-tasks.ts";
 import { recognize } from "../../src/data/read-row.ts";
-import { parseRows } from "../../src/data/rows.ts";
+import { parseTextRows } from "../../src/data/rows.ts";
 import { defineRow } from "../../src/tasks/kit/define-row.ts";
 
 const parse = (...rows: object[]) =>
-  parseRows("d.jsonl", new TextEncoder().encode(rows.map((row) => JSON.stringify(row)).join("\n")));
+  parseTextRows("d.jsonl", new TextEncoder().encode(rows.map((row) => JSON.stringify(row)).join("\n")));
 
 test.each([
   [[{ text: "a" }], null],
@@ -63,12 +63,19 @@ describe("a kind is told by its keys", () => {
     expect(found("chosen", "rejected", "margin", "anything")).toBe("comparison");
   });
 
-  test("and a row that lacks one, or mixes kinds, is not read", () => {
+  test("and other columns are ignored, unless they make another kind", () => {
+    expect(found("prompt", "completion", "chosen")).toBe("completion");
+    expect(found("chosen", "rejected", "completion", "source")).toBe("comparison");
+  });
+
+  test("and a row that lacks one, or is of several kinds, is not read", () => {
     expect(found("prompt")).toBe('has "prompt" without "completion"');
     expect(found("rejected", "margin")).toBe('has "rejected" without "prompt"');
-    expect(found("prompt", "completion", "chosen")).toContain("belong to different kinds of rows");
+    expect(found("chosen", "rejected", "prompt", "completion")).toMatch(
+      /can be read as completion \("prompt", "completion"\) or as preference .*--columns prompt=prompt,completion=completion or/,
+    );
     expect(found("promt")).toContain('Did you mean "prompt"');
-    expect(found()).toBe("has no keys.");
+    expect(found()).toBe("has no keys");
   });
 });
 

@@ -1,10 +1,14 @@
 import { expect, test } from "vitest";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
-import { parseRows } from "../../src/data/rows.ts";
+import type { RowChoice } from "../../src/data/read-row.ts";
+import { parseTextRows } from "../../src/data/rows.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const parse = (...lines: (string | object)[]) =>
-  parseRows("d.jsonl", bytes(lines.map((line) => (typeof line === "string" ? line : JSON.stringify(line))).join("\n")));
+  parseTextRows(
+    "d.jsonl",
+    bytes(lines.map((line) => (typeof line === "string" ? line : JSON.stringify(line))).join("\n")),
+  );
 
 /** The message of the FormatError that `work` throws. */
 function message(work: () => unknown): string {
@@ -38,7 +42,7 @@ test("each shape of row is told by its keys, and keeps its line", () => {
 });
 
 test("a byte order mark, carriage returns and a missing last newline do no harm", () => {
-  const rows = parseRows("d.jsonl", bytes('\ufeff{"text":"a"}\r\n\r\n{"text":"\u2028"}'));
+  const rows = parseTextRows("d.jsonl", bytes('\ufeff{"text":"a"}\r\n\r\n{"text":"\u2028"}'));
   expect(rows.map(({ line }) => line)).toEqual([1, 3]);
 });
 
@@ -51,8 +55,14 @@ test("every malformed row is reported at once, with file and line", () => {
     [{ txt: "a" }, /has only the keys "txt"\. Did you mean "text"\?/],
     [{ text: 5 }, /"text" should be a text, found the number 5/],
     [{ prompt: "a" }, /has "prompt" without "completion"/],
-    [{ prompt: ["a"], completion: "b" }, /"prompt" should be a text, found a list/],
-    [{ text: "a", messages: [] }, /"text" and "messages", which belong to different/],
+    [
+      { prompt: ["a"], completion: "b" },
+      /"prompt" and "completion" should both be texts or both lists of messages, found a list and/,
+    ],
+    [
+      { text: "a", messages: [] },
+      /can be read as a text \("text"\) or as a conversation \("messages"\): choose with --col/,
+    ],
     [{ messages: [] }, /found an empty list/],
     [{ messages: ["hi"] }, /"messages"\[0\] should be an object with a "role"/],
     [{ messages: [{ role: "user" }] }, /"messages"\[0\] \(user\) has no "content"/],
@@ -67,7 +77,7 @@ test("every malformed row is reported at once, with file and line", () => {
     expect(lines[i + 1]).toMatch(said);
     expect(lines[i + 1]).toContain(`d.jsonl:${i + 2}: `);
   });
-  expect(lines.at(-1)).toContain("Each line should be one of");
+  expect(lines.at(-1)).toContain("Each row should be one of");
 });
 
 test("what is wrong with a labelled row is said", () => {
@@ -115,7 +125,7 @@ test("labelled rows are told by their keys too", () => {
 });
 
 test("a line that is not UTF-8 is reported by its number", () => {
-  const text = message(() => parseRows("d.jsonl", Uint8Array.of(...bytes('{"text":"a"}\n'), 0xff, 0xfe)));
+  const text = message(() => parseTextRows("d.jsonl", Uint8Array.of(...bytes('{"text":"a"}\n'), 0xff, 0xfe)));
   expect(text).toContain("d.jsonl:2: not UTF-8 text");
 });
 
@@ -133,17 +143,110 @@ test("an empty file is an error, whatever its format", () => {
     ["a.txt", ""],
     ["a.txt", " \n"],
   ] as const) {
-    expect(message(() => parseRows(name, bytes(content)))).toContain(`data file "${name}" is empty`);
+    expect(message(() => parseTextRows(name, bytes(content)))).toContain(`data file "${name}" is empty`);
   }
 });
 
 test("plain text is one document", () => {
-  expect(parseRows("dir.jsonl/A.TXT", bytes("one\n\ntwo\n"))).toEqual([
+  expect(parseTextRows("dir.jsonl/A.TXT", bytes("one\n\ntwo\n"))).toEqual([
     { line: 1, kind: "document", text: "one\n\ntwo\n" },
   ]);
 });
 
 test("another format is refused by name", () => {
-  expect(() => parseRows("rows.csv", bytes("text\na"))).toThrow(UnsupportedError);
-  expect(() => parseRows("rows.csv", bytes("text\na"))).toThrow(/"rows.csv" ends in "\.csv"/);
+  expect(() => parseTextRows("rows.docx", bytes("a"))).toThrow(UnsupportedError);
+  expect(() => parseTextRows("rows.docx", bytes("a"))).toThrow(/"rows.docx" ends in "\.docx"/);
+});
+
+test("columns that no reading needs are ignored", () => {
+  const messages = [{ role: "assistant", content: "hi" }];
+  const kinds = parse(
+    { text: "a", source: "web" },
+    { messages, source: "web" },
+    { prompt: "p", prompt_id: "1", messages },
+    { text: "a", prompt: null, completion: null },
+    { input_ids: [1], prompt: "p" },
+    {
+      conversations: [
+        { from: "human", value: "a" },
+        { from: "gpt", value: "b" },
+      ],
+      id: 1,
+    },
+    { instruction: "a", input: "", output: "b", text: null },
+  ).map(({ kind }) => kind);
+  expect(kinds).toEqual(["text", "chat", "chat", "text", "tokens", "chat", "instruction"]);
+});
+
+test("columns and task choose between readings, and columns rename", () => {
+  const read = (choice: RowChoice, row: object) => parseTextRows("d.jsonl", bytes(JSON.stringify(row)), choice)[0];
+  const both = { text: "all of it", instruction: "i", output: "o", class: "x" };
+  expect(() => read({}, both)).toThrow(/as a text \("text"\) or as an instruction with its output/);
+  expect(read({ columns: { text: "text" } }, both)).toMatchObject({ kind: "text", text: "all of it" });
+  expect(read({ columns: { output: "output" } }, both)).toMatchObject({ kind: "instruction", output: "o" });
+  expect(read({ columns: { text: "output", label: "class" } }, both)).toMatchObject({ text: "o", label: "x" });
+  expect(read({ task: "SEQ_CLS" }, both)).toMatchObject({ kind: "text" });
+  expect(read({ columns: { prompt: "question", completion: "answer" } }, { question: "q", answer: "a" })).toMatchObject(
+    {
+      kind: "completion",
+      prompt: "q",
+      completion: "a",
+    },
+  );
+  expect(() => read({ columns: { text: "bodi" } }, { body: "a" })).toThrow(
+    /has no "bodi" for "text". Did you mean "body"/,
+  );
+  expect(() => read({ columns: { txt: "body" } }, { body: "a" })).toThrow(/no kind of row has the key "txt".*"text"/);
+});
+
+test("conversations of ShareGPT become messages", () => {
+  const turns = [
+    { from: "human", value: "a" },
+    { from: "gpt", value: "b" },
+    { from: "observation", value: "c" },
+    { from: "assistant", value: "d" },
+  ];
+  const [row] = parse({ conversations: turns, system: "s" });
+  expect(row).toMatchObject({
+    kind: "chat",
+    messages: [
+      { role: "system", content: "s" },
+      { role: "user", content: "a" },
+      { role: "assistant", content: "b" },
+      { role: "tool", content: "c" },
+      { role: "assistant", content: "d" },
+    ],
+  });
+  expect(message(() => parse({ conversations: [{ from: "cat", value: "a" }] }))).toMatch(
+    /"conversations"\[0\] should be "from" one of human, user, .* found "cat"/,
+  );
+  expect(message(() => parse({ conversations: [{ from: "human", value: "a" }] }))).toMatch(
+    /no turn of the "assistant"/,
+  );
+});
+
+test("a .json file may be one list, whose rows have the lines on which they begin", () => {
+  const text = '[\n  {"text": "a, [b] \\" }"},\n\n  {\n    "text": "c"\n  }, {"text": "d"}\n]\n';
+  expect(parseTextRows("d.json", bytes(text))).toEqual([
+    { line: 2, kind: "text", text: 'a, [b] " }' },
+    { line: 4, kind: "text", text: "c" },
+    { line: 6, kind: "text", text: "d" },
+  ]);
+  expect(message(() => parseTextRows("d.json", bytes('[{"text": "a"},\n{"text": }]')))).toMatch(/d\.json:2: not JSON/);
+  expect(message(() => parseTextRows("d.json", bytes('[{"text": "a"},')))).toMatch(/is cut short/);
+  expect(message(() => parseTextRows("d.json", bytes('[{"text": "a"}] x')))).toMatch(/should end with its list/);
+  expect(message(() => parseTextRows("d.json", bytes("[]")))).toMatch(/is empty/);
+});
+
+test("UTF-16 is read, with its mark or without", () => {
+  const text = '{"text": "naïve ☃ whale, and so on"}\r\n{"text": "b"}';
+  const little = new Uint8Array(Buffer.from(text, "utf16le"));
+  const big = new Uint8Array(Buffer.from(text, "utf16le").swap16());
+  const marked = (mark: number[], body: Uint8Array) => Uint8Array.of(...mark, ...body);
+  for (const file of [little, big, marked([0xff, 0xfe], little), marked([0xfe, 0xff], big)]) {
+    expect(parseTextRows("d.jsonl", file)[0]).toEqual({ line: 1, kind: "text", text: "naïve ☃ whale, and so on" });
+  }
+  expect(message(() => parseTextRows("d.txt", Uint8Array.of(0xe9, 0x20, 0x61)))).toMatch(
+    /is not text in UTF-8 or UTF-16/,
+  );
 });

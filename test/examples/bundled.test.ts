@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { encodeRows } from "../../src/data/examples.ts";
-import { parseRows } from "../../src/data/rows.ts";
+import { parseTextRows } from "../../src/data/rows.ts";
 import { pocket } from "../text/pretrained.ts";
 
 const EXAMPLES = new URL("../../examples/", import.meta.url);
@@ -10,7 +10,7 @@ const { trainBpe } = await import(new URL("pocket/bpe.js", EXAMPLES).href);
 test("the sonnets are 154 different rows, each within a context of 512", () => {
   const texts = ["train", "valid"].flatMap((name) => {
     const file = `sonnets/${name}.jsonl`;
-    const rows = parseRows(file, readFileSync(new URL(file, EXAMPLES)));
+    const rows = parseTextRows(file, readFileSync(new URL(file, EXAMPLES)));
     encodeRows(file, rows, { tokenizer: pocket, vocabSize: pocket.vocabSize, contextLength: 512 });
     return rows.map((row) => (row.kind === "text" ? row.text : ""));
   });

@@ -32,7 +32,7 @@ export interface FakeHub {
   close(): void;
 }
 
-/** Serves files of model "org/name"; names in `large` are redirected to another host (another port). */
+/** Serves files of model "org/name", or of a data set "datasets/org/name"; names in `large` are redirected to another host (another port). */
 export async function fakeHub(
   files: Readonly<Record<string, Uint8Array>>,
   { large = [], repo = "org/name" }: { large?: readonly string[]; repo?: string } = {},
@@ -41,13 +41,11 @@ export async function fakeHub(
     hub.seenElsewhere.push(seenOf(request));
     if (!hub.interfereElsewhere(request, response)) send(request, response, files[request.url!.slice(1)]!);
   });
+  const api = repo.startsWith("datasets/") ? `/api/${repo}` : `/api/models/${repo}`;
   const near = await listen((request, response) => {
     hub.seen.push(seenOf(request));
     if (hub.interfere(request, response)) return;
-    if (
-      request.url === `/api/models/${repo}/revision/main` ||
-      request.url === `/api/models/${repo}/revision/${commit}`
-    ) {
+    if (request.url === `${api}/revision/main` || request.url === `${api}/revision/${commit}`) {
       const siblings = Object.keys(files).map((rfilename) => ({ rfilename }));
       return void response.end(JSON.stringify({ sha: commit, siblings }));
     }

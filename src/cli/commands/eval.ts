@@ -7,18 +7,18 @@ import { settings } from "../../train/arguments.ts";
 import { evaluateLoss } from "../../train/evaluate.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
-import { examplesOf, rowsOf } from "../data.ts";
+import { dataFlags, examplesOf, rowsOf } from "../data.ts";
 import { loadModel, modelOptions } from "../model-options.ts";
-import { requiredText } from "../options.ts";
 import { grouped, LiveLine, print } from "../terminal.ts";
 
 const { weights, task, ...files } = modelOptions;
 const options = {
   ...files,
-  data: requiredText({ help: ".jsonl or .txt file", placeholder: "file" }),
+  ...dataFlags,
   weights,
   task,
   maxLength: lengthOptions.maxLength,
+  labelsCut: lengthOptions.labelsCut,
   batchSize: { ...settings.perDeviceEvalBatchSize, help: "rows per batch", spelled: "batch-size" },
   json: flag(false, "print one JSON object"),
   ...engineOptions,
@@ -34,9 +34,10 @@ export const command: Command = commandOf("eval", {
 });
 
 async function run(flags: ValuesOf<typeof options>): Promise<void> {
-  const rows = await rowsOf(flags.data, flags.model);
+  const rows = await rowsOf(flags.data, flags.model, flags);
   const { model, base } = await loadModel({ ...flags, task: flags.task ?? taskOfRows(rows) });
-  const examples = await examplesOf(flags.data, rows, base, { modelFolder: flags.model, maxLength: flags.maxLength });
+  const { maxLength, labelsCut } = flags;
+  const examples = await examplesOf(flags.data, rows, base, { modelFolder: flags.model, maxLength, labelsCut });
   const line = new LiveLine();
   const { loss, perplexity, metrics, tokens } = await evaluateLoss(model, examples, {
     batchSize: flags.batchSize,

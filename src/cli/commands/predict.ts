@@ -11,7 +11,7 @@ import { Tape } from "../../tape/tape.ts";
 import { AutoTokenizer } from "../../text/auto-tokenizer.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
-import { examplesOf, rowsOf, splitPath } from "../data.ts";
+import { dataFlags, examplesOf, rowsOf, splitPath } from "../data.ts";
 import { type Loaded, loadModel, modelOptions } from "../model-options.ts";
 import { requiredText } from "../options.ts";
 import { grouped, LiveLine, print } from "../terminal.ts";
@@ -19,7 +19,7 @@ import { grouped, LiveLine, print } from "../terminal.ts";
 const { weights, task, ...files } = modelOptions;
 const options = {
   ...files,
-  data: requiredText({ help: ".jsonl or .txt file", placeholder: "file" }),
+  ...dataFlags,
   output: requiredText({ help: "file to write, which ends in .safetensors or .jsonl", placeholder: "file" }),
   weights,
   task,
@@ -41,7 +41,7 @@ export const command: Command = commandOf("predict", {
 });
 
 async function run(flags: Flags): Promise<void> {
-  const rows = await rowsOf(flags.data, flags.model);
+  const rows = await rowsOf(flags.data, flags.model, flags);
   const loaded = await loadModel({ ...flags, task: flags.task ?? taskOfRows(rows) });
   const options = { modelFolder: flags.model, maxLength: flags.maxLength, unlabelled: true };
   const examples = await examplesOf(flags.data, rows, loaded.base, options);

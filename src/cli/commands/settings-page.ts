@@ -1,5 +1,6 @@
 /** docs/training-settings.md, made from the declarations of options: what `lorikeet settings --markdown` prints. */
 import { expectedOf, type Option, type Options } from "../../core/options.ts";
+import { dataOptions, splitOptions } from "../../data/data-options.ts";
 import { lengthOptions } from "../../data/length-options.ts";
 import { generationOptions } from "../../generate/generation-options.ts";
 import { weightsOption } from "../../nn/tensors/kept-dtype.ts";
@@ -23,7 +24,8 @@ export function sections(): [title: string, text: string, options: Options][] {
     "the same values for settings marked *fixed*.";
   return [
     ["Training", training, settings],
-    ["Data", "Options of `loadDataset` and `encodeRows`.", lengthOptions],
+    ["Data", "Options of `readRows`, `loadDataset` and `encodeRows`.", { ...dataOptions, ...lengthOptions }],
+    ["Data of a run", "Flags of `train`; in the library `splitRows` and `labelNames` do the same.", splitOptions],
     ["Engine and model", "Options of `createEngine`; `weights` belongs to `fromPretrained`.", ENGINE],
     ["Generation", "Options of `generate`.", generationOptions],
     ...Object.entries(optimizers).map(([name, { options }]): [string, string, Options] => [

@@ -4,15 +4,19 @@ import { openRun } from "#host";
 import type { Method } from "../../adapt/method/define-method.ts";
 import { PeftModel } from "../../adapt/peft-model.ts";
 import { trainableLine } from "../../adapt/trainable-line.ts";
-import { readJson } from "../../checkpoint/checkpoint.ts";
-import { openSource } from "../../checkpoint/open.ts";
-import { flag, type Options, oneOf, text, type ValuesOf, whole } from "../../core/options.ts";
-import type { Task } from "../../core/task.ts";
-import type { Example } from "../../data/examples.ts";
-import { type Row, taskOfRows } from "../../data/known-tasks.ts";
+import {
+  flag,
+  files as listOfFiles,
+  type Options,
+  oneOf,
+  orNull,
+  text,
+  type ValuesOf,
+  whole,
+} from "../../core/options.ts";
+import { splitOptions } from "../../data/data-options.ts";
 import { lengthOptions } from "../../data/length-options.ts";
-import type { RawConfig } from "../../nn/config.ts";
-import { labelNames } from "../../nn/tasks/label-names.ts";
+import type { ExamplePreview } from "../../data/preview-example.ts";
 import type { Model } from "../../nn/tasks/model.ts";
 import type { KeptWeights } from "../../nn/tensors/kept-dtype.ts";
 import { saveModel } from "../../nn/tensors/save-model.ts";
@@ -28,10 +32,11 @@ import { formatBytes } from "../../wasm/memory.ts";
 import { adapted, type TrainingMethod } from "../adapter-from-flags.ts";
 import { examplesText } from "../command.ts";
 import { copyProcessingFiles } from "../copy-processing-files.ts";
-import { configForLabels, examplesOf, rowsOf } from "../data.ts";
+import { dataFlags } from "../data.ts";
+import { dataTable } from "../data-table.ts";
 import { expectRoom, measuredBase } from "../memory.ts";
 import { methodOption, methodOptions } from "../method-options.ts";
-import { headFrom, loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";
+import { loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";
 import {
   addOptions,
   alternatives,
@@ -42,20 +47,20 @@ import {
   spellAsFlags,
   valuesOf,
 } from "../options.ts";
+import { previewText } from "../preview.ts";
 import { applyRunFile } from "../run-file.ts";
 import { expectSameAdapter } from "../same-adapter.ts";
 import { duration, grouped, LiveLine, notice, outliveReader, print } from "../terminal.ts";
+import { previewsOf, type TrainingData, trainingData } from "../training-data.ts";
 
 const { model, weights, task } = modelOptions;
 
 /** What is read and written. */
 const files = {
   model,
-  data: requiredText({
-    help: "training data: .jsonl rows, whose keys determine the task, or .txt",
-    placeholder: "file",
-  }),
-  valid: text({ help: "data to evaluate on", placeholder: "file" }),
+  ...dataFlags,
+  valid: orNull(listOfFiles({ help: "data files to evaluate on", placeholder: "file" })),
+  ...splitOptions,
   output: requiredText({
     help: "run folder: adapter/, best/, checkpoint-N/, metrics.jsonl, trainer_state.json",
     placeholder: "dir",
@@ -66,6 +71,7 @@ const files = {
 
 /** How the run proceeds and what it reports. */
 const running = {
+  preview: whole(0, 0, "number of examples to show before training, as `data preview` does"),
   profile: flag(false, "time kernels and layers: profile.md, and trace.json for a browser's performance panel"),
   profileSteps: whole(10, 1, "number of steps to profile, after one that warms up"),
   resume: flag(
@@ -108,6 +114,7 @@ export function trainCommand(chosen: TrainingMethod): Command {
   for (const group of [...groups, engineOptions, own]) addOptions(command, group);
   command.addHelpText("after", examplesText(EXAMPLES));
   command.hook("preAction", (_, command) => applyConfig(command)).action(() => run(command, chosen));
+  alternatives(command, ["valid"], ["validSplit"]);
   alternatives(command, ["maxSteps"], ["numTrainEpochs"]);
   alternatives(command, ["adapterConfig"], Object.keys(own));
   return expectRequired(command);
@@ -149,27 +156,13 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   const flags = valuesOf(command, options);
   const output = openRun(flags.output);
   const fixed = flags.resume ? await fixedSettings(output) : {};
-  const args = trainingArguments(command, chosen, { evaluates: flags.valid !== null, fixed });
+  const args = trainingArguments(command, chosen, { evaluates: flags.valid !== null || flags.validSplit > 0, fixed });
   const spell = spellAsFlags(command, { evalDataset: "--valid", outputDir: "--output" });
   const engine = await openEngine(flags);
-  const rows = await rowsOf(flags.data, flags.model);
-  const validRows = flags.valid === null ? null : await rowsOf(flags.valid, flags.model);
   const told = flags.initAdapter === null ? null : await toldByAdapter(flags.initAdapter);
-  const task = flags.task ?? told?.task ?? taskOfRows(rows);
-  const config =
-    told?.config ?? (task === null ? {} : await labelsFor(flags.model, [...rows, ...(validRows ?? [])], task));
   const full = chosen.method === null && flags.adapterConfig === null && flags.initAdapter === null;
-  const loading = {
-    ...(told === null ? { config, ignoreMismatchedSizes: true } : headFrom(told)), // the head is for the labels of the data
-    weights: flags.weights,
-    trainable: full,
-    seed: args.seed,
-  };
-  const shapes = await measuredBase(flags.model, engine, task, loading);
-  const { maxLength, maxTargetLength } = flags;
-  const limits = { modelFolder: flags.model, maxLength, maxTargetLength };
-  const train = await examplesOf(flags.data, rows, shapes, limits);
-  const valid = validRows === null ? null : await examplesOf(flags.valid!, validRows, shapes, limits);
+  const data = await trainingData(flags, { engine, seed: args.seed, trainable: full, told });
+  const { train, valid, task, loading, shapes } = data;
   const made = async (base: Model, warn: (text: string) => void): Promise<Trainable> => {
     base.dropout = args.dropout;
     if (full) return wholeModel(base, flags.model);
@@ -202,27 +195,14 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
     onWarning: notice,
     profiler,
   });
-  reporter.begin(model, train, trainer);
+  if (flags.preview > 0) reporter.preview(await previewsOf(data, flags.model, flags.preview));
+  reporter.begin(model, data, trainer);
   const signalled = stopOnSignals(stop, reporter);
   const result = await trainer.train({ resume: flags.resume });
   if (trainer.frozenCache) reporter.cache(trainer.frozenCache);
   if (profiler) reporter.profile(profiler.steps, flags.output);
   reporter.end(result, (performance.now() - began) / 1000, flags.output);
   if (result.stopped === "aborted") process.exitCode = signalled();
-}
-
-/** What the model's config must say to fit the labels: nothing if it names them already. */
-async function labelsFor(model: string, rows: readonly Row[], task: Task): Promise<RawConfig> {
-  const wanted = configForLabels(rows, task);
-  const source = openSource(model);
-  try {
-    const own = labelNames((await readJson(source, "config.json")) as RawConfig);
-    const names = labelNames(wanted);
-    const known = own !== null && names?.every((name) => own.includes(name));
-    return known ? {} : wanted;
-  } finally {
-    await source.close();
-  }
 }
 
 /** Every weight of a model as what is trained; saving writes a model folder, with the tokenizer's files. */
@@ -256,7 +236,8 @@ function stopOnSignals(stop: AbortController, reporter: Reporter): () => number 
 
 /** Reports the progress of a run on standard output. */
 interface Reporter {
-  begin(model: Trainable, examples: readonly Example[], trainer: Trainer): void;
+  preview(examples: readonly ExamplePreview[]): void;
+  begin(model: Trainable, data: TrainingData, trainer: Trainer): void;
   progress(report: ProgressReport): void;
   log(entry: LogEntry): void;
   cache(report: FrozenCacheReport): void;
@@ -268,6 +249,9 @@ interface Reporter {
 
 /** One JSON object per line: each report, and the result. */
 class JsonReporter implements Reporter {
+  preview(examples: readonly ExamplePreview[]): void {
+    for (const example of examples) print(JSON.stringify({ preview: example }));
+  }
   begin(): void {}
   progress(): void {}
   log(entry: LogEntry): void {
@@ -301,7 +285,11 @@ class LineReporter implements Reporter {
     this.#loggingSteps = loggingSteps;
     this.#base = base;
   }
-  begin(model: Trainable, examples: readonly Example[], trainer: Trainer): void {
+  preview(examples: readonly ExamplePreview[]): void {
+    print(previewText(examples, process.stdout.isTTY === true && !process.env.NO_COLOR));
+  }
+  begin(model: Trainable, { train: examples, valid, shapes }: TrainingData, trainer: Trainer): void {
+    print(dataTable({ train: examples, valid }, shapes.task, shapes.labelNames));
     const tokens = examples.reduce((sum, { inputIds }) => sum + inputIds.length, 0);
     const { architecture } = this.#base;
     if (!(model instanceof PeftModel)) this.#what = "model";

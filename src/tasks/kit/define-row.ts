@@ -25,19 +25,25 @@ export interface RowFiles {
 /** What a row needs of files beside the data file. */
 export interface FileReading<C extends RowContent = RowContent> {
   /** Reads the model's preprocessor_config.json. `name` is what messages call it. */
-  prepare(config: string, name: string): unknown;
+  prepare(config: string, name: string): Promise<unknown>;
   /** The row with the file's contents in it, of whatever kind it then is, or what is wrong with the file. */
   load(row: C, files: RowFiles): Promise<RowContent | string>;
 }
 
 export interface RowKind<C extends RowContent = RowContent> {
-  readonly kind: C["kind"];
+  readonly kind: string;
+  /** Other kinds that `read` may give, under the same title. */
+  readonly alsoGives?: readonly C["kind"][];
   /** What messages call one, such as "a text". */
   readonly title: string;
   /** Keys that a row of this kind is told by: all must be there. Kinds may share some of them, but not all. */
   readonly required: readonly string[];
   /** Other keys that are read. Keys that are neither are ignored. */
   readonly optional: readonly string[];
+  /** Those of the keys that hold text: a table has it in a cell as it is, while other cells are JSON where they read as such. */
+  readonly texts?: readonly string[];
+  /** Whether a template prints the values, which then have the numbers and the order of keys that Python would have. */
+  readonly isTemplated?: boolean;
   /** How such rows are written, for messages. */
   readonly shapes: readonly string[];
   /** Whether a tokenizer is needed. */
@@ -47,8 +53,16 @@ export interface RowKind<C extends RowContent = RowContent> {
   readonly files?: FileReading<C>;
 }
 
-/** A row of one of some kinds, with the line it stands on, counted from 1. */
-export type RowOf<K> = K extends RowKind<infer C> ? { readonly line: number; readonly taskId?: number } & C : never;
+/** A row of one of some kinds, with its place. */
+export type RowOf<K> = K extends RowKind<infer C> ? RowPlace & C : never;
+
+/** Where a row is from. */
+export interface RowPlace {
+  readonly line: number;
+  /** The file, where several were read together. */
+  readonly file?: string;
+  readonly taskId?: number;
+}
 
 /** Checks a kind's definition and gives it back. */
 export function defineRow<C extends RowContent>(definition: RowKind<C>): RowKind<C> {

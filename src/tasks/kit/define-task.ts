@@ -57,6 +57,8 @@ export interface TaskDefinition<K extends RowKind = RowKind, M extends Model = M
   encode(row: RowOf<K>, context: EncodeContext): Example | Example[] | string | null;
   /** How many of an example's labels count; left out where nothing is learned. */
   countLabels?(labels: ArrayLike<number>): number;
+  /** What a label belongs to, if not to the whole row: each of the input's ids, or each id of a target. */
+  readonly labelsAlign?: "ids" | "target";
   /** Whether labels are ids of the vocabulary. */
   readonly labelsAreTokens?: boolean;
   /** An example of the longest kind with all the labels that it can have: for planning memory. */

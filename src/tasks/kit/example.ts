@@ -22,6 +22,8 @@ export interface Example {
   readonly taskId?: number;
   /** What positions stand for, where the answer is a part of a text. */
   readonly answer?: AnswerSource;
+  /** How many tokens the row had before it was cut; not there when it was not. */
+  readonly uncut?: number;
   /** Where it comes from, "file:line", for messages. */
   readonly where?: string;
 }
@@ -55,6 +57,10 @@ export interface EncodeRowsOptions {
   readonly labelNames?: readonly string[] | null;
   /** What the labels of texts are; one class by default. */
   readonly problemType?: ProblemType | null;
+  /** What to do about a row of which the length limit cuts off all labels: leave it out with a warning, or refuse the file. */
+  readonly labelsCut?: "skip" | "error";
+  /** Told what was left out. */
+  readonly onWarning?: (text: string) => void;
   /** What the model takes besides ids or in their place. */
   readonly inputKinds?: readonly Pick<InputKind, "kind" | "shape">[];
   /** Take rows that have nothing to learn as well: to compute with, not to measure. */

@@ -13,6 +13,7 @@ export const textRow = defineRow<TextContent>({
   title: "a text",
   required: ["text"],
   optional: ["text_pair", "label"],
+  texts: ["text", "text_pair"],
   shapes: ['{"text"}', '{"text", "text_pair"?, "label"}'],
   isText: true,
   read(row) {

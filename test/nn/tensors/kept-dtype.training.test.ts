@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { getPeftModel } from "../../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../../../src/auto/auto-classes.ts";
 import { encodeRows } from "../../../src/data/examples.ts";
-import { parseRows } from "../../../src/data/rows.ts";
+import { parseTextRows } from "../../../src/data/rows.ts";
 import { lora } from "../../../src/methods/lora.ts";
 import { concatenateLabelled } from "../../../src/nn/pass/sequences.ts";
 import type { CausalLM } from "../../../src/nn/tasks/causal-lm.ts";
@@ -53,7 +53,7 @@ async function train(folder: string, weights: KeptWeights): Promise<{ before: nu
     const path = at(`examples/sonnets/${file}.jsonl`);
     const { vocabSize, contextLength } = base;
     const options = { tokenizer, vocabSize, contextLength, maxLength: LENGTH };
-    return encodeRows(path, parseRows(path, readFileSync(path)), options);
+    return encodeRows(path, parseTextRows(path, readFileSync(path)), options);
   };
   const [rows, valid] = [sonnets("train"), sonnets("valid")];
   const model = getPeftModel(base, lora({ r: 8, loraAlpha: 16, targetModules: "all-linear" }), { seed: 1 });
