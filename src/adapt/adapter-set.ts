@@ -19,6 +19,13 @@ import type { StoredShapes } from "./method/tensor-maker.ts";
 
 const nothing: CompositionNode = { type: "Stack", children: [] };
 
+/** Which adapters act, and how. */
+interface ActiveAdapters {
+  readonly active: readonly string[];
+  readonly composition: CompositionNode;
+  readonly enabled: boolean;
+}
+
 /** What a `PeftModel` holds. `put` is the only way in for an adapter, whatever it is made of. */
 export class AdapterSet {
   readonly model: Model;
@@ -296,6 +303,54 @@ export class AdapterSet {
 
   /** Has no adapter act, or the active ones again. */
   setEnabled(enabled: boolean): void {
+    this.#enabled = enabled;
+    this.refresh();
+  }
+
+  /**
+   * A function that runs passes with the adapters that are active now, or with one by its name (null for none), whatever is active
+   * by then. It throws StateError when these adapters are deleted, replaced, merged or trained in between.
+   */
+  pin(name?: string | null): <T>(pass: () => T) => T {
+    if (name !== undefined) this.#expectUnmerged("giving a text an adapter by name");
+    const own = {
+      active: name === undefined ? this.#active : name === null ? [] : [this.get(name).name],
+      composition: this.#composition,
+      enabled: name === undefined ? this.#enabled : true,
+    };
+    if (name !== undefined) own.composition = { type: "Stack", children: own.active };
+    const [adapters, merged] = [own.active.map((each) => this.get(each)), this.#merged];
+    const fusions = this.appliedFusions();
+    const params = [...adapters, ...fusions].flatMap((each) => [...each.params.values()]);
+    const updates = () => params.reduce((sum, param) => sum + param.updates, 0);
+    const before = updates();
+    const expectSame = () => {
+      const gone = adapters.find((each) => this.#adapters.get(each.name) !== each);
+      if (gone) throw new StateError(`adapter "${gone.name}" was deleted or replaced while it was generating`);
+      if (fusions.some((each) => this.#fusions.get(each.name) !== each))
+        throw new StateError("a fusion was deleted while it was generating");
+      if (this.#merged.join() !== merged.join())
+        throw new StateError("adapters were merged or unmerged while the model was generating");
+      if (updates() !== before)
+        throw new StateError(`adapters ${quoted(own.active)} were trained while they were generating`);
+    };
+    return (pass) => {
+      expectSame();
+      const isSame = this.#active === own.active && this.#composition === own.composition;
+      if (isSame && this.#enabled === own.enabled) return pass();
+      const now = { active: this.#active, composition: this.#composition, enabled: this.#enabled };
+      try {
+        this.#act(own);
+        return pass();
+      } finally {
+        this.#act(now);
+      }
+    };
+  }
+
+  #act({ active, composition, enabled }: ActiveAdapters): void {
+    this.#active = active;
+    this.#composition = composition;
     this.#enabled = enabled;
     this.refresh();
   }

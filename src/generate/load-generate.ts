@@ -1,5 +1,4 @@
-import type { Model } from "../nn/tasks/model.ts";
-import type { GenerateOptions } from "./generate.ts";
+import type { GenerateOptions, GenerationModel } from "./generate.ts";
 
 /**
  * The ids that follow `inputIds` (without them); of an encoder-decoder, the target that it writes for them (without the start
@@ -10,7 +9,7 @@ import type { GenerateOptions } from "./generate.ts";
  * const target = await generate(t5, tokenizer.encode("summarize: ..."), { numBeams: 4 });
  */
 export async function generate(
-  model: Model | { readonly base: Model },
+  model: GenerationModel,
   inputIds: readonly number[],
   options?: GenerateOptions,
 ): Promise<number[]> {
