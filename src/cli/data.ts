@@ -7,6 +7,7 @@ import type { Task } from "../core/task.ts";
 import { type Example, encodeRows } from "../data/examples.ts";
 import { kindOfRow, type Row, taskDefinition } from "../data/known-tasks.ts";
 import { readRows } from "../data/load-dataset.ts";
+import { encodePrompts } from "../data/prompts.ts";
 import type { RawConfig } from "../nn/config.ts";
 import { labelConfig } from "../nn/tasks/label-names.ts";
 import type { Model } from "../nn/tasks/model.ts";
@@ -52,6 +53,8 @@ export interface ReadOptions {
   readonly maxTargetLength?: number | null;
   /** Take rows that have nothing to learn as well: to compute with, not to measure. */
   readonly unlabelled?: boolean;
+  /** What a model that writes is to continue, instead of what it learns from. */
+  readonly prompts?: boolean;
 }
 
 /** Rows as examples for a model, with the tokenizer of its folder. */
@@ -64,7 +67,8 @@ export async function examplesOf(
   const { modelFolder, maxLength = null, maxTargetLength = null, unlabelled = false } = options;
   const { task, vocabSize, contextLength } = model;
   const isText = rows.some((row) => kindOfRow(row).isText);
-  return encodeRows(path, rows, {
+  const encode = options.prompts ? encodePrompts : encodeRows;
+  return encode(path, rows, {
     task,
     tokenizer: isText ? await tokenizerOf(modelFolder) : null,
     vocabSize,

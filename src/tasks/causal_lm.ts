@@ -11,6 +11,7 @@
 import { countLabelled } from "../core/labels.ts";
 import type { Message } from "../text/chat.ts";
 import type { LabelledIds, Tokenizer } from "../text/tokenizer.ts";
+import { causalPrompt } from "./kit/causal-prompt.ts";
 import { defineRow, kindOf, notTexts, type RowOf } from "./kit/define-row.ts";
 import { defineTask } from "./kit/define-task.ts";
 import { type EncodeContext, type Example, outOfRange } from "./kit/example.ts";
@@ -95,6 +96,7 @@ export const task = defineTask({
   rows,
   needs: '{"text"}, {"prompt", "completion"}, {"messages"} or {"input_ids", "labels"?}',
   encode,
+  prompt: causalPrompt,
   countLabels: (labels) => countLabelled(labels, 1),
   labelsAreTokens: true,
   longest: (_model, { length }) => ({ inputIds: new Int32Array(length), labels: new Int32Array(length) }),

@@ -22,6 +22,8 @@ export interface Example {
   readonly taskId?: number;
   /** What positions stand for, where the answer is a part of a text. */
   readonly answer?: AnswerSource;
+  /** What should follow a prompt that is to be continued, where the row says it. */
+  readonly reference?: string;
   /** Where it comes from, "file:line", for messages. */
   readonly where?: string;
 }
