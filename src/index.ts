@@ -32,8 +32,9 @@ export {
   readRows,
 } from "./data/load-dataset.ts";
 export { parseRows, type Row } from "./data/rows.ts";
-export type { GenerateOptions } from "./generate/generate.ts";
-export { generate } from "./generate/load-generate.ts";
+export type { GenerateOptions, GenerationModel } from "./generate/generate.ts";
+export { generate, stream } from "./generate/load-generate.ts";
+export type { StreamTokenizer } from "./generate/stream-text.ts";
 export { adalora } from "./methods/adalora.ts";
 export { adaptionPrompt } from "./methods/adaption_prompt.ts";
 export { bitfit } from "./methods/bitfit.ts";

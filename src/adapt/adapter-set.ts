@@ -166,7 +166,7 @@ export class AdapterSet {
     }
     if (namesIn(this.#composition).join() !== this.#active.join())
       this.#composition = { type: "Stack", children: this.#active };
-    this.refresh();
+    this.#changed();
     adapter.dispose();
   }
 
@@ -214,7 +214,7 @@ export class AdapterSet {
     }
     this.#active = wanted;
     this.#composition = composition;
-    this.refresh();
+    this.#changed();
   }
 
   /** Throws unless a composition is of bottleneck adapters, well nested, and has its fusions. */
@@ -286,6 +286,7 @@ export class AdapterSet {
     const adapters = names.map((name) => this.get(name));
     mergeInto(this.layers, adapters, this.#originals);
     this.#merged = names;
+    this.model.adapterChanges++;
   }
 
   /** Puts the base's weights back as they were before merging, bit for bit. The layers are still to be brought in line. */
@@ -304,7 +305,7 @@ export class AdapterSet {
   /** Has no adapter act, or the active ones again. */
   setEnabled(enabled: boolean): void {
     this.#enabled = enabled;
-    this.refresh();
+    this.#changed();
   }
 
   /**
@@ -359,7 +360,7 @@ export class AdapterSet {
   deactivate(): void {
     this.#active = [];
     this.#composition = nothing;
-    this.refresh();
+    this.#changed();
   }
 
   // ---- the model's layers
@@ -369,6 +370,12 @@ export class AdapterSet {
     for (const { linear, embedding } of this.#adapters.values()) {
       for (const part of [...linear.values(), ...embedding.values()]) part.rebase?.();
     }
+  }
+
+  /** After it was decided anew which adapters act. */
+  #changed(): void {
+    this.model.adapterChanges++;
+    this.refresh();
   }
 
   /** Brings the layers in line with what is active, merged and enabled. */

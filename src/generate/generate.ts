@@ -5,17 +5,15 @@ import { Philox } from "../core/philox.ts";
 import { CausalLM } from "../nn/tasks/causal-lm.ts";
 import type { Model } from "../nn/tasks/model.ts";
 import { Seq2SeqLM } from "../nn/tasks/seq2seq-lm.ts";
-import type { Param } from "../tensor/tensor.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
 import { type Beam, BeamSearch } from "./beam-search.ts";
 import { Decoding, type RunPass, type Writer } from "./decoding.ts";
 import { eachToken } from "./each-token.ts";
-import { type Settings, settingsOf } from "./generation-config.ts";
+import { type GenerationSettings, settingsOf } from "./generation-config.ts";
 import { generationOptions, idOrIds } from "./generation-options.ts";
 import type { LogitsProcessor } from "./logits-processor.ts";
 import { processorsOf } from "./processors.ts";
 import { argmax, sample } from "./sample.ts";
-import { stopStringTest } from "./stop-strings.ts";
+import { type Decodes, stopStringTest } from "./stop-strings.ts";
 
 /** How the next token is chosen, when to stop, and who sees the tokens. */
 export interface GenerateOptions extends Partial<ValuesOf<typeof generationOptions>> {
@@ -26,7 +24,7 @@ export interface GenerateOptions extends Partial<ValuesOf<typeof generationOptio
   /** Ends the text early, at the next token; the tokens so far are returned. */
   readonly signal?: AbortSignal;
   /** The model's tokenizer: needed for `stopStrings`. */
-  readonly tokenizer?: Pick<Tokenizer, "decode">;
+  readonly tokenizer?: Decodes;
   /** Change scores after those that the options ask for, and before sampling. */
   readonly logitsProcessor?: readonly LogitsProcessor[];
   /** The adapter of the prompt, "__base__" for none, whatever is active: one name, since there is one prompt. */
@@ -37,7 +35,7 @@ export interface GenerateOptions extends Partial<ValuesOf<typeof generationOptio
 export type GenerationModel = Model | { readonly base: Model; pin?(adapterNames?: readonly string[]): RunPass };
 
 const isFunction = (value: unknown) => typeof value === "function";
-const hasDecode = (value: unknown) => isFunction((value as Partial<Tokenizer> | null)?.decode);
+const hasDecode = (value: unknown) => isFunction((value as Partial<Decodes> | null)?.decode);
 
 /** What only a caller can give. */
 const callOptions = {
@@ -109,7 +107,7 @@ interface Writing {
   readonly prefix: readonly number[];
   /** The most tokens to write. */
   readonly room: number;
-  readonly settings: Settings;
+  readonly settings: GenerationSettings;
   readonly process: LogitsProcessor;
   /** Whether a string ends the text that is made of all these ids. */
   readonly hasStopString: (ids: readonly number[]) => boolean;
@@ -138,7 +136,10 @@ function begin(model: GenerationModel, inputIds: readonly number[], options: Gen
   };
 }
 
-function stopTest({ stopStrings }: Settings, tokenizer: GenerateOptions["tokenizer"]): Writing["hasStopString"] {
+function stopTest(
+  { stopStrings }: GenerationSettings,
+  tokenizer: GenerateOptions["tokenizer"],
+): Writing["hasStopString"] {
   const strings = [stopStrings ?? []].flat();
   if (strings.length === 0) return () => false;
   if (tokenizer) return stopStringTest(strings, tokenizer);
@@ -148,7 +149,12 @@ function stopTest({ stopStrings }: Settings, tokenizer: GenerateOptions["tokeniz
 }
 
 /** How many tokens fit. */
-function roomOf(writer: Writer, begin: number, { maxNewTokens, countsNew, maxLength }: Settings, run: RunPass): number {
+function roomOf(
+  writer: Writer,
+  begin: number,
+  { maxNewTokens, countsNew, maxLength }: GenerationSettings,
+  run: RunPass,
+): number {
   const context = writer instanceof CausalLM ? run(() => writer.contextLength) - begin : Number.POSITIVE_INFINITY;
   if (countsNew) return Math.min(maxNewTokens, context);
   if (maxLength! > begin) return Math.min(maxLength! - begin, context);
@@ -190,10 +196,16 @@ function pinned(model: GenerationModel, writer: Writer, adapterNames: readonly s
     throw new StateError(`generate: "adapterNames" is given, but the model has no adapters`);
   }
   const run: RunPass = pin?.(adapterNames) ?? ((pass) => pass());
-  const params = [...writer.namedWeights().values()].filter((weight): weight is Param => weight.kind === "param");
+  const params = [...writer.namedWeights().values()].filter((weight) => weight.kind === "param");
   const updates = () => params.reduce((sum, param) => sum + param.updates, 0);
   const before = updates();
+  const { adapterChanges } = writer;
   return (pass) => {
+    if (pin === undefined && writer.adapterChanges !== adapterChanges) {
+      throw new StateError(
+        "generate: other adapters became active on the model while it generated; give generate the PeftModel, which keeps to its own",
+      );
+    }
     if (writer.disposed) throw new StateError("generate: the model was disposed of while it generated");
     if (updates() === before) return run(pass);
     throw new StateError("generate: the model was trained while it generated; generate before training or after it");
@@ -242,13 +254,13 @@ async function search(writing: Writing): Promise<Beam> {
   return search.best;
 }
 
-function expectBeams({ vocabSize }: Writer, { numBeams, stops }: Settings): void {
+function expectBeams({ vocabSize }: Writer, { numBeams, stops }: GenerationSettings): void {
   const most = vocabSize - stops.size;
   if (numBeams <= most) return;
   throw new FormatError(`generate: "numBeams" is ${numBeams}, expected a whole number from 1 to ${most}`);
 }
 
-function expectNumbers(logits: Float32Array, made: number, { removeInvalidValues }: Settings): Float32Array {
+function expectNumbers(logits: Float32Array, made: number, { removeInvalidValues }: GenerationSettings): Float32Array {
   if (removeInvalidValues || !logits.some(Number.isNaN)) return logits;
   throw new StateError(
     `generate: logits of token ${made + 1} are NaN, expected numbers: weights or adapter are broken`,

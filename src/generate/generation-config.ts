@@ -24,7 +24,7 @@ export interface GenerationSource {
 
 type Values = ValuesOf<typeof generationOptions>;
 
-export interface Settings extends Values {
+export interface GenerationSettings extends Values {
   readonly doSample: boolean;
   readonly stops: ReadonlySet<number>;
   /** Whether the most new tokens, not the most in all, is what limits the text. */
@@ -65,7 +65,7 @@ const DEFAULT_MAX_LENGTH = 20;
 export function settingsOf(
   source: GenerationSource,
   given: Partial<Values> & { readonly eosTokenId?: number | readonly number[] | null },
-): Settings {
+): GenerationSettings {
   const { eosTokenId, ...own } = given;
   const isGiven = (name: keyof Values) => own[name] !== undefined;
   const mine = completeOptions("generate", generationOptions, own);
@@ -151,7 +151,7 @@ function lengthOf(
   { maxNewTokens, maxLength }: Values,
   isGiven: (name: keyof Values) => boolean,
   found: Found,
-): Pick<Settings, "maxNewTokens" | "countsNew"> {
+): Pick<GenerationSettings, "maxNewTokens" | "countsNew"> {
   if (isGiven("maxNewTokens")) return { maxNewTokens, countsNew: true };
   if (isGiven("maxLength") && maxLength !== null) return { maxNewTokens, countsNew: false };
   if (found.maxNewTokens !== undefined || maxLength === null) return { maxNewTokens, countsNew: true };

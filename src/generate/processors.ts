@@ -1,5 +1,5 @@
 /** The processors that settings ask for, in the order of transformers. */
-import type { Settings } from "./generation-config.ts";
+import type { GenerationSettings } from "./generation-config.ts";
 import type { LogitsProcessor } from "./logits-processor.ts";
 import { encoderNoRepeatNgram, encoderRepetitionPenalty, noRepeatNgram, repetitionPenalty } from "./repetition.ts";
 import { epsilonCutoff, etaCutoff, minP, temperature, topK, topP, typicalP } from "./sampling-filters.ts";
@@ -19,7 +19,7 @@ export interface TextLimits {
 
 /** What changes the scores of every token; `own` are the caller's. */
 export function processorsOf(
-  settings: Settings,
+  settings: GenerationSettings,
   { source, begin, room }: TextLimits,
   own: readonly LogitsProcessor[],
 ): LogitsProcessor[] {
@@ -49,7 +49,7 @@ export function processorsOf(
 
 /** What decides which tokens can be drawn. */
 export function samplingFilters(
-  s: Pick<Settings, "temperature" | "topK" | "topP" | "minP" | "typicalP" | "epsilonCutoff" | "etaCutoff">,
+  s: Pick<GenerationSettings, "temperature" | "topK" | "topP" | "minP" | "typicalP" | "epsilonCutoff" | "etaCutoff">,
 ): LogitsProcessor[] {
   const list: (LogitsProcessor | false)[] = [
     s.temperature !== 1 && temperature(s.temperature),

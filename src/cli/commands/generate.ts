@@ -59,7 +59,7 @@ async function run(flags: Flags, command: Command): Promise<void> {
           model.contextLength,
         );
   const answers = messages !== null || base.traits.stacks.length > 1;
-  const decoder = tokenizer.streamDecoder();
+  const decoder = tokenizer.streamDecoder({ after: answers ? [] : inputIds });
   const stream = (text: string) => void (flags.json || process.stdout.write(text));
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort());

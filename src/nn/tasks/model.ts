@@ -53,6 +53,8 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   dropout: number | null = null;
   /** Virtual tokens before every sequence: those of the active prompt method. */
   virtual: VirtualTokens | null = null;
+  /** How often it was decided which adapters act: who runs several passes on the model itself looks here. */
+  adapterChanges = 0;
   protected readonly body: B;
   readonly #ownsEngine: boolean;
   #disposed = false;
