@@ -36,8 +36,9 @@ export {
 } from "./data/load-dataset.ts";
 export type { RowChoice } from "./data/read-row.ts";
 export { type SplitRows, splitRows } from "./data/split-rows.ts";
-export type { GenerateOptions } from "./generate/generate.ts";
-export { generate } from "./generate/load-generate.ts";
+export type { GenerateOptions, GenerationModel } from "./generate/generate.ts";
+export { generate, stream } from "./generate/load-generate.ts";
+export type { StreamTokenizer } from "./generate/stream-text.ts";
 export * from "./methods/exports.generated.ts";
 export type { Input } from "./nn/pass/inputs.ts";
 export { pixelInput } from "./nn/pass/pixels.ts";

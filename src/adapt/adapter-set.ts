@@ -19,6 +19,13 @@ import type { StoredShapes } from "./method/tensor-maker.ts";
 
 const nothing: CompositionNode = { type: "Stack", children: [] };
 
+/** Which adapters act, and how. */
+interface ActiveAdapters {
+  readonly active: readonly string[];
+  readonly composition: CompositionNode;
+  readonly enabled: boolean;
+}
+
 /** What a `PeftModel` holds. `put` is the only way in for an adapter, whatever it is made of. */
 export class AdapterSet {
   readonly model: Model;
@@ -159,7 +166,7 @@ export class AdapterSet {
     }
     if (namesIn(this.#composition).join() !== this.#active.join())
       this.#composition = { type: "Stack", children: this.#active };
-    this.refresh();
+    this.#changed();
     adapter.dispose();
   }
 
@@ -207,7 +214,7 @@ export class AdapterSet {
     }
     this.#active = wanted;
     this.#composition = composition;
-    this.refresh();
+    this.#changed();
   }
 
   /** Throws unless a composition is of bottleneck adapters, well nested, and has its fusions. */
@@ -279,6 +286,7 @@ export class AdapterSet {
     const adapters = names.map((name) => this.get(name));
     mergeInto(this.layers, adapters, this.#originals);
     this.#merged = names;
+    this.model.adapterChanges++;
   }
 
   /** Puts the base's weights back as they were before merging, bit for bit. The layers are still to be brought in line. */
@@ -297,6 +305,54 @@ export class AdapterSet {
   /** Has no adapter act, or the active ones again. */
   setEnabled(enabled: boolean): void {
     this.#enabled = enabled;
+    this.#changed();
+  }
+
+  /**
+   * A function that runs passes with the adapters that are active now, or with one by its name (null for none), whatever is active
+   * by then. It throws StateError when these adapters are deleted, replaced, merged or trained in between.
+   */
+  pin(name?: string | null): <T>(pass: () => T) => T {
+    if (name !== undefined) this.#expectUnmerged("giving a text an adapter by name");
+    const own = {
+      active: name === undefined ? this.#active : name === null ? [] : [this.get(name).name],
+      composition: this.#composition,
+      enabled: name === undefined ? this.#enabled : true,
+    };
+    if (name !== undefined) own.composition = { type: "Stack", children: own.active };
+    const [adapters, merged] = [own.active.map((each) => this.get(each)), this.#merged];
+    const fusions = this.appliedFusions();
+    const params = [...adapters, ...fusions].flatMap((each) => [...each.params.values()]);
+    const updates = () => params.reduce((sum, param) => sum + param.updates, 0);
+    const before = updates();
+    const expectSame = () => {
+      const gone = adapters.find((each) => this.#adapters.get(each.name) !== each);
+      if (gone) throw new StateError(`adapter "${gone.name}" was deleted or replaced while it was generating`);
+      if (fusions.some((each) => this.#fusions.get(each.name) !== each))
+        throw new StateError("a fusion was deleted while it was generating");
+      if (this.#merged.join() !== merged.join())
+        throw new StateError("adapters were merged or unmerged while the model was generating");
+      if (updates() !== before)
+        throw new StateError(`adapters ${quoted(own.active)} were trained while they were generating`);
+    };
+    return (pass) => {
+      expectSame();
+      const isSame = this.#active === own.active && this.#composition === own.composition;
+      if (isSame && this.#enabled === own.enabled) return pass();
+      const now = { active: this.#active, composition: this.#composition, enabled: this.#enabled };
+      try {
+        this.#act(own);
+        return pass();
+      } finally {
+        this.#act(now);
+      }
+    };
+  }
+
+  #act({ active, composition, enabled }: ActiveAdapters): void {
+    this.#active = active;
+    this.#composition = composition;
+    this.#enabled = enabled;
     this.refresh();
   }
 
@@ -304,7 +360,7 @@ export class AdapterSet {
   deactivate(): void {
     this.#active = [];
     this.#composition = nothing;
-    this.refresh();
+    this.#changed();
   }
 
   // ---- the model's layers
@@ -314,6 +370,12 @@ export class AdapterSet {
     for (const { linear, embedding } of this.#adapters.values()) {
       for (const part of [...linear.values(), ...embedding.values()]) part.rebase?.();
     }
+  }
+
+  /** After it was decided anew which adapters act. */
+  #changed(): void {
+    this.model.adapterChanges++;
+    this.refresh();
   }
 
   /** Brings the layers in line with what is active, merged and enabled. */

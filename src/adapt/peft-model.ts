@@ -157,6 +157,16 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
     return this.base.cache(capacity, sequences);
   }
 
+  /**
+   * A function that runs passes with the adapters that are active now, whatever is active by then: for work in several passes, such
+   * as generating, between which others may use the model. `adapterNames` has one name instead, "__base__" for none. The function
+   * throws StateError when these adapters are deleted, merged or trained in between.
+   */
+  pin(adapterNames?: readonly string[]): <T>(pass: () => T) => T {
+    const [name] = adapterNames ?? [];
+    return this.#set.pin(name === BASE_ROUTE ? null : name);
+  }
+
   #routed<T>({ adapterNames, ...options }: RoutedOptions, run: (options: PassOptions) => T): T {
     if (adapterNames === undefined) return run(options);
     const { layers, adapters, merged } = this.#set;

@@ -56,5 +56,8 @@ export function writeState({ name, params }: Adapter, state: ReadonlyMap<string,
   }
   const extra = Array.from(state.keys()).find((key) => !params.has(key));
   if (extra !== undefined) throw new FormatError(`state of adapter "${name}": "${extra}" is none of its tensors`);
-  for (const [key, param] of params) param.values().set(state.get(key)!);
+  for (const [key, param] of params) {
+    param.values().set(state.get(key)!);
+    param.updates++;
+  }
 }

@@ -5,6 +5,7 @@
 import { openCheckpoint, readJson } from "../checkpoint/checkpoint.ts";
 import { nameOf, openSource, type SourceLike } from "../checkpoint/open.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
+import type { Source } from "../core/host.ts";
 import { type Task, tasks } from "../core/task.ts";
 import { files } from "../models/index.generated.ts";
 import { ConfigReader, type RawConfig } from "../nn/config.ts";
@@ -170,6 +171,7 @@ export async function loadPretrained<T extends Task>(
         body,
         weights,
         nameOrPath: nameOf(from),
+        generationConfig: await generationConfigOf(source, taskDefinitions[chosen]),
         ownsEngine,
       };
       return (await modelOf(chosen, parts)) as ModelFor[T];
@@ -180,6 +182,15 @@ export async function loadPretrained<T extends Task>(
   } finally {
     await source.close();
   }
+}
+
+/** What a folder says about generation, for tasks whose labels are text. */
+async function generationConfigOf(
+  source: Source,
+  { labelsAreTokens = false }: TaskDefinition,
+): Promise<RawConfig | null> {
+  const file = "generation_config.json";
+  return labelsAreTokens && (await source.has(file)) ? ((await readJson(source, file)) as RawConfig) : null;
 }
 
 function freshHead(names: readonly string[], source: string): string {

@@ -3,22 +3,23 @@ import { basename, dirname } from "node:path";
 import { readText } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
 import { FormatError } from "../core/errors.ts";
-import type { Options } from "../core/options.ts";
-import type { Task } from "../core/task.ts";
+import { type Options } from "../core/options.ts";
+import { type Task } from "../core/task.ts";
 import { dataOptions } from "../data/data-options.ts";
 import { type Example, encodeRows } from "../data/examples.ts";
 import { kindOfRow, type Row, taskDefinition } from "../data/known-tasks.ts";
 import { readRows } from "../data/load-dataset.ts";
-import type { RowChoice } from "../data/read-row.ts";
-import type { RawConfig } from "../nn/config.ts";
+import { type RowChoice } from "../data/read-row.ts";
+import { type RawConfig } from "../nn/config.ts";
 import { labelConfig } from "../nn/tasks/label-names.ts";
-import type { Model } from "../nn/tasks/model.ts";
-import type { FileReading } from "../tasks/kit/define-row.ts";
+import { type Model } from "../nn/tasks/model.ts";
+import { type FileReading } from "../tasks/kit/define-row.ts";
 import { labelNamesOf, problemTypeOf } from "../tasks/kit/labels.ts";
 import { AutoTokenizer } from "../text/auto-tokenizer.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
+import { type Tokenizer } from "../text/tokenizer.ts";
 import { requiredFiles } from "./options.ts";
 import { notice } from "./terminal.ts";
+import { encodePrompts } from "../data/prompts.ts";
 
 /** What commands that read data are given. */
 export const dataFlags = {
@@ -69,6 +70,8 @@ export interface ReadOptions {
   readonly labelsCut?: "skip" | "error";
   /** Take rows that have nothing to learn as well: to compute with, not to measure. */
   readonly unlabelled?: boolean;
+  /** What a model that writes is to continue, instead of what it learns from. */
+  readonly prompts?: boolean;
 }
 
 /** Rows as examples for a model, with the tokenizer of its folder. */
@@ -81,7 +84,8 @@ export async function examplesOf(
   const { modelFolder, maxLength = null, maxTargetLength = null, labelsCut = "skip", unlabelled = false } = options;
   const { task, vocabSize, contextLength } = model;
   const isText = rows.some((row) => kindOfRow(row).isText);
-  return encodeRows(paths[0]!, rows, {
+  const encode = options.prompts ? encodePrompts : encodeRows;
+  return encode(paths[0]!, rows, {
     task,
     tokenizer: isText ? await tokenizerOf(modelFolder) : null,
     vocabSize,

@@ -10,6 +10,18 @@ import { Tape, type Value } from "../tape/tape.ts";
 /** A model that writes. */
 export type Writer = CausalLM | Seq2SeqLM;
 
+/** Runs a pass: see `PeftModel.pin`. */
+export type RunPass = <T>(pass: () => T) => T;
+
+export interface DecodingOptions {
+  /** How many are written side by side. */
+  readonly sequences?: number;
+  /** What targets of an encoder-decoder begin from, where it is not what the model says. */
+  readonly startTokenId?: number | null;
+  /** Every pass of the model goes through it. */
+  readonly run?: RunPass;
+}
+
 /** Several sequences that begin alike and are written side by side in one pass. */
 export class Decoding {
   readonly #model: Writer;
@@ -18,18 +30,27 @@ export class Decoding {
   /** What cross-attention reads. */
   #source: CrossCache | null = null;
   #planned: number | null = null;
+  readonly #start: number | null;
+  readonly #run: RunPass;
 
   /** Sequences that begin with `inputIds`, or that an encoder-decoder makes of them, of up to `room` tokens more. */
-  constructor(model: Writer, inputIds: readonly number[], room: number, sequences = 1) {
+  constructor(model: Writer, inputIds: readonly number[], room: number, options: DecodingOptions = {}) {
+    const { sequences = 1, startTokenId = null, run = (pass) => pass() } = options;
     this.#model = model;
     this.#inputIds = inputIds;
-    this.#cache = model.cache((model instanceof CausalLM ? inputIds.length : 1) + room, sequences);
+    this.#start = startTokenId;
+    this.#run = run;
+    this.#cache = run(() => model.cache((model instanceof CausalLM ? inputIds.length : 1) + room, sequences));
   }
 
   /** Reads the input, once for all sequences, and returns the logits [V] after it. */
   begin(): Float32Array {
+    return this.#run(() => this.#begin());
+  }
+
+  #begin(): Float32Array {
     const model = this.#model;
-    const ids = model instanceof CausalLM ? this.#inputIds : [model.decoderStartTokenId];
+    const ids = model instanceof CausalLM ? this.#inputIds : [this.#start ?? model.decoderStartTokenId];
     if (!(model instanceof CausalLM)) {
       this.#source = model.encode(concatenate([this.#inputIds]));
       this.#source.sourceOf = () => 0;
@@ -42,6 +63,10 @@ export class Decoding {
 
   /** Adds one id to each sequence and returns the logits [sequences · V] after it. */
   step(ids: readonly number[]): Float32Array {
+    return this.#run(() => this.#step(ids));
+  }
+
+  #step(ids: readonly number[]): Float32Array {
     const { engine } = this.#model;
     const batch = concatenate(ids.map((id) => [id]));
     const run = (tape: Tape) => tape.download(this.#logits(tape, batch, this.#cache));

@@ -162,6 +162,7 @@ export function defineOptimizer<S extends Options>(definition: OptimizerDefiniti
     step(lr: number, gradScale = 1): void {
       this.steps++;
       for (const { param, state, lrFactor, weightDecay } of this.slots) {
+        param.updates++;
         definition.update({
           engine: this.#engine,
           param,

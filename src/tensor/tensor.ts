@@ -53,6 +53,8 @@ export class Param {
   readonly shape: Shape;
   readonly ptr: Ptr;
   readonly memory: Memory;
+  /** How often its value was replaced or an optimizer moved it: who keeps results of it looks here. */
+  updates = 0;
   #grad: Ptr | null = null;
   #disposed = false;
 

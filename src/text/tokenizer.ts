@@ -58,7 +58,7 @@ export class Tokenizer {
   readonly padTokenId: number | null;
   /** Stands for the whole text in front of it, as [CLS] does; null where the files name none. */
   readonly clsTokenId: number | null;
-  /** Tokens at which generation stops: `eosTokenId` and those that generation_config.json adds. */
+  /** Tokens at which generation stops: `eosTokenId`, and those of generation_config.json or else of config.json. */
   readonly stopTokenIds: readonly number[];
   /** One more than the highest token number. A model's embedding may have more rows than that. */
   readonly vocabSize: number;
@@ -91,7 +91,8 @@ export class Tokenizer {
     this.#truncatesLeft = config.truncation_side === "left";
     const inputs = config.model_input_names;
     this.#typed = !Array.isArray(inputs) || inputs.includes("token_type_ids");
-    const stops = fallbacks.flatMap((file) => file.eos_token_id ?? []).filter((id) => typeof id === "number");
+    const ends = fallbacks.find((file) => file.eos_token_id !== undefined && file.eos_token_id !== null)?.eos_token_id;
+    const stops = [ends ?? []].flat().filter((id) => typeof id === "number");
     this.stopTokenIds = [...new Set([...(this.eosTokenId === null ? [] : [this.eosTokenId]), ...stops])];
 
     this.#templates = chatTemplate ?? configuredTemplates(config.chat_template);

@@ -54,7 +54,7 @@ describe.each(writers)("$name", ({ open }) => {
 
   test("after a reordering each sequence goes on as its parent would", async () => {
     using model = await open();
-    using decoding = new Decoding(model, prompt, 6, 3);
+    using decoding = new Decoding(model, prompt, 6, { sequences: 3 });
     const first = decoding.begin();
     expect(Math.max(...lastLogits(model, []).map((l, i) => Math.abs(l - first[i]!)))).toBeLessThan(2e-5);
     let made: number[][] = [[], [], []];

@@ -74,8 +74,9 @@ test("special tokens are named by text, as text or object, and else by number in
   ]);
 });
 
-test("generation stops at every end that generation_config.json names", () => {
-  expect(pocketWith({ fallbacks: [{ eos_token_id: [7, 1] }, { eos_token_id: 9 }] }).stopTokenIds).toEqual([1, 7, 9]);
+test("generation stops at every end that generation_config.json names, or else config.json", () => {
+  expect(pocketWith({ fallbacks: [{ eos_token_id: [7, 1] }, { eos_token_id: 9 }] }).stopTokenIds).toEqual([1, 7]);
+  expect(pocketWith({ fallbacks: [{}, { eos_token_id: 9 }] }).stopTokenIds).toEqual([1, 9]);
 });
 
 test("numbers beyond the vocabulary have no text", () => {

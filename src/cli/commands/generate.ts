@@ -1,21 +1,33 @@
-/** lorikeet generate: continues a prompt. */
+/** lorikeet generate: continues a prompt, or answers a conversation. */
 import type { Command } from "commander";
-import { FormatError, ShapeError } from "../../core/errors.ts";
-import { flag, type ValuesOf } from "../../core/options.ts";
+import { readText } from "../../checkpoint/checkpoint.ts";
+import { openSource } from "../../checkpoint/open.ts";
+import { FormatError, ShapeError, UnsupportedError } from "../../core/errors.ts";
+import { flag, text, type ValuesOf } from "../../core/options.ts";
 import { generate } from "../../generate/generate.ts";
 import { generationOptions } from "../../generate/generation-options.ts";
 import { AutoTokenizer } from "../../text/auto-tokenizer.ts";
+import type { Message } from "../../text/message.ts";
 import type { Tokenizer } from "../../text/tokenizer.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
+import { splitPath } from "../data.ts";
 import { loadModel, modelOptions } from "../model-options.ts";
-import { givenOf, requiredText } from "../options.ts";
+import { givenOf } from "../options.ts";
 import { notice, print } from "../terminal.ts";
 
 const { weights, task, ...files } = modelOptions;
 const options = {
   ...files,
-  prompt: requiredText({ help: 'how the text starts; "" starts from the beginning-of-sequence token' }),
+  prompt: text({
+    help: 'how the text starts, or what the user says to a model with a chat template; "" starts from the beginning-of-sequence token',
+  }),
+  raw: flag(false, "continue the prompt as it is, without the model's chat template"),
+  system: text("what the system says in front of the prompt, for a model with a chat template"),
+  messages: text({
+    placeholder: "file|json",
+    help: "a conversation to answer: a JSON list of messages, or a file that holds one",
+  }),
   ...generationOptions,
   weights,
   task,
@@ -24,53 +36,122 @@ const options = {
 };
 
 export const command: Command = commandOf("generate", {
-  description: "Continue a prompt, or answer it with an encoder-decoder, streaming to the terminal.",
+  description: "Continue a prompt, or answer it with a chat model or an encoder-decoder, streaming to the terminal.",
   options,
   examples: `
     $ lorikeet generate --model examples/pocket --prompt "The sea" --temperature 0.8 --top-p 0.95
     $ lorikeet generate --model base --adapter runs/sonnets/adapter --prompt "" --temperature 0 --max-new-tokens 60
+    $ lorikeet generate --model chat --system "Answer in rhymes." --prompt "Where do parrots sleep?"
     $ lorikeet generate --model t5 --adapter runs/summary/adapter --prompt "summarize: ..." --num-beams 4`,
   run,
 });
 
-async function run(flags: ValuesOf<typeof options>, command: Command): Promise<void> {
+async function run(flags: Flags, command: Command): Promise<void> {
+  const wanted = await wantedText(flags);
   const tokenizer = await AutoTokenizer.fromPretrained(flags.model);
+  const messages = conversation(wanted, flags, tokenizer);
   const { base, model } = await loadModel(flags);
-  const inputIds = promptIds(tokenizer, flags.prompt, model.contextLength);
-  const answers = base.traits.stacks.length > 1;
-  const decoder = tokenizer.streamDecoder();
+  const inputIds =
+    messages === null
+      ? promptIds(tokenizer, wanted as string, model.contextLength)
+      : fitting(
+          tokenizer.applyChatTemplate(messages, { addGenerationPrompt: true, tokenize: true }),
+          model.contextLength,
+        );
+  const answers = messages !== null || base.traits.stacks.length > 1;
+  const decoder = tokenizer.streamDecoder({ after: answers ? [] : inputIds });
   const stream = (text: string) => void (flags.json || process.stdout.write(text));
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort());
-  if (!answers) stream(flags.prompt);
+  if (!answers) stream(wanted as string);
   const started = performance.now();
   const ids = await generate(model, inputIds, {
     ...givenOf(command, generationOptions),
     eosTokenId: tokenizer.stopTokenIds,
     signal: stop.signal,
+    tokenizer,
     onToken: (id) => stream(decoder.push(id)),
   });
   stream(`${decoder.end()}\n`);
   const seconds = (performance.now() - started) / 1000;
   if (flags.json) {
     const text = tokenizer.decode(ids, { skipSpecialTokens: true });
-    print(
-      JSON.stringify({ prompt: flags.prompt, text, tokens: ids, seconds, tokens_per_second: ids.length / seconds }),
-    );
+    const given = messages === null ? { prompt: wanted } : { messages };
+    print(JSON.stringify({ ...given, text, tokens: ids, seconds, tokens_per_second: ids.length / seconds }));
   } else {
     notice(`${ids.length} tokens, ${(ids.length / seconds).toFixed(0)} tokens/s`);
   }
   if (stop.signal.aborted) process.exitCode = 130;
 }
 
+type Flags = ValuesOf<typeof options>;
+
+/** The text to continue, or the conversation to answer. */
+async function wantedText({ prompt, messages, system, raw }: Flags): Promise<string | readonly Message[]> {
+  if ((prompt === null) === (messages === null)) {
+    const found = prompt === null ? "neither is given" : "both are given";
+    throw new FormatError(`--prompt or --messages says what to write, and ${found}: give one of them`);
+  }
+  if (raw && (system !== null || messages !== null)) {
+    const other = system === null ? "--messages" : "--system";
+    throw new FormatError(`--raw continues a prompt without the chat template, and ${other} needs it: leave one out`);
+  }
+  if (messages === null) return prompt!;
+  const isJson = messages.trimStart().startsWith("[");
+  const where = isJson ? "--messages" : `--messages ${messages}`;
+  return messagesOf(where, isJson ? messages : await readFileText(messages));
+}
+
+async function readFileText(path: string): Promise<string> {
+  const [folder, file] = splitPath(path);
+  const source = openSource(folder);
+  try {
+    return await readText(source, file);
+  } finally {
+    await source.close();
+  }
+}
+
+function messagesOf(where: string, json: string): readonly Message[] {
+  const isMessage = (each: unknown) => typeof (each as Partial<Message> | null)?.role === "string";
+  let found: unknown;
+  try {
+    found = JSON.parse(json);
+  } catch (error) {
+    throw new FormatError(`${where} is not JSON: ${(error as Error).message}`);
+  }
+  if (Array.isArray(found) && found.length > 0 && found.every(isMessage)) return found as Message[];
+  throw new FormatError(`${where} is not a list of messages, expected [{"role": "user", "content": "..."}, ...]`);
+}
+
+/** The conversation that is asked for: a prompt is what the user says, where the tokenizer has a chat template. Null for plain text. */
+function conversation(
+  wanted: string | readonly Message[],
+  { raw, system }: Flags,
+  { hasChatTemplate, name }: Tokenizer,
+): readonly Message[] | null {
+  if (!hasChatTemplate) {
+    if (typeof wanted === "string" && system === null) return null;
+    const flag = system === null ? "--messages" : "--system";
+    throw new UnsupportedError(`${flag} needs a chat template, and ${name} has none; give the whole text as --prompt`);
+  }
+  if (raw || wanted === "") return null;
+  const turns = typeof wanted === "string" ? [{ role: "user", content: wanted }] : wanted;
+  return system === null ? turns : [{ role: "system", content: system }, ...turns];
+}
+
+/** Ids that leave room for one more. */
+function fitting(ids: number[], contextLength: number, what = "the conversation"): number[] {
+  if (ids.length < contextLength) return ids;
+  throw new ShapeError(
+    `${what} has ${ids.length} tokens, the model's context is ${contextLength} and must hold one more`,
+  );
+}
+
 /** The prompt's ids, starting as the tokenizer starts a text; never empty, and with room for at least one more. */
 function promptIds(tokenizer: Tokenizer, prompt: string, contextLength: number): number[] {
   const ids = prompt === "" ? [] : tokenizer.encode(prompt);
-  if (ids.length >= contextLength) {
-    throw new ShapeError(
-      `--prompt has ${ids.length} tokens, the model's context is ${contextLength} and must hold one more`,
-    );
-  }
+  fitting(ids, contextLength, "--prompt");
   if (ids.length > 0) return ids;
   const begin = tokenizer.bosTokenId ?? tokenizer.eosTokenId;
   if (begin !== null) return [begin];

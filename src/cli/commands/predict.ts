@@ -1,9 +1,9 @@
 /** lorikeet predict: what a model says of every row, as numbers to compare or as answers to use. */
-import type { Command } from "commander";
+import { type Command } from "commander";
 import { openTarget } from "../../checkpoint/open.ts";
 import { writeSafetensors } from "../../checkpoint/safetensors.ts";
 import { type ValuesOf, whole } from "../../core/options.ts";
-import type { Example } from "../../data/examples.ts";
+import { type Example } from "../../data/examples.ts";
 import { taskDefinition, taskOfRows } from "../../data/known-tasks.ts";
 import { lengthOptions } from "../../data/length-options.ts";
 import { concatenateLabelled } from "../../nn/pass/sequences.ts";
@@ -15,6 +15,7 @@ import { dataFlags, examplesOf, rowsOf, splitPath } from "../data.ts";
 import { type Loaded, loadModel, modelOptions } from "../model-options.ts";
 import { requiredText } from "../options.ts";
 import { grouped, LiveLine, print } from "../terminal.ts";
+import { FormatError } from "../../core/errors.ts";
 
 const { weights, task, ...files } = modelOptions;
 const options = {
@@ -32,7 +33,8 @@ type Flags = ValuesOf<typeof options>;
 export const command: Command = commandOf("predict", {
   description:
     'Write what a model predicts for every row. To .safetensors: its logits, one float32 tensor per row, named "0", "1", ...; ' +
-    "to .jsonl: labels, answers or generated text, one JSON object per row.",
+    "to .jsonl: labels, answers or generated text, one JSON object per row. A decoder-only language model continues the prompt of a " +
+    'row (of a conversation, all before its last answer); what the row says should follow is written beside it as "reference".',
   options,
   examples: `
     $ lorikeet predict --model base --adapter runs/sonnets/adapter --data rows.jsonl --output logits.safetensors
@@ -41,15 +43,16 @@ export const command: Command = commandOf("predict", {
 });
 
 async function run(flags: Flags): Promise<void> {
+  writesWords(flags.output);
   const rows = await rowsOf(flags.data, flags.model, flags);
   const loaded = await loadModel({ ...flags, task: flags.task ?? taskOfRows(rows) });
-  const options = { modelFolder: flags.model, maxLength: flags.maxLength, unlabelled: true };
+  const [folder, file] = splitPath(flags.output);
+  const inWords = writesWords(file);
+  const options = { modelFolder: flags.model, maxLength: flags.maxLength, unlabelled: true, prompts: inWords };
   const examples = await examplesOf(flags.data, rows, loaded.base, options);
   const line = new LiveLine();
   const done = (row: number) => line.show(`row ${row + 1} of ${examples.length}`);
-  const [folder, file] = splitPath(flags.output);
   const target = openTarget(folder);
-  const inWords = file.endsWith(".jsonl");
   if (inWords) await target.write(file, answers(loaded, examples, flags, done));
   else
     await writeSafetensors(
@@ -59,6 +62,15 @@ async function run(flags: Flags): Promise<void> {
     );
   line.end();
   print(`wrote ${inWords ? "answers for" : "logits of"} ${grouped(examples.length)} rows to ${flags.output}`);
+}
+
+/** Whether the output is answers, not logits. Throws FormatError for a name that ends in neither way. */
+function writesWords(file: string): boolean {
+  const isWords = file.endsWith(".jsonl");
+  if (isWords || file.endsWith(".safetensors")) return isWords;
+  throw new FormatError(
+    `--output is "${file}", expected a file that ends in .jsonl (answers) or .safetensors (logits)`,
+  );
 }
 
 /** The outputs of one row, computed when its turn to be written comes, so that one row at a time is in memory. */

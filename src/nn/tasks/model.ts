@@ -25,6 +25,8 @@ export interface ModelParts<B extends Body = Body> {
   readonly weights: Weights;
   /** What an adapter's config gives as its base: a path or hub name. */
   readonly nameOrPath: string;
+  /** The published generation_config.json, where the task writes text and the folder has one. */
+  readonly generationConfig?: RawConfig | null;
   /** Whether the engine was made for this model and goes with it. */
   readonly ownsEngine: boolean;
 }
@@ -40,6 +42,8 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   readonly targets: DefaultTargets;
   /** The published config.json, as parsed. Replaced when merging unties the output projection. */
   config: RawConfig;
+  /** The published generation_config.json, as parsed, which `generate` follows; null where there is none. */
+  generationConfig: RawConfig | null;
   readonly nameOrPath: string;
   /** Layers with weights, by published name. */
   readonly modules: ReadonlyMap<string, Module>;
@@ -49,6 +53,8 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   dropout: number | null = null;
   /** Virtual tokens before every sequence: those of the active prompt method. */
   virtual: VirtualTokens | null = null;
+  /** How often it was decided which adapters act: who runs several passes on the model itself looks here. */
+  adapterChanges = 0;
   protected readonly body: B;
   readonly #ownsEngine: boolean;
   #disposed = false;
@@ -60,6 +66,7 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
     this.architecture = parts.architecture;
     this.targets = parts.definition.targets;
     this.config = parts.config;
+    this.generationConfig = parts.generationConfig ?? null;
     this.nameOrPath = parts.nameOrPath;
     this.modules = parts.weights.modules;
     this.sites = parts.weights.sites;
@@ -67,6 +74,10 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
     this.#ownsEngine = parts.ownsEngine;
   }
 
+  /** Whether its weights are freed. */
+  get disposed(): boolean {
+    return this.#disposed;
+  }
   /** What the model is for. */
   get task(): Task {
     return this.traits.name;

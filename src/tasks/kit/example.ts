@@ -1,9 +1,9 @@
 /** What a model is shown and should say: one row of data as numbers. */
-import type { ProblemType } from "../../core/labels.ts";
-import type { Task } from "../../core/task.ts";
-import type { Input, InputKind } from "../../nn/pass/inputs.ts";
-import type { Offsets } from "../../text/offsets.ts";
-import type { Tokenizer } from "../../text/tokenizer.ts";
+import { type ProblemType } from "../../core/labels.ts";
+import { type Task } from "../../core/task.ts";
+import { type Input, type InputKind } from "../../nn/pass/inputs.ts";
+import { type Offsets } from "../../text/offsets.ts";
+import { type Tokenizer } from "../../text/tokenizer.ts";
 
 /** One thing to learn from. */
 export interface Example {
@@ -24,6 +24,8 @@ export interface Example {
   readonly answer?: AnswerSource;
   /** How many tokens the row had before it was cut; not there when it was not. */
   readonly uncut?: number;
+  /** What should follow a prompt that is to be continued, where the row says it. */
+  readonly reference?: string;
   /** Where it comes from, "file:line", for messages. */
   readonly where?: string;
 }
