@@ -1,4 +1,6 @@
-/** Reads data files given on the command line: rows first, since their labels say what head the model needs. */
+/**
+ * Reads data files given on the command line: rows first, because their labels determine the head that the model needs.
+ */
 import { basename, dirname } from "node:path";
 import { readText } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
@@ -15,7 +17,7 @@ import { labelNamesOf, problemTypeOf } from "../tasks/kit/labels.ts";
 import { AutoTokenizer } from "../text/auto-tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 
-/** A data file as rows. Files that rows name are read and prepared as the model's folder says. */
+/** A data file as rows. Files that rows refer to are loaded and preprocessed as the model's folder specifies. */
 export async function rowsOf(path: string, modelFolder: string): Promise<Row[]> {
   const rows = await readRows(path);
   const naming = rows.map((row) => kindOfRow(row).files).find((files) => files !== undefined);
@@ -28,14 +30,14 @@ async function preparationFor(files: FileReading, modelFolder: string): Promise<
   try {
     if (await source.has(file)) return files.prepare(await readText(source, file), `${file} of ${source.name}`);
     throw new FormatError(
-      `${source.name} has no "${file}", which says how files that rows name are prepared; give pixel_values, or add it`,
+      `${source.name} has no "${file}", which specifies how to preprocess the files that rows refer to; provide pixel_values, or add the file`,
     );
   } finally {
     await source.close();
   }
 }
 
-/** What the config of a model must say for a head that fits the labels of these rows; nothing for tasks without classes. */
+/** The model config overrides for a head that fits the labels of these rows; none for tasks without classes. */
 export function configForLabels(rows: readonly Row[], task: Task): RawConfig {
   const { classes } = taskDefinition(task);
   if (classes === undefined) return {};
@@ -45,12 +47,12 @@ export function configForLabels(rows: readonly Row[], task: Task): RawConfig {
 }
 
 export interface ReadOptions {
-  /** The model's folder or hub name, where its tokenizer is. Rows that are tokens already need none. */
+  /** The model's folder or hub name, for its tokenizer. Rows that already contain token ids need none. */
   readonly modelFolder: string;
-  /** Cut longer rows off after this many tokens. */
+  /** Truncate longer rows to this many tokens. */
   readonly maxLength?: number | null;
   readonly maxTargetLength?: number | null;
-  /** Take rows that have nothing to learn as well: to compute with, not to measure. */
+  /** Accept rows without labels as well, for computing outputs rather than measuring. */
   readonly unlabelled?: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** What a text on the command line says, for each kind of option. undefined: nothing that the kind can be. */
+/** Parsers of command-line text for each kind of option. They return undefined if the text is not of that kind. */
 import { InvalidArgumentError } from "commander";
 import type { Option } from "../core/options.ts";
 
@@ -10,7 +10,7 @@ export function readNumber(text: string): number | undefined {
   return text.trim() === "" ? undefined : Number(text);
 }
 
-/** One of the words or their aliases, whatever its case and hyphens: `token-cls` is TOKEN_CLS. */
+/** One of the words or their aliases, ignoring case and hyphens: `token-cls` is TOKEN_CLS. */
 export function readChoice(text: string, { choices = [], aliases = {} }: Option<unknown>): string | undefined {
   const plain = (word: string) => word.toLowerCase().replaceAll("-", "_");
   const word = [...choices, ...Object.keys(aliases)].find((each) => plain(each) === plain(text));
@@ -62,7 +62,7 @@ export function readPairs(text: string): Record<string, number | boolean | null>
   );
 }
 
-/** The first reading that the option takes: JSON, a list separated by commas, or the text itself. */
+/** The first interpretation that the option accepts: JSON, a comma-separated list, or the text itself. */
 export function readJson(text: string, { is }: Option<unknown>): unknown {
   const words = text.split(",").map((word) => word.trim());
   return [json(text), words.map(json), words, text].find((reading) => reading !== undefined && is(reading));

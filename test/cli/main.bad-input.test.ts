@@ -138,7 +138,10 @@ const train = (...more: string[]) => [
 ];
 
 const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
-  "a missing model folder": [evaluate("nowhere"), /"config.json" is not in the cache .*no folder "nowhere" is here/],
+  "a missing model folder": [
+    evaluate("nowhere"),
+    /"config.json" is not in the cache .*there is no folder "nowhere" either/,
+  ],
   "a model that is a file": [evaluate("a-file"), /folder "a-file" has no file "config.json"/],
   "weights cut short": [evaluate("cut"), /"model.safetensors" in folder "cut" .*\n.*it is cut short/],
   "weights of five bytes": [evaluate("stub"), /has 5 bytes, a safetensors file has at least 8/],
@@ -167,13 +170,16 @@ const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
   "no model_type": [evaluate("no-type"), /"model_type" is missing, expected one of/],
   "an ill-typed config": [evaluate("bad-config"), /hidden_size/],
   "a config that is not JSON": [evaluate("broken-config"), /config.json.*line 2/],
-  "a config of null": [["inspect", "null-config"], /"config.json" in folder "null-config" should hold a JSON object/],
+  "a config of null": [["inspect", "null-config"], /"config.json" in folder "null-config" must contain a JSON object/],
   "a tokenizer.json that makes no tokenizer": [
     evaluate("broken-tokenizer", "text.jsonl"),
     /"tokenizer.json" in folder "broken-tokenizer"/,
   ],
 
-  "a missing adapter": [adapted("nowhere"), /"adapter_config.json" is not in the cache .*no folder "nowhere" is here/],
+  "a missing adapter": [
+    adapted("nowhere"),
+    /"adapter_config.json" is not in the cache .*there is no folder "nowhere" either/,
+  ],
   "an adapter without weights": [adapted("no-weights"), /folder "no-weights" has no "adapter_model.safetensors"/],
   "an adapter cut short": [adapted("cut-adapter"), /"adapter_model.safetensors" in folder "cut-adapter"/],
   "an unknown peft_type": [
@@ -237,31 +243,34 @@ const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
   ],
   "early stopping without validation data": [
     train("--early-stopping-patience", "1"),
-    /--early-stopping-patience needs evaluation data: give --valid/,
+    /--early-stopping-patience needs evaluation data: set --valid/,
   ],
 
-  "a run folder that is a file": [train("--output", "a-file"), /folder "a-file": a file is where a folder should be/],
+  "a run folder that is a file": [
+    train("--output", "a-file"),
+    /folder "a-file": a file exists where a folder is expected/,
+  ],
   "a run folder below a file": [
     train("--output", "a-file/run"),
-    /folder "a-file\/run": a file is where a folder should be/,
+    /folder "a-file\/run": a file exists where a folder is expected/,
   ],
   "a run folder that cannot be made": [
     train("--output", "/proc/lorikeet/run"),
-    /folder "\/proc\/lorikeet\/run": no folder can be made there/,
+    /folder "\/proc\/lorikeet\/run": no folder can be created there/,
   ],
   "logits to a folder's name": [
     ["predict", "--model", "base", "--data", "rows.jsonl", "--output", "taken.safetensors"],
-    /cannot write "taken.safetensors".*: a folder of that name is in the way/,
+    /cannot write "taken.safetensors".*: a folder with that name already exists/,
   ],
   "a merged model to a file's name": [
     ["merge", "--model", "base", "--adapter", "adapter", "--output", "a-file"],
-    /folder "a-file": a file is where a folder should be/,
+    /folder "a-file": a file exists where a folder is expected/,
   ],
   "a merged model where no folder can be made": [
     ["merge", "--model", "base", "--adapter", "adapter", "--output", "/proc/merged"],
-    /folder "\/proc\/merged": no folder can be made there/,
+    /folder "\/proc\/merged": no folder can be created there/,
   ],
-  "inspecting what is not there": [["inspect", "nowhere"], /no folder "nowhere" is here/],
+  "inspecting what is not there": [["inspect", "nowhere"], /there is no folder "nowhere" either/],
   "inspecting a folder of something else": [
     ["inspect", "taken.safetensors"],
     /has neither "config.json" \(a model\) nor "adapter_config.json"/,

@@ -94,7 +94,7 @@ test("resuming without a checkpoint starts at the beginning and says so", async 
   const run = memoryRun();
   const { losses } = await train(run, { onWarning: (text) => warnings.push(text) }, { resume: true });
   expect(losses.length).toBe(6);
-  expect(warnings).toEqual(["memory has no checkpoint to resume from: starting at the beginning"]);
+  expect(warnings).toEqual(["memory has no checkpoint to resume from: starting from the beginning"]);
 });
 
 test("a checkpoint that is not complete is passed over", async () => {

@@ -264,11 +264,11 @@ test("settings that need evaluation data or an outputDir say so", async () => {
   const model = await tinyModel();
   const trainDataset = examples(4);
   expect(() => new Trainer({ model, args: { earlyStoppingPatience: 1 }, trainDataset })).toThrow(
-    /needs evaluation data: give evalDataset/,
+    /needs evaluation data: set evalDataset/,
   );
   const args = { loadBestModelAtEnd: true };
   expect(() => new Trainer({ model, args, trainDataset, evalDataset: trainDataset })).toThrow(
-    /needs an output folder for the best model: give "?outputDir/,
+    /needs an output folder for the best model: set "?outputDir/,
   );
   await expect(new Trainer({ model, trainDataset }).train({ resume: true })).rejects.toThrow(
     /resume needs an outputDir/,

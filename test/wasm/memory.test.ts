@@ -50,7 +50,9 @@ test("a block that passes the limit is an error with what is needed, used and al
   memory.alloc(PAGE, "the first");
   const asked = () => memory.alloc(3 * PAGE, '"wte.weight" [50257, 768]');
   expect(asked).toThrow(StateError);
-  expect(asked).toThrow('memory: "wte.weight" [50257, 768] needs 197 kB more, 65.5 kB of at most 262 kB are in use');
+  expect(asked).toThrow(
+    'memory: "wte.weight" [50257, 768] needs 197 kB more, but 65.5 kB of at most 262 kB are in use',
+  );
   expect(memory.usedBytes).toBe(PAGE);
   expect(memory.alloc(2 * PAGE, "what fits")).toBe(2 * PAGE);
 });
@@ -61,7 +63,7 @@ test("a memory that the host refuses to grow says so", () => {
     throw new RangeError("refused");
   };
   expect(() => memory.alloc(PAGE, "a block")).toThrow(
-    "a block needs 65.5 kB more, 0 B of at most 4.3 GB are in use, and this host refuses",
+    "a block needs 65.5 kB more, but 0 B of at most 4.3 GB are in use, and this host refuses",
   );
 });
 

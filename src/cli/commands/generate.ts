@@ -63,18 +63,21 @@ async function run(flags: ValuesOf<typeof options>, command: Command): Promise<v
   if (stop.signal.aborted) process.exitCode = 130;
 }
 
-/** The prompt's ids, starting as the tokenizer starts a text; never empty, and with room for at least one more. */
+/**
+ * The prompt's token ids, starting the way the tokenizer starts a text; never empty, and with room for at least one
+ * more.
+ */
 function promptIds(tokenizer: Tokenizer, prompt: string, contextLength: number): number[] {
   const ids = prompt === "" ? [] : tokenizer.encode(prompt);
   if (ids.length >= contextLength) {
     throw new ShapeError(
-      `--prompt has ${ids.length} tokens, the model's context is ${contextLength} and must hold one more`,
+      `--prompt has ${ids.length} tokens, but the model's context is ${contextLength} and must hold at least one more`,
     );
   }
   if (ids.length > 0) return ids;
   const begin = tokenizer.bosTokenId ?? tokenizer.eosTokenId;
   if (begin !== null) return [begin];
   throw new FormatError(
-    `--prompt ${JSON.stringify(prompt)} has no tokens, and ${tokenizer.name} names no beginning-of-sequence token to start from`,
+    `--prompt ${JSON.stringify(prompt)} has no tokens, and ${tokenizer.name} has no beginning-of-sequence token to start from`,
   );
 }

@@ -92,7 +92,7 @@ describe("inspect --plan", () => {
     for (const part of ["base", "adapter", "optimizer", "activations", "workspace", "kernel tables", "total"]) {
       expect(text).toMatch(new RegExp(`^  ${part} +[\\d,]+ bytes +[\\d.]+ [kMG]?B$`, "m"));
     }
-    expect(text).toMatch(/^fits: an engine has up to 4\.3 GB$/m);
+    expect(text).toMatch(/^fits: an engine can have up to 4\.3 GB$/m);
   });
 
   test("follows method, dtype, batch, length, checkpointing, optimiser and threads", async () => {
@@ -140,7 +140,7 @@ describe("inspect --plan", () => {
   const refusals: Record<string, [readonly string[], RegExp]> = {
     "options of a plan without one": [
       ["inspect", "llama", "--batch-size", "4", "--r", "4"],
-      /--batch-size, --r: for plans only; add --plan/,
+      /--batch-size, --r: only used with --plan; add --plan/,
     ],
     "a length beyond the context": [
       ["inspect", "llama", "--plan", "--max-length", "5000"],
@@ -158,7 +158,7 @@ describe("train", () => {
     const finished = await lorikeet(work, "train", "--model", "large", "--data", "rows.jsonl", "--output", "run-large");
     expectRefused(
       finished,
-      /^error: training needs 10\.2 GB of memory \(base 9\.3 GB, .*\), 4\.3 GB are allowed\nit would fit with\n {2}--weights int8: 3\.3 GB\n/,
+      /^error: training needs 10\.2 GB of memory \(base 9\.3 GB, .*\), but the limit is 4\.3 GB\nit would fit with\n {2}--weights int8: 3\.3 GB\n/,
     );
     expect(existsSync(join(work, "run-large"))).toBe(false);
   });
