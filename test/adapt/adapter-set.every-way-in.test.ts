@@ -162,7 +162,7 @@ describe("names of adapters", () => {
       await expect(
         run(() => way(model, "other")),
         name,
-      ).rejects.toThrow('there is an adapter "other" already');
+      ).rejects.toThrow('adapter "other" already exists');
       expect(model.peftConfig.get("other")).toBe(config);
     }
   });

@@ -7,5 +7,5 @@ test("an image of one colour keeps it in any size", () => {
     const { data } = resize(image, 3, 11, filter);
     expect([...data]).toEqual(Array.from({ length: 99 }, (_, i) => [9, 130, 255][i % 3]));
   }
-  expect(() => resize(image, 3, 3, 0)).toThrow(/resample 0 is not known; there are 1 \(Lanczos\)/);
+  expect(() => resize(image, 3, 3, 0)).toThrow(/resample 0 is unknown, expected one of 1 \(Lanczos\)/);
 });

@@ -242,7 +242,7 @@ describe("a refusal says what to do", () => {
     await expect(open().read("config.json")).rejects.toThrow(message);
     await expect(open().read("config.json")).rejects.toThrow(StateError);
     await expect(open({ token: "x" }).read("config.json")).rejects.toThrow(
-      "the token given (HF_TOKEN) may not read it",
+      "the given token (HF_TOKEN) has no access to it",
     );
   });
 
@@ -374,7 +374,9 @@ describe("what a text names", () => {
       "test/hub",
     ]);
     expect(() => openHub("a/b/c")).toThrow(
-      new FormatError('"a/b/c" is no name of a model: expected "name" or "org/name", "@revision" after it'),
+      new FormatError(
+        '"a/b/c" is not a valid model name: expected "name" or "org/name", optionally followed by "@revision"',
+      ),
     );
   });
 });

@@ -166,5 +166,5 @@ test("a state with tensors that are not trained, missing or of another shape is 
   await expect(resumed()).rejects.toThrow(/param.transformer.wpe.weighx: not trained now/);
   await expect(resumed()).rejects.toThrow(/param.transformer.wpe.weight: missing/);
   run.files.set(file, run.files.get(file)!.slice(0, 5000));
-  await expect(resumed()).rejects.toThrow(/cut short/);
+  await expect(resumed()).rejects.toThrow(/is truncated/);
 });

@@ -16,7 +16,8 @@ const GPT2 = { model_type: "gpt2" };
 
 const INTRODUCTION = `# Methods
 
-Every method of \`src/methods/\`: what it does to the model, its options with their defaults, how many parameters it trains on GPT-2 small (124 M parameters, default targets), and when to choose it. This page is generated from the method files by
+Every method of \`src/methods/\`: what it does to the model, its options with their defaults, how many parameters it trains
+on GPT-2 small (124 M parameters, default targets), and when to choose it. This page is generated from the method files by
 \`lorikeet methods --markdown\`; \`lorikeet train --method NAME --help\` has the same options as flags.
 
 In the equations x is a layer's input, y its output, W the frozen weight; everything else is trained unless stated otherwise.

@@ -12,7 +12,10 @@ import { DeclaredFlag, hasFlag } from "../options.ts";
 
 const INTRODUCTION = `# Settings
 
-Every setting of training, of reading data, of the engine and of generation, with its flag and its default. The library, the command line and this page read the same declaration of each setting, and \`lorikeet settings --markdown\` prints this page. A --config file uses the flags' names without the leading dashes: \`learning-rate: 2e-4\`. Where the command line's default differs from the library's, the table gives it and the reason. Options of PEFT methods are in [methods.md](methods.md).
+Every setting of training, data loading, the engine and generation, with its flag and its default. The library, the command
+line and this page read the same declaration of each setting; \`lorikeet settings --markdown\` prints this page. A --config
+file uses the flags' names without the leading dashes: \`learning-rate: 2e-4\`. Where the command line's default differs
+from the library's, the table gives it and the reason. Options of PEFT methods are in [methods.md](methods.md).
 `;
 
 /** Options by the heading that describes them. */

@@ -129,7 +129,7 @@ test("what cannot be composed is refused with the way out", async () => {
   expect(() => split(["a", "b"], [3])).toThrow(FormatError);
   expect(() => stack()).toThrow(FormatError);
   peft.addAdapter("late", bottleneck({ reductionFactor: 4, leaveOut: [0] }));
-  expect(() => peft.addAdapterFusion(["a", "late"])).toThrow(/"late" does nothing at "model.layers.0.output_adapters"/);
+  expect(() => peft.addAdapterFusion(["a", "late"])).toThrow(/"late" does not act at "model.layers.0.output_adapters"/);
   peft.addAdapterFusion(["a", "b"]);
   expect(() => peft.deleteAdapter("a")).toThrow(/part of fusion "a,b"/);
   peft.setAdapter(["a", "low"]);

@@ -91,7 +91,7 @@ const wrong: [Record<string, unknown>, string][] = [
   [{ rank_pattern: { q_proj: 0 } }, '"rank_pattern" is {"q_proj":0}'],
   [
     { target_modules: "a.*", layers_to_transform: 1 },
-    '"layers_to_transform" cannot be used when "target_modules" is one regular expression',
+    '"layers_to_transform" cannot be used if "target_modules" is a regular expression',
   ],
   [{ layers_pattern: "layers" }, '"layers_pattern" says where layer numbers stand'],
   [{ lora_bias: true, use_dora: true }, '"lora_bias" cannot be used together with "use_dora"'],

@@ -157,7 +157,7 @@ test("merging into a quantised base is refused, with the way out; so are saving 
     );
     const peft = getPeftModel(model, lora({ r: 2 }), { onWarning: () => {} });
     const refusal = new RegExp(
-      `"model.layers.0.self_attn.q_proj.weight" is kept as ${weights}.*load the base in its own dtype`,
+      `"model.layers.0.self_attn.q_proj.weight" is kept as ${weights}.*load the base with weights: "stored"`,
     );
     expect(() => peft.mergeAdapter()).toThrow(refusal);
     expect(() => peft.mergeAndUnload()).toThrow(refusal);
