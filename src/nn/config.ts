@@ -1,4 +1,4 @@
-/** Reads a published config.json, naming any key that is missing or ill-typed. */
+/** Reads a published config.json; errors name any key that is missing or has the wrong type. */
 import { FormatError } from "../core/errors.ts";
 
 /** A config.json as it was parsed. */
@@ -8,7 +8,7 @@ export class ConfigReader {
   readonly raw: RawConfig;
   readonly name: string;
 
-  /** `name` is what messages call the file. */
+  /** `name` is the name of the file in messages. */
   constructor(raw: RawConfig, name = "config.json") {
     this.raw = raw;
     this.name = name;
@@ -26,7 +26,7 @@ export class ConfigReader {
   string(key: string, missing?: string): string {
     return this.#read(key, "a string", (v): v is string => typeof v === "string", missing);
   }
-  /** null where the file says null or nothing. */
+  /** null if the value is null or missing. */
   optionalInt(key: string): number | null {
     return this.raw[key] === undefined || this.raw[key] === null ? null : this.int(key);
   }

@@ -76,7 +76,7 @@ describe("one clear error for", () => {
 
   test("a shard outside the folder", async () => {
     await expect(open(index({ a: "../secret.safetensors" }))).rejects.toThrow(
-      'file name "../secret.safetensors" should be relative and stay inside',
+      'file name "../secret.safetensors" must be relative and stay inside',
     );
   });
 
@@ -90,7 +90,7 @@ describe("one clear error for", () => {
     await expect(open({})).rejects.toThrow(
       'memory contains none of "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"; it is empty',
     );
-    await expect(open({ "config.json": text("{}") })).rejects.toThrow("; it has config.json");
+    await expect(open({ "config.json": text("{}") })).rejects.toThrow("; it contains config.json");
     await expect(open({ "weights.bin": text("") })).rejects.toThrow('; "weights.bin" is pickled Python, save it again');
   });
 });

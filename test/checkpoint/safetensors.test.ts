@@ -121,7 +121,7 @@ const at = (start: number, n: number, more: object = {}) => ({
 });
 
 const lies: readonly (readonly [string, Uint8Array, string])[] = [
-  ["shorter than 8 bytes", new Uint8Array(7), '"f" in memory has 7 bytes, a safetensors file has at least 8'],
+  ["shorter than 8 bytes", new Uint8Array(7), '"f" in memory has 7 bytes, but a safetensors file has at least 8'],
   [
     "header past the end",
     fileOf("{}").subarray(0, 9),

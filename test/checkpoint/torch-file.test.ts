@@ -97,7 +97,7 @@ test("tensors that do not lie as they are read are listed, with what to do", asy
 
 test("what is no dict of tensors is named", async () => {
   await expect(open(fixture("nested.bin"))).rejects.toThrow(
-    '"state_dict": is a dict of 1, expected a tensor\n  "epoch": is 3, expected a tensor',
+    '"state_dict": is a dict with 1 entries, expected a tensor\n  "epoch": is 3, expected a tensor',
   );
   await expect(open(fixture("compressed.bin"))).rejects.toThrow('entry "archive/data.pkl" is compressed');
   await expect(open(fixture("mixed.safetensors"))).rejects.toThrow(FormatError);

@@ -258,6 +258,6 @@ describe("a run that does not fit", () => {
     const engine = await createEngine({ build: "baseline", threads: 1, maxBytes: 1e6 });
     const model = await modelOf({ config: llama, example: text(64), method: lora({ r: 8 }) }, engine);
     const run = new Trainer({ model, args: ARGS, trainDataset }).train();
-    await expect(run).rejects.toThrow(/\n[^\n]*take a smaller model$/);
+    await expect(run).rejects.toThrow(/\n[^\n]*use a smaller model$/);
   });
 });

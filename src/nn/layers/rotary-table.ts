@@ -1,15 +1,15 @@
-/** Rotary position tables: the angles of Su et al. 2021, with the published ways of stretching them. */
+/** Rotary position tables: the angles of Su et al. 2021, with the published scaling methods. */
 import { UnsupportedError } from "../../core/errors.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { Ptr } from "../../wasm/memory.ts";
 import type { ConfigReader } from "../config.ts";
 
-/** Tables of short contexts are made whole at once; longer ones grow by doubling, up to the positions really used. */
+/** Tables of short contexts are computed completely; longer ones grow by doubling, up to the positions in use. */
 const WHOLE = 4096;
 
 /**
- * Inverse frequency of each pair of a rotary head, in float32 like the reference: base^(−2i/dim), stretched as
- * `rope_scaling` says ("default", "linear", "llama3").
+ * Inverse frequency of each pair of a rotary head, in float32 like the reference: base^(−2i/dim), scaled according to
+ * `rope_scaling` ("default", "linear", "llama3").
  */
 export function rotaryFrequencies(config: ConfigReader, dim: number): Float32Array {
   const scaling = config.object("rope_scaling") ?? config.object("rope_parameters");
@@ -24,7 +24,7 @@ export function rotaryFrequencies(config: ConfigReader, dim: number): Float32Arr
   );
 }
 
-/** Llama 3.1: long wavelengths are slowed by `factor`, short ones kept, those between blended. */
+/** Llama 3.1: long wavelengths are scaled by `factor`, short ones are unchanged, and those between are blended. */
 function llama3Frequencies(plain: Float32Array, scaling: ConfigReader): Float32Array {
   const factor = scaling.float("factor");
   const low = scaling.float("low_freq_factor");

@@ -121,7 +121,7 @@ test("what cannot be composed is refused with the way out", async () => {
   };
   refuses(fuse("a", "b"), StateError as never, /call addAdapterFusion\(\["a","b"\]\)/);
   refuses(stack("a", "d"), StateError as never, /there is no adapter "d"/);
-  refuses(average(["a", parallel("b", "c")]), UnsupportedError as never, /Parallel stands in Average/);
+  refuses(average(["a", parallel("b", "c")]), UnsupportedError as never, /Parallel is inside Average/);
   refuses(stack(parallel("a", "b"), parallel("a", "b", "c")), UnsupportedError as never, /of 2 and 3 adapters/);
   refuses(parallel("a", "low"), UnsupportedError as never, /"low" is not a bottleneck adapter/);
   expect(() => peft.addAdapterFusion(["a", "low"])).toThrow(UnsupportedError);

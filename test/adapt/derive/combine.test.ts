@@ -361,8 +361,8 @@ describe("what cannot be combined is named", () => {
     },
   );
   test("names, ranks, quantiles and weights", () => {
-    expect(bad(equalRanks, { combination: "tie" as Combination })).toThrow(/"tie" is not known.* Did you mean "ties"/);
-    expect(bad(equalRanks, { majoritySign: "sum" as "total" })).toThrow('majoritySign "sum" is not known');
+    expect(bad(equalRanks, { combination: "tie" as Combination })).toThrow(/"tie" is unknown.* Did you mean "ties"/);
+    expect(bad(equalRanks, { majoritySign: "sum" as "total" })).toThrow('majoritySign "sum" is unknown');
     expect(bad(equalRanks, { combination: "svd", rank: 0 })).toThrow("rank 0: expected a whole number");
     expect(bad(equalRanks, { combination: "svd", svdClamp: 2 })).toThrow(
       "svdClamp is 2: expected a number from 0 to 1",

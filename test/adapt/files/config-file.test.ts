@@ -93,7 +93,7 @@ const wrong: [Record<string, unknown>, string][] = [
     { target_modules: "a.*", layers_to_transform: 1 },
     '"layers_to_transform" cannot be used if "target_modules" is a regular expression',
   ],
-  [{ layers_pattern: "layers" }, '"layers_pattern" says where layer numbers stand'],
+  [{ layers_pattern: "layers" }, '"layers_pattern" needs "layers_to_transform"'],
   [{ lora_bias: true, use_dora: true }, '"lora_bias" cannot be used together with "use_dora"'],
   [{ init_lora_weights: "gausian" }, '"init_lora_weights" is "gausian"'],
 ];

@@ -144,7 +144,7 @@ describe("inspect --plan", () => {
     ],
     "a length beyond the context": [
       ["inspect", "llama", "--plan", "--max-length", "5000"],
-      /--max-length 5000: 5000 tokens, the model's context is/,
+      /--max-length 5000: 5000 tokens, but the model's context is/,
     ],
     "a folder without a config": [["inspect", ".", "--plan"], /folder "." has no file "config.json"/],
   };
