@@ -53,7 +53,7 @@ export function svdOfEnergy(a: Matrix, share: number): Svd {
 
 /**
  * The largest singular values with their vectors, as many as `count` returns for the values known so far, by
- * Golub-Kahan-Lanczos bidiagonalisation with full reorthogonalisation (Golub and Kahan 1965): two products with A per
+ * Golub-Kahan-Lanczos bidiagonalization with full reorthogonalization (Golub and Kahan 1965): two products with A per
  * step, until the residuals of the requested values vanish.
  */
 function leadingSvd(a: Matrix, count: (s: Float64Array) => number, atLeast = 1): Svd {

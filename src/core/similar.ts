@@ -1,7 +1,7 @@
 /** Nearest names for "did you mean", when no name matches exactly. */
 
 /**
- * Edit distance between two words: how many insertions, deletions, substitutions and swaps of neighbours turn one into
+ * Edit distance between two words: how many insertions, deletions, substitutions and swaps of neighbors turn one into
  * the other (optimal string alignment).
  */
 export function editDistance(a: string, b: string): number {

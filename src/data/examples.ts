@@ -16,7 +16,7 @@ export type { AnswerSource, EncodeRowsOptions, Example } from "../tasks/kit/exam
  *
  * @example
  * const examples = encodeRows("train.jsonl", rows, { tokenizer, vocabSize: 1024, contextLength: 512, maxLength: 256 });
- * const labelled = encodeRows("reviews.jsonl", rows, { ...options, task: "SEQ_CLS", labelNames: labelNamesOf(rows) });
+ * const examples = encodeRows("reviews.jsonl", rows, { ...options, task: "SEQ_CLS", labelNames: labelNamesOf(rows) });
  */
 export function encodeRows(file: string, rows: readonly Row[], options: EncodeRowsOptions): Example[] {
   const definition = taskDefinition(options.task ?? "CAUSAL_LM");

@@ -2,7 +2,7 @@
 import { StreamDecoder } from "../text/stream-decoder.ts";
 import type { LabelledIds, Tokenizer } from "../text/tokenizer.ts";
 
-/** One token: its text as it joins those before it, and whether its prediction is learnt. */
+/** One token: its text as it joins those before it, and whether its prediction is trained. */
 export interface PreviewToken {
   readonly id: number;
   /** Empty where a later token completes the character. */
@@ -13,7 +13,7 @@ export interface PreviewToken {
 const IGNORED = -100;
 
 /**
- * The tokens of an encoded row for CAUSAL_LM. The first one is never learnt, since nothing comes before it.
+ * The tokens of an encoded row for CAUSAL_LM. The first one is never trained because nothing comes before it.
  *
  * @example
  * for (const { text, learned } of previewTokens(tokenizer, row)) write(learned ? green(text) : text);

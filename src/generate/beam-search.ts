@@ -55,7 +55,7 @@ export class BeamSearch {
   }
 
   /**
-   * Takes the logits [running · V] after each beam. Returns the beams that the new ones go on from, or null when the search
+   * Takes the logits [running · V] after each beam. Returns the beams that the new ones extend, or null when the search
    * is over.
    */
   advance(logits: Float32Array): number[] | null {

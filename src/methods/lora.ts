@@ -1,5 +1,5 @@
 /**
- * LoRA (Hu et al. 2021, eq. 3):  y = x·Wᵀ + bias + s·(drop(x)·Aᵀ)·Bᵀ,   s = loraAlpha / r, or / √r when rank-stabilised
+ * LoRA (Hu et al. 2021, eq. 3):  y = x·Wᵀ + bias + s·(drop(x)·Aᵀ)·Bᵀ,   s = loraAlpha / r, or / √r when rank-stabilized
  *
  *   lora_A.weight [r, in]            lora_B.weight [out, r]             also on GPT-2's Conv1D
  *   lora_embedding_A [r, V]          lora_embedding_B [D, r]            y = W[ids] + s·Aᵀ[ids]·Bᵀ, without dropout

@@ -80,7 +80,7 @@ function settle(values: Values, layers: readonly Module[], warn: (message: strin
   for (const [width, name] of widths) {
     const near = nearestDivisor(width, asked as number);
     if (near !== asked)
-      warn(`${option} ${asked} does not divide ${width}, the width of "${name}"; using ${near} there`);
+      warn(`${option} ${asked} does not divide ${width}, the width of "${name}": ${near} is used there`);
   }
   if (values.fanInFanOut)
     warn("fanInFanOut is set to false because all adapted layers store their weight as [out, in]");

@@ -1,5 +1,5 @@
 /**
- * NF4 with double quantisation (Dettmers et al. 2023), bit for bit the same as in bitsandbytes: the levels, the map of
+ * NF4 with double quantization (Dettmers et al. 2023), bit for bit the same as in bitsandbytes: the levels, the map of
  * 8-bit scales, and the memory layout of a tensor. The kernels are in assembly/linear/nf4.ts.
  */
 import {

@@ -3,7 +3,7 @@
  *
  *   checkpoint-N/                     what was trained, as users load it, and transformers' trainer_state.json
  *   checkpoint-N/state/optimizer.safetensors   param. of every trained tensor, f32, exact; what the optimizer keeps for it, as in
- *                                              exp_avg.; method., what the schedule of a PEFT method goes on from
+ *                                              exp_avg.; method., the state of a PEFT method's schedule
  *   checkpoint-N/state/trainer.json   step, place in the data, generator, and the settings that a resumed run must share
  */
 import { readJson } from "../checkpoint/checkpoint.ts";

@@ -228,7 +228,7 @@ const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
   ],
   "rows longer than the context: all are listed by line": [
     evaluate("base", "long.jsonl"),
-    /long.jsonl:2: has 65 tokens, but the model's context is 64; give a max length \(--max-length\).*\n {2}long.jsonl:3: has 65 tokens/,
+    /long.jsonl:2: has 65 tokens, but the model's context is 64; set maxLength to truncate rows.*\n {2}long.jsonl:3: has 65 tokens/,
   ],
   "a row with nothing to learn": [evaluate("base", "mute.jsonl"), /mute.jsonl:1: has nothing to learn/],
   "a conversation without a chat template": [evaluate("base", "chat.jsonl"), /folder "base" has no chat template/],

@@ -70,7 +70,7 @@ test("every malformed row is reported at once, with file and line", () => {
   expect(lines.at(-1)).toContain("Each line should be one of");
 });
 
-test("what is wrong with a labelled row is said", () => {
+test("what is wrong with a labeled row is said", () => {
   const wrong: [object, RegExp][] = [
     [{ text: "a", label: [1, "b"] }, /"label" should be a name, a number, .* found a list of other things/],
     [{ text: "a", label: true }, /"label" should be.* found true/],

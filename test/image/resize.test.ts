@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { resize } from "../../src/image/resize.ts";
 
-test("an image of one colour keeps it in any size", () => {
+test("an image of one color keeps it in any size", () => {
   const image = { width: 7, height: 5, data: Uint8Array.from({ length: 105 }, (_, i) => [9, 130, 255][i % 3]!) };
   for (const filter of [1, 2, 3, 4]) {
     const { data } = resize(image, 3, 11, filter);

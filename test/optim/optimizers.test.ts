@@ -1,4 +1,4 @@
-/** Every optimiser against the published one: see test/golden/README.md. */
+/** Every optimizer against the published one: see test/golden/README.md. */
 import { expect, test } from "vitest";
 import type { Options } from "../../src/core/options.ts";
 import type { Shape } from "../../src/core/shape.ts";

@@ -136,7 +136,7 @@ test("it works together with gradient checkpointing", async () => {
   expect(both.values).toEqual(plain.values);
 });
 
-/** Calls of a kernel in each optimiser step. */
+/** Calls of a kernel in each optimizer step. */
 async function callsPerStep(kernel: keyof Kernels, args: TrainingArguments): Promise<number[]> {
   const model = await topLlama();
   let calls = 0;

@@ -5,7 +5,7 @@ import { Trainer, type TrainerOptions, type TrainingArguments } from "../../src/
 import type { Arena } from "../../src/wasm/arena.ts";
 import { examples, tinyDropoutModel, tinyModel, valuesOf } from "./tiny.ts";
 
-test("the loss falls far below the entropy of the data when eight examples are learnt by heart", async () => {
+test("the loss falls far below the entropy of the data when eight examples are learned by heart", async () => {
   const model = await tinyModel();
   const losses: number[] = [];
   const trainer = new Trainer({

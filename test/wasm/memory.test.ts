@@ -12,7 +12,7 @@ test("blocks are 64-byte aligned, apart from each other and above the kernels' t
   expect(memory.usedBytes).toBe(64 + 64 + 128 + 64);
 });
 
-test("a freed block is used again, its neighbours joined, and the first that fits is taken", () => {
+test("a freed block is used again, its neighbors joined, and the first that fits is taken", () => {
   const memory = new Memory();
   const [a, b, c, d] = [1, 2, 3, 4].map(() => memory.alloc(1024, "a block")) as [Ptr, Ptr, Ptr, Ptr];
   memory.free(a);

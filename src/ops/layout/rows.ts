@@ -51,7 +51,8 @@ export function replaceRows(x: Value, ranges: readonly RowRange[], y: Value): Va
 
 /**
  * x [T, D] with rows put before each of its sequences, of which sequence s is rows starts[s] to starts[s + 1]. `inserted`
- * holds [n, D] for each sequence, n of its own, or null for none; one Value may serve many and gets the sum of the gradients.
+ * holds [n, D] for each sequence, where n may differ, or null for none; one Value may serve many and gets the sum of
+ * the gradients.
  */
 export function insertRows(x: Value, starts: Int32Array, inserted: readonly (Value | null)[]): Value {
   if (inserted.length !== starts.length - 1) {

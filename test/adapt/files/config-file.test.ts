@@ -111,7 +111,7 @@ test("an unknown method is an error that names the known ones", async () => {
   await expect(configFromJson({ r: 8 })).rejects.toThrow('"peft_type" is missing');
 });
 
-test("a misspelt option in code is an error that names the nearest", () => {
+test("a misspelled option in code is an error that names the nearest", () => {
   // @ts-expect-error: and the compiler knows it too
   expect(() => lora({ loraAlfa: 16 })).toThrow('"loraAlfa" is not an option. Did you mean "loraAlpha"');
   // @ts-expect-error: an ill-typed value is refused by both

@@ -95,7 +95,7 @@ describe("inspect --plan", () => {
     expect(text).toMatch(/^fits: an engine can have up to 4\.3 GB$/m);
   });
 
-  test("follows method, dtype, batch, length, checkpointing, optimiser and threads", async () => {
+  test("follows method, dtype, batch, length, checkpointing, optimizer and threads", async () => {
     const size = ["config-only", "--batch-size", "2", "--max-length", "64", "--threads", "1"];
     const plain = (await plan(...size)).plan;
     expect((await plan(...size, "--weights", "f32")).plan.base).toBeGreaterThan(1.99 * (plain.base - 10e6));
