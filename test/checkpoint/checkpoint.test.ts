@@ -91,7 +91,7 @@ describe("one clear error for", () => {
       'memory contains none of "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"; it is empty',
     );
     await expect(open({ "config.json": text("{}") })).rejects.toThrow("; it contains config.json");
-    await expect(open({ "weights.bin": text("") })).rejects.toThrow('; "weights.bin" is pickled Python, save it again');
+    await expect(open({ "weights.bin": text("") })).rejects.toThrow('; "weights.bin" is pickled Python; save it again');
   });
 });
 

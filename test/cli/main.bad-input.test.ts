@@ -144,11 +144,11 @@ const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
   ],
   "a model that is a file": [evaluate("a-file"), /folder "a-file" has no file "config.json"/],
   "weights cut short": [evaluate("cut"), /"model.safetensors" in folder "cut" .*\n.*it is truncated/],
-  "weights of five bytes": [evaluate("stub"), /has 5 bytes, a safetensors file has at least 8/],
+  "weights of five bytes": [evaluate("stub"), /has 5 bytes, but a safetensors file has at least 8/],
   "a header that claims 2^60 bytes": [evaluate("huge-header"), /declares a header of 1152921504606846976 bytes/],
   "a header whose shape and bytes disagree": [
     evaluate("wrong-size"),
-    /"lm_head.weight": data_offsets .* but shape \[97, 33\] of F32 takes/,
+    /"lm_head.weight": data_offsets .* but shape \[97, 33\] of F32 needs/,
   ],
   "weights of another shape": [
     evaluate("wrong-shape"),

@@ -63,7 +63,7 @@ export function valuesOf({ values, starts }: BatchInput, s: number): Input["valu
  */
 export function rowStarts(inputs: readonly BatchInput[], kinds: readonly InputKind[], tokens: Int32Array): Int32Array {
   const unknown = inputs.find(({ kind }) => !kinds.some((known) => known.kind === kind));
-  if (unknown) throw new FormatError(`"${unknown.kind}" is given, which the model does not take`);
+  if (unknown) throw new FormatError(`"${unknown.kind}" is given, but the model does not accept it`);
   let starts = tokens;
   for (const kind of kinds) {
     const input = inputs.find((each) => each.kind === kind.kind);

@@ -182,7 +182,7 @@ describe("what does not fit is told with what to do", () => {
   test("options that are missing", () => {
     expect(() => promptTuning()).toThrow(/"numVirtualTokens" is missing/);
     expect(() => prefixTuning()).toThrow(/"numVirtualTokens" is missing/);
-    expect(() => adaptionPrompt({ adapterLen: 3 })).toThrow(/"adapterLayers" must both be given/);
+    expect(() => adaptionPrompt({ adapterLen: 3 })).toThrow(/"adapterLayers" must both be set/);
   });
 
   test.each([

@@ -374,7 +374,7 @@ describe("what does not fit is named", () => {
     expect(model.problemWith(image(16))).toBe(problem);
     expect(model.problemWith(image(12))).toBe(null);
     expect(() => outputsOf(model, [image(16)])).toThrow(problem);
-    expect(() => outputsOf(model, [{ inputIds: [1], labels: [0] }])).toThrow("no pixels: this model takes images");
+    expect(() => outputsOf(model, [{ inputIds: [1], labels: [0] }])).toThrow("no pixels: this model needs images");
   });
 
   test("token types beyond the config's", async () => {
