@@ -1,5 +1,5 @@
 /**
- * Switching among many adapters on one base: what it costs, and that it copies nothing.
+ * Switching among many adapters on one base: its cost, and that it copies nothing.
  *
  *   node bench/adapters.bench.js [--adapters 100] [--rounds 200]
  *

@@ -1,10 +1,11 @@
 /**
- * Weights that every contestant makes for itself and that are the same numbers in all, so that their losses can be compared.
- * bench/peers/pytorch.py has the same in Python.
+ * Weights that every contestant generates with identical values, so that their losses can be compared.
+ * bench/peers/pytorch.py does the same in Python.
  */
 
 /**
- * Fills a matrix with numbers that depend on its published name and their place alone: uniform, with a standard deviation of
+ * Fills a matrix with numbers that depend only on its published name and their position: uniform, with a standard
+ * deviation of
  * 0.02 as transformers start, and PEFT's down-projections within ±1/√in.
  */
 export function fillAgreed(values, name, shape) {

@@ -1,5 +1,5 @@
 /**
- * lorikeet bench: speed on this machine. It is part of a clone of the repository, not of the package.
+ * lorikeet bench: speed on this machine. It exists only in a clone of the repository, not in the package.
  *
  *   node bench/command.js step --shape gpt2-124m     or     npx lorikeet bench step --shape gpt2-124m
  */

@@ -1,5 +1,5 @@
 /**
- * Whether a tree is as fast as another: the main cases of two built trees in one run, taking turns.
+ * Compares the speed of two built trees: runs the main cases of both in alternation.
  *
  *   node bench/compare.mjs OLD_TREE NEW_TREE [--only step-gpt2,matmul] [--build baseline] [--rounds 1]
  *
@@ -63,7 +63,7 @@ async function inTurns(file, task, turns) {
   return results.old.turns.map(({ ms }, i) => [ms, results.new.turns[i].ms]);
 }
 
-/** Fresh processes; who comes first changes from pair to pair. */
+/** Fresh processes; the order alternates between pairs. */
 function processes(key, turns, args) {
   const measure = (tree) => {
     const main = [...nodeFor(build), resolve(tree, "dist/cli/main.js"), "bench"];

@@ -1,13 +1,16 @@
 /**
- * Contestants that do the same work in processes of their own, taking turns: A B A B. Only one computes at a time; each stays
- * warm between its turns. See turns.js for their side.
+ * Contestants do the same work in separate processes, in turns: A B A B. Only one computes at a time; each stays warm
+ * between its turns. See turns.js for their side.
  */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { median } from "./harness.js";
 import { lastWords } from "./programs.js";
 
-/** What contestants with the same weights may differ by in their losses, relative: float32 sums in other orders. */
+/**
+ * The allowed relative difference of losses between contestants with the same weights: float32 sums in different
+ * orders.
+ */
 const AGREEMENT = 1e-4;
 
 /**
@@ -46,7 +49,7 @@ export async function contest(contestants, rounds, log) {
   return results;
 }
 
-/** How many times as long `slow` takes as `fast`: median over the rounds, each a pair of neighbouring turns. */
+/** The ratio of the times of `slow` and `fast`: median over the rounds, each a pair of neighboring turns. */
 export function timesFaster(results, fast, slow) {
   const missing = missingOf(results, fast, slow);
   if (missing) return { missing };
@@ -84,7 +87,7 @@ function expectAgreement(contestants, results) {
 
 function expectThreads({ threads }, facts) {
   if (threads !== undefined && threads !== facts.threads)
-    throw new Error(`${threads} threads were asked for, it computes on ${facts.threads}`);
+    throw new Error(`${threads} threads were requested, but it computes on ${facts.threads}`);
 }
 
 class Player {
@@ -92,7 +95,7 @@ class Player {
     this.name = name;
     const [program, ...args] = command;
     this.child = spawn(program, [...args, JSON.stringify(task)], { stdio: ["pipe", "pipe", "pipe"] });
-    this.child.stdin.on("error", () => {}); // a contestant that died is told of by `answer`
+    this.child.stdin.on("error", () => {}); // `answer` reports a contestant that died
     this.errors = "";
     this.child.stderr.setEncoding("utf8").on("data", (text) => {
       this.errors += text;
@@ -105,7 +108,7 @@ class Player {
 
   async answer() {
     const { value, done } = await this.lines.next();
-    if (done) throw new Error(lastWords(this.errors) || "ended without a word");
+    if (done) throw new Error(lastWords(this.errors) || "exited without output");
     return JSON.parse(value);
   }
 

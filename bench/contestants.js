@@ -1,4 +1,4 @@
-/** LoRA steps of one network as different programs do them, ready for a contest. */
+/** LoRA steps of one network in different programs, prepared for a contest. */
 import { here, nodeFor } from "./programs.js";
 import { benchRows } from "./rows.js";
 import { shapes } from "./shapes.js";

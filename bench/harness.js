@@ -1,6 +1,6 @@
 /**
- * Timing that bears repetition: variants take turns in short rounds, in an order that is reversed every round; medians are
- * shown and every raw sample is kept. Plain JavaScript on the built kernels, so that it runs as it is.
+ * Reproducible timing: variants alternate in short rounds, in an order that is reversed every round; medians are shown
+ * and every raw sample is kept. Plain JavaScript on the built kernels, so that it runs without a build step.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -11,10 +11,10 @@ import { Bench } from "tinybench";
 import { PEAK_FLOPS } from "../dist/wasm/generated/constants.js";
 
 const bytesOf = (build) => readFileSync(new URL(`../build/${build}.wasm`, import.meta.url));
-/** Whether this engine has what a build needs. */
+/** Whether this engine supports a build. */
 export const runnable = (build) => WebAssembly.validate(bytesOf(build));
 
-/** Node 20 has relaxed SIMD behind a flag only: starts this very program again with it, and exits as that does. */
+/** Node 20 has relaxed SIMD only behind a flag: restarts this program with the flag, and exits with its exit code. */
 export function withRelaxedSimd() {
   const flag = "--experimental-wasm-relaxed-simd";
   if (runnable("relaxed") || process.execArgv.includes(flag)) return;
@@ -29,11 +29,11 @@ export function availableBuilds() {
   );
 }
 
-/** Where the peak kernel leaves its number, and where the first array lies. */
+/** The address of the peak kernel's result, and that of the first array. */
 const PEAK_RESULT = 65536;
 const FIRST = PEAK_RESULT + 64;
 
-/** One build in a memory of its own. `place(n)` gives the address of n random f32 in [-1, 1). */
+/** One build in a separate memory. `place(n)` gives the address of n random f32 in [-1, 1). */
 export function openBuild(build, megabytes) {
   const memory = new WebAssembly.Memory({ initial: megabytes * 16, maximum: 65535 });
   const { exports } = instantiateSync(new WebAssembly.Module(bytesOf(build)), { env: { memory } }).instance;
@@ -102,7 +102,7 @@ export function inTurns(tasks, kernels, rounds, slice = 4) {
   });
 }
 
-/** Warms the task up, which also lets the engine optimise it, and says how often it fits into the time. */
+/** Warms the task up, which also lets the engine optimize it, and returns how often it fits into the time. */
 function repetitions({ run }, slice) {
   for (const until = performance.now() + 10 * slice; performance.now() < until; ) run();
   const start = performance.now();
@@ -110,7 +110,10 @@ function repetitions({ run }, slice) {
   return Math.max(1, Math.round(slice / (performance.now() - start)));
 }
 
-/** Processor time of this process in milliseconds: what others take of a shared machine is not counted. One thread only. */
+/**
+ * Processor time of this process in milliseconds, which excludes other processes on a shared machine. Only for one
+ * thread.
+ */
 function cpuMilliseconds() {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;

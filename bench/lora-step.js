@@ -1,4 +1,4 @@
-/** The LoRA step that is measured. */
+/** The LoRA step to measure. */
 import { getPeftModel } from "../dist/adapt/peft-model.js";
 import { modelFromConfig } from "../dist/auto/auto-model.js";
 import { openEngine } from "../dist/cli/model-options.js";
@@ -9,7 +9,7 @@ import { Tape } from "../dist/tape/tape.js";
 import { benchRows } from "./rows.js";
 import { shapes } from "./shapes.js";
 
-/** What is trained: a model of a shape with LoRA, and a batch for it. */
+/** The training setup: a model of a shape with LoRA, and a batch for it. */
 export class BenchStep {
   engine;
   model;
@@ -71,7 +71,7 @@ export class BenchStep {
 
 const PASS = { recording: true, training: true };
 
-/** A model of a shape, its weights made on the spot. */
+/** A model of a shape with random weights. */
 export async function modelOfShape(options) {
   const engine = await openEngine(options);
   const { weights } = options;

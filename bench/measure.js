@@ -1,4 +1,4 @@
-/** What the bench measures the machine and itself with. */
+/** Measurements of the machine and of this process. */
 import { PEAK_FLOPS } from "../dist/wasm/generated/constants.js";
 
 /** Seconds that `work` takes. */
@@ -8,7 +8,7 @@ export function timed(work) {
   return (performance.now() - start) / 1000;
 }
 
-/** The most memory that this process has had at once, all of it. */
+/** The peak memory of this process. */
 export function processPeakBytes() {
   return 1024 * process.resourceUsage().maxRSS;
 }
@@ -22,7 +22,7 @@ export function measurePeak({ kernels, threads, memory }) {
   return (PEAK_FLOPS * items * count) / seconds;
 }
 
-/** A block that no cache holds, and the rate at which all threads of an engine read it. */
+/** A block that exceeds every cache, and the rate at which all threads of an engine read it. */
 export class ReadRate {
   #engine;
   #block;

@@ -1,5 +1,5 @@
 /**
- * The contestant that is Lorikeet's matmul alone, one thread: y = x·Wᵀ.
+ * The contestant for Lorikeet's matmul on one thread: y = x·Wᵀ.
  *
  *   echo | node bench/ours-matmul.js '{"rows": 256, "in": 768, "out": 3072, "build": "relaxed"}'
  */

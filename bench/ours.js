@@ -1,5 +1,5 @@
 /**
- * The contestant that is Lorikeet: a LoRA step.
+ * The Lorikeet contestant: a LoRA step.
  *
  *   echo | node bench/ours.js '{"shape": "tiny", "build": "auto", "threads": 1, "weights": "f32", "rows": [...]}'
  *

@@ -1,4 +1,4 @@
-/** The programs that take part: Node versions, Python, this package. What is absent is said loudly and left out. */
+/** The participating programs: Node versions, Python, this package. Missing ones are reported clearly and skipped. */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -19,7 +19,7 @@ export function nodeFor(build) {
     : [process.execPath];
 }
 
-/** Versions of what takes part, for the head of the page. */
+/** The versions of the participants, for the head of the page. */
 export function versionOf([program, ...args]) {
   return spawnSync(program, [...args, "--version"], { encoding: "utf8" }).stdout.trim();
 }
@@ -41,7 +41,7 @@ export function findPython() {
   return found ?? null;
 }
 
-/** Runs a program to its end and returns what it wrote. Throws an error that says what it complained of. */
+/** Runs a program to its end and returns its output. Throws an error with its error output. */
 export function run([program, ...args]) {
   const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: "utf8", maxBuffer: 1 << 28 });
   if (error) throw error;
@@ -49,7 +49,7 @@ export function run([program, ...args]) {
   return stdout;
 }
 
-/** The line of a program's complaints that names an error, or the last. */
+/** The line of a program's error output that names an error, or the last line. */
 export function lastWords(complaints) {
   const lines = complaints.trim().split("\n");
   return lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1);
@@ -61,7 +61,7 @@ export function lorikeetBench(build, threads, ...args) {
   try {
     const found = JSON.parse(run([...command, "--build", build, "--threads", String(threads), "--json"]));
     if (found.threads === threads) return found;
-    return { missing: `${threads} threads were asked for, it computes on ${found.threads}` };
+    return { missing: `${threads} threads were requested, but it computes on ${found.threads}` };
   } catch (error) {
     return { missing: error.message };
   }

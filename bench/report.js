@@ -1,6 +1,6 @@
-/** Rows of the results: what was measured against which bar. */
+/** Rows of the results: each measurement with its target. */
 
-/** `found` is { value } or { missing }; `sign` is ">=" or "<="; without a bar the row is for information. */
+/** `found` is { value } or { missing }; `sign` is ">=" or "<="; without a target, the row is informational. */
 export function row(what, found, sign, bar, { unit = "", digits = 2 } = {}) {
   return { what, ...found, sign, bar, unit, digits };
 }

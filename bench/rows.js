@@ -1,9 +1,9 @@
-/** Made-up rows for the bench, the same on every run. */
+/** Synthetic rows for the benchmark, the same on every run. */
 
 import { IGNORED } from "../dist/core/labels.js";
 import { Philox } from "../dist/core/philox.js";
 
-/** "random": every token labelled, all rows as long. "instruction": as people train, see `instructionRows`. */
+/** "random": every token labeled, all rows as long. "instruction": as people train, see `instructionRows`. */
 export const dataKinds = ["random", "instruction"];
 
 /** Rows of a batch. */

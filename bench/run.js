@@ -3,8 +3,8 @@
  *
  *   npm run bench -- [--only matmul,decode] [--quick] [--out FILE.md]
  *
- * --only and --quick (few rounds) print the page, and write it only where --out says. `npm run bench:install` installs the
- * peers and the Node with relaxed SIMD; what is absent is said and left out.
+ * --only and --quick (few rounds) print the page, and write it only to the file given with --out. `npm run
+ * bench:install` installs the peers and the Node with relaxed SIMD; missing ones are reported and skipped.
  */
 import { readdirSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
@@ -26,7 +26,7 @@ const seconds = () => `${((performance.now() - began) / 1000).toFixed(0)} s`;
 const log = (text) => console.error(`${seconds().padStart(7)}  ${text}`);
 const python = findPython();
 if (nodeFor("relaxed")[0] === process.execPath)
-  console.log("SKIPPED: Node 24 of bench/engines (npm run bench:install); this Node measures the relaxed build too");
+  console.log("SKIPPED: Node 24 of bench/engines (npm run bench:install); this Node also measures the relaxed build");
 
 const sections = [];
 for (const name of names) {
@@ -46,7 +46,7 @@ for (const name of names) {
 const page = `${[head(), ...sections].join("\n\n")}\n`;
 const out = flags.out ?? (flags.only || flags.quick ? null : here("RESULTS.md"));
 if (out) writeFileSync(out, page);
-log(out ? `written to ${out}` : "not written: --out FILE.md would");
+log(out ? `written to ${out}` : "not written: use --out FILE.md to write it");
 
 function head() {
   const commit = run(["git", "rev-parse", "--short", "HEAD"]).trim();
@@ -55,7 +55,7 @@ function head() {
     "# What was measured",
     `Made by \`npm run bench\` in ${seconds()}${flags.quick ? " with --quick (few rounds)" : ""}; ${processor}; commit ${commit}.`,
     `The baseline build runs in node ${versionOf(nodeFor("baseline"))}, the relaxed build in node ${versionOf(nodeFor("relaxed"))}. ` +
-      "Contestants are warm processes that take turns, A B A B; ratios are medians over pairs of neighbouring turns. Those with " +
-      "float32 weights start from the same numbers and must arrive at the same losses, or the case fails.",
+      "Contestants are warm processes that alternate, A B A B; ratios are medians over pairs of adjacent turns. Those with " +
+      "float32 weights start from the same values and must reach the same losses; otherwise the case fails.",
   ].join("\n\n");
 }

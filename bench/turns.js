@@ -1,6 +1,6 @@
 /**
- * What a contestant does: it gets ready, says so in a line of JSON, and then measures once for each line on its standard
- * input, which it answers with a line of JSON. By hand: echo | node bench/ours.js '{"shape": "tiny", ...}'
+ * The protocol of a contestant: it prepares, reports that in a line of JSON, and then measures once per line of
+ * standard input, answering with a line of JSON. Manually: echo | node bench/ours.js '{"shape": "tiny", ...}'
  */
 import { createInterface } from "node:readline";
 
@@ -9,7 +9,7 @@ export const task = () => JSON.parse(process.argv[2]);
 
 /**
  * `step` does the work once and returns its result, a loss; it is repeated for about `slice` milliseconds a turn, at least
- * once. `facts` tells of the contestant once it is warm; `beside` measures something just before each turn.
+ * once. `facts` describes the warm contestant; `beside` measures something just before each turn.
  */
 export async function takeTurns(step, { slice = 500, facts = () => ({}), beside = () => ({}) } = {}) {
   const losses = [await step()]; // warm-up: engines compile, caches fill

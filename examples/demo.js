@@ -1,9 +1,9 @@
 /**
- * npm run demo: adapts the bundled base model, which has read nineteenth-century novels, to Shakespeare's sonnets.
+ * npm run demo: adapts the bundled base model, trained on nineteenth-century novels, to Shakespeare's sonnets.
  *
  *   node examples/demo.js [--short] [--output DIR]
  *
- * Everything happens on this machine's CPU, without a network. --short does a few steps only.
+ * Everything happens on this machine's CPU, without a network. --short runs only a few steps.
  */
 import { readFileSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -47,7 +47,7 @@ const valid = await examples("valid.jsonl");
 say(
   `base     ${relative(".", flags.model)}: ${base.modelType}, ${millions(parameters(base))} parameters, ${engine.build} kernels, one thread`,
 );
-say(`data     ${train.length} sonnets to train on, ${valid.length} to judge by`);
+say(`data     ${train.length} sonnets for training, ${valid.length} for validation`);
 
 const model = getPeftModel(base, lora({ r: 8, loraAlpha: 16, targetModules: "all-linear", taskType: "CAUSAL_LM" }), {
   seed: 1,

@@ -1,11 +1,11 @@
-/** What the examples with real data share: packages of their own, a line of progress, tables, and a clean end. */
+/** Shared by the examples with real data: separate packages, a progress line, tables, and a clean exit. */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 
 /**
- * The folder of an npm package that only the example in `folder` needs. Where it is missing it is installed, as the example's
- * own lock file says.
+ * The folder of an npm package that only the example in `folder` needs. If it is missing, it is installed according to
+ * the example's own lock file.
  */
 export function ownPackage(folder, name, size) {
   const found = join(folder, "node_modules", name);
@@ -19,13 +19,13 @@ export function ownPackage(folder, name, size) {
   });
   if (npm.status === 0) return found;
   const reason = npm.error?.message ?? `exit code ${npm.status}`;
-  console.error(`npm ci failed (${reason}). With a network, run it in ${where}; then start this again.`);
+  console.error(`npm ci failed (${reason}). Run it in ${where} with a network connection, then start this again.`);
   process.exit(1);
 }
 
 let shown = 0;
 
-/** One line on standard error that is written over: where that is no terminal, a line every 10 seconds. */
+/** One line on standard error that is overwritten; if standard error is not a terminal, a line every 10 seconds. */
 export function progress(text) {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${text}`);
   else if (performance.now() - shown > 10_000) {
@@ -34,7 +34,7 @@ export function progress(text) {
   }
 }
 
-/** Takes the line of progress away, before something else is printed. */
+/** Clears the progress line before something else is printed. */
 export function endProgress() {
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[2K");
 }
@@ -45,7 +45,10 @@ export const training =
   ({ step, steps, loss, secondsLeft }) =>
     progress(`${what}: step ${step} of ${steps}, loss ${loss.toFixed(3)}, ${secondsLeft.toFixed(0)} s left`);
 
-/** Ends at once on Ctrl-C, with the exit code that says so. Files are put in place whole, so nothing is left half written. */
+/**
+ * Exits immediately on Ctrl-C, with the matching exit code. Files are replaced atomically, so nothing is left half
+ * written.
+ */
 export function endOnInterrupt() {
   process.once("SIGINT", () => {
     endProgress();
@@ -54,7 +57,7 @@ export function endOnInterrupt() {
   });
 }
 
-/** Prints a Markdown table with its columns lined up: words first, numbers behind. */
+/** Prints a Markdown table with its columns lined up: text on the left, numbers on the right. */
 export function table(header, rows) {
   const widths = header.map((_, column) => Math.max(...[header, ...rows].map((row) => row[column].length)));
   const line = (cells) => console.log(`| ${cells.join(" | ")} |`);
@@ -67,7 +70,7 @@ export function table(header, rows) {
   console.log();
 }
 
-/** Fails the example, at its end, unless a claim holds. */
+/** Makes the example fail at its end unless a claim holds. */
 export function expect(holds, claim) {
   console.log(`${holds ? "holds" : "FAILS"}: ${claim}`);
   if (!holds) process.exitCode = 1;

@@ -1,8 +1,8 @@
 /**
- * Few files in the place of many: Node takes about half a millisecond for each file of an import. bundle.js has all that importing
- * the package's entry loads at once, models.js what the first model needs besides, tokenizers.js what the first tokenizer needs. Each
- * module stays where it was, and exports from there, so paths, types and imports on demand are as before. Modules that hosts import
- * stay whole, for the bundle imports the host.
+ * Few files instead of many: Node takes about half a millisecond for each file of an import. bundle.js has all that
+ * importing the package's entry loads at once, models.js what the first model needs besides, tokenizers.js what the
+ * first tokenizer needs. Each module stays where it was, and exports from there, so paths, types and imports on demand
+ * are as before. Modules that hosts import stay whole, for the bundle imports the host.
  */
 import { readdirSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";

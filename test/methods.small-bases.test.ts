@@ -1,4 +1,4 @@
-/** Every method on a quantised base does what it does on the dequantised weights in f32. */
+/** Every method on a quantized base does what it does on the dequantized weights in f32. */
 import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { Method } from "../src/adapt/method/define-method.ts";

@@ -278,6 +278,6 @@ describe.each(Object.keys(tinyConfigs))("%s", (type) => {
     expect(() => model.forward(concatenate([Array<number>(33).fill(1)]))).toThrow(
       "a sequence of 33 tokens is longer than the model's context of 32",
     );
-    expect(() => model.forward(concatenate([[1, 53]]))).toThrow("id 53 at position 1 should be from 0 to 52");
+    expect(() => model.forward(concatenate([[1, 53]]))).toThrow("id 53 at position 1 must be from 0 to 52");
   });
 });

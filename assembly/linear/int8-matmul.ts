@@ -11,7 +11,7 @@
  *   forward    y  = x·Wᵀ + bias     q of x            scalesB: the scales of W's rows
  *   backward   dx = dy·W            q of dy·scales    scalesB 0
  *
- * No sum overflows with q up to ±2¹⁴ = ±16384, the limit to quantise to: see int8-sum.ts. Blocking and ranges are those of matmul.ts.
+ * No sum overflows with q up to ±2¹⁴ = ±16384, the limit to quantize to: see int8-sum.ts. Blocking and ranges are those of matmul.ts.
  */
 import { fillA, fillB } from "./int8-fill";
 import { addScaled, chunkOf, DEPTH, STRIP } from "./int8-sum";
@@ -82,8 +82,8 @@ function fillBlockA(block: usize, q: usize, row: usize, rows: i32, pairs: i32): 
 /**
  * One sliver of B against the whole block of A: COLS columns of the sums [rows, STRIP].
  *
- * The first tile has a call of its own so that the optimiser does not inline the other: V8 11 unrolls a loop within a loop, runs
- * out of registers, and does half as well.
+ * The first tile has a separate call so that the optimizer does not inline the other: V8 11 unrolls a loop within a
+ * loop, runs out of registers, and does half as well.
  */
 function sweep(a: usize, b: usize, pairs: i32, sums: usize, rows: i32, zeros: usize): void {
   const sliver = <usize>(pairs * ROWS << 2);

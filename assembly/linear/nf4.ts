@@ -4,7 +4,7 @@
  *   embedding_nf4   y[i, :] = w[ids[i]·width ..]        rows start..end
  *   quantize_nf4    codes and absmax (f32) of x [n]     blocks start..end; the last may be short
  *
- * The host quantises absmax itself.
+ * The host quantizes absmax itself.
  */
 import { BLOCK, widen } from "../simd/nf4-read";
 import { loadPart } from "../simd/part";

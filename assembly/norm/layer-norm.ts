@@ -42,7 +42,7 @@ function rowSum(x: usize, n: i32): f32 {
   return hsum(sum);
 }
 
-/** Σ (x[i] − centre)² for i < n. A pass of its own, since Σ x² − n·centre² cancels. */
+/** Σ (x[i] − center)² for i < n. A separate pass, because Σ x² − n·center² cancels. */
 // @ts-ignore: decorator
 @inline
 function spread(x: usize, centre: f32, n: i32): f32 {

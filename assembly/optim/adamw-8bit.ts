@@ -1,7 +1,7 @@
 /**
  * One step of AdamW whose moments are bytes (Dettmers et al. 2022), as bitsandbytes.optim.AdamW8bit has it. Moments are kept in
  * blocks of `width` elements: a block's largest magnitude in f32, and for each element the code of the level next to its share of
- * that. Levels are the dynamic tree quantisation of the paper: of both signs for m, of one for v.
+ * that. Levels are the dynamic tree quantization of the paper: of both signs for m, of one for v.
  *
  *   m0 = scaleM[block]·signed[m]      v0 = scaleV[block]·unsigned[v]
  *   the step of adamw_f32 on p, g, m0, v0, which gives p, m1, v1

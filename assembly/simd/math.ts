@@ -62,7 +62,7 @@ export function normalTail4(z: v128, e: v128): v128 {
  */
 export function log1(x: f32): f32 {
   if (!(x < Infinity)) return x;
-  // Exponent of x/√½, so that the mantissa is centred on 1.
+  // Exponent of x/√½, so that the mantissa is centered on 1.
   const n = (reinterpret<i32>(x) - 0x3f3504f3) >> 23;
   const f = <f64>reinterpret<f32>(reinterpret<i32>(x) - (n << 23));
   const s = (f - 1) / (f + 1);

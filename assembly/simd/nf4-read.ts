@@ -1,5 +1,5 @@
 /**
- * Reading weights in four bits: NF4 with doubly quantised scales, as QLoRA has them (Dettmers et al. 2023, sections 3 and 4).
+ * Reading weights in four bits: NF4 with doubly quantized scales, as QLoRA has them (Dettmers et al. 2023, sections 3 and 4).
  *
  *   w[e] = LEVELS[code[e]]·absmax[e / 64]        absmax[b] = map[q[b]]·absmax2[b / 256] + offset
  *

@@ -1,4 +1,4 @@
-/** Data as people train on: half of the tokens masked, lengths spread 1:8, batch 8. PyTorch pads. */
+/** Realistic training data: half of the tokens masked, lengths spread 1:8, batch 8. PyTorch pads. */
 import { contest, timesFaster, timesLine } from "../contest.js";
 import { ours, pytorch, stepTask } from "../contestants.js";
 import { row } from "../report.js";

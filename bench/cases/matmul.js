@@ -1,4 +1,4 @@
-/** The matmul: how near it comes to the SIMD peak, and what a second thread brings. */
+/** The matmul: its fraction of the SIMD peak, and the speedup of a second thread. */
 import { readFileSync } from "node:fs";
 import { median } from "../harness.js";
 import { here, nodeFor, run } from "../programs.js";
@@ -29,7 +29,7 @@ export async function measure({ quick, rounds, log }) {
   return { title: "Matmul", about, rows };
 }
 
-/** The bar is for every layer, so the worst is judged. */
+/** The target applies to every layer, so the worst one is judged. */
 function shareRows(found, build, count) {
   const what = `${build}, ${count} rows`;
   if (found.missing) return [row(`${what}: the worst layer`, found, ">=", BARS[count])];

@@ -1,4 +1,4 @@
-/** What int8 and nf4 cost in quality: the loss on held-back text after 50 steps, against the same in full precision. */
+/** The quality cost of int8 and nf4: the loss on held-out text after 50 steps, compared with full precision. */
 import { existsSync, readFileSync } from "node:fs";
 import {
   AdamW,
@@ -52,7 +52,7 @@ async function lossAfter(steps, folder, weights) {
   const base = await AutoModelForCausalLM.fromPretrained(folder, { engine, ...(weights && { weights }) });
   const kept = new Set(Array.from(base.namedWeights().values(), ({ dtype }) => dtype));
   if (weights && !kept.has(weights))
-    throw new Error(`${weights} was asked for, weights are in ${[...kept].join(", ")}`);
+    throw new Error(`${weights} was requested, but weights are in ${[...kept].join(", ")}`);
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
   const [train, valid] = await Promise.all(["train", "valid"].map((file) => sonnets(`${file}.jsonl`, base, tokenizer)));
   const model = getPeftModel(base, lora({ r: 8, loraAlpha: 16, targetModules: "all-linear" }), { seed: 1 });

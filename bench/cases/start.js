@@ -1,4 +1,4 @@
-/** How soon a process trains, and how much there is to load. */
+/** The time until a process trains, and the size of what it loads. */
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { here, lorikeetBench } from "../programs.js";

@@ -1,15 +1,15 @@
-/** One thread of WebAssembly against those who have WebAssembly too. */
+/** One thread of WebAssembly against other WebAssembly libraries. */
 import { contest, timesFaster, timesLine } from "../contest.js";
 import { ours, peer, stepTask } from "../contestants.js";
 import { here, nodeFor } from "../programs.js";
 import { row } from "../report.js";
 
-const BARS = { "tfjs as it comes": 10, "tfjs with a hand-written gradient": 3.5, "jax-js": 10 };
+const BARS = { "stock tfjs": 10, "tfjs with a hand-written gradient": 3.5, "jax-js": 10 };
 
 export async function measure({ rounds, log }) {
   const task = stepTask("tiny");
   const peers = [
-    peer("tfjs as it comes", "tfjs.js", { ...task, gradient: "own" }),
+    peer("stock tfjs", "tfjs.js", { ...task, gradient: "own" }),
     peer("tfjs with a hand-written gradient", "tfjs.js", { ...task, gradient: "hand-written" }),
     peer("jax-js", "jax.js", task),
   ];

@@ -1,4 +1,7 @@
-/** lorikeet bench decode: how fast tokens are written, against how fast this machine reads the weights that each of them needs. */
+/**
+ * lorikeet bench decode: the speed of generating tokens, compared with the speed at which this machine reads the
+ * weights that each token needs.
+ */
 import { commandOf } from "../../dist/cli/command.js";
 import { LiveLine, print } from "../../dist/cli/terminal.js";
 import { UnsupportedError } from "../../dist/core/errors.js";
@@ -18,13 +21,13 @@ const options = {
   shape: shapeOption(decoders),
   weights: benchOptions.weights,
   tokens: whole(16, 1, "tokens per round"),
-  rounds: whole(5, 1, "timed rounds; reading and writing take turns"),
+  rounds: whole(5, 1, "timed rounds; reading and generating alternate"),
   json: benchOptions.json,
   ...engineOptions,
 };
 
 export const decode = commandOf("decode", {
-  description: "Time writing one token after another, on weights made on the spot, against reading memory.",
+  description: "Time generating one token after another, with random weights, compared with reading memory.",
   options,
   examples: `
     $ lorikeet bench decode --shape gpt2-124m
@@ -82,7 +85,10 @@ async function run(flags) {
   );
 }
 
-/** Weights that every token reads: all but tables of which it looks up a row. A table that is also the head is read whole. */
+/**
+ * Weights that every token reads: all except tables from which it reads one row. A table that is also the head is read
+ * whole.
+ */
 function bytesPerToken(model) {
   const all = new Map(Array.from(model.namedWeights().values(), (weight) => [weight.name, sizeOf(weight.shape)]));
   const layers = [...model.modules.values()];

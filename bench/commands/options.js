@@ -1,4 +1,4 @@
-/** Options that several commands of the bench have. */
+/** Options shared by several benchmark commands. */
 import { flag, oneOf, wholeOrNull } from "../../dist/core/options.js";
 import { shapes } from "../shapes.js";
 

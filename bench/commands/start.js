@@ -28,7 +28,7 @@ export const start = commandOf("start", {
   run,
 });
 
-/** What the fresh process runs. It imports what users import; `work` holds all that it needs to know. */
+/** The program of the fresh process. It imports what users import; `work` holds all of its parameters. */
 const program = `
 const began = performance.now();
 const since = () => performance.now() - began;

@@ -1,4 +1,4 @@
-/** lorikeet bench step: how fast a training step is here, against what this machine could do at best. */
+/** lorikeet bench step: the speed of a training step, compared with this machine's peak. */
 import { commandOf } from "../../dist/cli/command.js";
 import { grouped, LiveLine, print } from "../../dist/cli/terminal.js";
 import { namesOrPattern, oneOf, text, whole } from "../../dist/core/options.js";
@@ -22,7 +22,7 @@ const options = {
   method: oneOf(["lora"], "lora", "PEFT method"),
   r: whole(8, 1, "rank"),
   targetModules: namesOrPattern("layers to adapt (default: PEFT's)"),
-  rounds: whole(5, 1, "timed rounds; peak and step take turns"),
+  rounds: whole(5, 1, "timed rounds; peak and step alternate"),
   profile: text({
     help: "profile three more steps, into profile.md and trace.json of this folder",
     placeholder: "dir",
@@ -32,7 +32,7 @@ const options = {
 };
 
 export const step = commandOf("step", {
-  description: "Time one training step: forward, backward and AdamW, on weights made on the spot.",
+  description: "Time one training step: forward, backward and AdamW, with random weights.",
   options,
   examples: `
     $ lorikeet bench step --shape llama-15m --tokens 256 --batch 4

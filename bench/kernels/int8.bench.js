@@ -3,7 +3,7 @@
  *
  *   node bench/kernels/int8.bench.js [--shape gpt2-124m,...] [--rows 64,128] [--build relaxed] [--rounds 15] [--out FILE.json]
  *
- * forward y = x·Wᵀ and dx = dy·W, from f32 to f32: int8 includes the quantisation of x or dy. "product" is without it.
+ * forward y = x·Wᵀ and dx = dy·W, from f32 to f32: int8 includes the quantization of x or dy. "product" is without it.
  * Rates count multiply and add as two, as in f32; "of f32" is the median of the rounds' ratios.
  */
 import { parseArgs } from "node:util";
@@ -25,7 +25,7 @@ const { values: flags } = parseArgs({
   },
 });
 
-/** forward and dx of one layer, each in f32, as an int8 product, and as an int8 product with its quantisation. */
+/** forward and dx of one layer, each in f32, as an int8 product, and as an int8 product with its quantization. */
 function tasksFor({ kernels, memory, place }, stored, rows, [width, out]) {
   const x = place(rows * Math.max(width, out));
   const [y, w] = [place(rows * Math.max(width, out)), place(width * out)];

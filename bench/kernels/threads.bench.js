@@ -59,7 +59,7 @@ function measure(one, several, rounds) {
 
 const single = await createEngine({ build: flags.build, threads: 1 });
 const pool = await createEngine({ build: flags.build, threads: Number(flags.threads) });
-if (pool.threads === 1) throw new Error(`${flags.threads} threads were asked for, this engine has one`);
+if (pool.threads === 1) throw new Error(`${flags.threads} threads were requested, but this engine has one`);
 console.log(`${machineLine(pool.build)} against ${pool.threads}`);
 const results = [];
 for (const shape of flags.shape.split(",")) {

@@ -1,5 +1,5 @@
 /**
- * The contestant that is jax-js on its WebAssembly backend: a LoRA step of a Llama, jitted whole. In Node it has one thread.
+ * The jax-js contestant on its WebAssembly backend: a fully jitted LoRA step of a Llama. In Node it has one thread.
  *
  *   echo | node bench/peers/jax.js '{"config": {...}, "rows": [...], "r": 8}'
  *
@@ -57,7 +57,10 @@ function block(x, i, { weights, adapters, tables }) {
   return after.add(linear(gated, "mlp.down_proj"));
 }
 
-/** Mean loss of the adapters; everything else comes as arguments too, so that nothing is folded into the compiled code. */
+/**
+ * Mean loss of the adapters; everything else is also passed as arguments, so that nothing is folded into the compiled
+ * code.
+ */
 function loss(adapters, { weights, tables, ids, targets }) {
   let x = np.take(weights["model.embed_tokens"].ref, ids, 0);
   for (let i = 0; i < layers; i++) x = block(x, i, { weights, adapters, tables });

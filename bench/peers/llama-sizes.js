@@ -1,12 +1,12 @@
-/** What the peers that have no models of their own need to know of a Llama, and its weights as all contestants agree on. */
+/** The Llama sizes for peers without built-in models, and the weights that all contestants use. */
 import { fillAgreed } from "../agreed.js";
 
-/** Sizes of a config whose every head has keys of its own, and of rows that are all as long. */
+/** Sizes of a config with one key head per query head, and of rows of equal length. */
 export function sizesOf(config, rows) {
   const { hidden_size: width, num_attention_heads: heads, num_key_value_heads: keyHeads } = config;
   const tokens = rows[0].inputIds.length;
   if (heads !== keyHeads || rows.some((row) => row.inputIds.length !== tokens))
-    throw new Error("this peer is written for heads with keys of their own and rows of one length");
+    throw new Error("this peer only supports one key head per query head and rows of equal length");
   return { batch: rows.length, tokens, width, heads, headDim: width / heads, layers: config.num_hidden_layers };
 }
 

@@ -1,5 +1,6 @@
 /**
- * The contestant that is ONNX Runtime on its WebAssembly backend, one thread: y = x·Wᵀ, forward only, since it no longer trains.
+ * The ONNX Runtime contestant on its WebAssembly backend, one thread: y = x·Wᵀ, forward only, because it no longer
+ * supports training.
  *
  *   echo | node bench/peers/ort.js '{"rows": 256, "in": 768, "out": 3072}'
  */

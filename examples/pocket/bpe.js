@@ -1,8 +1,8 @@
 /**
  * Byte-pair encoding, trained from scratch (Sennrich, Haddow and Birch 2016, over bytes as in GPT-2): start from the
- * 256 bytes and, again and again, make the commonest neighbouring pair inside a word one new token.
+ * 256 bytes and, again and again, merge the most common adjacent pair inside a word into one new token.
  *
- * The same texts always give the same tokens: equal counts are settled by the lower token numbers.
+ * The same texts always give the same tokens: the lower token numbers break ties.
  */
 
 /** GPT-2's words: contractions, then letters, digits or signs with the blank before them, then other blanks. */
@@ -19,7 +19,7 @@ export function trainBpe(texts, size, specialTokens) {
   const merges = [];
   while (names.length < size) {
     const best = commonest(pairs);
-    if (best === null) throw new Error(`the texts give only ${names.length} tokens of the ${size} asked for`);
+    if (best === null) throw new Error(`the texts give only ${names.length} tokens of the ${size} requested`);
     merges.push([names[best.left], names[best.right]]);
     const token = tokenNamed(names[best.left] + names[best.right], names);
     for (const word of best.words) mergeInside(word, best, token, pairs);
@@ -28,7 +28,7 @@ export function trainBpe(texts, size, specialTokens) {
   return { vocab: Object.fromEntries(names.map((name, id) => [name, id])), merges };
 }
 
-/** The number of a token, new unless two merges spell the same (a + bc after ab + c). */
+/** The number of a token; new unless another merge has the same spelling (a + bc after ab + c). */
 function tokenNamed(name, names) {
   const known = names.indexOf(name);
   return known < 0 ? names.push(name) - 1 : known;
@@ -59,7 +59,7 @@ function countWords(texts, firstByte) {
   }));
 }
 
-/** Every neighbouring pair: how often it occurs, and in which words. */
+/** Every neighboring pair: how often it occurs, and in which words. */
 function countPairs(words) {
   const pairs = new Map();
   for (const word of words) addPairs(word, word.count, pairs);

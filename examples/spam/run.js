@@ -1,9 +1,10 @@
 /**
- * Spam or ham: real mail, one pretrained encoder, five methods. Each method leaves the base as it was and a small file.
+ * Spam or ham: real mail, one pretrained encoder, five methods. Each method leaves the base unchanged and writes a
+ * small file.
  *
  *   node examples/spam/run.js [--short] [--output DIR]
  *
- * --short takes fewer mails. Ends with exit code 1 when LoRA does not tell spam clearly better than guessing does.
+ * --short uses fewer mails. Exits with code 1 if LoRA does not detect spam clearly better than guessing.
  */
 import { readdirSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -60,7 +61,7 @@ const encoded = (which) =>
 const [train, test] = [encoded("train"), encoded("test")];
 console.log(`base     ${name} (${relative(".", folder)}), ${engine.build} kernels, one thread`);
 console.log(
-  `data     ${grouped(train.length)} mails to train on, ${grouped(test.length)} to test with, half of them spam`,
+  `data     ${grouped(train.length)} mails for training, ${grouped(test.length)} for testing, half of them spam`,
 );
 
 /** The methods, each with a learning rate that suits it. */
@@ -109,7 +110,7 @@ table(
   ],
 );
 const least = flags.short ? 0.7 : 0.9;
-expect(results[0].accuracy > least, `LoRA tells more than ${percent(least)} of the mails`);
+expect(results[0].accuracy > least, `LoRA classifies more than ${percent(least)} of the mails correctly`);
 console.log(`${secondsSince(began).toFixed(0)} s in all; the adapters are in ${flags.output}`);
 
 function bytesIn(folder) {

@@ -1,4 +1,4 @@
-/** A model as adapters see it, taken from the model itself or from a description of one that is not loaded. */
+/** The view of a model that adapters need, created from the model or from the description of an unloaded one. */
 import type { RawConfig } from "../nn/config.ts";
 import type { DefaultTargets } from "../nn/define-model.ts";
 import type { Module, Site } from "../nn/layers/weights.ts";
@@ -13,13 +13,13 @@ export interface BaseWeights {
   readonly bias: Weight | null;
 }
 
-/** The model as adapters see it. */
+/** The view of a model that adapters need. */
 export interface Base extends ModelShape {
   readonly engine: Engine;
-  /** What "all-linear" stands for: matmuls, all but the output projection. */
+  /** The layers that "all-linear" selects: every linear layer except the output projection. */
   readonly allLinear: readonly string[];
   weightsOf(module: Module): BaseWeights;
-  /** From now on this is the layer's own weight. */
+  /** Makes this the layer's own weight. */
   replaceWeight(module: Module, weight: Weight): void;
 }
 
@@ -34,7 +34,7 @@ export interface ModelLike {
   readonly headName: string;
 }
 
-/** Remembers the weights that the layers have now as those of the base. */
+/** Records the layers' current weights as those of the base. */
 export function baseOf({ engine, traits, modelType, config, modules, sites, targets, headName }: ModelLike): Base {
   const weights = new Map<Module, BaseWeights>();
   for (const module of modules.values()) {
@@ -57,7 +57,7 @@ export function baseOf({ engine, traits, modelType, config, modules, sites, targ
   };
 }
 
-/** The head of the task that a model with these modules has, "" where it has none. */
+/** The task head of a model with these modules, "" if it has none. */
 function headAmong(names: readonly string[], heads: readonly string[]): string {
   return heads.find((head) => names.some((name) => name === head || name.startsWith(`${head}.`))) ?? "";
 }

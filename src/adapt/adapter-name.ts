@@ -1,16 +1,19 @@
-/** Which names an adapter may have: it is a folder when the adapter is saved, a key in a file of AdapterHub, a part of a fusion's name. */
+/**
+ * Valid adapter names: a name becomes a folder when the adapter is saved, a key in AdapterHub's files, and part of a
+ * fusion's name.
+ */
 import { FormatError } from "../core/errors.ts";
 
-/** The adapter at the root of a folder; others have subfolders by name. */
+/** The adapter at the root of a folder; others have subfolders with their names. */
 export const DEFAULT_ADAPTER = "default";
 
-/** Stands for no adapter at all where each sequence of a batch has its own, as in PEFT. */
+/** Means no adapter when each sequence of a batch has its own, as in PEFT. */
 export const BASE_ROUTE = "__base__";
 
-/** Names of devices that Windows makes no folder of, whatever follows a dot. */
+/** Device names that Windows does not allow as folders, with any extension. */
 const devices = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])$/i;
 
-/** Throws a FormatError unless the name can be that of an adapter. */
+/** Throws FormatError unless the name is valid for an adapter. */
 export function expectAdapterName(name: string): void {
   const fault = faultOf(name);
   if (fault === null) return;
@@ -24,10 +27,10 @@ function faultOf(name: string): string | null {
   if (name === "") return "it is empty";
   const character = /[./\\:*?"<>|,\p{Cc}\p{Cs}]/u.exec(name)?.[0];
   if (character !== undefined) return `it contains ${JSON.stringify(character)}`;
-  if (name !== name.trim()) return "it begins or ends with a blank";
+  if (name !== name.trim()) return "it starts or ends with a space";
   if (devices.test(name)) return "Windows reserves it for a device";
   if (name in {}) return "every JavaScript object has a property of this name";
-  return name === BASE_ROUTE ? "it stands for the base without an adapter" : null;
+  return name === BASE_ROUTE ? "it means the base without an adapter" : null;
 }
 
 /** Names in messages: `"a", "b"`. */

@@ -1,4 +1,4 @@
-/** A batch in which each sequence has its own adapter, or none, in one pass of the base. */
+/** Runs a batch in which each sequence has its own adapter, or none, in one pass of the base. */
 import { StateError, UnsupportedError } from "../core/errors.ts";
 import type { LinearDelta } from "../nn/layers/linear.ts";
 import type { Module } from "../nn/layers/weights.ts";
@@ -13,14 +13,14 @@ import { composed, connectionOf } from "./compose/compose.ts";
 import type { Composition } from "./compose/composition.ts";
 import { methodName, type Rows } from "./method/define-method.ts";
 
-/** Virtual tokens of each sequence, null where its adapter has none. */
+/** The virtual tokens of each sequence, null if its adapter has none. */
 export function virtualOf(names: readonly string[], adapters: ReadonlyMap<string, Adapter>): (VirtualTokens | null)[] {
   return names.map((name) => adapters.get(name)?.sites.virtual ?? null);
 }
 
 /**
- * Puts each adapter on its own sequences: `names[s]` is the adapter of sequence s. Throws UnsupportedError for a method that cannot
- * act on some rows only. The layers stay so until they are set anew.
+ * Applies each adapter to its own sequences: `names[s]` is the adapter of sequence s. Throws UnsupportedError for a
+ * method that cannot act on individual rows. The layers keep this state until it is set again.
  */
 export function route(base: Base, names: readonly string[], adapters: ReadonlyMap<string, Adapter>): void {
   const sequences = new Map<Adapter, number[]>();
@@ -44,7 +44,7 @@ export function route(base: Base, names: readonly string[], adapters: ReadonlyMa
   }
 }
 
-/** What the names say as a division of the batch. A name without an adapter, that of the base, changes nothing. */
+/** The division of the batch that the names describe. The base's name has no adapter and changes nothing. */
 function byNeighbours(names: readonly string[]): Composition {
   const runs: { name: string; count: number }[] = [];
   for (const name of names) {
@@ -78,7 +78,7 @@ function deltas(adapter: Adapter, module: Module & { kind: "linear" }, sequences
   ];
 }
 
-/** Rows of the sequences in x, of which `all` says to which sequence each belongs; neighbors are taken together. */
+/** The rows of the sequences in x, where `all` maps each row to its sequence; adjacent ranges are merged. */
 function rowsOf({ shape }: Value, all: SequenceRows | null, sequences: readonly number[]): Rows {
   if (all === null || all.starts.at(-1) !== shape[0]) {
     throw new StateError("a batch with several adapters reached a layer whose rows belong to no sequence");
@@ -94,7 +94,7 @@ function rowsOf({ shape }: Value, all: SequenceRows | null, sequences: readonly 
   return rows;
 }
 
-/** The rows through an adapter's own copy of a layer (modules_to_save). */
+/** Runs rows through an adapter's own copy of a layer (modules_to_save). */
 function withCopy(x: Value, rows: Rows, module: Module & { kind: "linear" }, { weight, bias }: Replaced): Value {
   return linear(sliceRows(x, rows), weight ?? module.weight, module.stored, bias ?? module.bias);
 }
@@ -104,7 +104,7 @@ function expectRoutable({ name, config, linear: parts, embedding, replaced, site
   const elsewhere = sites.attention || replaced.some(({ module }) => module.kind !== "linear");
   if (!stuck && !elsewhere) return;
   throw new UnsupportedError(
-    `adapter "${name}" (${methodName(config.method)}) cannot be one of several in a batch: ` +
-      "prompts and methods on linear layers can, but for DoRA; run its sequences by themselves",
+    `adapter "${name}" (${methodName(config.method)}) cannot be combined with others in a batch: ` +
+      "only prompts and linear-layer methods other than DoRA can; run its sequences separately",
   );
 }

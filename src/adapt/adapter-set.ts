@@ -1,6 +1,6 @@
 /**
- * The adapters on a model: which there are, which of them act and how, which are merged. Keeps the model's layers in line with
- * that.
+ * The adapters of a model: all of them, the active ones and how they act, and the merged ones. Keeps the model's layers
+ * consistent with that.
  */
 import { StateError, UnsupportedError } from "../core/errors.ts";
 import { didYouMean } from "../core/similar.ts";
@@ -26,14 +26,14 @@ interface ActiveAdapters {
   readonly enabled: boolean;
 }
 
-/** What a `PeftModel` holds. `put` is the only way in for an adapter, whatever it is made of. */
+/** The adapters that a `PeftModel` holds. `put` is the only way to add an adapter, whatever its origin. */
 export class AdapterSet {
   readonly model: Model;
   readonly layers: Base;
   readonly warn: Warn;
   readonly #adapters = new Map<string, Adapter>();
   readonly #fusions = new Map<string, Fusion>();
-  /** Bytes of the weights that are merged into. */
+  /** The bytes of the weights that adapters were merged into. */
   readonly #originals: Originals = new Map();
   #active: readonly string[] = [];
   #composition: CompositionNode = nothing;
@@ -55,7 +55,7 @@ export class AdapterSet {
   get active(): readonly string[] {
     return this.#active;
   }
-  /** How the active adapters work together where they meet at a residual connection. */
+  /** How the active adapters combine at a residual connection. */
   get composition(): CompositionNode {
     return this.#composition;
   }
@@ -73,18 +73,18 @@ export class AdapterSet {
     if (adapter) return adapter;
     const names = [...this.#adapters.keys()];
     throw new StateError(
-      `there is no adapter "${name}", there are ${quoted(names) || "none"}.${didYouMean(name, names)}`,
+      `there is no adapter "${name}"; the adapters are ${quoted(names) || "none"}.${didYouMean(name, names)}`,
     );
   }
 
   /**
-   * Throws unless an adapter of this name can be made now: FormatError for a name that cannot be used, StateError where it is
-   * taken or adapters are merged. To be asked before any work is done for one.
+   * Throws unless an adapter with this name can be created now: FormatError for an invalid name, StateError if the name
+   * is taken or adapters are merged. Call it before doing any work for the adapter.
    */
   expectRoom(name: string): void {
     expectAdapterName(name);
     if (this.#adapters.has(name))
-      throw new StateError(`there is an adapter "${name}" already: delete it first, or choose another name`);
+      throw new StateError(`adapter "${name}" already exists: delete it first, or choose another name`);
     this.#expectUnmerged(`adding "${name}"`);
   }
 
@@ -93,12 +93,12 @@ export class AdapterSet {
       throw new StateError(`adapters ${quoted(this.#merged)} are merged: unmerge them before ${doing}`);
   }
 
-  /** Throws a StateError unless an adapter with this config can be one of these. */
+  /** Throws StateError unless an adapter with this config is compatible with the others. */
   #expectCompanions(name: string, config: MethodConfig, others: readonly Adapter[]): void {
     const biased = others.find((other) => biasOf(other.config) !== "none");
     if (biased && biasOf(config) !== "none") {
       throw new StateError(
-        `adapter "${name}" and adapter "${biased.name}" both train biases (bias "${biasOf(config)}"): at most one may`,
+        `adapter "${name}" and adapter "${biased.name}" both train biases (bias "${biasOf(config)}"): at most one adapter can`,
       );
     }
     const alike = others.filter((each) => each.config.method === config.method);
@@ -109,14 +109,14 @@ export class AdapterSet {
     if (problem) throw new StateError(`adapter "${name}": ${problem}`);
   }
 
-  /** Makes a fresh adapter, not active yet. */
+  /** Creates a fresh adapter, not active yet. */
   add(name: string, config: MethodConfig): void {
     this.expectRoom(name);
     this.#expectCompanions(name, config, [...this.#adapters.values()]);
     this.put(new Adapter(name, config, this.layers, { purpose: "fresh" }, this.warn));
   }
 
-  /** Takes an adapter that was made for this model, not active yet. Frees it and throws when it cannot be one of the set. */
+  /** Adds an adapter that was created for this model, not active yet. Frees it and throws if the set cannot hold it. */
   put(adapter: Adapter): void {
     try {
       this.expectRoom(adapter.name);
@@ -128,14 +128,16 @@ export class AdapterSet {
     this.#adapters.set(adapter.name, adapter);
   }
 
-  /** Throws a StateError unless the adapter of this name can be replaced now. */
+  /** Throws StateError unless the adapter with this name can be replaced now. */
   expectReplaceable(name: string): Adapter {
     const adapter = this.get(name);
     this.#expectUnmerged(`swapping "${name}"`);
     return adapter;
   }
 
-  /** Puts an adapter in the place of the one with its name, which is freed. Frees the new one and throws when it cannot be there. */
+  /**
+   * Replaces the adapter with the same name, which is freed. Frees the new one and throws if the set cannot hold it.
+   */
   replace(adapter: Adapter): void {
     try {
       const before = this.expectReplaceable(adapter.name);
@@ -150,18 +152,18 @@ export class AdapterSet {
     }
   }
 
-  /** If it was active and no other is, the first of the rest by name becomes active, as in PEFT. */
+  /** If it was the only active one, the first of the rest by name becomes active, as in PEFT. */
   remove(name: string): void {
     const adapter = this.get(name);
     if (this.#merged.includes(name)) throw new StateError(`adapter "${name}" is merged: unmerge it before deleting it`);
     const fusion = Array.from(this.#fusions.keys()).find((each) => each.split(",").includes(name));
     if (fusion !== undefined)
-      throw new StateError(`adapter "${name}" is part of fusion "${fusion}": delete that first`);
+      throw new StateError(`adapter "${name}" is part of fusion "${fusion}": delete the fusion first`);
     this.#adapters.delete(name);
     this.#active = this.#active.filter((other) => other !== name);
     const [next] = [...this.#adapters.keys()].sort();
     if (this.#active.length === 0 && next !== undefined) {
-      this.warn(`adapter "${name}" was active and is deleted: "${next}" is active now`);
+      this.warn(`the active adapter "${name}" was deleted: "${next}" is active now`);
       this.#active = [next];
     }
     if (namesIn(this.#composition).join() !== this.#active.join())
@@ -171,7 +173,7 @@ export class AdapterSet {
   }
 
   addFusion(name: string, options: Partial<FusionOptions>, seed: number, stored: StoredShapes | null): Fusion {
-    if (this.#fusions.has(name)) throw new StateError(`there is a fusion "${name}" already: delete it first`);
+    if (this.#fusions.has(name)) throw new StateError(`fusion "${name}" already exists: delete it first`);
     const adapters = name.split(",").map((each) => this.get(each));
     const foreign = adapters.find(({ sites }) => !sites.residual);
     if (foreign) throw new UnsupportedError(`fusion "${name}": "${foreign.name}" is not a bottleneck adapter`);
@@ -183,16 +185,18 @@ export class AdapterSet {
   removeFusion(name: string): void {
     const fusion = this.#fusions.get(name);
     if (fusion === undefined)
-      throw new StateError(`there is no fusion "${name}", there are ${quoted([...this.#fusions.keys()]) || "none"}`);
+      throw new StateError(
+        `there is no fusion "${name}"; the fusions are ${quoted([...this.#fusions.keys()]) || "none"}`,
+      );
     if (this.appliedFusions().includes(fusion))
       throw new StateError(`fusion "${name}" is active: activate adapters without it first`);
     this.#fusions.delete(name);
     fusion.dispose();
   }
 
-  // ---- which act
+  // ---- active adapters
 
-  /** Makes these active and no others. Throws, and changes nothing, when they cannot act together. */
+  /** Activates exactly these. Throws, and changes nothing, if they cannot be active together. */
   activate(names: string | readonly string[] | CompositionNode): void {
     const composition = isNode(names) ? names : { type: "Stack" as const, children: [...new Set([names].flat())] };
     const wanted = namesIn(composition);
@@ -206,10 +210,10 @@ export class AdapterSet {
     const prompts = wanted.filter((name) => this.get(name).sites.virtual);
     if (prompts.length > 1)
       throw new StateError(
-        `adapters ${quoted(prompts)} all put virtual tokens before the text; activate one at a time`,
+        `adapters ${quoted(prompts)} each add virtual tokens before the text; activate one at a time`,
       );
     if (this.#merged.length > 0) {
-      this.warn(`adapters ${quoted(this.#merged)} are unmerged, since other adapters become active`);
+      this.warn(`adapters ${quoted(this.#merged)} are unmerged because other adapters become active`);
       this.unmerge();
     }
     this.#active = wanted;
@@ -217,7 +221,7 @@ export class AdapterSet {
     this.#changed();
   }
 
-  /** Throws unless a composition is of bottleneck adapters, well nested, and has its fusions. */
+  /** Throws unless a composition contains only bottleneck adapters, is nested correctly, and has its fusions. */
   #expectComposable(composition: CompositionNode): void {
     const nodes = nodesIn(composition);
     const names = namesIn(composition);
@@ -237,7 +241,7 @@ export class AdapterSet {
     }
   }
 
-  /** The name of a layer of which more than one adapter has a copy, or null. */
+  /** The name of a layer that more than one adapter copies, or null. */
   #sharedLayer(names: readonly string[]): string | null {
     const seen = new Set<string>();
     for (const name of names) {
@@ -249,24 +253,24 @@ export class AdapterSet {
     return null;
   }
 
-  /** Whether all are bottleneck adapters, so that a composition says everything about them. */
+  /** Whether all are bottleneck adapters, so that a composition describes them completely. */
   composes(names: readonly string[]): boolean {
     return names.length > 0 && names.every((name) => this.get(name).sites.residual !== undefined);
   }
 
-  /** Adapters that act now. */
+  /** The adapters in effect. */
   applied(): Adapter[] {
     const active = this.#enabled ? this.#active.map((name) => this.get(name)) : [];
     return active.filter(({ name }) => !this.#merged.includes(name));
   }
 
-  /** Fusions that act now. */
+  /** The fusions in effect. */
   appliedFusions(): Fusion[] {
     const fused = this.#enabled ? nodesIn(this.#composition).filter((node) => node.type === "Fuse") : [];
     return [...new Set(fused.flatMap(({ name }) => this.#fusions.get(name) ?? []))];
   }
 
-  /** Heads of active adapters that the head of another replaces. */
+  /** Heads of active adapters that another adapter's head replaces. */
   idleHeads(): Set<Param> {
     if (!this.composes(this.#active)) return new Set();
     const paramsOf = (replaced: readonly Replaced[]) => replaced.flatMap(({ weight, bias }) => [weight, bias]);
@@ -281,7 +285,7 @@ export class AdapterSet {
 
   // ---- merging, for merge-adapters.ts
 
-  /** Folds adapters into the base's weights as they are and keeps what was there. The layers are still to be brought in line. */
+  /** Merges adapters into the base's current weights and keeps the originals. The layers still have to be updated. */
   fold(names: readonly string[]): void {
     const adapters = names.map((name) => this.get(name));
     mergeInto(this.layers, adapters, this.#originals);
@@ -289,20 +293,20 @@ export class AdapterSet {
     this.model.adapterChanges++;
   }
 
-  /** Puts the base's weights back as they were before merging, bit for bit. The layers are still to be brought in line. */
+  /** Restores the base's weights bit for bit to their state before merging. The layers still have to be updated. */
   restore(): void {
     restore(this.layers.engine, this.#originals);
     this.#merged = [];
     this.#rebase();
   }
 
-  /** Puts the base's weights back as they were before merging, bit for bit. */
+  /** Restores the base's weights bit for bit to their state before merging. */
   unmerge(): void {
     this.restore();
     this.refresh();
   }
 
-  /** Has no adapter act, or the active ones again. */
+  /** Disables all adapters, or enables the active ones again. */
   setEnabled(enabled: boolean): void {
     this.#enabled = enabled;
     this.#changed();
@@ -356,7 +360,7 @@ export class AdapterSet {
     this.refresh();
   }
 
-  /** Makes none active. */
+  /** Deactivates all adapters. */
   deactivate(): void {
     this.#active = [];
     this.#composition = nothing;
@@ -365,7 +369,7 @@ export class AdapterSet {
 
   // ---- the model's layers
 
-  /** Tells methods that keep something about the base weights that these have changed. */
+  /** Notifies methods that keep data about the base weights that these have changed. */
   #rebase(): void {
     for (const { linear, embedding } of this.#adapters.values()) {
       for (const part of [...linear.values(), ...embedding.values()]) part.rebase?.();
@@ -378,7 +382,7 @@ export class AdapterSet {
     this.refresh();
   }
 
-  /** Brings the layers in line with what is active, merged and enabled. */
+  /** Updates the layers to what is active, merged and enabled. */
   refresh(): void {
     this.#rebase();
     const active = this.#enabled ? this.#active.map((name) => this.get(name)) : [];
@@ -388,7 +392,7 @@ export class AdapterSet {
       module.weight = weight;
       if (module.kind === "linear") {
         module.bias = bias;
-        // The adapter that was activated first acts on the base, the next on its result: the last is outermost.
+        // The adapter that was activated first acts on the base, the next on its result; the last is outermost.
         module.deltas = applied.flatMap(({ linear }) => linear.get(module) ?? []).reverse();
       } else if (module.kind === "embedding") {
         module.deltas = applied.flatMap(({ embedding }) => embedding.get(module) ?? []);
@@ -410,7 +414,7 @@ export class AdapterSet {
     this.model.virtual = applied.flatMap(({ sites }) => sites.virtual ?? []).at(-1) ?? null;
   }
 
-  /** Takes all adapters off the model and frees them. */
+  /** Removes all adapters from the model and frees them. */
   clear(): void {
     this.restore();
     this.deactivate();

@@ -1,4 +1,7 @@
-/** One adapter on one model: the tensors of a method at every layer and site that its options reach, and what else it trains. */
+/**
+ * One adapter on one model: the tensors of a method at every layer and site that its options match, and everything else
+ * that it trains.
+ */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { sizeOf } from "../core/shape.ts";
 import type { Embedding } from "../nn/layers/embedding.ts";
@@ -24,7 +27,7 @@ import { type Exported, type MakeAt, type Purpose, type StoredShapes, TensorMake
 
 export type { Base, BaseWeights } from "./adaptable-model.ts";
 
-/** What every key in an adapter file begins with: where PEFT keeps the model it wraps. */
+/** The prefix of every key in an adapter file: the attribute in which PEFT keeps the wrapped model. */
 export const KEY_PREFIX = "base_model.model.";
 
 /** A layer's own weight or bias, replaced by a trained copy while the adapter is active. */
@@ -32,24 +35,26 @@ export interface Replaced {
   readonly module: Module;
   readonly weight: Param | null;
   readonly bias: Param | null;
-  /** Whether the copy stands in for the base's own numbers, as a trained bias does, rather than beside them. */
+  /**
+   * Whether the copy replaces the base's own parameters, as a trained bias does, instead of being counted in addition.
+   */
   readonly standsIn: boolean;
 }
 
 export type Warn = (message: string) => void;
 
-/** Why an adapter is made, and the file it is filled from. */
+/** The purpose of an adapter, and the file that fills it. */
 export interface AdapterOrigin {
   readonly purpose: Purpose;
   readonly stored?: StoredShapes;
 }
 
-/** Layers that PEFT calls embeddings, whatever they are: where ties and base weights need care. */
+/** Layers that PEFT calls embeddings, of any kind: ties and base weights need care there. */
 const embeddingNames = ["embed_tokens", "lm_head"];
 
 export class Adapter {
   readonly name: string;
-  /** With what was filled in when the adapter was made: its targets, and options that follow from them. */
+  /** Includes what was filled in when the adapter was created: its targets, and options that follow from them. */
   readonly config: MethodConfig;
   readonly linear = new Map<Linear, LinearPart>();
   readonly embedding = new Map<Embedding, EmbeddingPart>();
@@ -59,7 +64,7 @@ export class Adapter {
   readonly #maker: TensorMaker;
   readonly #prefix: string;
 
-  /** Makes all tensors; they are not trainable yet. Throws before anything is left behind. */
+  /** Creates all tensors; they are not trainable yet. Leaves nothing behind if it throws. */
   constructor(name: string, config: MethodConfig, base: Base, { purpose, stored }: AdapterOrigin, warn: Warn) {
     this.name = name;
     const { method } = config;
@@ -91,16 +96,16 @@ export class Adapter {
     this.#warnOfTies(base, warn);
   }
 
-  /** Trained tensors by the key that they have in a file, in the order of the model. */
+  /** Trained tensors by their keys in a file, in the order of the model. */
   get params(): ReadonlyMap<string, Param> {
     return this.#maker.params;
   }
-  /** What a file holds besides computed tensors: trained and kept ones. */
+  /** The contents of a file except for computed tensors: trained and kept ones. */
   get saved(): Map<string, Param> {
     const { params, kept, unsaved } = this.#maker;
     return new Map([...params, ...kept].filter(([key]) => !unsaved.has(key)));
   }
-  /** Kept tensors, which a file may leave out. */
+  /** Kept tensors, which a file may omit. */
   get kept(): ReadonlyMap<string, Param> {
     return this.#maker.kept;
   }
@@ -114,7 +119,7 @@ export class Adapter {
   setTrainable(trainable: boolean): void {
     for (const param of this.#maker.params.values()) param.setTrainable(trainable);
   }
-  /** How many numbers are trained, and how many of those stand in for numbers of the base (biases). */
+  /** The number of trained parameters, and how many of them replace parameters of the base (biases). */
   count(): { params: number; standIns: number } {
     const params = Array.from(this.#maker.params.values()).reduce((sum, { size }) => sum + size, 0);
     const standing = this.replaced.filter(({ standsIn }) => standsIn);
@@ -122,8 +127,8 @@ export class Adapter {
   }
 
   /**
-   * Base weights that are saved along, by file key, as PEFT's `save_embedding_layers="auto"` has it: those of the input embedding
-   * and the output projection where they are adapted, as soon as one of them is a target by its usual name.
+   * Base weights that are also saved, by file key, as with PEFT's `save_embedding_layers="auto"`: those of the adapted
+   * input embedding and output projection, if at least one of them is a target by its usual name.
    */
   savedBase(base: Base): Map<string, Weight> {
     const { method, values } = this.config;
@@ -144,7 +149,7 @@ export class Adapter {
     );
   }
 
-  /** What its keys begin with. */
+  /** The prefix of its keys. */
   get keyPrefix(): string {
     return this.#prefix;
   }
@@ -170,7 +175,7 @@ export class Adapter {
     else if (layer.kind === "embedding") this.embedding.set(layer, method.embedding!(layer, here, make, shared));
   }
 
-  /** modules_to_save: a copy of the whole layer, trained in full. */
+  /** modules_to_save: a fully trained copy of the whole layer. */
   #copyModules(base: Base, warn: Warn): void {
     const own = this.config.values.modulesToSave ?? [];
     const byTask = this.#trainsHeads() ? headsOf(base.traits) : [];
@@ -182,19 +187,19 @@ export class Adapter {
     );
     const heads = this.#fromHub
       ? all.filter((name) => this.#maker.has(`${name}.weight`))
-      : findCopied(all, byTask, () => {}); // a model has one of them at most
+      : findCopied(all, byTask, () => {}); // a model has at most one of them
     for (const name of all.filter((each) => named.includes(each) || heads.includes(each))) {
       this.#copyLayer(base.layers.get(name)!, base, "");
     }
   }
 
-  /** PEFT's configs that have no modules_to_save leave heads as they are. */
+  /** PEFT's configs without modules_to_save leave heads unchanged. */
   #trainsHeads(): boolean {
     const { method } = this.config;
     return method.format === "adapterhub" || Object.hasOwn(optionsOf(method), "modulesToSave");
   }
 
-  /** Whether it is filled from a folder of AdapterHub: that has a head, or the base keeps its own. */
+  /** Whether it is filled from an AdapterHub folder: either the folder has a head, or the base keeps its own. */
   get #fromHub(): boolean {
     return this.config.method.format === "adapterhub" && this.#maker.loading;
   }
@@ -249,12 +254,15 @@ export class Adapter {
     const entries = [...(typeof targetModules === "string" ? [] : (targetModules ?? [])), ...(modulesToSave ?? [])];
     if (!isTied || !entries.some((entry) => embeddingNames.includes(lastPart(entry)))) return;
     warn(
-      `"${base.headName}" is tied to the embedding and one of them is part of adapter "${this.name}": the other does not follow`,
+      `"${base.headName}" is tied to the embedding but adapter "${this.name}" changes only one of them: the other stays unchanged`,
     );
   }
 }
 
-/** Listed, not made: names and shapes of what an adapter would train, and how many numbers stand in for the base's. */
+/**
+ * Listed without allocation: names and shapes of the tensors that an adapter would train, and how many parameters
+ * replace the base's.
+ */
 export function listAdapter(
   config: MethodConfig,
   base: Base,
@@ -265,7 +273,7 @@ export function listAdapter(
   return { tensors, standIns: adapter.count().standIns };
 }
 
-/** The layers that an adapter reaches, and its options with what follows from them filled in. */
+/** The layers that an adapter adapts, and its options completed with what follows from them. */
 function settled(config: MethodConfig, base: Base, warn: Warn): { layers: readonly Module[]; values: MethodValues } {
   const { method } = config;
   const heads = headsOf(base.traits);
@@ -286,7 +294,7 @@ function settled(config: MethodConfig, base: Base, warn: Warn): { layers: readon
   if (byDefault?.length === 0 && !values.targetModules) {
     const example = byDefault === linear && suggested ? `, such as targetModules: ${JSON.stringify(suggested)}` : "";
     throw new FormatError(
-      `PEFT has no default targetModules of ${method.peftType} for "${base.modelType}": name them${example}`,
+      `PEFT has no default targetModules of ${method.peftType} for "${base.modelType}": specify them${example}`,
     );
   }
   const names = { layers: [...base.layers.keys()], allLinear: base.allLinear, byDefault: byDefault ?? [] };
@@ -299,7 +307,7 @@ function settled(config: MethodConfig, base: Base, warn: Warn): { layers: readon
   return { layers, values: { ...own, ...method.settle?.(own, layers, warn, base) } as MethodValues };
 }
 
-/** The layers, once it is sure that the method knows each kind. */
+/** The layers, after checking that the method supports each kind. */
 function adaptable(layers: readonly Module[], { method }: MethodConfig): readonly Module[] {
   if (method.copies !== undefined) return layers;
   const knows = (layer: Module) =>
@@ -311,12 +319,12 @@ function adaptable(layers: readonly Module[], { method }: MethodConfig): readonl
   throw new UnsupportedError(`${method.peftType} adapts ${kinds} layers, but targetModules match ${list.join(", ")}`);
 }
 
-/** `bias` of methods that have it. */
+/** The `bias` option of methods that have it. */
 export function biasOf({ values }: MethodConfig): string {
   return ((values as Readonly<Record<string, unknown>>).bias as string | undefined) ?? "none";
 }
 
-/** Options of one layer where patterns say otherwise than for the rest. */
+/** The options of one layer, including overrides by patterns. */
 function patternValues({ method, values }: MethodConfig, name: string): Record<string, number> {
   const found: Record<string, number> = {};
   for (const [option, replaces] of Object.entries(method.patterns ?? {})) {

@@ -1,4 +1,4 @@
-/** What an adapter would train on a model, found without loading either. */
+/** Describes what an adapter would train on a model, without loading either. */
 import type { Shape } from "../core/shape.ts";
 import type { RawConfig } from "../nn/config.ts";
 import type { Weights } from "../nn/layers/weights.ts";
@@ -12,14 +12,17 @@ import type { MethodConfig } from "./method/define-method.ts";
 
 export interface DescribedAdapter {
   readonly peftType: string;
-  /** How many numbers are trained. */
+  /** The number of trained parameters. */
   readonly trainable: number;
-  /** How many there are in all, base and adapter. */
+  /** The total number of parameters, base and adapter. */
   readonly all: number;
   readonly tensors: readonly { readonly name: string; readonly shape: Shape }[];
 }
 
-/** Lists the tensors of an adapter with this adapter_config.json on this model. Throws as making the adapter would. */
+/**
+ * Lists the tensors of an adapter with this adapter_config.json on this model. Throws the same errors as creating the
+ * adapter.
+ */
 export async function describeAdapter(
   model: ModelOfShapes,
   config: RawConfig,
@@ -47,7 +50,7 @@ export function describeConfig(
   return { peftType: chosen.method.peftType, trainable, all: countWeights(weights) + trainable - standIns, tensors };
 }
 
-/** Numbers of a model, each tensor counted once. */
+/** The number of parameters of a model, counting each tensor once. */
 export function countWeights({ modules }: Weights): number {
   const named = new Map<string, Weight>();
   for (const { weight, bias } of modules.values()) {

@@ -1,17 +1,17 @@
-/** Which modules of a model an adapter reaches: PEFT's rules for `target_modules` and its companions. */
+/** Determines which modules of a model an adapter adapts: PEFT's rules for `target_modules` and related options. */
 import { compareCodePoints } from "../core/code-points.ts";
 import { FormatError } from "../core/errors.ts";
 import { didYouMean } from "../core/similar.ts";
 import type { CommonValues } from "./method/define-method.ts";
 import { fullMatch, matchStart } from "./method/python-pattern.ts";
 
-/** The modules of a model as matching sees them. */
+/** The modules of a model for matching. */
 export interface Names {
   /** Layers with weights, in the order of the model. */
   readonly layers: readonly string[];
-  /** What "all-linear" stands for: matmuls, all but the output projection. */
+  /** The layers that "all-linear" selects: every linear layer except the output projection. */
   readonly allLinear: readonly string[];
-  /** `target_modules` when the user names none. */
+  /** `target_modules` if the user specifies none. */
   readonly byDefault: readonly string[];
 }
 
@@ -20,7 +20,7 @@ type Matching = Pick<
   "targetModules" | "excludeModules" | "layersToTransform" | "layersPattern" | "modulesToSave"
 >;
 
-/** What methods without these options have for them. */
+/** The values for methods without these options. */
 const nothing: Matching = {
   targetModules: null,
   excludeModules: null,
@@ -32,16 +32,17 @@ const nothing: Matching = {
 export interface Matched {
   /** Names of the layers to adapt, in the order of the model. */
   readonly targets: readonly string[];
-  /** What the adapter's config says from now on. */
+  /** The values for the adapter's config. */
   readonly targetModules: readonly string[] | string;
 }
 
-/** PEFT shortens longer lists before it saves them. */
+/** PEFT shortens longer lists before saving them. */
 const LONG_LIST = 20;
 
 /**
- * Finds the layers to adapt. A list matches a name that is equal to an entry or ends in "." and the entry; a string is a
- * regular expression over whole names, or "all-linear". Exclusions win. Throws FormatError when nothing matches.
+ * Finds the layers to adapt. A list entry matches a name that equals it or ends with "." and the entry; a string is a
+ * regular expression over whole names, or "all-linear". Exclusions take precedence. Throws FormatError if nothing
+ * matches.
  */
 export function findTargets(names: Names, given: Partial<Matching>, warn: (message: string) => void): Matched {
   const matching = { ...nothing, ...given };
@@ -69,7 +70,7 @@ function resolve(names: Names, targetModules: readonly string[] | string | null)
   return all ? names.allLinear : targetModules;
 }
 
-/** Whether a list entry names `name`: the whole of it or its last parts. */
+/** Whether a list entry matches `name`: the whole name or its last parts. */
 function endsIn(name: string, entry: string): boolean {
   return name === entry || name.endsWith(`.${entry}`);
 }
@@ -81,7 +82,7 @@ function targetRule({ targetModules, layersToTransform, layersPattern }: Matchin
   return (name) => entries.includes(name) || (entries.some((entry) => endsIn(name, entry)) && inLayer(name));
 }
 
-/** Whether the first layer number in a name is one that was asked for. */
+/** Whether the first layer number in a name is a requested one. */
 function layerRule(
   layers: Matching["layersToTransform"],
   pattern: Matching["layersPattern"],
@@ -129,7 +130,7 @@ function lastPart(name: string): string {
   return name.slice(name.lastIndexOf(".") + 1);
 }
 
-/** A long list of names as the fewest endings that tell them from all other modules. */
+/** A long list of names as the smallest set of endings that distinguishes them from all other modules. */
 function condensed(targetModules: readonly string[] | string, { layers }: Names): readonly string[] | string {
   if (typeof targetModules === "string" || targetModules.length < LONG_LIST) return targetModules;
   const matches = (name: string) => targetModules.some((entry) => endsIn(name, entry));
@@ -162,7 +163,10 @@ function compareLists(a: readonly string[], b: readonly string[]): number {
   return b[at] === undefined ? 1 : compareCodePoints(a[at]!, b[at]!);
 }
 
-/** The layers that `modules_to_save` copies: those whose name, or whose container's name, ends in an entry (no dot needed). */
+/**
+ * The layers that `modules_to_save` copies: those whose name, or whose container's name, ends with an entry (no dot
+ * needed).
+ */
 export function findCopied(
   layers: readonly string[],
   entries: readonly string[],
@@ -174,7 +178,10 @@ export function findCopied(
   return layers.filter((name) => entries.some((entry) => reaches(entry)(name)));
 }
 
-/** The value of the first pattern that fits a layer's name, or undefined. A pattern is a regular expression for its last parts. */
+/**
+ * The value of the first pattern that matches a layer's name, or undefined. A pattern is a regular expression for its
+ * last parts.
+ */
 export function byPattern(
   patterns: Readonly<Record<string, number>>,
   name: string,

@@ -1,10 +1,10 @@
-/** Merging the adapters of a set into the base: for a while, or for good. */
+/** Merges the adapters of a set into the base, temporarily or permanently. */
 import { quoted } from "./adapter-name.ts";
 import type { AdapterSet } from "./adapter-set.ts";
 import { expectMergeable, mergeInto } from "./merge/merge.ts";
 import { bakeReplaced } from "./merge/write-copies.ts";
 
-/** Folds adapters into the base weights besides those that are merged already. When that fails, all is as before. */
+/** Merges more adapters into the base weights. If that fails, nothing changes. */
 export function mergeAdapters(set: AdapterSet, wanted: readonly string[], safeMerge: boolean): void {
   const fresh = wanted.filter((name) => !set.merged.includes(name));
   if (fresh.length === 0) {
@@ -12,7 +12,7 @@ export function mergeAdapters(set: AdapterSet, wanted: readonly string[], safeMe
     return;
   }
   const before = set.merged;
-  if (before.length > 0) set.warn(`adapters ${quoted(before)} are merged already, now also ${quoted(fresh)}`);
+  if (before.length > 0) set.warn(`adapters ${quoted(before)} are already merged; ${quoted(fresh)} are now merged too`);
   const names = [...before, ...fresh];
   const adapters = names.map((name) => set.get(name));
   set.restore();
@@ -28,13 +28,13 @@ export function mergeAdapters(set: AdapterSet, wanted: readonly string[], safeMe
   }
 }
 
-/** Puts the base weights back as they were, bit for bit. */
+/** Restores the base weights, bit for bit. */
 export function unmergeAdapters(set: AdapterSet): void {
   if (set.merged.length === 0) set.warn("no adapter is merged, nothing to do");
   else set.unmerge();
 }
 
-/** Folds adapters into the base, along with what they replace, and takes all adapters off. */
+/** Merges adapters into the base, including the modules that they replace, and removes all adapters. */
 export function mergeForGood(set: AdapterSet, names: readonly string[], safeMerge: boolean): void {
   const { layers } = set;
   const adapters = names.map((name) => set.get(name));
@@ -46,7 +46,7 @@ export function mergeForGood(set: AdapterSet, names: readonly string[], safeMerg
   set.clear();
 }
 
-/** Runs `body` on the base alone. */
+/** Runs `body` on the base without adapters. */
 export function withoutAdapters<T>(set: AdapterSet, body: () => T): T {
   const { enabled, merged } = set;
   if (merged.length > 0) set.unmerge();

@@ -1,6 +1,6 @@
 /**
  * A model with named adapters on it. The base is changed in place, as in PEFT: layers run through whatever adapters are active.
- * Which adapters are active and which are trained are two questions, asked apart.
+ * Which adapters are active and which are trained are independent.
  */
 import type { SourceLike, TargetLike } from "../checkpoint/open.ts";
 import { StateError } from "../core/errors.ts";
@@ -33,17 +33,17 @@ import { copyState, countParams, namedTrainable, writeState } from "./trained-pa
 
 export interface AdapterOptions {
   adapterName?: string;
-  /** Told of what is odd but not wrong. By default `console.warn`. */
+  /** Receives warnings. `console.warn` by default. */
   onWarning?: Warn;
 }
 
 export interface GetPeftModelOptions extends AdapterOptions {
-  /** Decides the random start; the config's own `seed` by default. */
+  /** The seed of the initialization; the config's own `seed` by default. */
   seed?: number;
 }
 
 /**
- * Puts a fresh adapter on a model, active and trainable. The model is changed in place.
+ * Adds a fresh adapter to a model, active and trainable. The model is changed in place.
  *
  * @example
  * const model = getPeftModel(base, lora({ r: 8, loraAlpha: 16 }));
@@ -62,14 +62,14 @@ export function getPeftModel<M extends Model>(
 }
 
 export interface RoutedOptions extends PassOptions {
-  /** The adapter of each sequence, "__base__" for none: all in one pass of the base. */
+  /** The adapter of each sequence, "__base__" for none; all run in one pass of the base. */
   readonly adapterNames?: readonly string[];
 }
 
 export interface MergeOptions {
   /** Which adapters, the active ones by default. */
   adapterNames?: readonly string[];
-  /** Change nothing unless every result is finite. */
+  /** Change nothing if any result is not finite. */
   safeMerge?: boolean;
 }
 
@@ -77,15 +77,18 @@ export interface MergeOptions {
 export class PeftModel<M extends Model = Model> extends ModelAround<M> {
   readonly #set: AdapterSet;
 
-  /** A model without adapters yet, whose layers run through the active ones until `dispose` or `unload`: see `getPeftModel` and `PeftModel.fromPretrained`. */
+  /**
+   * Wraps a model that has no adapters yet; its layers run through the active ones until `dispose` or `unload`: see
+   * `getPeftModel` and `PeftModel.fromPretrained`.
+   */
   constructor(model: M, { onWarning = console.warn }: { onWarning?: Warn } = {}) {
     super(model);
     this.#set = new AdapterSet(model, onWarning);
   }
 
   /**
-   * Loads an adapter folder, written here, by PEFT or by AdapterHub, on top of a model: active, and trainable when asked for. A
-   * folder with several bottleneck adapters and how they work together is loaded as a whole.
+   * Loads an adapter folder written by Lorikeet, PEFT or AdapterHub onto a model: active, and trainable if requested. A
+   * folder with several bottleneck adapters and their composition is loaded as a whole.
    *
    * @example
    * const model = await PeftModel.fromPretrained(base, "runs/sonnets/adapter");
@@ -110,12 +113,12 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
   // ---- the model
 
   /**
-   * Losses of everything that is labelled: see `TaskModel.loss`. In training, what the method adds is one more row. Adapters in
-   * parallel have their losses one after the other, so that their mean is the sum of the adapters' means.
+   * Losses of all labels: see `TaskModel.loss`. In training, a method's penalty is one more row. The losses of parallel
+   * adapters are concatenated, so that their mean is the sum of the adapters' means.
    */
   override loss(tape: Tape, batch: LabelledSequences, options: PassOptions = {}): Value {
     const copies = this.#copies(options);
-    // What an adapter that is not trained makes of a row may depend on the other rows: then no rows can be kept.
+    // The result of an untrained adapter for a row may depend on the other rows: then no rows can be cached.
     const keepsRows = copies === 1 && this.#set.applied().every(({ trainable }) => trainable);
     const losses = this.base.loss(tape, repeated(batch, copies), keepsRows ? options : allBlocks(options));
     const penalties = tape.recording
@@ -123,10 +126,10 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
       : [];
     if (tape.recording) penalties.push(...this.#set.appliedFusions().flatMap((fusion) => fusion.penalty(tape) ?? []));
     if (penalties.length === 0) return losses;
-    // Each row will count 1 / labels of the step; the penalty counts as much as the mean of these rows.
+    // Each row has the weight 1 / (labels of the step); the penalty weighs as much as the mean of these rows.
     return concatenateRows([losses, ...penalties.map((penalty) => scaleBy(penalty, losses.shape[0]! / copies))]);
   }
-  /** What the model says of each sequence: see `TaskModel.outputs`. */
+  /** The model's outputs for each sequence: see `TaskModel.outputs`. */
   override outputs(tape: Tape, sequences: Sequences, options: RoutedOptions = {}): Value {
     return this.#routed(options, (rest) => this.base.outputs(tape, repeated(sequences, this.#copies(rest)), rest));
   }
@@ -152,7 +155,7 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
   forward(sequences: Sequences, options: RoutedOptions = {}): Float32Array {
     return Tape.once(this.engine, {}, (tape) => tape.download(this.outputs(tape, sequences, options)));
   }
-  /** A key-value cache. What it holds belongs to the adapters that were active when it was filled. */
+  /** A key-value cache. Its contents belong to the adapters that were active when it was filled. */
   cache(this: PeftModel<CausalLM>, capacity: number, sequences?: number): KvCache {
     return this.base.cache(capacity, sequences);
   }
@@ -181,18 +184,18 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
     }
   }
 
-  /** How often a batch is run: once for each of the adapters in parallel. */
+  /** How often a batch is run: once per parallel adapter. */
   #copies({ cache = null, virtual = [] }: PassOptions = {}): number {
     const { enabled, composition } = this.#set;
     const copies = enabled && virtual.length === 0 ? copiesIn(composition) : 1;
     if (copies > 1 && cache !== null)
-      throw new StateError("adapters in parallel cannot share a key-value cache: activate one of them to generate");
+      throw new StateError("parallel adapters cannot share a key-value cache: activate one of them to generate");
     return copies;
   }
 
   // ---- adapters by name
 
-  /** Config of each adapter, with its targets filled in. */
+  /** The config of each adapter, with its targets filled in. */
   get peftConfig(): ReadonlyMap<string, MethodConfig> {
     return new Map(Array.from(this.#set.adapters, ([name, { config }]) => [name, config]));
   }
@@ -212,23 +215,24 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
     this.#set.add(name, withValues(config, { baseModelNameOrPath }));
   }
 
-  /** Loads an adapter folder under a name, not active yet. Leaves the model as it was when the folder does not fit. */
+  /** Loads an adapter folder under a name, not active yet. Leaves the model unchanged if the folder does not fit. */
   async loadAdapter(from: SourceLike, name: string, options: LoadAdapterOptions = {}): Promise<void> {
     await (await files()).loadAdapter(this.#set, from, name, options);
   }
 
   /**
    * Makes one adapter active, or several whose changes add up; bottleneck adapters act one after the other. A composition
-   * (`stack`, `fuse`, `split`, `parallel`, `average`, `batchSplit`) says how bottleneck adapters work together. Whether they are
-   * trained stays as it is.
+   * (`stack`, `fuse`, `split`, `parallel`, `average`, `batchSplit`) defines how bottleneck adapters combine. Whether
+   * they are trained does not change.
    */
   setAdapter(names: string | readonly string[] | CompositionNode): void {
     this.#set.activate(names);
   }
 
   /**
-   * Adds the attention that mixes some bottleneck adapters (AdapterFusion), fresh and not trainable yet, and returns its name:
-   * the adapters' names with commas. `setAdapter(fuse("a", "b"))` makes it act, `setTrainable("a,b", true)` has it trained.
+   * Adds the attention that mixes some bottleneck adapters (AdapterFusion), fresh and not trainable yet, and returns
+   * its name: the adapters' names joined with commas. `setAdapter(fuse("a", "b"))` activates it, `setTrainable("a,b",
+   * true)` makes it trainable.
    */
   addAdapterFusion(
     names: readonly string[] | CompositionNode,
@@ -240,37 +244,40 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
     return name;
   }
 
-  /** Loads a folder that holds a fusion, written here or by AdapterHub, once its adapters are there. Returns its name. */
+  /**
+   * Loads a folder with a fusion, written by Lorikeet or AdapterHub, whose adapters are already loaded. Returns its
+   * name.
+   */
   async loadAdapterFusion(from: SourceLike, options: LoadFusionOptions = {}): Promise<string> {
     return (await files()).loadAdapterFusion(this.#set, from, options);
   }
 
-  /** Removes a fusion that is not active. Its adapters stay. */
+  /** Removes a fusion that is not active. Its adapters are kept. */
   deleteAdapterFusion(name: string): void {
     this.#set.removeFusion(name);
   }
 
-  /** Gives the adapters, or fusions, gradients, or takes them away. */
+  /** Makes adapters or fusions trainable, or frozen again. */
   setTrainable(names: string | readonly string[], trainable: boolean): void {
     const adapters = [names].flat().map((name) => this.#set.fusions.get(name) ?? this.#set.get(name));
     for (const adapter of adapters) adapter.setTrainable(trainable);
   }
 
-  /** Removes an adapter. If it was active and no other is, the first of the rest by name becomes active, as in PEFT. */
+  /** Removes an adapter. If it was the only active one, the first of the rest by name becomes active, as in PEFT. */
   deleteAdapter(name: string): void {
     this.#set.remove(name);
   }
 
-  /** Runs `body` on the base alone: its output is the base's, bit for bit, whatever is active or merged. */
+  /** Runs `body` on the base without adapters: the output is the base's, bit for bit, whatever is active or merged. */
   disableAdapter<T>(body: () => T): T {
     return withoutAdapters(this.#set, body);
   }
 
-  // ---- adapters made of others
+  // ---- derived adapters
 
   /**
-   * Adds an adapter that is the weighted combination of others (all LoRA, or all IA3), not active yet. One adapter at weight 1
-   * gives itself.
+   * Adds an adapter that is the weighted combination of others (all LoRA, or all IA3), not active yet. A single adapter
+   * at weight 1 gives a copy.
    *
    * @example
    * model.addWeightedAdapter(["poems", "letters"], [0.7, 0.3], "both", { combination: "cat" });
@@ -282,7 +289,7 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
     options: WeightedOptions = {},
   ): void {
     if (names.length !== weights.length)
-      throw new StateError(`${weights.length} weights for ${names.length} adapters, expected one each`);
+      throw new StateError(`${weights.length} weights for ${names.length} adapters, expected one per adapter`);
     this.#set.expectRoom(name);
     const { layers, warn } = this.#set;
     const parts = names.map((each, i) => ({ adapter: this.#set.get(each), weight: weights[i]! }));
@@ -291,19 +298,20 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
 
   /**
    * Adds a plain LoRA adapter with the change that another makes to the weights, not active yet: exact for LoRA of any start
-   * (PiSSA and OLoRA get twice the rank), otherwise the best of a rank or of a share of the change's energy.
+   * (PiSSA and OLoRA get twice the rank), otherwise the best approximation with a rank or with a fraction of the
+   * change's energy.
    */
   async convertToLora(from: string, name: string, size: LoraSize | null = null): Promise<void> {
     this.#set.expectRoom(name);
     const { layers, warn } = this.#set;
     const lora = await methodNamed("lora");
-    this.#set.expectRoom(name); // others may have come while the method was loaded
+    this.#set.expectRoom(name); // others may have been added while the method was loading
     this.#set.put(convertedAdapter(name, this.#set.get(from), size, lora, layers, warn));
   }
 
   /**
-   * Puts an adapter folder in the place of a loaded LoRA adapter, which keeps its name, its place among the active and whether it
-   * is trained. Both must be LoRA. Nothing changes when the folder does not fit.
+   * Replaces a loaded LoRA adapter with an adapter folder; the name, the position among the active ones and whether it
+   * is trained are kept. Both must be LoRA. Nothing changes if the folder does not fit.
    */
   async hotswapAdapter(from: SourceLike, name: string): Promise<void> {
     await (await files()).hotswapAdapter(this.#set, from, name);
@@ -312,28 +320,28 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
   // ---- merging
 
   /**
-   * Folds adapters (the active ones by default) into the base weights, rounding once to the base's dtype. What was there is kept,
-   * so `unmergeAdapter` is exact. With `safeMerge` nothing is changed unless every result is finite.
+   * Merges adapters (the active ones by default) into the base weights, rounding once to the base's dtype. The original
+   * weights are kept, so `unmergeAdapter` is exact. With `safeMerge`, nothing changes if any result is not finite.
    */
   mergeAdapter({ adapterNames = this.#set.active, safeMerge = false }: MergeOptions = {}): void {
     mergeAdapters(this.#set, adapterNames, safeMerge);
   }
 
-  /** Puts the base weights back as they were, bit for bit. */
+  /** Restores the base weights, bit for bit. */
   unmergeAdapter(): void {
     unmergeAdapters(this.#set);
   }
 
   /**
-   * Folds adapters into the base for good, along with what they replace (modules_to_save, biases), and gives the base back as a
-   * plain model. All adapters are gone afterwards.
+   * Permanently merges adapters into the base, including what they replace (modules_to_save, biases), and returns the
+   * base as a plain model. All adapters are removed.
    */
   mergeAndUnload({ adapterNames = this.#set.active, safeMerge = false }: MergeOptions = {}): M {
     mergeForGood(this.#set, adapterNames, safeMerge);
     return this.base;
   }
 
-  /** Takes all adapters off and gives the base back. */
+  /** Removes all adapters and returns the base. */
   unload(): M {
     this.dispose();
     return this.base;
@@ -342,18 +350,18 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
   // ---- parameters
 
   /**
-   * Tensors that a training step changes (those of active and trainable adapters) by their key in a file, always in the same
-   * order. With more than one such adapter, keys begin with the adapter's name and a slash.
+   * Tensors that a training step changes (those of active and trainable adapters) by their keys in a file, always in
+   * the same order. With more than one such adapter, keys start with the adapter's name and a slash.
    */
   namedTrainable(): Map<string, Param> {
     return namedTrainable(this.#set);
   }
 
-  /** Lets methods with a schedule act after an optimiser step: see `Trainable`. */
+  /** Lets methods with a schedule act after an optimizer step: see `Trainable`. */
   afterStep(step: number, gradScale: number): void {
     for (const { lifecycle, trainable } of this.#set.applied()) if (trainable) lifecycle.afterStep?.(step, gradScale);
   }
-  /** What a checkpoint needs besides the trained tensors, by name. The arrays are the live ones. */
+  /** What a checkpoint stores in addition to the trained tensors, by name. The arrays are the live ones. */
   namedState(): Map<string, Float32Array> {
     return new Map(
       this.#set
@@ -364,7 +372,7 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
     );
   }
 
-  /** Whether training itself changes this key of a config that `savePretrained` writes, as AdaLoRA does its ranks. */
+  /** Whether training changes this key of a config that `savePretrained` writes, as AdaLoRA does with its ranks. */
   isLearned(file: string, key: string): boolean {
     const [folder, name] = file.includes("/") ? file.split("/") : [DEFAULT_ADAPTER, file];
     const { learned = [] } = this.#set.adapters.get(folder!)?.config.method ?? {};
@@ -377,12 +385,12 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
     return [...adapters.values(), ...fusions.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  /** How many numbers are trained, and how many there are in all: base, adapters, copied modules. */
+  /** The number of trained parameters and the total: base, adapters, copied modules. */
   getNbTrainableParameters(): { trainable: number; all: number } {
     return countParams(this.#set);
   }
 
-  /** The counts in PEFT's words; `spelling` "grouped" is that of its newer versions. */
+  /** The counts in PEFT's wording; `spelling` "grouped" is the format of its newer versions. */
   describeTrainable({ spelling }: { spelling?: Spelling } = {}): string {
     const { trainable, all } = this.getNbTrainableParameters();
     return trainableLine(trainable, all, spelling);
@@ -392,19 +400,19 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
     console.log(this.describeTrainable(options));
   }
 
-  /** A copy of an adapter's numbers by their key in a file, for checkpoints. */
+  /** A copy of an adapter's values by their keys in a file, for checkpoints. */
   adapterState(name: string): Map<string, Float32Array> {
     return copyState(this.#set.get(name));
   }
 
-  /** Puts back what `adapterState` gave. Throws before anything is changed. */
+  /** Restores the result of `adapterState`. Throws before changing anything. */
   loadAdapterState(name: string, state: ReadonlyMap<string, Float32Array>): void {
     writeState(this.#set.get(name), state);
   }
 
   /**
-   * Writes adapters as PEFT reads them, bottleneck adapters as AdapterHub does: "default" at the root of the target, others in
-   * sub-folders by name, and beside them how several bottleneck adapters work together.
+   * Writes adapters in PEFT's format, and bottleneck adapters in AdapterHub's: "default" at the root of the target,
+   * others in subfolders with their names, and the composition of several bottleneck adapters.
    */
   async savePretrained(
     to: TargetLike,
@@ -413,7 +421,7 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
     await (await files()).saveAdapters(this.#set, to, selectedAdapters);
   }
 
-  /** Takes all adapters off the model and frees them. The model itself stays. */
+  /** Removes all adapters from the model and frees them. The model itself is kept. */
   dispose(): void {
     this.#set.clear();
   }
@@ -422,5 +430,5 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
   }
 }
 
-/** Reading and writing folders is loaded when it is first asked for. */
+/** The code that reads and writes folders is loaded on first use. */
 const files = () => import("./files/adapter-files.ts");

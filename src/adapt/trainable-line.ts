@@ -1,14 +1,14 @@
-/** How counts are printed: plain as PEFT did first, or grouped and rounded as later versions do. */
+/** How counts are printed: plain as in early versions of PEFT, or grouped and rounded as in later ones. */
 export type Spelling = "plain" | "grouped";
 
-/** How many numbers are trained, in PEFT's words. */
+/** The number of trained parameters, in PEFT's wording. */
 export function trainableLine(trainable: number, all: number, spelling: Spelling = "plain"): string {
   const share = (100 * trainable) / all;
   const [count, percentage] = spelling === "plain" ? [String, pythonFloat(share)] : [grouped, share.toFixed(4)];
   return `trainable params: ${count(trainable)} || all params: ${count(all)} || trainable%: ${percentage}`;
 }
 
-/** "15,776", whatever the locale. */
+/** "15,776", independent of the locale. */
 function grouped(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
 }

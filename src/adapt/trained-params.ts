@@ -1,4 +1,4 @@
-/** The numbers of a set of adapters: which are trained, how many there are, and copies of them. */
+/** The parameters of a set of adapters: which are trained, their counts, and copies of them. */
 import { FormatError, ShapeError } from "../core/errors.ts";
 import { formatShape, sizeOf } from "../core/shape.ts";
 import type { Param, Weight } from "../tensor/tensor.ts";
@@ -22,7 +22,7 @@ export function namedTrainable(set: AdapterSet): Map<string, Param> {
   );
 }
 
-/** How many numbers are trained, and how many there are in all: base, adapters, copied modules. */
+/** The number of trained parameters and the total: base, adapters, copied modules. */
 export function countParams(set: AdapterSet): { trainable: number; all: number } {
   const weights = new Set<Weight>();
   for (const module of set.layers.layers.values()) {
@@ -40,12 +40,12 @@ export function countParams(set: AdapterSet): { trainable: number; all: number }
   return { trainable, all };
 }
 
-/** A copy of an adapter's numbers by their key in a file. */
+/** A copy of an adapter's values by their keys in a file. */
 export function copyState({ params }: Adapter): Map<string, Float32Array> {
   return new Map(Array.from(params, ([key, param]) => [key, param.values().slice()]));
 }
 
-/** Puts back what `copyState` gave. Throws before anything is changed. */
+/** Restores the result of `copyState`. Throws before changing anything. */
 export function writeState({ name, params }: Adapter, state: ReadonlyMap<string, Float32Array>): void {
   for (const [key, { size, shape }] of params) {
     const given = state.get(key);
@@ -55,7 +55,7 @@ export function writeState({ name, params }: Adapter, state: ReadonlyMap<string,
     );
   }
   const extra = Array.from(state.keys()).find((key) => !params.has(key));
-  if (extra !== undefined) throw new FormatError(`state of adapter "${name}": "${extra}" is none of its tensors`);
+  if (extra !== undefined) throw new FormatError(`state of adapter "${name}": "${extra}" is not one of its tensors`);
   for (const [key, param] of params) {
     param.values().set(state.get(key)!);
     param.updates++;

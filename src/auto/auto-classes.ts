@@ -1,4 +1,4 @@
-/** The `AutoModel` classes: one for each task. What loads and makes models is loaded with the first one. */
+/** The `AutoModel` classes, one per task. The code that loads and creates models is loaded on first use. */
 import type { SourceLike } from "../checkpoint/open.ts";
 import type { Task } from "../core/task.ts";
 import type { RawConfig } from "../nn/config.ts";
@@ -11,22 +11,22 @@ import type { Seq2SeqLM } from "../nn/tasks/seq2seq-lm.ts";
 import type { TokenClassifier } from "../nn/tasks/token-classifier.ts";
 import type { FromConfigOptions, FromPretrainedOptions, ModelFor } from "./auto-model.ts";
 
-/** What each of the `AutoModel` classes does. */
+/** The methods of every `AutoModel` class. */
 export interface AutoModelClass<M extends Model> {
   /**
-   * Loads a model folder as published on the Hugging Face hub, or by its name there: config.json with model.safetensors or its
-   * shards. Weights stay in the dtype they are stored in (float32, float16 or bfloat16) unless `weights` names another; computing
-   * is in float32, and in integers where `weights` is "int8".
+   * Loads a model folder as published on the Hugging Face hub, or a model by its hub name: config.json with
+   * model.safetensors or its shards. Weights keep their stored dtype (float32, float16 or bfloat16) unless `weights`
+   * names another; computation is in float32, or in integers if `weights` is "int8".
    */
   fromPretrained(from: SourceLike, options?: FromPretrainedOptions): Promise<M>;
-  /** A model with random weights that can be trained in full. */
+  /** A model with random weights that are all trainable. */
   fromConfig(config: RawConfig, options?: FromConfigOptions): Promise<M>;
 }
 
 const loader = () => import("./auto-model.ts");
 
 /**
- * The class of a task by its name.
+ * The class for a task name.
  *
  * @example
  * const model = await autoModelFor("TOKEN_CLS").fromPretrained("models/names");
@@ -47,13 +47,13 @@ export function autoModelFor<T extends Task>(task: T): AutoModelClass<ModelFor[T
 export const AutoModelForCausalLM: AutoModelClass<CausalLM> = autoModelFor("CAUSAL_LM");
 /** Encoder-decoder language models: T5, mT5. */
 export const AutoModelForSeq2SeqLM: AutoModelClass<Seq2SeqLM> = autoModelFor("SEQ_2_SEQ_LM");
-/** Classes of texts, or numbers for them. */
+/** Text classification and regression. */
 export const AutoModelForSequenceClassification: AutoModelClass<SequenceClassifier> = autoModelFor("SEQ_CLS");
-/** Classes of tokens. */
+/** Token classification. */
 export const AutoModelForTokenClassification: AutoModelClass<TokenClassifier> = autoModelFor("TOKEN_CLS");
-/** Answers as spans of a text. */
+/** Extractive question answering. */
 export const AutoModelForQuestionAnswering: AutoModelClass<QuestionAnswerer> = autoModelFor("QUESTION_ANS");
-/** Classes of images. */
+/** Image classification. */
 export const AutoModelForImageClassification: AutoModelClass<ImageClassifier> = autoModelFor("IMAGE_CLS");
 /** Bare encoders: hidden rows and pooled vectors. */
 export const AutoModel: AutoModelClass<FeatureExtractor> = autoModelFor("FEATURE_EXTRACTION");

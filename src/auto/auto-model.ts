@@ -1,6 +1,6 @@
 /**
- * Chooses an architecture by the published `model_type`, and a class by task: the file names in src/models/ and src/tasks/ are
- * the registration.
+ * Chooses an architecture by the published `model_type` and a class by task: the file names in src/models/ and
+ * src/tasks/ register them.
  */
 import { openCheckpoint, readJson } from "../checkpoint/checkpoint.ts";
 import { nameOf, openSource, type SourceLike } from "../checkpoint/open.ts";
@@ -20,24 +20,24 @@ import { taskDefinitions } from "../tasks/index.generated.ts";
 import type { TaskDefinition } from "../tasks/kit/define-task.ts";
 import { createEngine, type Engine } from "../wasm/engine.ts";
 
-/** How and where a published model is loaded. */
+/** Options for loading a published model. */
 export interface FromPretrainedOptions extends LoadOptions {
-  /** The engine to place the model in. Made for the model, and disposed of with it, when none is given. */
+  /** The engine for the model. If omitted, one is created for the model and disposed of with it. */
   engine?: Engine;
   /** Config keys to override, as published: `{ num_labels: 3 }`, for instance. */
   config?: RawConfig;
-  /** Told of what is odd but not wrong, such as a head that starts at random. By default `console.warn`. */
+  /** Receives warnings, such as about a head that starts at random. `console.warn` by default. */
   onWarning?: (message: string) => void;
 }
 
-/** Where a random model is made, and from which numbers. */
+/** Options for creating a random model. */
 export interface FromConfigOptions extends Pick<RandomOptions, "stored"> {
   engine?: Engine;
-  /** Decides every random weight. */
+  /** Determines every random weight. */
   seed?: number;
-  /** Repeats a block of random numbers instead of drawing each: for timing, where the values do not matter. */
+  /** Repeats a block of random numbers instead of drawing each one: for timing, when the values do not matter. */
   fast?: boolean;
-  /** Frozen weights of this dtype instead of weights that can be trained. For adapters on a base that is not there. */
+  /** Frozen weights of this dtype instead of trainable ones. For adapters without a real base. */
   weights?: KeptWeights;
 }
 
@@ -54,7 +54,7 @@ export function knownModelTypes(): string[] {
 /** Other model types whose layers and names are those of a known one: the file of that one defines them. */
 const copies = { camembert: "roberta", "data2vec-text": "roberta", ernie: "bert" } as const;
 
-/** The definition for a config. Throws when the type is missing or unknown. */
+/** The definition for a config. Throws if the type is missing or unknown. */
 export async function definitionFor(config: RawConfig, name: string): Promise<ModelDefinition> {
   const known = [...knownModelTypes(), ...Object.keys(copies)].join(", ");
   const type = config.model_type;
@@ -81,14 +81,14 @@ export function headsByTask({ heads }: ModelDefinition): Map<Task, HeadDefinitio
   return new Map(found);
 }
 
-/** The task of the architecture that a config names; without one, the first that its type has. */
+/** The task of the architecture that a config names; otherwise, the first task of its type. */
 export function taskOf(definition: ModelDefinition, config: RawConfig): Task {
   const named = Array.isArray(config.architectures) ? config.architectures : [];
   const all = [...headsByTask(definition)].filter(([task]) => !(taskDefinitions[task] as TaskDefinition).namedOnly);
   return (all.find(([, { architecture }]) => named.includes(architecture)) ?? all[0]!)[0];
 }
 
-/** What a model type has for a task. Throws UnsupportedError that names the class to use instead. */
+/** The architecture of a model type for a task. Throws UnsupportedError that names the class to use instead. */
 function headFor(definition: ModelDefinition, task: Task, name: string): HeadDefinition<unknown> {
   const all = headsByTask(definition);
   const found = all.get(task);
@@ -99,13 +99,13 @@ function headFor(definition: ModelDefinition, task: Task, name: string): HeadDef
   );
 }
 
-/** A model that is not loaded, as a whole. */
+/** An unloaded model and its parts. */
 export interface DescribedModel extends ModelOfShapes {
   readonly architecture: string;
   readonly body: Body;
 }
 
-/** Lists the layers of a model from its config alone: for counting and for `inspect`. */
+/** Lists the layers of a model from its config, without weights: for counting and for `inspect`. */
 export async function describeModel(
   config: RawConfig,
   name = "config.json",
@@ -141,7 +141,7 @@ export async function loadPretrained<T extends Task>(
     const { trainable = false, seed = 0, ignoreMismatchedSizes = false, weights: kept = "stored" } = options;
     if (trainable && kept !== "stored") {
       throw new UnsupportedError(
-        `${source.name}: weights: "${kept}" was asked for together with trainable: true, but weights that are trained are float32; leave one out`,
+        `${source.name}: weights: "${kept}" was requested together with trainable: true, but trained weights are float32; omit one of the two`,
       );
     }
     const std = reader.float("initializer_range", 0.02);
@@ -195,10 +195,10 @@ async function generationConfigOf(
 
 function freshHead(names: readonly string[], source: string): string {
   const list = names.map((name) => `"${name}"`).join(", ");
-  return `${list} not in ${source}: a head that starts at random, to be trained`;
+  return `${list} not in ${source}: this head starts at random and must be trained`;
 }
 
-/** A model with random weights that can be trained in full. */
+/** A model with random weights that are all trainable. */
 export async function modelFromConfig<T extends Task>(
   raw: RawConfig,
   task: T | null,

@@ -1,4 +1,4 @@
-/** A model's tensors, whether they lie in one file or in many with an index, as the Hugging Face libraries write them. */
+/** A model's tensors, in one file or in several with an index, as the Hugging Face libraries write them. */
 import { FormatError } from "../core/errors.ts";
 import { expectInside, type Source } from "../core/host.ts";
 import { listProblems } from "../core/problems.ts";
@@ -9,28 +9,29 @@ export type { CheckpointTensor } from "./safetensors.ts";
 
 /** All tensors of a model, by published name. Headers have been read and checked; no tensor has been read. */
 export interface Checkpoint {
-  /** What messages call it. */
+  /** The name that messages use. */
   readonly name: string;
-  /** The files it is made of. */
+  /** The files that it consists of. */
   readonly files: readonly string[];
   readonly tensors: ReadonlyMap<string, CheckpointTensor>;
 }
 
-/** What one file of a model holds. */
+/** The contents of one file of a model. */
 interface TensorFile {
   readonly tensors: ReadonlyMap<string, CheckpointTensor>;
 }
 
-/** Forms of a model in the order of preference: the one file, or the index of its shards. */
+/** Forms of a model in order of preference: a single file, or the index of its shards. */
 const forms: readonly { single: string; open: (source: Source, file: string) => Promise<TensorFile> }[] = [
   { single: "model.safetensors", open: openSafetensors },
   { single: "pytorch_model.bin", open: openPickled },
 ];
 
 /**
- * Opens `model.safetensors`, or the shards of `model.safetensors.index.json` when that file is missing; failing these,
- * `pytorch_model.bin` or its shards. With an index, a tensor is taken from the shard that the index names; what only a shard
- * names is left out. Throws FormatError listing every shard that is missing and every tensor that is not in its shard.
+ * Opens `model.safetensors`, or the shards of `model.safetensors.index.json` if that file is missing; otherwise
+ * `pytorch_model.bin` or its shards. With an index, each tensor comes from the shard that the index names; tensors that
+ * only a shard lists are ignored. Throws FormatError that lists every missing shard and every tensor that is not in its
+ * shard.
  */
 export async function openCheckpoint(source: Source): Promise<Checkpoint> {
   for (const { single, open } of forms) {
@@ -42,16 +43,16 @@ export async function openCheckpoint(source: Source): Promise<Checkpoint> {
     if (await source.has(index)) return openShards(source, index, open);
   }
   const names = forms.flatMap(({ single }) => [`"${single}"`, `"${single}.index.json"`]);
-  throw new FormatError(`${source.name} has none of ${names.join(", ")}${await whatElse(source)}`);
+  throw new FormatError(`${source.name} contains none of ${names.join(", ")}${await whatElse(source)}`);
 }
 
-/** Opens a file of `torch.save`. What reads it is loaded when the first one comes: few are left. */
+/** Opens a file written by `torch.save`. Its reader is loaded on first use because such files are rare. */
 export async function openPickled(source: Source, file: string): Promise<TensorFile> {
   const { openTorchFile } = await import("./torch-file.ts");
   return openTorchFile(source, file);
 }
 
-/** Whether `openCheckpoint` would find something to open. */
+/** Whether `openCheckpoint` would find a file to open. */
 export async function hasCheckpoint(source: Source): Promise<boolean> {
   for (const { single } of forms) {
     if ((await source.has(single)) || (await source.has(`${single}.index.json`))) return true;
@@ -63,8 +64,8 @@ async function whatElse(source: Source): Promise<string> {
   const files = await source.list();
   if (files === null) return "";
   const pickled = files.find((file) => /\.(bin|pt|pth|ckpt)$/.test(file));
-  if (pickled !== undefined) return `; "${pickled}" is pickled Python, save it again with safe_serialization=True`;
-  return files.length === 0 ? "; it is empty" : `; it has ${files.slice(0, 10).join(", ")}`;
+  if (pickled !== undefined) return `; "${pickled}" is pickled Python; save it again with safe_serialization=True`;
+  return files.length === 0 ? "; it is empty" : `; it contains ${files.slice(0, 10).join(", ")}`;
 }
 
 async function openShards(
@@ -96,7 +97,7 @@ function pickTensors(
     if (tensor === undefined) problems.push(`${JSON.stringify(name)}: not in "${file}", where the index puts it`);
     else tensors.set(name, tensor);
   }
-  if (problems.length > 0) throw new FormatError(listProblems(`${what} does not fit its shards`, problems));
+  if (problems.length > 0) throw new FormatError(listProblems(`${what} does not match its shards`, problems));
   return tensors;
 }
 
@@ -112,17 +113,17 @@ async function readWeightMap(source: Source, index: string): Promise<Map<string,
   );
 }
 
-/** Reads a JSON file, as Python may have written it. Throws FormatError naming file, line and column. */
+/** Reads a JSON file, possibly written by Python. Throws FormatError with the file, line and column. */
 export async function readJson(source: Source, file: string): Promise<Json> {
   const text = await readText(source, file);
   try {
     return JSON.parse(text) as Json; // many times faster on a large tokenizer.json
   } catch {
-    return parseJson(text, `"${file}" in ${source.name}`); // accepts NaN, and says where the fault is
+    return parseJson(text, `"${file}" in ${source.name}`); // accepts NaN, and locates the error
   }
 }
 
-/** Reads a UTF-8 text file. Throws FormatError naming the file when it is not UTF-8. */
+/** Reads a UTF-8 text file. Throws FormatError that names the file if it is not UTF-8. */
 export async function readText(source: Source, file: string): Promise<string> {
   const bytes = await source.read(file);
   try {

@@ -1,8 +1,10 @@
-/** Names of models on the Hugging Face hub: `name` or `org/name`, with `@revision` (branch, tag or commit) if wanted. */
+/**
+ * Names of models on the Hugging Face hub: `name` or `org/name`, optionally with `@revision` (branch, tag or commit).
+ */
 import { FormatError } from "../core/errors.ts";
 import type { RepoType } from "../core/host.ts";
 
-/** A model, and what of its history was asked for. */
+/** A model and the requested revision. */
 export interface HubName {
   /** Such as "gpt2" or "bigscience/mt0-large". */
   readonly repo: string;
@@ -12,7 +14,9 @@ export interface HubName {
 /** The hub's own limit for one part of a name. */
 const MAX_PART = 96;
 
-/** Takes a name apart. Null for what cannot be one, such as a path with "./" before it or with more than one "/". */
+/**
+ * Parses a name. Null if the text cannot be one, such as a path that starts with "./" or contains more than one "/".
+ */
 export function parseHubName(text: string): HubName | null {
   const [, repo, revision = null] = /^([\w.-]+(?:\/[\w.-]+)?)(?:@(\S+))?$/.exec(text) ?? [];
   if (repo === undefined) return null;
@@ -20,12 +24,12 @@ export function parseHubName(text: string): HubName | null {
   return repo.split("/").every(fits) ? { repo, revision } : null;
 }
 
-/** The same, with the revision that an option names. Throws FormatError for what cannot be a model's name. */
+/** The same, with the revision from an option. Throws FormatError for an invalid model name. */
 export function expectHubName(text: string, revision?: string): { repo: string; revision: string } {
   const name = parseHubName(text);
   if (name !== null) return { repo: name.repo, revision: revision ?? name.revision ?? "main" };
   throw new FormatError(
-    `${JSON.stringify(text)} is no name of a model: expected "name" or "org/name", "@revision" after it`,
+    `${JSON.stringify(text)} is not a valid model name: expected "name" or "org/name", optionally followed by "@revision"`,
   );
 }
 

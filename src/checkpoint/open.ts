@@ -1,4 +1,6 @@
-/** Turns what users give as a source or target (a folder, a URL, files in memory) into one that can be read or written. */
+/**
+ * Converts what users pass as a source or target (a folder, a URL, files in memory) to one that can be read or written.
+ */
 import { exists, folderTarget, openFolder, openHub, openRun } from "#host";
 import type { RunFolder, Source, Target } from "../core/host.ts";
 import { type HubName, parseHubName } from "./hub-name.ts";
@@ -7,13 +9,13 @@ import { type FileBytes, mapSource, memoryTarget, urlSource } from "./source.ts"
 /** A folder path, a model on the hub (`org/name`), a URL base, files by name, or anything that implements Source. */
 export type SourceLike = string | URL | ReadonlyMap<string, FileBytes> | Readonly<Record<string, FileBytes>> | Source;
 
-/** A folder path, a map to be filled, or anything that implements Target. */
+/** A folder path, a map to fill, or anything that implements Target. */
 export type TargetLike = string | Map<string, Uint8Array> | Target;
 
 /**
- * The files that a user means. Nothing is read yet. A name such as "gpt2", "org/name" or "org/name@revision" is a model on
- * the hub unless a folder or file of that name is there; "./name" is always a folder. Throws UnsupportedError for a folder where
- * the host has none.
+ * Opens the files that a user refers to. Nothing is read yet. A name such as "gpt2", "org/name" or "org/name@revision"
+ * is a model on the hub unless a folder or file with that name exists; "./name" is always a folder. Throws
+ * UnsupportedError for a folder on a host without folders.
  */
 export function openSource(from: SourceLike): Source {
   if (from instanceof URL)
@@ -23,24 +25,29 @@ export function openSource(from: SourceLike): Source {
   return hubName(from) === null ? openFolder(from) : openHub(from);
 }
 
-/** What to call the source in an adapter's config: a path, URL or model as given, nothing for files in memory. */
+/** The name of the source in an adapter's config: a path, URL or model as given, empty for files in memory. */
 export function nameOf(from: SourceLike): string {
   if (typeof from === "string") return hubName(from)?.repo ?? from;
   return from instanceof URL ? from.href : "";
 }
 
-/** The model on the hub that a text names, or null if it names something else. */
+/** The model on the hub that the text names, or null if it names something else. */
 function hubName(from: string): HubName | null {
   return exists(from) ? null : parseHubName(from);
 }
 
-/** The place that a user means. Nothing is written yet. Throws UnsupportedError for a folder where the host has none. */
+/**
+ * Opens the target that a user refers to. Nothing is written yet. Throws UnsupportedError for a folder on a host
+ * without folders.
+ */
 export function openTarget(to: TargetLike): Target {
   if (typeof to === "string") return folderTarget(to);
   return to instanceof Map ? memoryTarget("the given map", to) : to;
 }
 
-/** The folder of a run that a user means, or null. Throws UnsupportedError for a path where the host has no folders. */
+/**
+ * Opens the run folder that a user refers to, or null. Throws UnsupportedError for a path on a host without folders.
+ */
 export function openOutput(to: string | RunFolder | null): RunFolder | null {
   return typeof to === "string" ? openRun(to) : to;
 }

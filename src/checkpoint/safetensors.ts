@@ -1,7 +1,7 @@
 /**
  * The safetensors file format (published with its reference implementation):
  *
- *   8 bytes   n, length of the header, little endian
+ *   8 bytes   n, the length of the header, little endian
  *   n bytes   JSON: { "__metadata__"?: { text: text }, name: { "dtype", "shape", "data_offsets": [start, end] }, ... }
  *   the rest  the tensors, row-major, little endian, one after another without gaps or overlap
  *
@@ -15,40 +15,40 @@ import { listProblems } from "../core/problems.ts";
 import { type Json, parseJson } from "../core/python-json.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
 
-/** The reference implementation refuses longer headers, too. */
+/** The reference implementation also refuses longer headers. */
 const MAX_HEADER_BYTES = 100_000_000;
 const LENGTH_BYTES = 8;
 
-/** One tensor in a file. Nothing of it is in memory until `read`. */
+/** One tensor in a file. Its data is not in memory until `read`. */
 export interface CheckpointTensor {
   readonly name: string;
   readonly dtype: Dtype;
   readonly shape: Shape;
-  /** The file that holds it, and where: bytes [start, end). */
+  /** The file that holds it, and its byte range [start, end). */
   readonly file: string;
   readonly start: number;
   readonly end: number;
   /** end - start. */
   readonly byteLength: number;
   /**
-   * Bytes [start, end) counted from the tensor's first, all of them by default; in pieces, a large tensor is never held
-   * twice. They may be a view of the source and unaligned: do not write to them.
+   * Bytes [start, end) counted from the tensor's first byte, by default all; reading in pieces avoids holding a large
+   * tensor twice. They may be an unaligned view of the source: do not write to them.
    */
   read(start?: number, end?: number): Promise<Uint8Array>;
 }
 
-/** What the header of a file says. */
+/** The contents of a file's header. */
 export interface SafetensorsFile {
   readonly file: string;
-  /** Free text, `{ format: "pt" }` as a rule, or null when the header has none. */
+  /** Free text, usually `{ format: "pt" }`, or null if the header has none. */
   readonly metadata: Readonly<Record<string, string>> | null;
-  /** In the order of their bytes in the file. */
+  /** In the order of their positions in the file. */
   readonly tensors: ReadonlyMap<string, CheckpointTensor>;
 }
 
 /**
- * Reads and checks the header of a file, and nothing else of it. Throws FormatError listing everything that is wrong:
- * by tensor, with what was found and what was expected.
+ * Reads and checks only the header of a file. Throws FormatError that lists every problem by tensor, with what was
+ * found and what was expected.
  */
 export async function openSafetensors(source: Source, file: string): Promise<SafetensorsFile> {
   const what = `"${file}" in ${source.name}`;
@@ -71,7 +71,9 @@ export async function openSafetensors(source: Source, file: string): Promise<Saf
 
 async function headerLength(source: Source, file: string, size: number, what: string): Promise<number> {
   if (size < LENGTH_BYTES) {
-    throw new FormatError(`${what} has ${size} bytes, a safetensors file has at least 8 (the length of its header)`);
+    throw new FormatError(
+      `${what} has ${size} bytes, but a safetensors file has at least 8 (the length of its header)`,
+    );
   }
   const bytes = await source.read(file, 0, LENGTH_BYTES);
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
@@ -79,7 +81,7 @@ async function headerLength(source: Source, file: string, size: number, what: st
   const most =
     length > MAX_HEADER_BYTES ? `at most ${MAX_HEADER_BYTES} are allowed` : `only ${size - LENGTH_BYTES} follow`;
   throw new FormatError(
-    `${what} announces a header of ${length} bytes, but ${most}: it is cut short or not a safetensors file`,
+    `${what} declares a header of ${length} bytes, but ${most}: it is truncated or not a safetensors file`,
   );
 }
 
@@ -93,7 +95,7 @@ function decode(bytes: Uint8Array, what: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
-    throw new FormatError(`header of ${what} is not UTF-8 text: it is damaged or not a safetensors file`, { cause });
+    throw new FormatError(`header of ${what} is not UTF-8 text: it is corrupted or not a safetensors file`, { cause });
   }
 }
 
@@ -107,7 +109,7 @@ function readMetadata(header: Readonly<Record<string, Json>>, problems: string[]
   return null;
 }
 
-/** Where the header says a tensor lies, counted from the end of the header. */
+/** The position of a tensor according to the header, counted from the end of the header. */
 export interface TensorExtent {
   readonly dtype: Dtype;
   readonly shape: Shape;
@@ -124,7 +126,7 @@ function readInfo(name: string, info: Json, problems: string[]): TensorExtent | 
   if (!isObject(info)) return problem(`found ${brief(info)}, expected { dtype, shape, data_offsets }`);
   const { dtype, shape, data_offsets: offsets } = info;
   if (!isDtype(dtype)) return problem(`dtype is ${brief(dtype)}, expected one of ${dtypes.join(", ")}`);
-  if (!isSizes(shape)) return problem(`shape is ${brief(shape)}, expected a list of whole numbers from 0`);
+  if (!isSizes(shape)) return problem(`shape is ${brief(shape)}, expected a list of whole numbers of at least 0`);
   if (!isSizes(offsets) || offsets.length !== 2) {
     return problem(`data_offsets is ${brief(offsets)}, expected two whole numbers [start, end]`);
   }
@@ -133,11 +135,14 @@ function readInfo(name: string, info: Json, problems: string[]): TensorExtent | 
   if (!Number.isSafeInteger(bytes)) return problem(`shape ${formatShape(shape)} is too large for any file`);
   if (end - start === bytes) return { dtype, shape, start, end };
   return problem(
-    `data_offsets [${start}, ${end}] hold ${end - start} bytes, but shape ${formatShape(shape)} of ${dtype} takes ${bytes}`,
+    `data_offsets [${start}, ${end}] hold ${end - start} bytes, but shape ${formatShape(shape)} of ${dtype} needs ${bytes}`,
   );
 }
 
-/** Bytes must be used once each, from the end of the header to the end of the file. `tensors` are sorted by place. */
+/**
+ * Every byte from the end of the header to the end of the file must be used exactly once. `tensors` are sorted by
+ * position.
+ */
 function checkLayout(tensors: readonly CheckpointTensor[], dataStart: number, size: number, problems: string[]): void {
   let at = dataStart;
   for (const { name, start, end } of tensors) {
@@ -147,11 +152,12 @@ function checkLayout(tensors: readonly CheckpointTensor[], dataStart: number, si
     }
     at = Math.max(at, end);
   }
-  if (at > size) problems.push(`the header describes ${at} bytes, the file has ${size}: it is cut short`);
-  if (at < size) problems.push(`the header describes ${at} bytes, the file has ${size}: the rest belongs to no tensor`);
+  if (at > size) problems.push(`the header describes ${at} bytes, but the file has ${size}: it is truncated`);
+  if (at < size)
+    problems.push(`the header describes ${at} bytes, but the file has ${size}: the rest belongs to no tensor`);
 }
 
-/** A tensor whose bytes lie in a file as they are, counted from `dataStart`. */
+/** A tensor whose bytes are stored unchanged in a file, counted from `dataStart`. */
 export class StoredTensor implements CheckpointTensor {
   readonly name: string;
   readonly dtype: Dtype;
@@ -181,7 +187,7 @@ export class StoredTensor implements CheckpointTensor {
   }
 }
 
-/** One tensor to write. `bytes` is called once, when its turn comes, and what it gives is used at once. */
+/** One tensor to write. `bytes` is called once, when the tensor is written, and its result is used immediately. */
 export interface TensorToWrite {
   readonly name: string;
   readonly dtype: Dtype;
@@ -190,12 +196,12 @@ export interface TensorToWrite {
 }
 
 /**
- * Writes a file with the bytes the reference implementation gives: larger element types first (in the order of
- * `dtypes`, from the end), then by name; the header without white space, `__metadata__` first, and filled up with
- * spaces to a multiple of 8 bytes, so that every tensor is aligned. One tensor is in memory at a time.
+ * Writes a file with the same bytes as the reference implementation: larger element types first (in the order of
+ * `dtypes`, from the end), then by name; the header without white space, `__metadata__` first, and padded with spaces
+ * to a multiple of 8 bytes, so that every tensor is aligned. One tensor is in memory at a time.
  *
- * `metadata` is `{ format: "pt" }` as Python readers expect; null leaves it out. Throws FormatError for a name used
- * twice, ShapeError when `bytes` gives another number of bytes than the shape takes.
+ * `metadata` is `{ format: "pt" }` as Python readers expect; null omits it. Throws FormatError for a duplicate name,
+ * ShapeError if `bytes` returns a number of bytes that does not match the shape.
  */
 export async function writeSafetensors(
   target: Target,
@@ -220,7 +226,7 @@ function byteLength(tensor: { readonly dtype: Dtype; readonly shape: Shape }): n
   return sizeOf(tensor.shape) * dtypeBytes[tensor.dtype];
 }
 
-/** Length and header. Entries are joined by hand since an object would put names such as "10" first. */
+/** Length and header. Entries are joined manually because an object would put names such as "10" first. */
 function encodeHeader(
   what: string,
   ordered: readonly TensorToWrite[],
@@ -249,7 +255,7 @@ function checkedBytes(tensor: TensorToWrite, bytes: Uint8Array): Uint8Array {
   const expected = byteLength(tensor);
   if (bytes.length === expected) return bytes;
   throw new ShapeError(
-    `"${tensor.name}": got ${bytes.length} bytes to write, shape ${formatShape(tensor.shape)} of ${tensor.dtype} takes ${expected}`,
+    `"${tensor.name}": got ${bytes.length} bytes to write, but shape ${formatShape(tensor.shape)} of ${tensor.dtype} needs ${expected}`,
   );
 }
 
@@ -261,7 +267,7 @@ function isSizes(value: Json | undefined): value is readonly number[] {
   return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
 }
 
-/** A value as it stands in a message: its JSON, cut to 60 characters. */
+/** A value as shown in messages: its JSON, truncated to 60 characters. */
 function brief(value: Json | undefined): string {
   const text = value === undefined ? "missing" : JSON.stringify(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;

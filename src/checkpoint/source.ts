@@ -1,4 +1,4 @@
-/** Where files come from and go to, besides folders (which belong to the hosts): bytes in memory, and URLs. */
+/** Sources and targets other than folders (which belong to the hosts): bytes in memory, and URLs. */
 import { StateError } from "../core/errors.ts";
 import { expectInside, expectRange, missingFile, type Source, type Target } from "../core/host.ts";
 
@@ -8,7 +8,7 @@ export type { Source, Target } from "../core/host.ts";
 export type FileBytes = Uint8Array | ArrayBuffer | Blob;
 
 /**
- * Files held in memory, or picked by a person (a `File` is a `Blob`, and is read only where asked).
+ * Files held in memory, or selected by a user (a `File` is a `Blob`, and only the requested parts are read).
  *
  * @example
  * const source = mapSource({ "config.json": bytes, "model.safetensors": new Blob([]) });
@@ -41,12 +41,12 @@ export function mapSource(
   };
 }
 
-/** Files written to memory; `files` is what has been written, and can be read by `mapSource`. */
+/** Files written to memory; `files` holds what was written, and `mapSource` can read it. */
 export interface MemoryTarget extends Target {
   readonly files: Map<string, Uint8Array>;
 }
 
-/** A target that keeps what is written in a map. */
+/** A target that stores files in a map. */
 export function memoryTarget(name = "memory", files: Map<string, Uint8Array> = new Map()): MemoryTarget {
   return {
     name,
@@ -65,27 +65,27 @@ export function memoryTarget(name = "memory", files: Map<string, Uint8Array> = n
   };
 }
 
-/** How to ask for a URL. */
+/** How to request a URL. */
 export interface UrlOptions {
   /** Sent with each request, such as `{ authorization: "Bearer ..." }`. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Ends running and later requests; reads then reject with the signal's reason. */
+  /** Aborts current and later requests; reads then reject with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Instead of the platform's `fetch`. */
+  /** Replaces the platform's `fetch`. */
   readonly fetch?: typeof fetch;
 }
 
-/** What is known of a file after the first request for it: null when it is not there. */
+/** What is known about a file after the first request for it: null if it does not exist. */
 interface Remote {
   readonly size: number;
-  /** The whole file, from a server that does not send parts. */
+  /** The whole file, from a server that does not support ranges. */
   readonly whole: Blob | null;
 }
 
 /**
- * Files below an http(s) URL, read by Range requests. A server that answers such a request with the whole file has it
- * kept in a Blob and sliced. Redirects are followed. Throws StateError naming URL and status when a request fails,
- * FormatError when a file is missing (status 404 or 410).
+ * Files below an http(s) URL, read by Range requests. If a server answers such a request with the whole file, the file
+ * is kept in a Blob and sliced. Redirects are followed. Throws StateError with the URL and status if a request fails,
+ * FormatError if a file is missing (status 404 or 410).
  *
  * @example
  * const source = urlSource("https://example.org/models/pocket");
@@ -96,7 +96,9 @@ export function urlSource(base: string | URL, { headers = {}, signal, fetch: get
   const name = `URL "${root.href}"`;
   const known = new Map<string, Promise<Remote | null>>();
 
-  /** Runs one exchange over the network. A failure without a status (no route, cut connection) names the URL. */
+  /**
+   * Runs one network request. The error for a failure without a status (no route, dropped connection) names the URL.
+   */
   async function attempt<T>(url: string, exchange: () => Promise<T>): Promise<T> {
     try {
       return await exchange();
@@ -130,7 +132,7 @@ export function urlSource(base: string | URL, { headers = {}, signal, fetch: get
   function look(file: string): Promise<Remote | null> {
     const looked = known.get(file) ?? probe(file);
     known.set(file, looked);
-    looked.catch(() => known.delete(file)); // a failed request may be tried again
+    looked.catch(() => known.delete(file)); // a failed request may be retried
     return looked;
   }
 

@@ -1,12 +1,14 @@
 /**
- * Tensors in the files of PyTorch's torch.save (pytorch_model.bin, adapter_model.bin), without running the Python in them:
+ * Tensors in the files of PyTorch's torch.save (pytorch_model.bin, adapter_model.bin), without running the Python code
+ * in them:
  *
- *   since PyTorch 1.6   a zip archive: NAME/data.pkl, a pickled dict of tensors; NAME/data/KEY, the storages they lie in
+ *   since PyTorch 1.6   a zip archive: NAME/data.pkl, a pickled dict of tensors; NAME/data/KEY, their storages
  *   before              pickles one after another (magic number, version, system, dict, keys), then for each key its storage:
  *                       8 bytes number of elements, then the elements
  *
- * A tensor is a call of torch._utils._rebuild_tensor_v2(storage, offset, shape, strides, ...), counted in elements, with the
- * storage as a reference ("storage", type, KEY, device, number of elements). Several may lie in one storage.
+ * A tensor is a call of torch._utils._rebuild_tensor_v2(storage, offset, shape, strides, ...), counted in elements,
+ * with the storage as a reference ("storage", type, KEY, device, number of elements). Several tensors may share one
+ * storage.
  */
 import { type Dtype, dtypeBytes } from "../core/dtype.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
@@ -17,7 +19,7 @@ import { type CheckpointTensor, StoredTensor } from "./safetensors.ts";
 import { type Pickled, PythonCall, PythonName, PythonReference, type Unpickled, unpickle } from "./unpickle.ts";
 import { openZip } from "./zip.ts";
 
-/** What a file holds. */
+/** The contents of a file. */
 export interface TorchFile {
   readonly file: string;
   /** In the order of the dict. */
@@ -25,7 +27,7 @@ export interface TorchFile {
 }
 
 const REBUILD = "torch._utils._rebuild_tensor_v2";
-/** The same with the element type as an argument, for types that have no storage class. */
+/** The same with the element type as an argument, for types without a storage class. */
 const REBUILD_TYPED = "torch._utils._rebuild_tensor_v3";
 const PARAMETER = "torch._utils._rebuild_parameter";
 const UNTYPED = "torch.storage.UntypedStorage";
@@ -57,16 +59,16 @@ const elementTypes: ReadonlyMap<string, Dtype> = new Map([
 
 /** The first byte of any pickle since protocol 2. */
 const PICKLE_START = 0x80;
-/** In the first pickle of a file from before PyTorch 1.6. */
+/** Appears in the first pickle of a file from before PyTorch 1.6. */
 const MAGIC = Number(0x1950a86a20f9469cfc6cn);
-/** How much of such a file is read at first to find its dict. */
+/** How many bytes of such a file are read initially to find its dict. */
 const FIRST_BYTES = 1 << 16;
-/** A dict larger than this is not one of tensors. */
+/** A larger dict is not a dict of tensors. */
 const MAX_PICKLE_BYTES = 100_000_000;
 
 /**
- * Reads which tensors a file has and where, and nothing else of it. Throws UnsupportedError for a file that asks for more of
- * Python than tensors take, FormatError listing every entry that is no tensor or does not fit its storage.
+ * Reads only the list of tensors in a file and their positions. Throws UnsupportedError for a file that uses more of
+ * Python than tensors need, FormatError that lists every entry that is not a tensor or does not fit its storage.
  */
 export async function openTorchFile(source: Source, file: string): Promise<TorchFile> {
   const what = `"${file}" in ${source.name}`;
@@ -81,15 +83,15 @@ export async function openTorchFile(source: Source, file: string): Promise<Torch
   const problems: string[] = [];
   const tensors = new Map<string, CheckpointTensor>();
   for (const [key, item] of value) {
-    const place = typeof key === "string" ? placeOf(item, storages) : `named by ${describe(key)}, expected text`;
+    const place = typeof key === "string" ? placeOf(item, storages) : `the key is ${describe(key)}, expected text`;
     if (typeof place === "string") problems.push(`${JSON.stringify(String(key))}: ${place}`);
     else tensors.set(String(key), new StoredTensor(source, file, String(key), place, 0));
   }
   if (problems.length === 0) return { file, tensors };
-  throw new FormatError(listProblems(`${what} is not a dict of tensors that can be read`, problems));
+  throw new FormatError(listProblems(`${what} is not a readable dict of tensors`, problems));
 }
 
-/** The bytes [start, end) of a file that a storage takes. */
+/** The byte range [start, end) of a storage in a file. */
 interface Storage {
   readonly start: number;
   readonly end: number;
@@ -103,12 +105,12 @@ interface Opened {
 async function openArchive(source: Source, file: string, what: string): Promise<Opened> {
   const entries = await openZip(source, file);
   const pickle = [...entries.keys()].find((name) => /^[^/]+\/data\.pkl$/.test(name));
-  if (pickle === undefined) throw new FormatError(`${what} has no entry "data.pkl": it is not made by torch.save`);
+  if (pickle === undefined) throw new FormatError(`${what} has no entry "data.pkl": it was not written by torch.save`);
   const root = pickle.slice(0, -"data.pkl".length);
   const bytesOf = async (name: string) => {
     const { start, end } = entries.get(name)!;
     if (end - start <= MAX_PICKLE_BYTES) return source.read(file, start, end);
-    throw new FormatError(`${what}: "${name}" has ${end - start} bytes, at most ${MAX_PICKLE_BYTES} are allowed`);
+    throw new FormatError(`${what}: "${name}" has ${end - start} bytes, but at most ${MAX_PICKLE_BYTES} are allowed`);
   };
   if (entries.has(`${root}byteorder`)) {
     const order = new TextDecoder().decode(await bytesOf(`${root}byteorder`));
@@ -119,12 +121,12 @@ async function openArchive(source: Source, file: string, what: string): Promise<
   return { value, storages: new Map(storages.map(([name, entry]) => [name.slice(root.length + 5), entry])) };
 }
 
-/** A pickle of which all bytes are there. */
+/** A pickle whose bytes are all available. */
 function readPickle(bytes: Uint8Array, what: string): Unpickled {
   try {
     return unpickle(bytes, what, known());
   } catch (cause) {
-    if (cause instanceof RangeError) throw new FormatError(`${cause.message}: it is cut short`, { cause });
+    if (cause instanceof RangeError) throw new FormatError(`${cause.message}: it is truncated`, { cause });
     throw cause;
   }
 }
@@ -137,7 +139,7 @@ async function openLegacy(source: Source, file: string, size: number, what: stri
   const pickles = await readLegacyPickles(source, file, size, what);
   const [magic, , system, value, keys] = pickles.map((pickle) => pickle.value);
   if (magic !== MAGIC)
-    throw new FormatError(`${what} is not made by torch.save: neither a zip archive nor its older form`);
+    throw new FormatError(`${what} was not written by torch.save: it is neither a zip archive nor in the older format`);
   if (!(system instanceof Map) || system.get("little_endian") !== true) {
     throw new UnsupportedError(`${what} was written on a machine with another byte order`);
   }
@@ -149,7 +151,7 @@ async function openLegacy(source: Source, file: string, size: number, what: stri
     const count = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigInt64(0, true));
     const end = at + 8 + count * (widths.get(String(key)) ?? Number.NaN);
     if (!(count >= 0 && end <= size))
-      throw new FormatError(`${what}: storage ${key} ends at byte ${end} of ${size}: it is cut short`);
+      throw new FormatError(`${what}: storage ${key} ends at byte ${end} of ${size}: the file is truncated`);
     storages.set(String(key), { start: at + 8, end });
     at = end;
   }
@@ -157,10 +159,12 @@ async function openLegacy(source: Source, file: string, size: number, what: stri
 }
 
 function notTorch(what: string): FormatError {
-  return new FormatError(`${what} is not made by torch.save: neither a zip archive nor the pickles of older versions`);
+  return new FormatError(
+    `${what} was not written by torch.save: it is neither a zip archive nor a file of pickles from older versions`,
+  );
 }
 
-/** The five pickles at the start. Where they end only reading them tells, so more is read until they all fit. */
+/** The five pickles at the start. Their end is known only after reading them, so more is read until all of them fit. */
 async function readLegacyPickles(source: Source, file: string, size: number, what: string): Promise<Unpickled[]> {
   const most = Math.min(size, MAX_PICKLE_BYTES);
   for (let length = Math.min(most, FIRST_BYTES); ; length = Math.min(most, 4 * length)) {
@@ -174,7 +178,7 @@ async function readLegacyPickles(source: Source, file: string, size: number, wha
       return pickles;
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause;
-      if (length === most) throw new FormatError(`${cause.message}: it is cut short`, { cause });
+      if (length === most) throw new FormatError(`${cause.message}: it is truncated`, { cause });
     }
   }
 }
@@ -184,34 +188,34 @@ function keyOf({ key }: PythonReference): string {
   return Array.isArray(key) && key[0] === "storage" ? String(key[2]) : "";
 }
 
-/** Bytes of one element. */
+/** Bytes per element. */
 function widthOf({ key }: PythonReference): number | undefined {
   const type = Array.isArray(key) && key[1] instanceof PythonName ? key[1].name : "";
   const dtype = storageTypes.get(type);
   return dtype === undefined ? (type === UNTYPED ? 1 : undefined) : dtypeBytes[dtype];
 }
 
-/** Where a tensor lies in the file, or what is wrong with it. */
+/** The position of a tensor in the file, or the problem with it. */
 function placeOf(item: Pickled, storages: ReadonlyMap<string, Storage>) {
   const called = item instanceof PythonCall ? item.callee.name : null;
   if (called === PARAMETER) return placeOf((item as PythonCall).args[0] ?? null, storages);
   if (called !== REBUILD && called !== REBUILD_TYPED) return `is ${describe(item)}, expected a tensor`;
   const [storage, offset, shape, strides, , , type] = (item as PythonCall).args;
-  if (!(storage instanceof PythonReference)) return `lies in ${describe(storage)}, expected a storage`;
+  if (!(storage instanceof PythonReference)) return `is stored in ${describe(storage)}, expected a storage`;
   const dtype = dtypeOf(storage, called === REBUILD_TYPED ? type : undefined);
-  if (dtype === undefined) return "has an element type that is not known";
+  if (dtype === undefined) return "has an unknown element type";
   if (!isCount(offset) || !isCounts(shape) || !isCounts(strides) || strides.length !== shape.length) {
-    return "has an offset, shape or strides that are not whole numbers from 0";
+    return "has an offset, shape or strides that are not whole numbers of at least 0";
   }
   const held = storages.get(keyOf(storage));
-  if (held === undefined) return `lies in storage ${JSON.stringify(keyOf(storage))}, which the file does not have`;
+  if (held === undefined) return `is in storage ${JSON.stringify(keyOf(storage))}, which is missing from the file`;
   if (!isContiguous(shape, strides)) {
-    return `lies with strides ${formatShape(strides)} for shape ${formatShape(shape)}; save it after .contiguous()`;
+    return `has strides ${formatShape(strides)} for shape ${formatShape(shape)}; save it after .contiguous()`;
   }
   const start = held.start + offset * dtypeBytes[dtype];
   const end = start + sizeOf(shape) * dtypeBytes[dtype];
   if (end <= held.end) return { dtype, shape, start, end };
-  return `takes ${end - held.start} bytes of a storage that has ${held.end - held.start}`;
+  return `needs ${end - held.start} bytes of a storage that has ${held.end - held.start}`;
 }
 
 function dtypeOf({ key }: PythonReference, given: Pickled | undefined): Dtype | undefined {
@@ -220,7 +224,7 @@ function dtypeOf({ key }: PythonReference, given: Pickled | undefined): Dtype | 
   return type instanceof PythonName ? storageTypes.get(type.name) : undefined;
 }
 
-/** Whether elements lie one after another, the last axis fastest. The stride of an axis of one does not matter. */
+/** Whether elements are contiguous, with the last axis fastest. The stride of an axis of one does not matter. */
 function isContiguous(shape: readonly number[], strides: readonly number[]): boolean {
   if (shape.includes(0)) return true;
   let expected = 1;
@@ -239,13 +243,13 @@ function isCounts(value: Pickled | undefined): value is number[] {
   return Array.isArray(value) && value.every(isCount);
 }
 
-/** A value as it stands in a message. */
+/** A value as shown in messages. */
 function describe(value: Pickled | undefined): string {
-  if (value instanceof Map) return `a dict of ${value.size}`;
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (value instanceof PythonCall) return `what Python's "${value.callee.name}" makes`;
+  if (value instanceof Map) return `a dict with ${value.size} entries`;
+  if (Array.isArray(value)) return `a list with ${value.length} items`;
+  if (value instanceof PythonCall) return `the result of Python's "${value.callee.name}"`;
   if (value instanceof PythonName) return `Python's "${value.name}"`;
-  if (value instanceof PythonReference || value === undefined) return "nothing of use";
+  if (value instanceof PythonReference || value === undefined) return "an unsupported value";
   return value === null
     ? "None"
     : typeof value === "string"

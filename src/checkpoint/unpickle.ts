@@ -1,8 +1,8 @@
 /**
- * A reader for the pickles that torch.save writes, which runs nothing. In a pickle a program for a small stack machine makes
- * the objects, and may call any Python function it names. Here a name stands for itself, and a call gives a record of what
- * was to be called with what; whoever reads decides which records mean anything. The opcodes are those of Python's
- * pickletools (protocols 2 to 5) that dicts, lists, tuples, texts and numbers take; any other is refused.
+ * A reader for the pickles that torch.save writes, which executes nothing. A pickle is a program for a small stack
+ * machine that builds objects and may call any Python function by name. Here a name stays a name, and a call becomes a
+ * record of the function and its arguments; the caller decides which records it accepts. The opcodes are those of
+ * Python's pickletools (protocols 2 to 5) that dicts, lists, tuples, texts and numbers need; any other is refused.
  */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 
@@ -14,7 +14,7 @@ export class PythonName {
   }
 }
 
-/** What a call would give. */
+/** The result of a call that is not executed. */
 export class PythonCall {
   readonly callee: PythonName;
   readonly args: readonly Pickled[];
@@ -24,7 +24,7 @@ export class PythonCall {
   }
 }
 
-/** What lies outside the pickle, under a key of the file's own. */
+/** Data outside the pickle, under a key of the file. */
 export class PythonReference {
   readonly key: Pickled;
   constructor(key: Pickled) {
@@ -32,7 +32,7 @@ export class PythonReference {
   }
 }
 
-/** What a pickle holds: tuples and lists are arrays, dicts maps. */
+/** The contents of a pickle: tuples and lists are arrays, dicts are maps. */
 export type Pickled =
   | null
   | boolean
@@ -44,7 +44,7 @@ export type Pickled =
   | PythonCall
   | PythonReference;
 
-/** What a pickle holds, and where it ends. */
+/** The contents of a pickle, and its end. */
 export interface Unpickled {
   readonly value: Pickled;
   /** Every reference in it, in order. */
@@ -57,8 +57,8 @@ const ORDERED_DICT = "collections.OrderedDict";
 const mark = Symbol("mark");
 
 /**
- * Reads the pickle that begins at `start`. Names not in `known` are refused. Throws UnsupportedError for a name or opcode
- * that is not known, RangeError when the bytes end too early, FormatError when they are no pickle.
+ * Reads the pickle that begins at `start`. Names not in `known` are refused. Throws UnsupportedError for an unknown
+ * name or opcode, RangeError if the bytes end too early, FormatError if they are not a pickle.
  */
 export function unpickle(bytes: Uint8Array, what: string, known: ReadonlySet<string>, start = 0): Unpickled {
   const machine = new Machine(bytes, what, known, start);
@@ -88,7 +88,7 @@ class Machine {
   pop(): Pickled {
     const top = this.#stack.pop();
     if (top !== undefined && top !== mark) return top;
-    throw this.#damaged("takes from an empty stack");
+    throw this.#damaged("pops from an empty stack");
   }
 
   /** Runs one opcode. */
@@ -99,7 +99,7 @@ class Machine {
     if (push === undefined) {
       const hex = opcode.toString(16).padStart(2, "0");
       throw new UnsupportedError(
-        `${this.#what}: pickle opcode 0x${hex} at byte ${begun} is not known: not one that torch.save writes for tensors`,
+        `${this.#what}: pickle opcode 0x${hex} at byte ${begun} is unknown: torch.save does not write it for tensors`,
       );
     }
     push(this);
@@ -109,10 +109,10 @@ class Machine {
     this.#stack.push(value);
   }
 
-  /** The items above the last mark, which goes. */
+  /** The items above the last mark, which is removed. */
   popRun(): Pickled[] {
     const from = this.#stack.lastIndexOf(mark);
-    if (from < 0) throw this.#damaged("has no mark where one is due");
+    if (from < 0) throw this.#damaged("has no mark where one is expected");
     return this.#stack.splice(from).slice(1) as Pickled[];
   }
 
@@ -142,7 +142,7 @@ class Machine {
     return this.#view.getFloat64(this.#advance(8), false);
   }
 
-  /** A two's complement integer, least byte first. Larger than a double holds exactly, it is rounded. */
+  /** A two's complement integer, least significant byte first. It is rounded if a double cannot hold it exactly. */
   long(bytes: number): number {
     const at = this.#advance(bytes);
     let value = 0n;
@@ -172,7 +172,7 @@ class Machine {
     const full = `${module}.${name}`;
     if (full !== ORDERED_DICT && !this.#known.has(full)) {
       throw new UnsupportedError(
-        `${this.#what} asks for Python's "${full}": only tensors are read, and nothing is executed; save it as safetensors`,
+        `${this.#what} uses Python's "${full}": only tensors are read, and nothing is executed; save it as safetensors`,
       );
     }
     this.push(new PythonName(full));
@@ -181,7 +181,8 @@ class Machine {
   call(): void {
     const args = this.pop();
     const callee = this.pop();
-    if (!(callee instanceof PythonName) || !Array.isArray(args)) throw this.#damaged("calls what is no function");
+    if (!(callee instanceof PythonName) || !Array.isArray(args))
+      throw this.#damaged("calls a value that is not a function");
     this.push(callee.name === ORDERED_DICT && args.length === 0 ? new Map() : new PythonCall(callee, args));
   }
 
@@ -193,13 +194,14 @@ class Machine {
 
   setItems(items: readonly Pickled[]): void {
     const map = this.#top();
-    if (!(map instanceof Map) || items.length % 2 !== 0) throw this.#damaged("sets items of what is no dict");
+    if (!(map instanceof Map) || items.length % 2 !== 0)
+      throw this.#damaged("sets items of a value that is not a dict");
     for (let i = 0; i < items.length; i += 2) map.set(items[i]!, items[i + 1]!);
   }
 
   append(items: readonly Pickled[]): void {
     const list = this.#top();
-    if (!Array.isArray(list)) throw this.#damaged("appends to what is no list");
+    if (!Array.isArray(list)) throw this.#damaged("appends to a value that is not a list");
     for (const item of items) list.push(item);
   }
 
@@ -213,7 +215,7 @@ class Machine {
 
   recall(key: number): void {
     const value = this.#memo.get(key);
-    if (value === undefined) throw this.#damaged(`recalls ${key}, which was not remembered`);
+    if (value === undefined) throw this.#damaged(`reads memo entry ${key}, which was not stored`);
     this.push(value);
   }
 
@@ -231,11 +233,11 @@ class Machine {
   }
 
   #damaged(fault: string): FormatError {
-    return new FormatError(`${this.#what}: its pickle ${fault} before byte ${this.at}: it is damaged`);
+    return new FormatError(`${this.#what}: its pickle ${fault} before byte ${this.at}: it is corrupted`);
   }
 }
 
-/** What each opcode does, by its letter, in the order of pickletools. */
+/** The action of each opcode, by its letter, in the order of pickletools. */
 const opcodes: ReadonlyMap<string, (m: Machine) => void> = new Map<string, (m: Machine) => void>([
   ["J", (m) => m.push(m.int32())],
   ["K", (m) => m.push(m.uint(1))],

@@ -1,6 +1,6 @@
 /**
- * Where the entries of a zip archive lie (PKWARE's APPNOTE, with its 64-bit form): from the end of the file to the table of
- * contents, from there to each entry's own header, which says where its bytes begin.
+ * Finds the entries of a zip archive (PKWARE's APPNOTE, including its 64-bit form): the end of the file points to the
+ * central directory, and that points to each entry's own header, which locates its bytes.
  */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import type { Source } from "../core/host.ts";
@@ -19,11 +19,13 @@ const LOCAL = 0x04034b50;
 const END_BYTES = 22;
 const LOCATOR_BYTES = 20;
 const MAX_COMMENT = 0xffff;
-/** Stands in a 32-bit field for "see the 64-bit one". */
+/** In a 32-bit field, this means "see the 64-bit field". */
 const ELSEWHERE = 0xffffffff;
 const ZIP_64 = 1;
 
-/** Entries by name. Throws UnsupportedError for a compressed one, FormatError when the archive is damaged or cut short. */
+/**
+ * Entries by name. Throws UnsupportedError for a compressed one, FormatError if the archive is corrupted or truncated.
+ */
 export async function openZip(source: Source, file: string): Promise<ReadonlyMap<string, ZipEntry>> {
   const what = `"${file}" in ${source.name}`;
   const size = await source.size(file);
@@ -38,10 +40,11 @@ export async function openZip(source: Source, file: string): Promise<ReadonlyMap
   const entries = await Promise.all(
     listed.map(async ({ name, header, bytes }): Promise<[string, ZipEntry]> => {
       const local = await read(header, header + 30);
-      if (local.getUint32(0, true) !== LOCAL) throw damaged(what, `has no entry "${name}" where its table says`);
+      if (local.getUint32(0, true) !== LOCAL)
+        throw damaged(what, `has no entry "${name}" at the position that its table gives`);
       const from = header + 30 + local.getUint16(26, true) + local.getUint16(28, true);
       if (from + bytes <= size) return [name, { start: from, end: from + bytes }];
-      throw damaged(what, `has ${size} bytes, "${name}" would end at ${from + bytes}`);
+      throw damaged(what, `has ${size} bytes, but "${name}" would end at ${from + bytes}`);
     }),
   );
   return new Map(entries);
@@ -60,14 +63,14 @@ async function findTable(read: Read, size: number, what: string): Promise<ZipEnt
   if (locator < 0 || tail.getUint32(locator, true) !== END_64_LOCATOR) return { start, end: start + bytes };
   const place = uint64(tail, locator + 8);
   const end64 = await read(place, place + 56);
-  if (end64.getUint32(0, true) !== END_64) throw damaged(what, "has no 64-bit table where it says");
+  if (end64.getUint32(0, true) !== END_64) throw damaged(what, "has no 64-bit table at the position that it gives");
   const start64 = uint64(end64, 48);
   return { start: start64, end: start64 + uint64(end64, 40) };
 }
 
 interface Listed {
   readonly name: string;
-  /** Where the entry's own header begins. */
+  /** The start of the entry's own header. */
   readonly header: number;
   readonly bytes: number;
 }
@@ -85,7 +88,7 @@ function readTable(table: DataView, what: string): Listed[] {
     if (end > table.byteLength) throw damaged(what, "has a broken table");
     const name = new TextDecoder().decode(new Uint8Array(table.buffer, table.byteOffset + at + 46, nameBytes));
     if (table.getUint16(at + 10, true) !== 0) {
-      throw new UnsupportedError(`${what}: entry "${name}" is compressed; torch.save stores entries as they are`);
+      throw new UnsupportedError(`${what}: entry "${name}" is compressed; torch.save stores entries uncompressed`);
     }
     entries.push({ name, ...placeOf(table, at, at + 46 + nameBytes, extraBytes) });
     at = end;
@@ -93,7 +96,7 @@ function readTable(table: DataView, what: string): Listed[] {
   return entries;
 }
 
-/** Offset and size of an entry, which large archives keep in an extra field: in this order, each only if it is needed. */
+/** The offset and size of an entry, which large archives keep in an extra field: in this order, each only if needed. */
 function placeOf(table: DataView, at: number, extra: number, extraBytes: number): { header: number; bytes: number } {
   const whole = table.getUint32(at + 24, true);
   const packed = table.getUint32(at + 20, true);
@@ -117,5 +120,5 @@ function uint64(view: DataView, at: number): number {
 }
 
 function damaged(what: string, fault: string): FormatError {
-  return new FormatError(`${what} ${fault}: it is cut short, damaged or not a zip archive`);
+  return new FormatError(`${what} ${fault}: it is truncated, corrupted or not a zip archive`);
 }

@@ -1,4 +1,6 @@
-/** The adapter that a command line describes, on a base: by a method and its options, by a config, or by an existing adapter. */
+/**
+ * The adapter that a command line describes, on a base: as a method and its options, a config, or an existing adapter.
+ */
 import type { Command } from "commander";
 import { configFromText, readAdapterConfig } from "../adapt/files/load.ts";
 import { configOf, type Method, type MethodConfig } from "../adapt/method/define-method.ts";
@@ -48,12 +50,12 @@ export async function adapted(
   const own = chosen.method === null ? [] : Object.keys(methodOptions(chosen.method));
   const ignored = givenFlags(command, ["adapterConfig", ...own]).map(({ long }) => long);
   if (ignored.length > 0) warn(`--init-adapter has its own options: ${ignored.join(", ")} not used`);
-  const config = await readAdapterConfig(openSource(initAdapter), () => {}); // warnings come when it is loaded
+  const config = await readAdapterConfig(openSource(initAdapter), () => {}); // warnings appear when it is loaded
   const values = withDropout(config, dropout);
   return PeftModel.fromPretrained(base, initAdapter, { isTrainable: true, values, onWarning: warn });
 }
 
-/** What --dropout makes of a method's own dropouts: all of them `p`. */
+/** The effect of --dropout on a method's dropout options: all of them become `p`. */
 function withDropout({ values }: MethodConfig, p: number | null): Record<string, number> {
   if (p === null) return {};
   const names = Object.keys(values).filter((name) => /dropout$/i.test(name));
@@ -73,7 +75,7 @@ async function methodConfig(
   }
   const given = givenValues(command, method!);
   const has = (option: string) => Object.hasOwn(method!.options, option);
-  // For tasks that PEFT does not have, it leaves the head, which is new as a rule, to the user.
+  // For tasks that PEFT does not have, the head, which is usually new, is left to the user.
   const { taskType, headModules } = base.traits;
   const named = taskType !== null || headModules.length === 0 || given.modulesToSave !== undefined;
   const head = named ? {} : { modulesToSave: headModules };
@@ -86,7 +88,7 @@ async function methodConfig(
   return configOf(method!, values, spellAsFlags(command));
 }
 
-/** The text that a prompt starts from, as ids. */
+/** The text that initializes a prompt, as token ids. */
 async function initialIds(model: string, text: string): Promise<Record<string, unknown>> {
   const tokenizer = await AutoTokenizer.fromPretrained(model);
   return { promptTuningInitIds: tokenizer.encode(text), tokenizerNameOrPath: model };

@@ -1,4 +1,4 @@
-/** What lies beside the weights of a model and belongs to one made from it too. */
+/** Files next to a model's weights that also belong to a model derived from it. */
 import { openSource } from "../checkpoint/open.ts";
 import type { Target } from "../core/host.ts";
 
@@ -17,7 +17,7 @@ const processing = [
   "preprocessor_config.json",
 ];
 
-/** Copies the tokenizer's files and their like from a model folder. */
+/** Copies the tokenizer's files and other processing files from a model folder. */
 export async function copyProcessingFiles(folder: string, target: Target): Promise<void> {
   const source = openSource(folder);
   try {

@@ -1,4 +1,6 @@
-/** Reads data files given on the command line: rows first, since their labels say what head the model needs. */
+/**
+ * Reads data files given on the command line: rows first, because their labels determine the head that the model needs.
+ */
 import { basename, dirname } from "node:path";
 import { readText } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
@@ -44,14 +46,14 @@ async function preparationFor(files: FileReading, modelFolder: string): Promise<
   try {
     if (await source.has(file)) return await files.prepare(await readText(source, file), `${file} of ${source.name}`);
     throw new FormatError(
-      `${source.name} has no "${file}", which says how files that rows name are prepared; give pixel_values, or add it`,
+      `${source.name} has no "${file}", which specifies how to preprocess the files that rows refer to; provide pixel_values, or add the file`,
     );
   } finally {
     await source.close();
   }
 }
 
-/** What the config of a model must say for a head that fits the labels of these rows; nothing for tasks without classes. */
+/** The model config overrides for a head that fits the labels of these rows; none for tasks without classes. */
 export function configForLabels(rows: readonly Row[], task: Task): RawConfig {
   const { classes } = taskDefinition(task);
   if (classes === undefined) return {};
@@ -61,14 +63,14 @@ export function configForLabels(rows: readonly Row[], task: Task): RawConfig {
 }
 
 export interface ReadOptions {
-  /** The model's folder or hub name, where its tokenizer is. Rows that are tokens already need none. */
+  /** The model's folder or hub name, for its tokenizer. Rows that already contain token ids need none. */
   readonly modelFolder: string;
-  /** Cut longer rows off after this many tokens. */
+  /** Truncate longer rows to this many tokens. */
   readonly maxLength?: number | null;
   readonly maxTargetLength?: number | null;
   /** What to do about rows of which the limit cuts off all labels. */
   readonly labelsCut?: "skip" | "error";
-  /** Take rows that have nothing to learn as well: to compute with, not to measure. */
+  /** Accept rows without labels as well, for computing outputs rather than measuring. */
   readonly unlabelled?: boolean;
   /** What a model that writes is to continue, instead of what it learns from. */
   readonly prompts?: boolean;

@@ -1,7 +1,7 @@
-/** How the command line ends with an error. */
+/** How the command line reports an error and exits. */
 const OURS = ["ShapeError", "FormatError", "UnsupportedError", "StateError"];
 
-/** Shows errors that say what to do as they are; anything else is a fault of ours and keeps its stack. */
+/** Shows the library's errors as they are; any other error is a bug in lorikeet and keeps its stack. */
 export function fail(error: unknown): void {
   const clear = process.stderr.isTTY ? "\r\x1b[2K" : "";
   process.stderr.write(`${clear}error: ${textOf(error)}\n`);
@@ -11,5 +11,5 @@ export function fail(error: unknown): void {
 function textOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (OURS.includes(error.name) || "syscall" in error) return error.message;
-  return `a fault in lorikeet itself, please report it: ${error.stack}`;
+  return `this is a bug in lorikeet, please report it: ${error.stack}`;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line. One file per command; what they print is what `--help` says. */
+/** The command line. One file per command; `--help` describes what each prints. */
 import { Command } from "commander";
 import { bench, runBench } from "./commands/bench.ts";
 import { command as data } from "./commands/data.ts";
@@ -17,14 +17,17 @@ import { methodAsked, methodOrNull } from "./method-options.ts";
 import { watchPipes } from "./terminal.ts";
 import { version } from "./version.ts";
 
-/** The whole command line, not yet run. `argv` are the words behind the program's name: they say which method's options there are. */
+/**
+ * The complete command line, not yet run. `argv` are the arguments after the program's name: they determine which
+ * method's options exist.
+ */
 export async function program(argv: readonly string[]): Promise<Command> {
   const name = await methodAsked(argv);
   const chosen = { name, method: await methodOrNull(name) };
   const train = trainCommand(chosen);
   const inspect = inspectCommand(chosen);
   const lorikeet = new Command("lorikeet")
-    .description("Parameter-efficient fine-tuning on the CPU, with Hugging Face's files in and out.")
+    .description("Parameter-efficient fine-tuning on the CPU, reading and writing Hugging Face files.")
     .version(version)
     .addHelpText(
       "after",
@@ -32,7 +35,7 @@ export async function program(argv: readonly string[]): Promise<Command> {
 Examples:
   $ lorikeet train --model base --data train.jsonl --output runs/first --steps 200
   $ lorikeet generate --model base --adapter runs/first/adapter --prompt "Once upon a time"
-  $ lorikeet <command> --help shows the options of a command`,
+  $ lorikeet <command> --help`,
     );
   for (const command of [
     train,

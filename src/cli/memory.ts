@@ -1,4 +1,4 @@
-/** The memory that a command will need, found before anything is loaded. */
+/** The memory that a command needs, computed before anything is loaded. */
 import { type FromPretrainedOptions, loadPretrained } from "../auto/auto-model.ts";
 import type { Task } from "../core/task.ts";
 import type { Model } from "../nn/tasks/model.ts";
@@ -7,15 +7,15 @@ import { planMemory } from "../train/memory-plan.ts";
 import { Trainer, type TrainerOptions } from "../train/trainer.ts";
 import { createEngine, type Engine, type EngineOptions } from "../wasm/engine.ts";
 
-/** Build and threads of an engine, or what was asked of one. */
+/** The build and threads of an engine, or the requested ones. */
 export type EngineLike = Pick<EngineOptions, "build"> & { readonly threads?: number | null };
 
-/** An engine that holds nothing. */
+/** An engine that only measures. */
 export function measuringEngine({ build = "auto", threads }: EngineLike): Promise<Engine> {
   return createEngine({ build, ...(typeof threads === "number" && { threads }), measuring: true });
 }
 
-/** The model of a folder in a separate engine that holds nothing, with the build and the threads of another. */
+/** The model of a folder in a separate engine that only measures, with the build and the threads of another engine. */
 export async function measuredBase(
   from: string,
   like: EngineLike,
@@ -26,7 +26,10 @@ export async function measuredBase(
   return (await loadPretrained(from, task, { ...options, engine, onWarning: () => {} })) as Model;
 }
 
-/** Throws StateError, with settings that would fit, unless a run fits into the memory of `engine`, into which nothing is loaded yet. */
+/**
+ * Throws StateError, listing settings that would fit, unless a run fits into the memory of `engine`, which is still
+ * empty.
+ */
 export async function expectRoom(
   { memory }: Engine,
   run: MeasuredRun & Pick<TrainerOptions, "evalDataset" | "spell">,

@@ -1,4 +1,4 @@
-/** Options of PEFT methods as flags, and which method a command line is about. */
+/** Options of PEFT methods as flags, and the method that a command line selects. */
 import type { Command } from "commander";
 import { knownMethods, methodNamed } from "../adapt/files/known-methods.ts";
 import { common, type Method, optionsOf } from "../adapt/method/define-method.ts";
@@ -9,7 +9,7 @@ import { readRunFile } from "./run-file.ts";
 /** --method. */
 export function methodOption(): Option<string> {
   return oneOf([...knownMethods(), "full"], "lora", {
-    help: "PEFT method, whose own options are below; `lorikeet methods` describes them all",
+    help: "PEFT method; its options are below, and `lorikeet methods` describes all methods",
   });
 }
 
@@ -18,14 +18,17 @@ export function methodOptions(method: Method): Options {
   return Object.fromEntries(Object.entries(optionsOf(method)).filter(([, one]) => hasFlag(one)));
 }
 
-/** The options that the command line or a --config file gives, and the command line's own defaults. The rest is left to the method. */
+/**
+ * The options that the command line or a --config file gives, and the command line's own defaults. The method provides
+ * the rest.
+ */
 export function givenValues(command: Command, method: Method): Record<string, unknown> {
   const options = methodOptions(method);
   const own = Object.entries(options).filter(([, { cli }]) => cli !== undefined);
   return { ...Object.fromEntries(own.map(([name, one]) => [name, defaultOf(one)])), ...givenOf(command, options) };
 }
 
-/** The method that a command line, or the --config file it names, asks for: its help has that method's options. */
+/** The method that a command line or its --config file selects: the help lists that method's options. */
 export async function methodAsked(argv: readonly string[]): Promise<string> {
   const after = (flag: string): string | undefined => {
     const inline = argv.find((each) => each.startsWith(`${flag}=`));
@@ -40,7 +43,7 @@ export async function methodAsked(argv: readonly string[]): Promise<string> {
   return typeof content.method === "string" ? content.method : "lora";
 }
 
-/** The method of a name, or null for "full", which is none. The flag itself reports unknown names. */
+/** The method with a name, or null for "full", which is not a method. The flag itself reports unknown names. */
 export async function methodOrNull(name: string): Promise<Method | null> {
   return name === "full" ? null : methodNamed(name).catch(() => null);
 }

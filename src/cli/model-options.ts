@@ -1,4 +1,4 @@
-/** What commands that run a model share: their options, and loading model and adapter. */
+/** Shared by commands that run a model: their options, and loading the model and adapter. */
 import { CONFIG_FILE } from "../adapt/files/config-file.ts";
 import { headSize } from "../adapt/files/load.ts";
 import { PeftModel } from "../adapt/peft-model.ts";
@@ -19,7 +19,7 @@ import { formatBytes } from "../wasm/memory.ts";
 import { requiredText } from "./options.ts";
 import { LiveLine, notice } from "./terminal.ts";
 
-/** The engine that a command asks for. */
+/** The engine that a command requests. */
 export type EngineFlags = Partial<ValuesOf<typeof engineOptions>>;
 
 /** --model, --adapter and the like, for commands that load a model. */
@@ -31,7 +31,7 @@ export const modelOptions = {
   adapter: text({ help: "folder of an adapter to load into the model", placeholder: "dir" }),
   weights: weightsOption,
   task: orNull(
-    oneOf(tasks, tasks[0], { help: "task of the model (default: as its config, its adapter or the data says)" }),
+    oneOf(tasks, tasks[0], { help: "task of the model (default: from its config, its adapter or the data)" }),
   ),
 } satisfies Options;
 
@@ -39,7 +39,7 @@ export async function openEngine({ threads, build = "auto" }: EngineFlags): Prom
   return createEngine({ build, ...(typeof threads === "number" && { threads }) });
 }
 
-/** The model that a command asks for. */
+/** The model that a command requests. */
 export type LoadFlags = EngineFlags & ValuesOf<typeof modelOptions>;
 
 export interface Loaded {
@@ -49,7 +49,7 @@ export interface Loaded {
   readonly model: Model | PeftModel;
 }
 
-/** Loads the model (a folder, or a name on the hub) and, when named, the adapter on top of it. */
+/** Loads the model (a folder, or a name on the hub) and, if given, its adapter. */
 export async function loadModel(flags: LoadFlags): Promise<Loaded> {
   const engine = await openEngine(flags);
   const told = flags.adapter === null ? nothingTold : await toldByAdapter(flags.adapter);
@@ -60,7 +60,7 @@ export async function loadModel(flags: LoadFlags): Promise<Loaded> {
   return { engine, base, model };
 }
 
-/** Loads the base alone, with progress on standard error where it takes long. */
+/** Loads only the base, with progress on standard error if loading takes long. */
 export async function loadBase(
   from: string,
   engine: Engine,
@@ -81,7 +81,7 @@ export async function loadBase(
   }
 }
 
-/** How a base is loaded whose head an adapter brings along: the base's own may be another or none. */
+/** How to load a base whose head comes from an adapter: the base itself may have another head or none. */
 export function headFrom({
   config,
 }: Told): Pick<FromPretrainedOptions, "config" | "ignoreMismatchedSizes" | "onWarning"> {
@@ -89,13 +89,13 @@ export function headFrom({
   return brings ? { config, ignoreMismatchedSizes: true, onWarning: () => {} } : { config };
 }
 
-/** Bytes from which loading is shown: less takes a moment. */
+/** The size in bytes from which loading progress is shown; smaller models load quickly. */
 const SHOWN = 200 << 20;
 
-/** What an adapter folder says of the model it belongs on. */
+/** What an adapter folder states about its base model. */
 export interface Told {
   readonly task: Task | null;
-  /** Labels of the head that was trained along. */
+  /** Labels of the head that was trained with it. */
   readonly config: RawConfig;
 }
 
@@ -115,7 +115,7 @@ export async function toldByAdapter(folder: string): Promise<Told> {
   }
 }
 
-/** As many labels as the head in an adapter's file has outputs. */
+/** One label per output of the head in an adapter's file. */
 async function labelsOfHead(folder: string): Promise<RawConfig> {
   const heads = tasks.map(taskDefinition).flatMap(({ classes, headModules }) => (classes ? headModules : []));
   const count = await headSize(openSource(folder), [...new Set(heads)]);

@@ -1,4 +1,4 @@
-/** Flags made from declared options, the values that they were given, and rules about several of them. */
+/** Flags generated from declared options, their values, and rules that involve several of them. */
 import { type Command, Option as Flag, InvalidArgumentError } from "commander";
 import type { Kind, Option, OptionDetails, Options, Spell, ValuesOf } from "../core/options.ts";
 import { files, option } from "../core/options.ts";
@@ -15,7 +15,7 @@ import {
   readWhole,
 } from "./readers.ts";
 
-/** What stands for a value in help. */
+/** The placeholder for a value in help. */
 const placeholders: Readonly<Record<Kind, string>> = {
   flag: "true|false",
   whole: "n",
@@ -31,7 +31,7 @@ const placeholders: Readonly<Record<Kind, string>> = {
   json: "json",
 };
 
-/** What a text says for each kind of option; undefined where it says nothing of the kind. */
+/** How to parse text for each kind of option; undefined if the text is not of that kind. */
 const readers: Readonly<Record<Kind, (text: string, one: Option<unknown>) => unknown>> = {
   flag: (text) => (text === "true" ? true : text === "false" ? false : undefined),
   whole: readWhole,
@@ -47,7 +47,7 @@ const readers: Readonly<Record<Kind, (text: string, one: Option<unknown>) => unk
   json: readJson,
 };
 
-/** The value that a text gives an option. Throws InvalidArgumentError that says what was expected. */
+/** Parses the text of an option. Throws InvalidArgumentError that states what was expected. */
 export function readText(text: string, one: Option<unknown>): unknown {
   const value = readers[one.kind](text, one);
   if (value !== undefined && value !== null && one.is(value)) return value;
@@ -55,7 +55,7 @@ export function readText(text: string, one: Option<unknown>): unknown {
   throw new InvalidArgumentError(`Expected ${one.expected}${example}.${didYouMean(text, one.choices ?? [])}`);
 }
 
-/** A flag of a declared option. The command keeps its value under the option's own name. */
+/** A flag of a declared option. The command stores its value under the option's own name. */
 export class DeclaredFlag extends Flag {
   readonly declared: Option<unknown>;
   readonly #name: string;
@@ -76,7 +76,7 @@ export class DeclaredFlag extends Flag {
   }
 }
 
-/** Whether a flag takes no value: its presence says true, or false if it is spelled `no-x`. */
+/** Whether a flag takes no value: its presence means true, or false if it is spelled `no-x`. */
 function isSwitch({ kind, fallback, spelled = "" }: Option<unknown>): boolean {
   return kind === "flag" && (fallback === false || spelled.startsWith("no-"));
 }
@@ -95,7 +95,7 @@ function helpOf(declared: Option<unknown>): string {
   return more.length === 0 ? help || expected : `${help || expected} (${more.join("; ")})`;
 }
 
-/** A value as help and docs/ show it; "" for one that says nothing. */
+/** A value as shown in help and docs/; "" for one that conveys nothing. */
 export function plainText(value: unknown): string {
   if (value === null || (typeof value === "object" && Object.keys(value).length === 0)) return "";
   return typeof value === "string" ? value : JSON.stringify(value);
@@ -106,7 +106,7 @@ export function defaultOf<T>({ cli, fallback }: Option<T>): T {
   return cli === undefined ? fallback : cli.default;
 }
 
-/** Text that a command cannot do without. */
+/** Text that a command requires. */
 export function requiredText(about: OptionDetails<string>): Option<string> {
   return { ...option<string>("", "a string", (value) => typeof value === "string", about, "text"), required: true };
 }
@@ -121,7 +121,7 @@ export function hasFlag({ filledIn, unsaved }: Option<unknown>): boolean {
   return !filledIn && !unsaved;
 }
 
-/** Adds the flags of options, except those that the command has already. */
+/** Adds the flags of options, except those that the command already has. */
 export function addOptions(command: Command, options: Options): Command {
   for (const [name, declared] of Object.entries(options)) {
     if (!hasFlag(declared)) continue;
@@ -138,18 +138,18 @@ export function givenOf<S extends Options>(command: Command, options: S): Partia
   return Object.fromEntries(given.map((name) => [name, command.getOptionValue(name)])) as Partial<ValuesOf<S>>;
 }
 
-/** The values of options, with the command line's defaults where nothing is given. */
+/** The values of options, with the command line's defaults for the rest. */
 export function valuesOf<S extends Options>(command: Command, options: S): ValuesOf<S> {
   const defaults = Object.entries(options).map(([name, declared]) => [name, defaultOf(declared)]);
   return { ...Object.fromEntries(defaults), ...givenOf(command, options) } as ValuesOf<S>;
 }
 
-/** How errors write options: as this command's flags. `others` has flags of names that are not options. */
+/** How errors spell options: as this command's flags. `others` has flags for names that are not options. */
 export function spellAsFlags(command: Command, others: Readonly<Record<string, string>> = {}): Spell {
   return (name) => command.options.find((flag) => flag.attributeName() === name)?.long ?? others[name] ?? name;
 }
 
-/** Those of the flags that the command line or a --config file gives. Names are those of options, such as "learningRate". */
+/** The flags that the command line or a --config file sets. The names are those of options, such as "learningRate". */
 export function givenFlags(command: Command, names: readonly string[]): Flag[] {
   const sources = ["cli", "config"];
   return command.options.filter((flag) => {
@@ -159,8 +159,8 @@ export function givenFlags(command: Command, names: readonly string[]): Flag[] {
 }
 
 /**
- * Makes two groups of options exclude each other. The command line overrides a --config file: what it chooses drops what the file
- * says about the other group.
+ * Makes two groups of options exclude each other. The command line overrides a --config file: an option on the command
+ * line drops the file's options of the other group.
  */
 export function alternatives(command: Command, one: readonly string[], other: readonly string[]): Command {
   const typed = (group: readonly Flag[]) =>
@@ -178,7 +178,7 @@ export function alternatives(command: Command, one: readonly string[], other: re
   });
 }
 
-/** Reports required options that are missing, after unknown ones were reported and a --config file was read. */
+/** Reports missing required options, after unknown ones have been reported and a --config file has been read. */
 export function expectRequired(command: Command): Command {
   return command.hook("preAction", () => {
     const missing = command.options.filter(

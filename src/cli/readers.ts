@@ -1,4 +1,4 @@
-/** What a text on the command line says, for each kind of option. undefined: nothing that the kind can be. */
+/** Parsers of command-line text for each kind of option. They return undefined if the text is not of that kind. */
 import { InvalidArgumentError } from "commander";
 import type { Option } from "../core/options.ts";
 
@@ -73,7 +73,7 @@ export function readRenames(text: string): Record<string, string> {
   );
 }
 
-/** The first reading that the option takes: JSON, a list separated by commas, or the text itself. */
+/** The first interpretation that the option accepts: JSON, a comma-separated list, or the text itself. */
 export function readJson(text: string, { is }: Option<unknown>): unknown {
   const words = text.split(",").map((word) => word.trim());
   return [json(text), words.map(json), words, text].find((reading) => reading !== undefined && is(reading));

@@ -1,4 +1,4 @@
-/** A YAML file of options for --config: `learning-rate: 2e-4` says what `--learning-rate 2e-4` says. */
+/** A YAML file of options for --config: `learning-rate: 2e-4` is the same as `--learning-rate 2e-4`. */
 import { type Command, InvalidArgumentError, type Option } from "commander";
 import { parse } from "yaml";
 import { readText } from "../checkpoint/checkpoint.ts";
@@ -10,8 +10,8 @@ import { splitPath } from "./data.ts";
 import { DeclaredFlag } from "./options.ts";
 
 /**
- * Fills in the options that the command line left out. Names may be written with hyphens or underscores; an empty value leaves the
- * option out. Throws one FormatError that lists every unknown name and wrong value.
+ * Fills in the options that the command line omits. Names may use hyphens or underscores; an empty value omits the
+ * option. Throws one FormatError that lists every unknown name and wrong value.
  */
 export async function applyRunFile(command: Command, path: string): Promise<void> {
   const problems: string[] = [];
@@ -33,10 +33,10 @@ export async function readRunFile(path: string): Promise<object> {
     throw new FormatError(`"${path}" is not YAML: ${reason}`, { cause });
   }
   if (typeof content === "object" && content !== null && !Array.isArray(content)) return content;
-  throw new FormatError(`"${path}": expected option names with values, one a line, such as "learning-rate: 2e-4"`);
+  throw new FormatError(`"${path}": expected option names with values, one per line, such as "learning-rate: 2e-4"`);
 }
 
-/** Sets one option unless the command line has; returns what is wrong with it, or null. */
+/** Sets one option unless the command line does; returns the problem with it, or null. */
 function applyEntry(command: Command, key: string, value: unknown): string | null {
   const named = key.replaceAll("_", "-");
   const option = command.options.find(({ long }) => long === `--${named}` || long === `--no-${named}`);

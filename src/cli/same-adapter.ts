@@ -1,4 +1,7 @@
-/** A resumed run must go on with the adapter it began with: not only its shapes, which loading checks, but all its options. */
+/**
+ * A resumed run must continue with the adapter that it started with: not only the same shapes, which loading checks,
+ * but the same options.
+ */
 import { CONFIG_FILE } from "../adapt/files/config-file.ts";
 import { sameJson } from "../adapt/method/options.ts";
 import type { PeftModel } from "../adapt/peft-model.ts";
@@ -9,7 +12,7 @@ import type { RunFolder, Source } from "../core/host.ts";
 import { listProblems } from "../core/problems.ts";
 import { checkpointsOf } from "../train/run-state.ts";
 
-/** Where the base lies may change between a run and its resumption. */
+/** The location of the base may change between a run and its continuation. */
 const FREE = "base_model_name_or_path";
 
 /** Throws StateError that lists every option in which the newest checkpoint's adapter differs from the model's. */
@@ -21,7 +24,7 @@ export async function expectSameAdapter(run: RunFolder, model: PeftModel): Promi
   const files = new Map<string, Uint8Array>();
   await model.savePretrained(files);
   const [was, is] = [await optionsIn(source), await optionsIn(mapSource(files))];
-  const free = (key: string) => key === FREE || model.isLearned(CONFIG_FILE, key); // the state of the run has what is learned
+  const free = (key: string) => key === FREE || model.isLearned(CONFIG_FILE, key); // saved in the state
   const different = Object.keys(is).filter((key) => !free(key) && !sameJson(was[key], is[key]));
   if (different.length === 0) return;
   const lines = different.map((key) => `${key}: was ${JSON.stringify(was[key])}, is ${JSON.stringify(is[key])}`);

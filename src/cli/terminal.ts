@@ -1,19 +1,19 @@
 /**
- * What goes to the terminal. Results, and the reports of a training run, go to standard output; warnings, errors and the
+ * Terminal output. Results and the reports of a training run, go to standard output; warnings, errors and the
  * progress of shorter commands to standard error, so that pipes stay clean.
  */
 
 export type LogFormat = "auto" | "plain" | "json";
 
-/** Off a terminal, milliseconds between two lines about progress that are not reports. */
+/** When not on a terminal, the milliseconds between two progress lines that are not reports. */
 const QUIET = 10_000;
 
-/** One line about something that the user should know. */
+/** Prints one line that the user should see. */
 export function notice(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** A line of result. */
+/** Prints one line of results. */
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
@@ -37,8 +37,8 @@ export function grouped(n: number): string {
 let endsWithReader = true;
 
 /**
- * Ends the command quietly when its output is no longer read, as after `| head`. It continues when only its warnings are no
- * longer read.
+ * Ends the command quietly when nothing reads its output any longer, as after `| head`. It continues if only its
+ * warnings are not read.
  */
 export function watchPipes(): void {
   const broken = (error: NodeJS.ErrnoException, ends: boolean) => {
@@ -49,12 +49,12 @@ export function watchPipes(): void {
   process.stderr.on("error", (error) => broken(error, false));
 }
 
-/** For a command whose result is in files: it continues when its reports are no longer read. */
+/** For a command whose result is in files: it continues even if nothing reads its reports. */
 export function outliveReader(): void {
   endsWithReader = false;
 }
 
-/** A line that is drawn again in place on a terminal, and written once in a while as a plain line otherwise. */
+/** A line that is redrawn in place on a terminal, and otherwise written occasionally as a plain line. */
 export class LiveLine {
   readonly #stream: NodeJS.WriteStream;
   readonly #live: boolean;
@@ -66,7 +66,10 @@ export class LiveLine {
     this.#live = format === "auto" && stream.isTTY === true;
   }
 
-  /** Shows `text` now. Off a terminal it appears only when `report` is true, or if nothing was for ten seconds. */
+  /**
+   * Shows `text` now. When not on a terminal, it appears only if `report` is true or nothing was printed for ten
+   * seconds.
+   */
   show(text: string, report = false): void {
     if (this.#live) {
       this.#stream.write(`\r\x1b[2K${text.slice(0, (this.#stream.columns || 80) - 1)}`);
@@ -77,7 +80,7 @@ export class LiveLine {
     }
   }
 
-  /** A line above the live one, which stays. */
+  /** Prints a permanent line above the live one. */
   above(text: string): void {
     this.end();
     this.#stream.write(`${text}\n`);

@@ -12,7 +12,7 @@ export function compareCodePoints(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** Surrogates (U+D800 to U+DFFF) stand for code points above all single units. */
+/** Surrogates (U+D800 to U+DFFF) encode code points above every single unit. */
 function rank(unit: number): number {
   return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }

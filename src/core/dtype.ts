@@ -1,6 +1,6 @@
 /**
  * Element types of the safetensors format and the bytes of one element, in the order the format's reference
- * implementation declares them. That order decides where a tensor lies in a file: later types come first.
+ * implementation declares them. That order determines the position of a tensor in a file: later types come first.
  */
 export const dtypeBytes = {
   BOOL: 1,
@@ -24,13 +24,13 @@ export const dtypeBytes = {
   U64: 8,
 } as const;
 
-/** Name of an element type, as written in a safetensors header. */
+/** The name of an element type, as written in a safetensors header. */
 export type Dtype = keyof typeof dtypeBytes;
 
 /** Every name, in the order of the table. */
 export const dtypes = Object.keys(dtypeBytes) as readonly Dtype[];
 
-/** Whether `name` is in the table (and not something every object has, such as "constructor"). */
+/** Whether `name` is in the table (and is not a property of every object, such as "constructor"). */
 export function isDtype(name: unknown): name is Dtype {
   return typeof name === "string" && Object.hasOwn(dtypeBytes, name);
 }

@@ -1,20 +1,20 @@
-/** What labels are, whatever the task. */
+/** Labels, independent of the task. */
 
-/** The label that counts for nothing, as in transformers. */
+/** The label that the loss ignores, as in transformers. */
 export const IGNORED = -100;
 
-/** How many labels count, from position `first` on. */
+/** The number of labels that are not ignored, from position `first` on. */
 export function countLabelled(labels: ArrayLike<number>, first = 0): number {
   let count = 0;
   for (let at = first; at < labels.length; at++) if (labels[at] !== IGNORED) count++;
   return count;
 }
 
-/** What the outputs of a classifier mean, by the names of transformers. */
+/** The meaning of a classifier's outputs, under the names that transformers uses. */
 export const problemTypes = ["single_label_classification", "multi_label_classification", "regression"] as const;
 export type ProblemType = (typeof problemTypes)[number];
 
-/** The names of classes that have none, as transformers gives them. */
+/** Default class names, the same as in transformers. */
 export function numberedLabels(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `LABEL_${i}`);
 }

@@ -1,4 +1,7 @@
-/** The largest singular values of a matrix with their vectors, in double precision on the host, without all the others. */
+/**
+ * The largest singular values of a matrix with their vectors, in double precision on the host, without computing the
+ * others.
+ */
 import { FormatError, ShapeError, UnsupportedError } from "./errors.ts";
 import {
   axpy,
@@ -20,7 +23,7 @@ import {
 } from "./linalg.ts";
 import { Philox } from "./philox.ts";
 
-/** Below this size all singular values are computed; above it, only those that are asked for. */
+/** Below this size all singular values are computed; above it, only the requested ones. */
 const SMALL = 128;
 /** A singular vector has converged when it is off by at most this, relative to the largest singular value. */
 const CONVERGED = 1e-11;
@@ -29,13 +32,14 @@ const CONVERGED = 1e-11;
 export function largestSvd(a: Matrix, count: number): Svd {
   const most = Math.min(a.rows, a.columns);
   if (count > most)
-    throw new ShapeError(`a matrix [${a.rows}, ${a.columns}] has ${most} singular values, ${count} were asked for`);
+    throw new ShapeError(`a matrix [${a.rows}, ${a.columns}] has ${most} singular values, ${count} were requested`);
   return leadingSvd(a, () => count, count);
 }
 
 /**
- * The fewest largest singular values, with their vectors, that hold a share of all the energy Σ s²: `share` is from 0 to 1.
- * Sums are compared in float32, so that a share of 1 asks for all that float32 numbers can hold and not for their rounding.
+ * The fewest largest singular values, with their vectors, that hold a share of the total energy Σ s²: `share` is from 0
+ * to 1. Sums are compared in float32, so that a share of 1 requests everything that float32 numbers can represent, but
+ * not their rounding errors.
  */
 export function svdOfEnergy(a: Matrix, share: number): Svd {
   const wanted = Math.fround(share * dot(a.data, a.data));
@@ -48,9 +52,9 @@ export function svdOfEnergy(a: Matrix, share: number): Svd {
 }
 
 /**
- * The largest singular values with their vectors, as many as `count` takes from the values that are known so far, by
- * Golub-Kahan-Lanczos bidiagonalisation with full reorthogonalisation (Golub and Kahan 1965): two products with A a step,
- * and steps until the residuals of those wanted have vanished.
+ * The largest singular values with their vectors, as many as `count` returns for the values known so far, by
+ * Golub-Kahan-Lanczos bidiagonalization with full reorthogonalization (Golub and Kahan 1965): two products with A per
+ * step, until the residuals of the requested values vanish.
  */
 function leadingSvd(a: Matrix, count: (s: Float64Array) => number, atLeast = 1): Svd {
   if (a.rows < a.columns) {
@@ -58,13 +62,13 @@ function leadingSvd(a: Matrix, count: (s: Float64Array) => number, atLeast = 1):
     return { u: transpose(v), s, v: transpose(u) };
   }
   if (!Number.isFinite(norm(a.data)))
-    throw new FormatError("singular values of a matrix with a number that is not finite");
+    throw new FormatError("cannot compute singular values: the matrix contains a number that is not finite");
   if (a.columns <= SMALL) {
     const all = svd(a);
     return truncated(all, count(all.s));
   }
   const chain = new Lanczos(a);
-  const most = a.columns; // as many steps find all
+  const most = a.columns; // this many steps find all of them
   let size = Math.min(most, 2 * atLeast + 20);
   while (true) {
     while (chain.length < size) chain.step();
@@ -78,7 +82,7 @@ function leadingSvd(a: Matrix, count: (s: Float64Array) => number, atLeast = 1):
   }
 }
 
-/** The `count` largest singular values of l·r with their vectors; cheap where l has few columns. */
+/** The `count` largest singular values of l·r with their vectors; cheap if l has few columns. */
 export function largestSvdOfProduct(l: Matrix, r: Matrix, count: number): Svd {
   if (l.columns >= Math.min(l.rows, r.columns)) return largestSvd(product(l, r), count);
   const [left, right] = [qr(l), qr(transpose(r))];
@@ -93,7 +97,7 @@ function bidiagonalSvd(diagonal: readonly number[], above: readonly number[]): S
   return { u: transpose(left), s, v: right };
 }
 
-/** More sweeps than any diagonal needs: two for each of its numbers are usual. */
+/** More sweeps than any diagonal needs: two per element are usual. */
 const SWEEPS_PER_VALUE = 40;
 
 /**
@@ -115,7 +119,9 @@ function diagonalise(diagonal: readonly number[], above: readonly number[], left
   return sortRows(d, left, right);
 }
 
-/** One sweep down the part of B from `start` to `end`: its last off-diagonal number shrinks, cubically near the end. */
+/**
+ * One sweep down the part of B from `start` to `end`: its last off-diagonal element shrinks, cubically near the end.
+ */
 function sweep(
   d: Float64Array,
   e: Float64Array,
@@ -161,7 +167,10 @@ function smallerSingularValue(f: number, g: number, h: number): number {
   return (2 * Math.abs(f * h)) / (Math.hypot(f + h, g) + Math.hypot(f - h, g) || 1);
 }
 
-/** The sizes of the values, falling, with the rows of both matrices in the same order; signs go to `right`. */
+/**
+ * The magnitudes of the values in descending order, with the rows of both matrices in the same order; signs move to
+ * `right`.
+ */
 function sortRows(values: Float64Array, left: Matrix, right: Matrix): Float64Array {
   const order = [...values.keys()].sort((i, j) => Math.abs(values[j]!) - Math.abs(values[i]!));
   for (const [i, value] of values.entries()) if (value < 0) scale(rowOf(right, i), -1);
@@ -178,11 +187,11 @@ class Lanczos {
   readonly #random = new Philox(0);
   readonly #lefts: Float64Array[] = [];
   readonly #rights: Float64Array[] = [];
-  /** The diagonal of B, and what is above it. */
+  /** The diagonal of B, and its superdiagonal. */
   readonly alphas: number[] = [];
   readonly betas: number[] = [];
   #next: Float64Array;
-  /** Length of what the last step left over: zero when the chain has found an invariant space. */
+  /** Norm of the last step's residual: zero when the chain has found an invariant subspace. */
   beta = 0;
 
   constructor(a: Matrix) {
@@ -208,14 +217,14 @@ class Lanczos {
     this.#next = next;
   }
 
-  /** The singular values of B, falling, and how far each is from being one of A's. */
+  /** The singular values of B in descending order, and how far each is from being one of A's. */
   ritz(): { s: Float64Array; residuals: Float64Array } {
     const last = matrix(this.length, 1);
     last.data[this.length - 1] = 1;
     const s = diagonalise(this.alphas, this.betas, last, matrix(this.length, 0));
     return { s, residuals: last.data.map((x) => Math.abs(this.beta * x)) };
   }
-  /** The vectors of each chain, one a row. */
+  /** The vectors of each chain, one per row. */
   lefts(): Matrix {
     return stacked(this.#lefts);
   }
@@ -223,7 +232,7 @@ class Lanczos {
     return stacked(this.#rights);
   }
 
-  /** Scales x to length one and returns its length before; puts a fresh direction in place of a vanished one. */
+  /** Normalizes x and returns its previous norm; replaces a vanished vector with a new direction. */
   #normalised(x: Float64Array, others: readonly Float64Array[]): number {
     const length = norm(x);
     if (length > Number.EPSILON * (this.alphas[0] ?? length)) {
@@ -241,7 +250,7 @@ class Lanczos {
   }
 }
 
-/** Takes everything along `others` (orthonormal) out of x. Twice is enough (Giraud et al. 2005). */
+/** Removes the components of x along `others` (orthonormal). Two passes are enough (Giraud et al. 2005). */
 function orthogonaliseAgainst(x: Float64Array, others: readonly Float64Array[]): void {
   for (let pass = 0; pass < 2; pass++) for (const other of others) axpy(x, -dot(x, other), other, 0);
 }

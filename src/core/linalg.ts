@@ -1,4 +1,7 @@
-/** Matrix factorisations in double precision on the host: for starting adapters from the base weights, not for training. */
+/**
+ * Matrix factorizations in double precision on the host: for initializing adapters from the base weights, not for
+ * training.
+ */
 import { ShapeError } from "./errors.ts";
 import { Philox } from "./philox.ts";
 
@@ -9,7 +12,7 @@ export interface Matrix {
   readonly data: Float64Array;
 }
 
-/** A = U·diag(s)·V: the columns of u [m, k] and the rows of v [k, n] are orthonormal, s falls. */
+/** A = U·diag(s)·V: the columns of u [m, k] and the rows of v [k, n] are orthonormal, and s is in descending order. */
 export interface Svd {
   readonly u: Matrix;
   readonly s: Float64Array;
@@ -41,7 +44,8 @@ export function transpose({ rows, columns, data }: Matrix): Matrix {
 
 /** a·b. */
 export function product(a: Matrix, b: Matrix): Matrix {
-  if (a.columns !== b.rows) throw new ShapeError(`product of [${a.rows}, ${a.columns}] and [${b.rows}, ${b.columns}]`);
+  if (a.columns !== b.rows)
+    throw new ShapeError(`cannot multiply matrices [${a.rows}, ${a.columns}] and [${b.rows}, ${b.columns}]`);
   const out = matrix(a.rows, b.columns);
   for (let i = 0; i < a.rows; i++) {
     const row = out.data.subarray(i * b.columns, (i + 1) * b.columns);
@@ -86,7 +90,7 @@ export function qr(a: Matrix, count = Math.min(a.rows, a.columns)): { q: Matrix;
   return { q: transpose(q), r };
 }
 
-/** v with v[i] = 0 for i < k, such that reflecting x at it leaves ∓‖x[k..]‖ in x[k] and zeros below. */
+/** v with v[i] = 0 for i < k, such that reflecting x across it leaves ∓‖x[k..]‖ in x[k] and zeros below. */
 function reflector(x: Float64Array, k: number): Float64Array {
   const v = x.slice();
   v.fill(0, 0, k);
@@ -103,9 +107,9 @@ function reflect(v: Float64Array, x: Float64Array, from: number): void {
   for (let i = from; i < v.length; i++) x[i]! -= 2 * dot * v[i]!;
 }
 
-/** Sweeps after which Jacobi has long converged: it is quadratic, six to ten are usual. */
+/** Sweeps after which Jacobi has long converged: convergence is quadratic, and six to ten sweeps are usual. */
 const MAX_SWEEPS = 60;
-/** Columns count as orthogonal when their cosine is below this. */
+/** Columns are treated as orthogonal when their cosine is below this. */
 const ORTHOGONAL = 1e-15;
 
 /** All singular values and vectors by one-sided Jacobi rotations (Hestenes 1958): for small matrices, to full precision. */
@@ -121,7 +125,10 @@ export function svd(a: Matrix): Svd {
   return sorted(work, turns, m, n);
 }
 
-/** One sweep over all pairs of rows of `work`; the same rotations go to `turns`. True when there was something to rotate. */
+/**
+ * One sweep over all pairs of rows of `work`; the same rotations are applied to `turns`. Returns true if anything was
+ * rotated.
+ */
 function orthogonalise(work: Matrix, turns: Matrix): boolean {
   let rotated = false;
   for (let p = 0; p + 1 < work.rows; p++) {
@@ -140,7 +147,7 @@ function orthogonalise(work: Matrix, turns: Matrix): boolean {
   return rotated;
 }
 
-/** Turns the pair (x, y): x becomes c·x − s·y, y becomes s·x + c·y. */
+/** Rotates the pair (x, y): x becomes c·x − s·y, y becomes s·x + c·y. */
 export function rotate(x: Float64Array, y: Float64Array, c: number, s: number): void {
   for (let i = 0; i < x.length; i++) {
     const [xi, yi] = [x[i]!, y[i]!];

@@ -1,17 +1,17 @@
 /**
- * The one vocabulary of options. A setting of the trainer, an option of a method or an optimizer, a flag of the command line: each is
- * declared once, as an `Option`, and everything else is read from the declaration: its type, default, check, message, flag, help,
- * YAML key, and row in docs/.
+ * The one vocabulary of options. A setting of the trainer, an option of a method or an optimizer, a flag of the command
+ * line: each is declared once, as an `Option`, and everything else comes from the declaration: its type, default,
+ * check, message, flag, help, YAML key, and row in docs/.
  */
 import { FormatError } from "./errors.ts";
 import { didYouMean } from "./similar.ts";
 
-/** What an option holds, which decides how a text on the command line is read. */
+/** What an option holds, which determines how text on the command line is parsed. */
 export type Kind =
   | "flag" // true or false
   | "whole" // a whole number
   | "number"
-  | "choice" // one of a few words
+  | "choice" // one of several words
   | "text"
   | "names" // a list of names
   | "pattern" // a list of names, or one regular expression
@@ -21,23 +21,23 @@ export type Kind =
   | "pairs" // name=value, separated by commas
   | "json"; // anything else, written as JSON
 
-/** Everything else that a declaration says of an option. */
+/** Everything else that a declaration states about an option. */
 export interface OptionDetails<T> {
-  /** What the option is, in a few words. */
+  /** A short description of the option. */
   readonly help?: string;
-  /** The long flag without its dashes, where it is not the name in kebab case. `no-x` sets a flag to false. */
+  /** The long flag without its dashes, if it is not the name in kebab case. `no-x` sets a flag to false. */
   readonly spelled?: string;
-  /** What stands for the value in help, where the kind's own word does not suit: `dir` for `--model <dir>`. */
+  /** The placeholder for the value in help, if the kind's default does not fit: `dir` for `--model <dir>`. */
   readonly placeholder?: string;
-  /** The default on the command line, where it differs from the library's, and why. */
+  /** The command line's default, if it differs from the library's, and the reason. */
   readonly cli?: { readonly default: T; readonly reason: string };
-  /** It is not written to files: only the caller can give it. */
+  /** It is not written to files: only the caller can set it. */
   readonly unsaved?: boolean;
-  /** The library fills it in from the model or the run: it has no flag, and no row in docs/. */
+  /** The library sets it from the model or the run: it has no flag and no row in docs/. */
   readonly filledIn?: boolean;
-  /** A command cannot do without it. */
+  /** A command requires it. */
   readonly required?: boolean;
-  /** A resumed run must have the same value. */
+  /** A resumed run must use the same value. */
   readonly fixedOnResume?: boolean;
   /** Python holds it as a float, so that 1 is written `1.0`. */
   readonly float?: boolean;
@@ -47,13 +47,13 @@ export interface OptionDetails<T> {
 export interface Option<T> extends OptionDetails<T> {
   readonly kind: Kind;
   readonly fallback: T;
-  /** Which values it takes other than null, as messages say it: `a whole number of at least 1`. */
+  /** The accepted values other than null, as worded in messages: `a whole number of at least 1`. */
   readonly expected: string;
-  /** Whether null is a value too. */
+  /** Whether null is also accepted. */
   readonly nullable?: boolean;
   /** The words of a choice. */
   readonly choices?: readonly string[];
-  /** Other names of these words. */
+  /** Aliases of these words. */
   readonly aliases?: Readonly<Record<string, string>>;
   is(value: unknown): value is T;
 }
@@ -64,7 +64,7 @@ export type Options = Readonly<Record<string, Option<unknown>>>;
 /** The values of options. */
 export type ValuesOf<S extends Options> = { readonly [K in keyof S]: S[K] extends Option<infer T> ? T : never };
 
-/** Both ends of a range, each of which may be left out. */
+/** Both ends of a range; each may be omitted. */
 export interface Range {
   readonly least?: number;
   readonly above?: number;
@@ -75,7 +75,7 @@ export interface Range {
 const isString = (value: unknown): value is string => typeof value === "string";
 const isStrings = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every(isString);
 
-/** Any option for which none of the kinds below fits. */
+/** Any option that none of the kinds below fits. */
 export function option<T>(
   fallback: T,
   expected: string,
@@ -114,12 +114,12 @@ export function aboveZero(fallback: number, about?: string | OptionDetails<numbe
   return number(fallback, about, { above: 0 });
 }
 
-/** A number from 0 up to but not including 1. */
+/** A number from 0 up to, but not including, 1. */
 export function fraction(fallback: number, about?: string | OptionDetails<number>): Option<number> {
   return number(fallback, about, { least: 0, below: 1 });
 }
 
-/** One of a few words. */
+/** One of several words. */
 export function oneOf<const T extends string>(
   words: readonly T[],
   fallback: NoInfer<T>,
@@ -132,7 +132,7 @@ export function oneOf<const T extends string>(
   return { ...one, choices: words, ...(aliases && { aliases }) };
 }
 
-/** The same option, for which null is a value too, and the default unless another is given. */
+/** The same option, which also accepts null; null is the default unless another is given. */
 export function orNull<T>(one: Option<T>, fallback: T | null = null): Option<T | null> {
   const is = (value: unknown): value is T | null => value === null || one.is(value);
   return { ...one, fallback, nullable: true, is };
@@ -195,33 +195,33 @@ function inRange(noun: string, { least, above, most, below }: Range): { is(x: nu
   return { is, expected: `${noun} ${start || (most === undefined ? end : `of ${end}`)}` };
 }
 
-/** Which values an option takes, as messages say it. */
+/** The values that an option accepts, as worded in messages. */
 export function expectedOf({ expected, nullable }: Option<unknown>): string {
   return nullable ? `${expected} or null` : expected;
 }
 
-/** A value as messages show it. */
+/** A value as shown in messages. */
 function shown(value: unknown): string {
   return typeof value === "number" ? String(value) : JSON.stringify(value); // JSON has no NaN
 }
 
-/** How a message writes an option's name: as the library has it, as a file has it, or as a flag. */
+/** How a message spells an option's name: as in the library, as in a file, or as a flag. */
 export type Spell = (name: string) => string;
 
-/** How the library writes an option's name. */
+/** How the library spells an option's name. */
 export const asNamed: Spell = (name) => name;
 
 /** How values are checked. */
 export interface Checks<V> {
-  /** How messages write names. */
+  /** How messages spell names. */
   readonly spell?: Spell;
-  /** What is wrong with values that are each right, or null. */
+  /** The problem with values that are individually valid, or null. */
   readonly together?: ((values: V) => string | null) | undefined;
 }
 
 /**
- * The given values, by their own names where they are aliases, and defaults for the rest. A value that is undefined was not given.
- * Throws one FormatError with a line for each unknown name and each wrong value, after `what`.
+ * The given values, with aliases replaced by the main names, and defaults for the rest. An undefined value counts as
+ * not given. Throws one FormatError with a line for each unknown name and each wrong value, after `what`.
  */
 export function completeOptions<S extends Options>(
   what: string,

@@ -1,6 +1,6 @@
 /**
  * Philox 4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as
- * 1, 2, 3" (SC 2011). Block number `counter` of the stream named `key` is a pure function of both: any position can
+ * 1, 2, 3" (SC 2011). Block number `counter` of the stream `key` is a pure function of both: any position can
  * be computed without the ones before it, and the whole state is a few small numbers.
  */
 import { FormatError, ShapeError } from "./errors.ts";
@@ -10,7 +10,7 @@ export type Words4 = readonly [number, number, number, number];
 /** Two 32-bit words, each an unsigned integer below 2^32. */
 export type Words2 = readonly [number, number];
 
-/** Everything a generator needs to go on exactly where it was. Safe to pass through JSON. */
+/** Everything that a generator needs to continue exactly where it was. It can be stored as JSON. */
 export interface PhiloxState {
   readonly seed: number;
   readonly stream: number;
@@ -33,7 +33,7 @@ export function philox4x32(counter: Words4, key: Words2): Words4 {
   return [block[0]!, block[1]!, block[2]!, block[3]!];
 }
 
-/** The same into `block`: a large random matrix asks for a hundred thousand blocks, so nothing is allocated. */
+/** The same into `block`, without allocation: a large random matrix needs a hundred thousand blocks. */
 function writeBlock(block: Uint32Array, c0: number, c1: number, c2: number, c3: number, k0: number, k1: number): void {
   for (let round = 0; round < ROUNDS; round++) {
     const high0 = multiplyHigh(MULTIPLIER_0, c0);
@@ -74,7 +74,7 @@ function multiplyHigh(a: number, b: number): number {
  * @example
  * const random = new Philox(42);
  * const rows = random.shuffle([0, 1, 2, 3]);
- * const again = Philox.from(random.state()); // goes on exactly where `random` is
+ * const again = Philox.from(random.state()); // continues exactly where `random` is
  */
 export class Philox {
   readonly seed: number;
@@ -88,7 +88,10 @@ export class Philox {
     this.stream = expectWhole("stream", stream);
   }
 
-  /** A generator that goes on exactly where the one that gave `state` was. Throws FormatError for a damaged state. */
+  /**
+   * A generator that continues exactly where the one that returned `state` was. Throws FormatError if the state is
+   * invalid.
+   */
   static from(state: PhiloxState): Philox {
     const random = new Philox(state.seed, state.stream);
     random.#drawn = expectWhole("drawn", state.drawn);
@@ -96,7 +99,7 @@ export class Philox {
     return random;
   }
 
-  /** What `from` needs. */
+  /** The state that `from` needs. */
   state(): PhiloxState {
     return { seed: this.seed, stream: this.stream, drawn: this.#drawn };
   }
@@ -116,7 +119,7 @@ export class Philox {
 
   /**
    * A standard normal number by Box and Muller: sqrt(-2 ln u) cos(2 pi v), with u in (0, 1] and v in [0, 1) of 32 bits
-   * each. Always draws two words and keeps nothing back, so `state` is the whole truth. At most 6.66 in size.
+   * each. Always draws two words and caches nothing, so `state` is complete. The magnitude is at most 6.66.
    */
   normal(): number {
     const u = (this.nextU32() + 1) / TWO_32;
@@ -124,10 +127,13 @@ export class Philox {
     return Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * v);
   }
 
-  /** An integer from 0 to n - 1, each equally likely (words in the ragged end are drawn again). n is 1 to 2^32. */
+  /**
+   * An integer from 0 to n - 1, each equally likely (words in the incomplete last interval are redrawn). n is 1 to
+   * 2^32.
+   */
   below(n: number): number {
     if (!Number.isInteger(n) || n < 1 || n > TWO_32) {
-      throw new ShapeError(`Philox.below(${n}): the count should be an integer from 1 to 2^32, the range of one word`);
+      throw new ShapeError(`Philox.below(${n}): the count must be an integer from 1 to 2^32, the range of one word`);
     }
     const end = TWO_32 - (TWO_32 % n);
     let word = this.nextU32();
@@ -159,5 +165,5 @@ function high(n: number): number {
 
 function expectWhole(what: string, n: number): number {
   if (Number.isSafeInteger(n) && n >= 0) return n;
-  throw new FormatError(`Philox ${what} is ${n}, it should be an integer from 0 to 2^53 - 1`);
+  throw new FormatError(`Philox ${what} is ${n}, expected an integer from 0 to 2^53 - 1`);
 }

@@ -1,7 +1,7 @@
-/** How many problems one message lists. */
+/** The largest number of problems that one message lists. */
 const MAX_PROBLEMS = 20;
 
-/** A message with one indented line per problem, and a count of those left out. */
+/** A message with one indented line per problem, and a count of the omitted ones. */
 export function listProblems(summary: string, problems: readonly string[], most: number = MAX_PROBLEMS): string {
   const count = `${problems.length} ${problems.length === 1 ? "problem" : "problems"}`;
   const shown = problems.slice(0, most).map((problem) => `\n  ${problem}`);

@@ -1,12 +1,12 @@
 /**
  * JSON as Python's `json` module writes and reads it. A file we write has the bytes that
- * `json.dumps(value, indent=2, sort_keys=True)` would give: only ASCII, `1e-05` where JavaScript says `0.00001`, and
- * `0.0` for a float where JavaScript, which has one kind of number, says `0`.
+ * `json.dumps(value, indent=2, sort_keys=True)` would give: only ASCII, `1e-05` where JavaScript writes `0.00001`, and
+ * `0.0` for a float where JavaScript, which has one kind of number, writes `0`.
  */
 import { compareCodePoints } from "./code-points.ts";
 import { FormatError } from "./errors.ts";
 
-/** A number that Python holds as a float, so that 1 is written `1.0`. Fractions need no marking. */
+/** A number that Python holds as a float, so that 1 is written as `1.0`. Fractions need no marking. */
 export class PyFloat {
   readonly value: number;
   constructor(value: number) {
@@ -17,15 +17,15 @@ export class PyFloat {
   }
 }
 
-/** Marks a number as a float: `pyFloat(0)` is written `0.0`, `pyFloat(150)` is written `150.0`. */
+/** Marks a number as a float: `pyFloat(0)` is written as `0.0`, `pyFloat(150)` as `150.0`. */
 export function pyFloat(value: number): PyFloat {
   return new PyFloat(value);
 }
 
-/** What plain JSON text holds. */
+/** The values that plain JSON can hold. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
-/** The same, telling Python's int from its float: a whole `number` is an int, so is a `bigint`. */
+/** The same, distinguishing Python's int from its float: a whole `number` is an int, and so is a `bigint`. */
 export type PyJson =
   | null
   | boolean
@@ -36,10 +36,13 @@ export type PyJson =
   | readonly PyJson[]
   | { readonly [key: string]: PyJson };
 
-/** Where `parsePythonJson` leaves the order of keys that JavaScript would put elsewhere: those that are written as numbers. */
+/** Where `parsePythonJson` stores the order of keys that JavaScript would reorder: keys that look like numbers. */
 const KEY_ORDER = Symbol("order of keys");
 
-/** The keys of an object in the order of the JSON text that `parsePythonJson` read it from, unless keys have come or gone since. */
+/**
+ * The keys of an object in the order of the JSON text that `parsePythonJson` read it from, unless keys were added or
+ * removed since.
+ */
 export function keyOrder(object: object): readonly string[] {
   const keys = Object.keys(object);
   const order = (object as { readonly [KEY_ORDER]?: readonly string[] })[KEY_ORDER] ?? keys;
@@ -87,7 +90,7 @@ export function pythonJson(value: PyJson, { indent = 2, sortKeys = true }: Pytho
   return write(value, 0);
 }
 
-/** Whether Python would hold a plain number as an int. Beyond 2^53 only a float can have been meant. */
+/** Whether Python would hold a plain number as an int. Beyond 2^53 it can only be a float. */
 function isInt(value: number): boolean {
   return Number.isSafeInteger(value) && !Object.is(value, -0);
 }
@@ -118,14 +121,14 @@ function quote(text: string): string {
   return JSON.stringify(text).replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** What to do about a key that occurs twice in one object: keep the last, as JSON and Python do, or refuse. */
+/** How to handle a key that occurs twice in one object: keep the last, as JSON and Python do, or refuse. */
 export interface ParseJsonOptions {
   readonly duplicates?: "last" | "refuse";
 }
 
 /**
- * Reads JSON, and also `NaN`, `Infinity` and `-Infinity` as Python writes them. `name` is what messages call the text.
- * Throws FormatError naming line and column (of UTF-16 units).
+ * Reads JSON, and also `NaN`, `Infinity` and `-Infinity` as Python writes them. Messages call the text `name`. Throws
+ * FormatError with the line and column (in UTF-16 units).
  */
 export function parseJson(text: string, name: string, options: ParseJsonOptions = {}): Json {
   return new Reader(text, name, options.duplicates === "refuse", Number, false).document() as Json;
@@ -133,7 +136,7 @@ export function parseJson(text: string, name: string, options: ParseJsonOptions 
 
 /**
  * The same, keeping what `pythonJson` needs to write the text again: a whole number written as a float becomes a
- * `PyFloat`, an integer beyond 2^53 a `bigint`, and `keyOrder` knows the order of the keys.
+ * `PyFloat`, an integer beyond 2^53 a `bigint`, and `keyOrder` returns the order of the keys.
  */
 export function parsePythonJson(text: string, name = "JSON"): PyJson {
   return new Reader(text, name, false, pythonNumber, true).document();
@@ -155,10 +158,10 @@ const WORDS = new Map<string, boolean | number | null>([
   ["Infinity", Number.POSITIVE_INFINITY],
   ["-Infinity", Number.NEGATIVE_INFINITY],
 ]);
-/** Far above any real file, far below what the stack holds. */
+/** Far above the depth of any real file, far below the limit of the stack. */
 const MAX_DEPTH = 500;
 
-/** Recursive descent over one text. */
+/** A recursive-descent parser for one text. */
 class Reader {
   readonly #text: string;
   readonly #name: string;
@@ -264,7 +267,7 @@ class Reader {
     return found[0];
   }
 
-  /** Skips white space and then `mark`, if it is there. */
+  /** Skips white space and then `mark`, if present. */
   #take(mark: string): boolean {
     this.#space();
     if (this.#text[this.#at] !== mark) return false;

@@ -3,12 +3,12 @@ import { ShapeError } from "./errors.ts";
 /** Sizes of the axes, outermost first. `[]` is a scalar. */
 export type Shape = readonly number[];
 
-/** Number of elements: the product of the sizes, 1 for a scalar. */
+/** The number of elements: the product of the sizes, 1 for a scalar. */
 export function sizeOf(shape: Shape): number {
   return shape.reduce((size, axis) => size * axis, 1);
 }
 
-/** `[2, 768]`, as written in messages. */
+/** `[2, 768]`, as shown in messages. */
 export function formatShape(shape: Shape): string {
   return `[${shape.join(", ")}]`;
 }
@@ -21,11 +21,11 @@ export function sameShape(a: Shape, b: Shape): boolean {
 /** Checks the whole shape. Throws ShapeError naming the tensor, both shapes and where the expectation came from. */
 export function expectShape(what: string, got: Shape, want: Shape, because: string): void {
   if (sameShape(got, want)) return;
-  throw new ShapeError(`${what}: shape ${formatShape(got)} should be ${formatShape(want)}, ${because}`);
+  throw new ShapeError(`${what}: shape ${formatShape(got)} must be ${formatShape(want)}, ${because}`);
 }
 
 /** Checks the last axis. Throws ShapeError naming the tensor, both sizes and where the expectation came from. */
 export function expectLast(what: string, got: Shape, want: number, because: string): void {
   if (got.at(-1) === want) return;
-  throw new ShapeError(`${what}: last axis of ${formatShape(got)} should be ${want}, ${because}`);
+  throw new ShapeError(`${what}: last axis of ${formatShape(got)} must be ${want}, ${because}`);
 }

@@ -1,7 +1,7 @@
-/** Nearest names, for "did you mean": what a person meant when no name matched. */
+/** Nearest names for "did you mean", when no name matches exactly. */
 
 /**
- * Edit distance between two words: how many insertions, deletions, substitutions and swaps of neighbours turn one into
+ * Edit distance between two words: how many insertions, deletions, substitutions and swaps of neighbors turn one into
  * the other (optimal string alignment).
  */
 export function editDistance(a: string, b: string): number {
@@ -22,8 +22,8 @@ export function editDistance(a: string, b: string): number {
 }
 
 /**
- * The names nearest to `word`, best first, at most `limit`, ignoring case. A name counts as near when at most a third
- * of the longer one differs (and always within one edit), or when one contains the other.
+ * The names nearest to `word`, best first, at most `limit`, ignoring case. A name is near if at most a third of the
+ * longer one differs (or one edit is enough), or if one contains the other.
  */
 export function nearest(word: string, names: Iterable<string>, limit = 3): string[] {
   const wanted = word.toLowerCase();

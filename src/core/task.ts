@@ -1,7 +1,10 @@
-/** Names of the tasks that a model can be for: the files of src/tasks/, in capitals, which are PEFT's `task_type`s where it has one. */
+/**
+ * The names of the supported tasks: the files of src/tasks/ in capitals. Where PEFT has the task, the name is its
+ * `task_type`.
+ */
 import { taskNames } from "./task-names.generated.ts";
 
-/** All of them, in the order of the listing. */
+/** All task names, in the order of the listing. */
 export const tasks = taskNames;
 
 /** One of `tasks`. */

@@ -1,11 +1,11 @@
 /**
  * PyTorch's CPU generator: the Mersenne Twister MT19937 of Matsumoto and Nishimura ("Mersenne Twister", 1998), and the
- * way PyTorch makes numbers of its words. Some adapters store a seed in place of positions or projections, and only
- * these draws give them back.
+ * way PyTorch converts its words to numbers. Some adapters store a seed instead of positions or projections, and only
+ * these draws reproduce them.
  *
- * Uniform numbers, integers and permutations are PyTorch's bit for bit. Normal ones are too when there are fewer than
- * 16, but for the last bit; 16 and more are what its AVX2 and AVX-512 code gives, within 3 units in the last place (its
- * own code for other machines rounds the angle elsewhere, and differs by up to 2e-6 of the standard deviation).
+ * Uniform numbers, integers and permutations match PyTorch bit for bit. Fewer than 16 normal numbers match except for
+ * the last bit; 16 or more match its AVX2 and AVX-512 code within 3 units in the last place (its code for other
+ * machines rounds the angle at another point and differs by up to 2e-6 of the standard deviation).
  */
 import { ShapeError, UnsupportedError } from "./errors.ts";
 
@@ -13,11 +13,11 @@ const WORDS = 624;
 const MIDDLE = 397;
 const TWIST = 0x9908b0df;
 const TWO_32 = 2 ** 32;
-/** From this count on PyTorch takes two words for an integer. */
+/** From this count on, PyTorch uses two words per integer. */
 const WIDE_RANGE = 2 ** 28;
-/** From this length on PyTorch takes two words for a place of a permutation. */
+/** From this length on, PyTorch uses two words per position of a permutation. */
 const WIDE_PERMUTATION = Math.floor((TWO_32 - 1) / 20);
-/** From this count on normal numbers come in blocks of this size. */
+/** From this count on, normal numbers come in blocks of this size. */
 const BLOCK = 16;
 
 /**
@@ -36,7 +36,7 @@ export class TorchRandom {
   /** `seed` is an integer; only its low 32 bits count, as in PyTorch. Throws ShapeError for anything else. */
   constructor(seed: number) {
     if (!Number.isSafeInteger(seed)) {
-      throw new ShapeError(`TorchRandom seed is ${seed}, it should be an integer of at most 53 bits`);
+      throw new ShapeError(`TorchRandom seed is ${seed}, expected an integer of at most 53 bits`);
     }
     this.#words[0] = seed % TWO_32;
     for (let i = 1; i < WORDS; i++) {
@@ -85,7 +85,7 @@ export class TorchRandom {
   /** torch.randperm: the integers 0 to n - 1 in random order. Throws UnsupportedError from n = 214748364 on. */
   randperm(n: number): Int32Array {
     if (n >= WIDE_PERMUTATION) {
-      throw new UnsupportedError(`TorchRandom.randperm(${n}): the length should be below ${WIDE_PERMUTATION}`);
+      throw new UnsupportedError(`TorchRandom.randperm(${n}): the length must be below ${WIDE_PERMUTATION}`);
     }
     const order = Int32Array.from({ length: n }, (_, i) => i);
     for (let i = 0; i + 1 < n; i++) {
@@ -97,22 +97,24 @@ export class TorchRandom {
     return order;
   }
 
-  /** torch.randint(low, high, (size,)): `size` integers from `low` to `high` - 1, both of 32 bits with sign. */
+  /** torch.randint(low, high, (size,)): `size` integers from `low` to `high` - 1, both signed 32-bit. */
   randint(size: number, low: number, high: number): Int32Array {
     const count = high - low;
     if (!(count >= 1) || low !== (low | 0) || high - 1 !== ((high - 1) | 0)) {
-      throw new ShapeError(`TorchRandom.randint from ${low} to ${high}: expected two integers of 32 bits, low < high`);
+      throw new ShapeError(
+        `TorchRandom.randint from ${low} to ${high}: expected two signed 32-bit integers, low < high`,
+      );
     }
     return Int32Array.from({ length: size }, () => low + this.#below(count));
   }
 
   /**
-   * torch.nn.init.kaiming_uniform_(tensor of `shape`, a): uniform within ±√(6 / ((1 + a²)·fanIn)), fanIn being the size
-   * of one output's weights (He et al. 2015). `shape` is [out, in, ...].
+   * torch.nn.init.kaiming_uniform_(tensor of `shape`, a): uniform within ±√(6 / ((1 + a²)·fanIn)), where fanIn is the
+   * number of weights per output (He et al. 2015). `shape` is [out, in, ...].
    */
   kaimingUniform(shape: readonly number[], a = 0): Float32Array {
     if (shape.length < 2) {
-      throw new ShapeError(`kaimingUniform of shape [${shape}]: expected [out, in, ...], two sizes or more`);
+      throw new ShapeError(`kaimingUniform of shape [${shape}]: expected [out, in, ...], at least two axes`);
     }
     const fanIn = shape.slice(1).reduce((size, length) => size * length, 1);
     const bound = Math.sqrt(3) * (Math.sqrt(2 / (1 + a * a)) / Math.sqrt(fanIn));

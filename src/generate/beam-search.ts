@@ -65,8 +65,8 @@ export class BeamSearch {
   }
 
   /**
-   * Takes the logits [running · V] after each beam, at first [V]. Returns the beams that the new ones go on from, or null when the
-   * search is over.
+   * Takes the logits [running · V] after each beam, at first [V]. Returns the beams that the new ones extend, or null
+   * when the search is over.
    */
   advance(logits: Float32Array): number[] | null {
     const { numBeams, room, stops, isEnded = () => false } = this.#options;

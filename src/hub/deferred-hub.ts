@@ -2,8 +2,8 @@ import { expectHubName, labelOf } from "../checkpoint/hub-name.ts";
 import type { HubOptions, Source } from "../core/host.ts";
 
 /**
- * The files of a model on the hub, by code that is loaded when the first of them is asked for. Throws FormatError for what cannot
- * be a model's name.
+ * The files of a model on the hub; the code that reads them is loaded on first use. Throws FormatError for an invalid
+ * model name.
  */
 export function deferredHub(text: string, options: HubOptions, load: () => Promise<Source>): Source {
   const { repo, revision } = expectHubName(text, options.revision);

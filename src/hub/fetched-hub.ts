@@ -1,15 +1,15 @@
-/** A model on the hub where there are no folders to keep files in: reads are requests, kept by the browser's own cache. */
+/** A model on the hub for hosts without folders: reads are requests, which the browser's own cache keeps. */
 import { urlSource } from "../checkpoint/source.ts";
 import { expectInside, type HubOptions, missingFile, type Source } from "../core/host.ts";
 import { HubClient, topFiles } from "./hub-client.ts";
 
 interface Opened {
   readonly files: ReadonlySet<string>;
-  /** Files of the commit that the revision was at first: it does not change below a reader. */
+  /** Files of the commit that the revision first resolved to: it does not change for the reader. */
   readonly source: Source;
 }
 
-/** The files of a model, read by Range requests. Throws FormatError for what cannot be a model's name. */
+/** The files of a model, read by Range requests. Throws FormatError for an invalid model name. */
 export function fetchedHub(name: string, options: HubOptions = {}): Source {
   const client = new HubClient(name, options);
   const loaded = new Map<string, number>();
@@ -23,7 +23,7 @@ export function fetchedHub(name: string, options: HubOptions = {}): Source {
 
   function opened(): Promise<Opened> {
     opening ??= open().catch((error) => {
-      opening = null; // a failed request may be tried again
+      opening = null; // a failed request may be retried
       throw error;
     });
     return opening;

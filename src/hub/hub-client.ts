@@ -1,12 +1,12 @@
 /**
- * The part of the Hugging Face hub's HTTP interface that reading a model takes (for a data set, "datasets" is in the place of
+ * The part of the Hugging Face hub's HTTP interface that reading a model takes (for a data set, "datasets" replaces
  * "models", and before the name):
  *
  *   GET  {endpoint}/api/models/{repo}/revision/{revision}   JSON: commit and names of files
- *   HEAD {endpoint}/{repo}/resolve/{commit}/{file}          ETag and size, X-Linked-… for what lies in large-file storage
- *   GET  the same                                           the bytes, as a rule after a redirect to another host
+ *   HEAD {endpoint}/{repo}/resolve/{commit}/{file}          ETag and size, X-Linked-… for files in large-file storage
+ *   GET  the same                                           the bytes, usually after a redirect to another host
  *
- * The token goes to the endpoint alone, wherever a redirect leads.
+ * The token is sent only to the endpoint, wherever a redirect leads.
  */
 
 import { expectHubName, labelOf } from "../checkpoint/hub-name.ts";
@@ -17,7 +17,7 @@ import { Patience, retryAfter } from "./patience.ts";
 const ENDPOINT = "https://huggingface.co";
 const MAX_REDIRECTS = 10;
 
-/** What a branch, tag or commit stands for. */
+/** The commit that a branch, tag or commit refers to. */
 export interface Snapshot {
   /** 40 hex digits. */
   readonly commit: string;
@@ -25,9 +25,9 @@ export interface Snapshot {
   readonly files: readonly string[];
 }
 
-/** What is known of a file before it is fetched. */
+/** What is known about a file before it is downloaded. */
 export interface RemoteFile {
-  /** SHA-256 of a file in large-file storage (64 hex digits), else its SHA-1 as git counts (40). */
+  /** SHA-256 of a file in large-file storage (64 hex digits), otherwise its SHA-1 as git computes it (40). */
   readonly etag: string;
   /** Bytes. */
   readonly size: number;
@@ -41,9 +41,9 @@ export function topFiles(files: readonly string[], { repoType }: HubOptions): st
 interface Request {
   readonly method?: "GET" | "HEAD";
   readonly headers?: Readonly<Record<string, string>>;
-  /** False stops at the redirect to another host, whose own headers are wanted. */
+  /** False stops at the redirect to another host, to read the redirect's own headers. */
   readonly leave?: boolean;
-  /** True reads the body before it returns, so that a connection cut in the middle is tried again, too. */
+  /** True reads the body before returning, so that an interrupted connection is also retried. */
   readonly whole?: boolean;
   readonly patience?: Patience;
 }
@@ -54,11 +54,11 @@ export class HubClient {
   readonly type: RepoType;
   readonly revision: string;
   readonly endpoint: string;
-  /** What messages call the model. */
+  /** The name of the model in messages. */
   readonly name: string;
   readonly #options: HubOptions;
 
-  /** Throws FormatError for what cannot be a model's name. */
+  /** Throws FormatError for an invalid model name. */
   constructor(name: string, options: HubOptions) {
     const { repo, revision } = expectHubName(name, options.revision);
     this.repo = repo;
@@ -74,7 +74,7 @@ export class HubClient {
     return new Patience(this.#options);
   }
 
-  /** Asks which commit the revision is, and for its files. */
+  /** Requests the commit of the revision and its list of files. */
   async snapshot(): Promise<Snapshot> {
     const url = `${this.endpoint}/api/${this.type}s/${this.repo}/revision/${encodeURIComponent(this.revision)}`;
     const response = await this.#request(url, { whole: true });
@@ -88,7 +88,7 @@ export class HubClient {
     throw new StateError(`${url}: expected JSON with "sha" and "siblings"; is the endpoint a Hugging Face hub?`);
   }
 
-  /** Asks for size and hash of a file. Throws FormatError if it is missing. */
+  /** Requests the size and hash of a file. Throws FormatError if it is missing. */
   async describe(commit: string, file: string): Promise<RemoteFile> {
     const url = this.urlOf(commit, file);
     const response = await this.#request(url, { method: "HEAD", leave: false });
@@ -100,7 +100,7 @@ export class HubClient {
     throw new StateError(`${url}: expected headers ETag and Content-Length; is the endpoint a Hugging Face hub?`);
   }
 
-  /** Asks for a file from byte `start` on. The answer has status 200 (all of it), 206 or 416. */
+  /** Requests a file from byte `start` on. The response has status 200 (the whole file), 206 or 416. */
   async fetchFrom(commit: string, file: string, start: number, patience: Patience): Promise<Response> {
     const headers: Record<string, string> = start > 0 ? { range: `bytes=${start}-` } : {};
     const response = await this.#request(this.urlOf(commit, file), { headers, patience });
@@ -108,7 +108,7 @@ export class HubClient {
     throw await this.#refused(response, file);
   }
 
-  /** A request of one's own below the endpoint, with its body read. */
+  /** A custom request below the endpoint, with its body read. */
   fetchWhole(url: string, headers: Readonly<Record<string, string>>): Promise<Response> {
     return this.#request(url, { headers, whole: true });
   }
@@ -118,12 +118,12 @@ export class HubClient {
     return `${this.endpoint}/${this.type === "model" ? "" : `${this.type}s/`}${this.repo}`;
   }
 
-  /** Where a file lies. */
+  /** The URL of a file. */
   urlOf(commit: string, file: string): string {
     return `${this.page}/resolve/${commit}/${file.split("/").map(encodeURIComponent).join("/")}`;
   }
 
-  /** Sends a request until there is an answer that trying again would not change. */
+  /** Sends a request until the response is final. */
   async #request(url: string, request: Request = {}): Promise<Response> {
     const { patience = this.patience() } = request;
     for (;;) {
@@ -143,7 +143,7 @@ export class HubClient {
     }
   }
 
-  /** Redirects are followed by hand: what fetch does with the token differs from host to host. */
+  /** Redirects are followed manually: how fetch handles the token differs between hosts. */
   async #follow(url: string, { method = "GET", headers = {}, leave = true }: Request): Promise<Response> {
     const { token, signal } = this.#options;
     const own = new URL(this.endpoint).origin;
@@ -153,7 +153,7 @@ export class HubClient {
       const sent = { "accept-encoding": "identity", ...headers, ...secret };
       const init = { method, headers: sent, signal: signal ?? null };
       const response = await fetch(at, { ...init, redirect: "manual" });
-      if (response.type === "opaqueredirect") return fetch(at, init); // browsers show no redirect, and drop the token
+      if (response.type === "opaqueredirect") return fetch(at, init); // browsers hide redirects and drop the token
       const to = response.status >= 300 && response.status < 400 ? response.headers.get("location") : null;
       if (to === null) return response;
       const next = new URL(to, at);
@@ -164,7 +164,10 @@ export class HubClient {
     throw new StateError(`${url}: more than ${MAX_REDIRECTS} redirects`);
   }
 
-  /** The error for an answer that is no file. The hub says what is wrong in a header, and 401 for a model it has not. */
+  /**
+   * The error for a response that is not a file. The hub gives the reason in a header, and 401 for a model that does
+   * not exist.
+   */
   async #refused(response: Response, file: string | null): Promise<Error> {
     await response.body?.cancel();
     return refusal(this, response, file, Boolean(this.#options.token));
@@ -178,7 +181,9 @@ function refusal(
   hasToken: boolean,
 ): Error {
   const code = headers.get("x-error-code");
-  const token = hasToken ? "the token given (HF_TOKEN) may not read it" : "set HF_TOKEN to a token that may read it";
+  const token = hasToken
+    ? "the given token (HF_TOKEN) has no access to it"
+    : "set HF_TOKEN to a token with access to it";
   if (code === "GatedRepo" || status === 403) {
     return new StateError(
       `${name} is gated (status ${status}): accept its terms at ${page} with your account; ${token}`,
@@ -200,14 +205,14 @@ function isPassing(status: number): boolean {
   return status === 408 || status === 429 || status >= 500;
 }
 
-/** The error for an exchange without a status: no route, cut connection. */
+/** The error for a request without a status: no route, dropped connection. */
 export function unreachable(url: string, cause: unknown): StateError {
   if (cause instanceof StateError) return cause;
   const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
   return new StateError(`cannot reach ${url}: ${reason instanceof Error ? reason.message : reason}`, { cause });
 }
 
-/** No such host, or nobody to ask: as a rule there is no network, and waiting would not help. */
+/** The host does not exist or cannot be resolved: usually there is no network, and waiting would not help. */
 function nameUnknown(cause: unknown): boolean {
   const reason = cause instanceof Error ? cause.cause : null;
   return reason instanceof Error && "code" in reason && ["ENOTFOUND", "EAI_AGAIN"].includes(String(reason.code));

@@ -1,12 +1,15 @@
-/** Trying again after a failure that may pass: at once is too soon for a busy server, so each wait is twice the last. */
+/**
+ * Retries after a temporary failure: retrying immediately is too soon for a busy server, so each wait is twice the
+ * last.
+ */
 
 /** The first wait, in milliseconds. */
 const FIRST_WAIT = 300;
-/** The longest wait that a server may ask for, in milliseconds. */
+/** The longest wait that a server may request, in milliseconds. */
 const LONGEST_WAIT = 120_000;
 const RETRIES = 5;
 
-/** Counts the failures in a row of one task. */
+/** Counts the consecutive failures of one task. */
 export class Patience {
   readonly #retries: number;
   readonly #signal: AbortSignal | undefined;
@@ -17,12 +20,15 @@ export class Patience {
     this.#signal = signal;
   }
 
-  /** Something arrived: what fails from here on is counted anew. */
+  /** Data arrived: the count of failures starts again. */
   progressed(): void {
     this.#failures = 0;
   }
 
-  /** Waits after a failure, as long as the server asked (milliseconds) if it did. Throws `error` after one too many. */
+  /**
+   * Waits after a failure, for as long as the server requested (milliseconds), if it did. Throws `error` after too many
+   * failures.
+   */
   async after(error: unknown, asked: number | null = null): Promise<void> {
     this.#signal?.throwIfAborted();
     const wait = asked ?? FIRST_WAIT * 2 ** this.#failures;
@@ -32,7 +38,7 @@ export class Patience {
   }
 }
 
-/** Resolves after some milliseconds. Rejects with the signal's reason when it is aborted. */
+/** Resolves after some milliseconds. Rejects with the signal's reason if it is aborted. */
 export function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = () => {
@@ -47,7 +53,7 @@ export function pause(milliseconds: number, signal?: AbortSignal): Promise<void>
   });
 }
 
-/** Milliseconds that a Retry-After header asks for (seconds, or a date), or null without one. */
+/** The milliseconds that a Retry-After header requests (seconds, or a date), or null without one. */
 export function retryAfter(headers: Headers, now: number): number | null {
   const text = headers.get("retry-after");
   if (text === null) return null;

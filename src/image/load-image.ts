@@ -1,9 +1,9 @@
 /**
- * PNG and JPEG files as RGB pixels. The decoders are packages of their own, loaded when the first image comes.
+ * PNG and JPEG files as RGB pixels. The decoders are separate packages that are loaded with the first image.
  *
- * Grey becomes three equal channels; an alpha channel is left out, not blended; of 16 bits the upper 8 are kept. This is
- * what Pillow's `convert("RGB")` does with all of these, 16-bit grey aside. A JPEG's chroma is enlarged by repeating it,
- * so sharp coloured edges come out a little harder than with libjpeg.
+ * Gray becomes three equal channels; an alpha channel is dropped, not blended; of 16 bits, the upper 8 are kept.
+ * Pillow's `convert("RGB")` does the same, except for 16-bit gray. A JPEG's chroma is upsampled by repetition, so sharp
+ * colored edges are slightly harder than with libjpeg.
  */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 
@@ -18,8 +18,8 @@ const PNG = [0x89, 0x50, 0x4e, 0x47];
 const JPEG = [0xff, 0xd8, 0xff];
 
 /**
- * Decodes the bytes of a PNG or JPEG file; what it is, is told by its first bytes. Throws UnsupportedError for another
- * format, FormatError when the file is damaged. `name` is what messages call it.
+ * Decodes the bytes of a PNG or JPEG file; the first bytes determine the format. Throws UnsupportedError for another
+ * format, FormatError if the file is corrupted. Messages call the image `name`.
  *
  * @example
  * const { width, height, data } = await loadImage(await source.read("cat.png"), "cat.png");
@@ -34,7 +34,7 @@ export async function loadImage(bytes: Uint8Array, name = "the image"): Promise<
   try {
     return decode(bytes);
   } catch (cause) {
-    throw new FormatError(`${name} is damaged: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new FormatError(`${name} is corrupted: ${cause instanceof Error ? cause.message : cause}`, { cause });
   }
 }
 
@@ -62,7 +62,7 @@ async function jpegDecoder(): Promise<Decoder> {
   };
 }
 
-/** Three channels of 8 bits, from 1 (grey), 2 (grey, alpha), 3 or 4 (RGB, alpha) of 8 or 16 bits. */
+/** Three channels of 8 bits, from 1 (gray), 2 (gray, alpha), 3 or 4 (RGB, alpha) channels of 8 or 16 bits. */
 function toRgb(samples: ArrayLike<number>, pixels: number, channels: number, bits: number): Uint8Array {
   const rgb = new Uint8Array(pixels * 3);
   const down = bits - 8;
@@ -72,7 +72,7 @@ function toRgb(samples: ArrayLike<number>, pixels: number, channels: number, bit
   return rgb;
 }
 
-/** Samples of 1, 2 or 4 bits, spread to 0..255. Each row of the file begins at a whole byte. */
+/** Samples of 1, 2 or 4 bits, scaled to 0..255. Each row of the file starts at a byte boundary. */
 function unpack(data: ArrayLike<number>, rowSamples: number, rows: number, bits: number): Uint8Array {
   const rowBytes = Math.ceil((rowSamples * bits) / 8);
   const highest = 2 ** bits - 1;

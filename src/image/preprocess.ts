@@ -1,9 +1,9 @@
 /**
- * Images as a vision model wants them, by the `preprocessor_config.json` beside its weights:
+ * Prepares images for a vision model as the `preprocessor_config.json` next to its weights specifies:
  *
- *   resize (as Pillow does), cut out the centre, pixel · rescale_factor, (pixel − mean) / std, per channel
+ *   resize (as Pillow does), crop the center, pixel · rescale_factor, (pixel − mean) / std, per channel
  *
- * each step if the file says so. A key that is not there has the value of transformers' ViTImageProcessor.
+ * where each step is optional. A missing key has the default of transformers' ViTImageProcessor.
  */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { type Json, parseJson } from "../core/python-json.ts";
@@ -15,37 +15,37 @@ interface Size {
   readonly width: number;
 }
 
-/** What is done to each image. */
+/** The steps for each image. */
 export interface ImageConfig {
-  /** The new size, or the new length of the shorter side, with Pillow's number of the filter; null leaves it. */
+  /** The new size, or the new length of the shorter side, with Pillow's number of the filter; null keeps the size. */
   readonly resize: { readonly size: Size | { readonly shortestEdge: number }; readonly resample: number } | null;
-  /** The part in the middle to keep; null keeps all. What reaches beyond the image is black. */
+  /** The size of the center crop; null keeps everything. Areas outside the image are black. */
   readonly centerCrop: Size | null;
-  /** What a pixel (0 to 255) is multiplied by: 1 when it stays. */
+  /** The factor for a pixel (0 to 255): 1 leaves it unchanged. */
   readonly rescaleFactor: number;
-  /** Per channel; null when not normalised. */
+  /** Per channel; null if not normalized. */
   readonly normalize: { readonly mean: readonly number[]; readonly std: readonly number[] } | null;
 }
 
 type JsonObject = Readonly<Record<string, Json>>;
 
-/** Processors for which a single number as "size" is the length of the shorter side, not of both. */
+/** Processors for which a single number as "size" is the length of the shorter side, not of both sides. */
 const SHORTER_SIDE = /^(CLIP|ChineseCLIP|Bit|Siglip)/;
-/** Processors that do other things than what the file's common keys say. */
+/** Processors with steps that the file's common keys do not describe. */
 const OTHERS = /^(ConvNext|Beit|Perceiver|Pvt|EfficientNet|Mobile|Levit|Poolformer|Segformer|Efficientformer)/i;
 
 /**
- * Reads the contents of preprocessor_config.json. Throws FormatError that lists all values that are not understood,
- * UnsupportedError for a processor with steps of its own.
+ * Reads the contents of preprocessor_config.json. Throws FormatError that lists all invalid values, UnsupportedError
+ * for a processor with custom steps.
  */
 export function readImageConfig(text: string, name = "preprocessor_config.json"): ImageConfig {
   const file = parseJson(text, name);
   if (typeof file !== "object" || file === null || Array.isArray(file)) {
-    throw new FormatError(`${name} should hold a JSON object`);
+    throw new FormatError(`${name} must contain a JSON object`);
   }
   const reader = new ConfigReader(file as JsonObject);
   const config = reader.read();
-  if (reader.problems.length > 0) throw new FormatError([`${name} is not understood:`, ...reader.problems].join("\n"));
+  if (reader.problems.length > 0) throw new FormatError([`${name} has invalid values:`, ...reader.problems].join("\n"));
   return config;
 }
 
@@ -61,7 +61,7 @@ class ConfigReader {
     const type = String(this.#file.image_processor_type ?? this.#file.feature_extractor_type ?? "ViT");
     if (OTHERS.test(type) || (this.#file.crop_pct ?? null) !== null) {
       throw new UnsupportedError(
-        `image processor ${type} has steps of its own, which are not known here. Write its output as "pixel_values" rows.`,
+        `image processor ${type} has custom steps, which are not supported. Provide its output as "pixel_values" rows.`,
       );
     }
     const shorter = SHORTER_SIDE.test(type);
@@ -117,12 +117,12 @@ class ConfigReader {
   }
 
   #wrong(key: string, expected: string): void {
-    this.problems.push(`  "${key}" is ${JSON.stringify(this.#file[key])}, it should be ${expected}`);
+    this.problems.push(`  "${key}" is ${JSON.stringify(this.#file[key])}, expected ${expected}`);
   }
 }
 
 /**
- * One image as the model takes it: [3 · height · width], all of red first, then green, then blue.
+ * One image in the form that the model expects: [3 · height · width], all of red first, then green, then blue.
  *
  * @example
  * const pixels = preprocess(await loadImage(bytes), readImageConfig(text));
@@ -158,7 +158,7 @@ function centerCrop({ data, width, height }: RgbImage, size: Size): RgbImage {
   return { width: size.width, height: size.height, data: out };
 }
 
-/** Where the kept part begins: below 0 when the image is smaller. */
+/** The start of the crop: below 0 if the image is smaller. */
 function offset(found: number, kept: number): number {
   return Math.floor((found - kept) / 2);
 }

@@ -1,23 +1,23 @@
 /**
- * Resizes images as Pillow does: each output pixel is a weighted mean of the input pixels under a filter, which is widened
- * when shrinking so that nothing is skipped (antialiasing).
+ * Resizes images as Pillow does: each output pixel is a weighted mean of the input pixels under a filter, which is
+ * widened when downscaling so that no pixel is skipped (antialiasing).
  *
- *   centre(i) = (i + 1/2)·s          s = inputs / outputs
- *   y[i] = Σ_j w[i, j]·x[j]          w[i, j] ∝ filter((j + 1/2 − centre(i)) / max(s, 1)),  Σ_j w[i, j] = 1
+ *   center(i) = (i + 1/2)·s          s = inputs / outputs
+ *   y[i] = Σ_j w[i, j]·x[j]          w[i, j] ∝ filter((j + 1/2 − center(i)) / max(s, 1)),  Σ_j w[i, j] = 1
  *
- * Rows first, then columns, each rounded to 8 bits; weights are rounded to 22 bits after the point. Both roundings are
- * Pillow's, so the results are too, bit for bit.
+ * Rows first, then columns, each rounded to 8 bits; weights are rounded to 22 fractional bits. Both roundings match
+ * Pillow, so the results do too, bit for bit.
  */
 import { UnsupportedError } from "../core/errors.ts";
 import type { RgbImage } from "./load-image.ts";
 
 interface Filter {
-  /** Half the width in input pixels, where the filter becomes 0. */
+  /** Half the filter width in input pixels, where the filter becomes 0. */
   readonly support: number;
   readonly at: (x: number) => number;
 }
 
-/** By the numbers that Pillow and `preprocessor_config.json` give them. */
+/** By the numbers that Pillow and `preprocessor_config.json` use. */
 const filters: ReadonlyMap<number, Filter> = new Map([
   [1, { support: 3, at: lanczos }],
   [2, { support: 1, at: (x) => Math.max(0, 1 - Math.abs(x)) }],
@@ -28,14 +28,14 @@ const BITS = 22;
 const HALF = 1 << (BITS - 1);
 
 /**
- * The image in another size. `resample` is Pillow's number of a filter: 1 Lanczos, 2 bilinear, 3 bicubic, 4 box. Throws
+ * Resizes the image. `resample` is Pillow's number of a filter: 1 Lanczos, 2 bilinear, 3 bicubic, 4 box. Throws
  * UnsupportedError for any other.
  */
 export function resize(image: RgbImage, width: number, height: number, resample: number): RgbImage {
   const filter = filters.get(resample);
   if (filter === undefined) {
     const known = "1 (Lanczos), 2 (bilinear), 3 (bicubic) and 4 (box)";
-    throw new UnsupportedError(`resample ${resample} is not known; there are ${known}`);
+    throw new UnsupportedError(`resample ${resample} is unknown, expected one of ${known}`);
   }
   const across = width === image.width ? image.data : resizeRows(image, width, filter);
   const data = height === image.height ? across : resizeColumns(across, width, image.height, height, filter);
@@ -58,7 +58,7 @@ function sinc(x: number): number {
   return x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI);
 }
 
-/** What one output takes: `weights` (22 bits after the point) of the inputs from `first` on. */
+/** The inputs of one output: `weights` (22 fractional bits) of the inputs from `first` on. */
 interface Share {
   readonly first: number;
   readonly weights: readonly number[];

@@ -1,9 +1,11 @@
-/** The builds of the kernels and how to tell which of them this JavaScript engine can run. */
+/** The builds of the kernels, and how to detect which of them this JavaScript engine can run. */
 
 /** baseline: SIMD128. relaxed: the same source with fused multiply-add. */
 export type Build = "baseline" | "relaxed";
 
-/** A module with one function, `f32x4.relaxed_madd` of three constants: valid just where relaxed SIMD is. */
+/**
+ * A module with one function, `f32x4.relaxed_madd` of three constants: valid exactly where relaxed SIMD is supported.
+ */
 const RELAXED_PROBE = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0, 65, 0, 253, 15, 65, 0, 253, 15, 65,
   0, 253, 15, 253, 133, 2, 11,

@@ -1,6 +1,6 @@
 /**
- * The kernels as they travel inside the package: compressed (zlib) and in base64, each in a module of its own that is loaded only
- * when that build is chosen. A package that is compressed once more on its way could not shrink plain base64 as far.
+ * The kernels as shipped in the package: compressed (zlib) and base64-encoded, each in a separate module that is loaded
+ * only when that build is chosen. Compressing the package would not shrink plain base64 as far.
  */
 import type { Build } from "./builds.ts";
 
@@ -16,8 +16,8 @@ const SHARED = 3;
 export type Inflate = (packed: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>;
 
 /**
- * Compiles a bundled build, for a shared memory if several threads are to use it: nothing but the import's flags differs.
- * For every host that may compile WebAssembly from bytes (all but workerd).
+ * Compiles a bundled build, for shared memory if several threads use it: only the flags of the import differ. For every
+ * host that can compile WebAssembly from bytes (all except workerd).
  */
 export async function compileBundled(
   build: Build,

@@ -6,8 +6,8 @@
  *   lora_A [r, in], lora_B [out, r] start as N(0, 0.02²)        lora_E [r, 1] starts as zeros, which changes nothing
  *   loss + orthRegWeight · mean of ‖A·Aᵀ − I‖ and ‖Bᵀ·B − I‖ over all layers
  *
- * E becomes 0 in the triplets that src/adapt/method/rank-allocator.ts does not choose. Files hold those that are left, and rank_pattern
- * says which they were.
+ * E becomes 0 in the triplets that src/adapt/method/rank-allocator.ts does not choose. Files contain the remaining
+ * ones, and rank_pattern states which they are.
  */
 import { defineMethod, type Lifecycle, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
 import { type Factors, rankMisfit } from "../adapt/method/factors.ts";
@@ -67,7 +67,7 @@ function isRankPattern(value: unknown): boolean {
 }
 
 /**
- * Low-rank adaptation that gives its ranks to the layers that need them.
+ * Low-rank adaptation that assigns its ranks to the layers that need them.
  *
  * @example
  * const model = getPeftModel(base, adalora({ initR: 12, targetR: 4, totalStep: 1000, tinit: 100, tfinal: 300, deltaT: 10 }));
@@ -78,7 +78,7 @@ export const adalora = defineMethod({
     title: "AdaLoRA",
     paper: "Zhang et al. 2023, arXiv:2303.10512",
     equation: "y = x·Wᵀ + (alpha / initR)·(x·(E ∘ A)ᵀ)·Bᵀ, with pruned E",
-    when: "A given number of ranks for the whole model, where it is not known which layers need them. Wants the length of the run.",
+    when: "For a fixed budget of ranks when it is unknown which layers need them. Needs the length of the run.",
     learningRate: 5e-4,
     example: { totalStep: 1000 },
   },
@@ -109,9 +109,9 @@ export const adalora = defineMethod({
 function check({ totalStep, tinit, tfinal }: Values, spell: (name: string) => string): string | null {
   const [total, first, last] = [spell("totalStep"), spell("tinit"), spell("tfinal")];
   if (totalStep === null)
-    return `"${total}" is missing: AdaLoRA prunes on a schedule, so say how many optimizer steps the run has`;
+    return `"${total}" is missing: AdaLoRA prunes on a schedule, so set it to the number of optimizer steps of the run`;
   if (tinit < totalStep - tfinal) return null;
-  return `no step is left for pruning: "${first}" ${tinit} should be less than "${total}" ${totalStep} less "${last}" ${tfinal}`;
+  return `no step is left for pruning: "${first}" ${tinit} must be less than "${total}" ${totalStep} minus "${last}" ${tfinal}`;
 }
 
 function makeTriplets(layer: Linear, values: Values, make: Make): Triplets {
@@ -119,7 +119,7 @@ function makeTriplets(layer: Linear, values: Values, make: Make): Triplets {
   const present = (make.loading ? rankPattern?.[`${layer.name}.lora_E`] : null) ?? new Array<boolean>(initR).fill(true);
   if (present.length !== initR) {
     throw new FormatError(
-      `rankPattern of "${layer.name}" tells of ${present.length} ranks, expected ${initR}, the initR of its config`,
+      `rankPattern of "${layer.name}" lists ${present.length} ranks, expected ${initR}, the initR of its config`,
     );
   }
   const r = present.filter(Boolean).length;
@@ -133,7 +133,7 @@ function makeTriplets(layer: Linear, values: Values, make: Make): Triplets {
   return { layer: layer.name, a, b, e, present, kept };
 }
 
-/** A matrix with only those rows (axis 0) or columns (axis 1) that are kept. */
+/** A matrix with only the kept rows (axis 0) or columns (axis 1). */
 function pruned(param: Param, kept: Float32Array, axis: 0 | 1): { shape: number[]; values: Float32Array } {
   const [rows, columns] = param.shape as [number, number];
   const stays = (i: number) => kept[axis === 0 ? Math.floor(i / columns) : i % columns] === 1;
@@ -144,7 +144,7 @@ function pruned(param: Param, kept: Float32Array, axis: 0 | 1): { shape: number[
 function linearPart(layer: Linear, values: Values, { a, b, e }: Triplets): LinearPart {
   const { initR, loraAlpha, loraDropout } = values;
   const r = e.shape[0]!;
-  const scale = (loraAlpha > 0 ? loraAlpha : initR) / (initR + 1e-5); // of the ranks at the start, however many are left
+  const scale = (loraAlpha > 0 ? loraAlpha : initR) / (initR + 1e-5); // the initial ranks
   const changed = (y: Value, x: Value): Value => {
     if (r === 0) return y;
     const strengths = scaleBy(lift(x.tape, e, [1, r]), scale);
@@ -165,7 +165,7 @@ function linearPart(layer: Linear, values: Values, { a, b, e }: Triplets): Linea
   };
 }
 
-/** As LoRA has them. One that has no rank left gets one of zeros. */
+/** As in LoRA. A layer without remaining ranks gets one of zeros. */
 function factorsOf({ inFeatures, outFeatures }: Linear, own: Pick<Factors, "a" | "b" | "r" | "scale">): Factors {
   if (own.r > 0) return { ...own, inFeatures, outFeatures };
   const zeros = { a: new Float32Array(inFeatures), b: new Float32Array(outFeatures), r: 1, scale: own.scale };

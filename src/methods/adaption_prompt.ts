@@ -1,6 +1,6 @@
 /**
- * LLaMA-Adapter (Zhang et al. 2023, eq. 3-5): in the upper layers, attention to a trained prompt P beside that to the text, let
- * in by a gate g that starts at zero.
+ * LLaMA-Adapter (Zhang et al. 2023, eq. 3-5): in the upper layers, attention to a trained prompt P in addition to the
+ * text, scaled by a gate g that starts at zero.
  *
  *   adaption_prompt [1, n, hidden]   adaption_gate [1]
  *   y += (g · softmax(q·Kₚᵀ / √headDim)·Vₚ)·W_Oᵀ,   Kₚ = P·W_Kᵀ,  Vₚ = P·W_Vᵀ      q rotated, Kₚ not
@@ -49,7 +49,7 @@ export const adaptionPrompt = defineMethod({
     title: "LLaMA-Adapter (adaption prompts)",
     paper: "Zhang et al. 2023, arXiv:2303.16199",
     equation: "y += (g · softmax(q·Kₚᵀ / √d)·Vₚ)·W_Oᵀ",
-    when: "Instruction tuning with very few numbers. Unlike prefixes it starts as no change at all, and takes no positions.",
+    when: "For instruction tuning with very few parameters. Unlike prefixes, it starts without any change and uses no positions.",
     learningRate: 5e-3,
     example: { adapterLen: 10, adapterLayers: 12 },
   },
@@ -58,7 +58,7 @@ export const adaptionPrompt = defineMethod({
   options,
   check({ adapterLen, adapterLayers }, spell) {
     if (adapterLen !== null && adapterLayers !== null) return null;
-    return `"${spell("adapterLen")}" and "${spell("adapterLayers")}" must both be given: rows of the prompt, and layers from the top`;
+    return `"${spell("adapterLen")}" and "${spell("adapterLayers")}" must both be set: rows of the prompt, and layers from the top`;
   },
   settle: ({ targetModules }, _layers, _warn, model) => ({ targetModules: targetModules ?? attentionName(model) }),
   sites: (model, values, make) => sites(model, values as Values, make),
@@ -68,9 +68,7 @@ function attentionName({ modelType, traits, targets }: ModelShape): string {
   const name = targets.attention;
   if (name === undefined) throw new UnsupportedError(`adaption_prompt is for decoders, not for "${modelType}"`);
   if (headsOf(traits).length === 0) return name;
-  throw new UnsupportedError(
-    `adaption_prompt has no place in its files for a trained head, which ${traits.name} needs`,
-  );
+  throw new UnsupportedError(`adaption_prompt cannot save a trained head, which ${traits.name} needs`);
 }
 
 function sites(model: ModelShape, { targetModules, adapterLen, adapterLayers }: Values, make: MakeAt): SiteParts {
@@ -116,7 +114,7 @@ function gatedPrompt(site: Attention, length: number, model: ModelShape, make: M
 
 /** GPT-2: queries, keys and values in one. */
 function fromJoint(layer: Module, width: number): Project {
-  if (layer.kind !== "linear") throw new UnsupportedError(`"${layer.name}" is no linear layer`);
+  if (layer.kind !== "linear") throw new UnsupportedError(`"${layer.name}" is not a linear layer`);
   return (prompt) => {
     const value = layer.forward(prompt, null);
     return [
@@ -129,7 +127,7 @@ function fromJoint(layer: Module, width: number): Project {
 function fromSeparate({ name }: Attention, { layers }: ModelShape): Project {
   const [k, v] = ["k_proj", "v_proj"].map((part) => layers.get(`${name}.${part}`));
   if (k?.kind !== "linear" || v?.kind !== "linear")
-    throw new UnsupportedError(`"${name}" has no linear "k_proj" and "v_proj" to put a prompt through`);
+    throw new UnsupportedError(`"${name}" has no linear "k_proj" and "v_proj" for the prompt`);
   const norm = layers.get(`${name}.k_norm`);
   return (prompt) => {
     const keys = k.forward(prompt, null);

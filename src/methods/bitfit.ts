@@ -2,7 +2,7 @@
  * BitFit (Ben Zaken et al. 2022): only the biases of the model are trained.
  *
  * PEFT has no type of this name. It is stored as a LoRA of rank 1 on one layer, with factors that are zero, and with bias "all".
- * As A = B = 0, so are both their gradients: PEFT loads the folder, computes the same and trains the same.
+ * Because A = B = 0, both gradients are zero too: PEFT loads the folder, and computes and trains the same.
  */
 import { defineMethod, type LinearPart, type MethodValues, type ModelShape } from "../adapt/method/define-method.ts";
 import { fanInFanOut, settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
@@ -21,7 +21,7 @@ const options = {
 type Values = MethodValues<typeof options>;
 
 /**
- * Training of the biases alone.
+ * Trains only the biases.
  *
  * @example
  * const model = getPeftModel(base, bitfit());
@@ -33,7 +33,7 @@ export const bitfit = defineMethod({
     title: "BitFit",
     paper: "Ben Zaken et al. 2022, arXiv:2106.10199",
     equation: "y = x·Wᵀ + b with b trained, in every layer that has a bias",
-    when: "Models with many biases (GPT-2, BERT) and little data; costs nothing at inference. Stored as a LoRA that PEFT loads.",
+    when: "For models with many biases (GPT-2, BERT) and little data; adds no cost at inference. Stored as a LoRA that PEFT loads.",
     learningRate: 1e-3,
   },
   options,
@@ -69,7 +69,7 @@ function settle(
       `"${model.modelType}" has no biases, so there is nothing for BitFit to train: choose another method`,
     );
   }
-  return settledFanInFanOut(fanInFanOut, layers, () => {}); // the option says nothing to a user here
+  return settledFanInFanOut(fanInFanOut, layers, () => {}); // the option is meaningless to a user here
 }
 
 function zeroFactors({ inFeatures, outFeatures }: Linear, _: Values, make: Make): LinearPart {
@@ -77,6 +77,6 @@ function zeroFactors({ inFeatures, outFeatures }: Linear, _: Values, make: Make)
   make.kept("lora_B.weight", [outFeatures, 1], "zeros");
   return {
     forward: (x, deltas, below, biased) => below(x, deltas, biased),
-    fold: () => () => {}, // biases are merged as every method's are
+    fold: () => () => {}, // biases are merged as for every method
   };
 }

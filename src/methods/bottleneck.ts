@@ -5,9 +5,9 @@
  *   core(u) = scaling·(f(u·Dᵀ + d)·Uᵀ + b)            D [m, d], U [d, m],   m = ⌊d / reductionFactor⌋
  *   houlsby          LN(z + core(z) + x)              after attention and after the feed-forward
  *   pfeiffer         LN(z + core(LN(z + x)) + x)      after the feed-forward
- *   parallel         LN(z + core(x) + x)              beside the feed-forward
+ *   parallel         LN(z + core(x) + x)              parallel to the feed-forward
  *
- * Models whose norms stand elsewhere have no LN here. Below the place's name and `adapters.<name>.` a file has:
+ * Models with norms elsewhere have no LN here. Below the place's name and `adapters.<name>.` a file has:
  *
  *   adapter_down.0.weight [m, d], .bias [m]      adapter_up.weight [d, m], .bias [d]      scaling [1] or [d], where learned
  *   gate.weight [1, d], .bias [1]                adapter_norm_after.*, adapter_norm_before.* [d]: the latter also as
@@ -27,7 +27,7 @@ import { flag, type Option, oneOf, option, orNull, wholeOrNull } from "../core/o
 import type { SubLayer } from "../nn/layers/residual.ts";
 import { type Activation, activations } from "../ops/pointwise/activation.ts";
 
-/** Our names of the forms, and AdapterHub's. */
+/** Lorikeet's names of the forms, and AdapterHub's. */
 const forms = [
   "houlsby",
   "pfeiffer",
@@ -39,7 +39,7 @@ const forms = [
   "scaled_par_bn",
 ] as const;
 
-/** What a field is when it is not given. */
+/** The default of a field. */
 type Defaults = { readonly mhAdapter: boolean; readonly outputAdapter: boolean } & Pick<
   BottleneckOptions,
   "reductionFactor" | "nonLinearity" | "originalLnBefore" | "isParallel" | "initWeights" | "scaling"
@@ -72,9 +72,9 @@ const isScaling = (value: unknown) =>
   (typeof value === "number" && Number.isFinite(value)) || value === "learned" || value === "channel";
 const isLayers = (value: unknown) => Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
 
-/** A switch that the form decides where it is null. */
+/** A switch that the form determines if it is null. */
 function switchByForm(help: string): Option<boolean | null> {
-  return orNull(flag(false, `${help} (default: as the form has it)`));
+  return orNull(flag(false, `${help} (default: set by the form)`));
 }
 
 const inits = ["bert", "mam_adapter", "houlsby"] as const;
@@ -89,7 +89,7 @@ const options = {
       1,
       'a number above 0, or an object of such numbers by layer number and "default"',
       isReduction,
-      "the model's width divided by the bottleneck's (default: as the form has it)",
+      "the model's width divided by the bottleneck's (default: set by the form)",
     ),
   ),
   nonLinearity: orNull(
@@ -97,14 +97,14 @@ const options = {
       "relu",
       `one of ${activations.join(", ")}`,
       (value) => activations.includes(String(value).toLowerCase() as Activation),
-      "the activation inside the bottleneck (default: as the form has it)",
+      "the activation inside the bottleneck (default: set by the form)",
     ),
   ),
   originalLnBefore: switchByForm("add the residual stream, and apply the model's norm there, before the adapter"),
   originalLnAfter: flag(true, "add the residual stream, and apply the model's norm there, after the adapter"),
   lnBefore: flag(false, "add a norm before the bottleneck"),
   lnAfter: flag(false, "add a norm after the bottleneck"),
-  initWeights: orNull(oneOf(inits, "bert", "how the matrices are initialized (default: as the form has it)")),
+  initWeights: orNull(oneOf(inits, "bert", "how the matrices are initialized (default: set by the form)")),
   initWeightsSeed: wholeOrNull({}, "a seed that initializes every adapter the same"),
   isParallel: switchByForm("read the residual stream instead of the sub-layer's output"),
   scaling: orNull(
@@ -112,10 +112,10 @@ const options = {
       1,
       'a number, "learned" or "channel"',
       isScaling,
-      "factor of the output (default: as the form has it)",
+      "factor of the output (default: set by the form)",
     ),
   ),
-  useGating: flag(false, "multiply by a learned gate, one number for each sequence"),
+  useGating: flag(false, "multiply by a learned gate, one number per sequence"),
   residualBeforeLn: option<boolean | "post_add">(
     true,
     'true, false or "post_add"',
@@ -129,11 +129,11 @@ const options = {
 };
 
 type Values = MethodValues<typeof options>;
-/** With what the form decides filled in. */
+/** With the form's values filled in. */
 type Settled = Omit<Values, keyof Defaults> & Defaults;
 
 /**
- * Small networks with a skip connection, put behind or beside the sub-layers.
+ * Small networks with a skip connection, after or parallel to the sub-layers.
  *
  * @example
  * const model = getPeftModel(base, bottleneck({ form: "houlsby", reductionFactor: 8 }));
@@ -145,7 +145,7 @@ export const bottleneck = defineMethod({
     paper:
       "Houlsby et al. 2019, arXiv:1902.00751; Pfeiffer et al. 2020, arXiv:2005.00247; He et al. 2021, arXiv:2110.04366",
     equation: "z ← z + scaling·f(u·Dᵀ + d)·Uᵀ + b, with u = z (houlsby), LN(z + x) (pfeiffer) or x (parallel)",
-    when: "To stack, fuse or average adapters of several tasks, or to share files with AdapterHub. It cannot be merged, so it costs a little at inference.",
+    when: "For stacking, fusing or averaging adapters of several tasks, or for exchanging files with AdapterHub. It cannot be merged, so it adds a small cost at inference.",
     learningRate: 1e-3,
   },
   options,
@@ -162,14 +162,14 @@ export const bottleneck = defineMethod({
   },
 });
 
-/** The options with the form's own for those not given. */
+/** The options, with the form's own values for omitted ones. */
 function settled(values: Values): Values {
   const own = defaults[values.form];
   const filled = Object.entries(own).map(([name, value]) => [name, values[name as keyof Defaults] ?? value]);
   return { ...values, ...Object.fromEntries(filled) };
 }
 
-/** Where adapters go. AdapterHub numbers the layers of a decoder on from the encoder's. */
+/** The positions of adapters. AdapterHub continues the numbering of the encoder's layers in the decoder. */
 function placesOf({ sites }: ModelShape, values: Settled): BottleneckPlace[] {
   const wanted: Record<SubLayer, boolean> = {
     attention: values.mhAdapter,

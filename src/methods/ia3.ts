@@ -35,7 +35,7 @@ const options = {
 type Values = MethodValues<typeof options>;
 
 /**
- * Rescaling of activations: a number for each channel.
+ * Rescaling of activations: one number per channel.
  *
  * @example
  * const model = getPeftModel(base, ia3({ targetModules: ["k_proj", "down_proj"], feedforwardModules: ["down_proj"] }));
@@ -46,7 +46,7 @@ export const ia3 = defineMethod({
     title: "(IA)³",
     paper: "Liu et al. 2022, arXiv:2205.05638",
     equation: "y = l ∘ (x·Wᵀ), in feed-forward layers y = (l ∘ x)·Wᵀ",
-    when: "Far fewer numbers than LoRA, for few examples or many tasks; merges into the weights.",
+    when: "For few examples or many tasks: far fewer parameters than LoRA; merges into the weights.",
     learningRate: 5e-3,
   },
   options,
@@ -63,7 +63,7 @@ function check({ feedforwardModules, targetModules }: Values, spell: (name: stri
   const foreign = feedforwardModules.filter((name) => !targetModules.includes(name));
   if (foreign.length === 0) return null;
   const [inner, outer] = [spell("feedforwardModules"), spell("targetModules")];
-  return `"${inner}" should be some of "${outer}", found ${JSON.stringify(foreign)} beside ${JSON.stringify(targetModules)}`;
+  return `"${inner}" must be a subset of "${outer}", found ${JSON.stringify(foreign)} with ${JSON.stringify(targetModules)}`;
 }
 
 function settle(
@@ -75,7 +75,7 @@ function settle(
   const feedforward = feedforwardModules ?? targets.rescaled?.inputs;
   if (feedforward === undefined) {
     throw new FormatError(
-      `PEFT has no default feedforwardModules for "${modelType}": name them, or give [] to rescale outputs only`,
+      `PEFT has no default feedforwardModules for "${modelType}": specify them, or pass [] to rescale only outputs`,
     );
   }
   return { feedforwardModules: feedforward, ...settledFanInFanOut(fanInFanOut, layers, warn) };
@@ -95,7 +95,7 @@ function linearPart(layer: Linear, values: Values, make: Make): LinearPart {
   const l = make.param("ia3_l", onInput ? [1, size] : [size, 1], start);
   const scaled = (x: Value): Value => scaleColumns(x, lift(x.tape, l, [1, size]));
   const scaledRows: LinearPart["forwardRows"] = (x, rows) => replaceRows(x, rows, scaled(sliceRows(x, rows)));
-  // Where the input is scaled, the features that l belongs to lie as outputs do in a weight stored the other way.
+  // If the input is scaled, the features of l are where outputs are in a weight of the other storage order.
   const featuresLie = onInput === (stored === "out-in") ? "in-out" : "out-in";
   const part: LinearPart = {
     forward: (x, deltas, below, biased) =>

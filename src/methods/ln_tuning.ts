@@ -1,11 +1,11 @@
 /**
- * LN tuning (Zhao et al. 2023): the norms of the model are trained, everything else stays as it is. A trained copy stands in for
- * each norm and is saved as ln_tuning_layers.weight [D] and, where there is one, ln_tuning_layers.bias [D].
+ * LN tuning (Zhao et al. 2023): the norms of the model are trained, and everything else is unchanged. A trained copy
+ * replaces each norm and is saved as ln_tuning_layers.weight [D] and, if there is a bias, ln_tuning_layers.bias [D].
  */
 import { commonOnly, defineMethod } from "../adapt/method/define-method.ts";
 
 /**
- * Training of the norms alone.
+ * Trains only the norms.
  *
  * @example
  * const model = getPeftModel(base, lnTuning({ targetModules: ["input_layernorm", "norm"] }));
@@ -16,7 +16,7 @@ export const lnTuning = defineMethod({
     title: "LN tuning",
     paper: "Zhao et al. 2023, arXiv:2312.11420",
     equation: "norm(x) = (x − mean) / std ∘ w + b with w and b trained",
-    when: "A few thousand numbers, for a change of style or domain that is not far; costs nothing at inference.",
+    when: "For a small change of style or domain with a few thousand parameters; adds no cost at inference.",
     learningRate: 1e-3,
   },
   options: {},

@@ -1,12 +1,13 @@
 /**
- * LoHa (FedPara, Hyeon-Woo et al. 2021, proposition 1): the product by elements of two low-rank matrices.
+ * LoHa (FedPara, Hyeon-Woo et al. 2021, proposition 1): the elementwise product of two low-rank matrices.
  *
  *   y = x·Wᵀ + bias + x·ΔWᵀ,   ΔW = s·(A₁·B₁) ∘ (A₂·B₂),   s = alpha / r
  *
  *   hada_w1_a, hada_w2_a [out, r]        hada_w1_b, hada_w2_b [r, in]
  *
- * ΔW has rank r² at most: row by row, ΔW = s·(A₁ • A₂)·(B₁ ∗ B₂) with all products aᵢ·a′ⱼ of a row's numbers and bᵢ ∘ b′ⱼ of rows.
- * That is what is computed, unless ΔW itself costs less. B₂ starts at zero, so a fresh adapter changes nothing.
+ * ΔW has at most rank r²: row by row, ΔW = s·(A₁ • A₂)·(B₁ ∗ B₂) with all products aᵢ·a′ⱼ of a row's numbers and bᵢ ∘
+ * b′ⱼ of rows. The code computes this form unless ΔW itself costs less. B₂ starts at zero, so a fresh adapter changes
+ * nothing.
  */
 import { additivePart } from "../adapt/method/additive-part.ts";
 import { defineMethod, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
@@ -40,7 +41,7 @@ export const loha = defineMethod({
     title: "LoHa",
     paper: "Hyeon-Woo et al. 2021 (FedPara), arXiv:2108.06098; Yeh et al. 2023 (LyCORIS), arXiv:2309.14859",
     equation: "y = x·Wᵀ + (alpha / r)·x·((A₁·B₁) ∘ (A₂·B₂))ᵀ",
-    when: "A change of rank up to r² for the numbers of a LoRA of rank 2r: for styles and concepts that low ranks miss.",
+    when: "For styles and concepts that low ranks miss: a change of rank up to r² with the parameters of a LoRA of rank 2r.",
     learningRate: 5e-4,
   },
   additive: true,

@@ -6,7 +6,8 @@
  *   lokr_w1 [l, m]       or  lokr_w1_a [l, r] and lokr_w1_b [r, m] with decomposeBoth and a low rank
  *   lokr_w2 [k, n]       or  lokr_w2_a [k, r] and lokr_w2_b [r, n] with a rank below max(k, n) / 2
  *
- * W₁ starts at zero, so a fresh adapter changes nothing; "lycoris" starts W₂ there. A file tells by its keys which form it has.
+ * W₁ starts at zero, so a fresh adapter changes nothing; "lycoris" starts W₂ there. The keys of a file determine its
+ * form.
  */
 import { additivePart } from "../adapt/method/additive-part.ts";
 import { defineMethod, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
@@ -30,7 +31,7 @@ const options = {
     (v) => Number.isSafeInteger(v) && (v === -1 || (v as number) >= 1),
     "largest size of W₁; -1 makes W₁ and W₂ about equal",
   ),
-  rankDropoutScale: flag(false, "rescale by the share of outputs that rankDropout keeps"),
+  rankDropoutScale: flag(false, "rescale by the fraction of outputs that rankDropout keeps"),
   initWeights: option<boolean | "lycoris">(
     true,
     'true, false or "lycoris"',
@@ -53,7 +54,7 @@ export const lokr = defineMethod({
     title: "LoKr",
     paper: "Yeh et al. 2023 (LyCORIS), arXiv:2309.14859",
     equation: "y = x·Wᵀ + (alpha / r)·x·(W₁ ⊗ W₂)ᵀ",
-    when: "Small files with a change of high rank; decomposeFactor trades size for strength.",
+    when: "For small files with a high-rank change; decomposeFactor trades size for strength.",
     learningRate: 1e-3,
   },
   additive: true,
@@ -66,7 +67,7 @@ export const lokr = defineMethod({
   linear: linearPart,
 });
 
-/** One of the two matrices: itself, or the two factors of it, from left to right. */
+/** One of the two matrices, or its two factors, from left to right. */
 type KroneckerFactors = readonly Param[];
 
 function linearPart(layer: Linear, values: Values, make: Make): LinearPart {
@@ -122,8 +123,8 @@ function changeRows(tape: Tape, [w1, w2]: readonly [Value, Value], scale: number
 }
 
 /**
- * Two factors of a size: `factor` and the rest where it divides the size. Otherwise the pair, smaller first, with the largest
- * smaller one that is at most `factor`, or with the least sum where `factor` is -1.
+ * Two factors of a size: `factor` and the quotient if it divides the size. Otherwise the pair, smaller first, with the
+ * largest smaller factor of at most `factor`, or with the smallest sum if `factor` is -1.
  */
 export function divisors(size: number, factor: number): [number, number] {
   if (factor > 0 && size % factor === 0) return [factor, size / factor];

@@ -1,13 +1,14 @@
 /**
- * LoRA (Hu et al. 2021, eq. 3):  y = x·Wᵀ + bias + s·(drop(x)·Aᵀ)·Bᵀ,   s = loraAlpha / r, or / √r when rank-stabilised
+ * LoRA (Hu et al. 2021, eq. 3):  y = x·Wᵀ + bias + s·(drop(x)·Aᵀ)·Bᵀ,   s = loraAlpha / r, or / √r when rank-stabilized
  *
  *   lora_A.weight [r, in]            lora_B.weight [out, r]             also on GPT-2's Conv1D
  *   lora_embedding_A [r, V]          lora_embedding_B [D, r]            y = W[ids] + s·Aᵀ[ids]·Bᵀ, without dropout
  *   lora_B.bias [out]                with loraBias, also times s
  *   lora_magnitude_vector [out]      with useDora (Liu et al. 2024):  W' = m ∘ (W + s·B·A) / n,  n = ‖W + s·B·A‖ by output
  *
- * B starts at zero (on embeddings A), so a fresh adapter changes nothing. The starts "pissa" and "olora" take s·B·A out of the
- * base: here by a constant delta −s·B₀·A₀ beside the trained one, so that the base stays as it is and can be shared.
+ * B starts at zero (on embeddings A), so a fresh adapter changes nothing. The initializations "pissa" and "olora"
+ * subtract s·B·A from the base: here a constant delta −s·B₀·A₀ does this in addition to the trained one, so that the
+ * base is unchanged and can be shared.
  */
 
 import { defineMethod, type EmbeddingPart, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
@@ -36,7 +37,7 @@ const options = {
   r: whole(8, 1, "rank of the adapter"),
   loraAlpha: number(8, {
     help: "the adapter's output is scaled by alpha / r",
-    cli: { default: 16, reason: "PEFT's own default of 8 is seldom used: most published recipes take twice the rank" },
+    cli: { default: 16, reason: "PEFT's own default of 8 is rarely used: most published recipes use twice the rank" },
   }),
   loraDropout: probability(0, "dropout of the adapter's input"),
   bias: oneOf(["none", "all", "lora_only"], "none", "which biases of the base are also trained"),
@@ -55,7 +56,7 @@ const options = {
   trainableTokenIndices: tokenIdsByEmbedding("ids of tokens whose embeddings are also trained"),
 };
 
-/** Starts that PEFT has and this version does not. */
+/** Initializations of PEFT that this version does not implement. */
 const otherStarts = new Set(["eva", "corda", "loftq", "orthogonal", "mica", "lora_ga"]);
 
 type Values = MethodValues<typeof options>;
@@ -72,7 +73,7 @@ export const lora = defineMethod({
     title: "LoRA",
     paper: "Hu et al. 2021, arXiv:2106.09685",
     equation: "y = x·Wᵀ + (alpha / r)·(x·Aᵀ)·Bᵀ",
-    when: "The default choice: close to full training on most tasks, merges into the weights, and costs nothing at inference.",
+    when: "The default choice: it is close to full training on most tasks, merges into the weights, and adds no cost at inference.",
   },
   additive: true,
   swappable: true,
@@ -113,18 +114,18 @@ function isStart(value: unknown): boolean {
 function check({ initLoraWeights, loraBias, useDora, bias }: Values, spell: (name: string) => string): string | null {
   if (typeof initLoraWeights === "string" && otherStarts.has(initLoraWeights)) {
     throw new UnsupportedError(
-      `"${spell("initLoraWeights")}" is "${initLoraWeights}", this version implements ${options.initLoraWeights.expected}`,
+      `"${spell("initLoraWeights")}" is "${initLoraWeights}", but this version implements ${options.initLoraWeights.expected}`,
     );
   }
   if (!loraBias) return null;
   if (bias !== "none") {
     throw new UnsupportedError(
-      `"${spell("loraBias")}" with "${spell("bias")}" "${bias}" is not implemented: one bias a layer is enough`,
+      `"${spell("loraBias")}" with "${spell("bias")}" "${bias}" is not implemented: use one bias per layer`,
     );
   }
   if (useDora) return `"${spell("loraBias")}" cannot be used together with "${spell("useDora")}"`;
   if (typeof initLoraWeights === "boolean") return null;
-  return `"${spell("loraBias")}" needs "${spell("initLoraWeights")}" true or false, found "${initLoraWeights}"`;
+  return `"${spell("loraBias")}" needs "${spell("initLoraWeights")}" to be true or false, found "${initLoraWeights}"`;
 }
 
 function scaleOf({ loraAlpha, r, useRslora }: Values): number {
@@ -185,7 +186,7 @@ function linearStarts(layer: Linear, values: Values, make: Make): Starts {
   return { a, b: start === false ? kaimingUniform(r) : "zeros" };
 }
 
-/** What a principal start takes out of the base: −s·B₀·A₀. */
+/** The part that a principal initialization subtracts from the base: −s·B₀·A₀. */
 function takenOut({ inFeatures, outFeatures }: Linear, values: Values, starts: Starts, make: Make): LowRankPair {
   const a = make.constant("lora_A.start", [values.r, inFeatures], starts.a);
   const b = make.constant("lora_B.start", [outFeatures, values.r], starts.b);
@@ -229,7 +230,7 @@ function foldPairs(stored: Stored, pairs: readonly LowRankPair[]): (rows: Weight
   };
 }
 
-/** The magnitude of DoRA and what it does to a weight: each output feature times m / n. */
+/** The magnitude of DoRA and its effect on a weight: each output feature is multiplied by m / n. */
 class Dora {
   readonly #magnitude: Param;
   readonly #norms: WeightNorms;
@@ -265,8 +266,8 @@ class Dora {
 }
 
 /**
- * DoRA on a linear layer: y = (m/n) ∘ (x·Wᵀ + s·B·A·x) + bias. Where dropout is at work, only what DoRA adds to the plain layer
- * sees the dropped input d: y = x·Wᵀ + bias + (m/n) ∘ (d·Wᵀ + s·B·A·d) − d·Wᵀ.
+ * DoRA on a linear layer: y = (m/n) ∘ (x·Wᵀ + s·B·A·x) + bias. With dropout, only the part that DoRA adds to the plain
+ * layer uses the dropped input d: y = x·Wᵀ + bias + (m/n) ∘ (d·Wᵀ + s·B·A·d) − d·Wᵀ.
  */
 function doraPart(layer: Linear, pair: LowRankPair, taken: readonly LowRankPair[], p: number, make: Make): LinearPart {
   const dora = new Dora(() => layer.weight, layer.stored, layer.outFeatures, [pair, ...taken], make);

@@ -1,12 +1,12 @@
 /**
- * Multitask prompt tuning (Wang et al. 2023, eq. 2): rows before the embedded tokens that all tasks share, scaled for task t
- * by a product of its own of low rank.
+ * Multitask prompt tuning (Wang et al. 2023, eq. 2): rows before the embedded tokens that all tasks share, scaled for
+ * task t by a task-specific low-rank product.
  *
  *   prompt_embeddings [n · stacks, D]   prefix_task_cols [tasks, n · stacks, r]   prefix_task_rows [tasks, r, D]
  *
  *   x = [prompt ∘ (colsₜ · rowsₜ); E[ids]]
  *
- * The task of each sequence is its `taskId`, 0 where left out. Both stacks of an encoder-decoder get rows of their own.
+ * The task of each sequence is its `taskId`, 0 by default. Each stack of an encoder-decoder has separate rows.
  */
 import {
   defineMethod,
@@ -58,7 +58,7 @@ export const multitaskPromptTuning = defineMethod({
     title: "Multitask prompt tuning",
     paper: "Wang et al. 2023, arXiv:2303.02861",
     equation: "x = [P ∘ (C[task] · R[task]); E[ids]]",
-    when: "Several related tasks with little data each, told apart by a task id in the rows of data.",
+    when: "For several related tasks with little data each; a task id in each row of data distinguishes them.",
     learningRate: 3e-2,
     example: { numVirtualTokens: 20, numTasks: 4 },
   },
@@ -83,7 +83,7 @@ function sites(model: ModelShape, values: Values, make: MakeAt): SiteParts {
     values,
     (tape) => (task) => {
       if (task < 0 || task >= numTasks)
-        throw new FormatError(`task id ${task} should be from 0 to ${numTasks - 1}, the tasks of the prompt`);
+        throw new FormatError(`task id ${task} must be from 0 to ${numTasks - 1}, the tasks of the prompt`);
       const cols = lift(tape, taskCols, [rows, numRanks], task * rows * numRanks);
       const scales = product(cols, lift(tape, taskRows, [numRanks, width], task * numRanks * width));
       return multiplyElements(lift(tape, table), scales);
@@ -93,13 +93,13 @@ function sites(model: ModelShape, values: Values, make: MakeAt): SiteParts {
   return { virtual };
 }
 
-/** A start from the files of a trained prompt is told only by a path, which methods do not read. */
+/** Starting from a trained prompt needs its path, which methods do not read. */
 function sharedStart(values: Values, model: ModelShape, make: Make): Start {
   const { promptTuningInit: start } = values;
   if (start === "TEXT" || start === "RANDOM") return tableStart(values, model, make);
   return () => {
     throw new UnsupportedError(
-      `"promptTuningInit" is "${start}", this version starts from "TEXT" or "RANDOM"; or load the trained prompt and go on with it`,
+      `"promptTuningInit" is "${start}", but this version supports "TEXT" and "RANDOM"; alternatively, load the trained prompt and continue training it`,
     );
   };
 }

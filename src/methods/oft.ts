@@ -1,13 +1,13 @@
 /**
- * OFT (Qiu et al. 2023, eq. 4; on the input as in Qiu et al. 2025): the input is turned by a block-diagonal rotation.
+ * OFT (Qiu et al. 2023, eq. 4; on the input as in Qiu et al. 2025): a block-diagonal rotation is applied to the input.
  *
  *   y = (x·R)·Wᵀ + bias,   R = diag(R₁ … Rₙ),   Qᵢ = −Qᵢᵀ [b, b],   n·b = in
  *
  *   R = I + 2Q + 2Q² + 2Q³ + Q⁴         the series of (I + Q)·(I − Q)⁻¹, with 5 terms
- *   R = (I − Q)·(I + Q)⁻¹               with useCayleyNeumann false; the same numbers turn the other way
+ *   R = (I − Q)·(I + Q)⁻¹ with useCayleyNeumann false; the same parameters rotate in the opposite direction
  *
- *   oft_R.weight [n, b·(b − 1)/2]       what stands above the diagonals of Q, row by row; n = 1 where blocks share it
- *   oft_embedding_R.weight              the same on an embedding, whose rows are turned
+ *   oft_R.weight [n, b·(b − 1)/2]       the entries above the diagonals of Q, row by row; n = 1 if blocks share them
+ *   oft_embedding_R.weight              the same on an embedding, whose rows are rotated
  *
  * Q starts at zero, so a fresh adapter changes nothing.
  */
@@ -30,8 +30,8 @@ import type { Tape, Value } from "../tape/tape.ts";
 import type { Param } from "../tensor/tensor.ts";
 
 const options = {
-  r: whole(0, 0, "number of blocks, instead of their size"),
-  oftBlockSize: whole(32, 0, "size of the blocks; 0 if r gives their number"),
+  r: whole(0, 0, "number of blocks; 0 if oftBlockSize sets it"),
+  oftBlockSize: whole(32, 0, "size of the blocks; 0 if r sets their number"),
   moduleDropout: probability(0, "kept in files but not used, as in PEFT"),
   fanInFanOut,
   bias: oneOf(["none", "all", "oft_only"], "none", "which biases of the base are also trained"),
@@ -46,7 +46,7 @@ const options = {
 type Values = MethodValues<typeof options>;
 
 /**
- * Orthogonal finetuning: rotations in front of linear layers, and behind embeddings.
+ * Orthogonal fine-tuning: rotations before linear layers and after embeddings.
  *
  * @example
  * const model = getPeftModel(base, oft({ oftBlockSize: 32, targetModules: ["q_proj", "v_proj"] }));
@@ -57,7 +57,7 @@ export const oft = defineMethod({
     title: "OFT",
     paper: "Qiu et al. 2023, arXiv:2306.07280; Qiu et al. 2025 (OFTv2), arXiv:2506.19847",
     equation: "y = (x·R)·Wᵀ, R block-diagonal and orthogonal",
-    when: "To stay close to what the base knows: rotations keep the angles between neurons. Merges into the weights.",
+    when: "For staying close to the base's knowledge: rotations preserve the angles between neurons. Merges into the weights.",
     learningRate: 1e-3,
   },
   options,
@@ -70,7 +70,7 @@ export const oft = defineMethod({
 function check({ r, oftBlockSize }: Values, spell: (name: string) => string): string | null {
   if ((r === 0) !== (oftBlockSize === 0)) return null;
   const found = `"${spell("r")}" is ${r} and "${spell("oftBlockSize")}" is ${oftBlockSize}`;
-  return `${found}: one of them should be 0, since together they would have to multiply to a layer's inputs`;
+  return `${found}: one of them must be 0, because their product would otherwise have to equal a layer's number of inputs`;
 }
 
 function settle(values: Values, layers: readonly Module[], warn: (message: string) => void): Partial<Values> {
@@ -82,16 +82,17 @@ function settle(values: Values, layers: readonly Module[], warn: (message: strin
     if (near !== asked)
       warn(`${option} ${asked} does not divide ${width}, the width of "${name}": ${near} is used there`);
   }
-  if (values.fanInFanOut) warn("fanInFanOut is set to false, since all adapted layers store their weight as [out, in]");
+  if (values.fanInFanOut)
+    warn("fanInFanOut is set to false because all adapted layers store their weight as [out, in]");
   return { fanInFanOut: false };
 }
 
-/** How many features of a layer are turned. */
+/** The number of features of a layer to rotate. */
 function rotated(layer: Module): number {
   return layer.kind === "linear" ? layer.inFeatures : layer.weight.shape.at(-1)!;
 }
 
-/** The divisor of `width` that is nearest to `asked`, the smaller of two that are as near. */
+/** The divisor of `width` that is nearest to `asked`; the smaller of two equally near ones. */
 export function nearestDivisor(width: number, asked: number): number {
   if (asked >= width) return width;
   let distance = 0;
@@ -135,7 +136,7 @@ class Rotation {
     this.#size = r === 0 ? nearestDivisor(width, oftBlockSize) : width / nearestDivisor(width, r);
     if (this.#size === 1) {
       throw new UnsupportedError(
-        `OFT would turn each of the ${width} features of "${layer}" by itself: no block size near ${oftBlockSize || r} divides them`,
+        `OFT would rotate each of the ${width} features of "${layer}" separately: no block size near ${oftBlockSize || r} divides them`,
       );
     }
     const blocks = blockShare ? 1 : width / this.#size;
@@ -143,7 +144,7 @@ class Rotation {
     this.#upper = make.param(key, [blocks, (this.#size * (this.#size - 1)) / 2], start);
   }
 
-  /** R, its blocks one below the other; or Rᵀ, which is what −Q makes. */
+  /** R with its blocks stacked vertically; or Rᵀ, which −Q gives. */
   blocks(tape: Tape, transposed = false): Value {
     const { coft, useCayleyNeumann, numCayleyNeumannTerms: terms } = this.#values;
     if (coft && !tape.planning) this.#project();
@@ -153,7 +154,7 @@ class Rotation {
     return cayleySeries(q, terms < 3 ? terms - 1 : Math.max(3, terms - 1)); // PEFT computes 3 terms as 4
   }
 
-  /** Shrinks every block of Q to the norm that is allowed, in place, as PEFT does: no gradient knows of it. */
+  /** Shrinks every block of Q to the allowed norm, in place, as PEFT does, outside the gradient. */
   #project(): void {
     const [blocks, count] = this.#upper.shape as [number, number];
     const limit = this.#values.eps / Math.sqrt(blocks);
@@ -161,7 +162,7 @@ class Rotation {
     for (let start = 0; start < values.length; start += count) {
       const block = values.subarray(start, start + count);
       const norm = Math.sqrt(2 * block.reduce((sum, x) => sum + x * x, 0));
-      if (norm <= limit * (1 + 1e-6)) continue; // what was shrunk before is left as it is
+      if (norm <= limit * (1 + 1e-6)) continue; // already shrunk blocks are unchanged
       for (let i = 0; i < count; i++) block[i]! *= limit / norm;
     }
   }

@@ -1,5 +1,5 @@
 /**
- * P-tuning (Liu et al. 2021): rows before the embedded tokens that a small network computes from trained rows e.
+ * P-tuning (Liu et al. 2021): a small network computes the rows before the embedded tokens from trained rows e.
  *
  *   MLP    prompt = W₃·relu(W₂·relu(W₁·e))            each with a bias; W₁ [h, D], W₂ [h, h], W₃ [D, h]
  *   LSTM   prompt = W₂·relu(W₁·bilstm(e))             W₁ [2h, 2h], W₂ [D, 2h]
@@ -31,7 +31,7 @@ import { relu } from "../ops/pointwise/activation.ts";
 import { dropout } from "../ops/pointwise/dropout.ts";
 import type { Value } from "../tape/tape.ts";
 
-/** What an MLP has, whatever the config says. */
+/** The fixed number of an MLP, independent of the config. */
 const MLP_LAYERS = 2;
 
 const options = {
@@ -56,7 +56,7 @@ export const pTuning = defineMethod({
     title: "P-tuning",
     paper: "Liu et al. 2021, arXiv:2103.10385",
     equation: "x = [mlp(e); E[ids]]",
-    when: "Instead of prompt tuning where that learns too slowly: the network ties the rows together. It costs nothing afterwards.",
+    when: "Instead of prompt tuning when that learns too slowly: the network ties the rows together. It adds no cost after training.",
     learningRate: 3e-3,
     example: { numVirtualTokens: 20 },
   },
@@ -72,7 +72,9 @@ export const pTuning = defineMethod({
 function settle(values: Values, _layers: unknown, warn: (message: string) => void, model: ModelShape) {
   const { encoderReparameterizationType: kind, encoderNumLayers: count, encoderHiddenSize } = values;
   if (kind === "MLP" && count !== MLP_LAYERS)
-    warn(`encoderNumLayers is ${count}, but an MLP always has ${MLP_LAYERS} hidden layers: it is for the LSTM`);
+    warn(
+      `encoderNumLayers is ${count}, but an MLP always has ${MLP_LAYERS} hidden layers: the option applies to the LSTM`,
+    );
   const sizes = promptSizes(values, model);
   return { ...sizes, encoderHiddenSize: encoderHiddenSize ?? sizes.tokenDim };
 }

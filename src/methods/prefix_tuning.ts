@@ -4,9 +4,9 @@
  *   prompt_embeddings [n, layers · 2 · d]      each row: key of layer 0, its value, key of layer 1, ...; d = heads · headDim
  *   Kₗ = [prefixₗ,key; x·W_Kᵀ]   Vₗ = [prefixₗ,value; x·W_Vᵀ]
  *
- * Keys are used as they are, without rotation, and take the first n positions. With `prefixProjection` an MLP computes the rows
- * while they are trained, W₂·tanh(W₁·e); only its result is saved, so that a loaded adapter is a plain table. PEFT loads such
- * adapters for inference only; here the table can be trained further.
+ * Keys are used unchanged, without rotation, and occupy the first n positions. With `prefixProjection` an MLP computes
+ * the rows while they are trained, W₂·tanh(W₁·e); only its result is saved, so that a loaded adapter is a plain table.
+ * PEFT loads such adapters for inference only; here the table can be trained further.
  *
  * An encoder-decoder has the prefix in the decoder. PEFT lays the table out for two stacks there and uses one: layer l takes the
  * pair of layer 2·l modulo the number of layers. With an even number, half of the pairs are never used.
@@ -49,7 +49,7 @@ export const prefixTuning = defineMethod({
     title: "Prefix tuning",
     paper: "Li & Liang 2021, arXiv:2101.00190",
     equation: "K = [P_K; x·W_Kᵀ],  V = [P_V; x·W_Vᵀ]  in every layer",
-    when: "When prompt tuning is too weak: it acts in every layer. Start with a high learning rate, or with prefixProjection.",
+    when: "When prompt tuning is too weak, because it acts in every layer. Start with a high learning rate, or with prefixProjection.",
     learningRate: 1e-2,
     example: { numVirtualTokens: 20 },
   },
@@ -65,7 +65,7 @@ export const prefixTuning = defineMethod({
   sites: (model, values, make) => ({ virtual: prefix(model, values, tableOf(values, make)) }) satisfies SiteParts,
 });
 
-/** What gives the table [n, layers · 2 · d], once for each pass. */
+/** Computes the table [n, layers · 2 · d], once per pass. */
 function tableOf(values: Values, make: MakeAt): (tape: Tape) => Value {
   const { numVirtualTokens, tokenDim, initWeights, prefixProjection } = values;
   const own = make(null);

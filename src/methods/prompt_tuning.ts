@@ -3,9 +3,9 @@
  *
  *   prompt_embeddings [n · stacks, D]      x = [prompt; E[ids]]
  *
- * For an encoder-decoder PEFT keeps rows for both stacks; only the encoder's are used, the others never get a gradient. The
- * table may start from the embedding of a text, so that training begins with a prompt in words. PEFT loads such adapters for
- * inference only; here they can be trained further.
+ * For an encoder-decoder, PEFT keeps rows for both stacks; only the encoder's are used, and the others never get a
+ * gradient. The table may start from the embedding of a text, so that training starts from a natural-language prompt.
+ * PEFT loads such adapters for inference only; here they can be trained further.
  */
 import {
   defineMethod,
@@ -29,10 +29,10 @@ import { lift } from "../ops/linear/product.ts";
 const isIds = (value: unknown) => Array.isArray(value) && value.every((id) => Number.isSafeInteger(id) && id >= 0);
 const isRecord = (value: unknown) => typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Options about the start from a text; multitask prompt tuning has them too. */
+/** Options for initialization from a text; multitask prompt tuning also has them. */
 export const textStart = {
   promptTuningInitText: text("the text that initializes the rows"),
-  /** The ids of that text. PEFT tokenizes it when the adapter is made; here the caller does. */
+  /** The ids of that text. PEFT tokenizes it when the adapter is created; here the caller does. */
   promptTuningInitIds: orNull(
     option<readonly number[]>([], "a list of token ids", isIds, { help: "the ids of that text", unsaved: true }),
   ),
@@ -67,7 +67,7 @@ export const promptTuning = defineMethod({
     title: "Prompt tuning",
     paper: "Lester et al. 2021, arXiv:2104.08691",
     equation: "x = [P; E[ids]]",
-    when: "The fewest numbers of all, one row for each virtual token: for large models and many small adapters. Learns slowly.",
+    when: "For large models and many small adapters: the fewest parameters of all, one row per virtual token. Learns slowly.",
     learningRate: 3e-2,
     example: { numVirtualTokens: 20 },
   },
@@ -98,18 +98,18 @@ interface TextStart {
   readonly baseModelNameOrPath: string | null;
 }
 
-/** PEFT's rules for the start from a text. */
+/** PEFT's rules for initialization from a text. */
 export function checkText(values: TextStart, spell: (name: string) => string): string | null {
   const start = `"${spell("promptTuningInit")}" is "${values.promptTuningInit}"`;
   const fromText = values.promptTuningInit === "TEXT";
   if (fromText && values.promptTuningInitText === null)
     return `${start}, but "${spell("promptTuningInitText")}" is missing`;
   if (!fromText && values.tokenizerKwargs && Object.keys(values.tokenizerKwargs).length > 0)
-    return `${start}, but "${spell("tokenizerKwargs")}" are for a start from a text`;
+    return `${start}, but "${spell("tokenizerKwargs")}" apply only to initialization from a text`;
   return null;
 }
 
-/** The tokenizer that a config must name beside a text: the base's where the user names none. */
+/** The tokenizer that a config with a text must name: the base's by default. */
 export function tokenizerOf(
   values: TextStart,
   warn: (message: string) => void,
@@ -117,6 +117,6 @@ export function tokenizerOf(
   const { promptTuningInit, tokenizerNameOrPath, baseModelNameOrPath } = values;
   if (promptTuningInit !== "TEXT" || tokenizerNameOrPath) return { tokenizerNameOrPath };
   if (!baseModelNameOrPath)
-    warn('"tokenizerNameOrPath" is missing and the base has no name: PEFT will not load this adapter without it');
+    warn('"tokenizerNameOrPath" is missing and the base has no name: PEFT cannot load this adapter without it');
   return { tokenizerNameOrPath: baseModelNameOrPath };
 }

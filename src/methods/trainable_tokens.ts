@@ -1,5 +1,5 @@
 /**
- * Trainable tokens (PEFT 2025): the embeddings of a few tokens are trained, new ones or old ones, and no others.
+ * Trainable tokens (PEFT 2025): only the embeddings of a few tokens are trained, new or existing ones.
  *
  *   W'[tⱼ] = R[j]      trainable_tokens_delta [n, D]: the rows R themselves, not differences, in the order of tokenIndices
  *
@@ -39,7 +39,7 @@ type Values = MethodValues<typeof options>;
 const SUFFIX = "trainable_tokens_delta";
 
 /**
- * Training of some rows of the token embedding.
+ * Trains some rows of the token embedding.
  *
  * @example
  * const model = getPeftModel(base, trainableTokens({ tokenIndices: [50257, 50258] }));
@@ -50,7 +50,7 @@ export const trainableTokens = defineMethod({
     title: "Trainable tokens",
     paper: "PEFT 2025, huggingface.co/docs/peft/package_reference/trainable_tokens",
     equation: "W[t] = R[t] with R trained, for each chosen token t",
-    when: "New tokens or words that should mean something else; the rest of the vocabulary stays as it is. Goes with LoRA, too.",
+    when: "For new tokens, or for words with a new meaning; the rest of the vocabulary is unchanged. It can be combined with LoRA.",
     learningRate: 1e-3,
     example: { tokenIndices: [0, 1, 2, 3] },
   },
@@ -59,7 +59,7 @@ export const trainableTokens = defineMethod({
   targets: (_, model) => [inputEmbedding(model).name],
   savesTables: () => false,
   check: ({ tokenIndices }, spell) =>
-    tokenIndices === null ? `"${spell("tokenIndices")}" is missing: say which tokens, by their ids` : null,
+    tokenIndices === null ? `"${spell("tokenIndices")}" is missing: list the ids of the tokens` : null,
   shared: () => new Map<Weight, TokenRows>(),
   embedding(layer, values, make, shared): EmbeddingPart {
     return tokenEmbedding(rowsOf(layer, values, make, shared as RowsByTable));

@@ -1,5 +1,6 @@
 /**
- * VeRA (Kopiczko, Blankevoort and Asano 2023, eq. 2): random matrices that all layers share, and two trained vectors for each.
+ * VeRA (Kopiczko, Blankevoort and Asano 2023, eq. 2): random matrices that all layers share, and two trained vectors
+ * per layer.
  *
  *   y = x·Wᵀ + bias + b ∘ ((d ∘ (drop(x)·Aᵀ))·Bᵀ)
  *
@@ -7,7 +8,7 @@
  *   vera_A [r, inputs], vera_B [outputs, r]       once in the file, as large as the largest target; layers use the top left part
  *
  * b starts at zero, so a fresh adapter changes nothing. A and B come from PyTorch's generator, seeded by projectionPrngKey, and are
- * saved unless saveProjection is false; a file without them has them made again.
+ * saved unless saveProjection is false; for a file without them, they are regenerated.
  */
 import { additivePart } from "../adapt/method/additive-part.ts";
 import { commonOnly, defineMethod, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
@@ -50,7 +51,7 @@ export const vera = defineMethod({
     title: "VeRA",
     paper: "Kopiczko, Blankevoort and Asano 2023, arXiv:2310.11454",
     equation: "y = x·Wᵀ + b ∘ ((d ∘ (x·Aᵀ))·Bᵀ), A and B random and shared",
-    when: "A tenth of LoRA's trained numbers or less; without saveProjection files are tiny. Takes a higher learning rate.",
+    when: "For very small adapters: at most a tenth of LoRA's trained parameters, and tiny files without saveProjection. Needs a higher learning rate.",
     learningRate: 4e-3,
   },
   additive: true,
@@ -73,11 +74,11 @@ export const vera = defineMethod({
 function beside({ projectionPrngKey, saveProjection }: Values, others: readonly Values[]): string | null {
   const other = others.find((each) => each.projectionPrngKey !== projectionPrngKey);
   if (other) {
-    const keys = `${projectionPrngKey}, and ${other.projectionPrngKey} in an adapter that is there`;
-    return `projectionPrngKey is ${keys}: all VeRA adapters of a model should have the same`;
+    const keys = `${projectionPrngKey}, but ${other.projectionPrngKey} in an existing adapter`;
+    return `projectionPrngKey is ${keys}: all VeRA adapters of a model must have the same`;
   }
   if (others.every((each) => each.saveProjection === saveProjection)) return null;
-  return `saveProjection is ${saveProjection}, and ${!saveProjection} in an adapter that is there: all VeRA adapters should agree`;
+  return `saveProjection is ${saveProjection}, but ${!saveProjection} in an existing adapter: all VeRA adapters must agree`;
 }
 
 interface Shared {

@@ -2,7 +2,10 @@
 import { answerScores, bestSpan } from "./answers.ts";
 import type { Metrics, Prediction } from "./metrics.ts";
 
-/** An answer's words are those of the context, as they stand there. Outputs are [T · 2]: each token's scores as first and as last. */
+/**
+ * An answer consists of words of the context, unchanged. Outputs are [T · 2]: each token's scores as first and as last
+ * token.
+ */
 export function answerMetrics(): Metrics<Prediction> {
   return metrics as Metrics<Prediction>;
 }

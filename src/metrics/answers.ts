@@ -1,14 +1,15 @@
 /**
- * How well questions are answered, as SQuAD v1.1 scores it: words without case, punctuation, articles and extra blanks;
- * exact match, and F1 over the words that answer and truth share. Of several right answers the best counts.
+ * Scores answers to questions as SQuAD v1.1 does: words without case, punctuation, articles and extra blanks; exact
+ * match, and F1 over the words that the answer shares with the correct one. If there are several correct answers, the
+ * best match counts.
  */
 
-/** Tokens that an answer has at most. */
+/** The maximum number of tokens in an answer. */
 const LONGEST = 30;
 const ARTICLES = /(?<![\p{L}\p{N}_])(a|an|the)(?![\p{L}\p{N}_])/gu;
 const PUNCTUATION = /[!-/:-@[-`{-~]/g;
 
-/** A text as it is compared. */
+/** A text normalized for comparison. */
 export function normalizeAnswer(text: string): string {
   const words = text.toLowerCase().replace(PUNCTUATION, "").replace(ARTICLES, " ");
   return words
@@ -17,7 +18,7 @@ export function normalizeAnswer(text: string): string {
     .join(" ");
 }
 
-/** Mean exact match and F1 from 0 to 1; without a right answer, an empty one is right. */
+/** Mean exact match and F1 from 0 to 1; if there is no correct answer, an empty one is correct. */
 export function answerScores(
   predicted: readonly string[],
   answers: readonly (readonly string[])[],
@@ -47,8 +48,8 @@ function wordF1(predicted: string, truth: string): number {
 }
 
 /**
- * The best answer: the positions [first, last] inside the context whose two scores add up to the most, at most 30
- * tokens. `logits` [T · 2] are the scores of each token as the first and as the last.
+ * The best answer: the positions [first, last] inside the context with the largest sum of the two scores, at most 30
+ * tokens. `logits` [T · 2] are the scores of each token as the first and as the last token.
  */
 export function bestSpan(logits: ArrayLike<number>, offsets: readonly (unknown | null)[]): [number, number] {
   let best: [number, number] = [0, 0];

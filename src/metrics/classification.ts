@@ -1,7 +1,7 @@
 /**
- * How well classes are told: with true positives tp, false positives fp and false negatives fn of a class,
+ * Metrics of classification: with true positives tp, false positives fp and false negatives fn of a class,
  *
- *   accuracy = right / all      F1 = 2·tp / (2·tp + fp + fn)
+ *   accuracy = correct / all      F1 = 2·tp / (2·tp + fp + fn)
  *
  * as scikit-learn computes them. F1 of a class that never occurs and is never predicted is 0.
  */
@@ -13,12 +13,12 @@ export interface Tally {
   readonly fn: number;
 }
 
-/** F1, 0 when there is nothing to count. */
+/** F1, 0 if there is nothing to count. */
 export function f1Of({ tp, fp, fn }: Tally): number {
   return tp === 0 ? 0 : (2 * tp) / (2 * tp + fp + fn);
 }
 
-/** The index of the largest, the first of equals. */
+/** The index of the largest value, the first of equal ones. */
 export function argmax(values: ArrayLike<number>): number {
   let best = 0;
   for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
@@ -26,7 +26,7 @@ export function argmax(values: ArrayLike<number>): number {
 }
 
 /**
- * Accuracy, F1 as the plain mean over the classes that occur or are predicted, and for two classes F1 of class 1.
+ * Accuracy, F1 as the unweighted mean over the classes that occur or are predicted, and for two classes F1 of class 1.
  * Both arrays [examples].
  */
 export function classScores(
@@ -53,8 +53,8 @@ export function classScores(
 }
 
 /**
- * Several classes at once: F1 over all decisions (micro), and the share of examples with all of them right. Each row of
- * both arrays is [classes] of 0 and 1.
+ * Multi-label classification: F1 over all decisions (micro), and the fraction of examples with every label correct.
+ * Each row of both arrays is [classes] of 0 and 1.
  */
 export function multiLabelScores(
   predicted: readonly ArrayLike<number>[],

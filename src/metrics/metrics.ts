@@ -1,10 +1,10 @@
 /**
- * What the metrics of a task are. `predict` makes of the model's outputs for one example what is worth keeping; `score` compares
- * all of these with the examples' labels.
+ * The metrics of a task. `predict` converts the model's outputs for one example to a prediction; `score` compares all
+ * predictions with the examples' labels.
  */
 import type { ProblemType } from "../core/labels.ts";
 
-/** What is asked of an example here. */
+/** What metrics need from an example. */
 export interface Scored {
   readonly labels: ArrayLike<number>;
   readonly answer?: {
@@ -20,7 +20,7 @@ export interface Metrics<P> {
   predict(logits: Float32Array, example: Scored): P;
   /** Metrics by name. */
   score(predictions: readonly P[], examples: readonly Scored[]): Record<string, number>;
-  /** The metric that tells the better of two models, and larger is better unless it is "mse". */
+  /** The metric that ranks models; larger is better unless it is "mse". */
   readonly main: string;
 }
 
@@ -32,7 +32,7 @@ export interface MetricsOptions {
 
 export type Prediction = number | Int32Array | Float32Array | string;
 
-/** e to the mean loss per token. */
+/** e to the power of the mean loss per token. */
 export function perplexity(loss: number): number {
   return Math.exp(loss);
 }

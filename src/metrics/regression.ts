@@ -1,5 +1,5 @@
 /**
- * How near values are: mse = Σ (p − y)² / n, and for single values Pearson's r = cov(p, y) / (σp·σy), which is NaN when
+ * Metrics of regression: mse = Σ (p − y)² / n, and for single values Pearson's r = cov(p, y) / (σp·σy), which is NaN if
  * all predictions or all labels are equal.
  */
 

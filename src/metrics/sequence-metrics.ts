@@ -1,10 +1,10 @@
-/** Metrics of what is said of whole sequences: a class, several classes, or values. */
+/** Metrics of predictions for whole sequences: a class, several classes, or values. */
 import { argmax, classScores, multiLabelScores } from "./classification.ts";
 import type { Metrics, MetricsOptions, Prediction } from "./metrics.ts";
 import { regressionScores } from "./regression.ts";
 
 /**
- * By what the outputs [C] mean.
+ * The metrics for the meaning of the outputs [C].
  *
  * @example
  * const metrics = sequenceMetrics({ labelNames });
@@ -39,7 +39,7 @@ const valueMetrics: Metrics<Float32Array> = {
     ),
 };
 
-/** A class counts as told when its logit is above 0: its probability above one half. */
+/** A class is predicted if its logit is above 0, so its probability is above one half. */
 const multiLabelMetrics: Metrics<Int32Array> = {
   main: "f1_micro",
   predict: (logits) => Int32Array.from(logits, (value) => Number(value > 0)),

@@ -1,20 +1,20 @@
 /**
- * Names found in text, from a label per word such as B-PER, I-PER, O: how many spans (kind, begin and end all right) are
- * found. Labels are read as leniently as the CoNLL script and seqeval read them: an I- after O or after another kind begins
- * a span of its own, and E-, L-, S- and U- end one.
+ * Names found in text, from a label per word such as B-PER, I-PER, O: counts the spans that are found with the correct
+ * kind, start and end. Labels are read as leniently as in the CoNLL script and seqeval: an I- after O or after another
+ * kind starts a new span, and E-, L-, S- and U- end one.
  *
- *   precision = right / predicted      recall = right / true      F1 = 2·right / (predicted + true)
+ *   precision = correct / predicted      recall = correct / true      F1 = 2·correct / (predicted + true)
  */
 import { f1Of } from "./classification.ts";
 
 const MARKED = /^([BIELSU])-/;
 
-/** Whether labels mark spans: each is O or begins with B-, I- or one of their kin, and some do begin so. */
+/** Whether labels mark spans: each is O or starts with B-, I- or a similar prefix, and at least one has a prefix. */
 export function marksSpans(labelNames: readonly string[]): boolean {
   return labelNames.some((name) => MARKED.test(name)) && labelNames.every((name) => name === "O" || MARKED.test(name));
 }
 
-/** Spans of one sentence, each as "kind begin end". */
+/** The spans of one sentence, each as "kind start end". */
 export function spansOf(labels: readonly string[]): string[] {
   const found: string[] = [];
   let [mark, kind, begin] = ["O", "", 0];

@@ -1,4 +1,4 @@
-/** Metrics of classes of tokens. */
+/** Metrics of token classification. */
 import { IGNORED } from "../core/labels.ts";
 import { argmax, classScores } from "./classification.ts";
 import type { Metrics, MetricsOptions, Prediction, Scored } from "./metrics.ts";

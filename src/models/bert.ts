@@ -56,7 +56,7 @@ export const bert = defineModel({
   },
 });
 
-/** ERNIE: BERT's stack under a name of its own, as long as no task ids are embedded (Sun et al. 2019). */
+/** ERNIE: BERT's stack under another name, as long as no task ids are embedded (Sun et al. 2019). */
 export const ernie = defineModel({
   modelType: "ernie",
   title: "ERNIE (Sun et al. 2019)",

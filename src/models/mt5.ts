@@ -1,4 +1,4 @@
-/** mT5: T5 1.1's block, with a gated feed-forward and a head of its own, for 101 languages (Xue et al. 2021). */
+/** mT5: T5 1.1's block, with a gated feed-forward and an untied head, for 101 languages (Xue et al. 2021). */
 import { defineModel } from "../nn/define-model.ts";
 import { t5Config, t5Heads, t5Keys } from "./t5.ts";
 

@@ -95,7 +95,7 @@ function distancesOf(c: ConfigReader): Pick<T5Config, "buckets" | "maxDistance">
   throw c.wrong("relative_attention_max_distance", maxDistance, `more than ${exact}, half of the buckets`);
 }
 
-/** A tied head scales its input. Newer configs say so in a key of its own. */
+/** A tied head scales its input. Newer configs state this in a separate key. */
 function tiedOf(c: ConfigReader, missing: boolean): boolean {
   const tied = c.bool("tie_word_embeddings", missing);
   if (c.bool("scale_decoder_outputs", tied) === tied) return tied;

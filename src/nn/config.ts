@@ -14,7 +14,7 @@ export class ConfigReader {
   readonly raw: RawConfig;
   readonly name: string;
 
-  /** `name` is what messages call the file. */
+  /** `name` is the name of the file in messages. */
   constructor(raw: RawConfig, name = "config.json") {
     this.raw = raw;
     this.name = name;

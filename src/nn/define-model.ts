@@ -8,22 +8,22 @@ import type { CrossAttention } from "./pass/cross-attention.ts";
 import type { InputKind } from "./pass/inputs.ts";
 import type { Pass } from "./pass/pass.ts";
 
-/** What every model that is built has. */
+/** The parts that every built model has. */
 export interface Body {
   readonly vocabSize: number;
-  /** Longest sequence the positions allow; Infinity where nothing limits it. */
+  /** The longest sequence that the positions allow; Infinity if there is no limit. */
   readonly contextLength: number;
   /** RoBERTa's rule for positions: see `PassLimits`. */
   readonly paddingId?: number | null;
-  /** What it takes besides token ids or in their place. */
+  /** The kinds of input that it accepts in addition to token ids or instead of them. */
   readonly inputs?: readonly InputKind[];
-  /** Frees what `build` placed besides weights. */
+  /** Frees what `build` allocated in addition to weights. */
   dispose?(): void;
 }
 
 /** A decoder-only language model, built. */
 export interface Decoder extends Body {
-  /** What a key-value cache must hold per token. */
+  /** The shape of a key-value cache per token. */
   readonly cache: { readonly layers: number; readonly width: number };
   /** Hidden rows after the last norm, [T, D]. */
   forward(pass: Pass): Value;
@@ -33,14 +33,14 @@ export interface Decoder extends Body {
 
 /** An encoder-decoder language model, built. */
 export interface EncoderDecoder extends Body {
-  /** What the decoder's cache must hold per token; keys and values of cross-attention are as wide. */
+  /** The shape of the decoder's cache per token; keys and values of cross-attention have the same width. */
   readonly cache: { readonly layers: number; readonly width: number };
   readonly decoderStartTokenId: number;
   /** Hidden rows of the encoder, [S, D]. */
   encode(pass: Pass): Value;
   /** Computes keys and values of every layer's cross-attention from the encoder's rows, for `cache` to keep. */
   project(rows: Value, encoder: Pass, cache: { keep(layer: number, k: Value, v: Value): void }): void;
-  /** Hidden rows of the decoder as the head takes them, [T, D]. */
+  /** Hidden rows of the decoder for the head, [T, D]. */
   decode(pass: Pass, memory: CrossAttention): Value;
   readonly head: Linear;
 }
@@ -49,22 +49,24 @@ export interface EncoderDecoder extends Body {
 export interface Encoder extends Body {
   /** Hidden rows after the last layer, [T, D]. */
   forward(pass: Pass): Value;
-  /** The published pooler's output [sequences, D], where the architecture has one. */
+  /** The published pooler's output [sequences, D], if the architecture has one. */
   pool?(hidden: Value, pass: Pass): Value;
 }
 
-/** A model that ends in a head of its task, built. */
+/** A model that ends with the head of its task, built. */
 export interface Headed extends Body {
-  /** How many classes, or outputs, the head has. */
+  /** The number of classes, or outputs, of the head. */
   readonly outputs: number;
   /**
-   * Logits: [sequences, outputs] for a class of each sequence, [T, outputs] for classes of tokens and for spans (2). For classes
-   * of tokens `rows` asks for some rows only.
+   * Logits: [sequences, outputs] for a class of each sequence, [T, outputs] for classes of tokens and for spans (2).
+   * For classes of tokens, `rows` selects rows.
    */
   forward(pass: Pass, rows?: Int32Array): Value;
 }
 
-/** What is built for each kind of head. A task (src/tasks/) says which one it needs; one of its own may be any Body. */
+/**
+ * What is built for each kind of head. A task (src/tasks/) states which one it needs; a custom head may be any Body.
+ */
 export interface Bodies {
   languageModel: Decoder;
   encoderDecoder: EncoderDecoder;
@@ -76,37 +78,37 @@ export interface Bodies {
   [own: string]: Body;
 }
 
-/** One architecture of a model type: the class that transformers has for a head. */
+/** One architecture of a model type: the transformers class for a head. */
 export interface HeadDefinition<Config, B extends Body = Body> {
   /** The class name in `architectures` of a saved config. */
   readonly architecture: string;
-  /** Asks for layers by published name and says how they are put together. */
+  /** Requests layers by their published names and connects them. */
   build(config: Config, weights: Weights, engine: Engine): B;
 }
 
 /**
- * Layers that adapters act on when the user names none: PEFT's own tables, by what the layers are to a method. A method chooses
- * one of them, so that neither side knows a name of the other.
+ * Layers that adapters act on if the user specifies none: PEFT's own tables, by the role of the layers for a method. A
+ * method chooses one of them, so that models and methods do not depend on each other's names.
  */
 export interface DefaultTargets {
   /** Layers for a change of weights. */
   readonly linear: readonly string[];
-  /** What to suggest to the user where PEFT has no table: `linear` is empty. */
+  /** The suggestion to the user if PEFT has no table: `linear` is empty. */
   readonly suggested?: readonly string[];
-  /** Layers among which a budget of ranks is divided; `linear` where left out. */
+  /** Layers that share a budget of ranks; `linear` by default. */
   readonly budgeted?: readonly string[];
-  /** Layers whose outputs, or whose inputs, are rescaled. */
+  /** Layers whose outputs or inputs are rescaled. */
   readonly rescaled?: { readonly outputs: readonly string[]; readonly inputs: readonly string[] };
   /** Norms that are trained. */
   readonly norms?: readonly string[];
-  /** The attention modules in which prompts are attended to. */
+  /** The attention modules that attend to prompts. */
   readonly attention?: string;
 }
 
 /** A model type: one file in src/models/, named by its published `model_type`. */
 export interface ModelDefinition<Config = unknown> {
   readonly modelType: string;
-  /** Leading part of published names that some checkpoints leave out ("model", "transformer"). */
+  /** The prefix of published names that some checkpoints omit ("model", "transformer"). */
   readonly prefix: string;
   /** One line for `lorikeet models`: name and paper. */
   readonly title: string;
@@ -115,7 +117,7 @@ export interface ModelDefinition<Config = unknown> {
   readonly keys: ConfigKeys;
   /** Reads the published config. Throws UnsupportedError for values that are not supported, FormatError for wrong ones. */
   config(reader: ConfigReader): Config;
-  /** By kind of head. The first is what a config stands for that names no known architecture. */
+  /** By kind of head. The first is the default for a config that names no known architecture. */
   readonly heads: { readonly [H in keyof Bodies]?: HeadDefinition<Config, Bodies[H]> };
 }
 

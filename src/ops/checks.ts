@@ -1,10 +1,10 @@
 import { ShapeError } from "../core/errors.ts";
 import { formatShape, type Shape, sameShape } from "../core/shape.ts";
 
-/** Throws a ShapeError unless both shapes are the same. */
+/** Throws ShapeError unless both shapes are equal. */
 export function expectSame(what: string, a: Shape, b: Shape): void {
   if (sameShape(a, b)) return;
-  throw new ShapeError(`${what} should have one shape, found ${formatShape(a)} and ${formatShape(b)}`);
+  throw new ShapeError(`${what} must have the same shape, found ${formatShape(a)} and ${formatShape(b)}`);
 }
 
 /** Rows of an activation [T, D]: its tokens. */

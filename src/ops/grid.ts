@@ -51,7 +51,7 @@ export function windows(grid: Grid, { height, width, stride = 1, padding = 0 }: 
   const { value, planes } = grid;
   const { tape } = value;
   const channels = value.shape[1]!;
-  const zeros = value.shape[0]!; // the row behind all others
+  const zeros = value.shape[0]!; // the row after all others
   const starts = startsOf(grid);
   const rows: number[] = [];
   const made = planes.map((plane, s): Plane => {

@@ -1,6 +1,6 @@
 /**
- * Adafactor (Shazeer and Stern 2018) as transformers.optimization.Adafactor has it, the one that T5 is fine-tuned with. For step
- * t, from 1, and g the gradient times the factor of clipping:
+ * Adafactor (Shazeer and Stern 2018) as in transformers.optimization.Adafactor, the usual optimizer for fine-tuning T5.
+ * For step t, from 1, and g the gradient times the clipping factor:
  *
  *   β₂ = 1 − t^decayRate
  *   row ← β₂·row + (1 − β₂)·(mean over columns of g² + ε₁)       col ← β₂·col + (1 − β₂)·(mean over rows of g² + ε₁)
@@ -26,21 +26,21 @@ const options = {
   beta1: orNull(fraction(0, "decay of a first moment; null keeps none")),
   scaleParameter: flag(false, "multiply the learning rate by the parameter's scale"),
   relativeStep: flag(false, "use a learning rate that falls with the step"),
-  warmupInit: flag(false, "with relativeStep: let that rate rise first"),
+  warmupInit: flag(false, "with relativeStep: warm that rate up first"),
   weightDecay: atLeastZero(0, "decoupled weight decay, times the learning rate"),
 };
 type Values = ValuesOf<typeof options>;
 
 /**
- * transformers' names in camelCase, with `eps` as `eps1` and `eps2`; and groups of parameters. Defaults are those that
- * transformers' Trainer gives it: `scaleParameter` and `relativeStep` are off. With `relativeStep` the given learning rate is not
- * used, only the factors of groups.
+ * transformers' names in camelCase, with `eps` as `eps1` and `eps2`; and groups of parameters. Defaults are those of
+ * transformers' Trainer: `scaleParameter` and `relativeStep` are off. With `relativeStep`, the given learning rate is
+ * ignored, and only the factors of groups apply.
  */
 export type AdafactorOptions = OptimizerOptions<typeof options>;
 
 /**
- * Adafactor as transformers has it. A matrix of m rows and n columns has m + n numbers of state, 4 bytes each; with `beta1`
- * 4 bytes more for each number that is trained.
+ * Adafactor as in transformers. A matrix of m rows and n columns has m + n numbers of state, 4 bytes each; `beta1` adds
+ * 4 bytes per trained parameter.
  *
  * @example
  * using optimizer = new Adafactor(engine, model.namedTrainable());
@@ -92,7 +92,7 @@ function matricesOf(shape: Shape): { matrices: number; rows: number; cols: numbe
   return { matrices: sizeOf(shape) / (rows * cols), rows, cols };
 }
 
-/** Where each matrix of a parameter, of its gradient and of its state begins. */
+/** The start of each matrix of a parameter, of its gradient and of its state. */
 function partsOf({ param, at, shared }: Update<Values>) {
   const { matrices, rows, cols } = matricesOf(param.shape);
   const f = at("exp_avg");
@@ -109,7 +109,7 @@ function partsOf({ param, at, shared }: Update<Values>) {
   }));
 }
 
-/** α of the step, weight decay's too. */
+/** α of the step, also for weight decay. */
 function stepSize({ engine, param, lr, t, options }: Update<Values>): number {
   const { relativeStep, warmupInit, scaleParameter, eps2 } = options;
   const base = relativeStep ? Math.min(warmupInit ? 1e-6 * t : 1e-2, 1 / Math.sqrt(t)) : lr;

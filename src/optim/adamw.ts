@@ -1,6 +1,6 @@
 /**
  * AdamW (Loshchilov and Hutter 2019), with the order of operations of torch.optim.AdamW. For step t, from 1, and g the
- * gradient times the factor of clipping:
+ * gradient times the clipping factor:
  *
  *   p ← p − lr·λ·p
  *   m ← β₁·m + (1 − β₁)·g          v ← β₂·v + (1 − β₂)·g²
@@ -22,7 +22,7 @@ const options = {
 export type AdamWOptions = OptimizerOptions<typeof options>;
 
 /**
- * AdamW as torch.optim has it. Two moments in f32: 8 bytes for each number that is trained.
+ * AdamW as in torch.optim. Two moments in f32: 8 bytes per trained parameter.
  *
  * @example
  * using optimizer = new AdamW(engine, model.namedTrainable());

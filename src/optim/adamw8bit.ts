@@ -1,7 +1,7 @@
 /**
- * AdamW whose moments are bytes (Dettmers et al. 2022, "8-bit optimizers via block-wise quantization"), as
- * bitsandbytes.optim.AdamW8bit has it: blocks of 256 numbers, each with its largest magnitude in f32, and dynamic levels. Tensors
- * of less than 4096 numbers keep their moments in f32. For differences see assembly/optim/adamw-8bit.ts.
+ * AdamW with 8-bit moments (Dettmers et al. 2022, "8-bit optimizers via block-wise quantization"), as in
+ * bitsandbytes.optim.AdamW8bit: blocks of 256 numbers, each with its largest magnitude in f32, and dynamic levels.
+ * Tensors with fewer than 4096 numbers keep their moments in f32. For differences see assembly/optim/adamw-8bit.ts.
  */
 import { sizeOf } from "../core/shape.ts";
 import { aligned } from "../wasm/memory.ts";
@@ -13,14 +13,14 @@ import { dynamicTable, TABLE_BYTES } from "./dynamic-levels.ts";
 export const BLOCK = 256;
 /** Tensors of fewer numbers keep f32 moments: they are small, and often the sensitive ones. */
 const LEAST = 4096;
-/** What adamw_8bit_workspace says of blocks of that size, for one thread. */
+/** The result of adamw_8bit_workspace for blocks of that size, for one thread. */
 export const WORKSPACE = 2 * BLOCK * 4;
 
 /** Those of AdamW. */
 export type AdamW8bitOptions = OptimizerOptions<typeof AdamW.options>;
 
 /**
- * AdamW with 8-bit moments, for training many weights: 2 bytes for each of them and 8 for each block of 256.
+ * AdamW with 8-bit moments, for training many weights: 2 bytes per weight and 8 per block of 256.
  *
  * @example
  * using optimizer = new AdamW8bit(engine, model.namedTrainable(), { weightDecay: 0.01 });
@@ -43,7 +43,7 @@ export const AdamW8bit = defineOptimizer({
       { name: "exp_avg_sq_absmax", shape: scales, dtype: "F32" },
     ];
   },
-  /** The table of levels and, behind it, the kernel's workspace. */
+  /** The table of levels followed by the kernel's workspace. */
   sharedBytes: (_, threads) => aligned(TABLE_BYTES) + threads * WORKSPACE,
   prepare: ({ memory }, shared) => memory.u8(shared, TABLE_BYTES).set(dynamicTable()),
   update: ({ engine, param, at, lr, weightDecay, gradScale, t, shared, options: { beta1, beta2, eps } }) => {

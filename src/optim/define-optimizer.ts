@@ -1,6 +1,7 @@
 /**
- * What all optimizers share: their state tensors, groups of parameters with their own learning rate and weight decay, and the memory
- * for both. An optimizer's file says which tensors it keeps for a parameter and how one step moves it.
+ * Shared by all optimizers: their state tensors, groups of parameters with their own learning rate and weight decay,
+ * and the memory for both. An optimizer's file defines the tensors that it keeps per parameter and how one step updates
+ * it.
  */
 import { StateError } from "../core/errors.ts";
 import { completeOptions, type Option, type Options, type ValuesOf } from "../core/options.ts";
@@ -19,9 +20,9 @@ export interface StateTensor {
 
 /** Parameters with their own learning rate or weight decay. */
 export interface ParamGroup {
-  /** Whether a parameter belongs to the group. It joins the first group that takes it. */
+  /** Whether a parameter belongs to the group. It joins the first group that accepts it. */
   readonly has: (name: string, param: Param) => boolean;
-  /** Factor of the learning rate. 1 when not given. */
+  /** Factor of the learning rate. 1 by default. */
   readonly lrFactor?: number;
   /** Instead of the optimizer's own. */
   readonly weightDecay?: number;
@@ -36,11 +37,11 @@ export interface ParamState {
   readonly weightDecay: number;
 }
 
-/** Everything that one parameter's step is computed from. */
+/** The inputs of one parameter's step. */
 export interface Update<V> {
   readonly engine: Engine;
   readonly param: Param;
-  /** The address of one of the parameter's state tensors; 0 when it has none of that name. */
+  /** The address of one of the parameter's state tensors; 0 if it has none with that name. */
   readonly at: (name: string) => Ptr;
   /** Learning rate and weight decay of the parameter's group. */
   readonly lr: number;
@@ -59,43 +60,43 @@ export interface OptimizerDefinition<S extends Options> {
   /** Its name in messages. */
   readonly name: string;
   readonly options: S & { readonly weightDecay: Option<number> };
-  /** What is wrong with these options together, or null. */
+  /** The problem with the combination of options, or null. */
   readonly problemWith?: (options: ValuesOf<S>) => string | null;
   readonly state: (shape: Shape, options: ValuesOf<S>) => readonly StateTensor[];
   /** Bytes of the memory that all updates share. It is not part of the state. */
   readonly sharedBytes?: (shapes: readonly Shape[], threads: number) => number;
   /** Fills the shared memory. */
   readonly prepare?: (engine: Engine, shared: Ptr) => void;
-  /** Moves one parameter and its state. */
+  /** Updates one parameter and its state. */
   readonly update: (update: Update<ValuesOf<S>>) => void;
 }
 
-/** What an optimizer's constructor takes besides the parameters. */
+/** The options of an optimizer's constructor. */
 export type OptimizerOptions<S extends Options> = Partial<ValuesOf<S>> & { readonly groups?: readonly ParamGroup[] };
 
-/** Trains the Params it was given. Its state lives in the engine's memory until it is disposed of. */
+/** Trains the given Params. Its state lives in the engine's memory until it is disposed of. */
 export interface Optimizer {
   /** The name of its kind, such as "AdamW". */
   readonly name: string;
-  /** What is trained, in the order of the given map, and the state of each. */
+  /** The trained parameters, in the order of the given map, and the state of each. */
   readonly slots: readonly ParamState[];
-  /** How many steps were taken. Set when a checkpoint is loaded. */
+  /** The number of completed steps. Set when a checkpoint is loaded. */
   steps: number;
   /** Sets all gradients to zero. */
   zeroGrad(): void;
-  /** Moves every parameter by its gradient times `gradScale`, the factor of clipping. */
+  /** Updates every parameter with its gradient times `gradScale`, the clipping factor. */
   step(lr: number, gradScale?: number): void;
-  /** Frees the state. The Params stay. */
+  /** Frees the state. The Params are kept. */
   dispose(): void;
   [Symbol.dispose](): void;
 }
 
 /** A kind of optimizer. */
 export interface OptimizerClass<S extends Options> {
-  /** Throws StateError when there is nothing to train or a Param is not trainable, FormatError for a wrong option. */
+  /** Throws StateError if there is nothing to train or a Param is not trainable, FormatError for an invalid option. */
   new (engine: Engine, params: ReadonlyMap<string, Param>, options?: OptimizerOptions<S>): Optimizer;
   readonly options: S;
-  /** The given options and defaults for the rest. Throws FormatError listing every wrong one. */
+  /** The given options and defaults for the rest. Throws FormatError that lists every invalid one. */
   complete(given: Partial<ValuesOf<S>>): ValuesOf<S>;
   /** Bytes of memory that it needs for parameters of these shapes. */
   stateBytes(params: Iterable<{ readonly shape: Shape }>, options?: Partial<ValuesOf<S>>, threads?: number): number;

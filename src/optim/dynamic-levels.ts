@@ -1,6 +1,7 @@
 /**
- * The levels of dynamic tree quantisation (Dettmers 2016, and et al. 2022) to 8 bits, as bitsandbytes.functional.create_dynamic_map
- * has them up to a rounding: decades from 1e-6 to 1, each with twice as many evenly spaced levels as the one below, and 0 and 1.
+ * The levels of dynamic tree quantization (Dettmers 2016; Dettmers et al. 2022) to 8 bits, as in
+ * bitsandbytes.functional.create_dynamic_map except for rounding: decades from 1e-6 to 1, each with twice as many
+ * evenly spaced levels as the one below, and 0 and 1.
  */
 import {
   DYNAMIC_MIDDLES,
@@ -12,7 +13,9 @@ import {
 
 const DECADES = 7;
 
-/** All 256 levels in rising order: a number's code is its place. Without a sign there are twice as many in each decade. */
+/**
+ * All 256 levels in ascending order: the index of a level is its code. Without a sign, each decade has twice as many.
+ */
 export function dynamicLevels(signed: boolean): Float32Array {
   const levels = [0, 1];
   for (let decade = 0; decade < DECADES; decade++) {
@@ -25,7 +28,7 @@ export function dynamicLevels(signed: boolean): Float32Array {
   return Float32Array.from(levels).sort();
 }
 
-/** Values of the upper 16 bits of f32 from 2⁻²³, the smallest number that has ranks of its own, to 1. */
+/** Values of the upper 16 bits of f32 from 2⁻²³, the smallest number with separate entries, to 1. */
 const USED_RANKS = 23 * 128 + 1;
 
 /** Bytes of `dynamicTable`. */
@@ -46,7 +49,7 @@ export function dynamicTable(): Uint8Array {
   return table;
 }
 
-/** For each value of the upper 16 bits, how many middles lie below the smallest number that has it. */
+/** For each value of the upper 16 bits, the number of midpoints below the smallest number with those bits. */
 function ranksBelow(middles: Float32Array): Uint8Array {
   const bits = new Uint32Array(1);
   const number = new Float32Array(bits.buffer);

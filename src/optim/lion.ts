@@ -1,5 +1,5 @@
 /**
- * Lion (Chen et al. 2023, algorithm 2). For g the gradient times the factor of clipping:
+ * Lion (Chen et al. 2023, algorithm 2). With g the gradient times the clipping factor:
  *
  *   p ← p − lr·(sign(β₁·m + (1 − β₁)·g) + λ·p)
  *   m ← β₂·m + (1 − β₂)·g
@@ -20,7 +20,7 @@ const options = {
 export type LionOptions = OptimizerOptions<typeof options>;
 
 /**
- * Lion of Chen et al. 2023. One momentum in f32: 4 bytes for each number that is trained.
+ * Lion of Chen et al. 2023. One momentum in f32: 4 bytes per trained parameter.
  *
  * @example
  * using optimizer = new Lion(engine, model.namedTrainable(), { weightDecay: 0.1 });

@@ -1,8 +1,8 @@
 /**
- * LoRA+ (Hayou et al. 2024): the up-projection B learns faster than A. The groups are those of
+ * LoRA+ (Hayou et al. 2024): the up-projection B has a higher learning rate than A. The groups are those of
  * peft.optimizers.create_loraplus_optimizer:
  *
- *   lora_embedding_A, lora_embedding_B                      a rate of their own
+ *   lora_embedding_A, lora_embedding_B                      a separate rate
  *   lora_B, and everything with one axis (biases, norms,    the rate times `lrRatio`; biases and norms without weight decay
  *   magnitudes)
  *   the rest                                                the rate
@@ -14,7 +14,7 @@ import type { ParamGroup } from "./define-optimizer.ts";
 export interface LoraPlusOptions {
   /** The learning rate that the optimizer's steps start from. */
   readonly lr: number;
-  /** How many times the learning rate counts for B, at least 1. */
+  /** The learning-rate multiplier for B, at least 1. */
   readonly lrRatio: number;
   /** The learning rate of adapted embeddings. */
   readonly lrEmbedding?: number;
@@ -39,12 +39,12 @@ export function loraPlusGroups({ lr, lrRatio, lrEmbedding = 1e-6 }: LoraPlusOpti
   ];
 }
 
-/** Whether a name is that of an up-projection: what LoRA+ is about. */
+/** Whether a name is that of an up-projection, which LoRA+ affects. */
 export function isUpProjection(name: string): boolean {
   return /lora_(embedding_)?B/.test(name);
 }
 
-/** Whether a name is that of a bias or of a norm's weight: what transformers' Trainer leaves out of weight decay. */
+/** Whether a name is that of a bias or of a norm's weight: transformers' Trainer excludes these from weight decay. */
 export function isBiasOrNorm(name: string): boolean {
   return /bias|layernorm|rmsnorm|(^|[._])norm\d*(\.|$)|(^|\.)ln_\w+/i.test(name);
 }

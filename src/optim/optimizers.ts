@@ -7,11 +7,11 @@ import { SGD } from "./sgd.ts";
 
 export const optimizers = { adamw: AdamW, adamw8bit: AdamW8bit, adafactor: Adafactor, lion: Lion, sgd: SGD };
 
-/** The names that `optimizers` has. */
+/** The keys of `optimizers`. */
 export type OptimizerName = keyof typeof optimizers;
 export const optimizerNames = Object.keys(optimizers) as readonly OptimizerName[];
 
-/** Names that transformers' TrainingArguments have for them instead. */
+/** Alternative names in transformers' TrainingArguments. */
 export const publishedOptimizers = {
   adamw_torch: "adamw",
   adamw_torch_fused: "adamw",
@@ -20,5 +20,5 @@ export const publishedOptimizers = {
   lion_32bit: "lion",
 } as const satisfies Readonly<Record<string, OptimizerName>>;
 
-/** A name that transformers has for an optimizer. */
+/** An optimizer name from transformers. */
 export type PublishedOptimizerName = keyof typeof publishedOptimizers;

@@ -1,5 +1,5 @@
 /**
- * Learning rate schedules with transformers' names and formulas. For step s, from 0, of S steps, the first w of which
+ * Learning-rate schedules with transformers' names and formulas. For step s, from 0, of S steps, the first w of which
  * are warm-up, the rate is multiplied by
  *
  *   s < w      s / max(1, w)
@@ -12,10 +12,10 @@
 import { UnsupportedError } from "../core/errors.ts";
 import { didYouMean } from "../core/similar.ts";
 
-/** From the number of a step, counted from 0, to the factor of the learning rate. */
+/** Maps the number of a step, counted from 0, to the factor of the learning rate. */
 export type Schedule = (step: number) => number;
 
-/** How many steps there are, and how many of them are warm-up. */
+/** The number of steps, and how many of them are warm-up. */
 export interface ScheduleLength {
   readonly warmupSteps: number;
   readonly steps: number;
@@ -34,11 +34,11 @@ export type SchedulerType = keyof typeof shapes;
 
 export const schedulerTypes = Object.keys(shapes) as readonly SchedulerType[];
 
-/** The schedule of that name. Throws UnsupportedError for another one. */
+/** The schedule with that name. Throws UnsupportedError for an unknown name. */
 export function schedule(type: SchedulerType, length: ScheduleLength): Schedule {
   if (!Object.hasOwn(shapes, type)) {
     throw new UnsupportedError(
-      `learning rate schedule "${type}" is not known, expected one of ${schedulerTypes.join(", ")}.${didYouMean(type, schedulerTypes)}`,
+      `learning-rate schedule "${type}" is unknown, expected one of ${schedulerTypes.join(", ")}.${didYouMean(type, schedulerTypes)}`,
     );
   }
   const { warmupSteps } = length;

@@ -1,5 +1,5 @@
 /**
- * Stochastic gradient descent as torch.optim.SGD has it. For g the gradient times the factor of clipping:
+ * Stochastic gradient descent as in torch.optim.SGD. With g the gradient times the clipping factor:
  *
  *   g ← g + λ·p
  *   b ← μ·b + (1 − dampening)·g        at the first step b ← g
@@ -13,7 +13,7 @@ import { defineOptimizer, type Optimizer, type OptimizerOptions } from "./define
 
 const options = {
   momentum: atLeastZero(0, "decay of the velocity"),
-  dampening: atLeastZero(0, "share of the gradient that the velocity leaves out"),
+  dampening: atLeastZero(0, "dampening of the gradient in the velocity"),
   nesterov: flag(false, "look ahead along the velocity"),
   weightDecay: atLeastZero(0, "weight decay, added to the gradient"),
 };
@@ -22,7 +22,7 @@ const options = {
 export type SGDOptions = OptimizerOptions<typeof options>;
 
 /**
- * SGD as torch.optim has it. No state without momentum, 4 bytes for each number that is trained with it.
+ * SGD as in torch.optim. No state without momentum, 4 bytes per trained parameter with momentum.
  *
  * @example
  * using optimizer = new SGD(engine, model.namedTrainable(), { momentum: 0.9, nesterov: true });
@@ -32,7 +32,7 @@ export const SGD = defineOptimizer({
   options,
   problemWith: ({ momentum, dampening, nesterov }) =>
     nesterov && (momentum === 0 || dampening !== 0)
-      ? `nesterov needs a momentum above 0 and dampening 0, found momentum ${momentum} and dampening ${dampening}`
+      ? `nesterov needs momentum above 0 and dampening 0, found momentum ${momentum} and dampening ${dampening}`
       : null,
   state: (shape, { momentum }) => (momentum === 0 ? [] : [{ name: "momentum_buffer", shape, dtype: "F32" }]),
   update: ({ engine, param, at, lr, weightDecay, gradScale, t, options: { momentum, dampening, nesterov } }) => {

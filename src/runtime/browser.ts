@@ -13,7 +13,7 @@ export function compileBuild(build: Build, shared = false): Promise<WebAssembly.
   return compileBundled(build, shared);
 }
 
-/** Logical processors, of which browsers tell; 0 where there are no workers. */
+/** The number of logical processors, as browsers report it; 0 where there are no workers. */
 export function parallelism(): number {
   if (typeof Worker !== "function") return 0;
   return Math.max(1, globalThis.navigator?.hardwareConcurrency ?? 1);
@@ -22,7 +22,7 @@ export function parallelism(): number {
 /** Browsers have guard pages. */
 export const checksAddresses = false;
 
-/** A blob, since a `data:` worker counts as another origin. */
+/** Uses a blob because a `data:` worker has a different origin. */
 export const startThread: StartThread = (source, data, lost) => {
   const text = `onmessage = ({ data }) => (${source})(data);`;
   const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));

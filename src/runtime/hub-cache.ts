@@ -1,13 +1,13 @@
 /**
- * Models of the Hugging Face hub in the cache that Python's huggingface_hub uses as well:
+ * Models of the Hugging Face hub in the cache that Python's huggingface_hub also uses:
  *
  *   models--org--name (datasets--org--name for a data set)
- *   models--org--name/refs/<revision>             the commit that a branch or tag was at last
+ *   models--org--name/refs/<revision>             the latest known commit of a branch or tag
  *   models--org--name/snapshots/<commit>/<file>   symbolic links to
  *   models--org--name/blobs/<etag>                the contents
  *
- * A file is downloaded when it is first asked for, and then read as from any folder. Where the hub cannot be asked, what
- * the cache has must do.
+ * A file is downloaded on first use and then read as from any folder. If the hub cannot be reached, only the cache is
+ * used.
  */
 import { readFileSync } from "node:fs";
 import { copyFile, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
@@ -25,7 +25,7 @@ interface Settings extends HubOptions {
   readonly offline: boolean;
 }
 
-/** The options, and what the environment says where they do not. */
+/** The options, with defaults from the environment. */
 function settings(options: HubOptions): Settings {
   const env = (name: string) => process.env[name]?.trim().replace(/^~(?=\/|$)/, homedir()) || undefined;
   const home = env("HF_HOME") ?? join(env("XDG_CACHE_HOME") ?? join(homedir(), ".cache"), "huggingface");
@@ -40,7 +40,7 @@ function settings(options: HubOptions): Settings {
   return { ...options, ...(endpoint !== undefined && { endpoint }), token, offline, cacheDir };
 }
 
-/** The token that a login left in a file. */
+/** The token that a login stored in a file. */
 function tokenIn(path: string): string | null {
   try {
     return readFileSync(path, "utf8").trim() || null;
@@ -49,7 +49,7 @@ function tokenIn(path: string): string | null {
   }
 }
 
-/** The files of a model, in the cache or yet to come there. Throws FormatError for what cannot be a model's name. */
+/** The files of a model, cached or still to be downloaded. Throws FormatError for an invalid model name. */
 export function cachedHub(name: string, options: HubOptions, openFolder: (path: string) => Source): Source {
   return new CachedHub(name, settings(options), openFolder);
 }
@@ -62,7 +62,7 @@ class CachedHub implements Source {
   /** The model's folder in the cache. */
   readonly #path: string;
   #asked: Promise<Snapshot | null> | null = null;
-  /** Why the hub could not be asked. */
+  /** Why the hub could not be reached. */
   #trouble: Error | null = null;
   readonly #fetching = new Map<string, Promise<void>>();
 
@@ -99,7 +99,7 @@ class CachedHub implements Source {
 
   async close(): Promise<void> {}
 
-  /** The folder of the commit in question. It need not be there yet. `wanted` is what messages say was asked for. */
+  /** The folder of the resolved commit. It may not exist yet. `wanted` is the name of the request in messages. */
   async #snapshot(wanted: string): Promise<Source> {
     const known = await this.#cachedCommit();
     const commit = known === this.#client.revision ? known : ((await this.#ask(wanted))?.commit ?? known!);
@@ -110,7 +110,7 @@ class CachedHub implements Source {
     return join(this.#path, "snapshots", commit);
   }
 
-  /** The commit that the revision is, as far as the cache knows, if anything of it is there. */
+  /** The commit of the revision according to the cache, if any of its files is cached. */
   async #cachedCommit(): Promise<string | null> {
     const { revision } = this.#client;
     const ref = join(this.#path, "refs", expectInside(this.name, revision));
@@ -120,10 +120,10 @@ class CachedHub implements Source {
     return (await orAbsent(stat(folder), folder)) === null ? null : commit;
   }
 
-  /** What the hub says of the model. Null when it cannot be asked, but the cache has something. */
+  /** The hub's description of the model. Null if the hub cannot be reached but the cache has files. */
   #ask(wanted: string): Promise<Snapshot | null> {
     this.#asked ??= this.#askHub(wanted).catch((error) => {
-      this.#asked = null; // a failed request may be tried again
+      this.#asked = null; // a failed request may be retried
       throw error;
     });
     return this.#asked;
@@ -133,7 +133,7 @@ class CachedHub implements Source {
     const cached = await this.#cachedCommit();
     try {
       if (!this.#settings.offline) return await this.#client.snapshot();
-      this.#trouble = this.#notFetched(wanted, "HF_HUB_OFFLINE=1 (or the option `offline`) forbids to download it");
+      this.#trouble = this.#notFetched(wanted, "HF_HUB_OFFLINE=1 (or the option `offline`) forbids downloading it");
     } catch (error) {
       this.#settings.signal?.throwIfAborted();
       this.#trouble = error as Error;
@@ -145,29 +145,29 @@ class CachedHub implements Source {
   #notFetched(wanted: string, why: string): StateError {
     const what = /\s/.test(wanted) ? wanted : `"${wanted}"`;
     return new StateError(
-      `${this.name}: ${what} is not in the cache "${this.#settings.cacheDir}", and ${why}; fetch it once where that is possible`,
+      `${this.name}: ${what} is not in the cache "${this.#settings.cacheDir}", and ${why}; download it once while the hub is reachable`,
     );
   }
 
-  /** An unknown model may be a folder's name, mistyped. */
+  /** An unknown model may be a mistyped folder name. */
   async #orFolder(error: Error): Promise<Error> {
     const { repo } = this.#client;
     const around = await readdir(dirname(repo)).catch(() => []);
     const folders = around.map((entry) => (repo.includes("/") ? join(dirname(repo), entry) : entry));
     if (folders.includes(repo)) return error;
-    const message = `${error.message}; no folder "${repo}" is here either.${didYouMean(repo, folders)}`;
+    const message = `${error.message}; there is no folder "${repo}" either.${didYouMean(repo, folders)}`;
     return new (error instanceof FormatError ? FormatError : StateError)(message, { cause: error.cause });
   }
 
-  /** The folder of the commit, once the file is in it. */
+  /** The folder of the commit, after the file is in it. */
   async #fetched(file: string): Promise<Source> {
     const folder = await this.#snapshot(file);
     if (await folder.has(expectInside(this.name, file))) return folder;
     const asked = await this.#ask(file);
     if (asked === null) {
       throw this.#settings.offline
-        ? this.#notFetched(file, "HF_HUB_OFFLINE=1 (or the option `offline`) forbids to download it")
-        : this.#notFetched(file, `the hub cannot be asked (${this.#trouble?.message})`);
+        ? this.#notFetched(file, "HF_HUB_OFFLINE=1 (or the option `offline`) forbids downloading it")
+        : this.#notFetched(file, `the hub cannot be reached (${this.#trouble?.message})`);
     }
     if (!asked.files.includes(file)) throw missingFile(this.name, file);
     const fetching = this.#fetching.get(file) ?? this.#fetch(asked.commit, file);
@@ -185,12 +185,12 @@ class CachedHub implements Source {
       const { revision } = this.#client;
       if (revision !== commit) await putFile(join(this.#path, "refs", revision), commit);
     } catch (cause) {
-      throw explained(`cannot keep "${file}" of ${this.name} in the cache "${this.#settings.cacheDir}"`, cause);
+      throw explained(`cannot store "${file}" of ${this.name} in the cache "${this.#settings.cacheDir}"`, cause);
     }
   }
 }
 
-/** A symbolic link to a blob, or a copy of it where links are refused (Windows). */
+/** Creates a symbolic link to a blob, or a copy of it where links are not allowed (Windows). */
 function putLink(blob: string, path: string): Promise<void> {
   return put(path, async (made) => {
     try {
@@ -206,7 +206,7 @@ function putFile(path: string, text: string): Promise<void> {
   return put(path, (made) => writeFile(made, text));
 }
 
-/** Makes a file under another name first: whoever reads meanwhile finds the old one or the new one. */
+/** Creates a file under a temporary name first, so that a concurrent reader finds the old one or the new one. */
 async function put(path: string, make: (made: string) => Promise<void>): Promise<void> {
   await makeFolder(dirname(path));
   const made = `${path}.tmp-${process.pid}-${crypto.randomUUID().slice(0, 8)}`;

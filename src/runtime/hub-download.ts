@@ -1,11 +1,11 @@
 /**
- * Downloads one file of the hub into the cache. Until it is whole and checked it is called
+ * Downloads one file of the hub into the cache. Until it is complete and verified, its name is
  *
  *   <etag>.incomplete.<host>-<pid>-<random>    being written by that process
  *
- * A process that finds such a file of one that has died takes it over by renaming it, which only one can do, and asks for
- * the bytes that are missing. One that finds it in use waits. The `<etag>.incomplete` that Python's huggingface_hub leaves
- * is taken over once nothing was written to it for a minute.
+ * A process that finds such a file of a dead process takes it over by renaming it, which only one process can do, and
+ * requests the missing bytes. A process that finds it in use waits. The `<etag>.incomplete` that Python's
+ * huggingface_hub leaves is taken over after nothing was written to it for a minute.
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -17,9 +17,9 @@ import { type HubClient, type RemoteFile, unreachable } from "../hub/hub-client.
 import { pause } from "../hub/patience.ts";
 import { alive, flushFolder, makeFolder, orAbsent } from "./disk.ts";
 
-/** Milliseconds after which a file that another machine or Python writes to counts as left behind. */
+/** Milliseconds of inactivity after which a file written by another machine or by Python is considered abandoned. */
 const LEFT_BEHIND = 60_000;
-/** Milliseconds between looks at a file that another process writes. */
+/** Milliseconds between checks of a file that another process writes. */
 const POLL = 200;
 
 /** One file of a commit, and where to put it. */
@@ -33,10 +33,10 @@ export interface Download {
   readonly signal?: AbortSignal;
 }
 
-/** Partial files that this process writes to now. */
+/** Partial files that this process is writing to. */
 const inUse = new Set<string>();
 
-/** Makes `path` hold the file, whole and checked. Throws FormatError when what came has another hash. */
+/** Makes `path` hold the complete, verified file. Throws FormatError if the received bytes have another hash. */
 export async function fetchBlob(download: Download): Promise<void> {
   const { path, remote, signal } = download;
   await makeFolder(dirname(path));
@@ -47,7 +47,7 @@ export async function fetchBlob(download: Download): Promise<void> {
     try {
       if (await claimed(path, partial)) {
         if (!(await isThere(path, remote))) return await complete(download, partial);
-        await rm(partial); // it was completed after the first look
+        await rm(partial); // it was completed after the first check
         return;
       }
     } finally {
@@ -61,7 +61,7 @@ async function isThere(path: string, remote: RemoteFile): Promise<boolean> {
   return (await orAbsent(stat(path), path))?.size === remote.size;
 }
 
-/** The claim before this one: two at the same time would not see each other. */
+/** The previous claim: two concurrent claims would not see each other. */
 let lastClaim: Promise<unknown> = Promise.resolve();
 
 function claimed(path: string, partial: string): Promise<boolean> {
@@ -70,7 +70,10 @@ function claimed(path: string, partial: string): Promise<boolean> {
   return own;
 }
 
-/** Makes the partial file one's own, begun by whoever died over it or empty. False while another process writes it. */
+/**
+ * Claims the partial file, either one that a dead process started or an empty one. False while another process writes
+ * it.
+ */
 async function claim(path: string, partial: string): Promise<boolean> {
   const prefix = `${basename(path)}.incomplete`;
   const free: { name: string; size: number }[] = [];
@@ -95,7 +98,9 @@ async function claim(path: string, partial: string): Promise<boolean> {
   return true;
 }
 
-/** Whether somebody still writes to a partial file: `owner` is what its name ends with, `age` the time since it changed. */
+/**
+ * Whether a process still writes to a partial file: `owner` is the end of its name, `age` the time since it changed.
+ */
 function isOwned(name: string, owner: string, age: number): boolean {
   const [, host, pid] = /^\.(.+)-(\d+)-[0-9a-f]{8}$/.exec(owner) ?? [];
   if (host !== hostname()) return age < LEFT_BEHIND;
@@ -108,7 +113,7 @@ async function complete(download: Download, partial: string): Promise<void> {
   await fill(download, partial);
   let found = await wrongHash(partial, remote);
   if (found !== null && begun) {
-    await rm(partial); // the fault may lie in what was there before
+    await rm(partial); // the fault may be in the bytes that were already there
     await (await open(partial, "wx")).close();
     await fill(download, partial);
     found = await wrongHash(partial, remote);
@@ -116,18 +121,18 @@ async function complete(download: Download, partial: string): Promise<void> {
   if (found !== null) {
     await rm(partial, { force: true });
     throw new FormatError(
-      `"${file}" of ${client.name} came with hash ${found}, expected ${remote.etag}, its ETag: it was damaged on the way and is not kept; try again`,
+      `"${file}" of ${client.name} arrived with hash ${found}, expected its ETag ${remote.etag}: it was corrupted in transit and is not kept; try again`,
     );
   }
   await rename(partial, path);
   await flushFolder(dirname(path));
 }
 
-/** Appends what is missing, over as many connections as it takes. */
+/** Appends the missing bytes, over as many connections as needed. */
 async function fill(download: Download, partial: string): Promise<void> {
   const { client, commit, file, remote, signal } = download;
   const patience = client.patience();
-  let furthest = 0; // a server that starts anew each time and always breaks off makes no progress
+  let furthest = 0; // a server that always restarts and disconnects makes no progress
   const reached = (at: number) => {
     if (at > furthest) patience.progressed();
     furthest = Math.max(furthest, at);
@@ -150,7 +155,10 @@ async function fill(download: Download, partial: string): Promise<void> {
   }
 }
 
-/** Writes the body of an answer. Returns what broke it off, or null when all came. Disk errors are thrown. */
+/**
+ * Writes the body of a response. Returns the error that interrupted it, or null if it is complete. Disk errors are
+ * thrown.
+ */
 async function append(
   { file, remote, onProgress }: Download,
   handle: FileHandle,
@@ -164,7 +172,7 @@ async function append(
   if (!fits) await handle.truncate(0);
   if (response.body === null || (!fits && response.status !== 200)) {
     await response.body?.cancel();
-    return new StateError(`asked for ${from}, got status ${response.status}, ${response.headers.get("content-range")}`);
+    return new StateError(`requested ${from}, got status ${response.status}, ${response.headers.get("content-range")}`);
   }
   const reader = response.body.getReader();
   while (at < remote.size) {
@@ -182,7 +190,7 @@ async function append(
   return null;
 }
 
-/** The hash of a file whose ETag is one, if it is another; else null. */
+/** The actual hash of a file if it differs from its ETag (where the ETag is a hash); otherwise null. */
 async function wrongHash(path: string, { etag, size }: RemoteFile): Promise<string | null> {
   if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(etag)) return null;
   const git = etag.length === 40;

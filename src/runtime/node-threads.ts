@@ -5,8 +5,8 @@ import { Worker } from "node:worker_threads";
 import type { StartThread } from "../core/host.ts";
 
 /**
- * LORIKEET_THREADS if set; else the physical cores this process may use: no more than the scheduler gives it and, on Linux,
- * than there are cores behind the logical processors and than its control group's share of time.
+ * LORIKEET_THREADS if set; otherwise the physical cores that this process may use: at most what the scheduler allows
+ * and, on Linux, at most the number of cores of the logical processors and the control group's share of CPU time.
  */
 export function parallelism(): number {
   const asked = Number(process.env.LORIKEET_THREADS);
@@ -15,19 +15,21 @@ export function parallelism(): number {
   return Math.max(1, Math.min(physicalCores(processors), timeShare()));
 }
 
-/** Logical processors that share a core name the same siblings. */
+/** Logical processors that share a core list the same siblings. */
 function physicalCores(processors: number): number {
   const of = (i: number) => contents(`/sys/devices/system/cpu/cpu${i}/topology/thread_siblings_list`) ?? `${i}`;
   return new Set(Array.from({ length: processors }, (_, i) => of(i))).size;
 }
 
-/** Processors that the quota of a container is worth: "max 100000" is no limit, "150000 100000" one and a half. */
+/**
+ * The number of processors in a container's quota: "max 100000" means no limit, "150000 100000" means one and a half.
+ */
 function timeShare(): number {
   const [quota, period] = (contents("/sys/fs/cgroup/cpu.max") ?? "max").split(" ").map(Number);
   return quota! > 0 && period! > 0 ? Math.floor(quota! / period!) : Number.POSITIVE_INFINITY;
 }
 
-/** Null where there is no such file, or no permission to read it (Deno). */
+/** Null if the file does not exist or may not be read (Deno). */
 function contents(file: string): string | null {
   try {
     return readFileSync(file, "utf8");
@@ -39,7 +41,7 @@ function contents(file: string): string | null {
 /** Deno reserves no guard pages around a memory. */
 export const checksAddresses: boolean = "Deno" in globalThis;
 
-/** A `data:` address is the one form that Node, Deno and Bun all take. */
+/** A `data:` URL is the only form that Node, Deno and Bun all accept. */
 export const startThread: StartThread = (source, data, lost) => {
   const text = `import { workerData } from "node:worker_threads"; (${source})(workerData);`;
   const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(text)}`), { workerData: data });

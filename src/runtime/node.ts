@@ -1,8 +1,9 @@
 /**
- * Node, and through node:fs Bun and Deno.
+ * Node, and also Bun and Deno through node:fs.
  *
- * Nothing is ever half written: a file or folder is made under a temporary name beside its own, `NAME.tmp-PID-RANDOM`,
- * flushed to the disk and then renamed. A folder that is replaced is called `NAME.old-PID-RANDOM` between two renames.
+ * Nothing is ever half written: a file or folder is created under a temporary name next to its final one,
+ * `NAME.tmp-PID-RANDOM`, flushed to the disk and then renamed. A folder that is being replaced is called
+ * `NAME.old-PID-RANDOM` between the two renames.
  */
 import { existsSync as exists } from "node:fs";
 import { appendFile, type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
@@ -28,14 +29,14 @@ export { checksAddresses, exists, parallelism, startThread };
 
 /** A build of the kernels, compiled. */
 export async function compileBuild(build: Build, shared = false): Promise<WebAssembly.Module> {
-  const { inflateSync } = await import("node:zlib"); // a stream takes five times as long to get going
+  const { inflateSync } = await import("node:zlib"); // a stream takes five times as long to start
   return compileBundled(build, shared, (packed) => new Uint8Array(inflateSync(packed)));
 }
 
 /** A single read call gives at most 2^31 - 1 bytes. */
 const MAX_READ = 2 ** 30;
 
-/** The files of a folder, to read. A file is open only while it is being read, so there is nothing to forget. */
+/** The files of a folder, to read. A file is open only while it is being read, so nothing has to be closed. */
 export function openFolder(path: string): Source {
   const name = `folder "${path}"`;
   const pathOf = (file: string) => join(path, expectInside(name, file));
@@ -61,7 +62,7 @@ export function openFolder(path: string): Source {
   };
 }
 
-/** The files of a model on the hub, each downloaded into the cache when first asked for. */
+/** The files of a model on the hub, each downloaded into the cache on first use. */
 export function openHub(name: string, options: HubOptions = {}): Source {
   return deferredHub(name, options, async () => {
     const { cachedHub } = await import("./hub-cache.ts");
@@ -91,13 +92,15 @@ async function readAll(handle: FileHandle, start: number, end: number, what: str
   for (let at = 0; at < bytes.length; ) {
     const { bytesRead } = await handle.read(bytes, at, Math.min(bytes.length - at, MAX_READ), start + at);
     if (bytesRead === 0)
-      throw new FormatError(`${what} ended after ${start + at} of ${end} bytes: it was cut meanwhile`);
+      throw new FormatError(
+        `${what} ended after ${start + at} of ${end} bytes: the file was truncated while being read`,
+      );
     at += bytesRead;
   }
   return bytes;
 }
 
-/** A folder to write to, made when first written to. Files already there and not written stay. */
+/** A folder to write to, created on the first write. Existing files that are not written are kept. */
 export function folderTarget(path: string): Target {
   return targetAt(path, `folder "${path}"`);
 }
@@ -161,7 +164,7 @@ export function openRun(path: string): RunFolder {
   };
 }
 
-/** Writes a folder on the side and puts it in place of `path`: the old one or the new one, never half. */
+/** Writes a folder under a temporary name and replaces `path` with it: a reader finds the old one or the new one. */
 async function replaceFolder(path: string, write: (target: Target) => Promise<void>): Promise<void> {
   const name = `folder "${path}"`;
   await onTheSide(path, async (made) => {
@@ -175,7 +178,7 @@ async function replaceFolder(path: string, write: (target: Target) => Promise<vo
   });
 }
 
-/** There is no call that does both renames at once; `recover` undoes the first when the process dies between them. */
+/** No call does both renames at once; `recover` undoes the first if the process dies between them. */
 async function swap(path: string, made: string): Promise<void> {
   const aside = sideName(path, "old");
   inUse.add(aside);
@@ -194,7 +197,7 @@ async function swap(path: string, made: string): Promise<void> {
   }
 }
 
-/** Renames first, so that a process killed meanwhile leaves something that `recover` knows to be rubbish. */
+/** Renames first, so that a process killed during removal leaves something that `recover` recognizes as garbage. */
 async function removeWhole(path: string): Promise<void> {
   await onTheSide(path, async (aside) => {
     try {
@@ -205,7 +208,7 @@ async function removeWhole(path: string): Promise<void> {
   });
 }
 
-/** Renames, and tells whether there was something to rename. */
+/** Renames, and returns whether there was something to rename. */
 async function moved(from: string, to: string): Promise<boolean> {
   try {
     await rename(from, to);
@@ -216,32 +219,37 @@ async function moved(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Names on the side that this process uses now. Its number alone says nothing: it may be that of a killed one. */
+/**
+ * Temporary names that this process is using. The process id is not enough: a killed process may have had the same one.
+ */
 const inUse = new Set<string>();
 
 function sideName(path: string, kind: "tmp" | "old"): string {
   return `${path}.${kind}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`;
 }
 
-/** Runs `work` with an unused name beside `path`, and removes whatever has that name afterwards. */
+/** Runs `work` with an unused temporary name next to `path`, and removes anything with that name afterwards. */
 async function onTheSide(path: string, work: (aside: string) => Promise<void>): Promise<void> {
   const aside = sideName(path, "tmp");
   inUse.add(aside);
   try {
     await work(aside);
   } finally {
-    await rm(aside, { recursive: true, force: true }).catch(() => {}); // left for `recover`, and not worth an error
+    await rm(aside, { recursive: true, force: true }).catch(() => {}); // left for `recover`; not worth an error
     inUse.delete(aside);
   }
 }
 
-/** What a name on the side says, or null for any other name. */
+/** The parts of a temporary name, or null for any other name. */
 function leftover(entry: string): { name: string; kind: "tmp" | "old"; pid: number } | null {
   const parts = /^(.+)\.(tmp|old)-(\d+)-[0-9a-f]{8}$/.exec(entry);
   return parts === null ? null : { name: parts[1]!, kind: parts[2] as "tmp" | "old", pid: Number(parts[3]) };
 }
 
-/** Puts back folders that a killed process had moved aside and not replaced, and removes all else that it left. */
+/**
+ * Restores folders that a killed process had moved aside and not replaced, and removes everything else that it left
+ * behind.
+ */
 async function recover(path: string): Promise<void> {
   const entries = (await orAbsent(readdir(path), `folder "${path}"`)) ?? [];
   for (const entry of entries) {

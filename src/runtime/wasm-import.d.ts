@@ -1,4 +1,4 @@
-/** What importing a .wasm file gives in workerd: the compiled module. */
+/** The result of importing a .wasm file in workerd: the compiled module. */
 declare module "*.wasm" {
   const module: WebAssembly.Module;
   export default module;

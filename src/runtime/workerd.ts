@@ -1,4 +1,4 @@
-/** Cloudflare's workerd: no folders, and modules only from static imports, since it refuses to compile from bytes. */
+/** Cloudflare's workerd: no folders, and modules only from static imports, because it refuses to compile from bytes. */
 import { UnsupportedError } from "../core/errors.ts";
 import type { Host, StartThread } from "../core/host.ts";
 import { openHub } from "../hub/open-hub.ts";
@@ -18,7 +18,7 @@ export async function compileBuild(build: "baseline" | "relaxed"): Promise<WebAs
 export const parallelism = (): number => 0;
 export const checksAddresses = true;
 export const startThread: StartThread = () => {
-  throw new UnsupportedError("threads: workerd has none; make the engine with threads: 1");
+  throw new UnsupportedError("workerd has no threads; create the engine with threads: 1");
 };
 
 /** This platform. */

@@ -1,13 +1,13 @@
 /**
- * What one step ran, in order, so that gradients can flow back through it in reverse.
+ * Records what one step ran, in order, so that gradients can flow back through it in reverse.
  *
  * An op is recorded only if a gradient must pass through it, and keeps alive only what its backward pass needs. Memory of
- * the step comes from an arena: a Value is given back as soon as its scope has ended and no recorded op needs it any more.
- * The same code run by a planning tape computes nothing and yields the peak of the arena.
+ * the step comes from an arena: a Value is freed as soon as its scope has ended and no recorded op needs it.
+ * With a planning tape, the same code computes nothing and yields the peak of the arena.
  *
- * With checkpointing only the inputs of each block are kept, and the backward pass runs the block once more before it goes
- * back through it (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost"). Kernels, inputs and dropout masks are
- * the same both times, so the gradients are the same bits.
+ * With checkpointing, only the inputs of each block are kept, and the backward pass reruns the block before it goes
+ * back through it (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost"). Kernels, inputs and dropout
+ * masks are the same both times, so the gradients are the same bits.
  */
 import { StateError } from "../core/errors.ts";
 import { type Shape, sizeOf } from "../core/shape.ts";
@@ -31,7 +31,7 @@ interface Slot extends Value {
   grad: Ptr | null;
   holders: number;
   scopeEnded: boolean;
-  /** How many Values the tape had made before. */
+  /** The number of Values that the tape had made before. */
   readonly order: number;
 }
 
@@ -43,7 +43,7 @@ interface Step {
   readonly backward: (dy: Ptr) => void;
 }
 
-/** A block run without recording: what it reads of the Values made before it. */
+/** A block run without recording: the earlier Values that it reads. */
 interface Unrecorded {
   readonly reads: Set<Slot>;
   readonly since: number;
@@ -54,9 +54,12 @@ export interface TapeOptions {
   recording?: boolean;
   /** Training mode: dropout is on. */
   training?: boolean;
-  /** Two numbers that decide every dropout mask of the step: the run's seed and the number of the step. */
+  /** Two numbers that determine every dropout mask of the step: the run's seed and the number of the step. */
   seed?: readonly [number, number];
-  /** Keep only the inputs of each block for the backward pass and compute the rest once more there: about a third more time, far less memory. */
+  /**
+   * Keep only the inputs of each block for the backward pass and recompute the rest there: about a third more time, far
+   * less memory.
+   */
   checkpointing?: boolean;
 }
 
@@ -67,7 +70,7 @@ function idle(kernels: Kernels): Kernels {
 }
 
 /**
- * One pass. `Tape.once` runs one whose size is not known yet.
+ * One pass. `Tape.once` runs a pass whose size is not known yet.
  *
  * @example
  * const logits = Tape.once(model.engine, {}, (tape) => tape.download(model.outputs(tape, concatenateLabelled(examples))));
@@ -82,13 +85,15 @@ export class Tape {
   readonly seed: readonly [number, number];
   readonly checkpointing: boolean;
   /**
-   * Floating-point operations of the products run or planned so far: two for each multiply-add that the model needs. What
-   * checkpointing computes a second time is not counted.
+   * Floating-point operations of the products run or planned so far: two for each multiply-add that the model needs.
+   * Recomputation by checkpointing is not counted.
    */
   flops = 0;
-  /** Name of the block whose forward or backward pass is under way, such as "model.layers.3"; "" outside of all. */
+  /**
+   * The name of the block whose forward or backward pass is running, such as "model.layers.3"; "" outside all blocks.
+   */
   place = "";
-  /** Whether the backward pass is under way. */
+  /** Whether the backward pass is running. */
   unwinding = false;
   readonly #arena: Arena;
   #steps: Step[] = [];
@@ -103,7 +108,7 @@ export class Tape {
     this.planning = planning;
     this.memory = engine.memory;
     this.fewLoads = engine.fewLoads;
-    // Sizes of workspaces are asked of the real kernels even in a plan.
+    // The real kernels provide the workspace sizes even in a plan.
     this.kernels = planning ? { ...idle(engine.kernels), ...(scratch && sizes(engine.kernels)) } : engine.kernels;
     this.recording = options.recording ?? false;
     this.training = options.training ?? false;
@@ -112,8 +117,8 @@ export class Tape {
   }
 
   /**
-   * Runs `step` without computing and returns the bytes of working memory that it needs; without the workspaces of kernels when
-   * `scratch` is false.
+   * Runs `step` without computing and returns the bytes of working memory that it needs; without the workspaces of
+   * kernels if `scratch` is false.
    */
   static plan(
     engine: Engine,
@@ -126,7 +131,7 @@ export class Tape {
     return arena.peakBytes;
   }
 
-  /** Runs `step` in `bytes` of working memory, which are given back afterwards whatever happens. */
+  /** Runs `step` in `bytes` of working memory, which is always freed afterwards. */
   static run<T>(engine: Engine, bytes: number, options: TapeOptions, step: (tape: Tape) => T): T {
     const tape = new Tape(engine, engine.takeArena(bytes), false, options);
     engine.step = tape;
@@ -147,7 +152,10 @@ export class Tape {
 
   // ---- making values
 
-  /** A new Value with undefined contents, computed `from` these. It needs a gradient if any of them does and the tape is recording. */
+  /**
+   * A new Value with undefined contents, computed `from` these. It needs a gradient if any of these does and the tape
+   * is recording.
+   */
   value(shape: Shape, from: readonly (Value | Param | null)[] = []): Value {
     const needsGrad =
       this.recording && from.some((x) => x !== null && (x.kind === "value" ? x.needsGrad : x.trainable));
@@ -206,16 +214,16 @@ export class Tape {
     if (!this.planning) new Uint8Array(this.memory.wasm.buffer).copyWithin(to, from, from + byteLength);
   }
 
-  /** A number for each random op of the step, the same when the step is run again. */
+  /** A number for each random op of the step; it is the same when the step is rerun. */
   nextStream(): number {
     return this.#streams++;
   }
-  /** How many random ops there were so far. */
+  /** The number of random ops so far. */
   get streams(): number {
     return this.#streams;
   }
 
-  /** Bytes of working memory handed out so far, and those in use now. */
+  /** Bytes of working memory allocated so far, and those in use now. */
   get takenBytes(): number {
     return this.#arena.takenBytes;
   }
@@ -226,7 +234,7 @@ export class Tape {
   // ---- scopes
 
   /**
-   * Runs `body` and gives back every Value made in it that is neither its result nor needed by the backward pass. A
+   * Runs `body` and frees every Value made in it that is neither its result nor needed by the backward pass. A
    * model wraps each of its blocks in one.
    */
   scope(body: () => Value): Value {
@@ -239,7 +247,7 @@ export class Tape {
     return result;
   }
 
-  /** Ends the life of a Value before its scope does: no op will read it any more but in the backward pass. */
+  /** Ends the life of a Value before its scope ends: only the backward pass may still read it. */
   release(x: Value): void {
     this.#endScope(x as Slot);
   }
@@ -251,9 +259,9 @@ export class Tape {
   }
 
   /**
-   * One block of a model: a scope with a name. With checkpointing its backward pass runs `body` a second time, so that must do
-   * the same again: it may read Values and Params from outside, which get their gradients, but not change them, and what adapters
-   * have set on the layers must still be so.
+   * One block of a model: a scope with a name. With checkpointing, its backward pass runs `body` a second time, which
+   * must do the same again: `body` may read outside Values and Params, which get their gradients, but must not change
+   * them, and the layers must keep what adapters have set on them.
    */
   block(name: string, x: Value, body: (x: Value) => Value): Value {
     const outside = this.place;
@@ -275,7 +283,9 @@ export class Tape {
     return y;
   }
 
-  /** Runs a block once more as it ran when it made `y`, recording now, and goes back through it. `first` is its first stream. */
+  /**
+   * Reruns a block exactly as when it made `y`, now recording, and goes back through it. `first` is its first stream.
+   */
   #backThroughAgain(y: Slot, first: number, body: () => Value): void {
     const [steps, streams] = [this.#steps, this.#streams];
     const { flops } = this;
@@ -293,14 +303,17 @@ export class Tape {
   // ---- recording
 
   /**
-   * Remembers how the gradient passes through the op that made `y`. `kept` are the Values that `backward` reads. Does
-   * nothing when `y` needs no gradient.
+   * Records how the gradient passes through the op that made `y`. `kept` are the Values that `backward` reads. Does
+   * nothing if `y` needs no gradient.
    */
   record(y: Value, kept: readonly Value[], backward: (dy: Ptr) => void): void {
     this.#record(y as Slot, kept as readonly Slot[], false, backward);
   }
 
-  /** The same for an op that changed `x` where it lay: `backward` turns the gradient of the result into that of the input, in place. */
+  /**
+   * The same for an op that changed `x` in place: `backward` converts the gradient of the result to that of the input,
+   * also in place.
+   */
   recordInPlace(x: Value, kept: readonly Value[], backward: (dx: Ptr) => void): void {
     this.#record(x as Slot, kept as readonly Slot[], true, backward);
   }
@@ -311,14 +324,14 @@ export class Tape {
     this.#steps.push({ y, kept, inPlace, place: this.place, backward });
   }
 
-  /** The gradient of `x`, zero when nothing has been added to it yet. For kernels that add. */
+  /** The gradient of `x`, zero if nothing has been added to it yet. For kernels that add. */
   gradient(x: Value): Ptr {
     const { ptr, fresh } = this.gradientSlot(x);
     if (fresh) this.fill(ptr, sizeOf(x.shape), 0);
     return ptr;
   }
 
-  /** The gradient of `x`; `fresh` says that its contents are undefined and must be overwritten rather than added to. */
+  /** The gradient of `x`; `fresh` means that its contents are undefined and must be overwritten instead of added to. */
   gradientSlot(x: Value): { ptr: Ptr; fresh: boolean } {
     const slot = x as Slot;
     if (slot.grad !== null) return { ptr: slot.grad, fresh: false };
@@ -339,7 +352,7 @@ export class Tape {
    * Gradients of Params are added to; afterwards the tape is empty.
    */
   backward(loss: Value, seed: number): void {
-    if (!this.recording) throw new StateError("backward: this tape does not record; make it with recording: true");
+    if (!this.recording) throw new StateError("backward: this tape does not record; create it with recording: true");
     const { ptr } = this.gradientSlot(loss);
     this.fill(ptr, sizeOf(loss.shape), seed);
     this.unwinding = true;
@@ -372,7 +385,7 @@ export class Tape {
   }
 }
 
-/** The kernels that only state a size. */
+/** The kernels that only return a size. */
 function sizes(kernels: Kernels): Partial<Kernels> {
   return Object.fromEntries(Object.entries(kernels).filter(([name]) => name.endsWith("_workspace")));
 }

@@ -106,7 +106,7 @@ function sequencesOf(row: CausalRow, context: EncodeContext): LabelledIds[] | st
 function tooLong(length: number, { contextLength, maxLength = null }: EncodeContext): string | null {
   if (maxLength !== null || contextLength === null || length <= contextLength) return null;
   const found = `has ${length} tokens, but the model's context is ${contextLength}`;
-  return `${found}; give a max length (--max-length) to cut rows off`;
+  return `${found}; set maxLength to truncate rows`;
 }
 
 /** Tokenized as one text, so that the tokens are those of the words as a reader sees them. */

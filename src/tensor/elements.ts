@@ -1,4 +1,4 @@
-/** Weights as numbers on the host: widened from, and rounded to, the dtype they are stored in. */
+/** Weights as numbers on the host: widened from, and rounded to, their stored dtype. */
 import { UnsupportedError } from "../core/errors.ts";
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../core/half.ts";
 import { sizeOf } from "../core/shape.ts";
@@ -27,15 +27,15 @@ function readInt8(memory: Memory, { shape, ptr, scales, perColumn }: Int8, start
 }
 
 /**
- * Overwrites elements from `start` on, rounding to the weight's dtype: to nearest, ties to even. Throws UnsupportedError for a
- * quantised weight, whose scales would no longer fit.
+ * Overwrites elements from `start` on, rounding to the weight's dtype: to nearest, ties to even. Throws
+ * UnsupportedError for a quantized weight because its scales would no longer fit.
  */
 export function writeElements(memory: Memory, weight: Weight, start: number, values: Float32Array): void {
   const dense = expectDense(weight);
   writeDense(memory, dense.dtype, addressOf(dense, start), values);
 }
 
-/** The values as they would be once stored: what `writeElements` and then `readElements` give. */
+/** The values after storing: the result of `writeElements` followed by `readElements`. */
 export function rounded(weight: Weight, values: Float32Array): Float32Array {
   const { dtype } = expectDense(weight);
   if (dtype === "f32") return values;
@@ -46,12 +46,12 @@ export function rounded(weight: Weight, values: Float32Array): Float32Array {
 export function expectDense(weight: Weight): Dense | Param {
   if (!isQuantised(weight)) return weight;
   throw new UnsupportedError(
-    `"${weight.name}" is kept as ${weight.dtype}, which cannot be written to without quantising it anew: ` +
-      'load the base in its own dtype (weights: "stored", --weights stored) to merge into it or to save it, or keep the adapter beside it',
+    `"${weight.name}" is kept as ${weight.dtype}, which cannot be modified without quantizing it again: ` +
+      'load the base with weights: "stored" to merge into it or save it, or keep the adapter separate',
   );
 }
 
-/** All bytes of a weight as it is stored. A view: valid until the memory next grows. */
+/** All bytes of a weight as stored. A view: valid until the memory next grows. */
 export function storedBytes(memory: Memory, weight: Weight): Uint8Array {
   const bytes =
     weight.kind === "param" ? weight.size * 4 : frozenBytes(weight.shape, weight.dtype, perColumnOf(weight));

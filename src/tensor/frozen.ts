@@ -1,4 +1,4 @@
-/** Making frozen weights: in the dtype asked for, from f32 numbers that arrive piece by piece. */
+/** Builds frozen weights in the requested dtype from f32 numbers that arrive piece by piece. */
 import { f32ToBf16, f32ToF16 } from "../core/half.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
 import type { Engine } from "../wasm/engine.ts";
@@ -6,7 +6,7 @@ import { aligned, type Memory, type Ptr } from "../wasm/memory.ts";
 import { finishNf4, nf4Blocks, nf4Bytes, nf4Codes } from "./nf4.ts";
 import { bytesPerElement, type DenseDtype, type Frozen, type FrozenDtype, type Int8, type Nf4 } from "./tensor.ts";
 
-/** Bytes of a frozen tensor, scales included. `perColumn` says whether output features lie along its columns. */
+/** Bytes of a frozen tensor, scales included. `perColumn` means that output features are along its columns. */
 export function frozenBytes(shape: Shape, dtype: FrozenDtype, perColumn: boolean): number {
   const size = sizeOf(shape);
   if (dtype === "nf4") return nf4Bytes(size);
@@ -32,7 +32,7 @@ export function allocateFrozen(
   return { ...tensor, dtype, scales: (ptr + aligned(sizeOf(shape))) as Ptr, perColumn };
 }
 
-/** Takes in all numbers of a tensor in order, `passes` times over. Whole rows at a time. */
+/** Receives all numbers of a tensor in order, `passes` times, in whole rows. */
 export interface FrozenWriter {
   readonly passes: number;
   write(values: Float32Array, start: number, pass: number): void;
@@ -59,7 +59,7 @@ export function writeDense(memory: Memory, dtype: DenseDtype, ptr: Ptr, values: 
   else f32ToBf16(values, memory.u16(ptr, values.length));
 }
 
-/** Calls `use` with the address of a copy of `values` in the kernels' memory. */
+/** Calls `use` with the address of a copy of `values` in the engine's memory. */
 function staged(memory: Memory, values: Float32Array, use: (ptr: Ptr) => void): void {
   const ptr = memory.alloc(values.byteLength, "a piece of a weight");
   try {
@@ -83,7 +83,7 @@ function int8RowWriter({ memory, kernels }: Engine, { ptr, scales, shape }: Int8
   };
 }
 
-/** The scale of a column is known only when all rows have passed. */
+/** The scale of a column is known only after all rows have passed. */
 function int8ColumnWriter({ memory, kernels }: Engine, { ptr, scales, shape }: Int8): FrozenWriter {
   const width = shape.at(-1)!;
   memory.f32(scales, width).fill(0);
@@ -110,7 +110,7 @@ function nf4Writer({ memory, kernels }: Engine, { ptr, shape }: Nf4): FrozenWrit
   const size = sizeOf(shape);
   const blocks = nf4Blocks(size);
   const absmax = new Float32Array(blocks);
-  let carried = new Float32Array(0); // numbers of a block that the next piece goes on with
+  let carried = new Float32Array(0); // numbers of a block that the next piece continues
   return {
     passes: 1,
     write(values, start) {

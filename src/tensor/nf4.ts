@@ -1,6 +1,6 @@
 /**
- * NF4 with double quantisation (Dettmers et al. 2023), bit for bit as bitsandbytes has it: the levels, the map of 8-bit
- * scales, and how a tensor lies in memory. The kernels are in assembly/linear/nf4.ts.
+ * NF4 with double quantization (Dettmers et al. 2023), bit for bit the same as in bitsandbytes: the levels, the map of
+ * 8-bit scales, and the memory layout of a tensor. The kernels are in assembly/linear/nf4.ts.
  */
 import {
   NF4_BLOCK,
@@ -12,16 +12,16 @@ import {
 } from "../wasm/generated/constants.ts";
 import { aligned, type Memory, type Ptr } from "../wasm/memory.ts";
 
-/** Quantiles of a normal distribution that hold zero and one: appendix E of the paper. */
+/** Quantiles of a normal distribution that include zero and one: appendix E of the paper. */
 const LEVELS = Float32Array.of(
   ...[-1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334],
   ...[-0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224],
   ...[0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1],
 );
 
-/** Blocks that share a scale of their scales. */
+/** The number of blocks whose scales share one scale. */
 const OUTER = 2 ** NF4_OUTER_BITS;
-/** Bytes of the header, which ends in the map; what else is in it: see assembly/simd/nf4-read.ts. */
+/** Bytes of the header, which ends with the map; for its other fields see assembly/simd/nf4-read.ts. */
 const HEADER_BYTES = NF4_MAP + 256 * 4;
 
 interface Nf4Places {
@@ -55,12 +55,12 @@ function planesOf({ buffer }: Float32Array | Int16Array): Uint8Array {
   return bytes.map((_, i) => bytes[size * (i % 16) + (i >> 4)]!);
 }
 
-/** Where the codes of a tensor at `ptr` lie, two to a byte. */
+/** The address of the codes of a tensor at `ptr`, two per byte. */
 export function nf4Codes(ptr: Ptr): Ptr {
   return (ptr + HEADER_BYTES) as Ptr;
 }
 
-/** Writes header and scales, given the largest magnitude of each block. The codes are already there. */
+/** Writes header and scales, given the largest magnitude of each block. The codes are already in place. */
 export function finishNf4(memory: Memory, ptr: Ptr, size: number, absmax: Float32Array): void {
   const { codes, absmax: scales, absmax2 } = placesOf(size);
   memory.i32(ptr, 3).set([ptr + codes, ptr + scales, ptr + absmax2]);
@@ -86,9 +86,9 @@ export function finishNf4(memory: Memory, ptr: Ptr, size: number, absmax: Float3
 }
 
 /**
- * The 256 values of bitsandbytes' signed dynamic map with seven exponent bits (Dettmers et al. 2022, section 2.1): for each
- * power of ten below 1 the midpoints of an even grid that gets finer with the exponent, both signs, zero and one; ascending.
- * Rounded as torch.linspace rounds.
+ * The 256 values of bitsandbytes' signed dynamic map with seven exponent bits (Dettmers et al. 2022, section 2.1): for
+ * each power of ten below 1, the midpoints of an even grid that gets finer with the exponent, with both signs, zero and
+ * one; ascending. Values are rounded as in torch.linspace.
  */
 export function dynamicMap(): Float32Array {
   const round = Math.fround;
@@ -125,7 +125,7 @@ export function readNf4(memory: Memory, ptr: Ptr, size: number, start: number, e
   });
 }
 
-/** Index of the value of an ascending map nearest to x; of two equally near ones the lower. */
+/** The index of the value nearest to x in an ascending map; the lower of two equally near ones. */
 export function nearest(map: Float32Array, x: number): number {
   let [low, high] = [0, map.length - 1];
   while (high - low > 1) {

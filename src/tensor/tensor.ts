@@ -1,15 +1,17 @@
 /**
- * Three kinds of tensor with three lifetimes, told apart by their types: what was loaded and never changes (`Frozen`),
- * what is trained (`Param`), and what a step computes (`Value`, in src/tape/). Only a Param has a gradient that outlives a step.
+ * Three kinds of tensor with three lifetimes, distinguished by type: loaded and never changed (`Frozen`), trained
+ * (`Param`), and computed by a step (`Value`, in src/tape/). Only a Param has a gradient that outlives a step.
  */
 import { StateError } from "../core/errors.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
 import { aligned, type Memory, type Ptr } from "../wasm/memory.ts";
 
-/** Dtypes whose elements stand for themselves, one by one. */
+/** Dtypes whose elements are stored individually. */
 export type DenseDtype = "f32" | "f16" | "bf16";
 
-/** How a frozen matrix is kept in memory: as in its checkpoint, or made smaller when it is loaded (src/tensor/frozen.ts). */
+/**
+ * How a frozen matrix is kept in memory: as in its checkpoint, or compressed when it is loaded (src/tensor/frozen.ts).
+ */
 export type FrozenDtype = DenseDtype | "int8" | "nf4";
 
 export const bytesPerElement: Record<DenseDtype, number> = { f32: 4, f16: 2, bf16: 2 };
@@ -26,25 +28,25 @@ export interface Dense extends Loaded {
   readonly dtype: DenseDtype;
 }
 
-/** w = scale·q with q in −127..127, one scale for each output feature. */
+/** w = scale·q with q in −127..127, one scale per output feature. */
 export interface Int8 extends Loaded {
   readonly dtype: "int8";
-  /** f32, one for each stored row, or for each stored column. */
+  /** f32, one per stored row or per stored column. */
   readonly scales: Ptr;
   readonly perColumn: boolean;
 }
 
-/** Four bits an element, blocks of 64 with scales that are themselves quantised: QLoRA (Dettmers et al. 2023). */
+/** Four bits per element, blocks of 64 with quantized scales: QLoRA (Dettmers et al. 2023). */
 export interface Nf4 extends Loaded {
   readonly dtype: "nf4";
 }
 
-/** Loaded from a checkpoint. Has no gradient, so the tape cannot record one by accident. */
+/** Loaded from a checkpoint. It has no gradient, so the tape cannot record one by accident. */
 export type Frozen = Dense | Int8 | Nf4;
 
 /**
- * A trained tensor, always f32: the only kind an optimiser takes. It owns its gradient, which exists while `trainable`
- * is true (an adapter loaded for inference costs no gradient memory).
+ * A trained tensor, always f32: the only kind that an optimizer accepts. It owns its gradient, which exists while
+ * `trainable` is true (an adapter loaded for inference costs no gradient memory).
  */
 export class Param {
   readonly kind = "param";
@@ -72,17 +74,17 @@ export class Param {
   get trainable(): boolean {
     return this.#grad !== null;
   }
-  /** Bytes of memory that value and gradient take. */
+  /** Bytes of memory of the value and gradient. */
   get bytes(): number {
     return (this.trainable ? 2 : 1) * aligned(this.size * 4);
   }
-  /** Address of the gradient, same shape as the value. */
+  /** The address of the gradient, which has the same shape as the value. */
   get grad(): Ptr {
     if (this.#grad === null) throw new StateError(`"${this.name}" is not trainable, so it has no gradient`);
     return this.#grad;
   }
 
-  /** Makes or drops the gradient. A new gradient is zero. */
+  /** Creates or drops the gradient. A new gradient is zero. */
   setTrainable(trainable: boolean): void {
     if (trainable === this.trainable) return;
     if (trainable) {
@@ -113,15 +115,15 @@ export class Param {
   }
 }
 
-/** Kept in fewer bits than its numbers have: it can be read but not written. */
+/** Kept at reduced precision: it can be read but not written. */
 export function isQuantised(weight: Weight): weight is Int8 | Nf4 {
   return weight.dtype === "int8" || weight.dtype === "nf4";
 }
 
-/** A matrix or vector that a layer computes with: frozen, or trained in full. */
+/** A matrix or vector that a layer computes with: frozen or fully trained. */
 export type Weight = Frozen | Param;
 
-/** True when a gradient must be computed for this weight. */
+/** True if a gradient must be computed for this weight. */
 export function isTrained(weight: Weight | null): weight is Param {
   return weight !== null && weight.kind === "param" && weight.trainable;
 }

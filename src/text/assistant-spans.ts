@@ -20,7 +20,7 @@ export type RenderOther = (messages: readonly Message[], addGenerationPrompt: bo
 
 const EXAMPLE = "Lorikeet";
 
-/** The spans of all turns of "assistant", or why they cannot be told. */
+/** The spans of all turns of "assistant", or why they cannot be determined. */
 export function assistantSpans(whole: Rendered, messages: readonly Message[], render: RenderOther): Span[] | string {
   const plain = plainTurn(render);
   // Some templates give no prompt after an assistant's turn, where another may follow all the same.
@@ -80,7 +80,7 @@ function plainTurn(render: RenderOther): PlainTurn | null {
 }
 
 /**
- * What the template asks the model to go on from after these messages: what it writes only then, or all that it writes
+ * The text that the model continues from after these messages: what it writes only then, or all that it writes
  * after the last message (such as the end of a list of tools' results).
  */
 function generationPrompts(messages: readonly Message[], render: RenderOther): readonly string[] {

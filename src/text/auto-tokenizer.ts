@@ -5,7 +5,7 @@ import type { Tokenizer } from "./tokenizer.ts";
 /** Loads tokenizers, by the name transformers gives this. */
 export const AutoTokenizer = {
   /**
-   * Reads tokenizer.json and what lies beside it, as transformers does. Without one it converts vocab.txt, vocab.json
+   * Reads tokenizer.json and the related files, as transformers does. Without one it converts vocab.txt, vocab.json
    * and merges.txt, or a sentencepiece model. Throws FormatError when a file is damaged, UnsupportedError when there is
    * none of these, or a setting cannot be honored.
    *

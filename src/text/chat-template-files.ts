@@ -16,7 +16,7 @@ const FOLDER = "additional_chat_templates/";
 /** What is looked for where a folder cannot be listed. */
 const USUAL_NAMES = ["tool_use", "rag"];
 
-/** The templates that have files of their own, or null. */
+/** The templates in separate files, or null. */
 export async function readChatTemplates(source: Source): Promise<ChatTemplates | null> {
   const found = new Map<string, string>();
   if (await source.has("chat_template.jinja")) found.set("default", await readText(source, "chat_template.jinja"));

@@ -13,7 +13,7 @@ import type { Message, Span } from "./message.ts";
 export type { Message, Span } from "./message.ts";
 
 export interface RenderOptions {
-  /** End with what opens an assistant's turn, for the model to go on from. */
+  /** End with the start of an assistant's turn, which the model continues. */
   readonly addGenerationPrompt?: boolean;
   /** End inside the last message, for the model to continue it. Not together with `addGenerationPrompt`. */
   readonly continueFinalMessage?: boolean;

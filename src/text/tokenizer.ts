@@ -28,7 +28,7 @@ export interface TokenizerFiles {
   readonly chatTemplate?: ChatTemplates;
 }
 
-/** Tokens, of which some are to be learnt: `labels[i]` is `inputIds[i]` there, and -100 (no loss) elsewhere. */
+/** Tokens, of which some are trained: `labels[i]` is `inputIds[i]` there, and -100 (no loss) elsewhere. */
 export interface LabelledIds {
   readonly inputIds: number[];
   readonly labels: number[];

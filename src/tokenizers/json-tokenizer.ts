@@ -24,7 +24,7 @@ import { readPreTokenizer } from "./pre-tokenizers/read-pre-tokenizer.ts";
 import { readTruncation, type TruncationRule, truncate } from "./truncation.ts";
 import { unitsOfBytes } from "./utf8.ts";
 
-/** A text, or words that are texts of their own. */
+/** A text, or words that are separate texts. */
 export type EncodeInput = string | readonly string[];
 
 export interface EncodingOptions {

@@ -1,6 +1,7 @@
 /**
- * The settings of a run, named as in transformers' TrainingArguments, in camelCase. Each is declared here and nowhere else: checks,
- * defaults, what a resumed run must share, flags, help, keys of a --config file and docs/training-settings.md are read from it.
+ * The settings of a run, named as in transformers' TrainingArguments, in camelCase. Each is declared only here: checks,
+ * defaults, what a resumed run must share, flags, help, keys of a --config file and docs/training-settings.md come from
+ * the declaration.
  */
 import { FormatError } from "../core/errors.ts";
 import {
@@ -32,7 +33,10 @@ import { schedulerTypes } from "../optim/schedules.ts";
 
 const fixedOnResume = true;
 
-/** Every setting. Defaults are transformers' own, except that loggingSteps is 10 and that saving and evaluating need no strategy. */
+/**
+ * Every setting. Defaults are those of transformers, except that loggingSteps is 10, and saving and evaluating need no
+ * strategy.
+ */
 export const settings = {
   /** Passes over the data; a fraction ends inside a pass. Ignored when `maxSteps` is given. */
   numTrainEpochs: aboveZero(3, { help: "number of passes over the data", spelled: "epochs", placeholder: "n" }),
@@ -42,7 +46,7 @@ export const settings = {
   perDeviceTrainBatchSize: whole(8, 1, { help: "rows per batch", spelled: "batch-size", fixedOnResume }),
   /** Examples per batch of an evaluation. */
   perDeviceEvalBatchSize: whole(8, 1, { help: "rows per batch in evaluations", spelled: "eval-batch-size" }),
-  /** The most tokens that a micro-batch may have, instead of a number of examples. */
+  /** The maximum number of tokens in a micro-batch, instead of a number of examples. */
   tokensPerBatch: wholeOrNull(1, { help: "limit batches by tokens instead of rows", fixedOnResume }),
   /** Micro-batches per optimizer step. */
   gradientAccumulationSteps: whole(1, 1, { help: "batches per optimizer step", spelled: "grad-accum", fixedOnResume }),
@@ -70,31 +74,31 @@ export const settings = {
     { help: "the optimizer's own options, such as momentum=0.9,nesterov=true", fixedOnResume },
     "pairs",
   ),
-  /** Applied to everything that is trained, as torch's optimizers do with one group. */
+  /** Applied to all trained parameters, as torch's optimizers do with one group. */
   weightDecay: atLeastZero(0, { help: "weight decay, decoupled except for sgd", fixedOnResume }),
-  /** Used by "adamw" and "adamw8bit", as are the next two. */
+  /** Used by "adamw" and "adamw8bit", like the next two. */
   adamBeta1: fraction(0.9, { help: "adamw: decay of the first moment", fixedOnResume }),
   /** See `adamBeta1`. */
   adamBeta2: fraction(0.999, { help: "adamw: decay of the second moment", fixedOnResume }),
   /** See `adamBeta1`. */
   adamEpsilon: atLeastZero(1e-8, { help: "adamw: added to the root of the second moment", fixedOnResume }),
-  /** LoRA+: learning-rate multiplier for lora_B; null turns LoRA+ off. */
+  /** LoRA+: learning-rate multiplier for lora_B; null disables LoRA+. */
   loraplusLrRatio: orNull(aboveZero(16, { help: "LoRA+: learning-rate multiplier for lora_B", fixedOnResume })),
   /** LoRA+: the learning rate of adapted embeddings. */
   loraplusLrEmbedding: atLeastZero(1e-6, { help: "LoRA+: learning rate of adapted embeddings", fixedOnResume }),
-  /** Gradients are scaled down to this global norm; 0 is off. */
-  maxGradNorm: atLeastZero(1, { help: "clip gradients to this norm; 0 is off", fixedOnResume }),
-  /** Steps between evaluations. There is always one at the end. null evaluates after every tenth of the run. */
+  /** Gradients are clipped to this global norm; 0 disables clipping. */
+  maxGradNorm: atLeastZero(1, { help: "clip gradients to this norm; 0 disables clipping", fixedOnResume }),
+  /** Steps between evaluations. The run always ends with one. null evaluates after every tenth of the run. */
   evalSteps: wholeOrNull(1, {
     help: "evaluate after every n steps (default: every tenth of the run)",
     fixedOnResume,
   }),
-  /** Steps between checkpoints. There is always one at the end; null writes only that one. */
+  /** Steps between checkpoints. The run always ends with one; null writes only that one. */
   saveSteps: orNull(whole(500, 1, { help: "write a checkpoint after every n steps" }), 500),
-  /** How many checkpoints are kept; null keeps all of them. The best model is kept separately. */
+  /** The number of checkpoints to keep; null keeps all of them. The best model is kept separately. */
   saveTotalLimit: wholeOrNull(1, {
     help: "keep only this many checkpoints",
-    cli: { default: 2, reason: "checkpoints fill disks, and resuming needs the newest one only" },
+    cli: { default: 2, reason: "checkpoints fill the disk, and resuming needs only the newest one" },
   }),
   /** Steps between reports. */
   loggingSteps: whole(10, 1, { help: "report after every n steps", fixedOnResume }),
@@ -102,7 +106,7 @@ export const settings = {
   seed: whole(42, 0, { help: "seed of initialization, data order and dropout", fixedOnResume }),
   /** Whether each pass visits the data in a new random order. */
   shuffle: flag(true, { help: "keep the rows in the order of the file", spelled: "no-shuffle", fixedOnResume }),
-  /** Ends the run after this many evaluations in a row without a new best; null never does. */
+  /** Ends the run after this many consecutive evaluations without a new best; null disables this. */
   earlyStoppingPatience: wholeOrNull(1, { help: "stop after n evaluations without improvement", fixedOnResume }),
   /** Whether training ends with the parameters of the best evaluation instead of the last ones. */
   loadBestModelAtEnd: flag(false, { help: "end with the parameters of the best evaluation", fixedOnResume }),
@@ -116,29 +120,29 @@ export const settings = {
     help: "recompute activations instead of keeping them: far less memory, a third slower",
   }),
   /**
-   * Bytes, outside the engine, for the outputs of the lower blocks that training cannot change, kept for later epochs: the same bits
-   * without computing those blocks again. 0 is off.
+   * Bytes, outside the engine, for the outputs of the lower blocks that training does not change, kept for later
+   * epochs: the same bits without recomputing those blocks. 0 disables the cache.
    */
   cacheFrozen: bytes(0, { help: "keep outputs of frozen lower blocks for later epochs, up to 500MB or 2GB" }),
-  /** Whether a run that is already in the output folder may be deleted. */
-  overwriteOutputDir: flag(false, { help: "delete a run that is already in the output folder", spelled: "overwrite" }),
+  /** Whether an existing run in the output folder may be deleted. */
+  overwriteOutputDir: flag(false, { help: "delete an existing run in the output folder", spelled: "overwrite" }),
 } satisfies Options;
 
 /** All settings of a run. */
 export interface Settings extends ValuesOf<typeof settings> {}
 
-/** Any of these values. */
+/** Any subset of these values. */
 type Some<Values> = { -readonly [Name in keyof Values]?: Values[Name] };
 
-/** What a user gives: any of the settings. */
+/** The user's input: any of the settings. */
 export type TrainingArguments = Some<Omit<Settings, "optim">> & {
   /** The optimizer, by its name here or in transformers. */
   optim?: OptimizerName | PublishedOptimizerName;
 };
 
 /**
- * The given settings and defaults for the rest. Throws one FormatError that lists every unknown or wrong one, with names as `spell`
- * writes them.
+ * The given settings and defaults for the rest. Throws one FormatError that lists every unknown or invalid one, with
+ * names spelled by `spell`.
  */
 export function completeArguments(given: TrainingArguments, spell: Spell = asNamed): Settings {
   const all: Settings = completeOptions("training arguments", settings, given, { spell });
@@ -146,7 +150,10 @@ export function completeArguments(given: TrainingArguments, spell: Spell = asNam
   return all;
 }
 
-/** The optimizer of a run and its options. Throws FormatError listing every option in `optimArgs` that it does not take. */
+/**
+ * The optimizer of a run and its options. Throws FormatError that lists every option in `optimArgs` that it does not
+ * accept.
+ */
 export function optimizerOf(
   { optim, optimArgs, weightDecay, adamBeta1: beta1, adamBeta2: beta2, adamEpsilon: eps }: Settings,
   spell: Spell = asNamed,

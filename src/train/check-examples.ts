@@ -1,11 +1,11 @@
-/** What must be true of the data before the first step, and a fingerprint that tells one set of examples from another. */
+/** Checks of the data before the first step, and a fingerprint that distinguishes sets of examples. */
 
 import { FormatError } from "../core/errors.ts";
 import { listProblems } from "../core/problems.ts";
 import type { Example } from "../data/examples.ts";
 import type { Trainable } from "./trainable.ts";
 
-/** An example, with the place it came from ("train.jsonl:12") if that is known. */
+/** An example, with its origin ("train.jsonl:12") if known. */
 export interface TrainingExample extends Example {
   readonly where?: string;
 }
@@ -15,13 +15,13 @@ export interface Limits {
   readonly tokensPerBatch: number | null;
 }
 
-/** What messages call an example: "example 3 (train.jsonl:4)", counted from 0. */
+/** The name of an example in messages: "example 3 (train.jsonl:4)", counted from 0. */
 export function nameExample(examples: readonly TrainingExample[], index: number): string {
   const where = examples[index]?.where;
   return where === undefined ? `example ${index}` : `example ${index} (${where})`;
 }
 
-/** Throws one FormatError that lists everything wrong with `examples`. `what` names the data set. */
+/** Throws one FormatError that lists all problems with `examples`. `what` names the data set. */
 export function checkExamples(what: string, examples: readonly TrainingExample[], limits: Limits): void {
   if (examples.length === 0) throw new FormatError(`${what} is empty, expected at least one example`);
   const problems: string[] = [];
@@ -43,7 +43,7 @@ function wrongWith(example: TrainingExample, { model, tokensPerBatch }: Limits):
 const FNV_PRIME = 0x01000193;
 const FNV_START = 0x811c9dc5;
 
-/** 64 bits in hex over all numbers in order: two FNV-1a sums over 32-bit words, for noticing a changed file. */
+/** 64 bits in hex over all numbers in order: two FNV-1a hashes over 32-bit words, for detecting a changed file. */
 export function fingerprint(examples: readonly TrainingExample[]): string {
   let one = FNV_START;
   let two = ~FNV_START;

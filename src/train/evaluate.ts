@@ -9,19 +9,19 @@ import { checkExamples, nameExample, type TrainingExample } from "./check-exampl
 import { type MicroBatch, microBatch, plannedBytes, sumOf, tokensOf } from "./micro-batch.ts";
 import { eventLoopYield } from "./yield-to-event-loop.ts";
 
-/** What is asked of a model here. */
+/** What evaluation needs from a model. */
 export type Evaluable = Pick<
   TaskModel,
   "engine" | "task" | "loss" | "measure" | "labelNames" | "problemType" | "countLabels" | "problemWith"
 >;
 
-/** How examples are taken together while evaluating, and who is told. */
+/** How evaluation batches examples and reports progress. */
 export interface EvaluateOptions {
-  /** Examples computed together, 8 by default. */
+  /** Examples per batch, 8 by default. */
   readonly batchSize?: number;
-  /** Tokens computed together at most, instead of a count of examples. */
+  /** Maximum tokens per batch, instead of a number of examples. */
   readonly tokensPerBatch?: number | null;
-  /** Called after each batch with the examples done so far and in all. */
+  /** Called after each batch with the number of examples done so far and the total. */
   readonly onProgress?: (done: number, all: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -30,11 +30,11 @@ export interface EvaluateOptions {
 export interface Evaluation {
   /** Mean over all labels, in nats. */
   readonly loss: number;
-  /** e to the loss: what language models are compared by. */
+  /** e to the power of the loss: the usual measure of language models. */
   readonly perplexity: number;
-  /** What the task is measured by, by name: accuracy, f1, exact_match, ...; nothing for language models. */
+  /** The metrics of the task by name: accuracy, f1, exact_match, ...; empty for language models. */
   readonly metrics: Readonly<Record<string, number>>;
-  /** Labels: of tokens, of sequences, or two for each answer. */
+  /** The number of labels: of tokens, of sequences, or two per answer. */
   readonly tokens: number;
   readonly seconds: number;
 }
@@ -49,7 +49,7 @@ function batchesOf(
   return batchSchedule({ lengths, ...limit, shuffle: false, seed: 0, epoch: 0 });
 }
 
-/** Bytes of working memory that evaluating takes. */
+/** Bytes of working memory that evaluation needs. */
 export function evaluationBytes(
   model: Evaluable,
   examples: readonly TrainingExample[],
@@ -68,8 +68,8 @@ function measuring(model: Evaluable): Pick<Evaluable, "engine" | "loss" | "count
 }
 
 /**
- * Loss, perplexity and metrics of `examples` in the file's order. Throws FormatError listing every example that does not fit the
- * model, StateError when a loss is not finite.
+ * Loss, perplexity and metrics of `examples` in the file's order. Throws FormatError that lists every example that does
+ * not fit the model, StateError if a loss is not finite.
  *
  * @example
  * const { perplexity } = await evaluateLoss(model, examples, { batchSize: 16 });
@@ -83,7 +83,7 @@ export async function evaluateLoss(
   return evaluateIn(evaluationBytes(model, examples, options), model, examples, options);
 }
 
-/** The same in `bytes` of working memory, for examples that were checked. */
+/** The same in `bytes` of working memory, for examples that are already checked. */
 export async function evaluateIn(
   bytes: number,
   model: Evaluable,
@@ -121,12 +121,12 @@ export async function evaluateIn(
   return { loss, perplexity: Math.exp(loss), metrics: metrics?.score(predictions, scored) ?? {}, tokens, seconds };
 }
 
-/** The metrics of the model's task, or null. They are loaded when there is something to measure. */
+/** The metrics of the model's task, or null. They are loaded only if there is something to measure. */
 async function metricsOf({ task, labelNames, problemType }: Evaluable): Promise<Metrics<Prediction> | null> {
   return (await taskDefinition(task).metrics?.({ labelNames: labelNames ?? [], problemType })) ?? null;
 }
 
-/** The sum of the losses of a batch, and the logits of each example where the task has metrics. */
+/** The sum of the losses of a batch, and the logits of each example if the task has metrics. */
 function lossAndOutputs(
   model: Evaluable,
   bytes: number,

@@ -1,4 +1,4 @@
-/** Hidden rows of the training data behind the frozen lower blocks, kept for later epochs as far as a budget goes. */
+/** Hidden rows of the training data after the frozen lower blocks, kept for later epochs within a budget. */
 import type { Spell } from "../core/options.ts";
 import { bytesBehind, type FrozenBlocks, frozenBlocks, hasManyRows, rowsBehind } from "../nn/pass/frozen-rows.ts";
 import type { GivenRows } from "../nn/pass/pass.ts";
@@ -7,7 +7,7 @@ import type { TrainingExample } from "./check-examples.ts";
 import { tokensOf } from "./micro-batch.ts";
 import type { Trainable } from "./trainable.ts";
 
-/** How far the cache of a run has got. */
+/** The progress of a run's cache. */
 export interface FrozenCacheReport {
   /** Blocks that are computed once for each kept example. */
   readonly blocks: number;
@@ -23,7 +23,7 @@ export class FrozenCache {
   readonly #depth: number;
   readonly #width: number;
   readonly #kept = new Map<number, Float32Array>();
-  /** How many rows the examples seen so far have. */
+  /** The number of rows of the examples seen so far. */
   readonly #counts = new Map<number, number>();
   #bytes = 0;
 
@@ -35,7 +35,7 @@ export class FrozenCache {
     this.#width = blocks.width;
   }
 
-  /** A cache of at most `budget` bytes, or null, with a warning that says why, where no block can be left out. */
+  /** A cache of at most `budget` bytes, or null, with a warning that gives the reason, if no block can be skipped. */
   static open(
     model: Trainable,
     examples: readonly TrainingExample[],
@@ -58,7 +58,7 @@ export class FrozenCache {
     this.#bytes = 0;
   }
 
-  /** The rows of a batch as a plan takes them: nothing is computed. */
+  /** The rows of a batch for a plan: nothing is computed. */
   get planned(): GivenRows {
     return { depth: this.#depth, width: this.#width, rows: new Float32Array() };
   }
@@ -77,7 +77,10 @@ export class FrozenCache {
     return bytes;
   }
 
-  /** The rows of a batch, computed where they are not kept. The first examples are kept until the budget is used up. */
+  /**
+   * The rows of a batch; those that are not cached are computed. The first examples are cached until the budget is used
+   * up.
+   */
   rowsOf(indices: readonly number[]): GivenRows {
     const computed = this.#compute(this.#lacking(indices));
     const parts = indices.map((i) => computed.get(i) ?? this.#kept.get(i)!);
@@ -92,7 +95,7 @@ export class FrozenCache {
     return { ...this.planned, rows };
   }
 
-  /** What of a batch must be computed so that its rows are the bits they would be in the batch as a whole. */
+  /** The part of a batch that must be computed so that its rows have the same bits as in the complete batch. */
   #lacking(indices: readonly number[]): number[] {
     if (!this.#manyRows(indices)) return [...indices];
     const lacking = indices.filter((i) => !this.#kept.has(i));
@@ -101,7 +104,10 @@ export class FrozenCache {
     return lacking;
   }
 
-  /** An example that was not seen yet has at least a row for each token: virtual tokens and patches of images come on top. */
+  /**
+   * An example that was not seen yet has at least one row per token; virtual tokens and image patches are added to
+   * that.
+   */
   #manyRows(indices: readonly number[]): boolean {
     return hasManyRows(indices.reduce((sum, i) => sum + (this.#counts.get(i) ?? tokensOf(this.#examples[i]!)), 0));
   }
@@ -125,14 +131,14 @@ export class FrozenCache {
 
 function problemWith(blocks: FrozenBlocks | null, spell: Spell): string | null {
   if (blocks === null) {
-    return "nothing can be kept, because an active adapter is not trained, or several run in parallel; deactivate those that are not trained";
+    return "nothing can be cached, because an active adapter is not trained or several adapters run in parallel; deactivate the adapters that are not trained";
   }
   const { depth, above, endedBy } = blocks;
-  const kept = depth === 0 ? "nothing can be kept" : `only ${depth} blocks can be left out`;
+  const kept = depth === 0 ? "nothing can be cached" : `only ${depth} blocks can be skipped`;
   if (endedBy === "dropout") {
     const upTo = above === null ? "the last block" : `"${above}"`;
-    return `${kept}, because dropout acts in frozen layers below ${upTo}; set ${spell("dropout")} 0`;
+    return `${kept}, because dropout is active in frozen layers below ${upTo}; set ${spell("dropout")} to 0`;
   }
   if (depth > 0) return null;
-  return `nothing can be kept, because training changes "${above}" or what lies below; adapt upper layers only (${spell("layersToTransform")})`;
+  return `nothing can be cached, because training changes "${above}" or layers below it; adapt only upper layers (${spell("layersToTransform")})`;
 }

@@ -1,4 +1,4 @@
-/** Makes the optimizer of a run. */
+/** Creates the optimizer of a run. */
 import { FormatError } from "../core/errors.ts";
 import { asNamed, type Spell } from "../core/options.ts";
 import type { Optimizer, ParamGroup } from "../optim/define-optimizer.ts";
@@ -6,7 +6,7 @@ import { isUpProjection, loraPlusGroups } from "../optim/loraplus.ts";
 import { optimizerOf, type Settings } from "./arguments.ts";
 import type { Trainable } from "./trainable.ts";
 
-/** Over everything that is trained in a model. Throws FormatError when LoRA+ is asked for and there is no lora_B. */
+/** For all trained parameters of a model. Throws FormatError if LoRA+ is requested and there is no lora_B. */
 export function makeOptimizer(
   model: Pick<Trainable, "engine" | "namedTrainable">,
   args: Settings,
@@ -22,7 +22,7 @@ function groupsOf(names: readonly string[], args: Settings, spell: Spell): reado
   if (lrRatio === null) return [];
   if (!names.some(isUpProjection)) {
     throw new FormatError(
-      `${spell("loraplusLrRatio")} is ${lrRatio}, but no trained parameter is a lora_B (the first is "${names[0]}"): train LoRA, or leave it out`,
+      `${spell("loraplusLrRatio")} is ${lrRatio}, but no trained parameter is a lora_B (the first is "${names[0]}"): train LoRA, or omit the option`,
     );
   }
   return loraPlusGroups({ lr, lrRatio, lrEmbedding });

@@ -1,4 +1,4 @@
-/** What would make a run fit into memory: other settings, each of them tried by planning it. */
+/** Finds settings that make a run fit into memory by planning each candidate. */
 import { StateError } from "../core/errors.ts";
 import { asNamed, type Spell } from "../core/options.ts";
 import type { KeptWeights } from "../nn/tensors/kept-dtype.ts";
@@ -9,7 +9,7 @@ import type { TrainingExample } from "./check-examples.ts";
 import { type MemoryPlan, partsOf, planMemory } from "./memory-plan.ts";
 import type { Trainable } from "./trainable.ts";
 
-/** Settings that decide how much memory a run takes. */
+/** Settings that determine how much memory a run needs. */
 export interface MemorySettings {
   readonly batchSize?: number;
   readonly tokensPerBatch?: number;
@@ -20,25 +20,27 @@ export interface MemorySettings {
   readonly weights?: KeptWeights;
 }
 
-/** Settings to change, and what the run takes then. */
+/** Settings to change, and the memory that the run then needs. */
 export interface Fitting {
   readonly settings: MemorySettings;
   readonly bytes: number;
 }
 
-/** Of these the largest that fits is looked for, down to the least that is worth proposing. */
+/** For these, the search finds the largest value that fits, down to the smallest one worth proposing. */
 const counts = { batchSize: 1, tokensPerBatch: 64, maxLength: 32 } as const;
 type Count = keyof typeof counts;
 const countNames = Object.keys(counts) as Count[];
 
-/** Of these every value that fits is proposed, in this order. */
+/** For these, every value that fits is proposed, in this order. */
 const choices = {
   gradientCheckpointing: [true],
   optim: ["adamw8bit", "adafactor"],
   weights: ["bf16", "int8", "nf4"],
 } as const;
 
-/** What is changed together where no change alone is enough: one after the other, from what costs least, as far as needed. */
+/**
+ * Settings to change together if no single change is enough: one after the other, cheapest first, as many as needed.
+ */
 const steps: readonly MemorySettings[] = [
   { gradientCheckpointing: true },
   { batchSize: counts.batchSize },
@@ -50,15 +52,15 @@ const steps: readonly MemorySettings[] = [
   { maxLength: counts.maxLength },
 ];
 
-/** Bytes that the run takes with some settings changed. */
+/** Bytes that the run needs with some settings changed. */
 export type Needs = (changes: MemorySettings) => number | Promise<number>;
 
-/** In this order it is seen what need not be changed after all: last what makes room for the rest. */
+/** The order of checking which changes are unnecessary: the change that makes room for the rest comes last. */
 const takenBack = ["optim", "weights", "maxLength", "tokensPerBatch", "batchSize", "gradientCheckpointing"] as const;
 
 /**
- * Settings under which a run fits into `allowed` bytes: changes of one setting each; where none is enough, one change of several; none
- * where that is not enough either. `now` are the settings that may be changed.
+ * Settings with which a run fits into `allowed` bytes: changes of one setting each; if none is enough, one change of
+ * several settings; none if that is not enough either. `now` are the settings that may be changed.
  */
 export async function whatFits(now: MemorySettings, needs: Needs, allowed: number): Promise<Fitting[]> {
   const search = new Search(now, needs, allowed);
@@ -101,7 +103,7 @@ class Search {
     return [];
   }
 
-  /** Takes back what need not be changed after all, or not as far. */
+  /** Reverts changes that are unnecessary, or larger than necessary. */
   async #relaxed(found: Fitting): Promise<Fitting> {
     let best = found;
     for (const name of takenBack.filter((each) => each in found.settings)) {
@@ -113,7 +115,7 @@ class Search {
     return best;
   }
 
-  /** The largest count below what it is now that fits, by bisection; `least` fits. */
+  /** The largest count below the current one that fits, by bisection; `least` fits. */
   async #enlarged(least: Fitting, count: Count): Promise<Fitting> {
     let best = least;
     let [low, high] = [counts[count] as number, this.#now[count]!];
@@ -137,7 +139,7 @@ class Search {
   }
 }
 
-/** Those settings of a run on these examples that its own arguments decide. */
+/** The settings of a run on these examples that its own arguments determine. */
 function memorySettings(examples: readonly TrainingExample[], args: TrainingArguments): MemorySettings {
   const { perDeviceTrainBatchSize, tokensPerBatch, gradientCheckpointing, optim } = completeArguments(args);
   const maxLength = Math.max(...examples.map(({ inputIds }) => inputIds.length));
@@ -151,7 +153,7 @@ function memorySettings(examples: readonly TrainingExample[], args: TrainingArgu
   };
 }
 
-/** The plan of a run with some of its settings changed; `weights` is a matter of the model. */
+/** The plan of a run with some of its settings changed; `weights` depends on the model. */
 function planWith(
   model: Trainable,
   examples: readonly TrainingExample[],
@@ -164,11 +166,11 @@ function planWith(
     ...(batchSize !== undefined && { perDeviceTrainBatchSize: batchSize }),
     ...(tokensPerBatch !== undefined && { tokensPerBatch }),
     ...(gradientCheckpointing !== undefined && { gradientCheckpointing }),
-    ...(optim !== undefined && { optim, optimArgs: {} }), // those of another optimizer
+    ...(optim !== undefined && { optim, optimArgs: {} }), // these belong to another optimizer
   });
 }
 
-/** An example with at most `length` ids, and labels where each id has one. */
+/** An example with at most `length` ids, and labels if each id has one. */
 function shortened(example: TrainingExample, length: number): TrainingExample {
   const { inputIds, labels, tokenTypes } = example;
   const aligned = labels.length === inputIds.length;
@@ -189,12 +191,12 @@ function describeSettings(settings: MemorySettings, spell: Spell): string {
   return named.join(", ");
 }
 
-/** A run, whose base may be kept in another dtype where that is said. */
+/** A run whose base may be kept in another dtype if stated. */
 export interface MeasuredRun {
   readonly model: Trainable;
   readonly trainDataset: readonly TrainingExample[];
   readonly args?: TrainingArguments;
-  /** How the base is kept, and the model with its base kept otherwise. */
+  /** The dtype of the base, and the model with its base in another dtype. */
   readonly weights?: KeptWeights;
   readonly remade?: (weights: KeptWeights) => Promise<Trainable>;
 }
@@ -210,7 +212,7 @@ export async function fittingSettings(run: MeasuredRun, allowed: number): Promis
   return whatFits(now, needs, allowed);
 }
 
-/** Says that a run needs more memory than is allowed, and what would make it fit. */
+/** Reports that a run needs more memory than allowed, and which settings would make it fit. */
 export function tooLittleMemory(
   plan: MemoryPlan,
   allowed: number,
@@ -223,11 +225,11 @@ export function tooLittleMemory(
     ways.length > 0
       ? ["it would fit with", ...ways]
       : [
-          "no smaller batch, shorter sequence or other dtype of the weights makes it fit: train an adapter rather than every weight, or take a smaller model",
+          "no smaller batch, shorter sequence or other dtype of the weights makes it fit: train an adapter instead of every weight, or use a smaller model",
         ];
   return new StateError(
     [
-      `training needs ${formatBytes(plan.total)} of memory (${parts.join(", ")}), ${formatBytes(allowed)} are allowed`,
+      `training needs ${formatBytes(plan.total)} of memory (${parts.join(", ")}), but the limit is ${formatBytes(allowed)}`,
       ...advice,
     ].join("\n"),
   );

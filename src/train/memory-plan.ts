@@ -1,6 +1,6 @@
 /**
- * What training takes of an engine's memory, told before it starts. The model is real, in any engine: in one made with
- * `measuring: true` it takes no memory itself. A step is walked through without computing, so the numbers are those of the run.
+ * Computes how much of an engine's memory training needs, before it starts. The model can be in any engine; in one
+ * created with `measuring: true` it allocates nothing. A dry run of a step gives the numbers, so they are exact.
  */
 import { concatenateLabelled } from "../nn/pass/sequences.ts";
 import { FIRST_BLOCK } from "../wasm/memory.ts";
@@ -11,25 +11,28 @@ import type { Trainable } from "./trainable.ts";
 
 /** Bytes of an engine's memory at the peak of training. */
 export interface MemoryPlan {
-  /** Weights of the base in the dtype they are kept in, and tables made for them. */
+  /** Weights of the base in the dtype they are kept in, and their tables. */
   readonly base: number;
-  /** Tensors of the adapter and the gradients of all that is trained. */
+  /** Tensors of the adapter, and the gradients of all trained parameters. */
   readonly adapter: number;
   /** State of the optimizer. */
   readonly optimizer: number;
   /** Activations and their gradients at the peak of a step. */
   readonly activations: number;
-  /** What the kernels' workspaces, one for each thread, add to that peak. 0 where they fit into room that is free then. */
+  /**
+   * What the kernels' workspaces, one per thread, add to that peak. 0 if they fit into memory that is free at that
+   * point.
+   */
   readonly workspace: number;
   /** Constant tables of the kernels. */
   readonly overhead: number;
-  /** The sum. */
+  /** The total. */
   readonly total: number;
 }
 
 /**
- * The memory that training on these examples takes. Their longest make the largest batch; without data, give copies of one
- * example of the longest length with every token labelled.
+ * The memory that training on these examples needs. The longest ones form the largest batch; without data, pass copies
+ * of one example of the maximum length with every token labeled.
  *
  * @example
  * using engine = await createEngine({ measuring: true, threads: 2 });
@@ -47,7 +50,7 @@ export function planMemory(
   return planOf(model, settings, batch, stepBytes(model, batch, settings));
 }
 
-/** The plan of a run whose steps take `working` bytes, as much as `batch` or more. */
+/** The plan of a run whose steps need `working` bytes, at least as much as `batch`. */
 export function planOf(
   model: Trainable,
   settings: Settings,
@@ -101,7 +104,7 @@ export function largestBatch(
   });
 }
 
-/** The parts of a plan by the names that people read. */
+/** The parts of a plan by their display names. */
 export function partsOf({
   base,
   adapter,

@@ -6,14 +6,14 @@ import { Tape, type TapeOptions, type Value } from "../tape/tape.ts";
 import type { TrainingExample } from "./check-examples.ts";
 import type { Trainable } from "./trainable.ts";
 
-/** What computing a loss asks of a model. */
+/** What computing a loss needs from a model. */
 type Computing = Pick<Trainable, "engine" | "loss" | "countLabels">;
 
-/** Examples laid end to end, with what is counted of them. */
+/** Concatenated examples with their counts. */
 export interface MicroBatch {
   readonly sequences: LabelledSequences;
   readonly tokens: number;
-  /** Positions whose label counts. */
+  /** The number of positions whose label is not ignored. */
   readonly labels: number;
 }
 
@@ -30,14 +30,14 @@ export function microBatch(
   };
 }
 
-/** What an example counts in a batch: its tokens; an image is one. */
+/** The size of an example in a batch: its number of tokens; an image counts as one. */
 export function tokensOf({ inputIds }: TrainingExample): number {
   return Math.max(1, inputIds.length);
 }
 
 /**
- * The sum of the losses of everything labelled, in f64; adds the gradients of the losses divided by `divisor`, the labels of the whole optimizer step. Nothing is
- * added when the sum is not finite.
+ * The sum of all losses, in f64; adds the gradients of the losses divided by `divisor`, the number of labels of the
+ * whole optimizer step. Nothing is added if the sum is not finite.
  */
 export function lossAndGradients(
   model: Computing,
@@ -53,7 +53,7 @@ export function lossAndGradients(
   });
 }
 
-/** What is left out or computed twice in a training step, which changes its time and memory but no bit of its result. */
+/** What a training step skips or computes twice; this changes its time and memory but not one bit of its result. */
 export interface HowToTrain {
   readonly checkpointing?: boolean;
   readonly given?: GivenRows | undefined;
@@ -62,8 +62,9 @@ export interface HowToTrain {
 const trainingTape: TapeOptions = { recording: true, training: true };
 
 /**
- * Bytes of working memory that the largest of `batches` of examples needs, found by walking through each shape once
- * without computing: a step's memory depends on the numbers of tokens, labels and sequences, on the longest of them, and on the tasks they belong to.
+ * Bytes of working memory that the largest of `batches` of examples needs, found by one dry run per shape: a step's
+ * memory depends on the numbers of tokens, labels and sequences, on the longest of them, and on the tasks they belong
+ * to.
  */
 export function plannedBytes(
   model: Computing,
@@ -81,7 +82,7 @@ export function plannedBytes(
     const targets = indices.map((i) => examples[i]!.labels.length);
     const given = indices.flatMap((i) => examples[i]!.inputs?.map(({ values }) => values.length) ?? []);
     const counted = indices.reduce((sum, i) => sum + labels[i]!, 0);
-    const tasks = indices.map((i) => examples[i]!.taskId ?? 0); // each task of a batch has a prompt of its own
+    const tasks = indices.map((i) => examples[i]!.taskId ?? 0); // each task of a batch has its own prompt
     const shape = `${of(tokens)} ${of(targets)} ${counted} ${tasks.join()} ${given.join()}`;
     if (seen.has(shape)) continue;
     seen.add(shape);

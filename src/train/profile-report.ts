@@ -1,22 +1,22 @@
-/** What a profile says: tables, and a trace in the format of Chrome's trace events. */
+/** The output of a profile: tables, and a trace in the format of Chrome's trace events. */
 import { formatBytes } from "../wasm/memory.ts";
 
-/** Part of an optimizer step; "update" is what comes after all passes. */
+/** Part of an optimizer step; "update" follows all passes. */
 export type Phase = "forward" | "backward" | "update";
 
 /** One kernel that ran. Times in milliseconds. */
 export interface Call {
   readonly kernel: string;
   readonly phase: Phase;
-  /** Name of the layer, "" outside of all. */
+  /** The name of the layer, "" outside all layers. */
   readonly layer: string;
   readonly began: number;
   readonly ended: number;
-  /** Working memory taken since the call before: results, gradients, workspace. */
+  /** Working memory allocated since the previous call: results, gradients, workspace. */
   readonly takenBytes: number;
   /** Working memory in use. */
   readonly usedBytes: number;
-  /** Operations of products since the call before, as the model needs them. */
+  /** Operations of matrix products since the previous call, as the model needs them. */
   readonly flops: number;
 }
 
@@ -29,7 +29,7 @@ export interface ProfiledStep {
   readonly calls: Call[];
 }
 
-/** Calls that belong together, added up. */
+/** The totals of a group of calls. */
 class Sum {
   calls = 0;
   flops = 0;
@@ -49,7 +49,7 @@ class Sum {
   }
 }
 
-/** Sums by a name of each call, in the order of their first. */
+/** Totals by the name of each call, in order of first occurrence. */
 function sums(calls: readonly Call[], nameOf: (call: Call) => string): [string, Sum][] {
   const found = new Map<string, Sum>();
   for (const call of calls) {
@@ -63,7 +63,8 @@ function sums(calls: readonly Call[], nameOf: (call: Call) => string): [string, 
 /** The tables of a profile in Markdown. */
 export function profileTable(steps: readonly ProfiledStep[], machine: string): string {
   const count = steps.length;
-  if (count === 0) return "# Profile\n\nNo step was profiled: the run ended with its first, which only warms up.\n";
+  if (count === 0)
+    return "# Profile\n\nNo step was profiled: the run ended with its first step, which is a warm-up step.\n";
   const calls = steps.flatMap((step) => step.calls);
   const whole = steps.reduce((sum, { began, ended }) => sum + ended - began, 0);
   const all = new Sum();
@@ -86,10 +87,10 @@ export function profileTable(steps: readonly ProfiledStep[], machine: string): s
   return [
     `# Profile of ${title}`,
     "",
-    `${machine}; ${ms(whole)} ms a step, of which ${ms(all.totalMs)} ms (${share(all.totalMs)}) in kernels; ` +
-      `${speed(all.flops, whole)} GFLOP/s. All numbers are means of a step. "Taken" is working memory handed out for results, ` +
-      'gradients and workspaces, whether given back since or not; "in use" the most that was taken at one time. The update is ' +
-      "the norm of the gradients and the optimizer.",
+    `${machine}; ${ms(whole)} ms per step, of which ${ms(all.totalMs)} ms (${share(all.totalMs)}) in kernels; ` +
+      `${speed(all.flops, whole)} GFLOP/s. All numbers are means per step. "Taken" is working memory allocated for results, ` +
+      'gradients and workspaces, including freed memory; "in use" is the maximum at one time. The update consists of ' +
+      "the gradient norm and the optimizer.",
     "",
     "## Kernels",
     "",
@@ -111,7 +112,7 @@ function markdown(header: readonly string[], rows: readonly (readonly string[])[
   return [line(header), rule, ...rows.map(line)];
 }
 
-/** A complete event: it lasts `dur` microseconds from `ts` on. Events inside others are shown below them. */
+/** A complete event: it lasts `dur` microseconds from `ts` on. Nested events are shown below the outer ones. */
 interface TraceEvent {
   readonly name: string;
   readonly cat: "step" | "phase" | "layer" | "kernel";
@@ -123,9 +124,9 @@ interface TraceEvent {
   readonly args: Readonly<Record<string, number | string>>;
 }
 
-/** Steps, in them passes, in them layers, in them kernels, in order of their beginning. */
+/** Steps contain passes, passes contain layers, and layers contain kernels, in order of their start. */
 export function profileTrace(steps: readonly ProfiledStep[]): string {
-  const start = (steps[0]?.began ?? 0) - 1; // panels leave out what begins at 0
+  const start = (steps[0]?.began ?? 0) - 1; // panels omit events that start at 0
   const at = (ms: number) => Math.round(1000 * (ms - start));
   const event = (
     cat: TraceEvent["cat"],
@@ -151,7 +152,7 @@ export function profileTrace(steps: readonly ProfiledStep[]): string {
   return JSON.stringify({ traceEvents: [...about, ...events], displayTimeUnit: "ms" });
 }
 
-/** Calls in a row with the same name. */
+/** Consecutive calls with the same name. */
 function runsOf(calls: readonly Call[], nameOf: (call: Call) => string): Call[][] {
   const runs: Call[][] = [];
   for (const call of calls) {

@@ -1,4 +1,4 @@
-/** Where the time of training steps goes: by kernel, by layer, and call by call as browsers show it. */
+/** Measures where training steps spend time: by kernel, by layer, and call by call as browsers show it. */
 import type { Target } from "../core/host.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { KernelObserver, StepUnderWay } from "../wasm/observed-kernels.ts";
@@ -6,15 +6,15 @@ import { type ProfiledStep, profileTable, profileTrace } from "./profile-report.
 
 /** Which steps are profiled. */
 export interface ProfilerOptions {
-  /** How many, 10 by default: a trace of more is large and says the same. */
+  /** The number of steps, 10 by default: a longer trace is large and adds nothing. */
   readonly steps?: number;
-  /** How many before them are not, 1 by default: the JavaScript engine compiles the kernels then. */
+  /** The number of warm-up steps before them, 1 by default: the JavaScript engine compiles the kernels then. */
   readonly warmup?: number;
 }
 
 /**
- * Times the kernels of some steps. A trainer that is given one writes `profile.md` and `trace.json` to its `outputDir`; both can be had
- * from here as well.
+ * Times the kernels of some steps. A trainer with a profiler writes `profile.md` and `trace.json` to its `outputDir`;
+ * both are also available here.
  *
  * @example
  * const profiler = new Profiler({ steps: 5 });
@@ -28,7 +28,7 @@ export class Profiler implements KernelObserver {
   #begun = 0;
   #engine: Engine | null = null;
   #machine = "";
-  /** The pass that the last call belonged to, and how far it had got. */
+  /** The pass of the last call, and its progress. */
   #last: { pass: StepUnderWay | null; takenBytes: number; flops: number } = { pass: null, takenBytes: 0, flops: 0 };
 
   constructor({ steps = 10, warmup = 1 }: ProfilerOptions = {}) {
@@ -41,7 +41,7 @@ export class Profiler implements KernelObserver {
     return this.#steps.length;
   }
 
-  /** Runs `step`, one optimizer step in `engine`, and profiles it if it is one of those wanted. */
+  /** Runs `step`, one optimizer step in `engine`, and profiles it if it is one of the selected ones. */
   async during<T>(engine: Engine, step: () => Promise<T>): Promise<T> {
     const number = this.#begun++;
     if (number < this.#warmup || this.#steps.length === this.#wanted) return step();
@@ -77,12 +77,12 @@ export class Profiler implements KernelObserver {
     this.#last = { pass, takenBytes, flops };
   }
 
-  /** Time, calls and bytes by kernel and by layer, as a page of Markdown. */
+  /** Time, calls and bytes by kernel and by layer, as a Markdown page. */
   table(): string {
     return profileTable(this.#steps, this.#machine);
   }
 
-  /** Every call as trace events in JSON: the performance panel of browsers and Perfetto open it. */
+  /** Every call as trace events in JSON, for the performance panel of browsers and for Perfetto. */
   trace(): string {
     return profileTrace(this.#steps);
   }

@@ -1,4 +1,4 @@
-/** Everything that a run has come to, apart from parameters and moments: what a checkpoint keeps as text. */
+/** The state of a run except for parameters and moments: what a checkpoint stores as text. */
 import type { Position } from "./step-schedule.ts";
 
 /** One report, with transformers' keys. */
@@ -7,13 +7,13 @@ export type LogEntry = Readonly<Record<string, number>>;
 export interface Progress extends Position {
   /** Optimizer steps taken. */
   readonly step: number;
-  /** Micro-batches run: with the seed, the whole state of the dropout generator. */
+  /** Micro-batches run: together with the seed, the complete state of the dropout generator. */
   readonly microStep: number;
-  /** Tokens trained on, those without a label included. */
+  /** Tokens trained on, including those without a label. */
   readonly tokens: number;
   /** Sum of the losses of all steps. */
   readonly lossSum: number;
-  /** Sum of the losses of the steps since the last report, and how many they are. */
+  /** The sum of the losses of the steps since the last report, and the number of those steps. */
   readonly unreported: { readonly lossSum: number; readonly steps: number };
   /** The best evaluation so far. */
   readonly best: { readonly loss: number; readonly step: number } | null;

@@ -1,4 +1,4 @@
-/** What a resumed run must share with the run it continues, to end as if it had never stopped. */
+/** What a resumed run must share with the run that it continues, to end as if it had never stopped. */
 
 import type { Option } from "../core/options.ts";
 import { parseJson } from "../core/python-json.ts";
@@ -9,12 +9,12 @@ import type { Trainable } from "./trainable.ts";
 /** Settings of the run and of what is trained, and fingerprints of the data, by name. */
 export type RunIdentity = Readonly<Record<string, string | number | boolean | null>>;
 
-/** Where the base lies may change: a moved folder is still the same base. */
+/** The location of the base may change: a moved folder is still the same base. */
 const MOVABLE = new Set(["base_model_name_or_path", "_name_or_path"]);
 
 const isRecord = (value: unknown): value is object => typeof value === "object" && value !== null;
 
-/** The part of an identity that settings decide. Records are kept as JSON. */
+/** The part of an identity that settings determine. Records are stored as JSON. */
 export function identityOfSettings(args: Settings): RunIdentity {
   const fixed = Object.entries<Option<unknown>>(settings).filter(([, { fixedOnResume }]) => fixedOnResume);
   return Object.fromEntries(
@@ -25,7 +25,7 @@ export function identityOfSettings(args: Settings): RunIdentity {
   );
 }
 
-/** The settings that an identity says. */
+/** The settings in an identity. */
 export function settingsOfIdentity(identity: RunIdentity): Partial<Settings> {
   const own = Object.entries<Option<unknown>>(settings).filter(([name]) => Object.hasOwn(identity, name));
   const read = (value: unknown, { fallback }: Option<unknown>) =>
@@ -49,7 +49,10 @@ export async function identityOf(
   };
 }
 
-/** Every key of every .json file that saving the model writes, as "FILE KEY"; not those that training changes: the state of the run has them. */
+/**
+ * Every key of every .json file that saving the model writes, as "FILE KEY"; except those that training changes, which
+ * are in the run's state.
+ */
 async function describe(model: Trainable): Promise<RunIdentity> {
   const found: Record<string, string> = {};
   await model.savePretrained({

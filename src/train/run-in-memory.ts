@@ -3,7 +3,7 @@
 import { mapSource, memoryTarget } from "../checkpoint/source.ts";
 import type { RunFolder } from "../core/host.ts";
 
-/** `files` holds all that was written, by path: "metrics.jsonl", "adapter/adapter_config.json". */
+/** `files` holds everything that was written, by path: "metrics.jsonl", "adapter/adapter_config.json". */
 export interface MemoryRun extends RunFolder {
   readonly files: Map<string, Uint8Array>;
 }

@@ -1,9 +1,9 @@
 /**
- * Checkpoints of a run, one folder each, whole or not there at all:
+ * Checkpoints of a run, one folder each, complete or absent:
  *
  *   checkpoint-N/                     what was trained, as users load it, and transformers' trainer_state.json
  *   checkpoint-N/state/optimizer.safetensors   param. of every trained tensor, f32, exact; what the optimizer keeps for it, as in
- *                                              exp_avg.; method., what the schedule of a PEFT method goes on from
+ *                                              exp_avg.; method., the state of a PEFT method's schedule
  *   checkpoint-N/state/trainer.json   step, place in the data, generator, and the settings that a resumed run must share
  */
 import { readJson } from "../checkpoint/checkpoint.ts";
@@ -43,7 +43,7 @@ export async function checkpointsOf(run: RunFolder): Promise<number[]> {
   return found.sort((a, b) => a - b);
 }
 
-/** What a method's schedule goes on from, by name: live arrays. */
+/** The state of a method's schedule, by name: live arrays. */
 export type MethodState = ReadonlyMap<string, Float32Array>;
 
 /** Writes the state of a run below `state/`. */
@@ -65,22 +65,22 @@ export async function writeState(
   await target.write(TRAINER, [new TextEncoder().encode(`${text}\n`)]);
 }
 
-/** What a run that resumes has: where its state goes, and what it is. */
+/** The context of a resuming run: where its state goes, and its identity. */
 export interface ResumedRun {
   readonly optimizer: Optimizer;
   readonly method: MethodState;
   readonly identity: RunIdentity;
-  /** How messages write the names of settings. */
+  /** How messages spell the names of settings. */
   readonly spell: Spell;
 }
 
 /**
- * Reads a state into parameters and moments and returns how far the run was. Nothing is changed unless all of it fits:
- * throws StateError naming every setting that differs, FormatError listing every tensor that does not fit.
+ * Reads a state into parameters and moments and returns the run's progress. Nothing changes unless everything fits:
+ * throws StateError that names every setting that differs, FormatError that lists every tensor that does not fit.
  */
 export async function readState(source: Source, { optimizer, method, identity, spell }: ResumedRun): Promise<Progress> {
   const { identity: told, progress } = await readTrainer(source);
-  const saved = { ...identityOfSettings(completeArguments({})), ...told }; // settings that an older version did not have were as by default
+  const saved = { ...identityOfSettings(completeArguments({})), ...told }; // new settings: the default
   const names = new Set([...Object.keys(saved), ...Object.keys(identity)]);
   const different = [...names].filter((name) => saved[name] !== identity[name]);
   if (different.length > 0) {
@@ -95,7 +95,7 @@ export async function readState(source: Source, { optimizer, method, identity, s
   return progress;
 }
 
-/** The settings that the newest checkpoint of a run fixes for those who resume it; none where there is no checkpoint. */
+/** The settings that the newest checkpoint fixes for a resumed run; none if there is no checkpoint. */
 export async function fixedSettings(run: RunFolder): Promise<Partial<Settings>> {
   await run.recover();
   const newest = (await checkpointsOf(run)).at(-1);
@@ -108,12 +108,12 @@ export async function fixedSettings(run: RunFolder): Promise<Partial<Settings>> 
   }
 }
 
-/** Writes the parameters alone, exactly, below `state/`. */
+/** Writes only the parameters, exactly, below `state/`. */
 export async function writeParams(target: Target, optimizer: Optimizer): Promise<void> {
   await writeSafetensors(target, PARAMS, paramsOf(optimizer).map(toWrite));
 }
 
-/** Reads parameters written by `writeParams`. Throws FormatError listing every tensor that does not fit. */
+/** Reads parameters written by `writeParams`. Throws FormatError that lists every tensor that does not fit. */
 export async function readParams(source: Source, optimizer: Optimizer): Promise<void> {
   await readTensors(source, PARAMS, paramsOf(optimizer));
 }
@@ -126,13 +126,13 @@ async function readTrainer(source: Source): Promise<{ identity: RunIdentity; pro
   } | null;
   if (saved?.version !== VERSION || !saved.identity || !saved.progress) {
     throw new FormatError(
-      `"${TRAINER}" in ${source.name} is not a trainer's state of version ${VERSION}; resume from another checkpoint`,
+      `"${TRAINER}" in ${source.name} is not a trainer state of version ${VERSION}; resume from another checkpoint`,
     );
   }
   return saved as { identity: RunIdentity; progress: Progress };
 }
 
-/** A tensor of the state and where it lies. */
+/** A tensor of the state and its location. */
 interface PlacedTensor extends StateTensor {
   readonly ptr: Ptr;
   readonly memory: Memory;

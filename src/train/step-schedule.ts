@@ -1,11 +1,14 @@
-/** Which examples each optimizer step sees. A pure function of the settings, so that any step can be found again. */
+/**
+ * Determines which examples each optimizer step uses. A pure function of the settings, so that any step can be
+ * reproduced.
+ */
 import { batchSchedule } from "../data/batches.ts";
 import type { Settings } from "./arguments.ts";
 
 /** One optimizer step: the examples of each micro-batch. */
 export type StepBatches = readonly (readonly number[])[];
 
-/** Where a run stands: the next step is number `position` of epoch `epoch`, both counted from 0. */
+/** The position of a run: the next step is number `position` of epoch `epoch`, both counted from 0. */
 export interface Position {
   readonly epoch: number;
   readonly position: number;
@@ -25,7 +28,7 @@ export class StepSchedule {
     this.steps = args.maxSteps ?? this.#countSteps(args.numTrainEpochs);
   }
 
-  /** The optimizer steps of an epoch. Micro-batches left over at its end make a smaller step. */
+  /** The optimizer steps of an epoch. The remaining micro-batches at its end form a smaller step. */
   epoch(epoch: number): StepBatches[] {
     if (this.#held?.epoch === epoch) return this.#held.steps;
     const { perDeviceTrainBatchSize, tokensPerBatch, gradientAccumulationSteps, shuffle, seed } = this.#args;

@@ -1,27 +1,30 @@
-/** What the trainer needs of a model, so that it knows neither architectures nor methods. */
+/** What the trainer needs from a model, so that it depends on neither architectures nor methods. */
 import type { Target } from "../core/host.ts";
 import type { Model } from "../nn/tasks/model.ts";
 import { ModelAround, type TaskModel } from "../nn/tasks/task-model.ts";
 import type { Param } from "../tensor/tensor.ts";
 
-/** A model with something to train: a PeftModel, or a whole model by `fullTraining`. */
+/** A model with trainable parameters: a PeftModel, or a whole model through `fullTraining`. */
 export interface Trainable extends TaskModel {
-  /** Bytes in memory of what training puts beside the base's weights: an adapter and its gradients, or the gradients alone. */
+  /** Bytes of memory that training adds to the base's weights: an adapter and its gradients, or only the gradients. */
   readonly adapterBytes: number;
-  /** What is trained, by the name it has in a file, always in the same order. */
+  /** The trained parameters by their names in a file, always in the same order. */
   namedTrainable(): Map<string, Param>;
-  /** Writes what was trained, as users load it. */
+  /** Writes the trained model or adapter in the form that users load. */
   savePretrained(target: Target): Promise<void>;
   /** Whether training itself changes this key of a .json file that `savePretrained` writes. */
   isLearned?(file: string, key: string): boolean;
-  /** Called after each optimizer step; the gradients of the step, times `gradScale` as clipping had it, are still there. */
+  /**
+   * Called after each optimizer step; the gradients of the step, multiplied by clipping's `gradScale`, are still
+   * available.
+   */
   afterStep?(step: number, gradScale: number): void;
-  /** What a checkpoint needs besides the trained tensors, by name: the live arrays. */
+  /** What a checkpoint stores in addition to the trained tensors, by name: the live arrays. */
   namedState?(): ReadonlyMap<string, Float32Array>;
 }
 
 /**
- * Trains all weights of a model made by `fromConfig`, or loaded with `trainable: true`. `save` writes the model.
+ * Trains all weights of a model created by `fromConfig` or loaded with `trainable: true`. `save` writes the model.
  *
  * @example
  * const model = await AutoModelForCausalLM.fromConfig(config, { seed: 1 });

@@ -4,10 +4,12 @@ import type { Settings } from "./arguments.ts";
 import type { LogEntry, Progress } from "./progress.ts";
 
 const METRICS = "metrics.jsonl";
-/** What depends on the clock: left out of metrics.jsonl, so that a repeated or resumed run gives the same lines. */
+/**
+ * Values that depend on the clock: omitted from metrics.jsonl, so that a repeated or resumed run gives the same lines.
+ */
 const CLOCK = /_runtime$|_per_second$/;
 
-/** transformers' TrainerState. Numbers that are not finite become null, as JSON wants. */
+/** transformers' TrainerState. Numbers that are not finite become null, as JSON requires. */
 export function trainerState(progress: Progress, args: Settings, steps: number, epoch: number): string {
   const { best, log, step, tokens } = progress;
   const state = {
@@ -35,12 +37,12 @@ export function trainerState(progress: Progress, args: Settings, steps: number, 
   return `${JSON.stringify(state, null, 2)}\n`;
 }
 
-/** Adds one report to metrics.jsonl. */
+/** Appends one report to metrics.jsonl. */
 export async function appendMetrics(run: RunFolder, entry: LogEntry): Promise<void> {
   await run.append(METRICS, lineOf(entry));
 }
 
-/** Makes metrics.jsonl say just what `log` says: reports of steps that a resumed run takes again are dropped. */
+/** Makes metrics.jsonl match `log`: reports of steps that a resumed run repeats are dropped. */
 export async function rewriteMetrics(run: RunFolder, log: readonly LogEntry[]): Promise<void> {
   await run.target().write(METRICS, [new TextEncoder().encode(log.map(lineOf).join(""))]);
 }

@@ -1,9 +1,9 @@
 /**
  * The training loop. The loss of an optimizer step is the mean over all label tokens of all its micro-batches, so
- * splitting a step into more micro-batches changes nothing but rounding.
+ * splitting a step into more micro-batches changes only rounding.
  *
  * A run is a pure function of model, data and settings: the order of the data and the dropout masks come from
- * counter-based generators, so a run that stops at a checkpoint and goes on ends with the same bits as one that never
+ * counter-based generators, so a run that stops at a checkpoint and resumes ends with the same bits as one that never
  * stopped.
  */
 
@@ -31,13 +31,16 @@ import { eventLoopYield } from "./yield-to-event-loop.ts";
 
 export type { TrainingArguments } from "./arguments.ts";
 
-/** What is trained, on what, how, and where results go. */
+/** What to train, on which data, how, and where results go. */
 export interface TrainerOptions {
   readonly model: Trainable;
   readonly args?: TrainingArguments;
   readonly trainDataset: readonly TrainingExample[];
   readonly evalDataset?: readonly TrainingExample[] | null;
-  /** Where checkpoints, the result and reports are written: a folder's path, or `memoryRun()`. Nothing is written without it. */
+  /**
+   * Where checkpoints, the result and reports are written: a folder's path, or `memoryRun()`. If omitted, nothing is
+   * written.
+   */
   readonly outputDir?: string | RunFolder | null;
   /** Called after each optimizer step. */
   readonly onProgress?: (report: ProgressReport) => void;
@@ -46,9 +49,11 @@ export interface TrainerOptions {
   readonly onWarning?: (text: string) => void;
   /** Times the kernels of some steps, and writes `profile.md` and `trace.json` to `outputDir` at the end. */
   readonly profiler?: Profiler | null;
-  /** Ends the run after the step under way, with a checkpoint. */
+  /** Ends the run after the current step, with a checkpoint. */
   readonly signal?: AbortSignal;
-  /** How messages write the names of settings and of these options: by default as they are. The command line writes flags. */
+  /**
+   * How messages spell the names of settings and of these options; unchanged by default. The command line uses flags.
+   */
   readonly spell?: Spell;
 }
 
@@ -74,11 +79,11 @@ function expectKnown(options: TrainerOptions): void {
   throw new FormatError(`Trainer: ${problems.join(" ")} Expected some of ${known.join(", ")}; settings belong in args`);
 }
 
-/** Where a run stands after a step. */
+/** The progress of a run after a step. */
 export interface ProgressReport {
   readonly step: number;
   readonly steps: number;
-  /** Mean loss of the step in nats. */
+  /** The mean loss of the step, in nats. */
   readonly loss: number;
   readonly learningRate: number;
   /** Global norm of the gradients before clipping. */
@@ -86,16 +91,16 @@ export interface ProgressReport {
   readonly tokensPerSecond: number;
   readonly secondsLeft: number;
   readonly epoch: number;
-  /** Tokens trained on since the beginning. */
+  /** Tokens trained on since the start. */
   readonly tokens: number;
 }
 
-/** Optimizer steps that training on these examples takes. */
+/** The number of optimizer steps of training on these examples. */
 export function countSteps(examples: readonly TrainingExample[], args: TrainingArguments): number {
   return new StepSchedule(examples.map(tokensOf), completeArguments(args)).steps;
 }
 
-/** How a training run ended, and where it got to. */
+/** How a training run ended, and how far it got. */
 export interface TrainResult {
   readonly stopped: "finished" | "aborted" | "early";
   readonly step: number;
@@ -104,7 +109,7 @@ export interface TrainResult {
   readonly best: { readonly loss: number; readonly step: number } | null;
 }
 
-/** One optimizer step that was taken. */
+/** One completed optimizer step. */
 interface Taken {
   readonly loss: number;
   readonly gradNorm: number;
@@ -113,7 +118,7 @@ interface Taken {
   readonly microBatches: number;
 }
 
-/** What a run holds while it runs. */
+/** The state of a running training. */
 interface Run {
   readonly optimizer: Optimizer;
   readonly rate: Schedule;
@@ -123,7 +128,7 @@ interface Run {
 }
 
 /**
- * Trains what is trainable in a model.
+ * Trains the trainable parameters of a model.
  *
  * @example
  * const trainer = new Trainer({ model, args: { maxSteps: 100, learningRate: 1e-3 }, trainDataset, outputDir: "out" });
@@ -139,7 +144,7 @@ export class Trainer {
   #planned: number | null = null;
   #cache: FrozenCache | null = null;
 
-  /** Throws FormatError listing everything wrong with the settings, or with the examples. */
+  /** Throws FormatError that lists every problem with the settings, or with the examples. */
   constructor(options: TrainerOptions) {
     this.#spell = options.spell ?? asNamed;
     expectKnown(options);
@@ -163,11 +168,11 @@ export class Trainer {
         : null;
     const spell = this.#spell;
     if (asks !== null && !this.#options.evalDataset) {
-      throw new StateError(`${spell(asks)} needs evaluation data: give ${spell("evalDataset")}`);
+      throw new StateError(`${spell(asks)} needs evaluation data: set ${spell("evalDataset")}`);
     }
     if (loadBestModelAtEnd && this.#run === null) {
       const setting = spell("loadBestModelAtEnd");
-      throw new StateError(`${setting} needs an output folder for the best model: give ${spell("outputDir")}`);
+      throw new StateError(`${setting} needs an output folder for the best model: set ${spell("outputDir")}`);
     }
   }
 
@@ -177,8 +182,8 @@ export class Trainer {
   }
 
   /**
-   * The peak of the working memory over every batch of the run, in bytes: training and evaluation use that much and no
-   * more. Found by walking through every batch shape once without computing.
+   * The peak of the working memory over every batch of the run, in bytes: training and evaluation use exactly that
+   * much. Found by one dry run per batch shape.
    */
   plan(): number {
     this.#planned ??= this.#withDropout(() => {
@@ -196,13 +201,13 @@ export class Trainer {
     return this.#planned;
   }
 
-  /** What the run takes of the engine's memory, the model included. */
+  /** The engine memory that the run needs, including the model. */
   memory(): MemoryPlan {
     const working = this.plan();
     return planOf(this.#model, this.args, largestBatch(this.#options.trainDataset, this.args), working);
   }
 
-  /** Throws StateError, with settings that would do, when the run does not fit into memory. */
+  /** Throws StateError that lists settings that would fit, if the run does not fit into memory. */
   async #expectRoom(): Promise<void> {
     const plan = this.memory();
     const allowed = this.#model.engine.memory.offer(plan.total);
@@ -212,7 +217,7 @@ export class Trainer {
     throw tooLittleMemory(plan, allowed, await fittingSettings(run, allowed), this.#spell);
   }
 
-  /** How many examples `cacheFrozen` has kept so far; null where it is off or nothing can be kept. */
+  /** The number of examples that `cacheFrozen` has cached so far; null if it is disabled or nothing can be cached. */
   get frozenCache(): FrozenCacheReport | null {
     return this.#cache?.report ?? null;
   }
@@ -223,9 +228,10 @@ export class Trainer {
   }
 
   /**
-   * Trains to the end, or until the signal. With `resume` it goes on from the newest checkpoint in `outputDir`, or starts
-   * when there is none. Throws StateError before the first step when the run does not fit into memory, and when the loss or the gradient stops being a number: parameters are then as they
-   * were after the step before.
+   * Trains to the end, or until the signal. With `resume` it continues from the newest checkpoint in `outputDir`, or
+   * starts from the beginning if there is none. Throws StateError before the first step if the run does not fit into
+   * memory, and also when the loss or the gradient is no longer finite: parameters then keep their values from the
+   * previous step.
    */
   async train({ resume = false }: { resume?: boolean } = {}): Promise<TrainResult> {
     await this.#expectRoom();
@@ -295,14 +301,14 @@ export class Trainer {
     return { loss: loss / labels, gradNorm, learningRate, tokens, microBatches: batches.length };
   }
 
-  /** `at` is the micro-batch, or null when it may be any of the step's. */
+  /** `at` is the micro-batch, or null if it may be any of the step. */
   #notFinite(what: string, value: number, step: number, indices: StepBatches, at: number | null): StateError {
     const named = (at === null ? indices.flat() : indices[at]!).map((i) => nameExample(this.#options.trainDataset, i));
     const shown = named.length > 20 ? [...named.slice(0, 20), `${named.length - 20} more`] : named;
     const batch = at === null ? "" : ` in micro-batch ${at + 1} of ${indices.length}`;
     return new StateError(
       `step ${step + 1}: ${what} is ${value}${batch}, expected a finite number (${shown.join(", ")}). ` +
-        "Parameters and checkpoints are as they were before this step; lower learningRate, or look at these examples.",
+        "Parameters and checkpoints are unchanged by this step; lower learningRate, or check these examples.",
     );
   }
 
@@ -346,7 +352,7 @@ export class Trainer {
     return epoch + count(steps.slice(0, position)) / count(steps);
   }
 
-  /** Reports, evaluates and saves where the settings say so. */
+  /** Reports, evaluates and saves as the settings specify. */
   async #afterStep(run: Run, progress: Progress, taken: Taken): Promise<Progress> {
     const { loggingSteps, evalSteps, saveSteps } = this.args;
     const { step } = progress;
@@ -413,7 +419,7 @@ export class Trainer {
   async #prepareOutput(resume: boolean): Promise<void> {
     const run = this.#run;
     if (run === null) {
-      if (resume) throw new StateError("train: resume needs an outputDir, the folder of the run to continue");
+      if (resume) throw new StateError("train: resume needs outputDir, the folder of the run to continue");
       return;
     }
     await run.recover();
@@ -421,11 +427,11 @@ export class Trainer {
     const ours = (await run.list()).filter((name) => OURS.test(name));
     if (ours.length > 0 && !this.args.overwriteOutputDir) {
       throw new StateError(
-        `${run.name} already has a run in it (${ours.join(", ")}): continue it with ${this.#spell("resume")}, delete it with ${this.#spell("overwriteOutputDir")}, or choose another folder`,
+        `${run.name} already contains a run (${ours.join(", ")}): continue it with ${this.#spell("resume")}, delete it with ${this.#spell("overwriteOutputDir")}, or choose another folder`,
       );
     }
     for (const name of ours) await run.remove(name);
-    await (await files()).rewriteMetrics(run, []); // fails now if the folder cannot be written to, not at the first checkpoint
+    await (await files()).rewriteMetrics(run, []); // fails early if the folder is not writable
   }
 
   async #restore(optimizer: Optimizer, identity: RunIdentity): Promise<Progress> {
@@ -433,7 +439,7 @@ export class Trainer {
     const { checkpointsOf, readState, rewriteMetrics } = await files();
     const newest = (await checkpointsOf(run)).at(-1);
     if (newest === undefined) {
-      this.#options.onWarning?.(`${run.name} has no checkpoint to resume from: starting at the beginning`);
+      this.#options.onWarning?.(`${run.name} has no checkpoint to resume from: starting from the beginning`);
       await rewriteMetrics(run, []);
       return atStart;
     }
@@ -505,7 +511,7 @@ export class Trainer {
     return { stopped, step, loss: step === 0 ? 0 : lossSum / step, best };
   }
 
-  /** Runs `body` with the dropout of the settings, if they have one, and puts back the model's own. */
+  /** Runs `body` with the dropout from the settings, if any, and restores the model's own. */
   #withDropout<T>(body: () => T): T {
     const model = this.#model;
     const own = model.dropout;
@@ -526,8 +532,8 @@ export class Trainer {
   }
 }
 
-/** A run's files are written and read by code that is loaded with the first of them. */
+/** The code that writes and reads a run's files is loaded on first use. */
 const files = () => import("./run-files.ts");
 
-/** What a run writes to the top of its folder. */
+/** The files that a run writes to the top of its folder. */
 const OURS = /^(checkpoint-\d+|adapter|best|metrics\.jsonl|trainer_state\.json|profile\.md|trace\.json)$/;

@@ -1,9 +1,9 @@
-/** How long work may keep the event loop, in milliseconds. */
+/** How long work may block the event loop, in milliseconds. */
 const LONGEST = 50;
 
 /**
- * A function that lets timers, signals and user interfaces have their turn, if they have had none for 50 ms. Long work
- * awaits it between its pieces.
+ * A function that yields to timers, signals and user interfaces at most every 50 ms. Long work awaits it between its
+ * pieces.
  */
 export function eventLoopYield(): () => Promise<void> {
   let last = performance.now();

@@ -1,6 +1,6 @@
 /**
- * Memory of one step. Activations and gradients come and go in the same order on every run of the same shapes, so the
- * offsets and the peak of a step can be found beforehand by walking through it without computing (a plan).
+ * The memory of one step. Activations and gradients are allocated and freed in the same order on every run with the
+ * same shapes, so a dry run (a plan) finds the offsets and the peak of a step beforehand.
  */
 import { StateError } from "../core/errors.ts";
 import { aligned, formatBytes, type Ptr } from "./memory.ts";
@@ -20,13 +20,13 @@ export class Arena {
   #used = 0;
   #taken = 0;
 
-  /** `base` is the address of a block of `capacity` bytes; a plan has neither: `new Arena(0, Infinity)`. */
+  /** `base` is the address of a block of `capacity` bytes; a plan has no block: `new Arena(0, Infinity)`. */
   constructor(base: number, capacity: number) {
     this.base = base;
     this.capacity = capacity;
   }
 
-  /** The largest extent so far, in bytes: what a block must hold for this to run. */
+  /** The largest extent so far, in bytes: the size that a block needs for this step. */
   get peakBytes(): number {
     return this.#peak;
   }
@@ -34,7 +34,7 @@ export class Arena {
   get usedBytes(): number {
     return this.#used;
   }
-  /** Bytes handed out since the last reset, whether given back or not. */
+  /** Bytes allocated since the last reset, including freed ones. */
   get takenBytes(): number {
     return this.#taken;
   }
@@ -75,7 +75,7 @@ export class Arena {
     }
   }
 
-  /** Gives everything back at once. The peak stays. */
+  /** Frees everything at once. The peak is kept. */
   reset(): void {
     this.#sizes.clear();
     this.#holes = [];
@@ -84,7 +84,7 @@ export class Arena {
     this.#taken = 0;
   }
 
-  /** Best fit: the smallest hole that is large enough, else the end. */
+  /** Best fit: the smallest hole that is large enough, otherwise the end. */
   #take(bytes: number): number {
     let best: Hole | undefined;
     for (const hole of this.#holes) if (hole.bytes >= bytes && (!best || hole.bytes < best.bytes)) best = hole;
@@ -99,7 +99,7 @@ export class Arena {
     const end = offset + bytes;
     if (end > this.capacity) {
       throw new StateError(
-        `the step needs at least ${formatBytes(end)} of working memory, ${formatBytes(this.capacity)} were set aside for it`,
+        `the step needs at least ${formatBytes(end)} of working memory, but ${formatBytes(this.capacity)} were reserved for it`,
       );
     }
     this.#end = end;

@@ -1,4 +1,4 @@
-/** Options of `createEngine` that the command line has as well. */
+/** Options of `createEngine` that the command line also has. */
 import { type Options, oneOf, wholeOrNull } from "../core/options.ts";
 import { MOST_THREADS } from "./engine.ts";
 
@@ -8,6 +8,6 @@ export const engineOptions = {
     { help: "number of threads (default: one per physical core); results do not depend on it" },
   ),
   build: oneOf(["auto", "baseline", "relaxed"], "auto", {
-    help: "kernels: relaxed has fused multiply-add, baseline gives the same bits on every machine",
+    help: "kernel build: relaxed uses fused multiply-add, baseline gives the same bits on every machine",
   }),
 } satisfies Options;

@@ -1,5 +1,5 @@
 /**
- * An engine: one compiled build of the kernels over one memory. Models live in an engine; two engines share nothing.
+ * An engine: one compiled build of the kernels and one memory. Models live in an engine; two engines share nothing.
  */
 import { instantiateSync } from "@assemblyscript/loader";
 import { checksAddresses, compileBuild, parallelism, startThread } from "#host";
@@ -12,37 +12,38 @@ import { formatBytes, MAX_BYTES, Memory, type Ptr } from "./memory.ts";
 import { type KernelObserver, observedKernels, type StepUnderWay } from "./observed-kernels.ts";
 import { Pool, withRoomFor } from "./pool.ts";
 
-/** What `createEngine` may be told. */
+/** Options of `createEngine`. */
 export interface EngineOptions {
   /**
-   * Which build of the kernels: "relaxed" has fused multiply-add and is faster, "baseline" gives the same bits on every
-   * machine, "auto" takes relaxed where the JavaScript engine has it.
+   * The build of the kernels: "relaxed" uses fused multiply-add and is faster, "baseline" gives the same bits on every
+   * machine, and "auto" chooses relaxed where the JavaScript engine supports it.
    */
   build?: "auto" | Build;
   /**
-   * How many threads compute, by default as many as there are physical cores. Results are the same bits for any number. One
-   * where there is no SharedArrayBuffer (browsers need a cross-origin isolated page) or no threads (workerd).
+   * The number of threads that compute; by default, one per physical core. Results are identical bit for bit for any
+   * number. One thread where there is no SharedArrayBuffer (browsers need a cross-origin isolated page) or no threads
+   * (workerd).
    */
   threads?: number;
   /** Upper limit of the memory in bytes, at most 4 GiB. */
   maxBytes?: number;
   /**
-   * Place nothing and compute nothing: models and adapters made in such an engine have no contents, but `planMemory` tells
-   * what they and their training would take, with `threads` in an engine like this one.
+   * Allocate nothing and compute nothing: models and adapters created in such an engine have no contents, but
+   * `planMemory` reports how much memory they and their training would need in an engine with the same options.
    */
   measuring?: boolean;
-  /** A compiled module to use instead of the bundled one, for hosts that compile on their own. One thread. */
+  /** A compiled module to use instead of the bundled one, for hosts that compile it themselves. One thread. */
   module?: WebAssembly.Module;
 }
 
-/** One build of the kernels over one memory. Make it with `createEngine`; dispose of its models before it. */
+/** One build of the kernels with one memory. Create it with `createEngine`; dispose of its models before the engine. */
 export class Engine {
   readonly build: Build;
   readonly threads: number;
   readonly memory: Memory;
-  /** Whether products should read with fewer, wider loads: see assembly/linear/tile.ts. Changes speed, not results. */
+  /** Whether matrix products use fewer, wider loads: see assembly/linear/tile.ts. This changes speed, not results. */
   readonly fewLoads: boolean = checksAddresses;
-  /** The step that is being computed, for who observes its kernels; null between steps. */
+  /** The step that is being computed, for kernel observers; null between steps. */
   step: StepUnderWay | null = null;
   readonly #kernels: Kernels;
   #observed: Kernels | null = null;
@@ -69,22 +70,25 @@ export class Engine {
   get kernels(): Kernels {
     return this.#observed ?? this.#kernels;
   }
-  /** Tells `observer` of every kernel of the steps that begin from now on; null tells nobody, at no cost. */
+  /** Reports every kernel of the following steps to `observer`; null disables this, at no cost. */
   observe(observer: KernelObserver | null): void {
     this.#observed = observer && observedKernels(this.#kernels, observer);
   }
 
-  /** Bytes of the block of working memory that is kept from step to step. */
+  /** Size in bytes of the working memory that is kept between steps. */
   get arenaBytes(): number {
     return this.#arena.capacity;
   }
 
-  /** The working memory of the next step, with room for `bytes`; grows the block when it is too small. One at a time. */
+  /**
+   * The working memory of the next step, with room for `bytes`; grows the block if it is too small. Only one step at a
+   * time.
+   */
   takeArena(bytes: number): Arena {
     if (this.#disposed) throw new StateError("this engine was disposed of");
     if (this.memory.measuring)
-      throw new StateError("this engine measures and computes nothing: make one without measuring: true");
-    if (this.#arenaInUse) throw new StateError("a step is already under way in this engine: release its tape first");
+      throw new StateError("this engine only measures and computes nothing: create one without measuring: true");
+    if (this.#arenaInUse) throw new StateError("a step is already running in this engine: release its tape first");
     if (this.#arena.capacity < bytes) {
       this.#freeArena();
       this.#arena = new Arena(this.memory.alloc(bytes, `a step (${formatBytes(bytes)} of working memory)`), bytes);
@@ -118,7 +122,7 @@ export class Engine {
 type EngineSizes = Pick<EngineOptions, "threads" | "maxBytes" | "measuring">;
 
 /**
- * Compiles the kernels and makes an engine. The loaders call this when no engine is given.
+ * Compiles the kernels and creates an engine. The loaders call this if no engine is given.
  *
  * @example
  * using engine = await createEngine({ build: "baseline", threads: 2 });
@@ -128,7 +132,7 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   const threads = countThreads(options);
   if (build === "relaxed" && !relaxedSupported()) {
     throw new UnsupportedError(
-      `createEngine: build "relaxed" was asked for, but this JavaScript engine has no relaxed SIMD; use "baseline" or "auto"`,
+      `createEngine: build "relaxed" was requested, but this JavaScript engine does not support relaxed SIMD; use "baseline" or "auto"`,
     );
   }
   const chosen = build === "auto" ? (relaxedSupported() ? "relaxed" : "baseline") : build;
@@ -136,7 +140,7 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   return new Engine(module ?? (await compileBuild(chosen, shared)), chosen, { threads, maxBytes, measuring });
 }
 
-/** More would spin against each other on any machine. */
+/** More threads would only compete with each other on any machine. */
 export const MOST_THREADS = 64;
 
 function countThreads({ threads, module }: EngineOptions): number {
@@ -147,7 +151,7 @@ function countThreads({ threads, module }: EngineOptions): number {
   return module === undefined && parallelism() > 0 && sharesMemory() ? asked : 1;
 }
 
-/** Browsers give SharedArrayBuffer, and let it be sent to workers, on cross-origin isolated pages only. */
+/** Browsers provide SharedArrayBuffer and allow sending it to workers only on cross-origin isolated pages. */
 function sharesMemory(): boolean {
   return typeof SharedArrayBuffer === "function" && globalThis.crossOriginIsolated !== false;
 }

@@ -1,6 +1,6 @@
 /**
- * A memory of numbers only: blocks have addresses and sizes, and no contents. What is placed in it is counted as it would be
- * elsewhere, without a limit. Views are empty, so that what fills them writes nothing.
+ * A memory that only counts: blocks have addresses and sizes but no contents. Allocations count as in a real memory,
+ * without a limit. Views are empty, so filling them writes nothing.
  */
 import { Memory } from "./memory.ts";
 
@@ -15,7 +15,7 @@ export class MeasuredMemory extends Memory {
     this.#reached = Math.max(this.#reached, end);
     return true;
   }
-  /** All of it: nothing is held. */
+  /** Unlimited: nothing is allocated. */
   override offer(bytes: number): number {
     return bytes;
   }

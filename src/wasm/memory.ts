@@ -1,7 +1,7 @@
 /**
- * The engine's one linear memory. Long-lived things (weights, adapters, optimiser state, the step's arena) are blocks
- * handed out here; kernels never allocate. Freed blocks are joined and used again, first fit from the low end, and the
- * memory grows by just what is missing.
+ * The engine's one linear memory. Long-lived data (weights, adapters, optimizer state, the step's arena) lives in
+ * blocks allocated here; kernels never allocate. Freed blocks are merged and reused, first fit from the low end, and
+ * the memory grows by exactly what is missing.
  */
 import { StateError } from "../core/errors.ts";
 
@@ -13,7 +13,7 @@ const PAGE = 65536;
 const ALIGN = 64;
 /** 4 GiB less one page: the end of the memory must itself be an address. */
 export const MAX_BYTES = 65535 * PAGE;
-/** Kernels' constant tables live below this address. */
+/** The kernels' constant tables are below this address. */
 export const FIRST_BLOCK = PAGE;
 
 /** Rounds up to the alignment of every block, 64 bytes: one cache line, four vectors. */
@@ -27,7 +27,7 @@ interface Block {
 }
 
 export class Memory {
-  /** Whether it gives out addresses only and holds nothing: see src/wasm/measured-memory.ts. */
+  /** Whether it only assigns addresses and holds nothing: see src/wasm/measured-memory.ts. */
   readonly measuring: boolean = false;
   readonly wasm: WebAssembly.Memory;
   readonly maxBytes: number;
@@ -43,21 +43,21 @@ export class Memory {
     this.wasm = new WebAssembly.Memory({ initial: 1, maximum: Math.max(1, Math.ceil(this.maxBytes / PAGE)), shared });
   }
 
-  /** Bytes in blocks now, and the most there have ever been at once. */
+  /** Bytes in blocks now, and the maximum so far. */
   get usedBytes(): number {
     return this.#used;
   }
   get peakBytes(): number {
     return this.#peak;
   }
-  /** Bytes the host has given to this memory so far. It never shrinks. */
+  /** Bytes that the host has allocated for this memory so far. It never shrinks. */
   get byteLength(): number {
     return this.wasm.buffer.byteLength;
   }
 
   /**
-   * How far this memory may grow towards `byteLength` in all: so far, or to its limit, or about to where the host refuses to give
-   * more. What the host gave stays.
+   * How far this memory can grow toward a total of `byteLength`: that far, or to its limit, or to about where the host
+   * refuses to allocate more. Memory that the host allocated is kept.
    */
   offer(byteLength: number): number {
     if (byteLength > this.maxBytes) return this.maxBytes;
@@ -71,7 +71,10 @@ export class Memory {
     return given;
   }
 
-  /** A block of at least `byteLength` bytes, 64-byte aligned, contents undefined. `what` names it in the error when memory is short. */
+  /**
+   * A block of at least `byteLength` bytes, 64-byte aligned, with undefined contents. `what` names it in the error if
+   * memory runs out.
+   */
   alloc(byteLength: number, what: string): Ptr {
     const bytes = Math.max(ALIGN, aligned(byteLength));
     const ptr = this.#takeFree(bytes) ?? this.#takeEnd(bytes, what);
@@ -105,14 +108,14 @@ export class Memory {
     const ptr = this.#end;
     const end = ptr + bytes;
     const message = () =>
-      `memory: ${what} needs ${formatBytes(bytes)} more, ${formatBytes(this.#used)} of at most ${formatBytes(this.maxBytes)} are in use`;
+      `memory: ${what} needs ${formatBytes(bytes)} more, but ${formatBytes(this.#used)} of at most ${formatBytes(this.maxBytes)} are in use`;
     if (end > this.maxBytes && !this.measuring) throw new StateError(message());
-    if (!this.reach(end)) throw new StateError(`${message()}, and this host refuses to give that much`);
+    if (!this.reach(end)) throw new StateError(`${message()}, and this host refuses to allocate that much`);
     this.#end = end;
     return ptr;
   }
 
-  /** Whether there is room up to `end` now: takes what is missing from the host. */
+  /** Whether there is room up to `end`: requests the missing memory from the host. */
   protected reach(end: number): boolean {
     const missing = Math.ceil((end - this.byteLength) / PAGE);
     if (missing <= 0) return true;
@@ -139,7 +142,7 @@ export class Memory {
     this.#free = joined;
   }
 
-  /** Views are valid until the memory next grows: use them at once, never keep them. */
+  /** Views are valid until the memory next grows: use them immediately and never keep them. */
   u8(ptr: Ptr, length: number): Uint8Array {
     return new Uint8Array(this.wasm.buffer, ptr, length);
   }
@@ -160,7 +163,7 @@ export class Memory {
   }
 }
 
-/** "1.5 MB": decimal units, as disks and browsers count. */
+/** "1.5 MB": decimal units, as disks and browsers use. */
 export function formatBytes(bytes: number): string {
   const units = ["B", "kB", "MB", "GB"];
   let unit = 0;

@@ -1,27 +1,27 @@
-/** Kernels whose calls are told to somebody: for a profile. */
+/** Kernels whose calls are reported to an observer, for profiling. */
 import type { Kernels } from "./generated/kernels.ts";
 
-/** Told of every kernel that has run. Times are those of `performance.now()`, in milliseconds. */
+/** Receives every kernel that has run. Times are those of `performance.now()`, in milliseconds. */
 export interface KernelObserver {
   ran(kernel: string, began: number, ended: number): void;
 }
 
-/** What can be asked of a step while its kernels run. */
+/** The state of a step that can be queried while its kernels run. */
 export interface StepUnderWay {
-  /** The block of the model, "" outside of all. */
+  /** The block of the model, "" outside all blocks. */
   readonly place: string;
-  /** Whether the backward pass is under way. */
+  /** Whether the backward pass is running. */
   readonly unwinding: boolean;
   /** Floating-point operations of the products so far. */
   readonly flops: number;
-  /** Bytes of working memory handed out so far, and those in use now. */
+  /** Bytes of working memory allocated so far, and those in use now. */
   readonly takenBytes: number;
   readonly usedBytes: number;
 }
 
 type Kernel = (...args: number[]) => number | undefined;
 
-/** The same kernels, timed. Those that state the size of a workspace are left as they are. */
+/** The same kernels, timed. Kernels that return the size of a workspace are left unchanged. */
 export function observedKernels(kernels: Kernels, observer: KernelObserver): Kernels {
   const all = Object.entries(kernels) as [string, Kernel][];
   const timed = ([name, kernel]: [string, Kernel]): [string, Kernel] => {

@@ -1,9 +1,9 @@
 /**
- * Threads over one shared memory. A kernel whose arguments end in a range is split over it: workers that spin for a while
- * and then park take chunks of it, and so does the caller. No sum is ever split, so results are the same bits for any
- * number of threads.
+ * Threads over one shared memory. A kernel whose arguments end in a range is split along it: workers, which spin for a
+ * while and then park, take chunks of it, and so does the caller. No sum is ever split, so results are identical bit
+ * for bit for any number of threads.
  *
- * Workers join when they have come up; until then the others do their share, so nothing waits for a start.
+ * Workers join after they have started; until then the others do their share, so nothing waits for startup.
  */
 import { StateError } from "../core/errors.ts";
 import type { StartThread, Thread } from "../core/host.ts";
@@ -16,15 +16,15 @@ import { type Crew, type Description, places, type ThreadData, takeChunks, threa
 /** Smallest range that is split, and smallest product of rows, columns and inner dimension: about 2 µs of work. */
 const WORTH_SPLITTING = 8192;
 const TILE_WORTH_SPLITTING = 65536;
-/** Chunks for each thread, so that one which was held up leaves its work to the others. */
+/** Chunks per thread, so that a delayed thread leaves its work to the others. */
 const CHUNKS_EACH = 4;
-/** Cuts fall on multiples of this: floats of a cache line. */
+/** Splits are at multiples of this: the floats of a cache line. */
 const WIDTH = 16;
-/** In place of the next chunk: there is none. */
+/** Marks that there is no next chunk. */
 const CLOSED = (1 << places.chunkBits) - 1;
-/** Looks at a number before parking: about 300 µs in V8. */
+/** Polls of a number before parking: about 300 µs in V8. */
 const SPINS = 20_000;
-/** No chunk takes that long: a thread that does not come back has died. */
+/** No chunk takes this long: a thread that does not respond has died. */
 const PATIENCE = 60_000;
 
 type Kernel = (...args: number[]) => number | undefined;
@@ -68,7 +68,7 @@ export class Pool {
     });
   }
 
-  /** The kernels of `exports`, split over the threads. Workspaces have room for all of them. */
+  /** The kernels of `exports`, split over the threads. Workspaces have room for all threads. */
   kernels(exports: Kernels): Kernels {
     const all = Object.entries(exports) as [string, Kernel][];
     return Object.fromEntries(
@@ -92,14 +92,14 @@ export class Pool {
 
   #run(kernel: number, args: readonly number[], range: Range, workspace: readonly [at: number, bytes: number]): void {
     if (this.#lost !== null)
-      throw new StateError(`${this.#lost}; make a new engine, with threads: 1 if it happens again`);
+      throw new StateError(`${this.#lost}; create a new engine, with threads: 1 if it happens again`);
     const { numbers, job } = this.#crew;
     const chunks = Math.ceil((range.end - range.start) / range.step);
     const share = Math.ceil(chunks / this.threads);
     const { at, start, step, end } = range;
     const description: Description = [kernel, at, start, step, end, chunks, share, ...workspace, args.length];
     this.#job = (this.#job + 1) | 0;
-    // A thread may still be reading the last job's description: its counters are closed before that changes.
+    // A thread may still be reading the last job's description: its counters are closed before it changes.
     this.#setCounters(CLOSED);
     job.set(description);
     job.set(args, places.arguments);
@@ -119,7 +119,7 @@ export class Pool {
     }
   }
 
-  /** Until every chunk is done: spins, then parks where that is allowed. */
+  /** Waits until every chunk is done: spins, then parks where that is allowed. */
   #wait(): void {
     const { numbers } = this.#crew;
     for (let i = 0; i < SPINS; i++) if (Atomics.load(numbers, places.left) === 0) return;
@@ -128,7 +128,7 @@ export class Pool {
       const left = Atomics.load(numbers, places.left);
       if (left === 0) return;
       if (performance.now() > patience) {
-        this.#lost = `a thread took ${left} of a kernel's chunks and did not come back in ${PATIENCE / 1000} s`;
+        this.#lost = `a thread took ${left} of a kernel's chunks and did not finish within ${PATIENCE / 1000} s`;
         throw new StateError(this.#lost);
       }
       if (!this.#mayPark) continue;
@@ -151,7 +151,7 @@ export class Pool {
   }
 }
 
-/** Whether a kernel states the size of another's workspace. */
+/** Whether a kernel returns the size of another kernel's workspace. */
 function isWorkspace(name: string): boolean {
   return Object.values(splits).some(({ workspace }) => workspace?.of === name);
 }
@@ -160,7 +160,7 @@ function roomFor(threads: number, workspace: Kernel): Kernel {
   return (...args) => threads * aligned(workspace(...args)!);
 }
 
-/** The kernels of `exports`, which state sizes of workspaces as a pool of so many threads does. */
+/** The kernels of `exports`, returning the workspace sizes of a pool with this many threads. */
 export function withRoomFor(threads: number, exports: Kernels): Kernels {
   if (threads === 1) return exports;
   const all = Object.entries(exports) as [string, Kernel][];
@@ -169,7 +169,7 @@ export function withRoomFor(threads: number, exports: Kernels): Kernels {
   ) as unknown as Kernels;
 }
 
-/** What is split, and into pieces of what size. */
+/** What is split, and the size of the pieces. */
 interface Range {
   /** Which argument is its start. */
   readonly at: number;
@@ -178,7 +178,7 @@ interface Range {
   readonly step: number;
 }
 
-/** Null where splitting is not worth it. */
+/** Null if splitting does not pay. */
 function cutItems(args: readonly number[], { sizes, whole }: Split, threads: number): Range | null {
   const at = args.length - 2;
   const [start, end] = args.slice(at) as [number, number];
@@ -191,8 +191,8 @@ function cutItems(args: readonly number[], { sizes, whole }: Split, threads: num
 }
 
 /**
- * One chunk a thread, of rows or of columns, whichever repeats less work: threads that share rows each pack all of them,
- * threads that share columns each fill all panels of the weight, once for every block of rows.
+ * One chunk per thread, of rows or of columns, depending on which repeats less work: threads that share rows each pack
+ * all of them, threads that share columns each fill all panels of the weight, once per block of rows.
  */
 function cutTile(args: readonly number[], { sizes }: Split, threads: number): Range | null {
   const at = args.length - 4;
@@ -208,14 +208,14 @@ function cutTile(args: readonly number[], { sizes }: Split, threads: number): Ra
   return { at: at + 2, start: colStart, end: colEnd, step };
 }
 
-/** The address of the workspace argument and what each thread takes of it. */
+/** The address of the workspace argument and each thread's share of it. */
 function workspaceOf({ workspace }: Split, args: readonly number[], exports: Kernels): [at: number, bytes: number] {
   if (workspace === undefined) return [-1, 0];
   const size = exports[workspace.of as keyof Kernels] as Kernel;
   return [workspace.at, aligned(size(...workspace.given.map((place) => args[place]!))!)];
 }
 
-/** Whether this thread may be made to wait: the main thread of a browser may not. */
+/** Whether this thread may block: the main thread of a browser may not. */
 function mayPark(numbers: Int32Array): boolean {
   try {
     Atomics.wait(numbers, places.failed, 1, 0);

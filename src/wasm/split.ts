@@ -1,11 +1,17 @@
-/** How a kernel's work can be split; numbers are places among its arguments. Kernels state it themselves: see assembly/README.md. */
+/**
+ * How a kernel's work can be split; numbers are indexes of its arguments. Kernels declare it: see assembly/README.md.
+ */
 export interface Split {
-  /** Whether the range is one of rows and one of columns. */
+  /** Whether the range has rows and columns. */
   readonly tile: boolean;
-  /** Whether each thread should have one piece: rows of a stored matrix are read along, and short ones slowly. */
+  /**
+   * Whether each thread gets one piece: rows of a stored matrix are read along their length, and short ones are slow.
+   */
   readonly whole?: boolean;
-  /** One item of the range is about as large as the product of these; one element of a tile as their sum. */
+  /**
+   * The cost of one item of the range is about the product of these; that of one element of a tile is about their sum.
+   */
   readonly sizes: readonly number[];
-  /** Where the workspace is, the kernel that states its size, and what that is to be given. */
+  /** The workspace argument, the kernel that returns its size, and the arguments of that kernel. */
   readonly workspace?: { readonly at: number; readonly of: string; readonly given: readonly number[] };
 }

@@ -1,15 +1,17 @@
 /**
- * One thread of a pool (src/wasm/pool.ts), the calling one included: takes chunks of the job under way until none is left.
+ * One thread of a pool (src/wasm/pool.ts), including the caller: takes chunks of the current job until none is left.
  *
- * Chunks are dealt out in equal shares, so that a thread meets the same part of the data in job after job; who is done with
- * its own share helps with the others'. The counter of a share holds the number of the job beside the next chunk, and a
- * chunk is taken by comparing and exchanging both: a thread that read the description of a job that has ended meanwhile
- * takes nothing.
+ * Chunks are assigned in equal shares, so that a thread works on the same part of the data in job after job; a thread
+ * that has finished its share helps with the others. The counter of a share holds the number of the job and the next
+ * chunk, and a chunk is taken by a compare-and-exchange of both: a thread that read the description of a job that has
+ * since ended takes nothing.
  *
  * The functions here also run in worker threads, from their own source text: they refer to nothing outside themselves.
  */
 
-/** What threads share. Places in `numbers` lie a cache line apart, so that threads do not wait for each other's lines. */
+/**
+ * What threads share. Entries of `numbers` are a cache line apart, so that threads do not wait for each other's lines.
+ */
 export interface Crew {
   readonly threads: number;
   readonly numbers: Int32Array;
@@ -21,14 +23,17 @@ export interface Crew {
 }
 
 export const places = {
-  /** Number of the job. Threads wait for it to change. */
+  /** The number of the job. Threads wait for it to change. */
   job: 0,
   /** Chunks of the job that are not done. */
   left: 16,
-  /** Worker threads that are parked until there is a job; whether the caller is, until the job is done. */
+  /**
+   * The number of worker threads that are parked until there is a job, and whether the caller is parked until the job
+   * is done.
+   */
   parked: 32,
   callerParked: 48,
-  /** Bytes of the message of an error, 0 without one. */
+  /** Length in bytes of the error message, 0 if there is none. */
   failed: 64,
   /** The counters of the shares: job << chunkBits | next chunk. */
   shares: 80,
@@ -49,16 +54,16 @@ export type Description = readonly [
   chunks: number,
   /** Chunks in each share. */
   share: number,
-  /** Which argument is the workspace, -1 for none, and its bytes for each thread. */
+  /** Which argument is the workspace, -1 for none, and its bytes per thread. */
   workspace: number,
   workspaceBytes: number,
-  /** How many arguments there are. */
+  /** The number of arguments. */
   count: number,
 ];
 
 type Kernel = (...args: number[]) => void;
 
-/** Takes chunks as thread `index` (0 is the caller) until none of the job is left. */
+/** Takes chunks of the job as thread `index` (0 is the caller) until none is left. */
 export function takeChunks(crew: Crew, kernels: readonly Kernel[], index: number): void {
   const { numbers, job, at, threads } = crew;
   const number = Atomics.load(numbers, at.job);
@@ -93,7 +98,7 @@ export function takeChunks(crew: Crew, kernels: readonly Kernel[], index: number
   }
 }
 
-/** What a worker thread is given. */
+/** The data that a worker thread receives. */
 export interface ThreadData {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
@@ -101,7 +106,7 @@ export interface ThreadData {
   readonly index: number;
   /** Names of the kernels by number. */
   readonly names: readonly string[];
-  /** Looks at the job's number before parking. */
+  /** Polls of the job's number before parking. */
   readonly spins: number;
 }
 
@@ -125,7 +130,7 @@ export function serve({ module, memory, crew, index, names, spins }: ThreadData,
   }
 }
 
-/** Source text of a function that is given `ThreadData`. Some bundlers mark functions with a helper called __name. */
+/** Source text of a function that takes `ThreadData`. Some bundlers mark functions with a helper called __name. */
 export function threadSource(): string {
   return `(data) => { const __name = (f) => f; (${serve})(data, ${takeChunks}); }`;
 }

@@ -23,7 +23,7 @@ describe("a batch of several adapters", () => {
     const before = with_(model, "a");
     expect(() => model.forward(batch, { adapterNames: ["a", "z", "b"] })).toThrow('there is no adapter "z"');
     expect(() => model.forward(batch, { adapterNames: ["a", "c", "b"] })).toThrow(
-      'adapter "c" (lora) cannot be one of several',
+      'adapter "c" (lora) cannot be combined with others',
     );
     expect(model.forward(batch)).toEqual(before);
   });

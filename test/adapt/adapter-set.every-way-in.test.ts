@@ -125,7 +125,7 @@ describe("names of adapters", () => {
       const error = await thrown(() => way(model, name));
       expect(error, JSON.stringify(name)).toBeInstanceOf(FormatError);
       // Names in adapter_setup.json are paths first of all, and refused as such.
-      expect((error as Error).message).toMatch(/^adapter name .* cannot be used: |should be relative and stay inside/s);
+      expect((error as Error).message).toMatch(/^adapter name .* cannot be used: |must be relative and stay inside/s);
     }
     const deltas = Array.from(model.modules.values()).flatMap<unknown>((module) =>
       "deltas" in module ? module.deltas : [],
@@ -162,7 +162,7 @@ describe("names of adapters", () => {
       await expect(
         run(() => way(model, "other")),
         name,
-      ).rejects.toThrow('there is an adapter "other" already');
+      ).rejects.toThrow('adapter "other" already exists');
       expect(model.peftConfig.get("other")).toBe(config);
     }
   });

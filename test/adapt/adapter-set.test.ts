@@ -99,7 +99,7 @@ describe("several adapters", () => {
     model.deleteAdapter("default");
     expect(model.activeAdapters).toEqual(["other"]);
     expect(model.engine.memory.usedBytes).toBeLessThan(used);
-    expect(() => model.setAdapter("default")).toThrow('there is no adapter "default", there are "other"');
+    expect(() => model.setAdapter("default")).toThrow('there is no adapter "default"; the adapters are "other"');
     model.deleteAdapter("other");
     expect(model.activeAdapters).toEqual([]);
     model.addAdapter("default", q);
@@ -117,7 +117,7 @@ describe("several adapters", () => {
 
   test("names are taken once, and are folder names", async () => {
     const { model } = await twoAdapters();
-    expect(() => model.addAdapter("other", v)).toThrow('there is an adapter "other" already');
+    expect(() => model.addAdapter("other", v)).toThrow('adapter "other" already exists');
     expect(() => model.addAdapter("a/b", v)).toThrow(FormatError);
   });
 

@@ -26,7 +26,7 @@ test.each([
 ] as const)("PEFT has no targets for %s: the error names some, which then work", async (type, task, targetModules) => {
   using model = await modelOf(type, task);
   expect(() => getPeftModel(model, lora())).toThrow(
-    `PEFT has no default targetModules of LORA for "${type}": name them, such as targetModules: ${JSON.stringify(targetModules)}`,
+    `PEFT has no default targetModules of LORA for "${type}": specify them, such as targetModules: ${JSON.stringify(targetModules)}`,
   );
   using adapted = getPeftModel(model, lora({ targetModules: [...targetModules] }));
   const adaptedLayers = [...adapted.namedTrainable().keys()].filter((key) => key.includes("lora_A"));

@@ -42,7 +42,7 @@ test("a contestant that fails, or computes on fewer threads than asked, is missi
   const single = { ...fake("single", 1, [2, 1], { threads: 1 }), task: { threads: 2 } };
   const results = await contest([fake("a", 2), broken, single], 1, quiet);
   expect(timesFaster(results, "a", "broken")).toEqual({ missing: "broken: Error: no such thing" });
-  expect(timesFaster(results, "single", "a").missing).toMatch(/2 threads were asked for, it computes on 1/);
+  expect(timesFaster(results, "single", "a").missing).toMatch(/2 threads were requested, but it computes on 1/);
 });
 
 test("a row says whether its bar is met, by how much it is missed, or why it was not measured", () => {

@@ -64,7 +64,7 @@ describe("one clear error for", () => {
     const files = { ...index({ a: first, b: first, c: first }), [first]: await shard({ b: 1 }) };
     await expect(open(files)).rejects.toThrow(
       new FormatError(
-        `"model.safetensors.index.json" in memory does not fit its shards (2 problems)\n  "a": not in "${first}", where the index puts it\n  "c": not in "${first}", where the index puts it`,
+        `"model.safetensors.index.json" in memory does not match its shards (2 problems)\n  "a": not in "${first}", where the index puts it\n  "c": not in "${first}", where the index puts it`,
       ),
     );
   });
@@ -76,7 +76,7 @@ describe("one clear error for", () => {
 
   test("a shard outside the folder", async () => {
     await expect(open(index({ a: "../secret.safetensors" }))).rejects.toThrow(
-      'file name "../secret.safetensors" should be relative and stay inside',
+      'file name "../secret.safetensors" must be relative and stay inside',
     );
   });
 
@@ -88,10 +88,10 @@ describe("one clear error for", () => {
 
   test("no weights, saying what is there instead", async () => {
     await expect(open({})).rejects.toThrow(
-      'memory has none of "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"; it is empty',
+      'memory contains none of "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"; it is empty',
     );
-    await expect(open({ "config.json": text("{}") })).rejects.toThrow("; it has config.json");
-    await expect(open({ "weights.bin": text("") })).rejects.toThrow('; "weights.bin" is pickled Python, save it again');
+    await expect(open({ "config.json": text("{}") })).rejects.toThrow("; it contains config.json");
+    await expect(open({ "weights.bin": text("") })).rejects.toThrow('; "weights.bin" is pickled Python; save it again');
   });
 });
 

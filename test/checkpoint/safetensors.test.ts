@@ -121,16 +121,16 @@ const at = (start: number, n: number, more: object = {}) => ({
 });
 
 const lies: readonly (readonly [string, Uint8Array, string])[] = [
-  ["shorter than 8 bytes", new Uint8Array(7), '"f" in memory has 7 bytes, a safetensors file has at least 8'],
+  ["shorter than 8 bytes", new Uint8Array(7), '"f" in memory has 7 bytes, but a safetensors file has at least 8'],
   [
     "header past the end",
     fileOf("{}").subarray(0, 9),
-    "announces a header of 2 bytes, but only 1 follow: it is cut short",
+    "declares a header of 2 bytes, but only 1 follow: it is truncated",
   ],
   [
     "header of 2^63 bytes",
     Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 128, 123, 125),
-    "announces a header of 9223372036854775808 bytes, but at most 100000000 are allowed",
+    "declares a header of 9223372036854775808 bytes, but at most 100000000 are allowed",
   ],
   ["no header", new Uint8Array(8), "found the end, expected a value"],
   ["not JSON", fileOf("{x}"), 'header of "f" in memory: line 1, column 2: found "x}", expected a key'],
@@ -150,7 +150,7 @@ const lies: readonly (readonly [string, Uint8Array, string])[] = [
   [
     "a negative size",
     fileOf({ a: at(0, 1, { shape: [-1] }) }, 4),
-    '"a": shape is [-1], expected a list of whole numbers from 0',
+    '"a": shape is [-1], expected a list of whole numbers of at least 0',
   ],
   ["half an element", fileOf({ a: at(0, 1, { shape: [0.5] }) }, 4), '"a": shape is [0.5]'],
   ["a size in text", fileOf({ a: at(0, 1, { shape: ["1"] }) }, 4), '"a": shape is ["1"]'],
@@ -174,7 +174,7 @@ const lies: readonly (readonly [string, Uint8Array, string])[] = [
   [
     "bytes that do not fit the shape",
     fileOf({ a: at(0, 2, { shape: [3] }) }, 8),
-    '"a": data_offsets [0, 8] hold 8 bytes, but shape [3] of F32 takes 12',
+    '"a": data_offsets [0, 8] hold 8 bytes, but shape [3] of F32 needs 12',
   ],
   [
     "overlap",
@@ -196,7 +196,7 @@ const lies: readonly (readonly [string, Uint8Array, string])[] = [
     fileOf({ a: at(4, 1) }, 8),
     '"a": starts at 4 and leaves a hole after the bytes that end at 0',
   ],
-  ["cut short", fileOf({ a: at(0, 2) }, 7), "it is cut short"],
+  ["cut short", fileOf({ a: at(0, 2) }, 7), "it is truncated"],
   ["bytes of no tensor", fileOf({ a: at(0, 1) }, 5), "the rest belongs to no tensor"],
 ];
 
@@ -278,7 +278,7 @@ describe("writing", () => {
     );
     await expect(writeSafetensors(target, "f", [f32("__metadata__", 1)])).rejects.toThrow(FormatError);
     await expect(writeSafetensors(target, "f", [{ ...f32("a", 1), shape: [2] }])).rejects.toThrow(
-      new ShapeError('"a": got 4 bytes to write, shape [2] of F32 takes 8'),
+      new ShapeError('"a": got 4 bytes to write, but shape [2] of F32 needs 8'),
     );
     expect(target.files.size).toBe(0);
   });

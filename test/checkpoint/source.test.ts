@@ -31,7 +31,7 @@ describe("files in memory", () => {
     await expect(source.read("g")).rejects.toThrow(new FormatError('memory has no file "g"'));
     await expect(source.size("g")).rejects.toThrow(FormatError);
     await expect(source.read("f", 90, 101)).rejects.toThrow(
-      '"f" in memory has 100 bytes, but bytes 90 to 101 were asked for',
+      '"f" in memory has 100 bytes, but bytes 90 to 101 were requested',
     );
     await expect(source.read("f", -1, 5)).rejects.toThrow(FormatError);
     await expect(source.read("f", 6, 5)).rejects.toThrow(FormatError);
@@ -192,7 +192,7 @@ describe("files at a URL", () => {
     const source = urlSource("http://127.0.0.1:1/m");
     for (const name of ["../x", "/x", "a/../../x", "", "a//b", "C:\\x", "a\\..\\b"]) {
       await expect(source.has(name)).rejects.toThrow(
-        `file name ${JSON.stringify(name)} should be relative and stay inside it`,
+        `file name ${JSON.stringify(name)} must be relative and stay inside it`,
       );
     }
   });

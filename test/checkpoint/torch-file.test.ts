@@ -82,7 +82,7 @@ test.each(["hostile.bin", "hostile-5.bin"])(
   async (file) => {
     await expect(open(fixture(file))).rejects.toThrow(UnsupportedError);
     await expect(open(fixture(file))).rejects.toThrow(
-      `"x.bin" in memory asks for Python's "posix.system": only tensors are read`,
+      `"x.bin" in memory uses Python's "posix.system": only tensors are read`,
     );
   },
 );
@@ -91,18 +91,18 @@ test("tensors that do not lie as they are read are listed, with what to do", asy
   const opening = open(fixture("strided.bin"));
   await expect(opening).rejects.toThrow(FormatError);
   await expect(opening).rejects.toThrow(
-    'can be read (2 problems)\n  "turned": lies with strides [1, 3] for shape [3, 4]; save it after .contiguous()\n  "spread": lies with strides [0]',
+    'is not a readable dict of tensors (2 problems)\n  "turned": has strides [1, 3] for shape [3, 4]; save it after .contiguous()\n  "spread": has strides [0]',
   );
 });
 
 test("what is no dict of tensors is named", async () => {
   await expect(open(fixture("nested.bin"))).rejects.toThrow(
-    '"state_dict": is a dict of 1, expected a tensor\n  "epoch": is 3, expected a tensor',
+    '"state_dict": is a dict with 1 entries, expected a tensor\n  "epoch": is 3, expected a tensor',
   );
   await expect(open(fixture("compressed.bin"))).rejects.toThrow('entry "archive/data.pkl" is compressed');
   await expect(open(fixture("mixed.safetensors"))).rejects.toThrow(FormatError);
   await expect(open(new Uint8Array())).rejects.toThrow(FormatError);
-  await expect(open(new TextEncoder().encode("<html>"))).rejects.toThrow("is not made by torch.save");
+  await expect(open(new TextEncoder().encode("<html>"))).rejects.toThrow("was not written by torch.save");
 });
 
 test.each(["tensors.bin", "legacy.bin", "state-dict.bin", "zip64.bin"])(

@@ -138,20 +138,23 @@ const train = (...more: string[]) => [
 ];
 
 const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
-  "a missing model folder": [evaluate("nowhere"), /"config.json" is not in the cache .*no folder "nowhere" is here/],
+  "a missing model folder": [
+    evaluate("nowhere"),
+    /"config.json" is not in the cache .*there is no folder "nowhere" either/,
+  ],
   "a model that is a file": [evaluate("a-file"), /folder "a-file" has no file "config.json"/],
-  "weights cut short": [evaluate("cut"), /"model.safetensors" in folder "cut" .*\n.*it is cut short/],
-  "weights of five bytes": [evaluate("stub"), /has 5 bytes, a safetensors file has at least 8/],
-  "a header that claims 2^60 bytes": [evaluate("huge-header"), /announces a header of 1152921504606846976 bytes/],
+  "weights cut short": [evaluate("cut"), /"model.safetensors" in folder "cut" .*\n.*it is truncated/],
+  "weights of five bytes": [evaluate("stub"), /has 5 bytes, but a safetensors file has at least 8/],
+  "a header that claims 2^60 bytes": [evaluate("huge-header"), /declares a header of 1152921504606846976 bytes/],
   "a header whose shape and bytes disagree": [
     evaluate("wrong-size"),
-    /"lm_head.weight": data_offsets .* but shape \[97, 33\] of F32 takes/,
+    /"lm_head.weight": data_offsets .* but shape \[97, 33\] of F32 needs/,
   ],
   "weights of another shape": [
     evaluate("wrong-shape"),
     /lm_head.weight: file has \[32, 97\], the config needs \[97, 32\]/,
   ],
-  "weights of integers": [evaluate("integers"), /lm_head.weight: dtype I32, this version reads F32, F16 and BF16/],
+  "weights of integers": [evaluate("integers"), /lm_head.weight: dtype I32, expected F32, F16 or BF16/],
   "a config for other sizes: every tensor is listed": [
     evaluate("smaller"),
     /\(6 problems\)(\n {2}model\.layers\.[01]\.mlp\.\w+\.weight: file has .*){6}\n$/,
@@ -167,13 +170,16 @@ const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
   "no model_type": [evaluate("no-type"), /"model_type" is missing, expected one of/],
   "an ill-typed config": [evaluate("bad-config"), /hidden_size/],
   "a config that is not JSON": [evaluate("broken-config"), /config.json.*line 2/],
-  "a config of null": [["inspect", "null-config"], /"config.json" in folder "null-config" should hold a JSON object/],
+  "a config of null": [["inspect", "null-config"], /"config.json" in folder "null-config" must contain a JSON object/],
   "a tokenizer.json that makes no tokenizer": [
     evaluate("broken-tokenizer", "text.jsonl"),
     /"tokenizer.json" in folder "broken-tokenizer"/,
   ],
 
-  "a missing adapter": [adapted("nowhere"), /"adapter_config.json" is not in the cache .*no folder "nowhere" is here/],
+  "a missing adapter": [
+    adapted("nowhere"),
+    /"adapter_config.json" is not in the cache .*there is no folder "nowhere" either/,
+  ],
   "an adapter without weights": [adapted("no-weights"), /folder "no-weights" has no "adapter_model.safetensors"/],
   "an adapter cut short": [adapted("cut-adapter"), /"adapter_model.safetensors" in folder "cut-adapter"/],
   "an unknown peft_type": [
@@ -222,7 +228,7 @@ const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
   ],
   "rows longer than the context: all are listed by line": [
     evaluate("base", "long.jsonl"),
-    /long.jsonl:2: has 65 tokens, but the model's context is 64; give a max length \(--max-length\).*\n {2}long.jsonl:3: has 65 tokens/,
+    /long.jsonl:2: has 65 tokens, but the model's context is 64; set maxLength to truncate rows.*\n {2}long.jsonl:3: has 65 tokens/,
   ],
   "a row with nothing to learn": [evaluate("base", "mute.jsonl"), /mute.jsonl:1: has nothing to learn/],
   "a conversation without a chat template": [evaluate("base", "chat.jsonl"), /folder "base" has no chat template/],
@@ -237,38 +243,41 @@ const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
   ],
   "early stopping without validation data": [
     train("--early-stopping-patience", "1"),
-    /--early-stopping-patience needs evaluation data: give --valid/,
+    /--early-stopping-patience needs evaluation data: set --valid/,
   ],
 
-  "a run folder that is a file": [train("--output", "a-file"), /folder "a-file": a file is where a folder should be/],
+  "a run folder that is a file": [
+    train("--output", "a-file"),
+    /folder "a-file": a file exists where a folder is expected/,
+  ],
   "a run folder below a file": [
     train("--output", "a-file/run"),
-    /folder "a-file\/run": a file is where a folder should be/,
+    /folder "a-file\/run": a file exists where a folder is expected/,
   ],
   "a run folder that cannot be made": [
     train("--output", "/proc/lorikeet/run"),
-    /folder "\/proc\/lorikeet\/run": no folder can be made there/,
+    /folder "\/proc\/lorikeet\/run": no folder can be created there/,
   ],
   "logits to a folder's name": [
     ["predict", "--model", "base", "--data", "rows.jsonl", "--output", "taken.safetensors"],
-    /cannot write "taken.safetensors".*: a folder of that name is in the way/,
+    /cannot write "taken.safetensors".*: a folder with that name already exists/,
   ],
   "a merged model to a file's name": [
     ["merge", "--model", "base", "--adapter", "adapter", "--output", "a-file"],
-    /folder "a-file": a file is where a folder should be/,
+    /folder "a-file": a file exists where a folder is expected/,
   ],
   "a merged model where no folder can be made": [
     ["merge", "--model", "base", "--adapter", "adapter", "--output", "/proc/merged"],
-    /folder "\/proc\/merged": no folder can be made there/,
+    /folder "\/proc\/merged": no folder can be created there/,
   ],
-  "inspecting what is not there": [["inspect", "nowhere"], /no folder "nowhere" is here/],
+  "inspecting what is not there": [["inspect", "nowhere"], /there is no folder "nowhere" either/],
   "inspecting a folder of something else": [
     ["inspect", "taken.safetensors"],
     /has neither "config.json" \(a model\) nor "adapter_config.json"/,
   ],
   "counting an adapter on an adapter": [
     ["inspect", "adapter", "--adapter-config", "adapter/adapter_config.json"],
-    /--adapter-config counts on a model/,
+    /--adapter-config needs a model/,
   ],
 };
 

@@ -30,7 +30,7 @@ describe.each(formats)("$name", ({ exponentBits, widen, narrow, infinity }) => {
     expect(narrow(widen(all))).toEqual(all);
   });
 
-  test("every half-way point between neighbours goes to the even one, and its float32 neighbours to the nearer one", () => {
+  test("every half-way point between neighbors goes to the even one, and its float32 neighbors to the nearer one", () => {
     const lower = all.subarray(0, infinity);
     const values = widen(all.subarray(0, infinity + 1)).slice();
     // The largest finite value rounds up to infinity half a step on, where the next value would be.

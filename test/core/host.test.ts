@@ -13,7 +13,7 @@ test("a browser refuses a folder path and says what to pass instead", () => {
   const says = (what: string) =>
     new UnsupportedError(`folder "out": a browser cannot open folders by path; pass ${what} instead`);
   expect(() => browser.openFolder("out")).toThrow(says("a URL, or a map of file names to bytes or Blobs,"));
-  expect(() => browser.folderTarget("out")).toThrow(says("a map to be filled"));
+  expect(() => browser.folderTarget("out")).toThrow(says("a map to fill"));
   expect(() => browser.openRun("out")).toThrow(says("memoryRun()"));
 });
 

@@ -52,7 +52,7 @@ describe("largestSvd", () => {
     }
   });
   test("more than there are is refused", () => {
-    expect(() => largestSvd(matrix(3, 2), 3)).toThrow("has 2 singular values, 3 were asked for");
+    expect(() => largestSvd(matrix(3, 2), 3)).toThrow("has 2 singular values, 3 were requested");
   });
 });
 

@@ -115,8 +115,8 @@ test("shuffle keeps the items and reaches every order of three", () => {
 });
 
 test("a seed, a state and a count that cannot be are named", () => {
-  expect(() => new Philox(-1)).toThrow("Philox seed is -1, it should be an integer from 0 to 2^53 - 1");
+  expect(() => new Philox(-1)).toThrow("Philox seed is -1, expected an integer from 0 to 2^53 - 1");
   expect(() => new Philox(0, 0.5)).toThrow("Philox stream is 0.5");
   expect(() => Philox.from({ seed: 0, stream: 0, drawn: Number.NaN })).toThrow("Philox drawn is NaN");
-  expect(() => new Philox(0).below(0)).toThrow("Philox.below(0): the count should be an integer from 1 to 2^32");
+  expect(() => new Philox(0).below(0)).toThrow("Philox.below(0): the count must be an integer from 1 to 2^32");
 });

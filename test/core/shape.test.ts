@@ -17,14 +17,14 @@ test("shapes are the same when every axis is", () => {
 
 test("a last axis that does not fit is told with both sizes and the reason", () => {
   expect(() => expectLast('input of "h.3"', [7, 512], 768, 'the width of "h.3.weight"')).toThrow(
-    new ShapeError('input of "h.3": last axis of [7, 512] should be 768, the width of "h.3.weight"'),
+    new ShapeError('input of "h.3": last axis of [7, 512] must be 768, the width of "h.3.weight"'),
   );
   expectLast("x", [7, 768], 768, "");
 });
 
 test("a shape that does not fit is told with both shapes and the reason", () => {
   expect(() => expectShape('"lora_A"', [8, 2], [4, 2], "r is 4")).toThrow(
-    new ShapeError('"lora_A": shape [8, 2] should be [4, 2], r is 4'),
+    new ShapeError('"lora_A": shape [8, 2] must be [4, 2], r is 4'),
   );
   expectShape("x", [4, 2], [4, 2], "");
 });

@@ -127,9 +127,9 @@ describe("normal numbers are torch's", () => {
 });
 
 test("a seed, a range, a shape and a length that cannot be are named", () => {
-  expect(() => new TorchRandom(0.5)).toThrow("TorchRandom seed is 0.5, it should be an integer");
+  expect(() => new TorchRandom(0.5)).toThrow("TorchRandom seed is 0.5, expected an integer");
   expect(() => new TorchRandom(0).randint(1, 3, 3)).toThrow("randint from 3 to 3");
-  expect(() => new TorchRandom(0).randint(1, 0, 2 ** 32)).toThrow("integers of 32 bits");
+  expect(() => new TorchRandom(0).randint(1, 0, 2 ** 32)).toThrow("two signed 32-bit integers");
   expect(() => new TorchRandom(0).kaimingUniform([4])).toThrow("shape [4]: expected [out, in, ...]");
-  expect(() => new TorchRandom(0).randperm(214748364)).toThrow("should be below 214748364");
+  expect(() => new TorchRandom(0).randperm(214748364)).toThrow("must be below 214748364");
 });

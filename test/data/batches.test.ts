@@ -54,7 +54,7 @@ test("shuffled examples whose lengths spread 1:8 are packed close to the budget,
     expect(all / (others.length * budget)).toBeGreaterThan(share);
     expect(batches.flat().sort((a, b) => a - b)).toEqual(spread.map((_, i) => i));
     expect(packed(0, budget)).toEqual(batches);
-    // Who is beside whom is left to chance: few pairs of neighbours meet again.
+    // Who is beside whom is left to chance: few pairs of neighbors meet again.
     const pairs = new Set(batches.flatMap((batch) => batch.flatMap((a) => batch.map((b) => `${a} ${b}`))));
     const again = others.flatMap((batch) => batch.flatMap((a) => batch.map((b) => a !== b && pairs.has(`${a} ${b}`))));
     expect(again.filter(Boolean).length / again.length).toBeLessThan(0.05);

@@ -23,7 +23,7 @@ function encodeText(text: string, changes: Partial<EncodeRowsOptions> = {}) {
 
 const plain = (text: string) => pocket.encode(text, { addSpecialTokens: false });
 
-test("a text is learnt whole, between beginning and end", () => {
+test("a text is learned whole, between beginning and end", () => {
   const inputIds = [BOS, ...plain("Call me Ishmael."), EOS];
   expect(encode([{ text: "Call me Ishmael." }])).toEqual([{ inputIds, labels: inputIds }]);
 });
@@ -32,7 +32,7 @@ test("an end that is there already is not doubled", () => {
   expect(encode([{ text: "whale</s>" }])[0]!.inputIds).toEqual([BOS, ...plain("whale"), EOS]);
 });
 
-test("of prompt and completion, the completion and the end are learnt", () => {
+test("of prompt and completion, the completion and the end are learned", () => {
   const [example] = encode([{ prompt: "Who is that?", completion: " A whale." }]);
   const inputIds = [BOS, ...plain("Who is that? A whale."), EOS];
   const learnt = [...plain(" A whale."), EOS];
@@ -45,7 +45,7 @@ test("an empty prompt leaves all but the beginning to learn", () => {
   expect(example!.labels).toEqual([-100, ...plain("A whale."), EOS]);
 });
 
-test("a conversation is learnt where the assistant speaks", () => {
+test("a conversation is learned where the assistant speaks", () => {
   const chatTemplate = "{% for m in messages %}{{ m.content }};{% endfor %}";
   const messages = [
     { role: "user", content: "Hi" },
@@ -68,7 +68,7 @@ test("max length cuts rows off, and only then may a row be longer than the conte
   expect(encode([long], { maxLength: 10 })[0]!.inputIds).toHaveLength(10);
   expect(() => encode([{ text: "a" }, long])).toThrow(FormatError);
   expect(() => encode([{ text: "a" }, long])).toThrow(
-    /d\.jsonl:2: has 600 tokens, but the model's context is 512; .*--max-length/,
+    /d\.jsonl:2: has 600 tokens, but the model's context is 512; .*maxLength/,
   );
   expect(encode([long], { contextLength: null })[0]!.inputIds).toHaveLength(600);
 });

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { previewTokens } from "../../src/data/preview-tokens.ts";
 import { pocket, pocketWith } from "../text/pretrained.ts";
 
-test("a conversation shows which of its tokens are learnt, and all of its text", () => {
+test("a conversation shows which of its tokens are learned, and all of its text", () => {
   const chatTemplate = "{% for m in messages %}<{{ m.role }}>{{ m.content }}<end>{% endfor %}";
   const tokenizer = pocketWith({ chatTemplate });
   const messages = [
@@ -18,7 +18,7 @@ test("a conversation shows which of its tokens are learnt, and all of its text",
   expect(learned.join("")).not.toContain("Who");
 });
 
-test("the first token of a row is never learnt", () => {
+test("the first token of a row is never learned", () => {
   const inputIds = pocket.encode("Call me Ishmael.");
   expect(previewTokens(pocket, { inputIds, labels: inputIds }).map(({ learned }) => learned)).toEqual(
     inputIds.map((_, i) => i > 0),

@@ -80,7 +80,7 @@ test("every malformed row is reported at once, with file and line", () => {
   expect(lines.at(-1)).toContain("Each row should be one of");
 });
 
-test("what is wrong with a labelled row is said", () => {
+test("what is wrong with a labeled row is said", () => {
   const wrong: [object, RegExp][] = [
     [{ text: "a", label: [1, "b"] }, /"label" should be a name, a number, .* found a list of other things/],
     [{ text: "a", label: true }, /"label" should be.* found true/],
@@ -233,7 +233,7 @@ test("a .json file may be one list, whose rows have the lines on which they begi
     { line: 6, kind: "text", text: "d" },
   ]);
   expect(message(() => parseTextRows("d.json", bytes('[{"text": "a"},\n{"text": }]')))).toMatch(/d\.json:2: not JSON/);
-  expect(message(() => parseTextRows("d.json", bytes('[{"text": "a"},')))).toMatch(/is cut short/);
+  expect(message(() => parseTextRows("d.json", bytes('[{"text": "a"},')))).toMatch(/is truncated/);
   expect(message(() => parseTextRows("d.json", bytes('[{"text": "a"}] x')))).toMatch(/should end with its list/);
   expect(message(() => parseTextRows("d.json", bytes("[]")))).toMatch(/is empty/);
 });

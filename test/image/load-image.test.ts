@@ -10,7 +10,7 @@ test.each(named(".png"))("%s has the pixels that Pillow reads, exactly", async (
   expect(differences(data, bytes).largest).toBe(0);
 });
 
-// Decoders may round the inverse transform and the colours differently: ±1 each, and colours weigh chroma up to 1.77 times.
+// Decoders may round the inverse transform and the colors differently: ±1 each, and colors weigh chroma up to 1.77 times.
 test.each([
   ["chroma-444.jpg", 3],
   ["progressive.jpg", 3],

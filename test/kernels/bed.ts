@@ -80,7 +80,7 @@ export class Bed {
     a.set(values);
     return a;
   }
-  /** Quantised numbers. */
+  /** Quantized numbers. */
   int8(values: ArrayLike<number>): Int8Array {
     const a = new Int8Array(this.memory.buffer, this.#place(values.length), values.length);
     a.set(values);

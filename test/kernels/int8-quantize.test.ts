@@ -77,7 +77,7 @@ for (const build of builds) {
     }
   });
 
-  test(`a weight of zeros, subnormal or not finite (${build}) is quantised to what says so`, () => {
+  test(`a weight of zeros, subnormal or not finite (${build}) is quantized to what says so`, () => {
     const bed = new Bed(build);
     const least = 2 ** -149;
     const x = bed.from([0, -0, least, -200 * least, 1, Number.NaN, 2, Number.NEGATIVE_INFINITY]);

@@ -7,10 +7,10 @@ import { accumulate, bNk, matmul } from "../reference/matmul.ts";
 import { dense, gapsUntouched } from "./linear.ts";
 import { type Nf4Product, nf4Product, resultOf } from "./nf4.ts";
 
-/** The limit to quantise to, see assembly/linear/nf4-matvec.ts. */
+/** The limit to quantize to, see assembly/linear/nf4-matvec.ts. */
 const LIMIT = 16383;
 
-/** Quantises a and multiplies. */
+/** Quantizes a and multiplies. */
 function run({ kernels, memory }: Engine, x: Nf4Product, range: readonly [number, number] = [0, x.sizes.n]): void {
   const { m, n, k, lda, ldc, layout } = x.sizes;
   const [a, w, , , , , , , , , bias] = x.args;

@@ -13,7 +13,7 @@ export function normals(size: number): Float32Array {
   return Float32Array.from({ length: size }, () => random.normal());
 }
 
-/** A tensor of random rows of `cols`, quantised, and the numbers that it stands for. */
+/** A tensor of random rows of `cols`, quantized, and the numbers that it stands for. */
 export function randomNf4(engine: Engine, rows: number, cols: number): { ptr: Ptr; values: Float32Array } {
   const tensor = allocateFrozen(engine.memory, "w", [rows, cols], "nf4", false);
   const writer = frozenWriter(engine, tensor);

@@ -80,9 +80,7 @@ describe("AdaLoRA", () => {
 
   test("a schedule that cannot be is told", async () => {
     expect(() => adalora({})).toThrow('"totalStep" is missing');
-    expect(() => adalora({ totalStep: 10, tinit: 6, tfinal: 4 })).toThrow(
-      '"tinit" 6 should be less than "totalStep" 10',
-    );
+    expect(() => adalora({ totalStep: 10, tinit: 6, tfinal: 4 })).toThrow('"tinit" 6 must be less than "totalStep" 10');
     const json = {
       peft_type: "ADALORA",
       total_step: 10,
@@ -99,7 +97,7 @@ describe("AdaLoRA", () => {
     await model.savePretrained(own);
     files.set("adapter_model.safetensors", own.get("adapter_model.safetensors")!);
     await expect(PeftModel.fromPretrained(await tinyLlama(), files, quiet)).rejects.toThrow(
-      /rankPattern of .* tells of 1 ranks, expected 12/,
+      /rankPattern of .* lists 1 ranks, expected 12/,
     );
   });
 

@@ -22,7 +22,7 @@ describe("IA3", () => {
 
   test("feed-forward layers that are no targets are told", () => {
     const given = { targetModules: ["k_proj"], feedforwardModules: ["k_proj", "down_proj"] };
-    expect(() => ia3(given)).toThrow('"feedforwardModules" should be some of "targetModules", found ["down_proj"]');
+    expect(() => ia3(given)).toThrow('"feedforwardModules" must be a subset of "targetModules", found ["down_proj"]');
   });
 
   test("a model that PEFT has no table for wants them named", async () => {

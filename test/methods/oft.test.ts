@@ -33,7 +33,7 @@ describe("OFT", () => {
   test("takes a number of blocks or their size, not both and not neither", () => {
     for (const options of [{ r: 4 }, { oftBlockSize: 0 }]) {
       expect(() => oft(options)).toThrow(FormatError);
-      expect(() => oft(options)).toThrow("one of them should be 0");
+      expect(() => oft(options)).toThrow("one of them must be 0");
     }
   });
 

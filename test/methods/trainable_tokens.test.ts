@@ -49,7 +49,7 @@ describe("trainable tokens", () => {
 
   test("ids that are missing, twice or not in the vocabulary are told", async () => {
     expect(() => trainableTokens()).toThrow('"tokenIndices" is missing');
-    expect(() => trainableTokens({ tokenIndices: [4, 4] })).toThrow("a list of different token ids");
+    expect(() => trainableTokens({ tokenIndices: [4, 4] })).toThrow("a list of distinct token ids");
     const base = await tinyLlama();
     expect(() => getPeftModel(base, trainableTokens({ tokenIndices: [4, 32] }))).toThrow(/token ids 32 are not in/);
     const chosen = lora({ trainableTokenIndices: { wte: [4] } });

@@ -32,9 +32,9 @@ describe("VeRA", () => {
     peft.addAdapter("same", vera({ r: 4 }));
     peft.addAdapter("foreign", lora());
     expect(() => peft.addAdapter("other", vera({ projectionPrngKey: 1 }))).toThrow(StateError);
-    expect(() => peft.addAdapter("other", vera({ projectionPrngKey: 1 }))).toThrow("projectionPrngKey is 1, and 0");
+    expect(() => peft.addAdapter("other", vera({ projectionPrngKey: 1 }))).toThrow("projectionPrngKey is 1, but 0");
     expect(() => peft.addAdapter("other", vera({ saveProjection: false }))).toThrow(
-      "saveProjection is false, and true",
+      "saveProjection is false, but true",
     );
     expect([...peft.peftConfig.keys()]).toEqual(["default", "same", "foreign"]);
   });

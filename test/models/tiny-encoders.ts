@@ -62,7 +62,7 @@ export const encoderConfigs: Readonly<Record<string, Readonly<Record<string, Raw
   distilbert: { plain: distilbert, relu: { ...distilbert, activation: "relu" } },
   vit: {
     square: vit,
-    "flat, grey, odd patches": {
+    "flat, gray, odd patches": {
       ...vit,
       image_size: [9, 14],
       patch_size: [3, 5],

@@ -1,4 +1,4 @@
-/** Every optimiser against the published one: see test/golden/README.md. */
+/** Every optimizer against the published one: see test/golden/README.md. */
 import { expect, test } from "vitest";
 import type { Options } from "../../src/core/options.ts";
 import type { Shape } from "../../src/core/shape.ts";
@@ -111,9 +111,7 @@ test("wrong options are named, all at once, with what is near", () => {
   expect(make("sgd", { momentun: 0.9, weightDecay: -1 })).toThrow(
     /SGD: "momentun" is not an option. Did you mean "momentum"\?\nSGD: "weightDecay" is -1, expected a number of at least 0/,
   );
-  expect(make("sgd", { nesterov: true })).toThrow(
-    /nesterov needs a momentum above 0 and dampening 0, found momentum 0/,
-  );
+  expect(make("sgd", { nesterov: true })).toThrow(/nesterov needs momentum above 0 and dampening 0, found momentum 0/);
   expect(make("lion", { beta2: 1 })).toThrow(/Lion: "beta2" is 1, expected a number from 0 up to but not including 1/);
   expect(make("adafactor", { warmupInit: true })).toThrow(/warmupInit needs relativeStep/);
   const before = engine.memory.usedBytes;

@@ -38,6 +38,6 @@ for (const [type, warmupSteps, steps, factors] of published) {
 
 test("an unknown schedule is refused, naming the nearest", () => {
   expect(() => schedule("cosin" as SchedulerType, { warmupSteps: 0, steps: 1 })).toThrow(
-    /"cosin" is not known.*Did you mean "cosine"/,
+    /"cosin" is unknown.*Did you mean "cosine"/,
   );
 });

@@ -1,4 +1,4 @@
-/** The 256 levels of dynamic tree quantisation in rising order, in f64: the middles of equal parts of each decade, 0 and 1. */
+/** The 256 levels of dynamic tree quantization in rising order, in f64: the middles of equal parts of each decade, 0 and 1. */
 export function levels(signed: boolean): number[] {
   const found = [0, 1];
   for (let decade = 0; decade < 7; decade++) {

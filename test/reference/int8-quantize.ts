@@ -1,4 +1,4 @@
-/** Symmetric quantisation in the f32 steps of PyTorch: scale = absmax / most, q = clamp(round(x / scale)). */
+/** Symmetric quantization in the f32 steps of PyTorch: scale = absmax / most, q = clamp(round(x / scale)). */
 
 /** The nearest integer, ties to even. */
 export function roundEven(x: number): number {

@@ -211,7 +211,7 @@ describe("bytes that are not those announced", () => {
     const reading = open().read(file);
     await expect(reading).rejects.toThrow(FormatError);
     await expect(reading).rejects.toThrow(
-      `"${file}" of model "org/name" came with hash ${hashOf(bad)}, expected ${hashOf(files[file])}`,
+      `"${file}" of model "org/name" arrived with hash ${hashOf(bad)}, expected its ETag ${hashOf(files[file])}`,
     );
     expect(readdirSync(blob())).toEqual([]);
     hub.interfere = hub.interfereElsewhere = () => false;
@@ -242,14 +242,14 @@ describe("a refusal says what to do", () => {
     await expect(open().read("config.json")).rejects.toThrow(message);
     await expect(open().read("config.json")).rejects.toThrow(StateError);
     await expect(open({ token: "x" }).read("config.json")).rejects.toThrow(
-      "the token given (HF_TOKEN) may not read it",
+      "the given token (HF_TOKEN) has no access to it",
     );
   });
 
   test("for a model, a revision or a file that is not there", async () => {
     refuse(404);
     await expect(open().list()).rejects.toThrow(
-      new FormatError(`${hub.endpoint} has no model "org/name"; no folder "org/name" is here either.`),
+      new FormatError(`${hub.endpoint} has no model "org/name"; there is no folder "org/name" either.`),
     );
     refuse(404, "RevisionNotFound");
     await expect(open({}, "org/name@v2").has("a")).rejects.toThrow(`${hub.endpoint}/org/name has no revision "v2"`);
@@ -260,7 +260,7 @@ describe("a refusal says what to do", () => {
 
   test("for a folder's name, mistyped", async () => {
     refuse(404);
-    await expect(open({}, "tset/hub").list()).rejects.toThrow('no folder "tset/hub" is here either.');
+    await expect(open({}, "tset/hub").list()).rejects.toThrow('there is no folder "tset/hub" either.');
     await expect(open({}, "test/hbu").list()).rejects.toThrow('Did you mean "test/hub"');
     await expect(open({}, "tset").list()).rejects.toThrow('Did you mean "test"');
   });
@@ -307,7 +307,7 @@ describe("without the hub", () => {
       `model "org/name": "config.json" is not in the cache "${cacheDir}", and HF_HUB_OFFLINE=1`,
     );
     await expect(open({ offline: true }, "other").has("config.json")).rejects.toThrow(
-      /"config.json" is not in the cache .*no folder "other" is here/,
+      /"config.json" is not in the cache .*there is no folder "other" either/,
     );
     expect(hub.seen).toEqual([]);
   });
@@ -318,7 +318,7 @@ describe("without the hub", () => {
     const source = open({ retries: 0 });
     expect(Buffer.compare(await source.read("model.safetensors"), weights)).toBe(0);
     await expect(source.read("config.json")).rejects.toThrow(
-      /"config.json" is not in the cache .*cannot be asked \(cannot reach/,
+      /"config.json" is not in the cache .*cannot be reached \(cannot reach/,
     );
   });
 
@@ -374,7 +374,9 @@ describe("what a text names", () => {
       "test/hub",
     ]);
     expect(() => openHub("a/b/c")).toThrow(
-      new FormatError('"a/b/c" is no name of a model: expected "name" or "org/name", "@revision" after it'),
+      new FormatError(
+        '"a/b/c" is not a valid model name: expected "name" or "org/name", optionally followed by "@revision"',
+      ),
     );
   });
 });

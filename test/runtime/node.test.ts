@@ -64,10 +64,10 @@ describe("a folder to read", () => {
     const source = openFolder(dir);
     await expect(source.read("g")).rejects.toThrow(new FormatError(`folder "${dir}" has no file "g"`));
     await expect(source.read("f/g")).rejects.toThrow(new FormatError(`folder "${dir}" has no file "f/g"`));
-    await expect(source.size(".")).rejects.toThrow("should be relative and stay inside it");
-    await expect(source.read("../f")).rejects.toThrow("should be relative and stay inside it");
+    await expect(source.size(".")).rejects.toThrow("must be relative and stay inside it");
+    await expect(source.read("../f")).rejects.toThrow("must be relative and stay inside it");
     await expect(source.read("f", 0, 4)).rejects.toThrow(
-      `"f" in folder "${dir}" has 3 bytes, but bytes 0 to 4 were asked for`,
+      `"f" in folder "${dir}" has 3 bytes, but bytes 0 to 4 were requested`,
     );
     await expect(openFolder(join(dir, "none")).list()).rejects.toThrow(
       `folder "${join(dir, "none")}" does not exist, or is not a folder`,
@@ -129,12 +129,14 @@ describe("a folder to write", () => {
     writeFileSync(join(dir, "file"), "old");
     mkdirSync(join(dir, "folder", "inner"), { recursive: true });
     await expect(put(folderTarget(join(dir, "file")), "f", "x")).rejects.toThrow(
-      "a file is where a folder should be (EEXIST)",
+      "a file exists where a folder is expected (EEXIST)",
     );
     await expect(put(folderTarget(join(dir, "file", "deep")), "f", "x")).rejects.toThrow(
-      "a file is where a folder should be (ENOTDIR)",
+      "a file exists where a folder is expected (ENOTDIR)",
     );
-    await expect(put(folderTarget(dir), "folder", "x")).rejects.toThrow("a folder of that name is in the way (EISDIR)");
+    await expect(put(folderTarget(dir), "folder", "x")).rejects.toThrow(
+      "a folder with that name already exists (EISDIR)",
+    );
     expect([readdirSync(dir), textOf("file"), readdirSync(join(dir, "folder"))]).toEqual([
       ["file", "folder"],
       "old",
@@ -143,9 +145,7 @@ describe("a folder to write", () => {
   });
 
   test("names that reach out are refused", async () => {
-    await expect(put(folderTarget(join(dir, "x")), "../f", "x")).rejects.toThrow(
-      "should be relative and stay inside it",
-    );
+    await expect(put(folderTarget(join(dir, "x")), "../f", "x")).rejects.toThrow("must be relative and stay inside it");
     expect(readdirSync(dir)).toEqual([]);
   });
 });

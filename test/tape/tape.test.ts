@@ -91,7 +91,7 @@ test("a step without memory for it is an error, and the next step runs", async (
   using gym = await Gym.open("baseline");
   const x = gym.param("x", rows);
   expect(() => Tape.run(gym.engine, one, {}, (tape) => gelu(leaf(tape, x), "erf"))).toThrow(
-    "the step needs at least 8.2 kB of working memory, 4.1 kB were set aside for it",
+    "the step needs at least 8.2 kB of working memory, but 4.1 kB were reserved for it",
   );
   Tape.once(gym.engine, {}, (tape) => gelu(leaf(tape, x), "erf"));
 });

@@ -17,7 +17,7 @@ interface Golden {
 const chats: Golden[] = JSON.parse(readFileSync(new URL("golden/tokenizers.json", import.meta.url), "utf8")).chats;
 const chatml = chats[0]!;
 
-/** The texts of the labelled stretches. */
+/** The texts of the labeled stretches. */
 function learnt(tokenizer: typeof pocket, messages: Golden["messages"]): string[] {
   const { inputIds, labels } = tokenizer.encodeChat(messages);
   expect(labels.every((label, i) => label === -100 || label === inputIds[i])).toBe(true);
@@ -38,7 +38,7 @@ for (const { name, template, messages, text, prompt, ids } of chats) {
   });
 }
 
-test("only what the assistant wrote is learnt, the end of its turn included", () => {
+test("only what the assistant wrote is learned, the end of its turn included", () => {
   const said = (i: number) => learnt(pocketWith({ chatTemplate: chats[i]!.template }), chatml.messages);
   expect(said(0)).toEqual(["Well met.<|im_end|>", "A whale, sir.<|im_end|>"]);
   expect(said(1)).toEqual([" Well met. </s>", " A whale, sir. </s>"]);

@@ -112,7 +112,7 @@ test("a tokenizer.json that asks for what is not done here is refused by name", 
   await expect(reading).rejects.toThrow(/"tokenizer.json" in folder x does not make a tokenizer: .*"Telepathy"/);
 });
 
-test("a span of text is labelled token by token, one that it shares included", () => {
+test("a span of text is labeled token by token, one that it shares included", () => {
   const { inputIds, labels } = pocket.encodeSpans("Call me Ishmael", [{ start: 5, end: 7 }], {
     addSpecialTokens: false,
   });

@@ -136,7 +136,7 @@ test("it works together with gradient checkpointing", async () => {
   expect(both.values).toEqual(plain.values);
 });
 
-/** Calls of a kernel in each optimiser step. */
+/** Calls of a kernel in each optimizer step. */
 async function callsPerStep(kernel: keyof Kernels, args: TrainingArguments): Promise<number[]> {
   const model = await topLlama();
   let calls = 0;
@@ -225,8 +225,8 @@ test("where nothing can be kept, a warning says why and what to do", async () =>
   two.setTrainable("default", true);
   expect((await run(two, "CAUSAL_LM", args, warnings)).report).toBe(null);
   expect(warnings).toEqual([
-    'cacheFrozen: nothing can be kept, because training changes "transformer.h.0" or what lies below; adapt upper layers only (layersToTransform)',
-    'cacheFrozen: nothing can be kept, because dropout acts in frozen layers below "transformer.h.1"; set dropout 0',
-    "cacheFrozen: nothing can be kept, because an active adapter is not trained, or several run in parallel; deactivate those that are not trained",
+    'cacheFrozen: nothing can be cached, because training changes "transformer.h.0" or layers below it; adapt only upper layers (layersToTransform)',
+    'cacheFrozen: nothing can be cached, because dropout is active in frozen layers below "transformer.h.1"; set dropout to 0',
+    "cacheFrozen: nothing can be cached, because an active adapter is not trained or several adapters run in parallel; deactivate the adapters that are not trained",
   ]);
 });

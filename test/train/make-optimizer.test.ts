@@ -1,4 +1,4 @@
-/** Training with every optimiser: exact resume, checkpoints of another one, LoRA+, and how far 8-bit moments lead. */
+/** Training with every optimizer: exact resume, checkpoints of another one, LoRA+, and how far 8-bit moments lead. */
 import { describe, expect, test } from "vitest";
 import { getPeftModel } from "../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";

@@ -198,7 +198,7 @@ test("models far beyond any memory can be planned, but not computed with", async
   expect(base).toBeLessThan(14e9);
   expect(engine.memory.wasm.buffer.byteLength).toBe(65536);
   await expect(new Trainer({ model, trainDataset: [text(64)] }).train()).rejects.toThrow(
-    new StateError("this engine measures and computes nothing: make one without measuring: true"),
+    new StateError("this engine only measures and computes nothing: create one without measuring: true"),
   );
 });
 
@@ -222,7 +222,7 @@ describe("a run that does not fit", () => {
     const { message, model, steps } = await refused(1e7);
     expect(steps).toBe(0);
     expect(message).toMatch(
-      /^training needs 1[0-9.]+ MB of memory \(base [^)]+\), 10\.0 MB are allowed\nit would fit with\n/,
+      /^training needs 1[0-9.]+ MB of memory \(base [^)]+\), but the limit is 10\.0 MB\nit would fit with\n/,
     );
     const batch = Number(/perDeviceTrainBatchSize (\d+): /.exec(message)![1]);
     const length = Number(/maxLength (\d+): /.exec(message)![1]);
@@ -251,13 +251,13 @@ describe("a run that does not fit", () => {
       return grow(pages);
     });
     const run = new Trainer({ model, args: ARGS, trainDataset }).train();
-    await expect(run).rejects.toThrow(/, (7\.9|8\.0) MB are allowed\nit would fit with\n/);
+    await expect(run).rejects.toThrow(/, but the limit is (7\.9|8\.0) MB\nit would fit with\n/);
   });
 
   test("says when nothing that was tried is enough", async () => {
     const engine = await createEngine({ build: "baseline", threads: 1, maxBytes: 1e6 });
     const model = await modelOf({ config: llama, example: text(64), method: lora({ r: 8 }) }, engine);
     const run = new Trainer({ model, args: ARGS, trainDataset }).train();
-    await expect(run).rejects.toThrow(/\n[^\n]*take a smaller model$/);
+    await expect(run).rejects.toThrow(/\n[^\n]*use a smaller model$/);
   });
 });

@@ -85,7 +85,7 @@ test("the tables count calls, time and bytes of a step; kernels and layers add u
   expect(calls.get("attention_f32_d")).toBe(2);
   const total = (table: readonly string[][], column: number) =>
     table.reduce((sum, row) => sum + Number(row[column]), 0);
-  const stepMs = Number(/; ([\d.]+) ms a step/.exec(table)![1]);
+  const stepMs = Number(/; ([\d.]+) ms per step/.exec(table)![1]);
   const kernelMs = Number(/of which ([\d.]+) ms/.exec(table)![1]);
   expect(kernelMs).toBeLessThanOrEqual(stepMs);
   expect(Math.abs(total(kernels, 2) - kernelMs)).toBeLessThan(0.2);

@@ -160,7 +160,7 @@ test("a folder that has a run in it is left alone unless told otherwise", async 
   await train(run, {});
   run.files.set("notes.txt", new Uint8Array());
   const before = new Map(run.files);
-  await expect(train(run, {})).rejects.toThrow(/memory already has a run in it \(adapter, best, checkpoint-6/);
+  await expect(train(run, {})).rejects.toThrow(/memory already contains a run \(adapter, best, checkpoint-6/);
   expect(run.files).toEqual(before);
   await train(run, { overwriteOutputDir: true, maxSteps: 2 });
   expect(await run.list()).toEqual([

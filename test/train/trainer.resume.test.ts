@@ -94,7 +94,7 @@ test("resuming without a checkpoint starts at the beginning and says so", async 
   const run = memoryRun();
   const { losses } = await train(run, { onWarning: (text) => warnings.push(text) }, { resume: true });
   expect(losses.length).toBe(6);
-  expect(warnings).toEqual(["memory has no checkpoint to resume from: starting at the beginning"]);
+  expect(warnings).toEqual(["memory has no checkpoint to resume from: starting from the beginning"]);
 });
 
 test("a checkpoint that is not complete is passed over", async () => {
@@ -166,5 +166,5 @@ test("a state with tensors that are not trained, missing or of another shape is 
   await expect(resumed()).rejects.toThrow(/param.transformer.wpe.weighx: not trained now/);
   await expect(resumed()).rejects.toThrow(/param.transformer.wpe.weight: missing/);
   run.files.set(file, run.files.get(file)!.slice(0, 5000));
-  await expect(resumed()).rejects.toThrow(/cut short/);
+  await expect(resumed()).rejects.toThrow(/is truncated/);
 });

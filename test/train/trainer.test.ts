@@ -5,7 +5,7 @@ import { Trainer, type TrainerOptions, type TrainingArguments } from "../../src/
 import type { Arena } from "../../src/wasm/arena.ts";
 import { examples, tinyDropoutModel, tinyModel, valuesOf } from "./tiny.ts";
 
-test("the loss falls far below the entropy of the data when eight examples are learnt by heart", async () => {
+test("the loss falls far below the entropy of the data when eight examples are learned by heart", async () => {
   const model = await tinyModel();
   const losses: number[] = [];
   const trainer = new Trainer({
@@ -230,8 +230,8 @@ test("everything wrong with the data is listed before training, by file and line
   trainDataset[4] = { inputIds: new Int32Array(4), labels: new Int32Array(5) };
   const make = () => new Trainer({ model, trainDataset });
   expect(make).toThrow(/^training data cannot be used with this model \(4 problems\)/);
-  expect(make).toThrow(/example 1 \(tiny.jsonl:2\): token 32 should be from 0 to 31/);
-  expect(make).toThrow(/example 2 \(tiny.jsonl:3\): 65 tokens, the model's context is 64/);
+  expect(make).toThrow(/example 1 \(tiny.jsonl:2\): token 32 must be from 0 to 31/);
+  expect(make).toThrow(/example 2 \(tiny.jsonl:3\): 65 tokens, but the model's context is 64/);
   expect(make).toThrow(/example 3: nothing to learn/);
   expect(make).toThrow(/example 4: 5 labels for 4 tokens/);
   expect(() => new Trainer({ model, trainDataset: [] })).toThrow(/training data is empty/);
@@ -264,13 +264,11 @@ test("settings that need evaluation data or an outputDir say so", async () => {
   const model = await tinyModel();
   const trainDataset = examples(4);
   expect(() => new Trainer({ model, args: { earlyStoppingPatience: 1 }, trainDataset })).toThrow(
-    /needs evaluation data: give evalDataset/,
+    /needs evaluation data: set evalDataset/,
   );
   const args = { loadBestModelAtEnd: true };
   expect(() => new Trainer({ model, args, trainDataset, evalDataset: trainDataset })).toThrow(
-    /needs an output folder for the best model: give "?outputDir/,
+    /needs an output folder for the best model: set "?outputDir/,
   );
-  await expect(new Trainer({ model, trainDataset }).train({ resume: true })).rejects.toThrow(
-    /resume needs an outputDir/,
-  );
+  await expect(new Trainer({ model, trainDataset }).train({ resume: true })).rejects.toThrow(/resume needs outputDir/);
 });

@@ -41,7 +41,7 @@ test("an arena that is too small says what the step needs and what was set aside
   arena.alloc(1024);
   expect(() => arena.alloc(2048)).toThrow(StateError);
   expect(() => arena.alloc(2048)).toThrow(
-    "the step needs at least 3.1 kB of working memory, 2.0 kB were set aside for it",
+    "the step needs at least 3.1 kB of working memory, but 2.0 kB were reserved for it",
   );
 });
 

@@ -10,7 +10,7 @@ test("a build that the engine cannot run is refused with the ones to use instead
   vi.spyOn(WebAssembly, "validate").mockReturnValue(false);
   const asked = createEngine({ build: "relaxed" });
   await expect(asked).rejects.toThrow(UnsupportedError);
-  await expect(asked).rejects.toThrow('this JavaScript engine has no relaxed SIMD; use "baseline" or "auto"');
+  await expect(asked).rejects.toThrow('this JavaScript engine does not support relaxed SIMD; use "baseline" or "auto"');
 });
 
 test.each([0, -1, 1.5, Number.NaN, 65])("threads: %f is refused", async (threads) => {
@@ -79,6 +79,6 @@ test("the memory limit of an engine is that of its memory", async () => {
   const module = await compileBuild("baseline");
   using engine = new Engine(module, "baseline", { maxBytes: 1 << 20 });
   expect(() => engine.memory.alloc(1 << 20, "a weight")).toThrow(
-    "a weight needs 1.0 MB more, 0 B of at most 1.0 MB are in use",
+    "a weight needs 1.0 MB more, but 0 B of at most 1.0 MB are in use",
   );
 });

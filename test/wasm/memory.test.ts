@@ -12,7 +12,7 @@ test("blocks are 64-byte aligned, apart from each other and above the kernels' t
   expect(memory.usedBytes).toBe(64 + 64 + 128 + 64);
 });
 
-test("a freed block is used again, its neighbours joined, and the first that fits is taken", () => {
+test("a freed block is used again, its neighbors joined, and the first that fits is taken", () => {
   const memory = new Memory();
   const [a, b, c, d] = [1, 2, 3, 4].map(() => memory.alloc(1024, "a block")) as [Ptr, Ptr, Ptr, Ptr];
   memory.free(a);
@@ -50,7 +50,9 @@ test("a block that passes the limit is an error with what is needed, used and al
   memory.alloc(PAGE, "the first");
   const asked = () => memory.alloc(3 * PAGE, '"wte.weight" [50257, 768]');
   expect(asked).toThrow(StateError);
-  expect(asked).toThrow('memory: "wte.weight" [50257, 768] needs 197 kB more, 65.5 kB of at most 262 kB are in use');
+  expect(asked).toThrow(
+    'memory: "wte.weight" [50257, 768] needs 197 kB more, but 65.5 kB of at most 262 kB are in use',
+  );
   expect(memory.usedBytes).toBe(PAGE);
   expect(memory.alloc(2 * PAGE, "what fits")).toBe(2 * PAGE);
 });
@@ -61,7 +63,7 @@ test("a memory that the host refuses to grow says so", () => {
     throw new RangeError("refused");
   };
   expect(() => memory.alloc(PAGE, "a block")).toThrow(
-    "a block needs 65.5 kB more, 0 B of at most 4.3 GB are in use, and this host refuses",
+    "a block needs 65.5 kB more, but 0 B of at most 4.3 GB are in use, and this host refuses",
   );
 });
 

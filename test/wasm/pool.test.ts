@@ -177,7 +177,7 @@ test("a thread that ended is an error at the next call, which names it", async (
       },
       { timeout: 20_000 },
     )
-    .toMatch("thread 2 of 2 ended: Error: out of luck; make a new engine, with threads: 1 if it happens again");
+    .toMatch("thread 2 of 2 ended: Error: out of luck; create a new engine, with threads: 1 if it happens again");
   expect(() => kernels.scale_f32(x, 1, 0, 100_000)).toThrow(StateError);
   pool.dispose();
 });

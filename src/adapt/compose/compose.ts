@@ -1,8 +1,8 @@
 /**
- * What a composition of bottleneck adapters computes at one residual connection.
+ * Computes a composition of bottleneck adapters at one residual connection.
  *
- * Each adapter turns z, the sub-layer's output, into another z; the connection LN(z + x) follows once, at the end. So a stack is
- * a chain, nodes over rows cut z and put it together again, and a branch gives what it would give alone.
+ * Each adapter turns z, the sub-layer's output, into another z; the connection LN(z + x) follows once, at the end. So a
+ * stack is a chain, nodes over rows split z and join it again, and a branch gives the same result as it would alone.
  */
 import { ShapeError } from "../../core/errors.ts";
 import type { Residual, ResidualDelta } from "../../nn/layers/residual.ts";
@@ -15,7 +15,7 @@ import type { ResidualPart } from "../method/define-method.ts";
 import { type Composition, type CompositionNode, namesIn } from "./composition.ts";
 import type { Fusion, FusionLayer } from "./fusion.ts";
 
-/** What there is at one connection. */
+/** The adapters and fusions at one connection. */
 export interface Connection {
   readonly site: Residual;
   /** Adapters that act here, by name. */
@@ -24,7 +24,7 @@ export interface Connection {
   readonly fusions: ReadonlyMap<string, FusionLayer>;
 }
 
-/** What these adapters, and these fusions, do at a connection. */
+/** The computation of these adapters and fusions at a connection. */
 export function connectionOf(site: Residual, adapters: Iterable<Adapter>, fusions: Iterable<Fusion> = []): Connection {
   const parts = new Map<string, ResidualPart>();
   const layers = new Map<string, FusionLayer>();
@@ -40,16 +40,16 @@ export function connectionOf(site: Residual, adapters: Iterable<Adapter>, fusion
 }
 
 interface State {
-  /** What is made of the sub-layer's output so far. */
+  /** The current value of the sub-layer's output. */
   readonly z: Value;
   readonly x: Value;
   /** First rows of the sequences. */
   readonly starts: Int32Array;
-  /** Whether x and the norm are still to come. */
+  /** Whether x and the norm still have to be applied. */
   readonly joins: boolean;
 }
 
-/** What acts at a connection while a composition is active, or null where none of its adapters does. */
+/** The computation at a connection while a composition is active, or null if none of its adapters acts there. */
 export function composed(composition: Composition, connection: Connection): ResidualDelta | null {
   if (!namesIn(composition).some((name) => connection.parts.has(name))) return null;
   return {
@@ -82,7 +82,7 @@ function runOne(name: string, state: State, { parts, site }: Connection): State 
   return { ...state, z: part.leave(output, input, residual, state.starts), joins: part.joins };
 }
 
-/** Branches that must end alike: if one has done without the connection, the others are brought through it. */
+/** Branches must end in the same state: if one has already applied the connection, it is applied to the others too. */
 function alike(states: readonly State[], { site }: Connection): { values: Value[]; joins: boolean } {
   const joins = states.every((state) => state.joins);
   return { joins, values: states.map(({ z, x, joins: own }) => (own && !joins ? site.join(z, x) : z)) };
@@ -101,7 +101,7 @@ function runAverage(
   return { ...state, z, joins };
 }
 
-/** The last adapter decides how z goes in and out, as in AdapterHub. */
+/** The last adapter determines how z goes in and out, as in AdapterHub. */
 function runFuse({ children, name }: CompositionNode & { type: "Fuse" }, state: State, connection: Connection): State {
   const { parts, fusions, site } = connection;
   const fusion = fusions.get(name);
@@ -142,7 +142,7 @@ function runByRows(
   return { ...state, z: inOrder(concatenateRows(values), order), joins };
 }
 
-/** For each child the rows of each of its sequences. */
+/** For each child, the rows of each of its sequences. */
 export function rowsOfChildren(
   node: CompositionNode & { type: "Split" | "BatchSplit" | "Parallel" },
   starts: Int32Array,
@@ -188,7 +188,7 @@ function startsOf(ranges: readonly RowRange[]): Int32Array {
   return starts;
 }
 
-/** Rows that lie one range after the other, put back where the ranges came from. */
+/** Moves consecutive ranges of rows back to their original positions. */
 function inOrder(rows: Value, ranges: readonly RowRange[]): Value {
   const starts = startsOf(ranges);
   const pieces = ranges.map((range, i) => ({ at: range.start, start: starts[i]!, end: starts[i + 1]! }));

@@ -1,6 +1,6 @@
 /**
- * How several bottleneck adapters work together, in AdapterHub's words (Pfeiffer et al. 2020, "AdapterHub"): values that
- * `PeftModel.setAdapter` takes. What they compute is in compose.ts.
+ * How several bottleneck adapters combine, in AdapterHub's terms (Pfeiffer et al. 2020, "AdapterHub"): values for
+ * `PeftModel.setAdapter`. compose.ts computes them.
  */
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
 
@@ -16,38 +16,47 @@ export type CompositionNode =
   | { readonly type: "BatchSplit"; readonly children: readonly Composition[]; readonly batchSizes: readonly number[] }
   | { readonly type: "Average"; readonly children: readonly Composition[]; readonly weights: readonly number[] };
 
-/** One after the other: each reads what those before it made. */
+/** One after the other: each reads the result of those before it. */
 export function stack(...children: Composition[]): CompositionNode {
   return { type: "Stack", children: some("stack", children) };
 }
 
-/** Mixed by attention over their outputs, which `PeftModel.addAdapterFusion` must have been called for (Pfeiffer et al. 2021). */
+/**
+ * Mixed by attention over their outputs, after `PeftModel.addAdapterFusion` was called for them (Pfeiffer et al. 2021).
+ */
 export function fuse(...children: Composition[]): CompositionNode {
   return { type: "Fuse", children: some("fuse", children), name: fusionName(children) };
 }
 
 /**
- * Each on some tokens of every sequence: the first on `splits[0]` of them, the next on the `splits[1]` that follow, and so on.
- * A sequence may be shorter than all of them together, not longer.
+ * Each on some tokens of every sequence: the first on the first `splits[0]` tokens, the next on the following
+ * `splits[1]`, and so on. A sequence may be shorter than their sum, but not longer.
  */
 export function split(children: readonly Composition[], splits: readonly number[]): CompositionNode {
   return { type: "Split", children: some("split", children), splits: counts("split", children, splits) };
 }
 
-/** Each on some sequences of the batch: the first on the first `batchSizes[0]`, and so on. Together they make up the batch. */
+/**
+ * Each on some sequences of the batch: the first on the first `batchSizes[0]`, and so on. The sizes must add up to the
+ * batch.
+ */
 export function batchSplit(children: readonly Composition[], batchSizes: readonly number[]): CompositionNode {
   const sizes = counts("batchSplit", children, batchSizes);
   return { type: "BatchSplit", children: some("batchSplit", children), batchSizes: sizes };
 }
 
-/** Each on a copy of the whole batch: outputs come in the order of the adapters, the batch's sequences for each of them. */
+/**
+ * Each on a copy of the whole batch: outputs are in the order of the adapters, with all sequences of the batch for
+ * each.
+ */
 export function parallel(...children: Composition[]): CompositionNode {
   return { type: "Parallel", children: some("parallel", children) };
 }
 
 /**
- * The weighted mean of what they make of z, before the connection's norm. Weights are divided by their sum; equal ones by
- * default. AdapterHub 1.2.0 divides the mean by the number of adapters once more, which is not repeated here.
+ * The weighted mean of their results for z, before the connection's norm. Weights are divided by their sum and are
+ * equal by default. AdapterHub 1.2.0 divides the mean by the number of adapters a second time, which is not reproduced
+ * here.
  */
 export function average(
   children: readonly Composition[],
@@ -64,17 +73,17 @@ export function average(
 
 function some(what: string, children: readonly Composition[]): readonly Composition[] {
   if (children.length > 0) return [...children];
-  throw new FormatError(`${what}: found no adapter, expected the names of at least one`);
+  throw new FormatError(`${what}: found no adapter, expected at least one name`);
 }
 
 function counts(what: string, children: readonly Composition[], given: readonly number[]): readonly number[] {
   if (given.length === children.length && given.every((n) => Number.isSafeInteger(n) && n >= 1)) return [...given];
   throw new FormatError(
-    `${what}: sizes ${JSON.stringify(given)}, expected ${children.length} whole numbers of at least 1, one for each adapter`,
+    `${what}: sizes ${JSON.stringify(given)}, expected ${children.length} whole numbers of at least 1, one per adapter`,
   );
 }
 
-/** What AdapterHub calls the fusion of these: the names with commas, of stacks the last. */
+/** AdapterHub's name for the fusion of these: the names joined with commas, for a stack the last one. */
 export function fusionName(children: readonly Composition[]): string {
   return children.map(lastOf).join(",");
 }
@@ -84,7 +93,7 @@ export function lastOf(composition: Composition): string {
   return typeof composition === "string" ? composition : lastOf(composition.children.at(-1)!);
 }
 
-/** Names of all adapters, in order, each once. */
+/** The names of all adapters, in order, without duplicates. */
 export function namesIn(composition: Composition): string[] {
   return typeof composition === "string" ? [composition] : [...new Set(composition.children.flatMap(namesIn))];
 }
@@ -94,7 +103,7 @@ export function nodesIn(composition: Composition): CompositionNode[] {
   return typeof composition === "string" ? [] : [composition, ...composition.children.flatMap(nodesIn)];
 }
 
-/** How many copies of the batch are run. Throws UnsupportedError where nodes disagree. */
+/** The number of copies of the batch. Throws UnsupportedError if nodes disagree. */
 export function copiesIn(composition: Composition): number {
   const sizes = new Set(
     nodesIn(composition)
@@ -109,7 +118,7 @@ export function copiesIn(composition: Composition): number {
   return [...sizes][0] ?? 1;
 }
 
-/** What may stand in what. */
+/** Which nodes each node may contain. */
 const allowed: Readonly<Record<CompositionNode["type"], readonly CompositionNode["type"][]>> = {
   Stack: ["Fuse", "Split", "Parallel", "BatchSplit", "Average"],
   Fuse: ["Stack"],
@@ -125,7 +134,7 @@ export function expectNestable(composition: Composition): void {
     for (const child of node.children) {
       if (typeof child === "string" || allowed[node.type].includes(child.type)) continue;
       const fits = ["adapter names", ...allowed[node.type]].join(", ");
-      throw new UnsupportedError(`composition: ${child.type} stands in ${node.type}, which holds ${fits}`);
+      throw new UnsupportedError(`composition: ${child.type} is inside ${node.type}, which can only contain ${fits}`);
     }
   }
   copiesIn(composition);

@@ -3,8 +3,9 @@
  *
  *   q = u·W_qᵀ + b_q      kᵢ = oᵢ·W_kᵀ + b_k      vᵢ = oᵢ·W_vᵀ      p = softmaxᵢ(q·kᵢ)      z' = Σ pᵢ·vᵢ + z
  *
- * There is no 1/√d. W_v starts near the identity and is held there by 0.01·‖I − W_v‖² at every place. AdapterHub adds the gradient
- * of that after the optimiser's step, so that it acts one step late; here it is part of the loss.
+ * There is no 1/√d. W_v starts near the identity, and the penalty 0.01·‖I − W_v‖² keeps it there at every site.
+ * AdapterHub adds the penalty's gradient after the optimizer's step, so that it acts one step late; here it is part of
+ * the loss.
  */
 import { StateError, UnsupportedError } from "../../core/errors.ts";
 import type { Residual } from "../../nn/layers/residual.ts";
@@ -33,19 +34,19 @@ export interface FusionOptions {
   readonly query: boolean;
   readonly key: boolean;
   readonly value: boolean;
-  /** Ask with z itself rather than with what the adapters read. */
+  /** Compute the query from z itself instead of from the adapters' input. */
   readonly queryBeforeLn: boolean;
-  /** Whether W_v is held near the identity. */
+  /** Whether the penalty keeps W_v near the identity. */
   readonly regularization: boolean;
-  /** Add z to keys and values rather than to the result. */
+  /** Add z to keys and values instead of to the result. */
   readonly residualBefore: boolean;
-  /** Has no effect here: p sums to 1, so that W_v may stand on either side of it. */
+  /** Has no effect here: p sums to 1, so W_v can be applied before or after it. */
   readonly valueBeforeSoftmax: boolean;
   /** Whether W_v starts as the identity, with 1e-6 elsewhere. */
   readonly valueInitialized: boolean;
-  /** Dropout of the scores q·kᵢ in training; null and 0 for the model's dropout of attention. */
+  /** Dropout of the scores q·kᵢ in training; null and 0 mean the model's attention dropout. */
   readonly dropoutProb: number | null;
-  /** Not implemented but for false. */
+  /** Only false is implemented. */
   readonly temperature: boolean;
 }
 
@@ -61,22 +62,22 @@ export const fusionOptions: Readonly<Record<"dynamic" | "static", FusionOptions>
   },
 };
 
-/** What a fusion does at one connection. */
+/** A fusion at one connection. */
 export interface FusionLayer {
   readonly queryBeforeNorm: boolean;
-  /** `query` [T, D], the adapters' `outputs` [T, D] each, and what the result is added to. */
+  /** `query` [T, D], the adapters' `outputs` [T, D] each, and the value that the result is added to. */
   forward(query: Value, outputs: readonly Value[], residual: Value): Value;
 }
 
 export interface FusionOrigin {
   readonly seed: number;
-  /** Shapes of the file that it is filled from; null for a fresh one. */
+  /** The shapes of the file that fills it; null for a fresh one. */
   readonly stored: StoredShapes | null;
 }
 
 /** The fusion of some adapters over a whole model. */
 export class Fusion {
-  /** The adapters' names with commas. */
+  /** The adapters' names, joined with commas. */
   readonly name: string;
   readonly options: FusionOptions;
   readonly layers = new Map<Residual, FusionLayer>();
@@ -85,7 +86,7 @@ export class Fusion {
   readonly #maker: TensorMaker;
   readonly #values: Param[] = [];
 
-  /** Throws StateError where only some of the adapters act at a place. */
+  /** Throws StateError if only some of the adapters act at a site. */
   constructor(name: string, adapters: readonly Adapter[], options: FusionOptions, base: Base, origin: FusionOrigin) {
     this.name = name;
     this.options = options;
@@ -121,7 +122,7 @@ export class Fusion {
     return this.#maker.bytes;
   }
 
-  /** 0.01·Σ‖I − W_v‖² over all places [1, 1], or null. */
+  /** 0.01·Σ‖I − W_v‖² over all sites [1, 1], or null. */
   penalty(tape: Tape): Value | null {
     if (!this.options.regularization) return null;
     const terms = this.#values.filter(({ trainable }) => trainable).map((param) => fromIdentity(tape, param));
@@ -158,7 +159,7 @@ export class Fusion {
   }
 }
 
-/** Σ pᵢ·vᵢ [T, D], p the softmax over i of q·kᵢ, in every row on its own. */
+/** Σ pᵢ·vᵢ [T, D], where p is the softmax over i of q·kᵢ, separately in every row. */
 function mix(q: Value, keys: readonly Value[], values: readonly Value[], p: number): Value {
   const [rows, width] = q.shape as [number, number];
   const byRow = (each: readonly Value[]) => reshape(concatenateColumns(each), [rows * each.length, width]);
@@ -182,13 +183,13 @@ function nearIdentity(width: number): (values: Float32Array) => void {
   };
 }
 
-/** By the name that AdapterHub asks the config for. */
+/** By the names that AdapterHub looks up in the config. */
 function attentionDropout({ config }: Base): number {
   const p = config.attention_probs_dropout_prob;
   return typeof p === "number" ? p : 0;
 }
 
-/** Trained copies of the head that goes with the task; none where a file that is loaded has none. */
+/** Trained copies of the task's head; none if the loaded file has none. */
 function copiedHeads(base: Base, maker: TensorMaker, stored: StoredShapes | null): Replaced[] {
   const copy = (key: string, from: Weight) =>
     maker.param(key, from.shape, (values) => values.set(readElements(base.engine.memory, from)));
@@ -203,14 +204,14 @@ function copiedHeads(base: Base, maker: TensorMaker, stored: StoredShapes | null
     });
 }
 
-/** Where all of them act. */
+/** The sites at which all of them act. */
 function placesOf(adapters: readonly Adapter[]): Residual[] {
   const sites = new Set(adapters.flatMap(({ sites: { residual } }) => [...(residual?.keys() ?? [])]));
   for (const site of sites) {
     const missing = adapters.find(({ sites: { residual } }) => !residual?.has(site));
     if (missing === undefined) continue;
     throw new StateError(
-      `adapters to be fused should act at the same places, but "${missing.name}" does nothing at "${hubPlace(site)}"`,
+      `fused adapters must act at the same sites, but "${missing.name}" does not act at "${hubPlace(site)}"`,
     );
   }
   return [...sites];

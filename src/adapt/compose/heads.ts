@@ -1,4 +1,4 @@
-/** Which trained copy of the task's head counts when several bottleneck adapters, each with its own, are active. */
+/** Chooses the trained copy of the task's head if several active bottleneck adapters each have one. */
 import { StateError, UnsupportedError } from "../../core/errors.ts";
 import type { Linear, LinearDelta } from "../../nn/layers/linear.ts";
 import type { Module } from "../../nn/layers/weights.ts";
@@ -14,15 +14,15 @@ interface WithHead {
   readonly replaced: readonly Replaced[];
 }
 
-/** Whose head counts: one for the whole batch, or one for each child of a node over sequences. */
+/** The owner of the head: one for the whole batch, or one for each child of a node over sequences. */
 export interface ActiveHeads {
   readonly owners: readonly WithHead[];
   readonly node: (CompositionNode & { type: "BatchSplit" | "Parallel" }) | null;
 }
 
 /**
- * The head is that of what acts last: of a fusion its own. In a batch that is divided among adapters, every part has the head of
- * its own.
+ * The head is that of the last adapter or fusion. In a batch that is divided among adapters, every part uses its own
+ * head.
  */
 export function activeHeads(
   composition: Composition,
@@ -38,7 +38,7 @@ export function activeHeads(
   return { owners, node: owners.some(({ replaced }) => replaced.length > 0) ? composition : null };
 }
 
-/** Puts the heads into the model's layers. */
+/** Installs the heads in the model's layers. */
 export function attachHeads({ owners, node }: ActiveHeads): void {
   for (const { module, weight, bias } of node ? [] : (owners.at(-1)?.replaced ?? [])) {
     if (weight) module.weight = weight;
@@ -71,7 +71,9 @@ function headByRows(
   return {
     forward(x, _deltas, _below, _biased, rows) {
       if (rows === null)
-        throw new StateError(`heads that differ in a batch reached rows of no sequence in "${module.name}"`);
+        throw new StateError(
+          `heads that differ in a batch reached rows that belong to no sequence in "${module.name}"`,
+        );
       const cuts = rowsOfChildren(node, rows.starts);
       const parts = cuts.flatMap((own, i): Value[] => {
         if (own.length === 0) return [];

@@ -1,8 +1,8 @@
-/** A batch several times over, for adapters that each run on a copy of it. */
+/** Repeats a batch for adapters that each run on a copy of it. */
 import { repeatInputs } from "../../nn/pass/inputs.ts";
 import type { LabelledSequences, Sequences } from "../../nn/pass/sequences.ts";
 
-/** All sequences, then all of them again, and so on. Labels come along. */
+/** All sequences, then all of them again, and so on, including labels. */
 export function repeated<S extends Sequences | LabelledSequences>(sequences: S, copies: number): S {
   if (copies === 1) return sequences;
   const starts = ["starts", "labelStarts"];
@@ -14,7 +14,7 @@ export function repeated<S extends Sequences | LabelledSequences>(sequences: S, 
   return { ...Object.fromEntries(all), ...(inputs && { inputs: repeatInputs(inputs, copies) }) } as S;
 }
 
-/** Rows of each of the copies, which have `count` rows each. */
+/** The rows of each copy, `count` rows per copy. */
 export function repeatedRows(rows: Int32Array, count: number, copies: number): Int32Array {
   return Int32Array.from(
     Array.from({ length: copies }, (_, copy) => Array.from(rows, (row) => row + copy * count)).flat(),

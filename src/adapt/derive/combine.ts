@@ -1,16 +1,16 @@
 /**
- * One adapter made of several, layer by layer, on the host: PEFT's add_weighted_adapter for LoRA and IA3, and its
- * convert_to_lora. Adapter i, of weight wᵢ, changes the layer by ΔWᵢ = sᵢ·Bᵢ·Aᵢ.
+ * Combines several adapters into one, layer by layer, on the host: PEFT's add_weighted_adapter for LoRA and IA3, and
+ * its convert_to_lora. Adapter i, of weight wᵢ, changes the layer by ΔWᵢ = sᵢ·Bᵢ·Aᵢ.
  *
  *   cat      A = the rows of all wᵢsᵢ·Aᵢ, B = the columns of all Bᵢ: exactly Σ wᵢΔWᵢ, of rank Σ rᵢ
- *   linear   A = Σ ±√|wᵢsᵢ|·Aᵢ, B = Σ √|wᵢsᵢ|·Bᵢ: not Σ wᵢΔWᵢ, for B·A has the products Bᵢ·Aⱼ too
+ *   linear   A = Σ ±√|wᵢsᵢ|·Aᵢ, B = Σ √|wᵢsᵢ|·Bᵢ: not Σ wᵢΔWᵢ, because B·A also contains the products Bᵢ·Aⱼ
  *   svd      the best approximation of Σ wᵢΔWᵢ of a given rank: B = U·Σ, A = Vᵀ
  *
- * The others prune each adapter before the sum, A and B by themselves, or ΔW where the name ends in _svd:
+ * The others prune each adapter before the sum: A and B separately, or ΔW if the name ends in _svd:
  *
- *   magnitude_prune   keeps the largest numbers (a share `density` of them)
+ *   magnitude_prune   keeps the largest numbers (a fraction `density` of them)
  *   dare_linear       keeps random numbers, divided by density (Yu et al. 2024, "Language models are super Mario")
- *   ties              keeps the largest, elects a sign for each place and averages those that have it (Yadav et al. 2023)
+ *   ties              keeps the largest, elects a sign per position and averages those that have it (Yadav et al. 2023)
  *   dare_ties         keeps random ones, then elects as ties does
  */
 
@@ -21,7 +21,7 @@ import { didYouMean } from "../../core/similar.ts";
 import type { Factors } from "../method/factors.ts";
 import { type MajoritySign, prunedSum, RULES, type Rule, type SumOptions, weightedSum } from "./pruned-sum.ts";
 
-/** The change of one adapter and how much of it to take; a negative weight takes it away. */
+/** The change of one adapter and its weight; a negative weight subtracts it. */
 export interface Part {
   readonly factors: Factors;
   readonly weight: number;
@@ -55,11 +55,11 @@ export interface CombineOptions extends SumOptions {
 }
 
 /**
- * The combination of several adapters in one layer; the scale of the result is 1. A single part gives itself back, times
- * its weight, whatever the combination and its options, and keeps its rank.
+ * The combination of several adapters in one layer; the scale of the result is 1. A single part is returned times its
+ * weight and keeps its rank, for any combination and options.
  *
  * Throws StateError for no parts; ShapeError for layers or factors of unequal shapes, ranks that are unequal where A and
- * B are summed, and a rank that is not a whole number; FormatError for numbers out of range; UnsupportedError for an
+ * B are summed, and a rank that is not a whole number; FormatError for values out of range; UnsupportedError for an
  * unknown name.
  *
  * @example
@@ -105,8 +105,9 @@ export function changeOf({ a, b, r, inFeatures, outFeatures, scale }: Factors): 
 
 /**
  * The best low-rank approximation of a change ΔW [outFeatures, inFeatures] of one layer, of scale 1: B = U·Σ, A = Vᵀ. Of
- * the given rank, or of the lowest rank whose singular values hold the share `energy` (above 0, at most 1) of Σ σ².
- * Throws ShapeError for a rank that the layer has not, FormatError for another share and for numbers that are not finite.
+ * the given rank, or of the lowest rank whose singular values hold the fraction `energy` (above 0, at most 1) of Σ σ².
+ * Throws ShapeError for a rank that the layer does not have, FormatError for another fraction and for numbers that are
+ * not finite.
  */
 export function lowRankOf(
   change: Float32Array,
@@ -114,7 +115,8 @@ export function lowRankOf(
   size: { readonly rank: number } | { readonly energy: number },
 ): Factors {
   const w = matrix(outFeatures, inFeatures, change);
-  if (!change.every(Number.isFinite)) throw new FormatError("the change of a layer has a number that is not finite");
+  if (!change.every(Number.isFinite))
+    throw new FormatError("the change of a layer contains a number that is not finite");
   if ("energy" in size) {
     const parts = svdOfEnergy(w, expectShare("energy", size.energy, false));
     return fromSvd(parts, parts.s.length);
@@ -140,13 +142,13 @@ export function combineTensors(
   );
 }
 
-/** The rule applied to the a and to the b of all parts; the sign of a negative weight goes to a alone. */
+/** The rule applied to the a and to the b of all parts; the sign of a negative weight applies only to a. */
 function sumOfFactors(parts: readonly Part[], rule: Rule, options: CombineOptions): Factors {
   const ranks = parts.map(({ factors }) => factors.r);
   if (new Set(ranks).size > 1) {
     throw new ShapeError(
-      `adapters of rank ${ranks.join(", ")}: "${rule}" sums their factors, so the ranks should be equal; "cat" and the ` +
-        'combinations that end in "svd" take any',
+      `adapters of rank ${ranks.join(", ")}: "${rule}" sums their factors, so the ranks must be equal; "cat" and the ` +
+        'combinations that end in "svd" accept any',
     );
   }
   const { r, inFeatures, outFeatures } = parts[0]!.factors;
@@ -178,7 +180,7 @@ function approximated({ a, b, r, inFeatures, outFeatures }: Factors, rank: numbe
   return fromSvd(largestSvdOfProduct(matrix(outFeatures, r, b), matrix(r, inFeatures, a), count), rank, clampAt);
 }
 
-/** b = U·Σ, a = Vᵀ, clamped, and filled up with zeros to the rank. */
+/** b = U·Σ, a = Vᵀ, clamped, and padded with zeros to the rank. */
 function fromSvd({ u, s, v }: Svd, rank: number, clampAt: number | null = null): Factors {
   const [inFeatures, outFeatures] = [v.columns, u.rows];
   const a = new Float32Array(rank * inFeatures);
@@ -191,7 +193,7 @@ function fromSvd({ u, s, v }: Svd, rank: number, clampAt: number | null = null):
   return { a, b, r: rank, inFeatures, outFeatures, scale: 1 };
 }
 
-/** The value below which the share q of all the values lies, between two neighbours in proportion. */
+/** The quantile q of the values, with linear interpolation between neighbors. */
 function quantile([first, second]: readonly [Float64Array, Float64Array], q: number): number {
   const sorted = new Float64Array(first.length + second.length);
   sorted.set(first);
@@ -208,7 +210,7 @@ function weightsOf(parts: readonly Part[]): number[] {
 }
 
 function expectSome(parts: readonly unknown[]): void {
-  if (parts.length === 0) throw new StateError("there is nothing to combine: give one adapter or more");
+  if (parts.length === 0) throw new StateError("there is nothing to combine: pass at least one adapter");
 }
 
 function expectWeights(parts: readonly { readonly weight: number }[]): void {
@@ -231,7 +233,7 @@ function expectParts(parts: readonly Part[]): void {
       );
     }
     if (!Number.isFinite(scale) || !a.every(Number.isFinite) || !b.every(Number.isFinite)) {
-      throw new FormatError(`adapter ${i + 1} has a number that is not finite`);
+      throw new FormatError(`adapter ${i + 1} contains a number that is not finite`);
     }
   }
 }
@@ -251,6 +253,6 @@ function expectShare(what: string, share: number | null | undefined, zero: boole
 function expectName(what: string, name: string, names: readonly string[]): void {
   if (names.includes(name)) return;
   throw new UnsupportedError(
-    `${what} "${name}" is not known, expected one of ${names.join(", ")}.${didYouMean(name, names)}`,
+    `${what} "${name}" is unknown, expected one of ${names.join(", ")}.${didYouMean(name, names)}`,
   );
 }

@@ -1,4 +1,4 @@
-/** Adapters made of others: weighted sums of several, and any change of weights as plain LoRA. */
+/** Derives adapters from others: weighted sums of several, and any weight change as plain LoRA. */
 import { StateError, UnsupportedError } from "../../core/errors.ts";
 import { Philox } from "../../core/philox.ts";
 import type { Module } from "../../nn/layers/weights.ts";
@@ -16,15 +16,15 @@ export interface WeightedOptions {
   readonly combination?: Combination;
   /** Rank of the result of the combinations that end in svd; the largest rank of the parts by default. */
   readonly rank?: number | null;
-  /** Share of numbers that pruning keeps. */
+  /** The fraction of values that pruning keeps. */
   readonly density?: number | null;
   readonly majoritySign?: "total" | "frequency";
   readonly svdClamp?: number | null;
-  /** Decides what random pruning keeps. */
+  /** The seed of random pruning. */
   readonly seed?: number;
 }
 
-/** How large the LoRA of a conversion is: a rank, or the share of the change's energy that is kept. */
+/** The size of the converted LoRA: a rank, or the fraction of the change's energy to keep. */
 export type LoraSize = { readonly rank: number } | { readonly energy: number };
 
 interface Weighted {
@@ -41,7 +41,7 @@ export function weightedAdapter(
   warn: Warn,
 ): Adapter {
   const methods = new Set(parts.map(({ adapter }) => adapter.config.method));
-  if (parts.length === 0) throw new StateError("a weighted adapter needs at least one adapter to be made of");
+  if (parts.length === 0) throw new StateError("a weighted adapter needs at least one source adapter");
   for (const { adapter } of parts) expectPlain(adapter);
   if (methods.size === 1 && [...methods][0]!.combinesByTensor) return weightedTensors(name, parts, base, warn);
   const random = new Philox(options.seed ?? 0);
@@ -59,7 +59,7 @@ export function weightedAdapter(
   return loraOf(name, factors, config, config.method, base, warn);
 }
 
-/** A new plain LoRA adapter with the change of another, exact where that is low-rank itself, else by SVD. */
+/** A new plain LoRA adapter with the change of another: exact if that is low-rank, otherwise by SVD. */
 export function convertedAdapter(
   name: string,
   from: Adapter,
@@ -110,7 +110,7 @@ function shapeOf(layer: Module): { outFeatures: number; inFeatures: number } {
   return straight ? { outFeatures: first, inFeatures: second } : { outFeatures: second, inFeatures: first };
 }
 
-/** ΔW of a layer [out, in]: what folding makes of the base's weight, less that weight. */
+/** ΔW of a layer [out, in]: the merged weight minus the base's weight. */
 function changeOf(layer: Module, part: Foldable, base: Base): Float32Array {
   const { engine } = base;
   const [rows, columns] = layer.weight.shape as [number, number];
@@ -126,7 +126,7 @@ function changeOf(layer: Module, part: Foldable, base: Base): Float32Array {
   return stored.map((_, i) => stored[(i % rows) * columns + Math.floor(i / rows)]!);
 }
 
-/** The low-rank change of an adapter in one layer; null where it has none. */
+/** The low-rank change of an adapter in one layer; null if it has none. */
 function factorsOf(adapter: Adapter, module: Module): Factors | null {
   const part =
     module.kind === "linear"
@@ -139,7 +139,7 @@ function factorsOf(adapter: Adapter, module: Module): Factors | null {
   if (own === null) {
     const method = methodName(adapter.config.method);
     throw new UnsupportedError(
-      `adapter "${adapter.name}" (${method}) has no low-rank factors to combine: only LoRA without DoRA has; convertToLora makes one`,
+      `adapter "${adapter.name}" (${method}) has no low-rank factors to combine: only LoRA without DoRA has them; use convertToLora first`,
     );
   }
   return own.length === 1
@@ -201,7 +201,7 @@ function valuesOf(adapter: Adapter, key: string): Float32Array {
   const param = adapter.params.get(key);
   if (param) return param.values();
   throw new StateError(
-    `adapter "${adapter.name}" has no "${key}": ${methodName(adapter.config.method)} adapters can be combined only where all adapt the same layers`,
+    `adapter "${adapter.name}" has no "${key}": ${methodName(adapter.config.method)} adapters can be combined only if all adapt the same layers`,
   );
 }
 

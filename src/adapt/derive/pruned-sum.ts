@@ -1,6 +1,6 @@
 /**
- * Sums of several adapters' numbers that first prune each one: magnitude pruning, DARE (Yu et al. 2024, "Language models
- * are super Mario") and TIES (Yadav et al. 2023), with PEFT's order of the steps: prune, elect signs, weigh, sum.
+ * Sums of several adapters' values after pruning each one: magnitude pruning, DARE (Yu et al. 2024, "Language models
+ * are super Mario") and TIES (Yadav et al. 2023), with the steps in PEFT's order: prune, elect signs, weight, sum.
  */
 
 /** How each rule prunes an adapter before the sum, and whether signs are elected. */
@@ -15,11 +15,13 @@ export type Rule = keyof typeof RULES;
 export type MajoritySign = "total" | "frequency";
 
 export interface SumOptions {
-  /** Share of the numbers to keep, above 0 and at most 1: needed wherever there is pruning. */
+  /** The fraction of the values to keep, above 0 and at most 1: required for pruning. */
   readonly density?: number | null;
-  /** The sign of a place is that of the sum there (`total`, the default), or the more frequent one. Ties give plus. */
+  /**
+   * The sign of a position is that of the sum there (`total`, the default), or the more frequent one. Ties give plus.
+   */
   readonly majoritySign?: MajoritySign;
-  /** Numbers in [0, 1) for the rules with dare: one for each number of each tensor, in order. */
+  /** Numbers in [0, 1) for the rules with dare: one per value of each tensor, in order. */
   readonly random: () => number;
 }
 
@@ -38,7 +40,7 @@ export function prunedSum(
   return elect ? meanOfElected(pruned, weights, majoritySign ?? "total") : weightedSum(pruned, weights);
 }
 
-/** Zero but for the ⌊density·n⌋ numbers of largest size; of equal ones the first. */
+/** Zero except for the ⌊density·n⌋ values of largest magnitude; of equal ones, the first. */
 function keepLargest(values: Float32Array, density: number): Float32Array {
   const kept = Math.floor(density * values.length);
   const sizes = values.map(Math.abs).sort();
@@ -50,7 +52,7 @@ function keepLargest(values: Float32Array, density: number): Float32Array {
   });
 }
 
-/** Each number with probability `density`, divided by it, so that the mean stays. */
+/** Keeps each value with probability `density` and divides it by `density`, so that the mean is preserved. */
 function keepRandom(values: Float32Array, density: number, random: () => number): Float32Array {
   return values.map((x) => (random() < density ? x / density : 0));
 }
@@ -60,7 +62,7 @@ export function weightedSum(tensors: readonly Float32Array[], weights: readonly 
   return tensors[0]!.map((_, i) => tensors.reduce((sum, values, t) => sum + weights[t]! * values[i]!, 0));
 }
 
-/** In each place, the mean of the weighted numbers whose own sign, before the weight, is the elected one. */
+/** At each position, the mean of the weighted values whose sign, before weighting, is the elected one. */
 function meanOfElected(tensors: readonly Float32Array[], weights: readonly number[], by: MajoritySign): Float32Array {
   return tensors[0]!.map((_, i) => {
     const here = tensors.map((values) => values[i]!);

@@ -1,6 +1,6 @@
 /**
- * Adapters in folders and back, for a set of adapters: load.ts, save.ts and adapterhub.ts know the files. `PeftModel` loads this
- * module when it is first asked for one.
+ * Loads and saves the adapters of a set; load.ts, save.ts and adapterhub.ts handle the files. `PeftModel` loads this
+ * module on first use.
  */
 import { openSource, openTarget, type SourceLike, type TargetLike } from "../../checkpoint/open.ts";
 import { FormatError, StateError } from "../../core/errors.ts";
@@ -17,7 +17,7 @@ import { openTensorsFor, readAdapterConfig, readFusion, readTensors } from "./lo
 import type { LoadAdapterOptions, LoadFusionOptions } from "./load-options.ts";
 import { writeAdapter, writeFusion } from "./save.ts";
 
-/** Loads an adapter under a name and makes it active, or all of a folder with several and how they work together. */
+/** Loads an adapter under a name and activates it, or loads a folder with several adapters and their composition. */
 export async function loadFolder(
   set: AdapterSet,
   from: SourceLike,
@@ -46,7 +46,7 @@ async function loadSetup(
   set.activate(setup);
 }
 
-/** Leaves the model as it was when the folder does not fit. */
+/** Leaves the model unchanged if the folder does not fit. */
 export async function loadAdapter(
   set: AdapterSet,
   from: SourceLike,
@@ -57,7 +57,7 @@ export async function loadAdapter(
   set.put(await read(set, from, name, options));
 }
 
-/** An adapter as its folder has it, not in the set yet. */
+/** An adapter loaded from a folder, not in the set yet. */
 async function read(
   set: AdapterSet,
   from: SourceLike,
@@ -83,7 +83,7 @@ async function read(
   }
 }
 
-/** An adapter to be filled from a file. The error of a config that fits no layer names the file and its base. */
+/** Creates an adapter to fill from a file. If the config matches no layer, the error names the file and its base. */
 function unfilled(set: AdapterSet, source: string, name: string, config: MethodConfig, stored: StoredShapes): Adapter {
   try {
     return new Adapter(name, config, set.layers, { purpose: "load", stored }, set.warn);
@@ -96,7 +96,7 @@ function unfilled(set: AdapterSet, source: string, name: string, config: MethodC
   }
 }
 
-/** Loads a fusion once its adapters are there. Returns its name. */
+/** Loads a fusion whose adapters are already loaded. Returns its name. */
 export async function loadAdapterFusion(
   set: AdapterSet,
   from: SourceLike,
@@ -120,7 +120,7 @@ export async function loadAdapterFusion(
   }
 }
 
-/** Puts an adapter of a folder in the place of a loaded one of the same method. Nothing changes when it does not fit. */
+/** Replaces a loaded adapter with one of the same method from a folder. Nothing changes if it does not fit. */
 export async function hotswapAdapter(set: AdapterSet, from: SourceLike, name: string): Promise<void> {
   const before = set.expectReplaceable(name);
   const adapter = await read(set, from, name, { isTrainable: before.trainable });
@@ -129,13 +129,15 @@ export async function hotswapAdapter(set: AdapterSet, from: SourceLike, name: st
     adapter.dispose();
     const [old, fresh] = [methodName(was), methodName(is)];
     throw new StateError(
-      `adapter "${name}" is ${old} and the new one is ${fresh}: only a low-rank adapter can be swapped, for one of its method`,
+      `adapter "${name}" is ${old} and the new one is ${fresh}: only a low-rank adapter can be swapped, and only for one of the same method`,
     );
   }
   set.replace(adapter);
 }
 
-/** Writes adapters and fusions, all by default, and beside them how several bottleneck adapters work together. */
+/**
+ * Writes adapters and fusions, by default all of them, together with the composition of several bottleneck adapters.
+ */
 export async function saveAdapters(set: AdapterSet, to: TargetLike, selected?: readonly string[]): Promise<void> {
   const { adapters, fusions, layers, model } = set;
   const names = selected ?? [...adapters.keys(), ...fusions.keys()];

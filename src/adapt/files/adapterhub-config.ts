@@ -1,6 +1,6 @@
 /**
- * AdapterHub's adapter_config.json, the library `adapters` 1.2.0: `config` holds the fields of the method, the keys beside it say
- * what it was made for. PEFT's file of the same name has `peft_type` instead.
+ * AdapterHub's adapter_config.json, the library `adapters` 1.2.0: `config` holds the fields of the method, and the
+ * other keys describe the model it was made for. PEFT's file with the same name has `peft_type` instead.
  */
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
 import { numberedLabels } from "../../core/labels.ts";
@@ -17,10 +17,10 @@ export type Keys = Readonly<Record<string, PyJson>>;
 /** The version of the library whose format is written. A file that is read and saved again keeps its own. */
 export const HUB_VERSION = "adapters.1.2.0";
 
-/** Fields of features that are not implemented, with the only value that they may have. */
+/** Fields of unimplemented features, with the only value that each may have. */
 const absent: Keys = { phm_layer: false, inv_adapter: null };
 
-/** Fields that say how those features work, as AdapterHub writes them. */
+/** Fields that configure those features, as AdapterHub writes them. */
 const inert: Keys = {
   factorized_phm_W: true,
   factorized_phm_rule: false,
@@ -36,7 +36,7 @@ const inert: Keys = {
   shared_phm_rule: true,
 };
 
-/** What fields mean that a file leaves out. */
+/** The meaning of fields that a file omits. */
 const missing = { original_ln_before: false, init_weights: "bert", is_parallel: false, scaling: 1 };
 const required = ["mh_adapter", "output_adapter", "reduction_factor", "non_linearity"];
 
@@ -74,7 +74,7 @@ function fieldsOf(keys: Keys, name: string): Keys {
   const { architecture = null } = fields;
   if (architecture !== null) {
     throw new UnsupportedError(
-      `${name}: "architecture" is ${JSON.stringify(architecture)}, of AdapterHub's methods this version reads bottleneck adapters`,
+      `${name}: "architecture" is ${JSON.stringify(architecture)}, but the only AdapterHub method that this version reads is bottleneck adapters`,
     );
   }
   const without = required.filter((key) => fields[key] === undefined);
@@ -83,13 +83,13 @@ function fieldsOf(keys: Keys, name: string): Keys {
   return { ...missing, ...modernised(fields, keys) };
 }
 
-/** Fields as versions 1.2 writes them, whatever wrote them. */
+/** The fields in the form of version 1.2, whatever version wrote them. */
 function modernised({ invertible_adapter: nested = null, ...fields }: Keys, keys: Keys): Keys {
   const old = keys.version === undefined;
   const renamed =
     old && fields.non_linearity === "gelu" ? "gelu_new" : old && fields.non_linearity === "gelu_orig" ? "gelu" : null;
   const inverse = fields.inv_adapter ?? (nested as Keys | null)?.block_type ?? null;
-  // Old adapters for tasks name an invertible part that they do not have.
+  // Old task adapters name an invertible part that they do not have.
   return {
     ...fields,
     ...(renamed && { non_linearity: renamed }),
@@ -104,7 +104,7 @@ function expectAbsent(name: string, key: string, value: PyJson): void {
   );
 }
 
-/** Only a name: every field is given. */
+/** Only a name: every field is set explicitly. */
 function nearestForm({ is_parallel: beside, scaling, mh_adapter: twice }: Keys): string {
   if (beside === true) return scaling === "learned" ? "scaled-parallel" : "parallel";
   return twice === true ? "houlsby" : "pfeiffer";
@@ -135,7 +135,7 @@ export function writeHubConfig(config: MethodConfig, name: string, base: Base, m
   });
 }
 
-/** What every config of AdapterHub says of the model. */
+/** The model description in every AdapterHub config. */
 export function madeFor(base: Base, { modelType, architecture }: ModelClass, config?: MethodConfig): Keys {
   const width = base.sites.find((site) => site.kind === "residual")?.width ?? null;
   const name = config?.values.baseModelNameOrPath ?? "";
@@ -148,7 +148,7 @@ export function madeFor(base: Base, { modelType, architecture }: ModelClass, con
   };
 }
 
-/** The text of head_config.json, for the one head of a model whose class says which it is. */
+/** The text of head_config.json for a model with a single head, which its class determines. */
 export function writeHeadConfig(base: Base, model: ModelClass, config: MethodConfig): string {
   const count = typeof base.config.num_labels === "number" ? base.config.num_labels : 2; // as in transformers
   const labels = labelNames(base.config) ?? numberedLabels(count);

@@ -1,4 +1,4 @@
-/** AdapterHub's adapter_setup.json: how the adapters in the sub-folders of a folder work together. */
+/** AdapterHub's adapter_setup.json: how the adapters in the subfolders of a folder combine. */
 import { readText } from "../../checkpoint/checkpoint.ts";
 import { FormatError } from "../../core/errors.ts";
 import { expectInside, type Source, type Target } from "../../core/host.ts";
@@ -16,7 +16,7 @@ import { HUB_VERSION } from "./adapterhub-config.ts";
 
 const SETUP_FILE = "adapter_setup.json";
 
-/** The composition of a folder, or null where it has none. */
+/** The composition of a folder, or null if it has none. */
 export async function readSetup(source: Source): Promise<CompositionNode | null> {
   if (!(await source.has(SETUP_FILE))) return null;
   const what = `"${SETUP_FILE}" in ${source.name}`;
@@ -30,7 +30,9 @@ type Fields = Readonly<Record<string, Json>>;
 function read(setup: Json, what: string): Composition {
   const { type, children, kwargs } = (setup ?? {}) as Fields;
   if (!Array.isArray(children) || children.length === 0) {
-    throw new FormatError(`${what}: a node of adapters has "children" ${JSON.stringify(children)}, expected some`);
+    throw new FormatError(
+      `${what}: a node of adapters has "children" ${JSON.stringify(children)}, expected a non-empty list`,
+    );
   }
   if (type === "single" && typeof children[0] === "string") return expectInside(what, children[0]);
   const parts = children.map((child: Json) => read(child, what));
@@ -42,11 +44,11 @@ function read(setup: Json, what: string): Composition {
   if (type === "BatchSplit" && batch_sizes) return batchSplit(parts, batch_sizes);
   if (type === "Average" && weights) return { type, children: parts, weights };
   throw new FormatError(
-    `${what}: node ${JSON.stringify(type)} with ${JSON.stringify(kwargs ?? null)} is none of AdapterHub's`,
+    `${what}: node ${JSON.stringify(type)} with ${JSON.stringify(kwargs ?? null)} is not an AdapterHub composition`,
   );
 }
 
-/** Writes the composition of a folder whose sub-folders hold the adapters. */
+/** Writes the composition of a folder whose subfolders hold the adapters. */
 export async function writeSetup(composition: CompositionNode, target: Target): Promise<void> {
   const setup = { adapter_setup: written(composition), head_setup: null, version: HUB_VERSION };
   await target.write(SETUP_FILE, [new TextEncoder().encode(pythonJson(setup, { sortKeys: false }))]);
@@ -65,7 +67,7 @@ function kwargsOf(node: CompositionNode): PyJson {
   return node.type === "Average" ? { weights: node.weights } : null;
 }
 
-/** The files of a sub-folder; "" is the folder itself. */
+/** The files of a subfolder; "" is the folder itself. */
 export function subFolder(source: Source, folder: string): Source {
   if (folder === "") return source;
   const path = (file: string) => `${folder}/${file}`;

@@ -5,7 +5,7 @@
  *   head_config.json, model_head.safetensors (or pytorch_model_head.bin)        a trained head, keys as in the model
  *   adapter_fusion_config.json, model_adapter_fusion.safetensors (or .bin)      keys <place>.adapter_fusion_layer.<a,b>.query.weight
  *
- * In memory keys have no adapter's name, so that an adapter can be loaded and saved under any.
+ * In memory, keys do not contain the adapter's name, so that an adapter can be loaded and saved under any name.
  */
 import { type CheckpointTensor, openPickled, readText } from "../../checkpoint/checkpoint.ts";
 import { openSafetensors, type TensorToWrite, writeSafetensors } from "../../checkpoint/safetensors.ts";
@@ -23,7 +23,7 @@ import { CONFIG_FILE, type ModelClass } from "./config-file.ts";
 
 export type TensorsByKey = ReadonlyMap<string, CheckpointTensor>;
 
-/** One kind of tensors: the file written, the one that AdapterHub writes when not asked for safetensors, and the config. */
+/** One kind of tensors: the file to write, the one that AdapterHub writes without safetensors, and the config. */
 interface Files {
   readonly weights: string;
   readonly pickled: string;
@@ -43,7 +43,7 @@ const FUSION: Files = {
 
 // ---- reading
 
-/** The tensors of an adapter and its head by their keys in the files; null where the folder has none of AdapterHub's files. */
+/** The tensors of an adapter and its head by their keys in the files; null if the folder has no AdapterHub files. */
 export async function openHubWeights(source: Source): Promise<TensorsByKey | null> {
   const own = await openTensors(source, ADAPTER);
   if (own === null) return null;
@@ -55,12 +55,15 @@ async function openTensors(source: Source, { weights, pickled }: Files): Promise
   return (await source.has(pickled)) ? (await openPickled(source, pickled)).tensors : null;
 }
 
-/** The same by the keys that the tensors have in memory. Those that fit nothing keep theirs, for loading to complain of. */
+/**
+ * The same by the keys that the tensors have in memory. Tensors that match nothing keep their keys, so that loading
+ * reports them.
+ */
 export function namedForModel(tensors: TensorsByKey, { file, values }: MethodConfig, base: Base): TensorsByKey {
   const { lnBefore } = values as unknown as { lnBefore: boolean };
   const named = new Map<string, CheckpointTensor>();
   for (const [key, tensor] of withoutName(tensors, "adapters", String(file?.name), base)) {
-    // The norm before the bottleneck is there twice.
+    // The norm before the bottleneck occurs twice.
     const once = lnBefore ? key.replace(/\.adapter_down\.0\.(weight|bias)$/, ".adapter_norm_before.$1") : key;
     if (!named.has(once)) named.set(once, tensor);
   }
@@ -69,7 +72,7 @@ export function namedForModel(tensors: TensorsByKey, { file, values }: MethodCon
 
 const legacyNames = /\.(attention|layer)_text_(task|lang)_adapters\./;
 
-/** Keys without the adapter's name, and with the model's own names of places: a file may lack or add a prefix. */
+/** Keys without the adapter's name, and with the model's own module names: a file may lack or add a prefix. */
 function withoutName(
   tensors: TensorsByKey,
   marker: "adapters" | "adapter_fusion_layer",
@@ -92,19 +95,19 @@ function withoutName(
   );
 }
 
-/** What a fusion's folder says. */
+/** The contents of a fusion's folder. */
 export interface StoredFusion {
   readonly adapterNames: readonly string[];
   readonly options: FusionOptions;
   readonly tensors: TensorsByKey;
 }
 
-/** Reads adapter_fusion_config.json, and where its tensors are. */
+/** Reads adapter_fusion_config.json and locates its tensors. */
 export async function openHubFusion(source: Source, base: Base): Promise<StoredFusion> {
   const what = `"${FUSION.config}" in ${source.name}`;
   const keys = parsePythonJson(await readText(source, FUSION.config), what) as Keys;
   const { name, config, adapter_names: listed } = keys;
-  if (typeof name !== "string") throw new FormatError(`${what}: "name" should be the names of the fused adapters`);
+  if (typeof name !== "string") throw new FormatError(`${what}: "name" must be the names of the fused adapters`);
   const own = await openTensors(source, FUSION);
   if (own === null) throw new FormatError(`${source.name} has no "${FUSION.weights}" and no "${FUSION.pickled}"`);
   const head = (await openTensors(source, HEAD)) ?? [];
@@ -131,13 +134,13 @@ function readFusionOptions(config: PyJson, what: string): FusionOptions {
 
 // ---- writing
 
-/** Where files go: a folder of a target, "" for its root. */
+/** The destination of files: a folder of a target, "" for its root. */
 export interface HubFolder {
   readonly target: Target;
   readonly folder: string;
 }
 
-/** Writes an adapter, and the head that was trained along in files of its own, as AdapterHub's `save_adapter` does. */
+/** Writes an adapter, and the head that was trained with it to separate files, as AdapterHub's `save_adapter` does. */
 export async function writeHubAdapter(
   { name, config }: Adapter,
   tensors: readonly TensorToWrite[],
@@ -166,7 +169,7 @@ export async function writeHubFusion(
   if (head.length > 0) await writeFiles(to, HEAD, head, writeHeadConfig(base, model, config));
 }
 
-/** Tensors with the name in their keys, and those of a head, which have none. */
+/** Tensors with the adapter's name in their keys, and those of a head, whose keys have no name. */
 function named(tensors: readonly TensorToWrite[], marker: string, name: string) {
   const inside = `.${marker}.`;
   const own = tensors.filter((tensor) => tensor.name.includes(inside));

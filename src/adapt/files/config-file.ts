@@ -11,10 +11,10 @@ export const WEIGHTS_FILE = "adapter_model.safetensors";
 /** The version of PEFT whose format is written. A file that is read and saved again keeps its own. */
 const FORMAT_VERSION = "0.21.0";
 
-/** Keys that say nothing about the options: what is written for them is known when saving. */
+/** Keys that are not options: their values are known when saving. */
 const bookkeeping = new Set(["peft_type", "peft_version", "auto_mapping", "inference_mode"]);
 
-/** The file's keys, parsed. `name` is what messages call the file. Throws FormatError unless it says which method it is for. */
+/** The parsed keys of the file. Messages call the file `name`. Throws FormatError unless it names its method. */
 export function parseConfig(
   content: string,
   name: string,
@@ -32,8 +32,9 @@ export function parseConfig(
 }
 
 /**
- * Options from a file's keys. Keys that are unknown are left out with a warning, as PEFT does: a later version wrote them.
- * Throws FormatError for an ill-typed value, UnsupportedError for a known key with a value that is not implemented.
+ * Options from a file's keys. Unknown keys are dropped with a warning, as in PEFT, because a later version may have
+ * written them. Throws FormatError for a value of the wrong type, UnsupportedError for a known key with an
+ * unimplemented value.
  */
 export function readConfig(
   method: Method,
@@ -62,7 +63,7 @@ export function readConfig(
   };
 }
 
-/** The model that an adapter belongs to, as far as its config tells. */
+/** The model that an adapter belongs to, according to its config. */
 export interface ModelClass {
   readonly modelType: string;
   readonly architecture: string;
@@ -93,13 +94,13 @@ export function writeConfig(config: MethodConfig, model: ModelClass): string {
   });
 }
 
-/** The value as the file has it if it says the same, so that 16.0 does not become 16. */
+/** The file's own spelling of a value if it is equal, so that 16.0 does not become 16. */
 function asWritten(value: unknown, read: PyJson | undefined, float = false): PyJson {
   if (read !== undefined && sameJson(plain(read), value)) return read;
   return float && typeof value === "number" ? pyFloat(value) : (value as PyJson);
 }
 
-/** Where transformers keeps a model's class: needed only when the file names no task. */
+/** The transformers module that contains a model's class: needed only if the file names no task. */
 function autoMapping({ modelType, architecture }: ModelClass): PyJson {
   return { base_model_class: architecture, parent_library: `transformers.models.${modelType}.modeling_${modelType}` };
 }

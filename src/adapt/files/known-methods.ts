@@ -1,15 +1,15 @@
-/** Chooses a method by its published `peft_type`: the file name in src/methods/ is the registration. */
+/** Chooses a method by its published `peft_type`: the file name in src/methods/ registers it. */
 import { UnsupportedError } from "../../core/errors.ts";
 import { didYouMean } from "../../core/similar.ts";
 import { files } from "../../methods/index.generated.ts";
 import { type Method, methodName } from "../method/define-method.ts";
 
-/** Names of the methods that this version knows: those of their files. */
+/** The names of the supported methods, which are their file names. */
 export function knownMethods(): string[] {
   return Object.keys(files);
 }
 
-/** A method by its name, such as "lora" or "bitfit". Throws UnsupportedError naming the known ones. */
+/** A method by its name, such as "lora" or "bitfit". Throws UnsupportedError that lists the known ones. */
 export async function methodNamed(name: string): Promise<Method> {
   if (!Object.hasOwn(files, name)) {
     const known = knownMethods();
@@ -29,7 +29,7 @@ export async function methodOfFormat(format: NonNullable<Method["format"]>): Pro
   return methods.find((method) => method.format === format)!;
 }
 
-/** The method of a config file called `name`. Throws UnsupportedError naming the known ones. */
+/** The method of a config file called `name`. Throws UnsupportedError that lists the known ones. */
 export async function methodFor(peftType: string, name: string): Promise<Method> {
   const file = peftType.toLowerCase();
   if (Object.hasOwn(files, file) && peftType === peftType.toUpperCase()) {

@@ -21,7 +21,7 @@ import { isHubConfig, type Keys, readHubConfig } from "./adapterhub-config.ts";
 import { CONFIG_FILE, type ModelClass, parseConfig, readConfig, WEIGHTS_FILE } from "./config-file.ts";
 import { methodFor, methodOfFormat } from "./known-methods.ts";
 
-/** What to call the text, and whom to tell of oddities. */
+/** The name of the text in messages, and the receiver of warnings. */
 export interface ConfigOptions {
   name?: string;
   onWarning?: Warn;
@@ -37,7 +37,7 @@ export async function configFromJson(json: unknown, options: ConfigOptions = {})
   return configFromText(JSON.stringify(json), options);
 }
 
-/** The same from the text of the file, which also tells 16.0 from 16. */
+/** The same from the text of the file, which also distinguishes 16.0 from 16. */
 export async function configFromText(
   text: string,
   { name = CONFIG_FILE, onWarning = console.warn }: ConfigOptions = {},
@@ -56,10 +56,10 @@ export async function readAdapterConfig(source: Source, onWarning: Warn): Promis
   return configFromText(await readText(source, CONFIG_FILE), { name, onWarning });
 }
 
-/** What PEFT saves when asked for no safetensors. */
+/** The file that PEFT saves without safetensors. */
 const PICKLED_FILE = "adapter_model.bin";
 
-/** The tensors of an adapter file, by key. None has been read. */
+/** The tensors of an adapter file, by key, without reading them. */
 export async function openAdapterWeights(source: Source): Promise<ReadonlyMap<string, CheckpointTensor>> {
   const tensors = await weightsIn(source);
   if (tensors !== null) return tensors;
@@ -72,7 +72,7 @@ async function weightsIn(source: Source): Promise<ReadonlyMap<string, Checkpoint
   return openHubWeights(source);
 }
 
-/** The same by the keys that an adapter of this config has in memory: those of AdapterHub's files differ from the file's. */
+/** The same by the keys that an adapter with this config has in memory; AdapterHub's files use different keys. */
 export async function openTensorsFor(
   config: MethodConfig,
   source: Source,
@@ -83,7 +83,7 @@ export async function openTensorsFor(
   return withoutEqual(namedForModel(tensors, config, base), base);
 }
 
-/** Without the tensors that are the base's own: AdapterHub saves a model's head along whether it was trained or not. */
+/** Without the base's own tensors: AdapterHub also saves a model's head if it was not trained. */
 async function withoutEqual(
   tensors: ReadonlyMap<string, CheckpointTensor>,
   base: Base,
@@ -111,7 +111,9 @@ async function equals(memory: Memory, weight: Weight, tensor: CheckpointTensor):
   return readElements(memory, weight).every((x, i) => x === theirs[i]);
 }
 
-/** Outputs of the classification head that an adapter's file holds, of a module with one of these names, or null. */
+/**
+ * The number of outputs of the classification head in an adapter's file, for a module with one of these names, or null.
+ */
 export async function headSize(source: Source, heads: readonly string[]): Promise<number | null> {
   const head = new RegExp(`(^|\\.)(${heads.join("|")})(\\.out_proj)?\\.weight$`);
   for (const [key, { shape }] of (await weightsIn(source)) ?? []) if (head.test(key)) return shape[0]!;
@@ -119,7 +121,7 @@ export async function headSize(source: Source, heads: readonly string[]): Promis
 }
 
 /**
- * Fills an adapter with the tensors of a file. Throws one FormatError with every mismatch before anything is written:
+ * Fills an adapter with the tensors of a file. Throws one FormatError with every mismatch before writing anything:
  * other shapes, keys for modules that are not adapted, missing keys, another base.
  */
 export async function readTensors(
@@ -145,7 +147,7 @@ export async function readTensors(
   for (const [key, param] of needed) param.values().set(values.get(key)!);
 }
 
-/** Fills a fusion with the tensors of a folder. Throws one FormatError with every mismatch before anything is written. */
+/** Fills a fusion with the tensors of a folder. Throws one FormatError with every mismatch before writing anything. */
 export async function readFusion(
   { name, params }: Fusion,
   tensors: ReadonlyMap<string, CheckpointTensor>,
@@ -153,14 +155,14 @@ export async function readFusion(
 ): Promise<void> {
   const needed = Array.from(params, ([key, { shape }]) => mismatch(key, tensors.get(key), shape));
   const extra = [...tensors.keys()].filter((key) => key.includes("adapter_fusion_layer") && !params.has(key));
-  const problems = [...needed, ...extra.map((key) => `${key}: in the file, but there is no such place to fuse at`)];
+  const problems = [...needed, ...extra.map((key) => `${key}: in the file, but the fusion has no such site`)];
   const found = problems.filter((problem) => problem !== null);
   if (found.length > 0) throw new FormatError(listProblems(`fusion "${name}" of ${from} does not fit`, found));
   const values = await Promise.all(Array.from(params.keys(), (key) => readFloats(tensors.get(key)!)));
   [...params.values()].forEach((param, i) => void param.values().set(values[i]!));
 }
 
-/** With bias "all" PEFT saves the bias of a copied layer under its name, and twice more as the wrapper has it. */
+/** With bias "all", PEFT saves the bias of a copied layer under its name, and twice more under the wrapper's names. */
 const REPEATED = /\.(modules_to_save|original_module)\.bias$/;
 
 function mismatch(
@@ -177,7 +179,7 @@ function mismatch(
   return why === null ? found : `${found} (${why})`;
 }
 
-/** A key that is no tensor of the adapter: fine if it is the base's own weight, else a problem. */
+/** A key that is not a tensor of the adapter: valid if it is the base's own weight, otherwise a problem. */
 async function foreign(
   key: string,
   tensor: CheckpointTensor,
@@ -202,20 +204,20 @@ async function foreign(
   return `${short(key)}: in the file, but ${adapted ? "its config does not train this in" : "not adapted by its config:"} "${layer.name}"`;
 }
 
-/** A layer's own weight that a file carries along under its plain or its wrapped name. */
+/** A layer's own weight that a file also contains, under its plain or its wrapped name. */
 function baseWeight(key: string, base: Base): Weight | undefined {
   const name = /^base_model\.model\.(.+?)(\.base_layer)?\.weight$/.exec(key)?.[1];
   const layer = name === undefined ? undefined : base.layers.get(name);
   return layer && base.weightsOf(layer).weight;
 }
 
-/** Relative difference that storing a weight in bfloat16 can make. */
+/** The largest relative error of storing a weight in bfloat16. */
 const ROUNDING = 2 ** -8;
 /** Elements compared at a time. */
 const PIECE = 1 << 20;
 
 async function sameNumbers(memory: Memory, weight: Weight, tensor: CheckpointTensor): Promise<boolean> {
-  // A quantised base is near the file's numbers at best, and a base that is only measured has none.
+  // A quantized base only approximates the file's values, and a measured base has none.
   if (isQuantised(weight) || memory.measuring) return true;
   const bytes = tensor.dtype === "F32" ? 4 : 2;
   const size = tensor.byteLength / bytes;
@@ -254,7 +256,7 @@ function misfit(
   );
 }
 
-/** Keys in messages: without the prefix that all of them share. */
+/** Keys in messages, without their common prefix. */
 function short(key: string): string {
   return key.startsWith(KEY_PREFIX) ? key.slice(KEY_PREFIX.length) : key;
 }

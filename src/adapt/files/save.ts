@@ -30,7 +30,7 @@ export async function writeAdapter(
       name,
       dtype: isQuantised(tensor) ? "F32" : published[tensor.dtype],
       shape: tensor.shape,
-      // A copy: training may go on, and memory move, while this is written.
+      // A copy: training may continue, and memory may move, while this is written.
       bytes: () =>
         isQuantised(tensor) ? new Uint8Array(readElements(memory, tensor).buffer) : storedBytes(memory, tensor).slice(),
     }),
@@ -62,16 +62,16 @@ export async function writeAdapter(
   }
 }
 
-/** Where the labels of a head that was trained along are told: PEFT does not read it. */
+/** The file with the labels of a head that was trained with the adapter; PEFT does not read it. */
 const LABELS_FILE = "config.json";
 
-/** What a config says of labels, or null. */
+/** The labels in a config, or null. */
 function labelsIn(config: RawConfig): RawConfig | null {
   const told = LABEL_KEYS.filter((key) => config[key] !== undefined && config[key] !== null);
   return told.length === 0 ? null : Object.fromEntries(told.map((key) => [key, config[key]]));
 }
 
-/** The config with what training has changed of it. */
+/** The config including changes made by training. */
 function savedConfig({ config, lifecycle }: Adapter): MethodConfig {
   return { ...config, values: { ...config.values, ...lifecycle.savedValues?.() } };
 }

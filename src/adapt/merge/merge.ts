@@ -1,4 +1,7 @@
-/** Folding adapters into the base weights, in place and piece by piece: no second copy of a weight in the engine's memory. */
+/**
+ * Merges adapters into the base weights, in place and piece by piece: there is no second copy of a weight in the
+ * engine's memory.
+ */
 import { FormatError, StateError, UnsupportedError } from "../../core/errors.ts";
 import type { Embedding } from "../../nn/layers/embedding.ts";
 import type { Linear } from "../../nn/layers/linear.ts";
@@ -11,10 +14,10 @@ import type { Base } from "../adaptable-model.ts";
 import type { Adapter } from "../adapter.ts";
 import { type Foldable, methodName } from "../method/define-method.ts";
 
-/** Elements folded at a time. */
+/** Elements merged at a time. */
 const PIECE = 1 << 20;
 
-/** One layer and what is folded into it, in order. */
+/** One layer and the changes to merge into it, in order. */
 interface Job {
   readonly layer: Linear | Embedding;
   readonly weight: Weight;
@@ -22,12 +25,12 @@ interface Job {
   readonly parts: readonly { readonly adapter: string; readonly part: Foldable }[];
 }
 
-/** The bytes of weights as they were before merging, to put back exactly. */
+/** The bytes of weights before merging, to restore them exactly. */
 export type Originals = Map<Weight, Uint8Array>;
 
 /**
- * Throws unless the adapters can be merged: UnsupportedError for a method that cannot be folded, StateError for a bias that a
- * layer does not have, and with `safe` FormatError for a result that would not be finite. Changes nothing.
+ * Throws unless the adapters can be merged: UnsupportedError for a method that cannot be merged, StateError for a bias
+ * that a layer does not have, and with `safe` FormatError for a result that would not be finite. It changes nothing.
  */
 export function expectMergeable(base: Base, adapters: readonly Adapter[], safe: boolean): void {
   const jobs = jobsFor(base, adapters);
@@ -48,8 +51,8 @@ export function expectMergeable(base: Base, adapters: readonly Adapter[], safe: 
 }
 
 /**
- * W ← what the adapters make of W, for every layer that any of them adapts: in f32, rounded once to the dtype that W is stored
- * in. `originals` is where to keep the bytes that were there before, or null when there is no way back.
+ * Replaces W with the merged weight for every layer that any of the adapters adapts: in f32, rounded once to the stored
+ * dtype of W. `originals` receives the previous bytes, or is null if unmerging is not needed.
  */
 export function mergeInto(base: Base, adapters: readonly Adapter[], originals: Originals | null): void {
   const jobs = jobsFor(base, adapters);
@@ -58,7 +61,7 @@ export function mergeInto(base: Base, adapters: readonly Adapter[], originals: O
   for (const { layer, bias } of jobs) {
     if (bias === null || (layer as Linear).bias === bias) continue;
     throw new StateError(
-      `the bias of "${layer.name}" is trained by another active adapter: it cannot be merged into, only merged and unloaded`,
+      `the bias of "${layer.name}" is trained by another active adapter: it can only be merged with mergeAndUnload`,
     );
   }
   for (const { weight, bias } of jobs) {
@@ -71,7 +74,7 @@ export function mergeInto(base: Base, adapters: readonly Adapter[], originals: O
     eachResult(engine, job, (values, weight, start) => writeElements(engine.memory, weight, start, values));
 }
 
-/** Puts back the bytes from before. */
+/** Restores the previous bytes. */
 export function restore({ memory }: Engine, originals: Originals): void {
   for (const [weight, bytes] of originals) storedBytes(memory, weight).set(bytes);
   originals.clear();
@@ -83,7 +86,7 @@ function jobsFor(base: Base, adapters: readonly Adapter[]): Job[] {
     if (!sites.residual && !sites.attention && !sites.virtual) continue;
     const method = methodName(config.method);
     throw new UnsupportedError(
-      `adapter "${name}": ${method} changes more than weights, so it cannot be merged; keep it beside the base`,
+      `adapter "${name}": ${method} changes more than weights, so it cannot be merged; keep it as a separate adapter`,
     );
   }
   for (const module of base.layers.values()) {
@@ -102,7 +105,7 @@ function jobsFor(base: Base, adapters: readonly Adapter[]): Job[] {
     const foldsBias = parts.find(({ part }) => part.foldBias);
     if (foldsBias && bias === null) {
       throw new StateError(
-        `adapter "${foldsBias.adapter}" adds to the bias of "${module.name}", which has none: it cannot be merged`,
+        `adapter "${foldsBias.adapter}" adds a bias to "${module.name}", which has none: it cannot be merged`,
       );
     }
     jobs.push({ layer: module, weight, bias: foldsBias ? bias : null, parts });

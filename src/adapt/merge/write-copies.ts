@@ -1,4 +1,4 @@
-/** Making permanent what adapters replace rather than add to: copied modules and trained biases. */
+/** Makes permanent what adapters replace instead of adding to: copied modules and trained biases. */
 import { UnsupportedError } from "../../core/errors.ts";
 import type { Module } from "../../nn/layers/weights.ts";
 import type { Model } from "../../nn/tasks/model.ts";
@@ -9,8 +9,8 @@ import type { Base } from "../adaptable-model.ts";
 import type { Adapter, Warn } from "../adapter.ts";
 
 /**
- * Writes copies into the base weights that they replaced, rounded to those weights' dtype. A copy of one of two tied layers gets
- * a weight of its own instead, and the model's config says that they are tied no longer.
+ * Writes copies into the base weights that they replaced, rounded to those weights' dtype. A copy of one of two tied
+ * layers becomes a separate weight instead, and the model's config records that they are no longer tied.
  */
 export function bakeReplaced(model: Model, base: Base, adapters: readonly Adapter[], warn: Warn): void {
   for (const { module, weight, bias } of adapters.flatMap(({ replaced }) => replaced)) {
@@ -29,8 +29,8 @@ function isShared(base: Base, module: Module, weight: Weight): boolean {
 function untie(model: Model, base: Base, module: Module, copy: Param, warn: Warn): void {
   if (model.traits.stacks.length > 1) {
     throw new UnsupportedError(
-      `"${module.name}" cannot get a weight of its own by merging: a tied ${model.modelType} scales what goes into its head, ` +
-        "an untied one does not. Keep the adapter beside the base",
+      `"${module.name}" cannot get a separate weight by merging: a tied ${model.modelType} scales the input of its head, ` +
+        "and an untied one does not. Keep the adapter separate",
     );
   }
   const { dtype, shape } = expectDense(base.weightsOf(module).weight);
@@ -39,5 +39,5 @@ function untie(model: Model, base: Base, module: Module, copy: Param, warn: Warn
   writeElements(memory, own, 0, copy.values());
   base.replaceWeight(module, own);
   model.config = { ...model.config, tie_word_embeddings: false };
-  warn(`"${module.name}" has a weight of its own after merging: the config says that it is tied no longer`);
+  warn(`"${module.name}" has a separate weight after merging: the config no longer ties it`);
 }

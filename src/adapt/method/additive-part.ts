@@ -1,4 +1,7 @@
-/** The part of a method that adds x·ΔWᵀ to a layer's output, ΔW being neither one low-rank pair nor changed by W. */
+/**
+ * The part of a method that adds x·ΔWᵀ to a layer's output, where ΔW is not a single low-rank pair and does not depend
+ * on W.
+ */
 
 import { replaceRows, sliceRows } from "../../ops/layout/rows.ts";
 import { foldChange } from "../../ops/linear/fold.ts";
@@ -10,7 +13,7 @@ import type { LinearPart } from "./define-method.ts";
 export interface Change {
   /** x·ΔWᵀ: x [T, in] → [T, out]. In training with the method's dropouts. */
   apply(x: Value): Value;
-  /** Rows `start` to `end` of ΔW in the order in which the layer stores its weight. */
+  /** Rows `start` to `end` of ΔW in the layer's storage order. */
   rows(tape: Tape, start: number, end: number): Value;
 }
 

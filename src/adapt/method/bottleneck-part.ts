@@ -21,11 +21,11 @@ import type { ResidualPart } from "./define-method.ts";
 import { hubPlace } from "./hub-place.ts";
 import { kaimingUniform, type Make, type MakeAt, type Start } from "./tensor-maker.ts";
 
-/** A factor, or factors by layer number, with "default" for the rest. */
+/** A factor, or factors by layer number with "default" for the rest. */
 export type Reduction = number | Readonly<Record<string, number>>;
 export type Scaling = number | "learned" | "channel";
 
-/** The fields of AdapterHub's BnConfig that say what an adapter computes, in camelCase. */
+/** The fields of AdapterHub's BnConfig that define what an adapter computes, in camelCase. */
 export interface BottleneckOptions {
   readonly reductionFactor: Reduction;
   readonly nonLinearity: string;
@@ -44,14 +44,17 @@ export interface BottleneckOptions {
   readonly stochasticDepth: number;
 }
 
-/** Where an adapter stands: the connection, its layer as AdapterHub counts, and how many adapters were made before. */
+/**
+ * The position of an adapter: the connection, its layer in AdapterHub's numbering, and how many adapters were made
+ * before.
+ */
 export interface BottleneckPlace {
   readonly site: Residual;
   readonly layer: number;
   readonly index: number;
 }
 
-/** Makes the tensors of an adapter, and what it does at its connection. */
+/** Creates the tensors of an adapter and its computation at the connection. */
 export function bottleneckPart(place: BottleneckPlace, values: BottleneckOptions, makeAt: MakeAt): ResidualPart {
   const tensors = tensorsAt(place, values, makeAt);
   const { isParallel, adapterResidualBeforeLn, stochasticDepth } = values;
@@ -132,7 +135,7 @@ function tensorsAt({ site, layer, index }: BottleneckPlace, values: BottleneckOp
   };
 }
 
-/** AdapterHub has the norm before the bottleneck a second time, as the first layer of a sequence. */
+/** AdapterHub saves the norm before the bottleneck a second time, as the first layer of a sequence. */
 function exportAgain(make: Make, norm: Affine): void {
   for (const part of ["weight", "bias"] as const) {
     make.exported(`adapter_down.0.${part}`, () => ({ shape: norm[part].shape, values: norm[part].values().slice() }));
@@ -146,7 +149,10 @@ interface Starts {
   readonly gateBias: Start;
 }
 
-/** How matrices begin. With `initWeightsSeed` every place begins with the same numbers, as in AdapterHub: 0 counts as none. */
+/**
+ * How matrices are initialized. With `initWeightsSeed`, every site starts with the same numbers, as in AdapterHub; 0
+ * means none.
+ */
 function startsOf(
   { initWeights, initWeightsSeed }: BottleneckOptions,
   width: number,
@@ -170,10 +176,10 @@ function startsOf(
   return { down: drawn(0, truncatedNormal), up: drawn(1, truncatedNormal), ...torchs };
 }
 
-/** Far from the streams that `Make` counts. */
+/** Far from the stream numbers that `Make` uses. */
 const FIRST_STREAM = 2 ** 40;
 
-/** N(0, 0.01²) cut at two standard deviations. */
+/** N(0, 0.01²) truncated at two standard deviations. */
 function truncatedNormal(random: Philox): number {
   let z = random.normal();
   while (Math.abs(z) > 2) z = random.normal();
@@ -201,7 +207,10 @@ function gateOf(input: Value, gate: Affine, starts: Int32Array | null): Value {
   return meanRows(sigmoid(affine(input, gate)), expectStarts(starts, input));
 }
 
-/** Stochastic depth (Huang et al. 2016): in training, zero for whole sequences with probability p, the others divided by 1 − p. */
+/**
+ * Stochastic depth (Huang et al. 2016): in training, whole sequences become zero with probability p, and the others are
+ * divided by 1 − p.
+ */
 function dropSequences(x: Value, p: number, starts: Int32Array | null): Value {
   if (p === 0 || !x.tape.training) return x;
   const first = expectStarts(starts, x);
@@ -216,7 +225,5 @@ function constantColumn(tape: Tape, rows: number): Value {
 
 function expectStarts(starts: Int32Array | null, { shape }: Value): Int32Array {
   if (starts?.at(-1) === shape[0]) return starts!;
-  throw new UnsupportedError(
-    "useGating and stochasticDepth need to know which rows belong to one sequence, which is not known here",
-  );
+  throw new UnsupportedError("useGating and stochasticDepth need the rows of each sequence, which are unknown here");
 }

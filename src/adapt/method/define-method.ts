@@ -1,6 +1,7 @@
 /**
- * What a PEFT method is: its name, its options, and what it does at each kind of site. One file in src/methods/ defines
- * one method; naming, matching, saving, merging and switching are done for all of them by the rest of this folder.
+ * The definition of a PEFT method: its name, its options, and what it does at each kind of site. One file in
+ * src/methods/ defines one method; the rest of this folder does the naming, matching, saving, merging and switching for
+ * all of them.
  */
 import { UnsupportedError } from "../../core/errors.ts";
 import {
@@ -35,41 +36,44 @@ import type { Make, MakeAt } from "./tensor-maker.ts";
 /** Rows of an activation, ends exclusive. */
 export type Rows = readonly { readonly start: number; readonly end: number }[];
 
-/** How an adapter becomes part of the weights below it. Left out by methods that no single weight can express. */
+/** How an adapter is merged into the weights below it. Omitted by methods that a single weight cannot express. */
 export interface Foldable {
-  /** Looks at the unchanged weight, then returns what changes it, piece by piece and in place. */
+  /** Reads the unchanged weight, then returns a function that changes it in place, piece by piece. */
   fold?(tape: Tape): (rows: WeightRows) => void;
   /** The same for the layer's bias, as a whole. */
   foldBias?(bias: Float32Array): void;
-  /** Told after the base weight has changed by merging or unmerging. */
+  /** Called after merging or unmerging has changed the base weight. */
   rebase?(): void;
 }
 
 export interface LinearPart extends LinearDelta, Foldable, Factored {
-  /** The same for some rows only, where a batch has an adapter for each sequence. Left out by methods that cannot. */
+  /**
+   * The same for individual rows, if a batch has an adapter per sequence. Omitted by methods that do not support this.
+   */
   forwardRows?(x: Value, rows: Rows, below: (x: Value) => Value): Value;
 }
 export interface EmbeddingPart extends EmbeddingDelta, Foldable, Factored {}
 
-/** What a method does at places that are not its target layers. */
+/** What a method does outside its target layers. */
 export interface SiteParts {
-  /** Layers that are no targets and follow one that is, such as an output projection tied to the embedding. */
+  /** Layers that are not targets but follow one, such as an output projection tied to the embedding. */
   readonly linear?: ReadonlyMap<Linear, LinearPart>;
   readonly embedding?: ReadonlyMap<Embedding, EmbeddingPart>;
   readonly residual?: ReadonlyMap<Residual, ResidualPart>;
   readonly attention?: ReadonlyMap<Attention, AttentionDelta>;
-  /** Rows, or keys and values, before every sequence. One adapter with such can be active at a time. */
+  /** Rows, or keys and values, before every sequence. Only one adapter with them can be active at a time. */
   readonly virtual?: VirtualTokens;
 }
 
 /**
  * A bottleneck adapter at one residual connection, step by step, so that src/adapt/compose/compose.ts can put several together.
- * `z` is the sub-layer's output, as adapters before this one made it, and `x` the residual stream that went in; [T, D] all.
+ * `z` is the sub-layer's output after the adapters before this one, and `x` the residual stream that went in; all are
+ * [T, D].
  */
 export interface ResidualPart {
-  /** What the bottleneck reads, and what its output is added to. */
+  /** The input of the bottleneck, and the value that its output is added to. */
   enter(z: Value, x: Value, site: Residual): { readonly input: Value; readonly residual: Value };
-  /** The scaled output of the bottleneck, to which nothing is added yet. */
+  /** The scaled output of the bottleneck, before anything is added. */
   bottleneck(input: Value, starts: Int32Array | null): Value;
   /** The adapted z: dropout, gate and the adapter's own residual. `starts` are the sequences' first rows. */
   leave(output: Value, input: Value, residual: Value, starts: Int32Array | null): Value;
@@ -77,7 +81,7 @@ export interface ResidualPart {
   readonly joins: boolean;
 }
 
-/** The model as methods see it that act on more than single layers. */
+/** The model for methods that act on more than single layers. */
 export interface ModelShape {
   readonly traits: TaskTraits;
   readonly modelType: string;
@@ -85,42 +89,48 @@ export interface ModelShape {
   readonly layers: ReadonlyMap<string, Module>;
   readonly sites: readonly Site[];
   readonly headName: string;
-  /** PEFT's tables of what is adapted when the user names no modules. */
+  /** PEFT's tables of modules to adapt if the user specifies none. */
   readonly targets: DefaultTargets;
-  /** The layer's own weight and bias, whatever is active. */
+  /** The layer's own weight and bias, independent of active adapters. */
   weightsOf(module: Module): { readonly weight: Weight; readonly bias: Weight | null };
 }
 
-/** What a whole adapter does besides what its parts do. A method that has no need of it leaves it out. */
+/** What a whole adapter does in addition to its parts. Omitted by methods that do not need it. */
 export interface Lifecycle<V = MethodValues> {
   /** Added to the mean loss of every training batch, a scalar [1, 1]. */
   penalty?(tape: Tape): Value | null;
-  /** Called after each optimizer step, with the gradients of that step still there, times `gradScale` as clipping had it. */
+  /**
+   * Called after each optimizer step, while the gradients of that step, multiplied by clipping's `gradScale`, are still
+   * available.
+   */
   afterStep?(step: number, gradScale: number): void;
-  /** Numbers that the course of training goes on from, besides the trained ones: for checkpoints. */
+  /** The training state in addition to the trained parameters: for checkpoints. */
   readonly state?: ReadonlyMap<string, Float32Array>;
-  /** Options as they are saved, where training has changed them. */
+  /** Options to save, if training has changed them. */
   savedValues?(): Partial<V>;
 }
 
-/** What a file says of the model that an adapter belongs to. */
+/** What a file states about the model that an adapter belongs to. */
 const provenance = {
   taskType: text({ filledIn: true }),
   baseModelNameOrPath: text({ filledIn: true }),
   revision: text({ filledIn: true }),
 } satisfies Options;
 
-/** Options that methods with target modules have: which modules they adapt, and what files say about them. */
+/** Options of methods with target modules: which modules to adapt, and related keys in files. */
 export const common = {
-  targetModules: namesOrPattern('layers to adapt: names with commas, a regular expression, or "all-linear"'),
-  excludeModules: namesOrPattern("layers to exclude, in the same forms"),
+  targetModules: namesOrPattern('layers to adapt: comma-separated names, a regular expression, or "all-linear"'),
+  excludeModules: namesOrPattern("layers to exclude, in the same format"),
   layersToTransform: layerNumbers("numbers of the layers to adapt (default: all)"),
   layersPattern: namesOrPattern("the part of a name before the layer's number"),
-  modulesToSave: names("other modules to train in full; a task's head always is"),
+  modulesToSave: names("other modules to train fully; a task's head always is"),
   ...provenance,
 } satisfies Options;
 
-/** Options of prompt methods: how many virtual tokens, and the sizes of the model, which are filled in from it. */
+/**
+ * Options of prompt methods: the number of virtual tokens, and the sizes of the model, which are filled in from the
+ * model.
+ */
 export const promptCommon = {
   numVirtualTokens: sizeOrNull({
     help: "number of virtual tokens before every sequence",
@@ -134,7 +144,7 @@ export const promptCommon = {
   ...provenance,
 } satisfies Options;
 
-/** Some options of `common`, for methods that have no others. */
+/** Some options of `common`, for methods without the others. */
 export function commonOnly<K extends keyof typeof common>(...keys: readonly K[]): Pick<typeof common, K> {
   return Object.fromEntries(keys.map((key) => [key, common[key]])) as Pick<typeof common, K>;
 }
@@ -145,98 +155,107 @@ export type CommonValues = ValuesOf<typeof common>;
 export type MethodValues<S extends Options = Options> = ValuesOf<S> &
   CommonValues & { readonly seed: number; readonly inferenceMode: boolean };
 
-/** What a reader of docs/methods.md wants to know. */
+/** The description of a method in docs/methods.md. */
 export interface MethodAbout {
   readonly title: string;
-  /** Author, year, where; with the link. */
+  /** Author, year and source, with the link. */
   readonly paper: string;
   /** The change to the model, in one or a few lines of plain text. */
   readonly equation: string;
-  /** When to choose it, in a sentence or two. */
+  /** When to choose it, in one or two sentences. */
   readonly when: string;
-  /** Options to count it with where some must be given. */
+  /** Options for counting its parameters, if some are required. */
   readonly example?: Readonly<Record<string, unknown>>;
-  /** A peak learning rate to begin with, where LoRA's 2e-4 does not suit. */
+  /** A suggested peak learning rate, if LoRA's 2e-4 does not suit. */
   readonly learningRate?: number;
 }
 
 export interface MethodDefinition<S extends Options> {
   /** The published `peft_type`. The file of the method has this name in lower case, or `file`. */
   readonly peftType: string;
-  /** The name of its file where that is not `peftType` in lower case. */
+  /** The name of its file if that is not `peftType` in lower case. */
   readonly file?: string;
   readonly about: MethodAbout;
   readonly options: S;
-  /** Options besides its own; `common` unless told otherwise. They stand for `targetModules` and what goes with it. */
+  /** Options in addition to its own: `targetModules` and related options; `common` by default. */
   readonly common?: Options;
-  /** What keys in files begin with; "base_model.model." unless told otherwise. */
+  /** The prefix of keys in files; "base_model.model." by default. */
   readonly keyPrefix?: string;
-  /** How adapters of it are stored: as PEFT does unless told otherwise. */
+  /** How its adapters are stored: in PEFT's format by default. */
   readonly format?: "peft" | "adapterhub";
-  /** `targetModules` when the user names none; null where the method adapts no layers. `DefaultTargets.linear` by default. */
+  /**
+   * `targetModules` if the user specifies none; null if the method adapts no layers. `DefaultTargets.linear` by
+   * default.
+   */
   targets?: ((defaults: DefaultTargets, model: ModelShape, values: MethodValues<S>) => readonly string[] | null) | null;
-  /** Options that differ by layer: the one that holds patterns, and the one whose value they replace. */
+  /** Options that differ by layer: the one with the patterns, and the one whose value they replace. */
   readonly patterns?: { readonly [Pattern in keyof S]?: keyof S };
-  /** Published keys that this version does not implement, with the only value that they may have. */
+  /** Published keys that this version does not implement, with the only value that each may have. */
   readonly absent?: Readonly<Record<string, unknown>>;
-  /** Published keys that have no effect here whatever their value, with their default. They are kept. */
+  /** Published keys that have no effect here, with their default. Their values are preserved. */
   readonly inert?: Readonly<Record<string, string | number>>;
-  /** What is wrong with options that are each well typed, or null. `spell` gives an option's name as its author wrote it. */
+  /**
+   * The problem with options that are individually valid, or null. `spell` gives an option's name as its author wrote
+   * it.
+   */
   check?(values: MethodValues<S>, spell: Spell): string | null;
-  /** What keeps an adapter from being added to others of the method, of which these are the options; or null. */
+  /** The reason why an adapter is incompatible with others of the method, given their options; or null. */
   beside?(values: MethodValues<S>, others: readonly MethodValues<S>[]): string | null;
-  /** Options that follow from the layers that were matched; says through `warn` what it changes. */
+  /** Options that follow from the matched layers; reports changes through `warn`. */
   settle?(
     values: MethodValues<S>,
     layers: readonly Module[],
     warn: (message: string) => void,
     model: ModelShape,
   ): Partial<MethodValues<S>>;
-  /** Made once for an adapter and given to each of its parts: what layers share. */
+  /** Created once per adapter and passed to each of its parts: what layers share. */
   shared?(layers: readonly Module[], values: MethodValues<S>, make: MakeAt, model: ModelShape): unknown;
   linear?(layer: Linear, values: MethodValues<S>, make: Make, shared: unknown): LinearPart;
   embedding?(layer: Embedding, values: MethodValues<S>, make: Make, shared: unknown): EmbeddingPart;
-  /** Whether the own table of an adapted embedding is saved along, as PEFT does for most. True where left out. */
+  /** Whether the table of an adapted embedding is also saved, as PEFT does for most methods. True by default. */
   savesTables?(values: MethodValues<S>): boolean;
   /** The target layers are replaced by trained copies, whose tensors are saved below the layer's name and this suffix. */
   readonly copies?: string;
   sites?(model: ModelShape, values: MethodValues<S>, make: MakeAt, shared: unknown): SiteParts;
-  /** Called last, when all parts are there. */
+  /** Called last, after all parts exist. */
   lifecycle?(
     parts: readonly LinearPart[],
     values: MethodValues<S>,
     make: MakeAt,
     shared: unknown,
   ): Lifecycle<MethodValues<S>>;
-  /** Whether ΔW of its layers is the same whatever W: then it can be turned into plain LoRA. */
+  /** Whether ΔW of its layers is independent of W: then it can be converted to plain LoRA. */
   readonly additive?: boolean;
-  /** Whether a weighted combination of adapters is that of their tensors, Σ wᵢ·tᵢ, rather than of low-rank factors. */
+  /** Whether a weighted combination of adapters combines their tensors, Σ wᵢ·tᵢ, instead of low-rank factors. */
   readonly combinesByTensor?: boolean;
-  /** Whether an adapter can be replaced by another of the method while it is active, as serving does. */
+  /** Whether an active adapter can be replaced by another of the method, as serving does. */
   readonly swappable?: boolean;
-  /** Options that training itself changes: a resumed run may find other values in its files. */
+  /** Options that training changes: a resumed run may find other values in its files. */
   readonly learned?: readonly (keyof S & string)[];
-  /** What the shape of a tensor in a file says that differs from the shape which its config asks for, in words, or null. */
+  /** A description of how the shape of a tensor in a file contradicts its config, or null. */
   misfit?(key: string, stored: Shape, wanted: Shape): string | null;
 }
 
-/** A method with its options chosen: what `getPeftModel` and `addAdapter` take. */
+/** A method with chosen options, for `getPeftModel` and `addAdapter`. */
 export interface MethodConfig {
   readonly method: Method;
   readonly values: MethodValues;
-  /** Whether the user named a task; otherwise it is the model's. */
+  /** Whether the user specified a task; otherwise it is the model's. */
   readonly namesTask: boolean;
-  /** The file that it was read from, key by key, so that saving it again changes nothing else. */
+  /** The file it was read from, key by key, so that saving it again changes nothing else. */
   readonly file: Readonly<Record<string, unknown>> | null;
 }
 
 export interface Method<S extends Options = Options> extends MethodDefinition<S> {
-  /** Chooses options; those left out have PEFT's defaults. Throws FormatError for an unknown name or an ill-typed value. */
+  /**
+   * Chooses options; omitted ones have PEFT's defaults. Throws FormatError for an unknown name or a value of the wrong
+   * type.
+   */
   (options?: Partial<MethodValues<S>>): MethodConfig;
 }
 
 /**
- * Makes a method from its definition.
+ * Creates a method from its definition.
  *
  * @example
  * const config = lora({ r: 4, targetModules: ["q_proj"] }); // src/methods/lora.ts calls defineMethod
@@ -248,7 +267,7 @@ export function defineMethod<S extends Options>(definition: MethodDefinition<S>)
   return method;
 }
 
-/** A method with options, whose names messages write as `spell` does. */
+/** A method with options; messages spell their names with `spell`. */
 export function configOf(
   method: Method,
   given: Readonly<Record<string, unknown>>,
@@ -258,7 +277,7 @@ export function configOf(
   return { method, values, namesTask: given.taskType !== undefined, file: null };
 }
 
-/** What a method is called: the name of its file. */
+/** The name of a method, which is the name of its file. */
 export function methodName({ file, peftType }: { readonly file?: string; readonly peftType: string }): string {
   return file ?? peftType.toLowerCase();
 }
@@ -270,7 +289,7 @@ export function withValues(config: MethodConfig, values: Readonly<Record<string,
   return { ...config, values: checkedValues(method, { ...config.values, ...values }, what, asNamed) };
 }
 
-/** Options that are in no file: what decides the random start of an adapter, and whether it is made to be trained. */
+/** Options that no file contains: the seed of an adapter's initialization, and whether the adapter will be trained. */
 const unsaved = {
   seed: whole(0, 0, { unsaved: true, filledIn: true }),
   inferenceMode: flag(false, { unsaved: true, filledIn: true }),
@@ -282,8 +301,8 @@ export function optionsOf(method: Method): Options {
 }
 
 /**
- * Completes and checks values given by camelCase name. `what` and `spell` say where they come from and how their names are
- * written there.
+ * Completes and checks values given by camelCase name. `what` and `spell` state where they come from and how their
+ * names are spelled there.
  */
 export function checkedValues(
   method: Method,
@@ -318,18 +337,18 @@ function problemOf(method: Method, values: MethodValues, spell: Spell): string |
     (n) => `"${spell(n)}"`,
   );
   if (typeof targetModules === "string" && layersToTransform !== null) {
-    return `${layers} cannot be used when ${targets} is one regular expression; name the layers in it`;
+    return `${layers} cannot be used if ${targets} is a regular expression; include the layers in the expression`;
   }
   if (typeof targetModules === "string" && layersPattern !== null) {
-    return `${pattern} cannot be used when ${targets} is one regular expression`;
+    return `${pattern} cannot be used if ${targets} is a regular expression`;
   }
   if (layersPattern !== null && layersPattern.length > 0 && layersToTransform === null) {
-    return `${pattern} says where layer numbers stand, but ${layers} names no layers`;
+    return `${pattern} needs ${layers}, which lists no layers`;
   }
   return method.check?.(values, spell) ?? null;
 }
 
-/** What a method's options are called in files, by camelCase name. */
+/** The names of a method's options in files, by camelCase name. */
 export function publishedNames(method: Method): Map<string, string> {
   const options = optionsOf(method);
   const own = Object.keys(options).filter((name) => !options[name]!.unsaved);

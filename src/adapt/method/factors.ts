@@ -1,4 +1,4 @@
-/** Low-rank changes of a weight: what methods of that kind give away, and what combining and converting make. */
+/** Low-rank changes of a weight, which low-rank methods provide and which combining and converting create. */
 import type { Shape } from "../../core/shape.ts";
 
 /** A low-rank change of one layer's weight: ΔW = scale·b·a. */
@@ -13,11 +13,14 @@ export interface Factors {
   readonly scale: number;
 }
 
-/** What parts that are low-rank give away of themselves, to be combined and converted. Left out by others. */
+/** The low-rank interface of parts, for combining and converting. Omitted by other parts. */
 export interface Factored {
-  /** The change of the layer's weight as low-rank terms, to be added up. Null where something else acts as well. */
+  /** The change of the layer's weight as a sum of low-rank terms. Null if something else also acts. */
   factors?(): readonly Factors[] | null;
-  /** Overwrites the factors of the one trained term; `b` may be of another scale than the file says if the term's is 1. */
+  /**
+   * Overwrites the factors of the single trained term; `b` may have another scale than in the file if the term's scale
+   * is 1.
+   */
   setFactors?(a: Float32Array, b: Float32Array): void;
 }
 

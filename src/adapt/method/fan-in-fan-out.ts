@@ -1,4 +1,7 @@
-/** Layers whose weight is stored [in, out], as in GPT-2: the option `fanInFanOut`, which says so, and methods that cannot have them. */
+/**
+ * Layers whose weight is stored [in, out], as in GPT-2: the option `fanInFanOut`, and methods that do not support such
+ * layers.
+ */
 import { UnsupportedError } from "../../core/errors.ts";
 import { flag, type Option } from "../../core/options.ts";
 import type { Module } from "../../nn/layers/weights.ts";
@@ -9,7 +12,7 @@ export const fanInFanOut: Option<boolean> = flag(false, {
   filledIn: true,
 });
 
-/** What `fanInFanOut` must be for these layers. Layers know how they are stored; what is saved should be true of them. */
+/** The correct `fanInFanOut` for these layers: layers know their storage order, and the saved value must match it. */
 export function settledFanInFanOut(
   given: boolean,
   layers: readonly Module[],
@@ -20,13 +23,16 @@ export function settledFanInFanOut(
     if (layer.kind !== "linear" || settled === (layer.stored === "in-out")) continue;
     settled = layer.stored === "in-out";
     warn(
-      `fanInFanOut is set to ${settled}, since "${layer.name}" stores its weight as ${settled ? "[in, out]" : "[out, in]"}`,
+      `fanInFanOut is set to ${settled} because "${layer.name}" stores its weight as ${settled ? "[in, out]" : "[out, in]"}`,
     );
   }
   return { fanInFanOut: settled };
 }
 
-/** Throws UnsupportedError where a layer stores its weight as [in, out], which PEFT's class of this method does not know. */
+/**
+ * Throws UnsupportedError if a layer stores its weight as [in, out], which PEFT's class of this method does not
+ * support.
+ */
 export function refuseConv1D(peftType: string, layers: readonly Module[]): void {
   const foreign = layers.filter((layer) => layer.kind === "linear" && layer.stored === "in-out");
   if (foreign.length === 0) return;

@@ -1,6 +1,9 @@
 import type { Residual, SubLayer } from "../../nn/layers/residual.ts";
 
-/** What AdapterHub calls the adapters of a block that has the connection in itself rather than in a module of the sub-layer. */
+/**
+ * AdapterHub's names for the adapters of a block that contains the connection itself instead of a module of the
+ * sub-layer.
+ */
 const inBlock: Readonly<Record<SubLayer, string>> = {
   attention: "attention_adapters",
   "cross-attention": "cross_attention_adapters",

@@ -1,4 +1,6 @@
-/** What LoHa and LoKr share, two methods of LyCORIS (Yeh et al. 2023, arXiv:2309.14859): options, and dropout of outputs. */
+/**
+ * Shared by LoHa and LoKr, two methods of LyCORIS (Yeh et al. 2023, arXiv:2309.14859): options, and dropout of outputs.
+ */
 
 import { flag, number, type Options, whole } from "../../core/options.ts";
 import { scaleColumns } from "../../ops/layout/columns.ts";
@@ -12,7 +14,7 @@ export const lycorisOptions = {
   alpha: number(8, "the adapter's output is scaled by alpha / r"),
   rankDropout: probability(0, "dropout of whole outputs of the adapter"),
   moduleDropout: probability(0, "dropout of a layer's whole adapter"),
-  useEffectiveConv2d: flag(false, "for convolutions only; linear layers ignore it"),
+  useEffectiveConv2d: flag(false, "only for convolutions; linear layers ignore it"),
   rankPattern: numbersByPattern(whole(8, 1), "ranks of single layers, by pattern of layer names"),
   alphaPattern: numbersByPattern(number(8), "alphas of single layers, by pattern of layer names"),
 } satisfies Options;
@@ -21,8 +23,8 @@ export const lycorisOptions = {
 export const lycorisPatterns = { rankPattern: "r", alphaPattern: "alpha" } as const;
 
 /**
- * y [T, out] with some of its columns zeroed in training, or all of them; the identity outside. With `scaled` the columns that
- * remain are divided by their share.
+ * y [T, out] with some or all of its columns zeroed in training; the identity otherwise. With `scaled`, the remaining
+ * columns are divided by the fraction kept.
  */
 export function dropOutputs(
   y: Value,

@@ -1,4 +1,4 @@
-/** Kinds of options that only PEFT methods have, and how files spell options. */
+/** Kinds of options that only PEFT methods use, and how files spell options. */
 import { fraction, type Option, type OptionDetails, option, orNull, wholeOrNull } from "../../core/options.ts";
 import { PyFloat, type PyJson } from "../../core/python-json.ts";
 
@@ -7,7 +7,7 @@ const isIndices = (value: unknown): value is readonly number[] => Array.isArray(
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** A size that the user must give, or that follows from the model: a whole number of at least 1, or null. */
+/** A size that the user must set, or that follows from the model: a whole number of at least 1, or null. */
 export function sizeOrNull(about?: string | OptionDetails<number>): Option<number | null> {
   return wholeOrNull(1, about);
 }
@@ -23,13 +23,13 @@ export function layerNumbers(help = ""): Option<readonly number[] | number | nul
   return orNull(option<readonly number[] | number>([], "a layer number or a list of them", is, help));
 }
 
-/** Numbers by pattern, for layers that differ from the rest: the first pattern that fits a layer's name counts. */
+/** Numbers by pattern, for layers that differ from the rest: the first pattern that matches a layer's name applies. */
 export function numbersByPattern(one: Option<number>, help = ""): Option<Readonly<Record<string, number>>> {
   const is = (value: unknown) => isRecord(value) && Object.values(value).every((each) => one.is(each));
   return option<Readonly<Record<string, number>>>({}, `an object whose values are each ${one.expected}`, is, help);
 }
 
-/** `loraAlpha` as files spell it: `lora_alpha`. The one place where names cross over. */
+/** `loraAlpha` as files spell it: `lora_alpha`. Names are converted only here. */
 export function snakeCase(name: string): string {
   if (name === "deltaT") return name; // AdaLoRA's
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
@@ -44,7 +44,7 @@ export function plain(value: PyJson): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each as PyJson)]));
 }
 
-/** Whether both have the same JSON, but for the order of keys. */
+/** Whether both have the same JSON, except for the order of keys. */
 export function sameJson(a: unknown, b: unknown): boolean {
   if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((each, i) => sameJson(each, b[i]));
   if (!isRecord(a) || !isRecord(b)) return a === b;

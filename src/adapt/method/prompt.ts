@@ -1,4 +1,7 @@
-/** What prompt methods share: the sizes that PEFT writes in their configs, and rows before the embedded tokens of a sequence. */
+/**
+ * Shared by prompt methods: the sizes that PEFT writes in their configs, and rows before the embedded tokens of a
+ * sequence.
+ */
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
 import type { ValuesOf } from "../../core/options.ts";
 import { Philox } from "../../core/philox.ts";
@@ -14,26 +17,26 @@ import { readElements } from "../../tensor/elements.ts";
 import type { ModelShape, promptCommon } from "./define-method.ts";
 import { kaimingUniform, type Make, type Start } from "./tensor-maker.ts";
 
-/** What the keys of copied heads begin with: PEFT wraps the model once less than for other methods. */
+/** The prefix of copied heads' keys: PEFT wraps the model one level less than for other methods. */
 export const PROMPT_PREFIX = "base_model.";
 
 type PromptValues = ValuesOf<typeof promptCommon>;
 
-/** The sizes of the model, as configs of prompt methods have them. */
+/** The sizes of the model in configs of prompt methods. */
 export interface PromptSizes {
   readonly tokenDim: number;
-  /** Stacks that the rows are counted for: 2 for an encoder-decoder. */
+  /** The number of stacks in the row count: 2 for an encoder-decoder. */
   readonly numTransformerSubmodules: number;
   readonly numAttentionHeads: number;
   readonly numLayers: number;
 }
 
-/** What every prompt method wants of its options. */
+/** The option checks of every prompt method. */
 export function checkPrompt({ numVirtualTokens }: PromptValues, spell: (name: string) => string): string | null {
-  return numVirtualTokens === null ? `"${spell("numVirtualTokens")}" is missing: say how many, 20 for instance` : null;
+  return numVirtualTokens === null ? `"${spell("numVirtualTokens")}" is missing: set it, for example to 20` : null;
 }
 
-/** Sizes for rows before the embedded tokens. Throws UnsupportedError for a model that embeds none. */
+/** Sizes for rows before the embedded tokens. Throws UnsupportedError for a model that embeds no tokens. */
 export function promptSizes(given: PromptValues, model: ModelShape): PromptSizes {
   const sites = attentionsOf(model, "encoder");
   return {
@@ -44,7 +47,7 @@ export function promptSizes(given: PromptValues, model: ModelShape): PromptSizes
   };
 }
 
-/** Sizes for rows before the keys and values of each layer: with grouped queries, PEFT counts the heads of the keys. */
+/** Sizes for rows before the keys and values of each layer: with grouped queries, PEFT counts the key heads. */
 export function prefixSizes(given: PromptValues, model: ModelShape): PromptSizes {
   tokensOf(model);
   const sites = attentionsOf(model, "decoder");
@@ -53,14 +56,14 @@ export function prefixSizes(given: PromptValues, model: ModelShape): PromptSizes
   return {
     tokenDim: agreed("tokenDim", given.tokenDim, kvHeads * headDim, width),
     numTransformerSubmodules: given.numTransformerSubmodules ?? model.traits.stacks.length,
-    numAttentionHeads: agreed("numAttentionHeads", given.numAttentionHeads, kvHeads, "their heads"),
-    numLayers: agreed("numLayers", given.numLayers, sites.length, "the model's layers"),
+    numAttentionHeads: agreed("numAttentionHeads", given.numAttentionHeads, kvHeads, "its number of heads"),
+    numLayers: agreed("numLayers", given.numLayers, sites.length, "its number of layers"),
   };
 }
 
 function agreed(option: string, given: number | null, own: number, what: string): number {
   if (given === null || given === own) return own;
-  throw new FormatError(`"${option}" is ${given}, expected ${own}, ${what}: leave it out to have it filled in`);
+  throw new FormatError(`"${option}" is ${given}, expected ${own}, ${what}: omit it to have it filled in`);
 }
 
 /** Rows of all stacks, by the width of the embedding. The sizes have been filled in. */
@@ -68,16 +71,14 @@ export function tableShape({ numVirtualTokens, numTransformerSubmodules, tokenDi
   return [numVirtualTokens! * numTransformerSubmodules!, tokenDim!];
 }
 
-/** The embedding that tokens are looked up in: every model makes it first. */
+/** The token embedding, which every model creates first. */
 export function tokensOf({ layers, modelType }: ModelShape): Embedding {
   const found = Array.from(layers.values()).find(({ kind }) => kind === "embedding");
   if (found) return found as Embedding;
-  throw new UnsupportedError(
-    `"${modelType}" embeds no tokens, so that virtual ones have no place: choose another method`,
-  );
+  throw new UnsupportedError(`"${modelType}" embeds no tokens, so it cannot have virtual ones: choose another method`);
 }
 
-/** The self-attention of each layer of a stack, or of the only stack that there is. */
+/** The self-attention of each layer of a stack, or of the only stack. */
 function attentionsOf({ sites, traits, modelType }: ModelShape, stack: Stack): Attention[] {
   const all = sites.filter((site) => site.kind === "attention");
   const ofDecoder = all.filter(({ name }) => /(^|\.)decoder\./.test(name));
@@ -85,13 +86,13 @@ function attentionsOf({ sites, traits, modelType }: ModelShape, stack: Stack): A
   if (traits.stacks.length > 1)
     return stack === "decoder" ? ofDecoder : all.filter((site) => !ofDecoder.includes(site));
   throw new UnsupportedError(
-    `"${modelType}" for ${traits.name} has an encoder and a decoder, and no published meaning of virtual tokens: choose another method`,
+    `"${modelType}" for ${traits.name} has an encoder and a decoder, and virtual tokens have no published meaning for it: choose another method`,
   );
 }
 
 /**
- * Rows before the embedded tokens. `begin` computes, once for a pass, what gives the rows [n · stacks, D] of a task. The encoder
- * takes the first n; a decoder behind it the rest, or none at all.
+ * Rows before the embedded tokens. `begin` computes, once per pass, a function that returns the rows [n · stacks, D] of
+ * a task. The encoder uses the first n; a decoder after it uses the rest, or none.
  */
 export function promptTokens(
   { traits }: ModelShape,
@@ -117,13 +118,13 @@ export function promptTokens(
   };
 }
 
-/** How a table of rows can start: at random, from the embedding of random tokens, or from that of a text. */
+/** Initializations of a table of rows: random, from the embeddings of random tokens, or from those of a text. */
 export interface TableStart {
   readonly promptTuningInit: string;
   readonly promptTuningInitIds: readonly number[] | null;
 }
 
-/** The start of a table [rows, D] of virtual tokens. A text shorter than the table is repeated. */
+/** The initial table [rows, D] of virtual tokens. A text shorter than the table is repeated. */
 export function tableStart(
   { promptTuningInit, promptTuningInitIds }: TableStart,
   model: ModelShape,
@@ -148,7 +149,9 @@ export function tableStart(
 
 function repeated(ids: readonly number[] | null, count: number, vocabulary: number): number[] {
   if (ids === null || ids.length === 0)
-    throw new FormatError('"promptTuningInit" is "TEXT", but "promptTuningInitIds" has no ids: give those of the text');
+    throw new FormatError(
+      '"promptTuningInit" is "TEXT", but "promptTuningInitIds" has no ids: pass the ids of the text',
+    );
   const foreign = ids.find((id) => id >= vocabulary);
   if (foreign !== undefined)
     throw new FormatError(
@@ -158,8 +161,8 @@ function repeated(ids: readonly number[] | null, count: number, vocabulary: numb
 }
 
 /**
- * A table of virtual tokens that a network computes from trained rows [rows, D]. The network is part of no file: what it computes
- * is saved as `prompt_embeddings`, and an adapter read from a file has that table alone.
+ * A table of virtual tokens that a network computes from trained rows [rows, D]. No file contains the network: its
+ * result is saved as `prompt_embeddings`, and an adapter read from a file has only that table.
  */
 export function trainedBehind(
   make: Make,
@@ -181,7 +184,7 @@ export function trainedBehind(
   return compute;
 }
 
-/** x·Wᵀ + bias with weights that are trained and not saved, starting as torch's nn.Linear does unless told otherwise. */
+/** x·Wᵀ + bias with weights that are trained but not saved, initialized like torch's nn.Linear by default. */
 export function linearOf(
   make: Make,
   name: string,

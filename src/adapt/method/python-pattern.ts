@@ -1,10 +1,10 @@
 /**
- * Python's regular expressions as JavaScript's. Patterns in adapter files are matched by Python's `re`; the two languages agree
- * on nearly all of what patterns over module names use, and the rest is rewritten or refused.
+ * Converts Python's regular expressions to JavaScript's. Patterns in adapter files are matched by Python's `re`; the
+ * two languages agree on nearly everything that patterns over module names use, and the rest is rewritten or refused.
  */
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
 
-/** What JavaScript lacks: conditionals, atomic groups, comments, possessive repeats. */
+/** Features that JavaScript lacks: conditionals, atomic groups, comments, possessive repeats. */
 const lacking: readonly (readonly [RegExp, string])[] = [
   [/\(\?\(/, "conditional groups"],
   [/\(\?>/, "atomic groups"],
@@ -13,7 +13,7 @@ const lacking: readonly (readonly [RegExp, string])[] = [
   [/[^\\][*+?}]\+/, "possessive repeats"],
 ];
 
-/** A test for whole texts, as `re.fullmatch(pattern, text)`. `option` names the pattern's place in messages. */
+/** A test for whole texts, as `re.fullmatch(pattern, text)`. `option` names the pattern in messages. */
 export function fullMatch(pattern: string, option: string): (text: string) => boolean {
   const expression = compile(`^(?:${translate(pattern, option)})$`, pattern, option);
   return (text) => expression.test(text);
@@ -29,7 +29,7 @@ function translate(pattern: string, option: string): string {
   const found = lacking.find(([form]) => form.test(pattern));
   if (found) {
     throw new UnsupportedError(
-      `${option} ${JSON.stringify(pattern)}: ${found[1]} cannot be matched here; write it without them`,
+      `${option} ${JSON.stringify(pattern)}: ${found[1]} are not supported; write the pattern without them`,
     );
   }
   return pattern

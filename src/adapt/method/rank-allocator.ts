@@ -7,15 +7,15 @@
  *   S = s(E) + mean of s(A) over its row + mean of s(B) over its column, for each triplet
  *   b(t) = ⌊(b₀ − b₁)·(1 − (t − tinit) / (totalStep − tfinal − tinit))³ + b₁⌋,   b₀ all ranks, b₁ = targetR for each layer
  *
- * Every deltaT steps from tinit on, E becomes 0 in all triplets but the b(t) of largest S. At step totalStep − tfinal the choice
- * is final.
+ * Every deltaT steps from tinit on, E becomes 0 in all triplets except the b(t) with the largest S. At step totalStep −
+ * tfinal the choice is final.
  */
 import type { Param } from "../../tensor/tensor.ts";
 
-/** `rank_pattern` of a file: which of the ranks of a layer's lora_E there are. */
+/** `rank_pattern` of a file: which ranks of a layer's lora_E exist. */
 export type RankPattern = Readonly<Record<string, readonly boolean[]>>;
 
-/** When to choose, and how many. Steps count from 1. */
+/** The schedule and number of triplets to keep. Steps count from 1. */
 export interface RankSchedule {
   readonly totalStep: number;
   readonly tinit: number;
@@ -32,22 +32,22 @@ export interface Triplets {
   readonly a: Param; // [r, in]
   readonly b: Param; // [out, r]
   readonly e: Param; // [r, 1]
-  /** Which of the initR triplets there are: those that a file has left. */
+  /** Which of the initR triplets exist: those that a file still contains. */
   readonly present: readonly boolean[];
-  /** Of these, 1 where a triplet is kept and 0 where it is pruned. */
+  /** For these, 1 if a triplet is kept and 0 if it is pruned. */
   readonly kept: Float32Array;
 }
 
-/** Smoothed importance Ī and its uncertainty Ū of every number of a tensor. */
+/** The smoothed importance Ī and its uncertainty Ū of every value of a tensor. */
 interface Statistics {
   readonly param: Param;
   readonly importance: Float32Array;
   readonly uncertainty: Float32Array;
 }
 
-/** Decides from step to step which triplets stay. */
+/** Decides at each step which triplets to keep. */
 export class RankAllocator {
-  /** What a resumed run goes on from: the live arrays. */
+  /** The state for a resumed run: the live arrays. */
   readonly state = new Map<string, Float32Array>();
   readonly #layers: readonly Triplets[];
   readonly #schedule: RankSchedule;
@@ -69,7 +69,7 @@ export class RankAllocator {
     }
   }
 
-  /** Steps count from 1; gradients are those of the step, times `gradScale`. */
+  /** Steps count from 1; the gradients are those of the step, multiplied by `gradScale`. */
   afterStep(step: number, gradScale: number): void {
     const { totalStep, tinit, tfinal, deltaT } = this.#schedule;
     const last = totalStep - tfinal;
@@ -80,7 +80,7 @@ export class RankAllocator {
     if (step > last && this.#hasChosen[0] === 1) this.#prune();
   }
 
-  /** `rank_pattern` of the triplets that are left, or null before any choice. */
+  /** `rank_pattern` of the remaining triplets, or null before any choice. */
   get rankPattern(): RankPattern | null {
     if (this.#hasChosen[0] === 0) return null;
     return Object.fromEntries(
@@ -103,7 +103,7 @@ export class RankAllocator {
     }
   }
 
-  /** How many triplets may stay. */
+  /** The number of triplets to keep. */
   #budget(step: number): number {
     const { totalStep, tinit, tfinal, targetR } = this.#schedule;
     const [start, end] = [this.#ranks, targetR * this.#layers.length];
@@ -115,7 +115,9 @@ export class RankAllocator {
     return this.#layers.reduce((sum, { kept }) => sum + kept.length, 0);
   }
 
-  /** Keeps the triplets whose score is above that of the last which must go: of equal ones all go. */
+  /**
+   * Keeps the triplets whose score is above that of the last one to prune; triplets with an equal score are all pruned.
+   */
   #choose(budget: number): void {
     const scores = this.#layers.map((triplets) => this.#scores(triplets));
     const ascending = scores.flatMap((each) => [...each]).sort((x, y) => x - y);

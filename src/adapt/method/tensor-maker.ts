@@ -1,4 +1,4 @@
-/** What a method is given to make its tensors with: names, memory and reproducible random numbers are looked after here. */
+/** Creates a method's tensors: it handles names, memory and reproducible random numbers. */
 import { Philox } from "../../core/philox.ts";
 import type { Shape } from "../../core/shape.ts";
 import { Tape } from "../../tape/tape.ts";
@@ -6,7 +6,10 @@ import { Param } from "../../tensor/tensor.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { Memory, Ptr } from "../../wasm/memory.ts";
 
-/** How a tensor starts: `uniform` is U(−bound, bound), `normal` is N(0, std²); a function writes the values itself. */
+/**
+ * How a tensor is initialized: `uniform` is U(−bound, bound), `normal` is N(0, std²); a function writes the values
+ * itself.
+ */
 export type Start =
   | "zeros"
   | "ones"
@@ -14,35 +17,40 @@ export type Start =
   | { readonly normal: number }
   | ((values: Float32Array) => void);
 
-/** torch's start of nn.Linear, Kaiming-uniform with a = √5: U(−1/√inputs, 1/√inputs). */
+/** torch's initialization of nn.Linear, Kaiming-uniform with a = √5: U(−1/√inputs, 1/√inputs). */
 export function kaimingUniform(inputs: number): Start {
   return { uniform: 1 / Math.sqrt(inputs) };
 }
 
 export interface Make {
   readonly engine: Engine;
-  /** Runs a computation that looks at the base, in working memory of its own. */
+  /** Runs a computation that reads the base, in separate working memory. */
   once<T>(compute: (tape: Tape) => T): T;
-  /** Decides random starts that a method draws itself. */
+  /** The seed of initial values that a method draws itself. */
   readonly seed: number;
-  /** The shape that a tensor has in the file that the adapter is loaded from; null where it has none, or there is no file. */
+  /**
+   * The shape of a tensor in the file that the adapter is loaded from; null if the file lacks it or there is no file.
+   */
   stored(suffix: string): Shape | null;
   /** Whether the adapter is filled from a file. */
   readonly loading: boolean;
-  /** A trained tensor. It is saved as the layer's name, a dot and `suffix`; with `saved: false` it is not. */
+  /** A trained tensor. It is saved as the layer's name, a dot and `suffix`; with `saved: false` it is not saved. */
   param(suffix: string, shape: Shape, start: Start, options?: { saved?: boolean }): Param;
-  /** A tensor that is neither trained nor saved, but made anew from the base whenever the adapter is. */
+  /** A tensor that is neither trained nor saved, but recomputed from the base whenever the adapter is created. */
   constant(suffix: string, shape: Shape, start: Start): Param;
-  /** A tensor that is saved and not trained. Read from a file that has it; otherwise it starts as it would afresh. */
+  /**
+   * A tensor that is saved but not trained. It is read from a file that contains it and otherwise initialized as for a
+   * fresh adapter.
+   */
   kept(suffix: string, shape: Shape, start: Start): Param;
   /** A tensor that is computed when the adapter is saved. */
   exported(suffix: string, compute: () => { shape: Shape; values: Float32Array }): void;
 }
 
-/** `Make` for any place: a layer by its name; null gives keys as they are, without the prefix of the method. */
+/** `Make` for any location: a layer by its name; null leaves keys unchanged, without the prefix of the method. */
 export type MakeAt = (place: string | null) => Make;
 
-/** Why tensors are made: to be trained, to be filled from a file, or only to be listed. */
+/** The purpose of tensors: training, filling from a file, or only listing. */
 export type Purpose = "fresh" | "load" | "list";
 
 /** A tensor that is computed when it is saved. */
@@ -55,18 +63,18 @@ export interface MakerOptions {
   readonly engine: Engine;
   readonly seed: number;
   readonly purpose: Purpose;
-  /** What keys begin with. */
+  /** The prefix of keys. */
   readonly prefix: string;
   readonly stored: StoredShapes | null;
 }
 
-/** Makes the tensors of one adapter. Everything is kept by its key in a file. */
+/** Creates the tensors of one adapter. Everything is stored by its key in a file. */
 export class TensorMaker {
-  /** Trained tensors, in the order they were made. */
+  /** Trained tensors, in creation order. */
   readonly params = new Map<string, Param>();
-  /** Of those, the ones that a file does not have. */
+  /** The trained tensors that a file does not contain. */
   readonly unsaved = new Set<string>();
-  /** Saved and not trained. */
+  /** Saved but not trained. */
   readonly kept = new Map<string, Param>();
   readonly exported = new Map<string, Exported>();
   readonly #constants: Param[] = [];
@@ -77,7 +85,7 @@ export class TensorMaker {
     this.#options = options;
   }
 
-  /** What a method gets for one place. */
+  /** The interface that a method gets for one location. */
   at(place: string | null): Make {
     const { engine, seed, purpose, stored } = this.#options;
     const key = (suffix: string) => this.key(place, suffix);
@@ -106,7 +114,7 @@ export class TensorMaker {
     };
   }
 
-  /** Whether the tensors are filled from a file, and whether that has this key. */
+  /** Whether a file fills the tensors, and whether it has this key. */
   get loading(): boolean {
     return this.#options.purpose === "load";
   }
@@ -118,7 +126,7 @@ export class TensorMaker {
     return place === null ? suffix : `${this.#options.prefix}${place}.${suffix}`;
   }
 
-  /** A trained tensor by its whole key. An unsaved one that a file does not have starts as it would afresh. */
+  /** A trained tensor by its complete key. An unsaved one that a file lacks is initialized as for a fresh adapter. */
   param(key: string, shape: Shape, start: Start, name = key): Param {
     const { purpose, stored } = this.#options;
     const param = this.#tensor(name, shape, start, purpose === "fresh" || (purpose === "load" && !stored?.has(key)));
@@ -153,12 +161,12 @@ export class TensorMaker {
   }
 }
 
-/** Gives out addresses and holds nothing, for tensors that are only listed. */
+/** Assigns addresses and holds nothing, for tensors that are only listed. */
 const noMemory = { alloc: () => 0 as Ptr, free: () => {} } as unknown as Memory;
 
 function begin(tensor: Param, start: Start, random: Philox): void {
   if (typeof start === "function") {
-    // A start may compute in the engine, which can grow its memory: write to a copy, then take a fresh view.
+    // An initialization may compute in the engine, which can grow its memory: write to a copy, then get a new view.
     const values = new Float32Array(tensor.size);
     start(values);
     tensor.values().set(values);

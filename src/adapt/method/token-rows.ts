@@ -1,6 +1,7 @@
 /**
- * Trained rows of a few tokens in place of those of the embedding's table, and of the output projection where that is the same
- * table. Rows are whole, not differences, so that they mean the same on a base whose own rows of new tokens are random.
+ * Trained rows of a few tokens that replace those of the embedding's table, and of the output projection if it is the
+ * same table. They are complete rows, not differences, so that they mean the same on a base whose rows for new tokens
+ * are random.
  */
 import { FormatError } from "../../core/errors.ts";
 import { type Option, option, orNull } from "../../core/options.ts";
@@ -27,9 +28,9 @@ function isIds(value: unknown): boolean {
   return Array.isArray(value) && value.length > 0 && value.every(isId) && new Set(value).size === value.length;
 }
 
-/** An option that is a list of token ids; null where nothing is given. */
+/** An option that is a list of token ids; null by default. */
 export function tokenIds(help: string): Option<readonly number[] | null> {
-  return orNull(option<readonly number[]>([], "a list of different token ids", isIds, help));
+  return orNull(option<readonly number[]>([], "a list of distinct token ids", isIds, help));
 }
 
 /** Token ids, or token ids by the end of an embedding's name. */
@@ -40,11 +41,11 @@ export function tokenIdsByEmbedding(help: string): Option<TokensByEmbedding | nu
   const isRecord = (value: unknown) => typeof value === "object" && value !== null && !Array.isArray(value);
   const is = (value: unknown) => isIds(value) || (isRecord(value) && Object.values(value as object).every(isIds));
   return orNull(
-    option<TokensByEmbedding>([], "a list of different token ids, or an object of such lists by embedding", is, help),
+    option<TokensByEmbedding>([], "a list of distinct token ids, or an object of such lists by embedding", is, help),
   );
 }
 
-/** Starts as the rows that the tokens have in the table [V, D]. Throws FormatError for an id that it does not have. */
+/** Starts as the tokens' rows of the table [V, D]. Throws FormatError for an id outside the table. */
 export function ownRows(table: Weight, tokens: readonly number[], engine: Engine): Start {
   const [count, width] = table.shape as [number, number];
   const unknown = tokens.filter((token) => token >= count);
@@ -86,7 +87,7 @@ export function tiedHeads(model: ModelShape, embedding: Embedding): Linear[] {
   );
 }
 
-/** The embedding of the model's tokens. Throws FormatError where there is none. */
+/** The embedding of the model's tokens. Throws FormatError if there is none. */
 export function inputEmbedding({ layers, modelType }: ModelShape): Embedding {
   for (const layer of layers.values()) if (layer.kind === "embedding") return layer;
   throw new FormatError(`"${modelType}" embeds no tokens, so there are none to train`);
@@ -102,7 +103,9 @@ function foldRows({ tape, ptr, start, end }: WeightRows, { tokens, rows }: Token
   });
 }
 
-/** Trained rows beside another method: saved as token_adapter.trainable_tokens_delta [n, D] of the embedding. */
+/**
+ * Trained rows in addition to another method: saved as token_adapter.trainable_tokens_delta [n, D] of the embedding.
+ */
 export function tokenSites(model: ModelShape, chosen: TokensByEmbedding | null, make: MakeAt): SiteParts {
   const linear = new Map<Linear, LinearPart>();
   const embedding = new Map<Embedding, EmbeddingPart>();

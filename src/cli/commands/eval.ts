@@ -25,7 +25,7 @@ const options = {
 };
 
 export const command: Command = commandOf("eval", {
-  description: "Measure the loss, and perplexity or the metrics of the task, on a data file.",
+  description: "Measure the loss and the perplexity or task metrics on a data file.",
   options,
   examples: `
     $ lorikeet eval --model examples/pocket --data examples/sonnets/valid.jsonl

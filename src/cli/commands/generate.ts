@@ -124,7 +124,7 @@ function messagesOf(where: string, json: string): readonly Message[] {
   throw new FormatError(`${where} is not a list of messages, expected [{"role": "user", "content": "..."}, ...]`);
 }
 
-/** The conversation that is asked for: a prompt is what the user says, where the tokenizer has a chat template. Null for plain text. */
+/** The requested conversation: with a chat template, a prompt is the user's message. Null for plain text. */
 function conversation(
   wanted: string | readonly Message[],
   { raw, system }: Flags,
@@ -148,7 +148,10 @@ function fitting(ids: number[], contextLength: number, what = "the conversation"
   );
 }
 
-/** The prompt's ids, starting as the tokenizer starts a text; never empty, and with room for at least one more. */
+/**
+ * The prompt's token ids, starting the way the tokenizer starts a text; never empty, and with room for at least one
+ * more.
+ */
 function promptIds(tokenizer: Tokenizer, prompt: string, contextLength: number): number[] {
   const ids = prompt === "" ? [] : tokenizer.encode(prompt);
   fitting(ids, contextLength, "--prompt");
@@ -156,6 +159,6 @@ function promptIds(tokenizer: Tokenizer, prompt: string, contextLength: number):
   const begin = tokenizer.bosTokenId ?? tokenizer.eosTokenId;
   if (begin !== null) return [begin];
   throw new FormatError(
-    `--prompt ${JSON.stringify(prompt)} has no tokens, and ${tokenizer.name} names no beginning-of-sequence token to start from`,
+    `--prompt ${JSON.stringify(prompt)} has no tokens, and ${tokenizer.name} has no beginning-of-sequence token to start from`,
   );
 }

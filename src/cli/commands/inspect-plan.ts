@@ -1,4 +1,4 @@
-/** lorikeet inspect --plan: how much memory training a model needs, found without loading it. */
+/** lorikeet inspect --plan: how much memory training a model needs, computed without loading it. */
 import type { Command } from "commander";
 import { exists } from "#host";
 import { modelFromConfig } from "../../auto/auto-model.ts";
@@ -23,7 +23,7 @@ import type { EngineFlags } from "../model-options.ts";
 import { spellAsFlags } from "../options.ts";
 import { grouped, notice, print } from "../terminal.ts";
 
-/** What is planned, and how it is shown. */
+/** What to plan and how to show it. */
 export interface PlanFlags extends Pick<Settings, (typeof planned)[number]>, EngineFlags {
   readonly task: Task | null;
   readonly weights: KeptWeights;
@@ -36,16 +36,19 @@ export interface PlanFlags extends Pick<Settings, (typeof planned)[number]>, Eng
 /** Settings of the trainer that decide how much memory a run needs. */
 const planned = ["perDeviceTrainBatchSize", "gradientCheckpointing", "optim", "optimArgs"] as const;
 
-/** Tokens of a sequence where --max-length does not say, if the model takes so many. */
+/** Tokens per sequence without --max-length, if the model supports that many. */
 const LENGTH = 512;
 
-/** A base on which training is planned: nothing is loaded. */
+/** The base for which training is planned: nothing is loaded. */
 interface Plannable {
   readonly base: Model;
   readonly model: Trainable;
 }
 
-/** Prints the plan. `dir` is a folder, with or without weights, or a name on the hub, of which the config alone is fetched. */
+/**
+ * Prints the plan. `dir` is a folder, with or without weights, or a name on the hub, from which only the config is
+ * downloaded.
+ */
 export async function showPlan(dir: string, flags: PlanFlags, command: Command, chosen: TrainingMethod): Promise<void> {
   const { weights, perDeviceTrainBatchSize: batchSize, json } = flags;
   const full = chosen.method === null && flags.adapterConfig === null;
@@ -93,11 +96,14 @@ export async function showPlan(dir: string, flags: PlanFlags, command: Command, 
   for (const [name, bytes] of [...partsOf(plan), ["total", plan.total] as const]) {
     print(`  ${name.padEnd(14)}${grouped(bytes).padStart(15)} bytes  ${formatBytes(bytes).padStart(8)}`);
   }
-  if (plan.total <= MAX_BYTES) print(`fits: an engine has up to ${formatBytes(MAX_BYTES)}`);
+  if (plan.total <= MAX_BYTES) print(`fits: an engine can have up to ${formatBytes(MAX_BYTES)}`);
   else print(tooLittleMemory(plan, MAX_BYTES, fitting, spellAsFlags(command)).message);
 }
 
-/** The model of a folder, or of its config alone where the weights are not there; `weights` null for a base that is trained itself. */
+/**
+ * The model of a folder, or of its config alone if there are no weights; `weights` is null for a base whose own weights
+ * are trained.
+ */
 async function baseOf(dir: string, flags: PlanFlags, weights: KeptWeights | null): Promise<Model> {
   const { task } = flags;
   const source = openSource(dir);
@@ -113,7 +119,7 @@ async function baseOf(dir: string, flags: PlanFlags, weights: KeptWeights | null
   }
 }
 
-/** What a config says its weights are stored in. */
+/** The dtype of the stored weights according to a config. */
 function storedDtype({ torch_dtype, dtype = torch_dtype }: RawConfig): DenseDtype {
   return dtype === "bfloat16" ? "bf16" : dtype === "float16" ? "f16" : "f32";
 }

@@ -1,4 +1,4 @@
-/** lorikeet inspect: what is in a model or adapter folder. */
+/** lorikeet inspect: shows what a model or adapter folder contains. */
 import { Command } from "commander";
 import { countWeights, describeAdapter } from "../../adapt/describe.ts";
 import { CONFIG_FILE, WEIGHTS_FILE } from "../../adapt/files/config-file.ts";
@@ -38,12 +38,12 @@ const { maxLength, maxTargetLength } = lengthOptions;
 
 const shown = {
   adapterConfig: text({
-    help: "count what an adapter of this adapter_config.json would train on the model",
+    help: "count the parameters that an adapter with this adapter_config.json would train",
     placeholder: "file",
   }),
-  grouped: flag(false, "print counts as newer versions of PEFT do: 2,359,296 and four digits"),
+  grouped: flag(false, "print counts in the format of newer PEFT versions: 2,359,296 and four digits"),
   json: flag(false, "print one JSON object"),
-  plan: flag(false, "show how much memory training needs, from config.json and the options below"),
+  plan: flag(false, "show how much memory training would need, based on config.json and the options below"),
 } satisfies Options;
 
 /** What is planned. */
@@ -66,7 +66,9 @@ type Flags = ValuesOf<typeof options>;
 export function inspectCommand(chosen: TrainingMethod): Command {
   const own = chosen.method === null ? {} : methodOptions(chosen.method);
   const command = new Command("inspect")
-    .description("Show what is in a model or adapter folder, or how much memory training needs. No weights are loaded.")
+    .description(
+      "Show what a model or adapter folder contains, or how much memory training would need. No weights are loaded.",
+    )
     .argument("<dir>", "model or adapter folder; with --plan also a name on the hub")
     .addHelpText("after", examplesText(EXAMPLES));
   const method = { method: methodOption() };
@@ -84,12 +86,12 @@ const EXAMPLES = `
   $ lorikeet inspect bigscience/mt0-large --plan --weights int8 --method ia3
   $ lorikeet inspect base --plan --method lora --r 16 --use-dora --gradient-checkpointing --json`;
 
-/** `plansOnly` are the options that have a use only with --plan. */
+/** `plansOnly` are the options that apply only with --plan. */
 async function run(dir: string, command: Command, chosen: TrainingMethod, plansOnly: readonly string[]): Promise<void> {
   const flags = valuesOf(command, options);
   if (flags.plan) return showPlan(dir, flags, command, chosen);
   const idle = givenFlags(command, plansOnly).map(({ long }) => long);
-  if (idle.length > 0) throw new StateError(`${idle.join(", ")}: for plans only; add --plan`);
+  if (idle.length > 0) throw new StateError(`${idle.join(", ")}: only used with --plan; add --plan`);
   const source = openSource(dir);
   try {
     if (await source.has(CONFIG_FILE)) await showAdapter(source, flags);
@@ -106,12 +108,12 @@ async function run(dir: string, command: Command, chosen: TrainingMethod, plansO
 async function readConfig(source: Source, file: string): Promise<RawConfig> {
   const config = await readJson(source, file);
   if (typeof config === "object" && config !== null && !Array.isArray(config)) return config as RawConfig;
-  throw new FormatError(`"${file}" in ${source.name} should hold a JSON object`);
+  throw new FormatError(`"${file}" in ${source.name} must contain a JSON object`);
 }
 
 async function showAdapter(source: Source, flags: Flags): Promise<void> {
   if (flags.adapterConfig !== null) {
-    throw new StateError(`--adapter-config counts on a model, but ${source.name} is an adapter: give a model folder`);
+    throw new StateError(`--adapter-config needs a model, but ${source.name} is an adapter: pass a model folder`);
   }
   const config = await readConfig(source, CONFIG_FILE);
   const tensors = await openAdapterWeights(source);
@@ -188,7 +190,7 @@ async function showModel(source: Source, flags: Flags): Promise<void> {
   print(`${grouped(parameters)} parameters${tied ? `; ${headName} is tied to the embedding` : ""}`);
   if (stored) print(`stored: ${formatBytes(stored.bytes)} in ${stored.dtypes.join(", ")}`);
   const byDefault = definition.targets.linear;
-  print(`adapted by default: ${byDefault.length > 0 ? byDefault.join(", ") : "nothing; name target modules"}`);
+  print(`adapted by default: ${byDefault.length > 0 ? byDefault.join(", ") : "nothing; set --target-modules"}`);
   if (!adapter) return;
   table(
     adapter.tensors.map(({ name, shape }) => ({
@@ -201,7 +203,7 @@ async function showModel(source: Source, flags: Flags): Promise<void> {
   print(trainableLine(adapter.trainable, adapter.all, flags.grouped ? "grouped" : "plain"));
 }
 
-/** Bytes and dtypes of the weights on disk, null where there are none (a config alone can be inspected too). */
+/** Bytes and dtypes of the weights on disk, null if there are none (a config without weights can also be inspected). */
 async function storedTensors(source: Source): Promise<{ bytes: number; dtypes: string[] } | null> {
   if (!(await source.has("model.safetensors")) && !(await source.has("model.safetensors.index.json"))) return null;
   const { tensors } = await openCheckpoint(source);
@@ -215,7 +217,7 @@ async function countAdapter(path: string, model: DescribedModel) {
 }
 
 function contextOf({ contextLength }: { contextLength: number }): string {
-  return Number.isFinite(contextLength) ? `context ${grouped(contextLength)}` : "no limit of context";
+  return Number.isFinite(contextLength) ? `context ${grouped(contextLength)}` : "no context limit";
 }
 
 function kindOf(module: Module): string {

@@ -1,4 +1,7 @@
-/** lorikeet merge: folds adapters into their base and writes an ordinary model folder, or combines them into one adapter. */
+/**
+ * lorikeet merge: merges adapters into their base and writes an ordinary model folder, or combines them into one
+ * adapter.
+ */
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
@@ -23,12 +26,12 @@ interface Weighted {
 
 const options = {
   model: modelOptions.model,
-  combine: oneOf(COMBINATIONS, "cat", { help: "how several adapters become one" }),
-  rank: wholeOrNull(1, { help: "for combinations that end in svd: rank of the result" }),
+  combine: oneOf(COMBINATIONS, "cat", { help: "how to combine several adapters" }),
+  rank: wholeOrNull(1, { help: "rank of the result, for combinations that end in svd" }),
   density: orNull(
-    number(1, { help: "for combinations that prune: share of the numbers to keep" }, { above: 0, most: 1 }),
+    number(1, { help: "fraction of the values to keep, for combinations that prune" }, { above: 0, most: 1 }),
   ),
-  seed: whole(0, 0, { help: "for random pruning: seed of what is kept" }),
+  seed: whole(0, 0, { help: "seed of random pruning" }),
   adapterOnly: flag(false, { help: "write the combined adapter instead of a merged model" }),
   output: requiredText({ help: "folder to write, including the tokenizer's files", placeholder: "dir" }),
   safe: flag(false, { help: "check every merged weight for NaN and infinity before anything is changed" }),
@@ -36,15 +39,15 @@ const options = {
 };
 type Flags = ValuesOf<typeof options> & { readonly adapter: readonly Weighted[] };
 
-/** May be given several times, which no declared option can. */
+/** May be repeated, which declared options do not support. */
 const adapterFlag = new Option(
   "--adapter <dir[:weight]>",
-  "adapter folder; may be given several times, each with its weight",
+  "adapter folder; repeat for several adapters, each with its own weight",
 ).argParser(collect);
 
 export const command: Command = commandOf("merge", {
   description:
-    "Fold an adapter, or several by weight, into their base and write an ordinary model folder, in the dtype of the base.",
+    "Merge one or more weighted adapters into their base and write an ordinary model folder in the base's dtype.",
   options,
   examples: `
     $ lorikeet merge --model base --adapter runs/sonnets/adapter --output merged --safe
@@ -57,11 +60,11 @@ export const command: Command = commandOf("merge", {
   },
 }).addOption(adapterFlag);
 
-/** "runs/a:0.5" as folder and weight, 1 where none is given. */
+/** "runs/a:0.5" as folder and weight; the default weight is 1. */
 function collect(text: string, before: readonly Weighted[] = []): Weighted[] {
   const [, folder, weight] = /^(.+?)(?::(-?[\d.]+(?:e-?\d+)?))?$/i.exec(text) ?? [];
   if (folder === undefined || Number.isNaN(Number(weight ?? 1)))
-    throw new InvalidArgumentError("Expected a folder, followed by :WEIGHT if that is not 1.");
+    throw new InvalidArgumentError("Expected a folder, followed by :WEIGHT if the weight is not 1.");
   return [...before, { folder, weight: Number(weight ?? 1) }];
 }
 
@@ -88,7 +91,7 @@ async function run(flags: Flags): Promise<void> {
   print(`wrote the merged model to ${flags.output}`);
 }
 
-/** Loads the adapters and returns the name of what they make: the only one at weight 1, or their combination. */
+/** Loads the adapters and returns the name of the result: the single adapter at weight 1, or the combination. */
 async function combined(model: PeftModel, { adapter: adapters, combine, rank, density, seed }: Flags): Promise<string> {
   const [first] = adapters;
   if (adapters.length === 1 && first!.weight === 1) {
@@ -103,7 +106,7 @@ async function combined(model: PeftModel, { adapter: adapters, combine, rank, de
   return DEFAULT_ADAPTER;
 }
 
-/** Whether two paths lead to one folder, by whatever spelling or link. */
+/** Whether two paths refer to the same folder, through any spelling or link. */
 function samePlace(a: string, b: string): boolean {
   return placeOf(a) === placeOf(b);
 }
@@ -112,6 +115,6 @@ function placeOf(path: string): string {
   try {
     return realpathSync(path);
   } catch {
-    return resolve(path); // not there yet
+    return resolve(path); // does not exist yet
   }
 }

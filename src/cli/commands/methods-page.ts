@@ -1,4 +1,4 @@
-/** docs/methods.md, made from the method files: what `lorikeet methods --markdown` prints. */
+/** docs/methods.md, generated from the method files: the output of `lorikeet methods --markdown`. */
 
 import { describeConfig } from "../../adapt/describe.ts";
 import { knownMethods, methodNamed } from "../../adapt/files/known-methods.ts";
@@ -11,19 +11,19 @@ import { defaultOf } from "../options.ts";
 import { grouped } from "../terminal.ts";
 import { optionTable } from "./settings-page.ts";
 
-/** GPT-2 small, on which methods are counted. */
+/** GPT-2 small, the model for the parameter counts. */
 const GPT2 = { model_type: "gpt2" };
 
 const INTRODUCTION = `# Methods
 
-Every method of \`src/methods/\`: what it does to the model, its options with their defaults, how much it trains on GPT-2 small
-(124 M parameters, default targets), and when to choose it. This page is made from the method files by
+Every method of \`src/methods/\`: what it does to the model, its options with their defaults, how many parameters it trains
+on GPT-2 small (124 M parameters, default targets), and when to choose it. This page is generated from the method files by
 \`lorikeet methods --markdown\`; \`lorikeet train --method NAME --help\` has the same options as flags.
 
 In the equations x is a layer's input, y its output, W the frozen weight; everything else is trained unless stated otherwise.
 Methods that replace or add to weights can be merged into them; the others remain separate from the base.
 
-All methods with target modules have these options besides their own:
+All methods with target modules also have these options:
 
 ${optionTable(common)}
 `;
@@ -33,7 +33,7 @@ const FULL = `## full: Full training
 Every weight is trained and the result is a model, not an adapter: \`lorikeet train --method full\`, or \`fullTraining\`.
 
 - **Trains on GPT-2 small**: 124,439,808 of 124,439,808 (100 %)
-- **When**: The baseline to compare with; when memory for three more copies of the weights is there and one task is all.
+- **When**: As the baseline for comparison, or for a single task when there is memory for three more copies of the weights.
 `;
 
 /** The page. */
@@ -54,7 +54,7 @@ ${equation}
 - **Paper**: ${paper}
 - **Trains on GPT-2 small**: ${share(method, model)}
 - **Merges into the weights**: ${merges(method) ? "yes" : "no"}
-- **Learning rate to begin with**: ${learningRate}
+- **Suggested learning rate**: ${learningRate}
 - **When**: ${when}
 
 ${optionTable(Object.fromEntries(ownOptions(method)))}
@@ -78,7 +78,8 @@ function share(method: Method, model: DescribedModel): string {
     const { trainable, all } = describeConfig(model, method(example), () => {});
     return `${grouped(trainable)} of ${grouped(all)} (${Number(((100 * trainable) / all).toPrecision(3))} %)${where}`;
   } catch (error) {
-    if (error instanceof UnsupportedError) return "not possible, as in PEFT: it adapts layers that GPT-2 does not have";
+    if (error instanceof UnsupportedError)
+      return "not supported, as in PEFT: it adapts layers that GPT-2 does not have";
     throw error;
   }
 }

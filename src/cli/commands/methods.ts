@@ -1,4 +1,4 @@
-/** lorikeet methods: the PEFT methods there are. */
+/** lorikeet methods: lists the PEFT methods. */
 import type { Command } from "commander";
 import { knownMethods, methodNamed } from "../../adapt/files/known-methods.ts";
 import { flag, type ValuesOf } from "../../core/options.ts";
@@ -8,7 +8,10 @@ import { methodsPage } from "./methods-page.ts";
 
 const options = {
   json: flag(false, "print one JSON object per line"),
-  markdown: flag(false, "print docs/methods.md: equations, options, trained share, when to choose which"),
+  markdown: flag(
+    false,
+    "print docs/methods.md: equations, options, trained parameters, and when to choose each method",
+  ),
 };
 
 export const command: Command = commandOf("methods", {
@@ -36,6 +39,6 @@ async function run({ json, markdown }: ValuesOf<typeof options>): Promise<void> 
   });
   if (json) return;
   print(
-    `${"full".padEnd(width)}  Full training: every weight, no adapter\n${" ".repeat(width)}  The baseline to compare with.`,
+    `${"full".padEnd(width)}  Full training: every weight, no adapter\n${" ".repeat(width)}  The baseline for comparison.`,
   );
 }

@@ -1,4 +1,4 @@
-/** lorikeet models: the architectures there are. */
+/** lorikeet models: lists the architectures. */
 import type { Command } from "commander";
 import { definitionFor, headsByTask, knownModelTypes } from "../../auto/auto-model.ts";
 import { flag, type ValuesOf } from "../../core/options.ts";
@@ -8,7 +8,7 @@ import { print } from "../terminal.ts";
 const options = { json: flag(false, "print one JSON object per line") };
 
 export const command: Command = commandOf("models", {
-  description: 'List the architectures ("model_type" of a config.json) and the tasks that each can be loaded for.',
+  description: 'List the architectures ("model_type" of a config.json) and the tasks that each one supports.',
   options,
   examples: `
     $ lorikeet models

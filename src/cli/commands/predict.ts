@@ -1,4 +1,4 @@
-/** lorikeet predict: what a model says of every row, as numbers to compare or as answers to use. */
+/** lorikeet predict: writes a model's prediction for every row, as logits to compare or as answers to use. */
 import { type Command } from "commander";
 import { openTarget } from "../../checkpoint/open.ts";
 import { writeSafetensors } from "../../checkpoint/safetensors.ts";
@@ -21,18 +21,18 @@ const { weights, task, ...files } = modelOptions;
 const options = {
   ...files,
   ...dataFlags,
-  output: requiredText({ help: "file to write, which ends in .safetensors or .jsonl", placeholder: "file" }),
+  output: requiredText({ help: "output file, ending in .safetensors or .jsonl", placeholder: "file" }),
   weights,
   task,
   maxLength: lengthOptions.maxLength,
-  maxNewTokens: whole(64, 1, "for .jsonl: the most tokens to generate for a row"),
+  maxNewTokens: whole(64, 1, "for .jsonl: maximum number of tokens to generate per row"),
   ...engineOptions,
 };
 type Flags = ValuesOf<typeof options>;
 
 export const command: Command = commandOf("predict", {
   description:
-    'Write what a model predicts for every row. To .safetensors: its logits, one float32 tensor per row, named "0", "1", ...; ' +
+    'Write the prediction for every row. To .safetensors: logits, one float32 tensor per row, named "0", "1", ...; ' +
     "to .jsonl: labels, answers or generated text, one JSON object per row. A decoder-only language model continues the prompt of a " +
     'row (of a conversation, all before its last answer); what the row says should follow is written beside it as "reference".',
   options,
@@ -73,7 +73,7 @@ function writesWords(file: string): boolean {
   );
 }
 
-/** The outputs of one row, computed when its turn to be written comes, so that one row at a time is in memory. */
+/** The outputs of one row, computed when they are written, so that only one row is in memory at a time. */
 function logitsTensor(loaded: Loaded, example: Example, row: number, done: (row: number) => void) {
   const { shape } = outputsOf(loaded, example, true);
   return {
@@ -88,7 +88,7 @@ function logitsTensor(loaded: Loaded, example: Example, row: number, done: (row:
 }
 
 function outputsOf({ engine, model }: Loaded, example: Example, shapeOnly = false) {
-  const batch = concatenateLabelled([example]); // an encoder-decoder scores its target
+  const batch = concatenateLabelled([example]); // an encoder-decoder scores the target
   let shape: readonly number[] = [];
   const run = (tape: Tape) => {
     const outputs = model.outputs(tape, batch);
@@ -100,7 +100,7 @@ function outputsOf({ engine, model }: Loaded, example: Example, shapeOnly = fals
   return { values: new Float32Array(0), shape };
 }
 
-/** One JSON line a row. */
+/** One JSON line per row. */
 async function* answers(
   loaded: Loaded,
   examples: readonly Example[],
@@ -114,7 +114,7 @@ async function* answers(
   }
 }
 
-/** Makes of an example what users are told, as its task says. */
+/** Converts an example to the answer shown to users, as its task defines. */
 async function presenter({ base, model, ...loaded }: Loaded, flags: Flags): Promise<(example: Example) => unknown> {
   const outputs = (example: Example) => outputsOf({ base, model, ...loaded }, example).values;
   const { labelNames, problemType } = base;

@@ -1,4 +1,6 @@
-/** docs/training-settings.md, made from the declarations of options: what `lorikeet settings --markdown` prints. */
+/**
+ * docs/training-settings.md, generated from the declarations of options: the output of `lorikeet settings --markdown`.
+ */
 import { expectedOf, type Option, type Options } from "../../core/options.ts";
 import { dataOptions, splitOptions } from "../../data/data-options.ts";
 import { lengthOptions } from "../../data/length-options.ts";
@@ -11,16 +13,16 @@ import { DeclaredFlag, hasFlag } from "../options.ts";
 
 const INTRODUCTION = `# Settings
 
-Every setting of training, of reading data, of the engine and of generation, with its flag and its default. The library and the
-command line read one declaration of each, and so does this page, which \`lorikeet settings --markdown\` prints. A --config file has
-the flags' names without dashes: \`learning-rate: 2e-4\`. Where the command line's default is not the library's, the table gives it
-and the reason. Options of PEFT methods are in [methods.md](methods.md).
+Every setting of training, data loading, the engine and generation, with its flag and its default. The library, the command
+line and this page read the same declaration of each setting; \`lorikeet settings --markdown\` prints this page. A --config
+file uses the flags' names without the leading dashes: \`learning-rate: 2e-4\`. Where the command line's default differs
+from the library's, the table gives it and the reason. Options of PEFT methods are in [methods.md](methods.md).
 `;
 
-/** Options by the heading under which they are described. */
+/** Options by the heading that describes them. */
 export function sections(): [title: string, text: string, options: Options][] {
   const training =
-    "The `args` of `Trainer`: names and defaults of transformers' `TrainingArguments`, in camelCase. A resumed run must have\n" +
+    "The `args` of `Trainer`: names and defaults of transformers' `TrainingArguments`, in camelCase. A resumed run must use\n" +
     "the same values for settings marked *fixed*.";
   return [
     ["Training", training, settings],
@@ -30,7 +32,7 @@ export function sections(): [title: string, text: string, options: Options][] {
     ["Generation", "Options of `generate`.", generationOptions],
     ...Object.entries(optimizers).map(([name, { options }]): [string, string, Options] => [
       `Optimizer ${name}`,
-      "Options of its constructor, and of `optimArgs` and `--optim-args`.",
+      "Options of its constructor, also for `optimArgs` and `--optim-args`.",
       options,
     ]),
   ];
@@ -47,13 +49,13 @@ export function settingsPage(): string {
   return [INTRODUCTION, ...parts].join("\n");
 }
 
-/** A table of options, with their flags if they are flags under their own names. */
+/** A table of options, with their flags if they have flags with their own names. */
 export function optionTable(options: Options, flags = false): string {
   const entries = Object.entries(options).filter(([, one]) => !one.filledIn);
   const all: Column[] = [
     ["option", (name) => `\`${name}\``],
     ["flag", (name, one) => (flags && hasFlag(one) ? `\`${new DeclaredFlag(name, one).flags}\`` : "")],
-    ["what it is", (_, { help = "", fixedOnResume }) => (fixedOnResume ? `${help} (*fixed*)` : help)],
+    ["description", (_, { help = "", fixedOnResume }) => (fixedOnResume ? `${help} (*fixed*)` : help)],
     ["values", (_, one) => expectedOf(one)],
     ["default", (_, { fallback }) => `\`${JSON.stringify(fallback)}\``],
     ["on the command line", (_, { cli }) => (cli ? `\`${JSON.stringify(cli.default)}\`: ${cli.reason}` : "")],
@@ -67,7 +69,7 @@ export function optionTable(options: Options, flags = false): string {
   return rows.map((cells) => `| ${cells.map(escaped).join(" | ")} |`).join("\n");
 }
 
-/** The head of a column, and its cell for an option. */
+/** The header of a column, and its cell for an option. */
 type Column = readonly [head: string, cell: (name: string, one: Option<unknown>) => string];
 
 const escaped = (cell: string): string => cell.replaceAll("|", "\\|");

@@ -1,4 +1,4 @@
-/** lorikeet settings: the settings of training, data, engine and generation. */
+/** lorikeet settings: lists the settings of training, data, engine and generation. */
 import type { Command } from "commander";
 import { expectedOf, flag, type ValuesOf } from "../../core/options.ts";
 import { commandOf } from "../command.ts";

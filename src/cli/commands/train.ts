@@ -55,7 +55,7 @@ import { previewsOf, type TrainingData, trainingData } from "../training-data.ts
 
 const { model, weights, task } = modelOptions;
 
-/** What is read and written. */
+/** Input and output files. */
 const files = {
   model,
   ...dataFlags,
@@ -69,26 +69,30 @@ const files = {
   initAdapter: text({ help: "continue training an existing adapter", placeholder: "dir" }),
 } satisfies Options;
 
-/** How the run proceeds and what it reports. */
+/** How the run proceeds, and what it reports. */
 const running = {
   preview: whole(0, 0, "number of examples to show before training, as `data preview` does"),
-  profile: flag(false, "time kernels and layers: profile.md, and trace.json for a browser's performance panel"),
-  profileSteps: whole(10, 1, "number of steps to profile, after one that warms up"),
+  profile: flag(false, "time kernels and layers: writes profile.md, and trace.json for a browser's performance panel"),
+  profileSteps: whole(10, 1, "number of steps to profile, after one warm-up step"),
   resume: flag(
     false,
-    "continue from the newest checkpoint in --output, bit for bit as if never stopped; settings that are not given are those of the run",
+    "continue from the newest checkpoint in --output, bit for bit as if never interrupted; omitted settings are taken from the run",
   ),
   config: text({
     help: "a YAML file with any of these options, one per line; the command line overrides it",
     placeholder: "file",
   }),
-  logFormat: oneOf(["auto", "plain", "json"], "auto", "a live line, plain lines, or JSON lines on standard output"),
+  logFormat: oneOf(
+    ["auto", "plain", "json"],
+    "auto",
+    "progress as a live line, plain lines, or JSON lines on standard output",
+  ),
 } satisfies Options;
 
 const options = { ...files, weights, task, ...lengthOptions, ...running, ...engineOptions };
 type Flags = ValuesOf<typeof options>;
 
-/** The settings of the trainer, with the learning rate that suits what is trained: null trains every weight. */
+/** The settings of the trainer, with a learning rate that suits the method; null trains every weight. */
 function settingsFor(method: Method | null): typeof settings {
   const { learningRate } = settings;
   const { cli } = learningRate;
@@ -96,7 +100,7 @@ function settingsFor(method: Method | null): typeof settings {
   return { ...settings, learningRate: { ...learningRate, cli: { ...cli!, default: rate } } };
 }
 
-/** The command, with the options of one method besides its own. */
+/** The command, including the options of one method. */
 export function trainCommand(chosen: TrainingMethod): Command {
   const { method } = chosen;
   const own = method === null ? {} : methodOptions(method);
@@ -137,7 +141,9 @@ async function applyConfig(command: Command): Promise<void> {
   if (config !== null) await applyRunFile(command, config);
 }
 
-/** The arguments of the trainer. What the command line does not say, a run that is resumed decides: `fixed`. */
+/**
+ * The arguments of the trainer. For settings missing from the command line, a resumed run provides the values: `fixed`.
+ */
 function trainingArguments(
   command: Command,
   { method }: TrainingMethod,
@@ -145,7 +151,7 @@ function trainingArguments(
 ): Settings {
   const given = givenOf(command, settings);
   const { optimArgs, ...others } = fixed;
-  const kept = given.optim === undefined || given.optim === fixed.optim ? fixed : others; // options of another optimizer
+  const kept = given.optim === undefined || given.optim === fixed.optim ? fixed : others; // another optimizer's
   const values = { ...valuesOf(command, settingsFor(method)), ...kept, ...given };
   return completeArguments(evaluates ? values : { ...values, evalSteps: null }, spellAsFlags(command));
 }
@@ -205,7 +211,7 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   if (result.stopped === "aborted") process.exitCode = signalled();
 }
 
-/** Every weight of a model as what is trained; saving writes a model folder, with the tokenizer's files. */
+/** Trains every weight of a model; saving writes a model folder that includes the tokenizer's files. */
 function wholeModel(base: Model, folder: string): Trainable {
   return fullTraining(base, async (target) => {
     await saveModel(base, target);
@@ -214,8 +220,8 @@ function wholeModel(base: Model, folder: string): Trainable {
 }
 
 /**
- * Ends the run with a checkpoint on Ctrl-C or when the system asks; at once when asked again. The function returned gives the
- * exit code that says so: 128 and the signal's number.
+ * Ends the run with a checkpoint on Ctrl-C or SIGTERM, and immediately on the second signal. The returned function
+ * gives the matching exit code: 128 plus the signal's number.
  */
 function stopOnSignals(stop: AbortController, reporter: Reporter): () => number {
   let code = 0;
@@ -227,7 +233,7 @@ function stopOnSignals(stop: AbortController, reporter: Reporter): () => number 
       if (code > 0) process.exit(128 + number);
       code = 128 + number;
       reporter.pause();
-      notice("stopping after this step, with a checkpoint (again to quit at once)");
+      notice("stopping after this step with a checkpoint (repeat to quit immediately)");
       stop.abort();
     });
   }
@@ -276,7 +282,7 @@ class LineReporter implements Reporter {
   readonly #flags: Flags;
   readonly #loggingSteps: number;
   readonly #base: Model;
-  /** What is trained. Either is written to adapter/, so that scripts find it. */
+  /** What is trained. Both kinds are written to adapter/, so that scripts find the result there. */
   #what = "adapter";
 
   constructor(flags: Flags, loggingSteps: number, base: Model) {
@@ -316,13 +322,13 @@ class LineReporter implements Reporter {
   }
   cache({ blocks, kept, examples, bytes }: FrozenCacheReport): void {
     const share = `${grouped(kept)} of ${grouped(examples)} rows, ${formatBytes(bytes)}`;
-    this.#line.above(`frozen blocks skipped where their outputs were kept: ${blocks}, for ${share}`);
+    this.#line.above(`skipped ${blocks} frozen blocks with cached outputs, for ${share}`);
   }
   profile(steps: number, output: string): void {
     this.#line.above(
       steps > 0
         ? `profile of ${steps} steps in ${output}/profile.md; ${output}/trace.json opens in a browser's performance panel`
-        : "no profile: the run ended with its first step, which only warms up",
+        : "no profile: the run ended with its first step, which is a warm-up step",
     );
   }
   pause(): void {
@@ -333,7 +339,7 @@ class LineReporter implements Reporter {
     const at = `at step ${grouped(step)}, loss ${loss.toFixed(4)}, ${duration(seconds)}`;
     if (stopped === "aborted") print(`interrupted ${at}; --resume continues from the checkpoint in ${output}`);
     else {
-      const how = stopped === "early" ? "stopped early, no improvement," : "done";
+      const how = stopped === "early" ? "stopped early without improvement," : "done";
       print(`${how} ${at}; ${this.#what} in ${output}/adapter`);
     }
   }

@@ -67,7 +67,7 @@ export function* jsonArray(file: string, bytes: Uint8Array): Generator<FileRecor
     } else if (depth === 1 && (mark === "[" || mark === ",")) [start, startLine] = [index + 1, line];
     else if (depth === 1 && mark === "\n" && text.slice(start, index).trim() === "") startLine = line;
   }
-  throw new FormatError(`data file "${file}" is cut short: the list that it begins with does not end`);
+  throw new FormatError(`data file "${file}" is truncated: the list at its start does not end`);
 }
 
 function expectEnd(file: string, rest: string, line: number): void {

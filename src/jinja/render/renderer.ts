@@ -386,7 +386,7 @@ export class Renderer implements Run {
     }
   }
 
-  /** A filter, of what it stands behind or of a block's text. */
+  /** Applies a filter to the expression before it or to a block's text. */
   #filtered(node: Expression, text: string | null, frame: Frame): PyValue {
     if (node.kind !== "filter") return this.#value(node, frame);
     const of =

@@ -42,7 +42,7 @@ export type Place = { readonly at: number } & (
   | { readonly kind: "tuple"; readonly items: readonly Place[] }
 );
 
-/** Statements with names of their own. `masked` ones are undefined until they are set, whatever the caller gives. */
+/** Statements with their own names. `masked` ones are undefined until they are set, whatever the caller gives. */
 export interface BlockNode {
   readonly body: readonly Statement[];
   readonly scope: Scope;

@@ -238,7 +238,7 @@ class Parser extends ExpressionParser {
     } while (open > 0);
   }
 
-  /** Signature (given where it is null, at `start`) and body (at `resume`) in a scope of their own. */
+  /** Signature (given where it is null, at `start`) and body (at `resume`) in a separate scope. */
   #macroParts(name: string | null, signature: [] | null, end: string, start?: number, resume?: number): MacroParts {
     const reads = new Set<string>();
     const loops = this.#loops;

@@ -10,7 +10,7 @@ const DIGIT = /[\p{Nd}²³¹፩-፱᧚⁰⁴-⁹₀-₉①-⑨⑴-⑼⒈-⒐⓪�
 const NUMERIC =
   /[\p{N}㐅㒃㠪㭍一七万三九二五亖亿什仟仨伍佰億兆兩八六十千卅卌叁-叄四壱壹幺廾廿弌-弎弐拾捌柒漆玖百肆萬貮貳贰阡陆陌陸零\uf96b\uf973\uf978\uf9b2\uf9d1\uf9d3\uf9fd\u{2f890}𠀁𠁤𠃢𠄡𠤪𠦃𠦌𠦜𠫪𠫽𠬙𢎐𢦘𣬛𦉭𢆃]/u;
 
-/** Lower case of character i, where a capital sigma at the end of a word has a form of its own. */
+/** Lower case of character i; a capital sigma at the end of a word has a special form. */
 function lowerAt(chars: readonly string[], i: number): string {
   if (chars[i] !== "Σ") return chars[i]!.toLowerCase();
   let before = i - 1;

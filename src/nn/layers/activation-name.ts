@@ -2,7 +2,7 @@ import { UnsupportedError } from "../../core/errors.ts";
 import type { Activation } from "../../ops/pointwise/activation.ts";
 import type { ConfigReader } from "../config.ts";
 
-/** The activations of transformers' configs that are known here; those with "tanh" or "fast" are GELU's tanh form. */
+/** The supported activations of transformers' configs; those with "tanh" or "fast" are GELU's tanh form. */
 const published: ReadonlyMap<string, Activation> = new Map([
   ["gelu", "gelu"],
   ["gelu_python", "gelu"],
@@ -20,7 +20,7 @@ const published: ReadonlyMap<string, Activation> = new Map([
   ["linear", "linear"],
 ]);
 
-/** The activation that a config names under `key`. Throws UnsupportedError for one that is not known. */
+/** The activation that a config names under `key`. Throws UnsupportedError for an unknown one. */
 export function activationOf(c: ConfigReader, key: string, missing: string): Activation {
   return activationNamed(c, key, c.string(key, missing));
 }

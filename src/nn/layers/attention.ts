@@ -4,7 +4,7 @@ import type { Value } from "../../tape/tape.ts";
 import type { Pass } from "../pass/pass.ts";
 import type { Linear } from "./linear.ts";
 
-/** What an adapter may do to one attention: returns the adapted output [T, D], given the output below and the queries. */
+/** An adapter's change to one attention: returns the adapted output [T, D], given the output below and the queries. */
 export interface AttentionDelta {
   forward(y: Value, q: Heads, pass: Pass): Value;
 }
@@ -13,11 +13,11 @@ export interface AttentionParts {
   readonly shape: AttentionShape;
   /** The projection of the attended values. */
   readonly out: Linear;
-  /** Which layer of its stack this is: its place in the key-value cache, and among prefixes. */
+  /** The index of the layer in its stack, for the key-value cache and for prefixes. */
   readonly layer: number;
 }
 
-/** Self-attention of one layer, from heads to output projection, plus whatever deltas are active. */
+/** Self-attention of one layer, from heads to output projection, plus the active deltas. */
 export class Attention {
   readonly kind = "attention";
   /** Published name of the module that holds the projections, such as "model.layers.0.self_attn". */

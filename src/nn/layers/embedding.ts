@@ -2,12 +2,12 @@ import { embedding, type Ids } from "../../ops/embed/embedding.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Weight } from "../../tensor/tensor.ts";
 
-/** What an adapter may do to one embedding: returns the adapted rows for `ids`, given the rows below. */
+/** An adapter's change to one embedding: returns the adapted rows for `ids`, given the rows below. */
 export interface EmbeddingDelta {
   forward(rows: Value, ids: Ids): Value;
 }
 
-/** Rows of a table [V, D] by token id, plus whatever deltas are active. */
+/** Rows of a table [V, D] by token id, plus the active deltas. */
 export class Embedding {
   readonly kind = "embedding";
   readonly name: string;

@@ -3,18 +3,22 @@ import type { Value } from "../../tape/tape.ts";
 import type { Weight } from "../../tensor/tensor.ts";
 import type { SequenceRows } from "../pass/sequences.ts";
 
-/** The layer below a delta: the matmul, or the next delta. `biased` says whether the layer's bias is part of the result. */
+/**
+ * The layer below a delta: the matmul, or the next delta. `biased` states whether the layer's bias is part of the
+ * result.
+ */
 export type LinearForward = (x: Value, deltas: readonly LowRank[], biased: boolean) => Value;
 
 /**
- * What an adapter may do to one linear layer. Written in src/methods/, attached by src/adapt/. Deltas of several active
+ * An adapter's change to one linear layer. Written in src/methods/, attached by src/adapt/. Deltas of several active
  * adapters are nested, the first outermost.
  */
 export interface LinearDelta {
   /**
-   * Returns the adapted output. `deltas` are low-rank terms to be added to it: where nothing happens to the result of `below`,
-   * pass them on, with its own, to ride in the matmul. `biased` says whether the layer's bias is part of the result. `rows` says
-   * which sequence each row of x belongs to, null where they belong to none.
+   * Returns the adapted output. `deltas` are low-rank terms to add to it: if nothing else changes the result of
+   * `below`, pass them on together with the adapter's own, so that they are computed in the matmul. `biased` states
+   * whether the layer's bias is part of the result. `rows` states which sequence each row of x belongs to, null if they
+   * belong to none.
    */
   forward(
     x: Value,
@@ -25,7 +29,7 @@ export interface LinearDelta {
   ): Value;
 }
 
-/** y = x·Wᵀ + bias, plus whatever deltas are active. */
+/** y = x·Wᵀ + bias, plus the active deltas. */
 export class Linear {
   readonly kind = "linear";
   readonly name: string;
@@ -51,7 +55,7 @@ export class Linear {
     return this.deltas.length === 0 && this.bias === null && this.stored === "out-in";
   }
 
-  /** x [T, in] → [T, out]. `rows` says which sequence each row of x belongs to, null where they belong to none. */
+  /** x [T, in] → [T, out]. `rows` states which sequence each row of x belongs to, null if they belong to none. */
   forward(x: Value, rows: SequenceRows | null): Value {
     return this.#below(0, rows)(x, [], true);
   }

@@ -2,7 +2,9 @@ import { linear } from "../../ops/linear/linear.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Weight } from "../../tensor/tensor.ts";
 
-/** A convolution whose stride is its size: a linear layer over patches laid out as rows (see src/ops/layout/patches.ts). */
+/**
+ * A convolution whose stride is its size: a linear layer over patches arranged as rows (see src/ops/layout/patches.ts).
+ */
 export class PatchConvolution {
   readonly kind = "convolution";
   readonly name: string;

@@ -3,7 +3,7 @@ import type { Value } from "../../tape/tape.ts";
 import type { SequenceRows } from "../pass/sequences.ts";
 import type { LayerNorm } from "./norm.ts";
 
-/** What an adapter may do where a sub-layer's output joins the residual stream: see `Residual.forward`. */
+/** An adapter's change where a sub-layer's output joins the residual stream: see `Residual.forward`. */
 export interface ResidualDelta {
   forward(z: Value, x: Value, site: Residual, rows: SequenceRows): Value;
 }
@@ -11,17 +11,17 @@ export interface ResidualDelta {
 /** Which sub-layer a residual connection closes. */
 export type SubLayer = "attention" | "cross-attention" | "feed-forward";
 
-/** A residual connection: x + z, and the layer norm over the sum in models that have it there (BERT). */
+/** A residual connection: x + z, and the layer norm over the sum in models that have one there (BERT). */
 export class Residual {
   readonly kind = "residual";
   /** Published name of the module that the connection is in, such as "bert.encoder.layer.0.output". */
   readonly name: string;
-  /** Whether that is the block, which has several, rather than a module of the sub-layer. */
+  /** Whether that module is the block, which has several connections, instead of a module of the sub-layer. */
   readonly inBlock: boolean;
   readonly subLayer: SubLayer;
   readonly layer: number;
   readonly width: number;
-  /** The norm over the sum; null where the norm comes before the sub-layer. */
+  /** The norm over the sum; null if the norm comes before the sub-layer. */
   readonly norm: LayerNorm | null;
   delta: ResidualDelta | null = null;
 
@@ -48,7 +48,7 @@ export class Residual {
 
 export interface ResidualParts {
   readonly subLayer: SubLayer;
-  /** Number of the layer in its stack. */
+  /** The index of the layer in its stack. */
   readonly layer: number;
   readonly width: number;
   readonly norm?: LayerNorm;

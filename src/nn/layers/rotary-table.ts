@@ -3,7 +3,7 @@ import type { Engine } from "../../wasm/engine.ts";
 import type { Ptr } from "../../wasm/memory.ts";
 import type { RotaryFrequencies } from "./rotary-frequencies.ts";
 
-/** Tables of short contexts are made whole at once; longer ones grow by doubling, up to the positions really used. */
+/** Tables of short contexts are computed completely; longer ones grow by doubling, up to the positions in use. */
 const WHOLE = 4096;
 
 /** cos and sin of position × frequency, times the scale, [positions, dim / 2] each. */

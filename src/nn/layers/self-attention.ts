@@ -17,7 +17,7 @@ export interface SelfAttentionShape {
   readonly heads: number;
   readonly layer: number;
   readonly causal: boolean;
-  /** Whether queries, keys and values have biases; the output projection always has. */
+  /** Whether queries, keys and values have biases; the output projection always has one. */
   readonly bias: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** How a model file asks for its layers: by published name, with the shape it expects. */
+/** How a model file requests its layers: by published name, with the expected shape. */
 import type { Stored } from "../../ops/linear/linear.ts";
 import type { Weight } from "../../tensor/tensor.ts";
 import { Attention, type AttentionParts } from "./attention.ts";
@@ -12,29 +12,29 @@ import { Residual, type ResidualParts } from "./residual.ts";
 /** A layer that has a published name and weights. */
 export type Module = Linear | PatchConvolution | Embedding | RmsNorm | LayerNorm | Parameter;
 
-/** A place without weights of its own where an adapter may act. */
+/** A site without its own weights where an adapter may act. */
 export type Site = Attention | Residual;
 
-/** How a tensor of a model without a checkpoint starts. */
+/** The initialization of a tensor of a model without a checkpoint. */
 export type Init = "normal" | "zeros" | "ones";
 
 /**
- * What a tensor is to the model, which decides how small it may be kept: the matrix of a linear layer, by its order, an
- * output projection, a table of rows by id, or anything else.
+ * The role of a tensor in the model, which determines how far it may be compressed: the matrix of a linear layer, by
+ * its storage order, an output projection, a table of rows by id, or anything else.
  */
 export type Role = Stored | "output" | "table" | "other";
 
 /** Where tensors come from: a checkpoint, a random generator, or nowhere (shapes only). */
 export interface Tensors {
   get(name: string, shape: readonly number[], init: Init, role: Role): Weight;
-  /** A tensor of a head, which checkpoints of other tasks do not have: it then starts at random. */
+  /** A tensor of a head, which checkpoints of other tasks lack: it then starts at random. */
   head(name: string, shape: readonly number[], init: Init): Weight;
 }
 
 export interface LinearShape {
   readonly inFeatures: number;
   readonly outFeatures: number;
-  /** True where the layer has a bias, its path where that is not the layer's own. */
+  /** True if the layer has a bias; its path if that is not below the layer's own. */
   readonly bias?: boolean | string;
   /** "in-out" for GPT-2's Conv1D, whose matrices are published as [in, out]. */
   readonly stored?: Stored;
@@ -42,7 +42,7 @@ export interface LinearShape {
   readonly output?: boolean;
 }
 
-/** A place in the tree of published names. Remembers every layer and every site made below it. */
+/** A node in the tree of published names. Records every layer and every site created below it. */
 export class Weights {
   readonly modules: Map<string, Module>;
   /** In the order of the model. */
@@ -57,7 +57,7 @@ export class Weights {
     this.sites = sites;
   }
 
-  /** The part of the tree below `path`; "" is the whole of it. */
+  /** The part of the tree below `path`; "" is the whole tree. */
   at(path: string): Weights {
     return path === "" ? this : new Weights(this.#tensors, this.#name(path), this.modules, this.sites);
   }
@@ -83,7 +83,7 @@ export class Weights {
     return this.#add(new Linear(name, weight, this.#vector(biasPath, outFeatures), stored));
   }
 
-  /** The same place for what belongs to a task: where a checkpoint of another task lacks a tensor, it starts at random. */
+  /** The same node for tensors of a task: a tensor that a checkpoint of another task lacks starts at random. */
   ofTask(): Weights {
     const tensors = this.#tensors;
     const head: Tensors["head"] = (name, shape, init) => tensors.head(name, shape, init);
@@ -95,7 +95,7 @@ export class Weights {
     return this.ofTask().linear(path, shape);
   }
 
-  /** An output projection that is the embedding's own table. Nothing is stored for it but its bias, which is called `bias`. */
+  /** An output projection that is the embedding's own table. Only its bias is stored, under the name `bias`. */
   tiedHead(path: string, embedding: Embedding, bias: string | null = null): Linear {
     return this.#add(new Linear(this.#name(path), embedding.weight, this.#vector(bias, embedding.rows)));
   }
@@ -106,7 +106,7 @@ export class Weights {
     return this.#add(new Parameter(name, this.#tensors.get(name, shape, init, "other")));
   }
 
-  /** A convolution over patches side by side, published as `shape` [out, channels, height, width] with a bias. */
+  /** A convolution over non-overlapping patches, published as `shape` [out, channels, height, width] with a bias. */
   patchConvolution(path: string, shape: readonly [number, number, number, number]): PatchConvolution {
     const name = this.#name(path);
     const weight = this.#tensors.get(`${name}.weight`, shape, "normal", "other");
@@ -129,7 +129,7 @@ export class Weights {
     return this.#add(new LayerNorm(name, weight, this.#vector(`${path}.bias`, width)!, eps));
   }
 
-  /** Self-attention of the module at `path`, whose projections have been made. */
+  /** Self-attention of the module at `path`, whose projections already exist. */
   attention(path: string, parts: AttentionParts): Attention {
     const site = new Attention(this.#name(path), parts);
     this.sites.push(site);
@@ -141,7 +141,7 @@ export class Weights {
     return this.#site(new Residual(path === "" ? this.#prefix : this.#name(path), parts, false));
   }
 
-  /** The same where the connection is in the block itself. */
+  /** The same if the connection is in the block itself. */
   blockResidual(parts: ResidualParts): Residual {
     return this.#site(new Residual(this.#prefix, parts, true));
   }

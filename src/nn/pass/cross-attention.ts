@@ -10,7 +10,7 @@ import type { SequenceRows } from "./sequences.ts";
 export interface CrossAttention {
   /**
    * softmax(scale·q·kᵀ)·v over the source of each sequence, for the rows of the decoder's pass. `project` computes keys and
-   * values of a layer from the encoder's hidden rows; it is not called where they are kept.
+   * values of a layer from the encoder's hidden rows; it is not called if they are cached.
    */
   attend(
     layer: number,
@@ -21,7 +21,7 @@ export interface CrossAttention {
   ): Value;
 }
 
-/** The hidden rows of an encoder in the step under way. */
+/** The hidden rows of an encoder in the current step. */
 export function memoryOf(encoder: Pass, rows: Value): CrossAttention {
   return {
     attend(_layer, pass, q, shape, project) {
@@ -31,7 +31,7 @@ export function memoryOf(encoder: Pass, rows: Value): CrossAttention {
   };
 }
 
-/** Keys and values of the encoder's rows for every layer of the decoder, kept while an output is written. */
+/** Keys and values of the encoder's rows for every layer of the decoder, kept while an output is generated. */
 export class CrossCache implements CrossAttention {
   /** Rows of each source. */
   readonly starts: Int32Array;

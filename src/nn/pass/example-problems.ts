@@ -1,4 +1,4 @@
-/** What can be wrong with an example, whatever the task: words for the errors that list them. */
+/** Problems of examples, independent of the task, as text for the errors that list them. */
 import { IGNORED } from "../../core/labels.ts";
 import type { InputKind } from "./inputs.ts";
 import type { Labelled } from "./sequences.ts";
@@ -10,14 +10,14 @@ interface Counting {
   countLabels(example: Labelled): number;
 }
 
-/** What is wrong with the ids, or with labels that are `classes` numbers, or null. */
+/** The problem with the ids, or with labels that are class indexes below `classes`, or null. */
 export function tokenProblem(example: Labelled, model: Counting, classes: number): string | null {
   const problem = inputProblem(example, model) ?? labelProblem(example.labels, classes, model);
   if (problem !== null) return problem;
   return model.countLabels(example) === 0 ? "nothing to learn: no token after the first has a label" : null;
 }
 
-/** What is wrong with the ids of an example or with what is given besides or in their place, or null. */
+/** The problem with the ids of an example or with its other inputs, or null. */
 export function inputProblem({ inputIds, inputs }: Labelled, model: Omit<Counting, "countLabels">): string | null {
   const { vocabSize, contextLength, inputKinds } = model;
   let inTheirPlace = false;
@@ -28,19 +28,19 @@ export function inputProblem({ inputIds, inputs }: Labelled, model: Omit<Countin
     if (kind.rows(values!) !== null) inTheirPlace = true;
   }
   const other = inputs?.find(({ kind }) => !inputKinds.some((known) => known.kind === kind));
-  if (other) return `"${other.kind}" is given, which the model does not take`;
+  if (other) return `"${other.kind}" is given, but the model does not accept it`;
   if (inTheirPlace) return null;
   if (inputIds.length === 0) return "no tokens, expected at least one";
-  if (inputIds.length > contextLength) return `${inputIds.length} tokens, the model's context is ${contextLength}`;
+  if (inputIds.length > contextLength) return `${inputIds.length} tokens, but the model's context is ${contextLength}`;
   const id = Array.prototype.find.call(inputIds, (each: number) => each < 0 || each >= vocabSize);
-  return id === undefined ? null : `token ${id} should be from 0 to ${vocabSize - 1}, the model's vocabulary`;
+  return id === undefined ? null : `token ${id} must be from 0 to ${vocabSize - 1}, the model's vocabulary`;
 }
 
-/** A label outside 0 to `classes` − 1 that is not to be ignored, in words, or null. */
+/** A description of a label outside 0 to `classes` − 1 that is not ignored, or null. */
 function labelProblem(labels: Labelled["labels"], classes: number, { vocabSize }: Counting): string | null {
   const label = Array.prototype.find.call(labels, (each: number) => each !== IGNORED && (each < 0 || each >= classes));
   if (label === undefined) return null;
   return classes === vocabSize
-    ? `token ${label} should be from 0 to ${classes - 1}, the model's vocabulary`
-    : `label ${label} should be from 0 to ${classes - 1}, the model's classes`;
+    ? `token ${label} must be from 0 to ${classes - 1}, the model's vocabulary`
+    : `label ${label} must be from 0 to ${classes - 1}, the model's classes`;
 }

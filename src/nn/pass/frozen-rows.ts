@@ -1,8 +1,8 @@
 /**
- * Hidden rows behind the blocks that training cannot change: those below the lowest trained tensor, with no dropout in them.
+ * Hidden rows after the blocks that training does not change: those below the lowest trained tensor, without dropout.
  *
- * A row there is the same bits in every batch, because each kernel computes a row, or a sequence, by itself. There is one
- * exception: products of a few rows take another path than products of many, so that the two must not be mixed.
+ * A row there has the same bits in every batch because each kernel computes rows, or sequences, independently. There is
+ * one exception: products of few rows take a different path than products of many, so the two must not be mixed.
  */
 import { FEW_ROWS } from "../../ops/linear/multiply.ts";
 import { Tape, type Value } from "../../tape/tape.ts";
@@ -10,7 +10,7 @@ import type { Engine } from "../../wasm/engine.ts";
 import type { Boundary, PassOptions } from "./pass.ts";
 import type { LabelledSequences } from "./sequences.ts";
 
-/** What is asked of a model here. */
+/** What this file needs from a model. */
 interface Computing {
   readonly engine: Engine;
   loss(tape: Tape, batch: LabelledSequences, options?: PassOptions): Value;
@@ -23,11 +23,11 @@ export interface FrozenBlocks {
   readonly width: number;
   /** The block above them, null where there is none. */
   readonly above: string | null;
-  /** Why there are not more: something there is trained, dropout acts there, or nothing is left. */
+  /** Why there are not more: something there is trained, dropout is active there, or no blocks are left. */
   readonly endedBy: "training" | "dropout" | "end";
 }
 
-/** Finds them by walking through a training step without computing. Null where the model does not run its blocks on the batch as it is. */
+/** Finds them by a dry run of a training step. Null if the model does not run its blocks on the batch unchanged. */
 export function frozenBlocks(model: Computing, batch: LabelledSequences): FrozenBlocks | null {
   let found: FrozenBlocks | null = null;
   let ended = false;
@@ -47,21 +47,21 @@ export function frozenBlocks(model: Computing, batch: LabelledSequences): Frozen
   return found;
 }
 
-/** Whether a batch with at least so many rows takes the path of many. */
+/** Whether a batch with at least this many rows takes the path for many rows. */
 export const hasManyRows = (rows: number): boolean => rows > FEW_ROWS;
 
-/** The rows of each sequence behind so many blocks. What lies above is not computed. */
+/** The rows of each sequence after this many blocks. The blocks above are not computed. */
 export function rowsBehind(model: Computing, batch: LabelledSequences, depth: number): Float32Array[] {
   return Tape.once(model.engine, { training: true }, (tape) => lowerPass(model, tape, batch, depth));
 }
 
-/** Bytes of working memory that `rowsBehind` takes. */
+/** Bytes of working memory that `rowsBehind` needs. */
 export function bytesBehind(model: Computing, batch: LabelledSequences, depth: number): number {
   return Tape.plan(model.engine, { training: true }, (tape) => void lowerPass(model, tape, batch, depth));
 }
 
 function lowerPass(model: Computing, tape: Tape, batch: LabelledSequences, depth: number): Float32Array[] {
-  const enough = new Error("the rows have been read"); // ends the pass: what lies above is of no use
+  const enough = new Error("the rows are already read"); // ends the pass: the blocks above are not needed
   let rows: Float32Array[] = [];
   const watch = (at: Boundary) => {
     if (at.depth !== depth) return;

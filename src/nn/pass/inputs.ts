@@ -1,14 +1,15 @@
 /**
- * What a model is given besides token ids or in their place: pixels, audio features, boxes beside tokens, latents. The union is
- * open: an input is numbers with the name of their kind, and a model states for each kind that it takes what they become.
+ * A model's inputs in addition to token ids or instead of them: pixels, audio features, boxes for tokens, latents. The
+ * union is open: an input is an array of numbers with the name of its kind, and a model states for each accepted kind
+ * what the numbers become.
  *
- * Numbers of several sequences lie end to end like tokens, so that the inputs of a batch may differ in size.
+ * The numbers of several sequences are concatenated like tokens, so that the inputs of a batch may differ in size.
  */
 import { FormatError } from "../../core/errors.ts";
 
 /** Numbers of one sequence. */
 export interface Input {
-  /** Which of the kinds that a model takes, such as "pixels". */
+  /** The kind of input, such as "pixels". */
   readonly kind: string;
   readonly values: Float32Array | Int32Array;
 }
@@ -18,20 +19,23 @@ export interface BatchInput extends Input {
   readonly starts: Int32Array;
 }
 
-/** A kind of input that a model takes. */
+/** A kind of input that a model accepts. */
 export interface InputKind {
   readonly kind: string;
-  /** Axes of an input, for messages and for checking rows of data; null where one of them varies. */
+  /** Axes of an input, for messages and for checking rows of data; null if one of them varies. */
   readonly shape: readonly number[] | null;
-  /** How many rows of activations this input of one sequence becomes; null for inputs beside tokens, which have the tokens' rows. */
+  /**
+   * The number of activation rows for this input of one sequence; null for inputs that accompany tokens and share their
+   * rows.
+   */
   rows(values: Input["values"]): number | null;
-  /** What is wrong with the input of a sequence of so many tokens, undefined for none at all, or null. */
+  /** The problem with the input of a sequence of this many tokens, or null; the input is undefined if it is missing. */
   problem(values: Input["values"] | undefined, tokens: number): string | null;
-  /** The largest input of a sequence of so many tokens: for planning memory. */
+  /** The largest input of a sequence of this many tokens: for planning memory. */
   largest(tokens: number): Input["values"];
 }
 
-/** The inputs of several sequences as those of a batch. Sequences that lack a kind have no numbers of it. */
+/** Combines the inputs of several sequences into those of a batch. Sequences without a kind have no numbers of it. */
 export function joinInputs(sequences: readonly (readonly Input[] | undefined)[]): BatchInput[] {
   const kinds = new Set(sequences.flatMap((inputs) => inputs?.map(({ kind }) => kind) ?? []));
   return Array.from(kinds, (kind) => {
@@ -54,12 +58,12 @@ export function valuesOf({ values, starts }: BatchInput, s: number): Input["valu
 }
 
 /**
- * Where the rows of each sequence begin, by the first kind whose inputs stand in the place of tokens; `tokens` are the starts where
- * none does. Throws FormatError for an input that is missing, does not fit or is of another kind.
+ * Where the rows of each sequence start, according to the first kind whose inputs replace tokens; otherwise `tokens`
+ * are the starts. Throws FormatError for an input that is missing, does not fit or is of another kind.
  */
 export function rowStarts(inputs: readonly BatchInput[], kinds: readonly InputKind[], tokens: Int32Array): Int32Array {
   const unknown = inputs.find(({ kind }) => !kinds.some((known) => known.kind === kind));
-  if (unknown) throw new FormatError(`"${unknown.kind}" is given, which the model does not take`);
+  if (unknown) throw new FormatError(`"${unknown.kind}" is given, but the model does not accept it`);
   let starts = tokens;
   for (const kind of kinds) {
     const input = inputs.find((each) => each.kind === kind.kind);
@@ -82,7 +86,7 @@ function joined(parts: readonly Input["values"][]): Pick<BatchInput, "values" | 
   return { values, starts };
 }
 
-/** 0, then the sum of the first count, of the first two, and so on. */
+/** The cumulative sums of the counts, starting with 0. */
 function sums(counts: readonly number[]): Int32Array {
   const starts = new Int32Array(counts.length + 1);
   for (const [i, count] of counts.entries()) starts[i + 1] = starts[i]! + count;

@@ -1,4 +1,4 @@
-/** Keys and values of the tokens already seen, per layer and sequence, so that a new token costs one row. */
+/** Keys and values of the previous tokens, per layer and sequence, so that a new token costs one row. */
 import { StateError } from "../../core/errors.ts";
 import type { Heads, KeptHeads } from "../../ops/attention/attention.ts";
 import type { Engine } from "../../wasm/engine.ts";
@@ -15,13 +15,13 @@ export interface KvCacheShape {
 
 export class KvCache {
   readonly shape: KvCacheShape;
-  /** Tokens kept of each sequence. */
+  /** The number of cached tokens of each sequence. */
   readonly lengths: Int32Array;
   readonly #engine: Engine;
   readonly #block: Ptr;
-  /** Where each sequence lies: slot n is rows n · capacity to (n + 1) · capacity. */
+  /** The slot of each sequence: slot n is rows n · capacity to (n + 1) · capacity. */
   #slots: number[];
-  /** Rows at the start of every slot that are the same in all. */
+  /** The number of rows at the start of every slot that all slots share. */
   #common = 0;
 
   constructor(engine: Engine, shape: KvCacheShape) {
@@ -39,7 +39,7 @@ export class KvCache {
     return { ptr: (this.#block + (2 * layer + part) * sequences * capacity * width * 4) as Ptr, width };
   }
 
-  /** The row of a layer's keys and values where sequence s begins. */
+  /** The first row of sequence s in a layer's keys and values. */
   firstRow(s: number): number {
     return this.#slots[s]! * this.shape.capacity;
   }
@@ -49,12 +49,14 @@ export class KvCache {
     this.lengths.forEach((length, s) => {
       if (length + counts[s]! <= this.shape.capacity) return;
       throw new StateError(
-        `key-value cache: sequence ${s} has ${length} tokens and gets ${counts[s]} more, it was made for ${this.shape.capacity}`,
+        `key-value cache: sequence ${s} has ${length} tokens and gets ${counts[s]} more, but the capacity is ${this.shape.capacity}`,
       );
     });
   }
 
-  /** Copies the rows of new tokens behind those kept. `starts` are the sequences' rows in `heads`. Lengths stay: see `advance`. */
+  /**
+   * Appends the rows of new tokens. `starts` are the sequences' rows in `heads`. Lengths do not change: see `advance`.
+   */
   append(layer: number, part: 0 | 1, heads: Heads, starts: Int32Array): void {
     const { width } = this.shape;
     const { tape } = heads.value;
@@ -69,12 +71,14 @@ export class KvCache {
     }
   }
 
-  /** Counts the new tokens once all layers have been appended to. */
+  /** Counts the new tokens after all layers have been appended to. */
   advance(starts: Int32Array): void {
     for (let s = 0; s + 1 < starts.length; s++) this.lengths[s]! += starts[s + 1]! - starts[s]!;
   }
 
-  /** Begins every sequence of this empty cache with the only sequence of another. Throws a StateError where it does not fit. */
+  /**
+   * Starts every sequence of this empty cache with the only sequence of another. Throws StateError if it does not fit.
+   */
   beginWith(prompt: KvCache): void {
     const length = prompt.lengths[0]!;
     this.expectRoom(new Int32Array(this.shape.sequences).fill(length));
@@ -84,8 +88,8 @@ export class KvCache {
   }
 
   /**
-   * Sequence s goes on from what sequence `parents[s]` has. The first that follows a parent takes its place; only for others
-   * are rows copied, to the places of those that nobody follows, and not the beginning that all have in common.
+   * Sequence s continues from sequence `parents[s]`. The first child of a parent takes over its slot; for other
+   * children, rows are copied to the slots of sequences without children, except for the start that all have in common.
    */
   reorder(parents: readonly number[]): void {
     const slots = this.#slots;

@@ -1,4 +1,4 @@
-/** What the layers of one forward pass share: the tape, the tokens, their positions and who attends to whom. */
+/** Shared by the layers of one forward pass: the tape, the tokens, their positions and the attention ranges. */
 import { FormatError } from "../../core/errors.ts";
 import {
   type AttentionShape,
@@ -23,17 +23,17 @@ export interface PassOptions {
   readonly cache?: KvCache | null;
   /** Replaces every dropout probability of the model's config. */
   readonly dropout?: number | null;
-  /** Virtual tokens of each sequence; one entry alone is for all of them. */
+  /** Virtual tokens of each sequence; a single entry applies to all sequences. */
   readonly virtual?: readonly (VirtualTokens | null)[];
   /** Called before each block of the first stack and after the last. It may throw to end the pass there. */
   readonly watch?: ((boundary: Boundary) => void) | undefined;
-  /** Rows to start from instead of running the lower blocks of the first stack. */
+  /** Rows that replace running the lower blocks of the first stack. */
   readonly given?: GivenRows | undefined;
 }
 
 /** A boundary between two blocks of a stack. */
 export interface Boundary extends SequenceRows {
-  /** How many blocks lie below. */
+  /** The number of blocks below. */
   readonly depth: number;
   /** Published name of the block above, null after the last. */
   readonly block: string | null;
@@ -48,29 +48,29 @@ export interface GivenRows {
   readonly rows: Float32Array;
 }
 
-/** The rows of a pass, or some rows picked out of it, with what layers over them need. */
+/** The rows of a pass, or selected rows, with the data that layers over them need. */
 export interface PassRows extends SequenceRows {
   dropout(x: Value, p: number): Value;
 }
 
-/** The options of a pass that runs all of its blocks, unwatched. */
+/** The options of a pass that runs all of its blocks without observers. */
 export function allBlocks({ watch: _, given: __, ...options }: PassOptions): PassOptions {
   return options;
 }
 
-/** What a stack of layers allows. */
+/** The limits of a stack of layers. */
 export interface PassLimits {
   readonly stack: Stack;
   readonly vocabSize: number;
-  /** Longest sequence the positions allow, virtual tokens included. */
+  /** The longest sequence that the positions allow, including virtual tokens. */
   readonly contextLength: number;
-  /** RoBERTa's rule: positions count on from this id, and tokens that are this id stay at it. */
+  /** RoBERTa's rule: positions start after this id, and tokens with this id have it as their position. */
   readonly paddingId?: number | null;
-  /** What it takes besides ids or in their place. */
+  /** The kinds of input that it accepts in addition to ids or instead of them. */
   readonly inputs?: readonly InputKind[];
 }
 
-/** One of a stack's equal parts. `shared` is what all of them are given, such as rotations. */
+/** One of a stack's equal parts. `shared` is passed to all of them, such as rotations. */
 export interface Block<Shared extends readonly unknown[]> {
   /** Published name, such as "model.layers.0". */
   readonly name: string;
@@ -82,13 +82,13 @@ export class Pass implements PassRows {
   readonly tape: Tape;
   readonly stack: Stack;
   readonly sequences: Sequences;
-  /** The tokens given, without virtual ones. */
+  /** The given tokens, without virtual ones. */
   readonly ids: Ids;
   /** Rows of the activations of each sequence, virtual tokens included: [starts[s], starts[s + 1]). */
   readonly starts: Int32Array;
   /** Positions of those rows as ids, for models that embed them. */
   readonly positions: Ids;
-  /** One more than the largest position in a sequence, virtual ones included. */
+  /** One more than the largest position in a sequence, including virtual ones. */
   readonly length: number;
   readonly #segments: Segments;
   readonly #limits: PassLimits;
@@ -137,7 +137,7 @@ export class Pass implements PassRows {
     };
   }
 
-  /** What a relative bias must reach: with a cache as far as that can grow, so that every step takes the same memory. */
+  /** The required reach of a relative bias: with a cache, its capacity, so that every step needs the same memory. */
   get reach(): number {
     return this.#cache?.shape.capacity ?? this.length;
   }
@@ -170,7 +170,7 @@ export class Pass implements PassRows {
     return positions;
   }
 
-  /** qStart, qEnd, kStart, kEnd of each sequence: keys are the pass's own rows behind their prefix, or the cache's. */
+  /** qStart, qEnd, kStart, kEnd of each sequence: keys are the pass's own rows after their prefix, or the cache's. */
   #quadruples(past: Int32Array): Int32Array {
     const keys = shifted(this.starts, this.#prefixes);
     return Int32Array.from(
@@ -182,7 +182,7 @@ export class Pass implements PassRows {
     );
   }
 
-  /** Some of this pass's rows, in order, where activations have no others. */
+  /** Some of this pass's rows, in order, for activations without the others. */
   picked(rows: Int32Array): PassRows {
     return {
       starts: this.starts.map((start) => rows.filter((row) => row < start).length),
@@ -191,8 +191,9 @@ export class Pass implements PassRows {
   }
 
   /**
-   * Runs the blocks of a stack, from what `embed` makes for the first, or from rows that are given for a later one (see
-   * `PassOptions`). What a block reads is given back as soon as neither the next block nor the backward pass needs it.
+   * Runs the blocks of a stack, starting with the result of `embed` for the first, or with given rows for a later one
+   * (see `PassOptions`). The input of a block is freed as soon as neither the next block nor the backward pass needs
+   * it.
    */
   through<Shared extends readonly unknown[]>(
     blocks: readonly Block<Shared>[],
@@ -218,7 +219,7 @@ export class Pass implements PassRows {
     return x;
   }
 
-  /** The numbers of all sequences of a kind that the model takes. */
+  /** The numbers of all sequences for a kind that the model accepts. */
   input(kind: string): BatchInput {
     return this.sequences.inputs!.find((input) => input.kind === kind)!;
   }
@@ -252,7 +253,7 @@ export class Pass implements PassRows {
     return attendKept(q, this.#cache.layer(layer, 0), this.#cache.layer(layer, 1), shape, this.#segments, bias);
   }
 
-  /** Keys and values behind the layer's prefix, where there is one. */
+  /** Keys and values after the layer's prefix, if there is one. */
   #prefixed(layer: number, k: Heads, v: Heads, { kvHeads, headDim }: AttentionShape): [Heads, Heads] {
     if (this.#prefixes.every((count) => count === 0)) return [k, v];
     const made = new Map(Array.from(new Set(this.#rows), (virtual) => [virtual, virtual?.prefix(layer) ?? null]));
@@ -303,7 +304,7 @@ export class Pass implements PassRows {
     };
   }
 
-  /** Counts what the cache has got in this pass. Called once all layers have run. */
+  /** Counts the tokens added to the cache in this pass. Called after all layers have run. */
   finish(): void {
     if (!this.tape.planning) this.#cache?.advance(shifted(this.starts, this.#prefixes));
   }
@@ -318,7 +319,7 @@ function virtualOf({ virtual = [] }: PassOptions, s: number): VirtualTokens | nu
   return virtual[virtual.length === 1 ? 0 : s] ?? null;
 }
 
-/** Begins each set of virtual tokens once, whichever sequences share it. */
+/** Begins each set of virtual tokens once, even if several sequences share it. */
 function begun(tape: Tape, given: readonly (VirtualTokens | null)[], stack: Stack): (VirtualRows | null)[] {
   const rows = new Map<VirtualTokens, VirtualRows>();
   return given.map((virtual) => {
@@ -328,7 +329,7 @@ function begun(tape: Tape, given: readonly (VirtualTokens | null)[], stack: Stac
   });
 }
 
-/** Starts of sequences that are each longer by so many rows. */
+/** The starts of sequences that are each longer by this many rows. */
 function shifted(starts: Int32Array, longer: Int32Array): Int32Array {
   const moved = Int32Array.from(starts);
   let sum = 0;
@@ -339,7 +340,7 @@ function shifted(starts: Int32Array, longer: Int32Array): Int32Array {
   return moved;
 }
 
-/** The heads as a Value of their own. */
+/** The heads as a separate Value. */
 function columnsOf({ value, column }: Heads, width: number): Value {
   return column === 0 && value.shape[1] === width ? value : sliceColumns(value, column, column + width);
 }

@@ -1,4 +1,4 @@
-/** Token sequences laid end to end: a batch has no padding anywhere. */
+/** Concatenated token sequences: a batch has no padding. */
 import { FormatError, ShapeError } from "../../core/errors.ts";
 import { IGNORED } from "../../core/labels.ts";
 import { type BatchInput, type Input, joinInputs } from "./inputs.ts";
@@ -7,29 +7,30 @@ import { type BatchInput, type Input, joinInputs } from "./inputs.ts";
 export interface Sequences {
   readonly ids: Int32Array;
   readonly starts: Int32Array;
-  /** BERT's segment of each id, 0 where left out. */
+  /** BERT's segment of each id, 0 if omitted. */
   readonly tokenTypes?: Int32Array;
-  /** What is given besides ids or in their place, one of a kind at most. */
+  /** Inputs in addition to ids or instead of them, at most one per kind. */
   readonly inputs?: readonly BatchInput[];
-  /** Which task each sequence belongs to, for multitask prompts; 0 where left out. */
+  /** The task of each sequence, for multitask prompts; 0 if omitted. */
   readonly taskIds?: Int32Array;
 }
 
-/** Which sequence each row of some activations belongs to: rows [starts[s], starts[s + 1]) belong to sequence s. */
+/** The sequence that each activation row belongs to: rows [starts[s], starts[s + 1]) belong to sequence s. */
 export interface SequenceRows {
   readonly starts: Int32Array;
 }
 
 /**
- * Sequences with their labels, of which sequence s has labels[labelStarts[s]] to labels[labelStarts[s + 1]]: what they say is
- * the task's. Labels aligned with ids are as in transformers: position t is predicted from the positions before it; −100 is none.
+ * Sequences with their labels, of which sequence s has labels[labelStarts[s]] to labels[labelStarts[s + 1]]: the task
+ * defines their meaning. Labels aligned with ids are as in transformers: position t is predicted from the positions
+ * before it; −100 means no label.
  */
 export interface LabelledSequences extends Sequences {
   readonly labels: Int32Array | Float32Array;
   readonly labelStarts: Int32Array;
 }
 
-/** One sequence and its labels, before it is laid beside others. */
+/** One sequence and its labels, before batching. */
 export interface Labelled {
   readonly inputIds: ArrayLike<number>;
   readonly labels: Int32Array | Float32Array | readonly number[];
@@ -38,12 +39,12 @@ export interface Labelled {
   readonly taskId?: number;
 }
 
-/** Lays sequences of ids end to end: a batch as the models take it. */
+/** Concatenates sequences of ids to a batch for the models. */
 export function concatenate(sequences: readonly ArrayLike<number>[]): Sequences {
   return { ids: join(sequences), starts: startsOf(sequences) };
 }
 
-/** Inputs of examples laid end to end, without their labels. */
+/** The concatenated inputs of examples, without their labels. */
 export function concatenateInputs(examples: readonly Omit<Labelled, "labels">[]): Sequences {
   const { ids, starts } = concatenate(examples.map((e) => e.inputIds));
   return {
@@ -68,7 +69,7 @@ export function concatenateLabelled(examples: readonly Labelled[]): LabelledSequ
   };
 }
 
-/** Takes the padding off a rectangular batch: rows of ids with a mask of ones (real) and zeros (padding). */
+/** Removes the padding of a rectangular batch: rows of ids with a mask of ones (real) and zeros (padding). */
 export function stripPadding(
   inputIds: readonly ArrayLike<number>[],
   attentionMask: readonly ArrayLike<number>[],
@@ -83,8 +84,8 @@ export function stripPadding(
 }
 
 /**
- * Which rows of the hidden states predict the next id, and what: the shift by one, inside each sequence. `virtual` rows without
- * a label stand before each sequence. Throws ShapeError unless there is one label for each id.
+ * Which rows of the hidden states predict the next id, and what: the shift by one, inside each sequence. `virtual` rows
+ * without a label come before each sequence. Throws ShapeError unless there is one label per id.
  */
 export function targetsOf(
   { ids, labels, starts, labelStarts }: LabelledSequences,
@@ -105,20 +106,20 @@ export function targetsOf(
   return { rows: Int32Array.from(rows), targets: Int32Array.from(targets) };
 }
 
-/** Throws a ShapeError unless each sequence has as many labels as ids. */
+/** Throws ShapeError unless each sequence has as many labels as ids. */
 export function expectAligned(length: number, starts: Int32Array, labelStarts: Int32Array): void {
   for (let s = 0; s + 1 < starts.length; s++) {
     const [ids, labels] = [starts[s + 1]! - starts[s]!, labelStarts[s + 1]! - labelStarts[s]!];
     if (ids !== labels && length > 0)
-      throw new ShapeError(`sequence ${s}: ${labels} labels for ${ids} ids, expected one each`);
+      throw new ShapeError(`sequence ${s}: ${labels} labels for ${ids} ids, expected one per id`);
   }
 }
 
-/** Throws a FormatError unless every id is from 0 to `count` − 1; `because` says where that comes from. */
+/** Throws FormatError unless every id is from 0 to `count` − 1; `because` states the source of that limit. */
 export function expectIds(what: string, ids: Int32Array, count: number, because = "the model's vocabulary"): void {
   const at = ids.findIndex((id) => id < 0 || id >= count);
   if (at < 0) return;
-  throw new FormatError(`${what}: id ${ids[at]} at position ${at} should be from 0 to ${count - 1}, ${because}`);
+  throw new FormatError(`${what}: id ${ids[at]} at position ${at} must be from 0 to ${count - 1}, ${because}`);
 }
 
 function startsOf(parts: readonly ArrayLike<number>[]): Int32Array {

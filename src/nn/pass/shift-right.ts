@@ -1,4 +1,4 @@
-/** Ids one place later in each sequence, behind the id that a decoder begins from: what it is given to predict them. */
+/** Shifts the ids of each sequence by one position, after a decoder's start id: the decoder's input to predict them. */
 export function shiftRight(ids: ArrayLike<number>, starts: Int32Array, first: number): Int32Array {
   const shifted = new Int32Array(ids.length);
   for (let s = 0; s + 1 < starts.length; s++) {

@@ -1,10 +1,12 @@
-/** What prompt methods put before the tokens of a sequence: rows of the embedding, or keys and values of every layer. */
+/**
+ * What prompt methods add before the tokens of a sequence: rows of the embedding, or keys and values of every layer.
+ */
 import type { Tape, Value } from "../../tape/tape.ts";
 
-/** Which stack of a model: a model of one stack has only its own. */
+/** The stack of a model; most models have only one. */
 export type Stack = "encoder" | "decoder";
 
-/** Virtual keys and values of one layer, [n, kvHeads · headDim] each, as attention takes them: without rotation. */
+/** Virtual keys and values of one layer, [n, kvHeads · headDim] each, without rotation. */
 export interface KeyValueRows {
   readonly k: Value;
   readonly v: Value;
@@ -18,12 +20,12 @@ export interface VirtualRows {
   prefix(layer: number): KeyValueRows | null;
 }
 
-/** What a prompt method puts before every sequence. Written in src/methods/, set on the model by src/adapt/. */
+/** What a prompt method adds before every sequence. Written in src/methods/, set on the model by src/adapt/. */
 export interface VirtualTokens {
-  /** How many rows stand before the embedded tokens of a stack. */
+  /** The number of rows before the embedded tokens of a stack. */
   promptLength(stack: Stack): number;
-  /** How many keys and values stand before those of each layer of a stack. */
+  /** The number of keys and values before those of each layer of a stack. */
   prefixLength(stack: Stack): number;
-  /** Computes the rows, once for a pass. Only asked for a stack that has some. */
+  /** Computes the rows, once per pass. Only called for a stack that has some. */
   begin(tape: Tape, stack: Stack): VirtualRows;
 }

@@ -1,4 +1,4 @@
-/** A decoder-only language model: what a tape needs to run it, train it and save it. */
+/** A decoder-only language model: running, training and saving. */
 import { StateError } from "../../core/errors.ts";
 import { countLabelled } from "../../core/labels.ts";
 import { gatherRows, type Ids } from "../../ops/embed/embedding.ts";
@@ -11,7 +11,7 @@ import type { Pass, PassOptions } from "../pass/pass.ts";
 import { expectIds, type Labelled, type LabelledSequences, type Sequences, targetsOf } from "../pass/sequences.ts";
 import { Model } from "./model.ts";
 
-/** A decoder-only language model in an engine, made by `AutoModelForCausalLM`. */
+/** A decoder-only language model in an engine, created by `AutoModelForCausalLM`. */
 export class CausalLM extends Model<Decoder> {
   override get headName(): string {
     return this.body.head.name;
@@ -45,14 +45,14 @@ export class CausalLM extends Model<Decoder> {
     });
   }
 
-  /** The label of the first token counts only where virtual tokens stand before it. */
+  /** The label of the first token counts only if virtual tokens precede it. */
   override countLabels({ labels }: Labelled): number {
     return countLabelled(labels, (this.virtual?.promptLength(this.stack) ?? 0) > 0 ? 0 : 1);
   }
 
   override problemWith(example: Labelled): string | null {
     if (example.inputIds.length !== example.labels.length)
-      return `${example.labels.length} labels for ${example.inputIds.length} tokens, expected one each`;
+      return `${example.labels.length} labels for ${example.inputIds.length} tokens, expected one per token`;
     return tokenProblem(example, this, this.vocabSize);
   }
 
@@ -82,7 +82,7 @@ export class CausalLM extends Model<Decoder> {
     });
   }
 
-  /** An empty key-value cache for `sequences` sequences of up to `capacity` tokens, besides virtual ones. */
+  /** An empty key-value cache for `sequences` sequences of up to `capacity` tokens, not counting virtual ones. */
   cache(capacity: number, sequences = 1): KvCache {
     const withVirtual = capacity + this.virtualLength(this.stack);
     return new KvCache(this.engine, { ...this.body.cache, capacity: withVirtual, sequences });

@@ -1,4 +1,4 @@
-/** Models that say something of each sequence: a class, several, or numbers. Texts and images alike. */
+/** Models that predict a class, several classes, or numbers for each sequence, text or image. */
 import { ShapeError } from "../../core/errors.ts";
 import type { ProblemType } from "../../core/labels.ts";
 import { crossEntropy } from "../../ops/loss/cross-entropy.ts";
@@ -10,9 +10,12 @@ import { expectIds, type Labelled, type LabelledSequences } from "../pass/sequen
 import { LabellingModel } from "./labelling-model.ts";
 import type { Measured } from "./task-model.ts";
 
-/** A model that classifies whole sequences, made by `AutoModelForSequenceClassification`. */
+/** A model that classifies whole sequences, created by `AutoModelForSequenceClassification`. */
 export class SequenceClassifier extends LabellingModel {
-  /** What the outputs mean: the config's `problem_type`; without one, a single output is a number and several are classes. */
+  /**
+   * The meaning of the outputs: the config's `problem_type`; otherwise, a single output is a number and several are
+   * classes.
+   */
   override get problemType(): ProblemType {
     const named = this.config.problem_type as ProblemType | null | undefined;
     return named ?? (this.numLabels === 1 ? "regression" : "single_label_classification");
@@ -56,9 +59,9 @@ export class SequenceClassifier extends LabellingModel {
     }
     const [label] = labels;
     const known = Number.isInteger(label) && label! >= 0 && label! < this.numLabels;
-    return known ? null : `label ${label} should be from 0 to ${this.numLabels - 1}, the model's classes`;
+    return known ? null : `label ${label} must be from 0 to ${this.numLabels - 1}, the model's classes`;
   }
 }
 
-/** A model that classifies images, made by `AutoModelForImageClassification`. */
+/** A model that classifies images, created by `AutoModelForImageClassification`. */
 export class ImageClassifier extends SequenceClassifier {}

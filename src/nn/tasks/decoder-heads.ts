@@ -1,4 +1,6 @@
-/** The tasks of a decoder-only stack, built once for all of them: a language model, and classes of texts, tokens and spans. */
+/**
+ * The tasks of a decoder-only stack, shared by all models: a language model, and classes of texts, tokens and spans.
+ */
 import { gatherRows } from "../../ops/embed/embedding.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Engine } from "../../wasm/engine.ts";
@@ -18,7 +20,7 @@ export interface Backbone extends Body {
   forward(pass: Pass): Value;
 }
 
-/** What heads need to know of a config. */
+/** The config values that heads need. */
 export interface HeadConfig {
   /** Whether the output projection is the embedding's own table. */
   readonly tied: boolean;
@@ -31,11 +33,11 @@ export interface HeadConfig {
 }
 
 export interface DecoderFamily<Config> {
-  /** What the published class names begin with, such as "Llama". */
+  /** The prefix of the published class names, such as "Llama". */
   readonly className: string;
-  /** The class name of the language model, `${className}ForCausalLM` where left out. */
+  /** The class name of the language model, `${className}ForCausalLM` by default. */
   readonly languageModel?: string;
-  /** Published name of the stack, and the one under a head for spans where that differs. */
+  /** The published name of the stack, and the one below a span head if that differs. */
   readonly path: string;
   readonly spanPath?: string;
   /** Published name of a token classifier. */

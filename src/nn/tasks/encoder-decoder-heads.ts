@@ -1,6 +1,6 @@
 /**
- * The tasks of an encoder-decoder, built once for all of them: a language model, classes of texts, tokens and spans, and the
- * bare encoder. For a class of a text and for spans the decoder reads the text once more.
+ * The tasks of an encoder-decoder, shared by all models: a language model, classes of texts, tokens and spans, and the
+ * bare encoder. For text classes and spans, the decoder reads the text again.
  */
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
 import { gatherRows } from "../../ops/embed/embedding.ts";
@@ -15,12 +15,12 @@ import type { Pass } from "../pass/pass.ts";
 import { shiftRight } from "../pass/shift-right.ts";
 import { perTokenHead } from "./per-token-head.ts";
 
-/** What heads need to know of a config. */
+/** The config values that heads need. */
 export interface EncoderDecoderConfig {
   readonly vocabSize: number;
   readonly contextLength: number;
   readonly width: number;
-  /** What the decoder's cache must hold per token. */
+  /** The shape of the decoder's cache per token. */
   readonly cache: { readonly layers: number; readonly width: number };
   /** Whether the output projection is the table of tokens: hidden rows are then divided by √width before it. */
   readonly tied: boolean;
@@ -32,7 +32,7 @@ export interface EncoderDecoderConfig {
 }
 
 export interface EncoderDecoderFamily<Config> {
-  /** What the published class names begin with, such as "T5". */
+  /** The prefix of the published class names, such as "T5". */
   readonly className: string;
   /** Hidden rows of the encoder. */
   encoder(config: Config, w: Weights, tokens: Embedding): EncoderDecoder["encode"];
@@ -141,7 +141,7 @@ function endRows(decoder: Pass, { sequences: { ids, starts } }: Pass, eosTokenId
     const at = ids.subarray(starts[s]!, end).lastIndexOf(eosTokenId);
     if (at >= 0) return decoder.starts[s]! + decoder.promptLength(s) + at;
     throw new FormatError(
-      `sequence ${s} has no end token (id ${eosTokenId}), from whose place its class is read: end every text with it`,
+      `sequence ${s} has no end token (id ${eosTokenId}), whose position gives the class: end every text with it`,
     );
   });
 }
@@ -161,7 +161,7 @@ function questionAnswerer<Config extends EncoderDecoderConfig>(
       const { decoder, hidden } = reread(pass);
       if (decoder.starts.at(-1) !== pass.starts.at(-1)) {
         throw new UnsupportedError(
-          `${family.className}ForQuestionAnswering cannot have virtual tokens before the text of one stack only: choose another method`,
+          `${family.className}ForQuestionAnswering cannot have virtual tokens in only one stack: choose another method`,
         );
       }
       return head.forward(hidden, decoder);
@@ -169,7 +169,7 @@ function questionAnswerer<Config extends EncoderDecoderConfig>(
   };
 }
 
-/** Encodes a text and runs the decoder over the same text, one place later. */
+/** Encodes a text and runs the decoder over the same text, shifted by one position. */
 function rereader<Config extends EncoderDecoderConfig>(
   family: EncoderDecoderFamily<Config>,
   config: Config,

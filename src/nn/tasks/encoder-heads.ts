@@ -1,4 +1,4 @@
-/** The tasks of an encoder, built once for all of them: rows and a pooled vector, and classes of texts, tokens and spans. */
+/** The tasks of an encoder, shared by all models: rows and a pooled vector, and classes of texts, tokens and spans. */
 import { gatherRows } from "../../ops/embed/embedding.ts";
 import type { Value } from "../../tape/tape.ts";
 import type { Bodies, Encoder, HeadDefinition, Headed } from "../define-model.ts";
@@ -6,7 +6,7 @@ import type { Weights } from "../layers/weights.ts";
 import type { Pass, PassRows } from "../pass/pass.ts";
 import { perTokenHead } from "./per-token-head.ts";
 
-/** What heads need to know of a config. */
+/** The config values that heads need. */
 export interface EncoderHeadConfig {
   readonly width: number;
   /** Outputs of a classification head: the config's labels. */
@@ -20,13 +20,13 @@ export interface EncoderHeadConfig {
 export type OfFirstRows = (rows: Value, at: PassRows) => Value;
 
 export interface EncoderFamily<Config> {
-  /** What the published class names begin with, such as "Bert". */
+  /** The prefix of the published class names, such as "Bert". */
   readonly className: string;
   /** Published name of the stack below a head. */
   readonly path: string;
   /** Embeddings and layers. */
   build(config: Config, weights: Weights): Encoder;
-  /** What the bare encoder has behind them, where it has something. `weights` is at the stack. */
+  /** The layers of the bare encoder after them, if any. `weights` is at the stack. */
   pooler?(config: Config, weights: Weights): OfFirstRows;
   /** The head of a text classifier. `weights` is at the root. */
   classifier(config: Config, weights: Weights): OfFirstRows;
@@ -74,7 +74,7 @@ export function encoderHeads<Config extends EncoderHeadConfig>(family: EncoderFa
   };
 }
 
-/** `stack` with a head behind it. */
+/** `stack` followed by a head. */
 export function headed(
   stack: Encoder,
   outputs: number,

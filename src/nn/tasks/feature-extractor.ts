@@ -1,4 +1,4 @@
-/** A bare encoder: hidden rows, and one vector for each sequence. */
+/** A bare encoder: hidden rows, and one vector per sequence. */
 import { UnsupportedError } from "../../core/errors.ts";
 import { gatherRows } from "../../ops/embed/embedding.ts";
 import { meanRows } from "../../ops/layout/rows.ts";
@@ -12,14 +12,14 @@ import { Model } from "./model.ts";
 /** How the rows of a sequence become one vector: their mean, the first one, or the published pooler. */
 export type Pooling = "mean" | "cls" | "pooler";
 
-/** An encoder without a head, made by `AutoModel`. */
+/** An encoder without a head, created by `AutoModel`. */
 export class FeatureExtractor extends Model<Encoder> {
-  /** Hidden rows after the last layer, [T, D]; virtual tokens have rows too. */
+  /** Hidden rows after the last layer, [T, D]; virtual tokens also have rows. */
   override outputs(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
     return tape.scope(() => this.body.forward(this.pass(tape, sequences, options)));
   }
 
-  /** One vector for each sequence, [sequences, D]. */
+  /** One vector per sequence, [sequences, D]. */
   pooled(tape: Tape, sequences: Sequences, pooling: Pooling = "mean", options: PassOptions = {}): Value {
     return tape.scope(() => {
       const pass = this.pass(tape, sequences, options);

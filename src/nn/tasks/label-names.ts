@@ -1,12 +1,12 @@
-/** How many outputs a classification head has and what they are called: `id2label` of a config. */
+/** The number of outputs of a classification head and their names: `id2label` of a config. */
 import { FormatError } from "../../core/errors.ts";
 import { type ProblemType, problemTypes } from "../../core/labels.ts";
 import { ConfigReader, type RawConfig } from "../config.ts";
 
-/** transformers' number of labels when a config says nothing. */
+/** transformers' default number of labels. */
 const BY_DEFAULT = 2;
 
-/** Outputs of the head that a config asks for. */
+/** The number of outputs of the head according to a config. */
 export function outputsOf(config: ConfigReader): number {
   expectProblemType(config);
   const names = labelNames(config.raw, config.name);
@@ -20,7 +20,9 @@ function expectProblemType(config: ConfigReader): void {
     throw config.wrong("problem_type", named, problemTypes.map((type) => `"${type}"`).join(" or "));
 }
 
-/** Names of the labels in order, or null where the config has none. Throws FormatError unless they are numbered from 0. */
+/**
+ * The names of the labels in order, or null if the config has none. Throws FormatError unless they are numbered from 0.
+ */
 export function labelNames(config: RawConfig, name = "config.json"): string[] | null {
   const entries = new ConfigReader(config, name).object("id2label")?.raw;
   if (entries === undefined) return null;
@@ -40,5 +42,5 @@ export function labelConfig(names: readonly string[]): RawConfig {
   };
 }
 
-/** The keys of a config that say what labels mean. */
+/** The keys of a config that define the meaning of labels. */
 export const LABEL_KEYS = ["num_labels", "id2label", "label2id", "problem_type"] as const;

@@ -1,4 +1,4 @@
-/** What models have that put labels on sequences or on their tokens. */
+/** Shared by models that label sequences or tokens. */
 import { numberedLabels } from "../../core/labels.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import type { Headed } from "../define-model.ts";
@@ -17,7 +17,7 @@ export abstract class LabellingModel extends Model<Headed> {
     return labelNames(this.config) ?? numberedLabels(this.numLabels);
   }
 
-  /** Logits: [sequences, labels], or [T, labels] with rows for virtual tokens too. */
+  /** Logits: [sequences, labels], or [T, labels] including rows for virtual tokens. */
   override outputs(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
     return tape.scope(() => this.body.forward(this.pass(tape, sequences, options)));
   }

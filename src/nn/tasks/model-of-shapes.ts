@@ -4,14 +4,14 @@ import type { ModelDefinition } from "../define-model.ts";
 import type { Weights } from "../layers/weights.ts";
 import type { TaskTraits } from "./task-traits.ts";
 
-/** A model that is not loaded: its layers by name, with shapes and no contents. */
+/** An unloaded model: its layers by name, with shapes but no contents. */
 export interface ModelOfShapes {
   readonly definition: ModelDefinition;
   readonly traits: TaskTraits;
   readonly config: RawConfig;
   readonly weights: Weights;
-  /** Published name of the output projection, "" where there is none. */
+  /** The published name of the output projection, "" if there is none. */
   readonly headName: string;
-  /** One that measures: nothing can be computed in it. */
+  /** A measuring engine: it cannot compute. */
   readonly engine: Engine;
 }

@@ -1,4 +1,4 @@
-/** What every model has, whatever its task: weights by published name, and a loss to train it by. */
+/** Shared by all models, independent of the task: weights by published name, and a loss for training. */
 import { StateError } from "../../core/errors.ts";
 import type { ProblemType } from "../../core/labels.ts";
 import type { Task } from "../../core/task.ts";
@@ -23,24 +23,24 @@ export interface ModelParts<B extends Body = Body> {
   readonly config: RawConfig;
   readonly body: B;
   readonly weights: Weights;
-  /** What an adapter's config gives as its base: a path or hub name. */
+  /** The base in an adapter's config: a path or hub name. */
   readonly nameOrPath: string;
   /** The published generation_config.json, where the task writes text and the folder has one. */
   readonly generationConfig?: RawConfig | null;
-  /** Whether the engine was made for this model and goes with it. */
+  /** Whether the engine was created for this model and is disposed of with it. */
   readonly ownsEngine: boolean;
 }
 
-/** A model in an engine, made by one of the `AutoModel` classes. Adapters change its layers in place. */
+/** A model in an engine, created by one of the `AutoModel` classes. Adapters change its layers in place. */
 export abstract class Model<B extends Body = Body> implements TaskModel {
   readonly engine: Engine;
   /** What follows from the task. */
   readonly traits: TaskTraits;
   readonly modelType: string;
   readonly architecture: string;
-  /** PEFT's tables of what is adapted when the user names no modules. */
+  /** PEFT's tables of modules to adapt if the user specifies none. */
   readonly targets: DefaultTargets;
-  /** The published config.json, as parsed. Replaced when merging unties the output projection. */
+  /** The parsed config.json. Replaced if merging unties the output projection. */
   config: RawConfig;
   /** The published generation_config.json, as parsed, which `generate` follows; null where there is none. */
   generationConfig: RawConfig | null;
@@ -82,26 +82,26 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   get task(): Task {
     return this.traits.name;
   }
-  /** What it takes besides token ids or in their place. */
+  /** The kinds of input that it accepts in addition to token ids or instead of them. */
   get inputKinds(): readonly InputKind[] {
     return this.body.inputs ?? [];
   }
   get vocabSize(): number {
     return this.body.vocabSize;
   }
-  /** Longest sequence of given tokens: the positions less what virtual tokens take. */
+  /** The longest sequence of given tokens: the positions minus those of virtual tokens. */
   get contextLength(): number {
     return this.body.contextLength - this.virtualLength(this.stack);
   }
-  /** Virtual rows, keys or values that stand before a sequence. */
+  /** Virtual rows, keys or values before a sequence. */
   virtualLength(stack: Stack): number {
     return (this.virtual?.promptLength(stack) ?? 0) + (this.virtual?.prefixLength(stack) ?? 0);
   }
-  /** The stack that the given ids go into first. */
+  /** The stack that reads the given ids first. */
   get stack(): Stack {
     return this.traits.stacks[0]!;
   }
-  /** Published name of the output projection, "" where there is none. */
+  /** The published name of the output projection, "" if there is none. */
   get headName(): string {
     return "";
   }
@@ -125,7 +125,7 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
     return Tape.once(this.engine, {}, (tape) => tape.download(this.outputs(tape, sequences)));
   }
 
-  /** Every weight once, by its published name: a tied head appears as the embedding it is. */
+  /** Every weight once, by its published name: a tied head appears only as the embedding. */
   namedWeights(): Map<string, Weight> {
     const named = new Map<string, Weight>();
     for (const { weight, bias } of this.modules.values()) {
@@ -147,14 +147,14 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
     });
   }
 
-  /** A pass of the first stack over some sequences, with the model's dropout and virtual tokens unless told otherwise. */
+  /** A pass of the first stack over some sequences, with the model's dropout and virtual tokens by default. */
   protected pass(tape: Tape, sequences: Sequences, options: PassOptions = {}, stack: Stack = this.stack): Pass {
     const { vocabSize, contextLength, paddingId = null, inputs = [] } = this.body;
     const limits = { stack, vocabSize, contextLength, paddingId, inputs };
     return new Pass(tape, sequences, limits, { dropout: this.dropout, virtual: [this.virtual], ...options });
   }
 
-  /** Frees the weights, and the engine if it was made for this model. */
+  /** Frees the weights, and the engine if it was created for this model. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;

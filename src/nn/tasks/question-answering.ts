@@ -8,9 +8,12 @@ import type { Labelled, LabelledSequences, Sequences } from "../pass/sequences.t
 import { Model } from "./model.ts";
 import type { Measured } from "./task-model.ts";
 
-/** Extractive question answering, made by `AutoModelForQuestionAnswering`. Labels are the first and last token of the answer. */
+/**
+ * Extractive question answering, created by `AutoModelForQuestionAnswering`. Labels are the first and last token of the
+ * answer.
+ */
 export class QuestionAnswerer extends Model<Headed> {
-  /** Scores [T, 2] of each row as a first and as a last token; virtual tokens have rows too. */
+  /** Scores [T, 2] of each row as a first and as a last token; virtual tokens also have rows. */
   override outputs(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
     return tape.scope(() => this.body.forward(this.pass(tape, sequences, options)));
   }
@@ -19,7 +22,10 @@ export class QuestionAnswerer extends Model<Headed> {
     return tape.scope(() => this.measure(tape, batch, options).losses);
   }
 
-  /** Positions count given tokens, whatever virtual ones stand before them (PEFT leaves them unshifted, at wrong tokens). */
+  /**
+   * Positions count the given tokens, independent of preceding virtual ones (PEFT leaves them unshifted, at the wrong
+   * tokens).
+   */
   override measure(tape: Tape, batch: LabelledSequences, options: PassOptions = {}): Measured {
     const pass = this.pass(tape, batch, options);
     const outputs = this.body.forward(pass);
@@ -37,7 +43,7 @@ export class QuestionAnswerer extends Model<Headed> {
     if (labels.length !== 2) return `${labels.length} labels, expected two: first and last token of the answer`;
     const outside = Array.from(labels).find((at) => !Number.isInteger(at) || at < 0 || at >= inputIds.length);
     if (outside !== undefined)
-      return `position ${outside} should be from 0 to ${inputIds.length - 1}, the tokens of the example`;
+      return `position ${outside} must be from 0 to ${inputIds.length - 1}, the tokens of the example`;
     return inputProblem(example, this);
   }
 }

@@ -13,12 +13,15 @@ import { expectIds, type Labelled, type LabelledSequences, type Sequences } from
 import { shiftRight } from "../pass/shift-right.ts";
 import { Model } from "./model.ts";
 
-/** An encoder-decoder language model, made by `AutoModelForSeq2SeqLM`. Labels are the ids of the target; −100 is none. */
+/**
+ * An encoder-decoder language model, created by `AutoModelForSeq2SeqLM`. Labels are the ids of the target; −100 means
+ * no label.
+ */
 export class Seq2SeqLM extends Model<EncoderDecoder> {
   override get headName(): string {
     return this.body.head.name;
   }
-  /** The id that every target begins from. */
+  /** The id that starts every target. */
   get decoderStartTokenId(): number {
     return this.body.decoderStartTokenId;
   }
@@ -48,7 +51,10 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
     });
   }
 
-  /** What the decoder is given: the labels one place later, behind the start token; an ignored label is the padding token. */
+  /**
+   * The decoder's input: the labels shifted by one position, after the start token; an ignored label becomes the
+   * padding token.
+   */
   shiftRight({ labels, labelStarts, taskIds }: LabelledSequences): Sequences {
     const padding = (this.config.pad_token_id as number | undefined) ?? 0;
     const given = Array.from(labels, (label) => (label === IGNORED ? padding : label));
@@ -56,7 +62,7 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
     return { ids, starts: labelStarts, ...(taskIds && { taskIds }) };
   }
 
-  /** Hidden rows of the decoder [T, D] for targets given as they go in, and their pass. */
+  /** Hidden rows of the decoder [T, D] for already shifted targets, and their pass. */
   #decoded(
     tape: Tape,
     sources: Sequences,
@@ -69,7 +75,9 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
     return { pass, hidden: this.body.decode(pass, memoryOf(encoder, rows)) };
   }
 
-  /** Logits [T, V] of the targets of a batch as teacher forcing gives them: labels shifted right. Virtual tokens have rows too. */
+  /**
+   * Logits [T, V] of the targets of a batch with teacher forcing: labels shifted right. Virtual tokens also have rows.
+   */
   override outputs(tape: Tape, sequences: Sequences, options: PassOptions = {}): Value {
     const targets = "labels" in sequences ? this.shiftRight(sequences as LabelledSequences) : null;
     if (targets === null)
@@ -85,7 +93,7 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
     return Tape.once(this.engine, {}, (tape) => tape.download(this.outputs(tape, batch)));
   }
 
-  /** Reads the sources, once for all steps of decoding, and keeps what cross-attention needs of them. */
+  /** Encodes the sources, once for all decoding steps, and keeps what cross-attention needs. */
   encode(sources: Sequences, options: PassOptions = {}): CrossCache {
     let cache: CrossCache | undefined;
     try {
@@ -102,7 +110,7 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
     }
   }
 
-  /** Logits after the last of the ids given to each decoder sequence, [sequences, V]. */
+  /** Logits after the last given id of each decoder sequence, [sequences, V]. */
   lastLogits(tape: Tape, targets: Sequences, memory: CrossAttention, options: PassOptions = {}): Value {
     return tape.scope(() => {
       const pass = this.pass(tape, targets, options, "decoder");
@@ -114,7 +122,10 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
     });
   }
 
-  /** An empty key-value cache of the decoder for `sequences` targets of up to `capacity` tokens, besides virtual ones. */
+  /**
+   * An empty key-value cache of the decoder for `sequences` targets of up to `capacity` tokens, not counting virtual
+   * ones.
+   */
   cache(capacity: number, sequences = 1): KvCache {
     const withVirtual = capacity + this.virtualLength("decoder");
     return new KvCache(this.engine, { ...this.body.cache, capacity: withVirtual, sequences });

@@ -1,4 +1,4 @@
-/** What a model is to those who run, train and measure it, whether or not adapters act in it. */
+/** The interface of a model for running, training and measuring it, with or without adapters. */
 import type { ProblemType } from "../../core/labels.ts";
 import type { Task } from "../../core/task.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
@@ -20,34 +20,34 @@ export interface TaskModel {
   readonly engine: Engine;
   readonly task: Task;
   readonly vocabSize: number;
-  /** Longest sequence of given tokens: the positions less what virtual tokens take. */
+  /** The longest sequence of given tokens: the positions minus those of virtual tokens. */
   readonly contextLength: number;
-  /** What it takes besides token ids or in their place. */
+  /** The kinds of input that it accepts in addition to token ids or instead of them. */
   readonly inputKinds: readonly InputKind[];
-  /** Names of the classes in order, null where the task has none. */
+  /** The names of the classes in order, null if the task has none. */
   readonly labelNames: readonly string[] | null;
-  /** What the outputs of a classifier mean. */
+  /** The meaning of a classifier's outputs. */
   readonly problemType: ProblemType | null;
   /** Replaces every dropout probability of the config in training, when set. Adapters keep their own. */
   dropout: number | null;
   /**
-   * Losses in nats [R, 1] of everything that is labelled in a batch, recorded on `tape`. Seed the backward pass with 1 / (labels
-   * of the optimizer step) for the mean. R is the sum of `countLabels`, or more by what an adapter adds.
+   * Losses in nats [R, 1] of all labels in a batch, recorded on `tape`. Seed the backward pass with 1 / (labels of the
+   * optimizer step) for the mean. R is the sum of `countLabels`, plus the rows that an adapter adds.
    */
   loss(tape: Tape, batch: LabelledSequences, options?: PassOptions): Value;
-  /** Losses and what they are computed from, for metrics; null where the task has the loss alone. */
+  /** Losses and the outputs that they are computed from, for metrics; null if the task has only the loss. */
   measure(tape: Tape, batch: LabelledSequences): Measured | null;
-  /** What the model says of each sequence, recorded on `tape`: logits, or hidden rows where the task is features. */
+  /** The model's outputs for each sequence, recorded on `tape`: logits, or hidden rows if the task is features. */
   outputs(tape: Tape, sequences: Sequences, options?: PassOptions): Value;
-  /** How many losses an example adds to those of its batch. */
+  /** The number of losses that an example adds to its batch. */
   countLabels(example: Labelled): number;
-  /** Why an example cannot be computed with, or null. */
+  /** Why an example cannot be used, or null. */
   problemWith(example: Labelled): string | null;
 }
 
-/** A model around another, which it is in everything that it does not do its own way. */
+/** A wrapper around another model that forwards everything it does not override. */
 export abstract class ModelAround<M extends TaskModel> implements TaskModel {
-  /** The model below. */
+  /** The wrapped model. */
   readonly base: M;
 
   constructor(base: M) {

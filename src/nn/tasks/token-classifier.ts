@@ -1,4 +1,4 @@
-/** A model that says something of each token: named entities, parts of speech. */
+/** A model that classifies each token: named entities, parts of speech. */
 import { StateError } from "../../core/errors.ts";
 import { countLabelled, IGNORED } from "../../core/labels.ts";
 import { gatherRows, type Ids } from "../../ops/embed/embedding.ts";
@@ -10,7 +10,10 @@ import { expectAligned, expectIds, type Labelled, type LabelledSequences } from 
 import { LabellingModel } from "./labelling-model.ts";
 import type { Measured } from "./task-model.ts";
 
-/** A model that classifies tokens, made by `AutoModelForTokenClassification`. Labels are one for each id; −100 is none. */
+/**
+ * A model that classifies tokens, created by `AutoModelForTokenClassification`. There is one label per id; −100 means
+ * no label.
+ */
 export class TokenClassifier extends LabellingModel {
   /** Rows without a label are dropped before the head. */
   override loss(tape: Tape, batch: LabelledSequences, options: PassOptions = {}): Value {
@@ -57,7 +60,7 @@ export class TokenClassifier extends LabellingModel {
 
   override problemWith(example: Labelled): string | null {
     if (example.inputIds.length !== example.labels.length)
-      return `${example.labels.length} labels for ${example.inputIds.length} tokens, expected one each`;
+      return `${example.labels.length} labels for ${example.inputIds.length} tokens, expected one per token`;
     return tokenProblem(example, this, this.numLabels);
   }
 }

@@ -1,4 +1,6 @@
-/** Tensors of a published checkpoint: placed in the engine's memory as they are stored, streamed in piece by piece. */
+/**
+ * Tensors of a published checkpoint: placed in the engine's memory in their stored form, streamed in piece by piece.
+ */
 import type { Checkpoint, CheckpointTensor } from "../../checkpoint/checkpoint.ts";
 import { FormatError } from "../../core/errors.ts";
 import { bf16ToF32, f16ToF32 } from "../../core/half.ts";
@@ -23,22 +25,24 @@ const dtypes: ReadonlyMap<string, DenseDtype> = new Map([
 ]);
 
 export interface LoadOptions {
-  /** Called after each piece with bytes loaded so far and in all. */
+  /** Called after each piece with the bytes loaded so far and the total. */
   onProgress?: (loaded: number, total: number) => void;
   signal?: AbortSignal;
-  /** How the matrices of the base are kept in memory: as stored by default, or converted tensor by tensor as they arrive. */
+  /**
+   * How the matrices of the base are kept in memory: as stored by default, or converted tensor by tensor while loading.
+   */
   weights?: KeptWeights;
   /** Widen every weight to f32 and let it be trained (`trainAll`): for training without an adapter. */
   trainable?: boolean;
-  /** Decides the start of a head that the checkpoint does not have. */
+  /** The seed of a head that the checkpoint does not have. */
   seed?: number;
-  /** Whether a head for other labels than the config's starts anew, at random; otherwise it is an error. */
+  /** Whether a head for different labels than the config's is replaced by a random one; otherwise it is an error. */
   ignoreMismatchedSizes?: boolean;
 }
 
 export interface CheckpointTensorsOptions
   extends Pick<LoadOptions, "weights" | "trainable" | "seed" | "ignoreMismatchedSizes"> {
-  /** The leading part of names that some checkpoints leave out, and others have where the model does not. */
+  /** The prefix of names that some checkpoints omit, and others have although the model does not. */
   readonly prefix: string;
   /** Standard deviation of a head that starts at random. */
   readonly std: number;
@@ -69,7 +73,7 @@ export class CheckpointTensors implements Tensors {
     const stored = this.#find(name);
     const dtype = stored && dtypes.get(stored.dtype);
     if (!stored) this.#problems.push(`${name}: missing, the config needs ${formatShape(shape)}`);
-    else if (!dtype) this.#problems.push(`${name}: dtype ${stored.dtype}, this version reads F32, F16 and BF16`);
+    else if (!dtype) this.#problems.push(`${name}: dtype ${stored.dtype}, expected F32, F16 or BF16`);
     else if (!sameShape(stored.shape, shape)) {
       this.#problems.push(`${name}: file has ${formatShape(stored.shape)}, the config needs ${formatShape(shape)}`);
     }
@@ -86,7 +90,7 @@ export class CheckpointTensors implements Tensors {
       return this.get(name, shape, init, "other");
     if (stored && !this.#options.ignoreMismatchedSizes) {
       this.#problems.push(
-        `${name}: file has ${formatShape(stored.shape)}, the config needs ${formatShape(shape)}: its labels are other ones`,
+        `${name}: file has ${formatShape(stored.shape)}, the config needs ${formatShape(shape)}: the checkpoint's head was trained for a different label set`,
       );
     }
     this.fresh.push(name);
@@ -103,7 +107,10 @@ export class CheckpointTensors implements Tensors {
     return allocateFrozen(memory, name, shape, dtype, perColumn);
   }
 
-  /** Reads everything that was asked for; nothing where the engine only measures. Throws one FormatError with every mismatch before reading a byte of weights. */
+  /**
+   * Reads all requested tensors; nothing if the engine only measures. Throws one FormatError with every mismatch before
+   * reading any weights.
+   */
   async load({ onProgress, signal }: LoadOptions = {}): Promise<void> {
     if (this.#problems.length > 0) {
       this.dispose();
@@ -130,7 +137,7 @@ export class CheckpointTensors implements Tensors {
     }
   }
 
-  /** By its own name, without or with the prefix, or by the names that norms had in old checkpoints. */
+  /** By its own name, with or without the prefix, or by the names of norms in old checkpoints. */
   #find(name: string): CheckpointTensor | undefined {
     const { prefix } = this.#options;
     const bare = name.replace(new RegExp(`^(${prefix}|transformer|model)\\.`), "");
@@ -143,7 +150,7 @@ export class CheckpointTensors implements Tensors {
     return undefined;
   }
 
-  /** Takes in a tensor's bytes as they are in the file, `passes` times over. */
+  /** Receives a tensor's bytes as stored in the file, `passes` times. */
   #writer(tensor: Weight, { dtype }: CheckpointTensor) {
     const { memory } = this.#engine;
     if (dtypes.get(dtype) === tensor.dtype) {
@@ -160,7 +167,7 @@ export class CheckpointTensors implements Tensors {
     };
   }
 
-  /** Frees what was placed. */
+  /** Frees the allocated tensors. */
   dispose(): void {
     for (const tensor of [...this.#placements.splice(0).map((placed) => placed.tensor), ...this.#starts.splice(0)]) {
       if (tensor.kind === "param") tensor.dispose();
@@ -169,7 +176,7 @@ export class CheckpointTensors implements Tensors {
   }
 }
 
-/** A trained weight is written to as a frozen one of f32 is. */
+/** A trained weight is written like a frozen f32 weight. */
 function floatWriter(engine: Engine, tensor: Weight): FrozenWriter {
   const { name, shape, ptr } = tensor;
   return frozenWriter(engine, tensor.kind === "frozen" ? tensor : { kind: "frozen", name, shape, ptr, dtype: "f32" });

@@ -1,4 +1,4 @@
-/** Tensors of a model that has no checkpoint: random, or shapes without memory. */
+/** Tensors of a model without a checkpoint: random, or shapes without memory. */
 import { Philox } from "../../core/philox.ts";
 import { type Shape, sizeOf } from "../../core/shape.ts";
 import { allocateFrozen, frozenWriter } from "../../tensor/frozen.ts";
@@ -12,9 +12,9 @@ export interface RandomOptions {
   readonly seed: number;
   /** Standard deviation of matrices. */
   readonly std: number;
-  /** Repeats a block of random numbers instead of drawing each: for timing, where the values do not matter. */
+  /** Repeats a block of random numbers instead of drawing each one: for timing, when the values do not matter. */
   readonly fast?: boolean;
-  /** Frozen in this dtype; without it every tensor can be trained, in f32. */
+  /** Frozen in this dtype; if omitted, every tensor is trainable, in f32. */
   readonly weights?: KeptWeights | null;
   /** The dtype that `weights` calls "stored", f32 by default. */
   readonly stored?: DenseDtype;
@@ -24,8 +24,8 @@ export interface RandomOptions {
 const BLOCK = 1021;
 
 /**
- * Random f32 tensors, to train from nothing: matrices N(0, std²), norms one, biases zero. The tensor's number in order of
- * asking is its stream, so the values depend on the seed alone.
+ * Random f32 tensors, for training from scratch: matrices N(0, std²), norms one, biases zero. A tensor's number in
+ * request order is its random stream, so the values depend only on the seed.
  */
 export function randomTensors(engine: Engine, options: RandomOptions): Tensors {
   const { seed, std, fast = false, weights = null, stored = "f32" } = options;
@@ -53,7 +53,9 @@ export function randomTensors(engine: Engine, options: RandomOptions): Tensors {
 /** Floats made at a time: 4 MB. */
 const PIECE = 1 << 20;
 
-/** Writes a start piece by piece, so that no tensor is ever there in f32; each pass draws the same numbers. */
+/**
+ * Writes initial values piece by piece, so that no tensor is ever complete in f32; each pass draws the same numbers.
+ */
 function beginFrozen(
   engine: Engine,
   tensor: Frozen,
@@ -77,7 +79,7 @@ function beginFrozen(
   writer.finish();
 }
 
-/** Writes a start: N(0, std²), ones or zeros. */
+/** Writes initial values: N(0, std²), ones or zeros. */
 export function beginTensor(values: Float32Array, init: Init, std: number, random: Philox, fast = false): void {
   if (init !== "normal") {
     values.fill(init === "ones" ? 1 : 0);
@@ -88,7 +90,7 @@ export function beginTensor(values: Float32Array, init: Init, std: number, rando
   for (let i = drawn; i < values.length; i += drawn) values.copyWithin(i, 0, Math.min(drawn, values.length - i));
 }
 
-/** Names and shapes only: for counting parameters of a model that is not loaded. Computing with them is an error. */
+/** Names and shapes only: for counting parameters of an unloaded model. Computing with them is an error. */
 export function shapesOnly(): Tensors {
   const get = (name: string, shape: Shape): Frozen => ({ kind: "frozen", name, shape, dtype: "f32", ptr: 0 as Ptr });
   return { get, head: get };

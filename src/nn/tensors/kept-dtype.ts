@@ -1,4 +1,4 @@
-/** In which dtype a frozen tensor is kept. */
+/** The dtype in which a frozen tensor is kept. */
 import { type Option, oneOf } from "../../core/options.ts";
 import type { Shape } from "../../core/shape.ts";
 import type { DenseDtype, FrozenDtype } from "../../tensor/tensor.ts";
@@ -9,23 +9,23 @@ import type { Role } from "../layers/weights.ts";
  *
  *   stored          as in the checkpoint
  *   f32, f16, bf16  converted, to nearest
- *   int8            one scale for each output feature; products run in integer arithmetic. Linear layers and tables.
- *   nf4             4 bits in blocks of 64, doubly quantised (QLoRA, Dettmers et al. 2023). Linear layers but the output
- *                   projection; that and tables stay as stored, as bitsandbytes leaves them.
+ *   int8            one scale per output feature; products run in integer arithmetic. Linear layers and tables.
+ *   nf4 4 bits in blocks of 64, doubly quantized (QLoRA, Dettmers et al. 2023). Linear layers except the output
+ *   projection; that and tables stay as stored, as in bitsandbytes.
  */
 export type KeptWeights = "stored" | FrozenDtype;
 
-/** `weights`, as loaders and commands take it. */
+/** The option `weights` of loaders and commands. */
 export const weightsOption: Option<KeptWeights> = oneOf(["stored", "f32", "f16", "bf16", "int8", "nf4"], "stored", {
-  help: "dtype of the base in memory: int8 computes in integers, nf4 has 4 bits",
+  help: "dtype of the base in memory: int8 computes in integers, nf4 uses 4 bits",
 });
 
-/** Matrices with shorter rows stay as they are stored: there is nothing to win (T5's table of relative positions). */
+/** Matrices with shorter rows stay as stored because compression gains nothing (T5's table of relative positions). */
 const NARROW = 64;
 
 /** The dtype of one tensor, `stored` in its checkpoint. */
 export function keptDtype(kept: KeptWeights, role: Role, shape: Shape, stored: DenseDtype): FrozenDtype {
-  if (shape.length === 1) return "f32"; // small, and read by kernels that know f32 only
+  if (shape.length === 1) return "f32"; // small, and read by kernels that only support f32
   if (kept === "stored") return stored;
   if (kept === "int8") return role === "other" || shape.at(-1)! < NARROW ? stored : "int8";
   if (kept === "nf4") return role === "out-in" || role === "in-out" ? "nf4" : stored;

@@ -1,4 +1,6 @@
-/** Writes a model folder as the Hugging Face hub has it: config.json and model.safetensors with published names. */
+/**
+ * Writes a model folder in the format of the Hugging Face hub: config.json and model.safetensors with published names.
+ */
 import { openTarget, type TargetLike } from "../../checkpoint/open.ts";
 import { UnsupportedError } from "../../core/errors.ts";
 import { f32ToBf16, f32ToF16 } from "../../core/half.ts";
@@ -9,13 +11,16 @@ import type { Memory } from "../../wasm/memory.ts";
 import type { Model } from "../tasks/model.ts";
 
 export interface SaveModelOptions {
-  /** How tensors are stored, by default as the model holds its embedding. Rounding is to nearest even. */
+  /** The dtype of the stored tensors, by default that of the model's embedding. Rounding is to nearest even. */
   dtype?: DenseDtype;
 }
 
 const published = { f32: ["F32", "float32"], f16: ["F16", "float16"], bf16: ["BF16", "bfloat16"] } as const;
 
-/** Writes config.json and model.safetensors to a folder, a map, or a Target. The tokenizer's files are not the model's: copy them beside. */
+/**
+ * Writes config.json and model.safetensors to a folder, a map, or a Target. The tokenizer's files are not part of the
+ * model: copy them separately.
+ */
 export async function saveModel(
   model: Model,
   to: TargetLike,
@@ -47,7 +52,9 @@ function bytesOf(weight: Weight, dtype: DenseDtype, memory: Memory): Uint8Array 
   const size = sizeOf(weight.shape);
   if (weight.dtype === dtype) return memory.u8(weight.ptr, size * bytesPerElement[dtype]).slice();
   if (weight.dtype !== "f32")
-    throw new UnsupportedError(`"${weight.name}" is ${weight.dtype} in memory, saving it as ${dtype} would lose bits`);
+    throw new UnsupportedError(
+      `"${weight.name}" is ${weight.dtype} in memory; saving it as ${dtype} would lose precision`,
+    );
   const values = memory.f32(weight.ptr, size);
   const halves = dtype === "f16" ? f32ToF16(values) : f32ToBf16(values);
   return new Uint8Array(halves.buffer);

@@ -4,7 +4,10 @@ import type { Value } from "../../tape/tape.ts";
 import type { Ptr } from "../../wasm/memory.ts";
 import type { RelativeBias } from "./relative-bias.ts";
 
-/** Heads that lie side by side in the columns of a Value, from `column` on. Three of them may share one Value (GPT-2's c_attn). */
+/**
+ * Heads that are adjacent in the columns of a Value, from `column` on. Three of them may share one Value (GPT-2's
+ * c_attn).
+ */
 export interface Heads {
   readonly value: Value;
   readonly column: number;

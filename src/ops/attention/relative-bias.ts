@@ -23,7 +23,7 @@ export interface Buckets {
   readonly buckets: number;
   /** Distances from here on share the last bucket. */
   readonly maxDistance: number;
-  /** Whether keys after the query have buckets of their own (an encoder), or count as distance 0 (a decoder). */
+  /** Whether keys after the query have their own buckets (an encoder), or count as distance 0 (a decoder). */
   readonly bidirectional: boolean;
 }
 

@@ -66,7 +66,7 @@ export function addEmbeddingDelta(y: Value, ids: Ids, a: Param, b: Param, scale:
   return sum;
 }
 
-/** y[i] = x[rows[i]]: picks rows of an activation, for instance the labelled ones before the output projection. */
+/** y[i] = x[rows[i]]: picks rows of an activation, for instance the labeled ones before the output projection. */
 export function gatherRows(x: Value, rows: Ids): Value {
   const { tape, count } = rows;
   const width = x.shape[1]!;

@@ -49,7 +49,7 @@ export function sliceColumns(x: Value, start: number, end: number): Value {
   const rows = rowsOf(x.shape);
   const columns = columnsOf(x.shape);
   if (start < 0 || start > end || end > columns) {
-    throw new ShapeError(`columns ${start} to ${end} are not a range of the ${columns} columns that there are`);
+    throw new ShapeError(`columns ${start} to ${end} are not a range of the ${columns} columns`);
   }
   const count = end - start;
   const y = tape.value([rows, count], [x]);
@@ -67,7 +67,7 @@ export function concatenateColumns(values: readonly Value[]): Value {
   const rows = rowsOf(first.shape);
   for (const x of values) {
     if (rowsOf(x.shape) === rows) continue;
-    throw new ShapeError(`columns side by side should have as many rows, found ${rowsOf(x.shape)} beside ${rows}`);
+    throw new ShapeError(`adjacent columns must have the same number of rows, found ${rowsOf(x.shape)} and ${rows}`);
   }
   const total = values.reduce((sum, x) => sum + columnsOf(x.shape), 0);
   const y = tape.value([rows, total], values);

@@ -12,7 +12,7 @@ export interface PatchGrid {
 
 /**
  * Cuts images [S, C, H, W] into patches, each a row of its channels, rows and columns: [S · H/p · W/p, C·p·p], row by row of an
- * image. What is left over at the right and at the bottom is dropped, as a convolution does. Images get no gradient.
+ * image. Leftover pixels at the right and the bottom are dropped, as in a convolution. Images get no gradient.
  */
 export function patches(tape: Tape, pixels: Float32Array, grid: PatchGrid): Value {
   const { channels, height, width, patchHeight, patchWidth } = grid;

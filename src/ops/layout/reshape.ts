@@ -7,7 +7,7 @@ export function reshape(x: Value, shape: Shape): Value {
   const { tape } = x;
   const size = sizeOf(x.shape);
   if (sizeOf(shape) !== size) {
-    throw new ShapeError(`${formatShape(x.shape)} cannot become ${formatShape(shape)}: not as many numbers`);
+    throw new ShapeError(`${formatShape(x.shape)} cannot become ${formatShape(shape)}: the sizes differ`);
   }
   const y = tape.value(shape, [x]);
   tape.copy(y.ptr, x.ptr, size * 4);

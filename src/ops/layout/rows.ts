@@ -1,6 +1,6 @@
 /**
- * Rows of activations put together anew. All but the mean are one thing: a Value made of pieces of others, whose gradient
- * goes back piece by piece.
+ * Rearranged rows of activations. All except the mean are one operation: a Value made of pieces of others, whose
+ * gradient goes back piece by piece.
  */
 import { ShapeError } from "../../core/errors.ts";
 import { expectLast } from "../../core/shape.ts";
@@ -44,14 +44,15 @@ export function replaceRows(x: Value, ranges: readonly RowRange[], y: Value): Va
     used += end - start;
   }
   if (used !== rowsOf(y.shape)) {
-    throw new ShapeError(`replaceRows: the ranges hold ${used} rows, but there are ${rowsOf(y.shape)} to put there`);
+    throw new ShapeError(`replaceRows: the ranges hold ${used} rows, but ${rowsOf(y.shape)} rows are given`);
   }
   return assemble(x, [...pieces, { from: x, start: row, end: rowsOf(x.shape) }]);
 }
 
 /**
  * x [T, D] with rows put before each of its sequences, of which sequence s is rows starts[s] to starts[s + 1]. `inserted`
- * holds [n, D] for each sequence, n of its own, or null for none; one Value may serve many and gets the sum of the gradients.
+ * holds [n, D] for each sequence, where n may differ, or null for none; one Value may serve many and gets the sum of
+ * the gradients.
  */
 export function insertRows(x: Value, starts: Int32Array, inserted: readonly (Value | null)[]): Value {
   if (inserted.length !== starts.length - 1) {
@@ -94,9 +95,9 @@ function assemble(like: Value, pieces: readonly Piece[]): Value {
   const { tape } = like;
   const width = columnsOf(like.shape);
   for (const { from, start, end } of pieces) {
-    expectLast("rows to be put together", from.shape, width, "the width of the first");
+    expectLast("rows to concatenate", from.shape, width, "the width of the first");
     if (start < 0 || start > end || end > rowsOf(from.shape)) {
-      throw new ShapeError(`rows ${start} to ${end} are not a range of the ${rowsOf(from.shape)} rows that there are`);
+      throw new ShapeError(`rows ${start} to ${end} are not a range of the ${rowsOf(from.shape)} rows`);
     }
   }
   const total = pieces.reduce((sum, { start, end }) => sum + end - start, 0);

@@ -12,8 +12,8 @@ export function cayley(q: Value): Value {
 }
 
 /**
- * The series of (I + Q)·(I − Q)⁻¹ up to a power: R = I + 2Q + 2Q² + … + 2Qᵈ⁻¹ + Qᵈ, the last with half its weight but where it is
- * the only one. Orthogonal up to what is left out.
+ * The series of (I + Q)·(I − Q)⁻¹ up to a power: R = I + 2Q + 2Q² + … + 2Qᵈ⁻¹ + Qᵈ, the last with half the weight
+ * unless it is the only one. Orthogonal up to the truncation error.
  */
 export function cayleySeries(q: Value, degree: number): Value {
   const blocks = rowsOf(q.shape) / columnsOf(q.shape);

@@ -9,7 +9,7 @@ import type { Value } from "../../tape/tape.ts";
 export function distanceToIdentity(x: Value): Value {
   const { tape } = x;
   const [n, columns] = x.shape as [number, number];
-  if (n !== columns) throw new ShapeError(`${formatShape(x.shape)} is not square: no identity is as large`);
+  if (n !== columns) throw new ShapeError(`expected a square matrix, found ${formatShape(x.shape)}`);
   const d = tape.value([1, 1], [x]);
   const offset = (i: number) => (i % (n + 1) === 0 ? 1 : 0);
   if (!tape.planning) {

@@ -1,5 +1,5 @@
 /**
- * The one matmul: a linear layer with its low-rank deltas riding along.
+ * The one matmul: a linear layer with its low-rank deltas fused in.
  *
  *   y = x·Wᵀ + bias + Σᵢ sᵢ·tᵢ·Bᵢᵀ,   tᵢ = xᵢ·Aᵢᵀ
  *

@@ -81,8 +81,8 @@ function addLow(tape: Tape, { c, rows, columns, ldc, low }: Product): void {
 }
 
 /**
- * Integer products: the rows of a are quantised to 15 bits, with the weight's scales among them where those lie along the
- * inner dimension. A low-rank part is added in f32.
+ * Integer products: the rows of a are quantized to 15 bits, with the weight's scales among them where those lie along
+ * the inner dimension. A low-rank part is added in f32.
  */
 function multiplyInt8(tape: Tape, p: Product, b: Operand & { dtype: "int8" }): void {
   const { kernels } = tape;
@@ -144,7 +144,7 @@ function multiplyNf4(tape: Tape, p: Product, b: Operand & { dtype: "nf4" }): voi
   addLow(tape, p);
 }
 
-/** In f32: b is widened on its way into the caches, and the low-rank part rides along. */
+/** In f32: b is widened on its way into the caches, and the low-rank part is fused in. */
 function multiplyFloat(tape: Tape, p: Product, b: Operand & { dtype: DenseDtype | "nf4" }): void {
   const { kernels } = tape;
   const { c, a, rows, columns, inner, low } = p;
@@ -169,7 +169,7 @@ function multiplyFloat(tape: Tape, p: Product, b: Operand & { dtype: DenseDtype 
   tape.free(workspace);
 }
 
-/** Where a matrix of many lies: elements from one matrix to the next, and from one stored row to the next. */
+/** The layout of stacked matrices: elements from one matrix to the next, and from one stored row to the next. */
 export interface Stride {
   readonly step: number;
   readonly ld: number;
@@ -178,7 +178,7 @@ export interface Stride {
 export interface ProductBlocks extends Pick<Product, "c" | "a" | "rows" | "columns" | "inner" | "layout"> {
   b: Ptr;
   blocks: number;
-  /** Where they are not stacked one below the other without gaps. */
+  /** Set if they are not stacked without gaps. */
   strides?: { readonly c: Stride; readonly a: Stride; readonly b: Stride };
 }
 

@@ -90,7 +90,7 @@ const turned = ({ ptr, transposed }: Operand): Operand => ({ ptr, transposed: !t
 
 /**
  * x [T, D] times a block-diagonal matrix: columns i·size to (i + 1)·size of the result are those of x times block i.
- * `blocks` [D, size] holds the square blocks one below the other, or [size, size] one for all.
+ * `blocks` [D, size] holds the square blocks stacked vertically, or [size, size] for one shared block.
  */
 export function blockRotate(x: Value, blocks: Value): Value {
   const { tape } = x;

@@ -27,7 +27,7 @@ export class WeightNorms {
   readonly #pairs: readonly LowRankPair[];
   #squares: Float64Array | null = null;
 
-  /** `weight` is asked for at every call, since layers may swap theirs. */
+  /** `weight` is queried at every call because layers may swap theirs. */
   constructor(weight: () => Weight, stored: Stored, pairs: readonly LowRankPair[]) {
     this.#weight = weight;
     this.#stored = stored;

@@ -6,7 +6,7 @@ import { ShapeError } from "../../core/errors.ts";
 import { formatShape, sizeOf } from "../../core/shape.ts";
 import type { Value } from "../../tape/tape.ts";
 
-/** What one number x costs against its target t, and the slope of that. */
+/** The loss of one number x against its target t, and its derivative. */
 interface Criterion {
   readonly loss: (x: number, t: number) => number;
   readonly slope: (x: number, t: number) => number;

@@ -1,10 +1,10 @@
 import type { Value } from "../../tape/tape.ts";
 
 /**
- * Cross-entropy of where spans begin and end: logits [T, 2] hold a score for each row as a beginning and as an end. Within the
- * rows of sequence s, starts[s] to starts[s + 1], each column is a softmax over rows, and targets[2s], targets[2s + 1] are the
- * right rows counted from starts[s]; a target outside the sequence counts for nothing (loss 0). Returns [2 · sequences, 1]. A few
- * numbers a token: computed on the host, in f64.
+ * Cross-entropy of the start and end of spans: logits [T, 2] hold a score for each row as a beginning and as an end.
+ * Within the rows of sequence s, starts[s] to starts[s + 1], each column is a softmax over rows, and targets[2s],
+ * targets[2s + 1] are the correct rows counted from starts[s]; a target outside the sequence is ignored (loss 0).
+ * Returns [2 · sequences, 1]. Only a few numbers per token: computed on the host, in f64.
  */
 export function spanCrossEntropy(logits: Value, starts: Int32Array, targets: ArrayLike<number>): Value {
   const { tape } = logits;

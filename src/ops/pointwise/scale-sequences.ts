@@ -8,7 +8,9 @@ import { columnsOf } from "../checks.ts";
 export function scaleSequences(x: Value, c: Value, starts: Int32Array): Value {
   const count = starts.length - 1;
   if (sizeOf(c.shape) !== count) {
-    throw new ShapeError(`scaleSequences: ${sizeOf(c.shape)} factors for ${count} sequences, expected one each`);
+    throw new ShapeError(
+      `scaleSequences: ${sizeOf(c.shape)} factors for ${count} sequences, expected one per sequence`,
+    );
   }
   const { tape } = x;
   const width = columnsOf(x.shape);

@@ -1,6 +1,6 @@
 /**
- * A kind of row in a data file: the keys that it is told by, and how it is read. A task's file defines the kinds that are its
- * own; those that several tasks take are in src/tasks/rows/.
+ * A kind of row in a data file: the keys that identify it, and how it is read. A task's file defines the kinds that are
+ * its own; those that several tasks take are in src/tasks/rows/.
  */
 
 /** A row of JSON Lines as it was parsed. */
@@ -36,7 +36,7 @@ export interface RowKind<C extends RowContent = RowContent> {
   readonly alsoGives?: readonly C["kind"][];
   /** What messages call one, such as "a text". */
   readonly title: string;
-  /** Keys that a row of this kind is told by: all must be there. Kinds may share some of them, but not all. */
+  /** Keys that identify a row of this kind: all must be present. Kinds may share some of them, but not all. */
   readonly required: readonly string[];
   /** Other keys that are read. Keys that are neither are ignored. */
   readonly optional: readonly string[];

@@ -70,7 +70,7 @@ export interface TaskDefinition<K extends RowKind = RowKind, M extends Model = M
   longest(model: Model, options: LongestOptions): Example;
   /** What is measured besides the loss. */
   metrics?(options: MetricsOptions): Promise<Metrics<Prediction>>;
-  /** Makes of an example what users are told, as JSON; without it that is the outputs. */
+  /** Converts an example to the answer shown to users, as JSON; the outputs by default. */
   present?(context: Presenting): Promise<(example: Example) => unknown>;
 }
 

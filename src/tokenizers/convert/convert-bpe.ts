@@ -79,7 +79,7 @@ function prefixSpace(slow: SlowTokenizer): boolean {
 
 function convertQwen2(files: Bpe): Backend {
   const words = split({ Regex: QWEN2_WORDS }, "Isolated");
-  // the class has no setting of its own for a blank in front, so it never puts one
+  // the class has no setting for a leading blank, so it never adds one
   const bytes = byteLevel({ addPrefixSpace: false, useRegex: false });
   return new Backend(bpe(files), {
     normalizer: { type: "NFC" },

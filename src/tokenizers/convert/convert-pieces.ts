@@ -105,7 +105,7 @@ const OTHER_DIGITS =
   "\u00b2\u00b3\u00b9\u1369-\u1371\u19da\u2070\u2074-\u2079\u2080-\u2089\u2460-\u2468\u2474-\u247c\u2488-\u2490\u24ea\u24f5-\u24fd" +
   "\u24ff\u2776-\u277e\u2780-\u2788\u278a-\u2792\u{10a40}-\u{10a43}\u{10e60}-\u{10e68}\u{11052}-\u{1105a}\u{1f100}-\u{1f10a}";
 
-/** A number that ends with a comma is made unlikely, so that the comma becomes a token of its own. */
+/** A number that ends with a comma is made unlikely, so that the comma becomes a separate token. */
 function commaApart(slow: SlowTokenizer, model: SentencePieceModel): Scored[] {
   const number = new RegExp(`[\\p{Nd}${OTHER_DIGITS}]$`, "u");
   return piecesOf(slow, model).map(([piece, score]) => {

@@ -64,7 +64,7 @@ interface PieceLayout {
   readonly size?: number;
 }
 
-/** Fairseq put four tokens of its own in front of the pieces and left out three of them: all but `<unk>` moved by one. */
+/** Fairseq put four special tokens before the pieces and omitted three of them: all except `<unk>` moved by one. */
 export const FAIRSEQ_FIRST = [
   ["<s>", 0],
   ["<pad>", 1],

@@ -16,7 +16,7 @@ export interface TokenModel {
   tokenize(word: string): Word;
   tokenToId(token: string): number | undefined;
   idToToken(id: number): string | undefined;
-  /** How many tokens there are: ids of added tokens go on from here. */
+  /** The number of tokens: ids of added tokens continue from here. */
   readonly size: number;
   /** One more than the highest id. */
   readonly idEnd: number;

@@ -6,7 +6,7 @@ import { readUnigram } from "./unigram.ts";
 import { readWordLevel } from "./word-level.ts";
 import { readWordPiece } from "./word-piece.ts";
 
-/** Old files do not name the type: it is told from the fields. */
+/** Old files do not name the type: the fields determine it. */
 export function readModel(fields: Fields): TokenModel {
   if (fields.raw("type") !== undefined) {
     return byType(fields, { BPE: readBpe, WordPiece: readWordPiece, WordLevel: readWordLevel, Unigram: readUnigram });

@@ -44,7 +44,7 @@ function attempt(match: () => number, path: string): number {
   }
 }
 
-/** `backwards` for what a look behind holds: it moves towards the beginning. */
+/** `backwards` for what a look behind holds: it moves toward the beginning. */
 function compile(node: PatternNode, path: string, backwards: boolean): Step {
   switch (node.kind) {
     case "set":

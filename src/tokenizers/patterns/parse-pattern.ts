@@ -76,7 +76,7 @@ function skipBlanks(reader: PatternReader): boolean {
   return true;
 }
 
-/** `(?i)` and the like, without a group of their own. */
+/** `(?i)` and similar flags without a group. */
 function takeFlags(reader: PatternReader, flags: Flags): Flags | null {
   const found = /^\(\?([imx]*)(?:-([imx]*))?\)/.exec(reader.rest);
   if (found === null) return null;

@@ -121,7 +121,7 @@ test("what cannot be composed is refused with the way out", async () => {
   };
   refuses(fuse("a", "b"), StateError as never, /call addAdapterFusion\(\["a","b"\]\)/);
   refuses(stack("a", "d"), StateError as never, /there is no adapter "d"/);
-  refuses(average(["a", parallel("b", "c")]), UnsupportedError as never, /Parallel stands in Average/);
+  refuses(average(["a", parallel("b", "c")]), UnsupportedError as never, /Parallel is inside Average/);
   refuses(stack(parallel("a", "b"), parallel("a", "b", "c")), UnsupportedError as never, /of 2 and 3 adapters/);
   refuses(parallel("a", "low"), UnsupportedError as never, /"low" is not a bottleneck adapter/);
   expect(() => peft.addAdapterFusion(["a", "low"])).toThrow(UnsupportedError);
@@ -129,7 +129,7 @@ test("what cannot be composed is refused with the way out", async () => {
   expect(() => split(["a", "b"], [3])).toThrow(FormatError);
   expect(() => stack()).toThrow(FormatError);
   peft.addAdapter("late", bottleneck({ reductionFactor: 4, leaveOut: [0] }));
-  expect(() => peft.addAdapterFusion(["a", "late"])).toThrow(/"late" does nothing at "model.layers.0.output_adapters"/);
+  expect(() => peft.addAdapterFusion(["a", "late"])).toThrow(/"late" does not act at "model.layers.0.output_adapters"/);
   peft.addAdapterFusion(["a", "b"]);
   expect(() => peft.deleteAdapter("a")).toThrow(/part of fusion "a,b"/);
   peft.setAdapter(["a", "low"]);

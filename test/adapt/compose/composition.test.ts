@@ -47,6 +47,6 @@ test("blocks nest as AdapterHub allows", () => {
   expect(() => expectNestable(stack("a", fuse(stack("b", "c"), "d"), parallel("e", stack("f"))))).not.toThrow();
   expect(() => expectNestable(fuse("a", parallel("b", "c")))).toThrow(UnsupportedError);
   expect(() => expectNestable(stack(stack("a", "b"), "c"))).toThrow(
-    "Stack stands in Stack, which holds adapter names, Fuse, Split",
+    "Stack is inside Stack, which can only contain adapter names, Fuse, Split",
   );
 });

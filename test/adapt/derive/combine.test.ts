@@ -361,8 +361,8 @@ describe("what cannot be combined is named", () => {
     },
   );
   test("names, ranks, quantiles and weights", () => {
-    expect(bad(equalRanks, { combination: "tie" as Combination })).toThrow(/"tie" is not known.* Did you mean "ties"/);
-    expect(bad(equalRanks, { majoritySign: "sum" as "total" })).toThrow('majoritySign "sum" is not known');
+    expect(bad(equalRanks, { combination: "tie" as Combination })).toThrow(/"tie" is unknown.* Did you mean "ties"/);
+    expect(bad(equalRanks, { majoritySign: "sum" as "total" })).toThrow('majoritySign "sum" is unknown');
     expect(bad(equalRanks, { combination: "svd", rank: 0 })).toThrow("rank 0: expected a whole number");
     expect(bad(equalRanks, { combination: "svd", svdClamp: 2 })).toThrow(
       "svdClamp is 2: expected a number from 0 to 1",
@@ -375,7 +375,9 @@ describe("what cannot be combined is named", () => {
     expect(bad(other, {})).toThrow("adapters of layers [4, 5], [1, 2]: expected equal shapes");
     const short = { ...row(1, 2), a: Float32Array.of(1) };
     expect(bad([{ factors: short, weight: 1 }], {})).toThrow("adapter 1: a has 1 numbers and b has 1, expected [1, 2]");
-    expect(bad([{ factors: row(Number.NaN), weight: 1 }], {})).toThrow("adapter 1 has a number that is not finite");
+    expect(bad([{ factors: row(Number.NaN), weight: 1 }], {})).toThrow(
+      "adapter 1 contains a number that is not finite",
+    );
     expect(() => combineTensors([])).toThrow("there is nothing to combine");
     const uneven = [1, 2].map((length) => ({ values: new Float32Array(length), weight: 1 }));
     expect(() => combineTensors(uneven)).toThrow("tensors of 1, 2 numbers");

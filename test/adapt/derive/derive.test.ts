@@ -38,7 +38,7 @@ describe("weighted adapters", () => {
     const model = await three();
     expect(() => model.addWeightedAdapter(["a"], [1, 2], "x")).toThrow("2 weights for 1 adapters");
     expect(() => model.addWeightedAdapter(["z"], [1], "x")).toThrow('there is no adapter "z"');
-    expect(() => model.addWeightedAdapter(["a"], [1], "b")).toThrow('there is an adapter "b" already');
+    expect(() => model.addWeightedAdapter(["a"], [1], "b")).toThrow('adapter "b" already exists');
   });
 });
 

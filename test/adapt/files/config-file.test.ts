@@ -91,9 +91,9 @@ const wrong: [Record<string, unknown>, string][] = [
   [{ rank_pattern: { q_proj: 0 } }, '"rank_pattern" is {"q_proj":0}'],
   [
     { target_modules: "a.*", layers_to_transform: 1 },
-    '"layers_to_transform" cannot be used when "target_modules" is one regular expression',
+    '"layers_to_transform" cannot be used if "target_modules" is a regular expression',
   ],
-  [{ layers_pattern: "layers" }, '"layers_pattern" says where layer numbers stand'],
+  [{ layers_pattern: "layers" }, '"layers_pattern" needs "layers_to_transform"'],
   [{ lora_bias: true, use_dora: true }, '"lora_bias" cannot be used together with "use_dora"'],
   [{ init_lora_weights: "gausian" }, '"init_lora_weights" is "gausian"'],
 ];
@@ -111,7 +111,7 @@ test("an unknown method is an error that names the known ones", async () => {
   await expect(configFromJson({ r: 8 })).rejects.toThrow('"peft_type" is missing');
 });
 
-test("a misspelt option in code is an error that names the nearest", () => {
+test("a misspelled option in code is an error that names the nearest", () => {
   // @ts-expect-error: and the compiler knows it too
   expect(() => lora({ loraAlfa: 16 })).toThrow('"loraAlfa" is not an option. Did you mean "loraAlpha"');
   // @ts-expect-error: an ill-typed value is refused by both

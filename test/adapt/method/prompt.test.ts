@@ -182,7 +182,7 @@ describe("what does not fit is told with what to do", () => {
   test("options that are missing", () => {
     expect(() => promptTuning()).toThrow(/"numVirtualTokens" is missing/);
     expect(() => prefixTuning()).toThrow(/"numVirtualTokens" is missing/);
-    expect(() => adaptionPrompt({ adapterLen: 3 })).toThrow(/"adapterLayers" must both be given/);
+    expect(() => adaptionPrompt({ adapterLen: 3 })).toThrow(/"adapterLayers" must both be set/);
   });
 
   test.each([
@@ -204,7 +204,7 @@ describe("what does not fit is told with what to do", () => {
   test("a task that the prompt does not have", async () => {
     const { peft } = await adapted("llama", multitaskPromptTuning({ numVirtualTokens: 2, numTasks: 2 }));
     const batch = { ...concatenate([[5]]), taskIds: Int32Array.of(2) };
-    expect(() => peft.forward(batch)).toThrow(/task id 2 should be from 0 to 1/);
+    expect(() => peft.forward(batch)).toThrow(/task id 2 must be from 0 to 1/);
   });
 
   test("two prompts at once", async () => {

@@ -92,10 +92,10 @@ describe("inspect --plan", () => {
     for (const part of ["base", "adapter", "optimizer", "activations", "workspace", "kernel tables", "total"]) {
       expect(text).toMatch(new RegExp(`^  ${part} +[\\d,]+ bytes +[\\d.]+ [kMG]?B$`, "m"));
     }
-    expect(text).toMatch(/^fits: an engine has up to 4\.3 GB$/m);
+    expect(text).toMatch(/^fits: an engine can have up to 4\.3 GB$/m);
   });
 
-  test("follows method, dtype, batch, length, checkpointing, optimiser and threads", async () => {
+  test("follows method, dtype, batch, length, checkpointing, optimizer and threads", async () => {
     const size = ["config-only", "--batch-size", "2", "--max-length", "64", "--threads", "1"];
     const plain = (await plan(...size)).plan;
     expect((await plan(...size, "--weights", "f32")).plan.base).toBeGreaterThan(1.99 * (plain.base - 10e6));
@@ -140,11 +140,11 @@ describe("inspect --plan", () => {
   const refusals: Record<string, [readonly string[], RegExp]> = {
     "options of a plan without one": [
       ["inspect", "llama", "--batch-size", "4", "--r", "4"],
-      /--batch-size, --r: for plans only; add --plan/,
+      /--batch-size, --r: only used with --plan; add --plan/,
     ],
     "a length beyond the context": [
       ["inspect", "llama", "--plan", "--max-length", "5000"],
-      /--max-length 5000: 5000 tokens, the model's context is/,
+      /--max-length 5000: 5000 tokens, but the model's context is/,
     ],
     "a folder without a config": [["inspect", ".", "--plan"], /folder "." has no file "config.json"/],
   };
@@ -158,7 +158,7 @@ describe("train", () => {
     const finished = await lorikeet(work, "train", "--model", "large", "--data", "rows.jsonl", "--output", "run-large");
     expectRefused(
       finished,
-      /^error: training needs 10\.2 GB of memory \(base 9\.3 GB, .*\), 4\.3 GB are allowed\nit would fit with\n {2}--weights int8: 3\.3 GB\n/,
+      /^error: training needs 10\.2 GB of memory \(base 9\.3 GB, .*\), but the limit is 4\.3 GB\nit would fit with\n {2}--weights int8: 3\.3 GB\n/,
     );
     expect(existsSync(join(work, "run-large"))).toBe(false);
   });

@@ -53,11 +53,15 @@ test("an input that is missing, does not fit, or is not taken is an error that n
   const given = (kind: string, count: number) => joinInputs([[{ kind, values: new Float32Array(count) }]]);
   expect(() => rowStarts([], [frames], starts)).toThrow(new FormatError("frames of sequence 0: frames come in pairs"));
   expect(() => rowStarts(given("frames", 3), [frames], starts)).toThrow("frames come in pairs");
-  expect(() => rowStarts(given("smells", 3), [], starts)).toThrow('"smells" is given, which the model does not take');
+  expect(() => rowStarts(given("smells", 3), [], starts)).toThrow(
+    '"smells" is given, but the model does not accept it',
+  );
   const model = { vocabSize: 5, contextLength: 4, inputKinds: [boxes] };
   const example = { inputIds: [1], labels: [], inputs: [pixelInput(new Float32Array(4))] };
   expect(inputProblem(example, model)).toBe("expected 4 numbers");
-  expect(inputProblem(example, { ...model, inputKinds: [] })).toBe('"pixels" is given, which the model does not take');
+  expect(inputProblem(example, { ...model, inputKinds: [] })).toBe(
+    '"pixels" is given, but the model does not accept it',
+  );
   expect(inputProblem({ inputIds: [9], labels: [] }, { ...model, inputKinds: [] })).toContain("token 9");
   const images = pixels({ channels: 1, height: 2, width: 2, rows: 5 });
   expect(inputProblem({ ...example, inputIds: [] }, { ...model, inputKinds: [images] })).toBeNull();

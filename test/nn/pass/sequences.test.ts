@@ -71,5 +71,5 @@ test("as many labels as ids, sequence by sequence", () => {
 test("an id outside the vocabulary is named with its place", () => {
   expect(() => expectIds("inputIds", Int32Array.of(0, 9), 10)).not.toThrow();
   expect(() => expectIds("inputIds", Int32Array.of(0, 10), 10)).toThrow(FormatError);
-  expect(() => expectIds("inputIds", Int32Array.of(0, -1), 10)).toThrow("id -1 at position 1 should be from 0 to 9");
+  expect(() => expectIds("inputIds", Int32Array.of(0, -1), 10)).toThrow("id -1 at position 1 must be from 0 to 9");
 });

@@ -370,17 +370,17 @@ describe("what does not fit is named", () => {
       labels: [0],
       inputs: [pixelInput(new Float32Array(3 * side * side))],
     });
-    const problem = "an image of 16 x 16, the model's position embeddings are for 12 x 12 in 3 channels: resize it";
+    const problem = "an image of 16 x 16, but the model's position embeddings are for 12 x 12 in 3 channels: resize it";
     expect(model.problemWith(image(16))).toBe(problem);
     expect(model.problemWith(image(12))).toBe(null);
     expect(() => outputsOf(model, [image(16)])).toThrow(problem);
-    expect(() => outputsOf(model, [{ inputIds: [1], labels: [0] }])).toThrow("no pixels: this model takes images");
+    expect(() => outputsOf(model, [{ inputIds: [1], labels: [0] }])).toThrow("no pixels: this model needs images");
   });
 
   test("token types beyond the config's", async () => {
     using model = await randomModel(encoderConfigs.roberta!.plain!, bare);
     const run = () => outputsOf(model, [{ inputIds: [3, 4], labels: [], tokenTypes: [0, 1] }]);
-    expect(run).toThrow('token types: id 1 at position 1 should be from 0 to 0, "type_vocab_size" of config');
+    expect(run).toThrow('token types: id 1 at position 1 must be from 0 to 0, "type_vocab_size" of config');
   });
 
   test("a sequence longer than the positions", async () => {

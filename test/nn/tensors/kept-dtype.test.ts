@@ -75,7 +75,7 @@ const allowed = { int8: 5e-4, nf4: 2e-6, bf16: 2e-6, f16: 2e-6 };
 
 describe.each(["llama", "gpt2", "mt5"] as const)("%s", (name) => {
   test.each(["int8", "nf4", "bf16", "f16"] as const)(
-    "kept as %s computes what its dequantised weights do in f32",
+    "kept as %s computes what its dequantized weights do in f32",
     async (weights) => {
       const folder = await folderOf(name);
       const small = await lossAndGradients(name, folder, weights);
@@ -147,7 +147,7 @@ test("a random base in a small dtype has the numbers of the f32 one, rounded, an
   }
 });
 
-test("merging into a quantised base is refused, with the way out; so are saving it and training it", async () => {
+test("merging into a quantized base is refused, with the way out; so are saving it and training it", async () => {
   const folder = await folderOf("llama");
   for (const weights of ["int8", "nf4"] as const) {
     const model = await AutoModelForCausalLM.fromPretrained(folder, { weights });
@@ -157,7 +157,7 @@ test("merging into a quantised base is refused, with the way out; so are saving 
     );
     const peft = getPeftModel(model, lora({ r: 2 }), { onWarning: () => {} });
     const refusal = new RegExp(
-      `"model.layers.0.self_attn.q_proj.weight" is kept as ${weights}.*load the base in its own dtype`,
+      `"model.layers.0.self_attn.q_proj.weight" is kept as ${weights}.*load the base with weights: "stored"`,
     );
     expect(() => peft.mergeAdapter()).toThrow(refusal);
     expect(() => peft.mergeAndUnload()).toThrow(refusal);
@@ -166,7 +166,7 @@ test("merging into a quantised base is refused, with the way out; so are saving 
       model.namedWeights().get("model.layers.0.self_attn.q_proj.weight")!,
     );
     expect(after).toEqual(before);
-    await expect(saveModel(model, memoryTarget())).rejects.toThrow(/load the base in its own dtype/);
+    await expect(saveModel(model, memoryTarget())).rejects.toThrow(/load the base with weights: "stored"/);
     await expect(AutoModelForCausalLM.fromPretrained(folder, { weights, trainable: true })).rejects.toThrow(
       /leave one out/,
     );

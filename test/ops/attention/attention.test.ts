@@ -182,7 +182,7 @@ test("attention refuses a bias that does not reach the ends of a segment, or has
   expect(call(5, 9)).not.toThrow();
   expect(call(4, 7)).toThrow(ShapeError);
   expect(call(4, 7)).toThrow("reaches 4 positions, but a segment has 5");
-  expect(call(5, 8)).toThrow("[4, 8] should be [4, 9]");
+  expect(call(5, 8)).toThrow("[4, 8] must be [4, 9]");
 });
 
 test("attention whose keys and values need no gradient leaves none behind", async () => {

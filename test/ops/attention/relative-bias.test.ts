@@ -97,5 +97,5 @@ test("relativeBias refuses a weight with another number of buckets", async () =>
   const weight = gym.param("weight", [7, 3]);
   const call = () => Tape.plan(gym.engine, {}, (tape) => relativeBias(tape, weight, rule));
   expect(call).toThrow(ShapeError);
-  expect(call).toThrow('"weight": shape [7, 3] should be [8, 3]');
+  expect(call).toThrow('"weight": shape [7, 3] must be [8, 3]');
 });

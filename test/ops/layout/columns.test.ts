@@ -67,5 +67,5 @@ test("sliceColumns and concatenateColumns refuse what is not there, naming the s
   const plan = (op: (tape: Tape) => Value) => () => Tape.plan(gym.engine, {}, op);
   expect(plan((tape) => sliceColumns(leaf(tape, a), 2, 6))).toThrow(ShapeError);
   expect(plan((tape) => sliceColumns(leaf(tape, a), 2, 6))).toThrow("columns 2 to 6 are not a range of the 5");
-  expect(plan((tape) => concatenateColumns([leaf(tape, a), leaf(tape, b)]))).toThrow("found 4 beside 3");
+  expect(plan((tape) => concatenateColumns([leaf(tape, a), leaf(tape, b)]))).toThrow("found 4 and 3");
 });

@@ -86,8 +86,8 @@ test("ops of rows refuse ranges and widths that do not fit, naming the sizes", a
   const range = (start: number, end: number) => [{ start, end }];
   const calls = [
     [(tape: Tape) => sliceRows(leaf(tape, x), range(2, 5)), "rows 2 to 5 are not a range of the 4"],
-    [(tape: Tape) => replaceRows(leaf(tape, x), range(0, 1), leaf(tape, x)), "hold 1 rows, but there are 4"],
-    [(tape: Tape) => concatenateRows([leaf(tape, x), leaf(tape, wide)]), "last axis of [2, 4] should be 3"],
+    [(tape: Tape) => replaceRows(leaf(tape, x), range(0, 1), leaf(tape, x)), "hold 1 rows, but 4 rows are given"],
+    [(tape: Tape) => concatenateRows([leaf(tape, x), leaf(tape, wide)]), "last axis of [2, 4] must be 3"],
     [(tape: Tape) => insertRows(leaf(tape, x), Int32Array.of(0, 4), [null, null]), "for 2 sequences, but there are 1"],
   ] as const;
   for (const [op, message] of calls) {

@@ -58,7 +58,7 @@ test("kronecker refuses an input of another width, and multiplyEach rows that ar
   const run = (op: (tape: Tape) => unknown) => () => Tape.plan(gym.engine, {}, (tape) => void op(tape));
   const wide = run((tape) => kronecker(leaf(tape, x), leaf(tape, a), [leaf(tape, b)]));
   expect(wide).toThrow(ShapeError);
-  expect(wide).toThrow("last axis of [3, 11] should be 12");
+  expect(wide).toThrow("last axis of [3, 11] must be 12");
   expect(run((tape) => multiplyEach(leaf(tape, a), leaf(tape, b), 2))).toThrow(
     "[5, 4] does not hold 2 matrices of 3 rows",
   );

@@ -217,11 +217,11 @@ test("linear names the weight whose width does not fit", async () => {
     gym.param("b", [5, 2]),
   ];
   expect(() => Tape.plan(gym.engine, {}, (tape) => linear(leaf(tape, x), w, "out-in", null))).toThrow(
-    'input of "q_proj.weight": last axis of [3, 7] should be 6',
+    'input of "q_proj.weight": last axis of [3, 7] must be 6',
   );
   expect(() =>
     Tape.plan(gym.engine, {}, (tape) => addLowRank(leaf(tape, x), [{ input: leaf(tape, x), a, b, scale: 1 }])),
-  ).toThrow('input of "lora_A": last axis of [3, 7] should be 6');
+  ).toThrow('input of "lora_A": last axis of [3, 7] must be 6');
 });
 
 test("an int8 product cannot overflow: the largest numbers, all of one sign, give the exact sum for every inner width", async () => {

@@ -135,7 +135,7 @@ test("products refuse factors that do not fit, naming their shapes", async () =>
     [product, "[4, 3] and [4, 2]"],
     [(x: Value, y: Value) => product(x, y, { transposeB: true }), "[4, 3] and [4, 2]ᵀ"],
     [(x: Value, y: Value) => batchedProduct(x, y, 3), "[4, 3] are not a multiple of 3"],
-    [blockRotate, "last axis of [4, 3] should be 4"],
+    [blockRotate, "last axis of [4, 3] must be 4"],
   ] as const;
   for (const [op, message] of calls) {
     expect(plan(op)).toThrow(ShapeError);

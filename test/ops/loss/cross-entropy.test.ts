@@ -100,6 +100,6 @@ test("headCrossEntropy names the head whose width does not fit", async () => {
   using gym = await Gym.open("baseline");
   const [h, w] = [gym.param("h", [2, 4]), gym.frozen("lm_head.weight", [9, 3])];
   expect(() => Tape.plan(gym.engine, {}, (tape) => headCrossEntropy(leaf(tape, h), w, place(tape, [1, 2])))).toThrow(
-    'hidden rows: last axis of [2, 4] should be 3, the width of "lm_head.weight"',
+    'hidden rows: last axis of [2, 4] must be 3, the width of "lm_head.weight"',
   );
 });
