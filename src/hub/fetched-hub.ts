@@ -47,7 +47,7 @@ export function fetchedHub(name: string, options: HubOptions = {}): Source {
       options.onProgress?.(file, total, await source.size(file));
       return bytes;
     },
-    list: async () => [...(await opened()).files].filter((file) => !file.includes("/")).sort(),
+    list: async (nested = false) => [...(await opened()).files].filter((file) => nested || !file.includes("/")).sort(),
     close: async () => (await opening)?.source.close(),
   };
 }

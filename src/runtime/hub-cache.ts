@@ -86,10 +86,10 @@ class CachedHub implements Source {
     return (await this.#fetched(file)).read(file, start, end);
   }
 
-  async list(): Promise<string[] | null> {
+  async list(nested = false): Promise<string[] | null> {
     const asked = await this.#ask("a list of files");
-    if (asked === null) return (await this.#snapshot("a list of files")).list();
-    return asked.files.filter((file) => !file.includes("/")).sort();
+    if (asked === null) return (await this.#snapshot("a list of files")).list(nested);
+    return asked.files.filter((file) => nested || !file.includes("/")).sort();
   }
 
   async close(): Promise<void> {}

@@ -43,6 +43,8 @@ export interface Foldable {
   foldBias?(bias: Float32Array): void;
   /** Told after the base weight has changed by merging or unmerging. */
   rebase?(): void;
+  /** What changes the weight. Parts of tied layers with the same of these leave them tied; left out, a part is its own. */
+  readonly change?: object;
 }
 
 export interface LinearPart extends LinearDelta, Foldable, Factored {

@@ -6,7 +6,7 @@ import { Philox } from "../../core/philox.ts";
 import { listProblems } from "../../core/problems.ts";
 import { formatShape, type Shape, sameShape, sizeOf } from "../../core/shape.ts";
 import { allocateFrozen, type FrozenWriter, frozenWriter } from "../../tensor/frozen.ts";
-import { type DenseDtype, type FrozenDtype, Param, type Weight } from "../../tensor/tensor.ts";
+import { type Dense, type DenseDtype, type FrozenDtype, Param, type Weight } from "../../tensor/tensor.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { Ptr } from "../../wasm/memory.ts";
 import type { Init, Role, Tensors } from "../layers/weights.ts";
@@ -75,9 +75,17 @@ export class CheckpointTensors implements Tensors {
     }
     if (this.#problems.length > 0) return { kind: "frozen", name, shape, dtype: "f32", ptr: 0 as Ptr };
     const kept = keptDtype(this.#options.weights ?? "stored", role, shape, dtype!);
-    const tensor = this.#allocate(name, shape, kept, role === "in-out");
+    const tensor = this.#savedAs(this.#allocate(name, shape, kept, role === "in-out"), dtype!);
     this.#placements.push({ tensor, stored: stored! });
     return tensor;
+  }
+
+  /** Vectors are f32 in memory; a file that is written from them has the dtype that was asked for, or their own. */
+  #savedAs(tensor: Weight, stored: DenseDtype): Weight {
+    if (tensor.kind === "param" || tensor.shape.length > 1) return tensor;
+    const { weights = "stored" } = this.#options;
+    const dtype = weights === "stored" || weights === "int8" || weights === "nf4" ? stored : weights;
+    return dtype === "f32" ? tensor : ({ ...tensor, storedAs: dtype } as Dense);
   }
 
   head(name: string, shape: Shape, init: Init): Weight {
