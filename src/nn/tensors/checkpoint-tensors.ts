@@ -1,7 +1,8 @@
 /** Tensors of a published checkpoint: placed in the engine's memory as they are stored, streamed in piece by piece. */
 import type { Checkpoint, CheckpointTensor } from "../../checkpoint/checkpoint.ts";
+import { FLOATS, toFloats } from "../../checkpoint/floats.ts";
+import { dtypeBytes } from "../../core/dtype.ts";
 import { FormatError } from "../../core/errors.ts";
-import { bf16ToF32, f16ToF32 } from "../../core/half.ts";
 import { Philox } from "../../core/philox.ts";
 import { listProblems } from "../../core/problems.ts";
 import { formatShape, type Shape, sameShape, sizeOf } from "../../core/shape.ts";
@@ -20,6 +21,7 @@ const dtypes: ReadonlyMap<string, DenseDtype> = new Map([
   ["F32", "f32"],
   ["F16", "f16"],
   ["BF16", "bf16"],
+  ["F64", "f32"],
 ]);
 
 export interface LoadOptions {
@@ -69,7 +71,7 @@ export class CheckpointTensors implements Tensors {
     const stored = this.#find(name);
     const dtype = stored && dtypes.get(stored.dtype);
     if (!stored) this.#problems.push(`${name}: missing, the config needs ${formatShape(shape)}`);
-    else if (!dtype) this.#problems.push(`${name}: dtype ${stored.dtype}, this version reads F32, F16 and BF16`);
+    else if (!dtype) this.#problems.push(`${name}: dtype ${stored.dtype}, this version reads ${FLOATS}`);
     else if (!sameShape(stored.shape, shape)) {
       this.#problems.push(`${name}: file has ${formatShape(stored.shape)}, the config needs ${formatShape(shape)}`);
     }
@@ -154,17 +156,16 @@ export class CheckpointTensors implements Tensors {
   /** Takes in a tensor's bytes as they are in the file, `passes` times over. */
   #writer(tensor: Weight, { dtype }: CheckpointTensor) {
     const { memory } = this.#engine;
-    if (dtypes.get(dtype) === tensor.dtype) {
+    if (dtype !== "F64" && dtypes.get(dtype) === tensor.dtype) {
       const write = (bytes: Uint8Array, start: number) =>
         memory.u8((tensor.ptr + start) as Ptr, bytes.length).set(bytes);
       return { passes: 1, write, finish: () => {} };
     }
     const floats = floatWriter(this.#engine, tensor);
-    const size = dtype === "F32" ? 4 : 2;
     return {
       ...floats,
       write: (bytes: Uint8Array, start: number, pass: number) =>
-        floats.write(widened(dtype, bytes), start / size, pass),
+        floats.write(toFloats(dtype, bytes), start / dtypeBytes[dtype], pass),
     };
   }
 
@@ -181,10 +182,4 @@ export class CheckpointTensors implements Tensors {
 function floatWriter(engine: Engine, tensor: Weight): FrozenWriter {
   const { name, shape, ptr } = tensor;
   return frozenWriter(engine, tensor.kind === "frozen" ? tensor : { kind: "frozen", name, shape, ptr, dtype: "f32" });
-}
-
-function widened(dtype: string, bytes: Uint8Array): Float32Array {
-  const { buffer } = bytes.slice(); // sources give views of any alignment
-  if (dtype === "F32") return new Float32Array(buffer);
-  return (dtype === "F16" ? f16ToF32 : bf16ToF32)(new Uint16Array(buffer));
 }
