@@ -14,6 +14,7 @@ import { type CompositionNode, expectNestable, namesIn, nodesIn } from "./compos
 import { Fusion, type FusionOptions, fusionOptions } from "./compose/fusion.ts";
 import { activeHeads, attachHeads } from "./compose/heads.ts";
 import { mergeInto, type Originals, restore } from "./merge/merge.ts";
+import { retie, type Untied, untie } from "./merge/untie.ts";
 import type { MethodConfig } from "./method/define-method.ts";
 import type { StoredShapes } from "./method/tensor-maker.ts";
 
@@ -35,6 +36,8 @@ export class AdapterSet {
   readonly #fusions = new Map<string, Fusion>();
   /** Bytes of the weights that are merged into. */
   readonly #originals: Originals = new Map();
+  /** Layers that are tied again once nothing is merged. */
+  #untied: readonly Untied[] = [];
   #active: readonly string[] = [];
   #composition: CompositionNode = nothing;
   #merged: readonly string[] = [];
@@ -284,6 +287,7 @@ export class AdapterSet {
   /** Folds adapters into the base's weights as they are and keeps what was there. The layers are still to be brought in line. */
   fold(names: readonly string[]): void {
     const adapters = names.map((name) => this.get(name));
+    this.#untied = untie(this.layers, adapters, false);
     mergeInto(this.layers, adapters, this.#originals);
     this.#merged = names;
     this.model.adapterChanges++;
@@ -292,6 +296,8 @@ export class AdapterSet {
   /** Puts the base's weights back as they were before merging, bit for bit. The layers are still to be brought in line. */
   restore(): void {
     restore(this.layers.engine, this.#originals);
+    retie(this.layers, this.#untied);
+    this.#untied = [];
     this.#merged = [];
     this.#rebase();
   }

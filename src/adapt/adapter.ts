@@ -112,6 +112,13 @@ export class Adapter {
     return Array.from(this.#maker.params.values()).some((param) => param.trainable);
   }
   setTrainable(trainable: boolean): void {
+    const { inferenceOnly = [] } = this.config;
+    if (trainable && inferenceOnly.length > 0) {
+      const names = inferenceOnly.map((key) => `"${key}"`).join(" and ");
+      throw new UnsupportedError(
+        `adapter "${this.name}" was trained with ${names}, which this version can run but not train: load it for inference`,
+      );
+    }
     for (const param of this.#maker.params.values()) param.setTrainable(trainable);
   }
   /** How many numbers are trained, and how many of those stand in for numbers of the base (biases). */

@@ -13,8 +13,8 @@ export interface Source {
    * `end`. The bytes may be a view of what the source holds: do not write to them, and do not rely on alignment.
    */
   read(file: string, start?: number, end?: number): Promise<Uint8Array>;
-  /** Names of all files at the top, sorted, or null where that cannot be known (a URL). */
-  list(): Promise<string[] | null>;
+  /** Names of all files at the top, and with `nested` of those in folders below; sorted, or null where that cannot be known (a URL). */
+  list(nested?: boolean): Promise<string[] | null>;
   /** Frees what the source keeps of what was read. Reading again afterwards is allowed. */
   close(): Promise<void>;
 }

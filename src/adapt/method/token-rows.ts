@@ -64,6 +64,7 @@ export function tokenEmbedding({ tokens, rows }: TokenRows): EmbeddingPart {
   return {
     forward: (y, ids) => replaceTokenRows(y, ids, tokens, rows),
     fold: () => (piece) => foldRows(piece, { tokens, rows }),
+    change: rows,
   };
 }
 
@@ -75,6 +76,7 @@ export function tokenHead(layer: Linear, { tokens, rows }: TokenRows): LinearPar
       return biased && layer.bias !== null ? addBias(y, layer.bias) : y;
     },
     fold: () => (piece) => foldRows(piece, { tokens, rows }),
+    change: rows,
   };
 }
 
