@@ -14,6 +14,7 @@ import { type CompositionNode, expectNestable, namesIn, nodesIn } from "./compos
 import { Fusion, type FusionOptions, fusionOptions } from "./compose/fusion.ts";
 import { activeHeads, attachHeads } from "./compose/heads.ts";
 import { mergeInto, type Originals, restore } from "./merge/merge.ts";
+import { retie, type Untied, untie } from "./merge/untie.ts";
 import type { MethodConfig } from "./method/define-method.ts";
 import type { StoredShapes } from "./method/tensor-maker.ts";
 
@@ -35,6 +36,8 @@ export class AdapterSet {
   readonly #fusions = new Map<string, Fusion>();
   /** The bytes of the weights that adapters were merged into. */
   readonly #originals: Originals = new Map();
+  /** Layers that are tied again once nothing is merged. */
+  #untied: readonly Untied[] = [];
   #active: readonly string[] = [];
   #composition: CompositionNode = nothing;
   #merged: readonly string[] = [];
@@ -288,6 +291,7 @@ export class AdapterSet {
   /** Merges adapters into the base's current weights and keeps the originals. The layers still have to be updated. */
   fold(names: readonly string[]): void {
     const adapters = names.map((name) => this.get(name));
+    this.#untied = untie(this.layers, adapters, false);
     mergeInto(this.layers, adapters, this.#originals);
     this.#merged = names;
     this.model.adapterChanges++;
@@ -296,6 +300,8 @@ export class AdapterSet {
   /** Restores the base's weights bit for bit to their state before merging. The layers still have to be updated. */
   restore(): void {
     restore(this.layers.engine, this.#originals);
+    retie(this.layers, this.#untied);
+    this.#untied = [];
     this.#merged = [];
     this.#rebase();
   }

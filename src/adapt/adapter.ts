@@ -117,6 +117,13 @@ export class Adapter {
     return Array.from(this.#maker.params.values()).some((param) => param.trainable);
   }
   setTrainable(trainable: boolean): void {
+    const { inferenceOnly = [] } = this.config;
+    if (trainable && inferenceOnly.length > 0) {
+      const names = inferenceOnly.map((key) => `"${key}"`).join(" and ");
+      throw new UnsupportedError(
+        `adapter "${this.name}" was trained with ${names}, which this version can run but not train: load it for inference`,
+      );
+    }
     for (const param of this.#maker.params.values()) param.setTrainable(trainable);
   }
   /** The number of trained parameters, and how many of them replace parameters of the base (biases). */

@@ -2,6 +2,7 @@
 import { quoted } from "./adapter-name.ts";
 import type { AdapterSet } from "./adapter-set.ts";
 import { expectMergeable, mergeInto } from "./merge/merge.ts";
+import { expectUntieable, untieForGood } from "./merge/untie.ts";
 import { bakeReplaced } from "./merge/write-copies.ts";
 
 /** Merges more adapters into the base weights. If that fails, nothing changes. */
@@ -40,7 +41,9 @@ export function mergeForGood(set: AdapterSet, names: readonly string[], safeMerg
   const adapters = names.map((name) => set.get(name));
   if (set.merged.length > 0) set.unmerge();
   expectMergeable(layers, adapters, safeMerge);
-  bakeReplaced(set.model, layers, adapters, set.warn);
+  expectUntieable(set.model, layers, adapters);
+  untieForGood(set.model, layers, adapters, set.warn);
+  bakeReplaced(layers, adapters);
   set.deactivate();
   mergeInto(layers, adapters, null);
   set.clear();

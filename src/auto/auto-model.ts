@@ -2,7 +2,7 @@
  * Chooses an architecture by the published `model_type` and a class by task: the file names in src/models/ and
  * src/tasks/ register them.
  */
-import { openCheckpoint, readJson } from "../checkpoint/checkpoint.ts";
+import { type Checkpoint, openCheckpoint, readJson } from "../checkpoint/checkpoint.ts";
 import { nameOf, openSource, type SourceLike } from "../checkpoint/open.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import type { Source } from "../core/host.ts";
@@ -136,7 +136,7 @@ export async function loadPretrained<T extends Task>(
     const { architecture, build } = headFor(definition, chosen, name);
     const reader = new ConfigReader(raw, name);
     const config = definition.config(reader);
-    const checkpoint = await openCheckpoint(source);
+    const checkpoint = await readable(await openCheckpoint(source), raw, name);
     const engine = options.engine ?? (await createEngine());
     const { trainable = false, seed = 0, ignoreMismatchedSizes = false, weights: kept = "stored" } = options;
     if (trainable && kept !== "stored") {
@@ -191,6 +191,14 @@ async function generationConfigOf(
 ): Promise<RawConfig | null> {
   const file = "generation_config.json";
   return labelsAreTokens && (await source.has(file)) ? ((await readJson(source, file)) as RawConfig) : null;
+}
+
+/** The checkpoint, of a model that is quantized by the numbers that its tensors stand for. */
+async function readable(checkpoint: Checkpoint, config: RawConfig, name: string): Promise<Checkpoint> {
+  const { quantization_config: quantization = null, dtype, torch_dtype } = config;
+  if (quantization === null) return checkpoint;
+  const { dequantized } = await import("../checkpoint/quantized.ts"); // few are
+  return dequantized(checkpoint, quantization as RawConfig, { name, dtype: dtype ?? torch_dtype });
 }
 
 function freshHead(names: readonly string[], source: string): string {

@@ -3,6 +3,7 @@ import { FormatError } from "../core/errors.ts";
 import { expectInside, type Source } from "../core/host.ts";
 import { listProblems } from "../core/problems.ts";
 import { type Json, parseJson } from "../core/python-json.ts";
+import { expectNoPointer } from "./git-lfs.ts";
 import { type CheckpointTensor, openSafetensors } from "./safetensors.ts";
 
 export type { CheckpointTensor } from "./safetensors.ts";
@@ -126,6 +127,7 @@ export async function readJson(source: Source, file: string): Promise<Json> {
 /** Reads a UTF-8 text file. Throws FormatError that names the file if it is not UTF-8. */
 export async function readText(source: Source, file: string): Promise<string> {
   const bytes = await source.read(file);
+  expectNoPointer(`"${file}" in ${source.name}`, bytes);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {

@@ -14,6 +14,7 @@ import { expectRange, type Source, type Target } from "../core/host.ts";
 import { listProblems } from "../core/problems.ts";
 import { type Json, parseJson } from "../core/python-json.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
+import { expectNoPointer, mayBePointer } from "./git-lfs.ts";
 
 /** The reference implementation also refuses longer headers. */
 const MAX_HEADER_BYTES = 100_000_000;
@@ -76,6 +77,7 @@ async function headerLength(source: Source, file: string, size: number, what: st
     );
   }
   const bytes = await source.read(file, 0, LENGTH_BYTES);
+  if (size < 1024 && mayBePointer(bytes)) expectNoPointer(what, await source.read(file));
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
   if (length <= Math.min(size - LENGTH_BYTES, MAX_HEADER_BYTES)) return Number(length);
   const most =

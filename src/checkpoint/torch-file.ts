@@ -15,6 +15,7 @@ import { FormatError, UnsupportedError } from "../core/errors.ts";
 import type { Source } from "../core/host.ts";
 import { listProblems } from "../core/problems.ts";
 import { formatShape, sizeOf } from "../core/shape.ts";
+import { expectNoPointer } from "./git-lfs.ts";
 import { type CheckpointTensor, StoredTensor } from "./safetensors.ts";
 import { type Pickled, PythonCall, PythonName, PythonReference, type Unpickled, unpickle } from "./unpickle.ts";
 import { openZip } from "./zip.ts";
@@ -73,7 +74,9 @@ const MAX_PICKLE_BYTES = 100_000_000;
 export async function openTorchFile(source: Source, file: string): Promise<TorchFile> {
   const what = `"${file}" in ${source.name}`;
   const size = await source.size(file);
-  const [first, second] = await source.read(file, 0, Math.min(2, size));
+  const bytes = await source.read(file, 0, Math.min(64, size));
+  expectNoPointer(what, bytes);
+  const [first, second] = bytes;
   const zipped = first === 0x50 && second === 0x4b; // "PK"
   if (!zipped && first !== PICKLE_START) throw notTorch(what);
   const { value, storages } = zipped

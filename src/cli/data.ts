@@ -5,23 +5,23 @@ import { basename, dirname } from "node:path";
 import { readText } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
 import { FormatError } from "../core/errors.ts";
-import { type Options } from "../core/options.ts";
-import { type Task } from "../core/task.ts";
+import type { Options } from "../core/options.ts";
+import type { Task } from "../core/task.ts";
 import { dataOptions } from "../data/data-options.ts";
 import { type Example, encodeRows } from "../data/examples.ts";
 import { kindOfRow, type Row, taskDefinition } from "../data/known-tasks.ts";
 import { readRows } from "../data/load-dataset.ts";
-import { type RowChoice } from "../data/read-row.ts";
-import { type RawConfig } from "../nn/config.ts";
+import { encodePrompts } from "../data/prompts.ts";
+import type { RowChoice } from "../data/read-row.ts";
+import type { RawConfig } from "../nn/config.ts";
 import { labelConfig } from "../nn/tasks/label-names.ts";
-import { type Model } from "../nn/tasks/model.ts";
-import { type FileReading } from "../tasks/kit/define-row.ts";
+import type { Model } from "../nn/tasks/model.ts";
+import type { FileReading } from "../tasks/kit/define-row.ts";
 import { labelNamesOf, problemTypeOf } from "../tasks/kit/labels.ts";
 import { AutoTokenizer } from "../text/auto-tokenizer.ts";
-import { type Tokenizer } from "../text/tokenizer.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import { requiredFiles } from "./options.ts";
 import { notice } from "./terminal.ts";
-import { encodePrompts } from "../data/prompts.ts";
 
 /** What commands that read data are given. */
 export const dataFlags = {

@@ -15,8 +15,8 @@ export interface Source {
    * than `end`. The bytes may be a view of the source's data: do not write to them, and do not rely on alignment.
    */
   read(file: string, start?: number, end?: number): Promise<Uint8Array>;
-  /** The names of all top-level files, sorted, or null if they cannot be listed (a URL). */
-  list(): Promise<string[] | null>;
+  /** Names of all files at the top, and with `nested` of those in folders below; sorted, or null where that cannot be known (a URL). */
+  list(nested?: boolean): Promise<string[] | null>;
   /** Frees data that the source has cached. Reading again afterwards is allowed. */
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 /** A row as it will be trained, for people to look at. */
 import { IGNORED } from "../core/labels.ts";
 import { StreamDecoder } from "../text/stream-decoder.ts";
-import { type LabelledIds, type Tokenizer } from "../text/tokenizer.ts";
+import type { LabelledIds, Tokenizer } from "../text/tokenizer.ts";
 
 /** One token: its text as it joins those before it, and whether its prediction is learned. */
 export interface PreviewToken {

@@ -4,7 +4,7 @@ import type { TaskDefinition } from "../tasks/kit/define-task.ts";
 import { type EncodeRowsOptions, type Example, outOfRange } from "../tasks/kit/example.ts";
 import { encodeRows } from "./examples.ts";
 import { kindOfRow, type Row, taskDefinition } from "./known-tasks.ts";
-import { malformed, type RowProblem } from "./rows.ts";
+import { malformed, type RowProblem } from "./malformed.ts";
 
 /**
  * The prompts of the rows of `file`, one a row, with what the rows say should follow them. For tasks that do not continue a text

@@ -17,7 +17,7 @@ export function deferredHub(text: string, options: HubOptions, load: () => Promi
     has: async (file) => (await source()).has(file),
     size: async (file) => (await source()).size(file),
     read: async (file, start, end) => (await source()).read(file, start, end),
-    list: async () => (await source()).list(),
+    list: async (nested) => (await source()).list(nested),
     close: async () => (await loading)?.close(),
   };
 }

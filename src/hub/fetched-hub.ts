@@ -47,7 +47,7 @@ export function fetchedHub(name: string, options: HubOptions = {}): Source {
       options.onProgress?.(file, total, await source.size(file));
       return bytes;
     },
-    list: async () => topFiles([...(await opened()).files], options),
+    list: async (nested = false) => topFiles([...(await opened()).files], options, nested),
     close: async () => (await opening)?.source.close(),
   };
 }

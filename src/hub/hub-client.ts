@@ -34,8 +34,8 @@ export interface RemoteFile {
 }
 
 /** The files that a source lists: of a model those at the top, of a data set all. */
-export function topFiles(files: readonly string[], { repoType }: HubOptions): string[] {
-  return files.filter((file) => repoType === "dataset" || !file.includes("/")).sort();
+export function topFiles(files: readonly string[], { repoType }: HubOptions, nested = false): string[] {
+  return files.filter((file) => nested || repoType === "dataset" || !file.includes("/")).sort();
 }
 
 interface Request {

@@ -9,10 +9,12 @@
  * E becomes 0 in the triplets that src/adapt/method/rank-allocator.ts does not choose. Files contain the remaining
  * ones, and rank_pattern states which they are.
  */
+
 import { defineMethod, type Lifecycle, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
 import { type Factors, rankMisfit } from "../adapt/method/factors.ts";
 import { fanInFanOut, settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
-import { probability } from "../adapt/method/options.ts";
+import { isTrainingBuffer, loraFromFile } from "../adapt/method/lora-file.ts";
+import { dropoutRate } from "../adapt/method/options.ts";
 import { RankAllocator, type RankPattern, type Triplets } from "../adapt/method/rank-allocator.ts";
 import type { Make, MakeAt } from "../adapt/method/tensor-maker.ts";
 import { FormatError } from "../core/errors.ts";
@@ -41,7 +43,7 @@ const options = {
   beta2: share(0.85, "smoothing of the uncertainty"),
   orthRegWeight: atLeastZero(0.5, "weight of the orthogonality penalty"),
   loraAlpha: number(8, "the adapter's output is scaled by alpha / initR"),
-  loraDropout: probability(0, "dropout of the adapter's input"),
+  loraDropout: dropoutRate(0, "dropout of the adapter's input"),
   bias: oneOf(["none", "all", "lora_only"], "none", "which biases of the base are also trained"),
   fanInFanOut,
   initLoraWeights: flag(true, "start with an adapter that changes nothing"),
@@ -96,6 +98,8 @@ export const adalora = defineMethod({
   },
   inert: { r: 8, megatronCore: "megatron.core", qaloraGroupSize: 16 },
   check,
+  fromFile: loraFromFile,
+  ignores: isTrainingBuffer,
   settle: ({ fanInFanOut }, layers, warn) => settledFanInFanOut(fanInFanOut, layers, warn),
   shared: (): Triplets[] => [],
   linear(layer, values, make, shared) {

@@ -14,7 +14,8 @@
 import { defineMethod, type EmbeddingPart, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
 import { type Factors, rankMisfit } from "../adapt/method/factors.ts";
 import { fanInFanOut, settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
-import { numbersByPattern, probability } from "../adapt/method/options.ts";
+import { isTrainingBuffer, loraFromFile } from "../adapt/method/lora-file.ts";
+import { dropoutRate, numbersByPattern } from "../adapt/method/options.ts";
 import { isPrincipal, principalFactors, type StartFactors } from "../adapt/method/principal-start.ts";
 import { kaimingUniform, type Make, type Start } from "../adapt/method/tensor-maker.ts";
 import { tokenIdsByEmbedding, tokenSites } from "../adapt/method/token-rows.ts";
@@ -39,7 +40,7 @@ const options = {
     help: "the adapter's output is scaled by alpha / r",
     cli: { default: 16, reason: "PEFT's own default of 8 is rarely used: most published recipes use twice the rank" },
   }),
-  loraDropout: probability(0, "dropout of the adapter's input"),
+  loraDropout: dropoutRate(0, "dropout of the adapter's input"),
   bias: oneOf(["none", "all", "lora_only"], "none", "which biases of the base are also trained"),
   useRslora: flag(false, "scale by alpha / √r (Kalajdzievski 2023)"),
   useDora: flag(false, "train magnitudes separately from directions (Liu et al. 2024)"),
@@ -99,6 +100,8 @@ export const lora = defineMethod({
   },
   inert: { megatronCore: "megatron.core", qaloraGroupSize: 16 },
   check,
+  fromFile: loraFromFile,
+  ignores: isTrainingBuffer,
   settle: ({ fanInFanOut }, layers, warn) => settledFanInFanOut(fanInFanOut, layers, warn),
   savesTables: ({ trainableTokenIndices }) => trainableTokenIndices === null,
   linear: linearPart,

@@ -13,7 +13,7 @@
 import { additivePart } from "../adapt/method/additive-part.ts";
 import { commonOnly, defineMethod, type LinearPart, type MethodValues } from "../adapt/method/define-method.ts";
 import { fanInFanOut, settledFanInFanOut } from "../adapt/method/fan-in-fan-out.ts";
-import { probability } from "../adapt/method/options.ts";
+import { dropoutRate } from "../adapt/method/options.ts";
 import type { Make, MakeAt } from "../adapt/method/tensor-maker.ts";
 import { flag, number, oneOf, whole } from "../core/options.ts";
 import { TorchRandom } from "../core/torch-random.ts";
@@ -30,7 +30,7 @@ const options = {
   r: whole(256, 1, "rank of the shared matrices"),
   projectionPrngKey: whole(0, 0, "seed of the shared matrices; must be the same for all VeRA adapters of a model"),
   saveProjection: flag(true, "save the shared matrices, not only their seed"),
-  veraDropout: probability(0, "dropout of the adapter's input"),
+  veraDropout: dropoutRate(0, "dropout of the adapter's input"),
   dInitial: number(0.1, "initial value of vera_lambda_d"),
   fanInFanOut,
   bias: oneOf(["none", "all", "vera_only"], "none", "which biases of the base are also trained"),

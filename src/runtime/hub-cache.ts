@@ -87,10 +87,10 @@ class CachedHub implements Source {
     return (await this.#fetched(file)).read(file, start, end);
   }
 
-  async list(): Promise<string[] | null> {
+  async list(nested = false): Promise<string[] | null> {
     const asked = await this.#ask("a list of files");
-    if (asked !== null) return topFiles(asked.files, this.#settings);
-    if (this.#client.type === "model") return (await this.#snapshot("a list of files")).list();
+    if (asked !== null) return topFiles(asked.files, this.#settings, nested);
+    if (this.#client.type === "model") return (await this.#snapshot("a list of files")).list(nested);
     const folder = this.#pathOf((await this.#cachedCommit())!);
     const entries = await readdir(folder, { recursive: true, withFileTypes: true });
     const files = entries.filter((entry) => !entry.isDirectory());

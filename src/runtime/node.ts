@@ -7,7 +7,7 @@
  */
 import { existsSync as exists } from "node:fs";
 import { appendFile, type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 import { FormatError } from "../core/errors.ts";
 import {
   expectInside,
@@ -52,11 +52,11 @@ export function openFolder(path: string): Source {
         const [start, end] = expectRange(name, file, from, to ?? size, size);
         return readAll(handle, start, end, `"${file}" in ${name}`);
       }),
-    async list() {
-      const entries = await orAbsent(readdir(path, { withFileTypes: true }), name);
+    async list(nested = false) {
+      const entries = await orAbsent(readdir(path, { withFileTypes: true, recursive: nested }), name);
       if (entries === null) throw new FormatError(`${name} does not exist, or is not a folder`);
       const files = entries.filter((entry) => !entry.isDirectory() && leftover(entry.name) === null);
-      return files.map((entry) => entry.name).sort();
+      return files.map((entry) => relative(path, join(entry.parentPath, entry.name)).split(sep).join("/")).sort();
     },
     close: async () => {},
   };

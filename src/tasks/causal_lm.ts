@@ -12,7 +12,8 @@
  */
 import { FormatError } from "../core/errors.ts";
 import { countLabelled } from "../core/labels.ts";
-import { type LabelledIds, type Tokenizer } from "../text/tokenizer.ts";
+import type { LabelledIds, Tokenizer } from "../text/tokenizer.ts";
+import { causalPrompt } from "./kit/causal-prompt.ts";
 import { defineRow, type RowOf } from "./kit/define-row.ts";
 import { defineTask } from "./kit/define-task.ts";
 import { type EncodeContext, type Example, outOfRange } from "./kit/example.ts";
@@ -22,7 +23,6 @@ import { type ChatCompletionContent, completionRow } from "./rows/completion.ts"
 import { type InstructionContent, instructionRow } from "./rows/instruction.ts";
 import { textRow } from "./rows/text.ts";
 import { alignedLabels, tokensRow } from "./rows/tokens.ts";
-import { causalPrompt } from "./kit/causal-prompt.ts";
 
 export interface DocumentContent {
   readonly kind: "document";

@@ -26,6 +26,8 @@ interface Loaded {
 
 export interface Dense extends Loaded {
   readonly dtype: DenseDtype;
+  /** The dtype that files hold it in, where memory holds it in another. */
+  readonly storedAs?: DenseDtype;
 }
 
 /** w = scale·q with q in −127..127, one scale per output feature. */

@@ -29,7 +29,7 @@ export async function readChatTemplates(source: Source): Promise<ChatTemplates |
 }
 
 async function additionalNames(source: Source): Promise<string[]> {
-  const listed = ((await source.list()) ?? [])
+  const listed = ((await source.list(true)) ?? [])
     .filter((file) => file.startsWith(FOLDER) && file.endsWith(".jinja"))
     .map((file) => file.slice(FOLDER.length, -".jinja".length));
   const there = await Promise.all(USUAL_NAMES.map((name) => source.has(`${FOLDER}${name}.jinja`)));

@@ -154,7 +154,7 @@ const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
     evaluate("wrong-shape"),
     /lm_head.weight: file has \[32, 97\], the config needs \[97, 32\]/,
   ],
-  "weights of integers": [evaluate("integers"), /lm_head.weight: dtype I32, expected F32, F16 or BF16/],
+  "weights of integers": [evaluate("integers"), /lm_head.weight: dtype I32, this version reads F32, F16, BF16 and F64/],
   "a config for other sizes: every tensor is listed": [
     evaluate("smaller"),
     /\(6 problems\)(\n {2}model\.layers\.[01]\.mlp\.\w+\.weight: file has .*){6}\n$/,

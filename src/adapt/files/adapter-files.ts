@@ -15,7 +15,9 @@ import { openHubFusion } from "./adapterhub.ts";
 import { readSetup, subFolder, writeSetup } from "./adapterhub-setup.ts";
 import { openTensorsFor, readAdapterConfig, readFusion, readTensors } from "./load.ts";
 import type { LoadAdapterOptions, LoadFusionOptions } from "./load-options.ts";
+import { mapped, unwrapped } from "./renamed-keys.ts";
 import { writeAdapter, writeFusion } from "./save.ts";
+import { withTiedLayers } from "./tied-layers.ts";
 
 /** Loads an adapter under a name and activates it, or loads a folder with several adapters and their composition. */
 export async function loadFolder(
@@ -24,10 +26,11 @@ export async function loadFolder(
   name: string,
   options: LoadAdapterOptions,
 ): Promise<void> {
-  const folder = openSource(from);
+  const { subfolder = "", ...others } = options;
+  const folder = subFolder(openSource(from), subfolder);
   const setup = await readSetup(folder);
-  if (setup !== null) return loadSetup(set, folder, setup, options);
-  await loadAdapter(set, folder, name, options);
+  if (setup !== null) return loadSetup(set, folder, setup, others);
+  await loadAdapter(set, folder, name, others);
   set.activate(name);
 }
 
@@ -62,13 +65,14 @@ async function read(
   set: AdapterSet,
   from: SourceLike,
   name: string,
-  { isTrainable = false, values = {} }: LoadAdapterOptions,
+  { isTrainable = false, values = {}, subfolder = "", keyMapping = {} }: LoadAdapterOptions,
 ): Promise<Adapter> {
   const { layers, model } = set;
-  const source = openSource(from);
+  const source = subFolder(openSource(from), subfolder);
   try {
-    const config = withValues(await readAdapterConfig(source, set.warn), values);
-    const tensors = await openTensorsFor(config, source, layers);
+    const config = withTiedLayers(withValues(await readAdapterConfig(source, set.warn), values), layers);
+    const stored = mapped(await openTensorsFor(config, source, layers), keyMapping);
+    const tensors = unwrapped(stored, layers, set.warn, source.name);
     const adapter = unfilled(set, source.name, name, config, tensors);
     try {
       await readTensors(adapter, layers, tensors, model, source.name);

@@ -76,7 +76,11 @@ export function subFolder(source: Source, folder: string): Source {
     has: (file) => source.has(path(file)),
     size: (file) => source.size(path(file)),
     read: (file, start, end) => source.read(path(file), start, end),
-    list: async () => null,
+    list: async (nested) => {
+      const below = (await source.list(true))?.filter((file) => file.startsWith(path(""))) ?? null;
+      const files = below?.map((file) => file.slice(folder.length + 1)) ?? null;
+      return files?.filter((file) => nested || !file.includes("/")) ?? null;
+    },
     close: () => source.close(),
   };
 }

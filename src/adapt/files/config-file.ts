@@ -32,15 +32,15 @@ export function parseConfig(
 }
 
 /**
- * Options from a file's keys. Unknown keys are dropped with a warning, as in PEFT, because a later version may have
- * written them. Throws FormatError for a value of the wrong type, UnsupportedError for a known key with an
- * unimplemented value.
+ * Options from a file's keys. Keys that are unknown are left out with a warning, as PEFT does: a later version wrote them.
+ * `trained` says that the file is that of an adapter with tensors, whose start no longer matters. Throws FormatError for an ill-typed value, UnsupportedError for a known key with a value that is not implemented.
  */
 export function readConfig(
   method: Method,
   keys: Readonly<Record<string, PyJson>>,
   name: string,
   onWarning: (message: string) => void,
+  trained = false,
 ): MethodConfig {
   const published = publishedNames(method);
   const camel = new Map(Array.from(published, ([from, to]) => [to, from]));
@@ -55,10 +55,14 @@ export function readConfig(
   }
   if (unknown.length > 0)
     onWarning(`${name}: ignoring unknown ${unknown.join(", ")}; was it written by a newer version?`);
+  const spell = (option: string) => published.get(option) ?? option;
+  const meant = method.fromFile?.(given, { name, warn: onWarning, trained });
+  const { values, inferenceOnly } = meant ?? { values: given, inferenceOnly: [] };
   return {
     method,
     namesTask: true,
-    values: checkedValues(method, given, name, (option) => published.get(option) ?? option),
+    values: checkedValues(method, values, name, spell),
+    ...(inferenceOnly.length > 0 && { inferenceOnly: inferenceOnly.map(spell) }),
     file,
   };
 }

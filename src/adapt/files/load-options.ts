@@ -5,6 +5,13 @@ export interface LoadAdapterOptions {
   isTrainable?: boolean;
   /** Options of the method, in camelCase, that override the file's, such as another dropout. */
   values?: Readonly<Record<string, unknown>>;
+  /** The folder within the source that the adapter is in. */
+  subfolder?: string;
+  /**
+   * Other names for modules, for an adapter of a model whose layers were called otherwise: regular expressions, searched for in
+   * each key after "base_model.model.", and what takes their place. The first that is found counts, as in PEFT.
+   */
+  keyMapping?: Readonly<Record<string, string>>;
 }
 
 export interface LoadFusionOptions extends LoadAdapterOptions {

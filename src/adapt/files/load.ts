@@ -1,8 +1,9 @@
 /** Reads an adapter folder written by PEFT or here: adapter_config.json and adapter_model.safetensors. */
 import { type CheckpointTensor, openPickled, readText } from "../../checkpoint/checkpoint.ts";
+import { FLOATS, isFloat, toFloats } from "../../checkpoint/floats.ts";
 import { openSafetensors } from "../../checkpoint/safetensors.ts";
+import { dtypeBytes } from "../../core/dtype.ts";
 import { FormatError } from "../../core/errors.ts";
-import { bf16ToF32, f16ToF32 } from "../../core/half.ts";
 import type { Source } from "../../core/host.ts";
 import { listProblems } from "../../core/problems.ts";
 import { parsePythonJson } from "../../core/python-json.ts";
@@ -25,6 +26,8 @@ import { methodFor, methodOfFormat } from "./known-methods.ts";
 export interface ConfigOptions {
   name?: string;
   onWarning?: Warn;
+  /** Whether the options are those of an adapter with tensors, whose start no longer matters, rather than of a fresh one. */
+  trained?: boolean;
 }
 
 /**
@@ -40,20 +43,20 @@ export async function configFromJson(json: unknown, options: ConfigOptions = {})
 /** The same from the text of the file, which also distinguishes 16.0 from 16. */
 export async function configFromText(
   text: string,
-  { name = CONFIG_FILE, onWarning = console.warn }: ConfigOptions = {},
+  { name = CONFIG_FILE, onWarning = console.warn, trained = false }: ConfigOptions = {},
 ): Promise<MethodConfig> {
   const hub = parsePythonJson(text, name) as Keys | null;
   if (typeof hub === "object" && hub !== null && isHubConfig(hub)) {
     return readHubConfig(hub, await methodOfFormat("adapterhub"), name, onWarning);
   }
   const { keys, peftType } = parseConfig(text, name);
-  return readConfig(await methodFor(peftType, name), keys, name, onWarning);
+  return readConfig(await methodFor(peftType, name), keys, name, onWarning, trained);
 }
 
 /** Reads adapter_config.json of a folder. */
 export async function readAdapterConfig(source: Source, onWarning: Warn): Promise<MethodConfig> {
   const name = `"${CONFIG_FILE}" in ${source.name}`;
-  return configFromText(await readText(source, CONFIG_FILE), { name, onWarning });
+  return configFromText(await readText(source, CONFIG_FILE), { name, onWarning, trained: true });
 }
 
 /** The file that PEFT saves without safetensors. */
@@ -106,7 +109,7 @@ async function withoutEqual(
 }
 
 async function equals(memory: Memory, weight: Weight, tensor: CheckpointTensor): Promise<boolean> {
-  if (!sameShape(weight.shape, tensor.shape) || !readable.has(tensor.dtype)) return false;
+  if (!sameShape(weight.shape, tensor.shape) || !isFloat(tensor.dtype)) return false;
   const theirs = await readFloats(tensor);
   return readElements(memory, weight).every((x, i) => x === theirs[i]);
 }
@@ -136,7 +139,7 @@ export async function readTensors(
   const needed = Array.from(saved).filter(([key]) => tensors.has(key) || !kept.has(key));
   const problems = needed.map(([key, param]) => mismatch(key, tensors.get(key), param.shape, adapter));
   for (const [key, tensor] of tensors) {
-    if (!saved.has(key) && !adapter.exported.has(key) && !REPEATED.test(key))
+    if (!saved.has(key) && !adapter.exported.has(key) && !REPEATED.test(key) && !adapter.config.method.ignores?.(key))
       problems.push(await foreign(key, tensor, savedBase.get(key), base, adapter));
   }
   const found = problems.filter((problem) => problem !== null);
@@ -162,8 +165,8 @@ export async function readFusion(
   [...params.values()].forEach((param, i) => void param.values().set(values[i]!));
 }
 
-/** With bias "all", PEFT saves the bias of a copied layer under its name, and twice more under the wrapper's names. */
-const REPEATED = /\.(modules_to_save|original_module)\.bias$/;
+/** PEFT saves a copied layer under its name, and with bias "all" or embeddings twice more as the wrapper has it. */
+const REPEATED = /\.(modules_to_save|original_module)\.(weight|bias)$/;
 
 function mismatch(
   key: string,
@@ -172,7 +175,7 @@ function mismatch(
   adapter: Adapter | null = null,
 ): string | null {
   if (!tensor) return `${short(key)}: missing, the model needs ${formatShape(shape)}`;
-  if (!readable.has(tensor.dtype)) return `${short(key)}: dtype ${tensor.dtype}, expected F32, F16 or BF16`;
+  if (!isFloat(tensor.dtype)) return `${short(key)}: dtype ${tensor.dtype}, this version reads ${FLOATS}`;
   if (sameShape(tensor.shape, shape)) return null;
   const why = adapter?.config.method.misfit?.(key, tensor.shape, shape) ?? null;
   const found = `${short(key)}: file has ${formatShape(tensor.shape)}, model needs ${formatShape(shape)}`;
@@ -219,28 +222,20 @@ const PIECE = 1 << 20;
 async function sameNumbers(memory: Memory, weight: Weight, tensor: CheckpointTensor): Promise<boolean> {
   // A quantized base only approximates the file's values, and a measured base has none.
   if (isQuantised(weight) || memory.measuring) return true;
-  const bytes = tensor.dtype === "F32" ? 4 : 2;
+  const bytes = dtypeBytes[tensor.dtype];
   const size = tensor.byteLength / bytes;
   for (let start = 0; start < size; start += PIECE) {
     const end = Math.min(size, start + PIECE);
-    const theirs = widen(tensor.dtype, await tensor.read(start * bytes, end * bytes));
+    const theirs = toFloats(tensor.dtype, await tensor.read(start * bytes, end * bytes));
     const ours = readElements(memory, weight, start, end);
     if (!theirs.every((x, i) => Math.abs(x - ours[i]!) <= ROUNDING * Math.abs(x) + 1e-7)) return false;
   }
   return true;
 }
 
-const readable: ReadonlySet<string> = new Set(["F32", "F16", "BF16"]);
-
-/** A tensor of any of the readable dtypes in f32. */
+/** A tensor in f32. */
 async function readFloats(tensor: CheckpointTensor): Promise<Float32Array> {
-  return widen(tensor.dtype, await tensor.read());
-}
-
-function widen(dtype: string, bytes: Uint8Array): Float32Array {
-  const { buffer } = bytes.slice(); // sources give views of any alignment
-  if (dtype === "F32") return new Float32Array(buffer);
-  return dtype === "F16" ? f16ToF32(new Uint16Array(buffer)) : bf16ToF32(new Uint16Array(buffer));
+  return toFloats(tensor.dtype, await tensor.read());
 }
 
 function misfit(

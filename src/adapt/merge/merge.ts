@@ -13,6 +13,7 @@ import type { Engine } from "../../wasm/engine.ts";
 import type { Base } from "../adaptable-model.ts";
 import type { Adapter } from "../adapter.ts";
 import { type Foldable, methodName } from "../method/define-method.ts";
+import { foldableOf } from "./untie.ts";
 
 /** Elements merged at a time. */
 const PIECE = 1 << 20;
@@ -70,8 +71,12 @@ export function mergeInto(base: Base, adapters: readonly Adapter[], originals: O
         originals.set(tensor, storedBytes(engine.memory, tensor).slice());
     }
   }
-  for (const job of jobs)
+  const folded = new Set<Weight>(); // layers that are still tied have the same change
+  for (const job of jobs) {
+    if (folded.has(job.weight)) continue;
+    folded.add(job.weight);
     eachResult(engine, job, (values, weight, start) => writeElements(engine.memory, weight, start, values));
+  }
 }
 
 /** Restores the previous bytes. */
@@ -92,7 +97,7 @@ function jobsFor(base: Base, adapters: readonly Adapter[]): Job[] {
   for (const module of base.layers.values()) {
     if (module.kind !== "linear" && module.kind !== "embedding") continue;
     const parts = adapters.flatMap((adapter) => {
-      const part = module.kind === "linear" ? adapter.linear.get(module) : adapter.embedding.get(module);
+      const part = foldableOf(adapter, module);
       return part ? [{ adapter: adapter.name, part }] : [];
     });
     if (parts.length === 0) continue;

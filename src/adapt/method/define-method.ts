@@ -44,6 +44,8 @@ export interface Foldable {
   foldBias?(bias: Float32Array): void;
   /** Called after merging or unmerging has changed the base weight. */
   rebase?(): void;
+  /** What changes the weight. Parts of tied layers with the same of these leave them tied; left out, a part is its own. */
+  readonly change?: object;
 }
 
 export interface LinearPart extends LinearDelta, Foldable, Factored {
@@ -170,6 +172,15 @@ export interface MethodAbout {
   readonly learningRate?: number;
 }
 
+/**
+ * Options by camelCase name from those of the file called `name`, and the options of which training does what this version does
+ * not: with any, the adapter is for inference. `trained` says that the file is that of an adapter with tensors.
+ */
+export type FromFile = (
+  given: Readonly<Record<string, unknown>>,
+  file: { readonly name: string; readonly warn: (message: string) => void; readonly trained: boolean },
+) => { readonly values: Readonly<Record<string, unknown>>; readonly inferenceOnly: readonly string[] };
+
 export interface MethodDefinition<S extends Options> {
   /** The published `peft_type`. The file of the method has this name in lower case, or `file`. */
   readonly peftType: string;
@@ -194,6 +205,10 @@ export interface MethodDefinition<S extends Options> {
   readonly absent?: Readonly<Record<string, unknown>>;
   /** Published keys that have no effect here, with their default. Their values are preserved. */
   readonly inert?: Readonly<Record<string, string | number>>;
+  /** What the keys of a file mean where that is not what they mean to a fresh adapter. */
+  readonly fromFile?: FromFile;
+  /** Whether a tensor that a file holds has no part in what the adapter computes. */
+  ignores?(key: string): boolean;
   /**
    * The problem with options that are individually valid, or null. `spell` gives an option's name as its author wrote
    * it.
@@ -242,6 +257,8 @@ export interface MethodConfig {
   readonly values: MethodValues;
   /** Whether the user specified a task; otherwise it is the model's. */
   readonly namesTask: boolean;
+  /** Options of its file, as the file spells them, that keep it from being trained on here. */
+  readonly inferenceOnly?: readonly string[];
   /** The file it was read from, key by key, so that saving it again changes nothing else. */
   readonly file: Readonly<Record<string, unknown>> | null;
 }

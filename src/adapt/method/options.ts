@@ -1,5 +1,5 @@
 /** Kinds of options that only PEFT methods use, and how files spell options. */
-import { fraction, type Option, type OptionDetails, option, orNull, wholeOrNull } from "../../core/options.ts";
+import { fraction, number, type Option, type OptionDetails, option, orNull, wholeOrNull } from "../../core/options.ts";
 import { PyFloat, type PyJson } from "../../core/python-json.ts";
 
 const isIndex = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
@@ -15,6 +15,11 @@ export function sizeOrNull(about?: string | OptionDetails<number>): Option<numbe
 /** A probability: from 0 up to but not including 1. A float in files. */
 export function probability(fallback: number, help = ""): Option<number> {
   return fraction(fallback, { help, placeholder: "p", float: true });
+}
+
+/** The share of an input that is dropped in training, all of it included. A float in files. */
+export function dropoutRate(fallback: number, help = ""): Option<number> {
+  return number(fallback, { help, placeholder: "p", float: true }, { least: 0, most: 1 });
 }
 
 /** The number of a layer, a list of them, or null. */

@@ -65,6 +65,7 @@ export function tokenEmbedding({ tokens, rows }: TokenRows): EmbeddingPart {
   return {
     forward: (y, ids) => replaceTokenRows(y, ids, tokens, rows),
     fold: () => (piece) => foldRows(piece, { tokens, rows }),
+    change: rows,
   };
 }
 
@@ -76,6 +77,7 @@ export function tokenHead(layer: Linear, { tokens, rows }: TokenRows): LinearPar
       return biased && layer.bias !== null ? addBias(y, layer.bias) : y;
     },
     fold: () => (piece) => foldRows(piece, { tokens, rows }),
+    change: rows,
   };
 }
 

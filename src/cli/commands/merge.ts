@@ -15,6 +15,7 @@ import { saveModel } from "../../nn/tensors/save-model.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
 import { copyProcessingFiles } from "../copy-processing-files.ts";
+import { expectSameOutputs, probeFor } from "../expect-same-outputs.ts";
 import { headFrom, loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";
 import { requiredText } from "../options.ts";
 import { notice, print } from "../terminal.ts";
@@ -85,10 +86,15 @@ async function run(flags: Flags): Promise<void> {
     print(`wrote the adapter to ${flags.output}`);
     return;
   }
+  const probe = probeFor(base);
+  const expected = model.forward(probe);
   const merged = model.mergeAndUnload({ safeMerge: flags.safe });
   await saveModel(merged, target);
-  await copyProcessingFiles(flags.model, target);
-  print(`wrote the merged model to ${flags.output}`);
+  await copyProcessingFiles(flags.model, target, flags.adapter[0]!.folder);
+  merged.dispose(); // its place is needed
+  const written = await loadBase(flags.output, engine, base.task);
+  expectSameOutputs(flags.output, written, probe, expected);
+  print(`wrote the merged model to ${flags.output}, and checked that it says what base and adapter say`);
 }
 
 /** Loads the adapters and returns the name of the result: the single adapter at weight 1, or the combination. */

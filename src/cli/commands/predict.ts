@@ -1,9 +1,10 @@
 /** lorikeet predict: writes a model's prediction for every row, as logits to compare or as answers to use. */
-import { type Command } from "commander";
+import type { Command } from "commander";
 import { openTarget } from "../../checkpoint/open.ts";
 import { writeSafetensors } from "../../checkpoint/safetensors.ts";
+import { FormatError } from "../../core/errors.ts";
 import { type ValuesOf, whole } from "../../core/options.ts";
-import { type Example } from "../../data/examples.ts";
+import type { Example } from "../../data/examples.ts";
 import { taskDefinition, taskOfRows } from "../../data/known-tasks.ts";
 import { lengthOptions } from "../../data/length-options.ts";
 import { concatenateLabelled } from "../../nn/pass/sequences.ts";
@@ -15,7 +16,6 @@ import { dataFlags, examplesOf, rowsOf, splitPath } from "../data.ts";
 import { type Loaded, loadModel, modelOptions } from "../model-options.ts";
 import { requiredText } from "../options.ts";
 import { grouped, LiveLine, print } from "../terminal.ts";
-import { FormatError } from "../../core/errors.ts";
 
 const { weights, task, ...files } = modelOptions;
 const options = {

@@ -2,13 +2,14 @@
  * Tensors of a published checkpoint: placed in the engine's memory in their stored form, streamed in piece by piece.
  */
 import type { Checkpoint, CheckpointTensor } from "../../checkpoint/checkpoint.ts";
+import { FLOATS, toFloats } from "../../checkpoint/floats.ts";
+import { dtypeBytes } from "../../core/dtype.ts";
 import { FormatError } from "../../core/errors.ts";
-import { bf16ToF32, f16ToF32 } from "../../core/half.ts";
 import { Philox } from "../../core/philox.ts";
 import { listProblems } from "../../core/problems.ts";
 import { formatShape, type Shape, sameShape, sizeOf } from "../../core/shape.ts";
 import { allocateFrozen, type FrozenWriter, frozenWriter } from "../../tensor/frozen.ts";
-import { type DenseDtype, type FrozenDtype, Param, type Weight } from "../../tensor/tensor.ts";
+import { type Dense, type DenseDtype, type FrozenDtype, Param, type Weight } from "../../tensor/tensor.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { Ptr } from "../../wasm/memory.ts";
 import type { Init, Role, Tensors } from "../layers/weights.ts";
@@ -22,6 +23,7 @@ const dtypes: ReadonlyMap<string, DenseDtype> = new Map([
   ["F32", "f32"],
   ["F16", "f16"],
   ["BF16", "bf16"],
+  ["F64", "f32"],
 ]);
 
 export interface LoadOptions {
@@ -73,15 +75,23 @@ export class CheckpointTensors implements Tensors {
     const stored = this.#find(name);
     const dtype = stored && dtypes.get(stored.dtype);
     if (!stored) this.#problems.push(`${name}: missing, the config needs ${formatShape(shape)}`);
-    else if (!dtype) this.#problems.push(`${name}: dtype ${stored.dtype}, expected F32, F16 or BF16`);
+    else if (!dtype) this.#problems.push(`${name}: dtype ${stored.dtype}, this version reads ${FLOATS}`);
     else if (!sameShape(stored.shape, shape)) {
       this.#problems.push(`${name}: file has ${formatShape(stored.shape)}, the config needs ${formatShape(shape)}`);
     }
     if (this.#problems.length > 0) return { kind: "frozen", name, shape, dtype: "f32", ptr: 0 as Ptr };
     const kept = keptDtype(this.#options.weights ?? "stored", role, shape, dtype!);
-    const tensor = this.#allocate(name, shape, kept, role === "in-out");
+    const tensor = this.#savedAs(this.#allocate(name, shape, kept, role === "in-out"), dtype!);
     this.#placements.push({ tensor, stored: stored! });
     return tensor;
+  }
+
+  /** Vectors are f32 in memory; a file that is written from them has the dtype that was requested, or their own. */
+  #savedAs(tensor: Weight, stored: DenseDtype): Weight {
+    if (tensor.kind === "param" || tensor.shape.length > 1) return tensor;
+    const { weights = "stored" } = this.#options;
+    const dtype = weights === "stored" || weights === "int8" || weights === "nf4" ? stored : weights;
+    return dtype === "f32" ? tensor : ({ ...tensor, storedAs: dtype } as Dense);
   }
 
   head(name: string, shape: Shape, init: Init): Weight {
@@ -153,17 +163,16 @@ export class CheckpointTensors implements Tensors {
   /** Receives a tensor's bytes as stored in the file, `passes` times. */
   #writer(tensor: Weight, { dtype }: CheckpointTensor) {
     const { memory } = this.#engine;
-    if (dtypes.get(dtype) === tensor.dtype) {
+    if (dtype !== "F64" && dtypes.get(dtype) === tensor.dtype) {
       const write = (bytes: Uint8Array, start: number) =>
         memory.u8((tensor.ptr + start) as Ptr, bytes.length).set(bytes);
       return { passes: 1, write, finish: () => {} };
     }
     const floats = floatWriter(this.#engine, tensor);
-    const size = dtype === "F32" ? 4 : 2;
     return {
       ...floats,
       write: (bytes: Uint8Array, start: number, pass: number) =>
-        floats.write(widened(dtype, bytes), start / size, pass),
+        floats.write(toFloats(dtype, bytes), start / dtypeBytes[dtype], pass),
     };
   }
 
@@ -180,10 +189,4 @@ export class CheckpointTensors implements Tensors {
 function floatWriter(engine: Engine, tensor: Weight): FrozenWriter {
   const { name, shape, ptr } = tensor;
   return frozenWriter(engine, tensor.kind === "frozen" ? tensor : { kind: "frozen", name, shape, ptr, dtype: "f32" });
-}
-
-function widened(dtype: string, bytes: Uint8Array): Float32Array {
-  const { buffer } = bytes.slice(); // sources give views of any alignment
-  if (dtype === "F32") return new Float32Array(buffer);
-  return (dtype === "F16" ? f16ToF32 : bf16ToF32)(new Uint16Array(buffer));
 }

@@ -4,14 +4,13 @@
 import { openTarget, type TargetLike } from "../../checkpoint/open.ts";
 import { UnsupportedError } from "../../core/errors.ts";
 import { f32ToBf16, f32ToF16 } from "../../core/half.ts";
-import { sizeOf } from "../../core/shape.ts";
-import { expectDense } from "../../tensor/elements.ts";
-import { bytesPerElement, type DenseDtype, type Weight } from "../../tensor/tensor.ts";
+import { expectDense, readElements, storedBytes } from "../../tensor/elements.ts";
+import type { DenseDtype, Weight } from "../../tensor/tensor.ts";
 import type { Memory } from "../../wasm/memory.ts";
 import type { Model } from "../tasks/model.ts";
 
 export interface SaveModelOptions {
-  /** The dtype of the stored tensors, by default that of the model's embedding. Rounding is to nearest even. */
+  /** One dtype for all tensors; by default each keeps the one it was loaded with. Rounding is to nearest even. */
   dtype?: DenseDtype;
 }
 
@@ -21,41 +20,56 @@ const published = { f32: ["F32", "float32"], f16: ["F16", "float16"], bf16: ["BF
  * Writes config.json and model.safetensors to a folder, a map, or a Target. The tokenizer's files are not part of the
  * model: copy them separately.
  */
-export async function saveModel(
-  model: Model,
-  to: TargetLike,
-  { dtype = storedDtype(model) }: SaveModelOptions = {},
-): Promise<void> {
+export async function saveModel(model: Model, to: TargetLike, { dtype }: SaveModelOptions = {}): Promise<void> {
   const target = openTarget(to);
   const { memory } = model.engine;
-  const [inFile, inConfig] = published[dtype];
-  const tensors = Array.from(model.namedWeights(), ([name, weight]) => ({
+  const weights = Array.from(model.namedWeights(), ([name, weight]) => {
+    return { name, weight, dtype: dtype ?? fileDtype(weight) };
+  });
+  const tensors = weights.map(({ name, weight, dtype }) => ({
     name,
-    dtype: inFile,
+    dtype: published[dtype][0],
     shape: weight.shape,
     bytes: () => bytesOf(weight, dtype, memory),
   }));
   const { writeSafetensors } = await import("../../checkpoint/safetensors.ts");
   await writeSafetensors(target, "model.safetensors", tensors);
-  const config = { architectures: [model.architecture], ...model.config, torch_dtype: inConfig };
+  const config = configOf(
+    model,
+    weights.map((each) => each.dtype),
+  );
   await target.write("config.json", [new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)]);
 }
 
-function storedDtype(model: Model): DenseDtype {
-  const [first] = model.namedWeights().values();
-  return expectDense(first!).dtype;
+function fileDtype(weight: Weight): DenseDtype {
+  const dense = expectDense(weight);
+  return (dense.kind === "frozen" ? dense.storedAs : null) ?? dense.dtype;
+}
+
+/** The config of what is written: its own class, and as dtype the one that it names if any tensor has it, else the first tensor's. */
+function configOf({ architecture, config }: Model, dtypes: readonly DenseDtype[]): Model["config"] {
+  const key = config.dtype === undefined ? "torch_dtype" : "dtype";
+  const { torch_dtype: old, quantization_config: _, ...kept } = config;
+  const names = dtypes.map((dtype): string => published[dtype][1]);
+  const told = config.dtype ?? old;
+  const named = Array.isArray(config.architectures) && config.architectures.includes(architecture);
+  return {
+    architectures: [architecture],
+    ...kept,
+    ...(!named && { architectures: [architecture] }),
+    [key]: names.includes(told as string) ? told! : names[0]!,
+  };
 }
 
 /** The tensor's bytes in `dtype`. */
 function bytesOf(weight: Weight, dtype: DenseDtype, memory: Memory): Uint8Array {
-  expectDense(weight);
-  const size = sizeOf(weight.shape);
-  if (weight.dtype === dtype) return memory.u8(weight.ptr, size * bytesPerElement[dtype]).slice();
-  if (weight.dtype !== "f32")
+  const dense = expectDense(weight);
+  if (dense.dtype === dtype) return storedBytes(memory, dense).slice();
+  if (dense.dtype !== "f32" && dtype !== "f32")
     throw new UnsupportedError(
       `"${weight.name}" is ${weight.dtype} in memory; saving it as ${dtype} would lose precision`,
     );
-  const values = memory.f32(weight.ptr, size);
-  const halves = dtype === "f16" ? f32ToF16(values) : f32ToBf16(values);
-  return new Uint8Array(halves.buffer);
+  const values = readElements(memory, dense);
+  const bytes = dtype === "f32" ? values : (dtype === "f16" ? f32ToF16 : f32ToBf16)(values);
+  return new Uint8Array(bytes.buffer);
 }

@@ -1,9 +1,9 @@
 /** What a model is shown and should say: one row of data as numbers. */
-import { type ProblemType } from "../../core/labels.ts";
-import { type Task } from "../../core/task.ts";
-import { type Input, type InputKind } from "../../nn/pass/inputs.ts";
-import { type Offsets } from "../../text/offsets.ts";
-import { type Tokenizer } from "../../text/tokenizer.ts";
+import type { ProblemType } from "../../core/labels.ts";
+import type { Task } from "../../core/task.ts";
+import type { Input, InputKind } from "../../nn/pass/inputs.ts";
+import type { Offsets } from "../../text/offsets.ts";
+import type { Tokenizer } from "../../text/tokenizer.ts";
 
 /** One thing to learn from. */
 export interface Example {

@@ -85,7 +85,7 @@ const wrong: [Record<string, unknown>, string][] = [
   [{ r: 0 }, '"r" is 0, expected a whole number of at least 1'],
   [{ r: -2 }, '"r" is -2'],
   [{ r: "8" }, '"r" is "8"'],
-  [{ lora_dropout: 1 }, '"lora_dropout" is 1'],
+  [{ lora_dropout: 1.5 }, '"lora_dropout" is 1.5, expected a number from 0 to 1'],
   [{ target_modules: [1] }, '"target_modules" is [1]'],
   [{ bias: "some" }, '"bias" is "some", expected one of none, all, lora_only'],
   [{ rank_pattern: { q_proj: 0 } }, '"rank_pattern" is {"q_proj":0}'],

@@ -1,8 +1,11 @@
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { AutoModelForCausalLM } from "../../../src/auto/auto-classes.ts";
+import { expectSameOutputs, probeFor } from "../../../src/cli/expect-same-outputs.ts";
 import { openFolder } from "../../../src/runtime/node.ts";
 import { expectClose, GOLDEN } from "../../golden-files.ts";
-import { expectRefused, lorikeet, succeed, writeRows } from "../bed.ts";
+import { addTokenizer, expectRefused, lorikeet, succeed, writeRows } from "../bed.ts";
 import { at, dtypes, readLogits, work } from "./golden-models.ts";
 
 describe("merge", () => {
@@ -57,5 +60,69 @@ describe("merge", () => {
     expectRefused(onAdapter!, /is also an input/);
     expect(readFileSync(at("llama/model.safetensors")).equals(before)).toBe(true);
     await expect(openFolder(at("unsafe")).list()).rejects.toThrow(/does not exist/);
+  });
+});
+
+describe("what merge writes", () => {
+  const adapter = `${GOLDEN}/methods/lora/llama-all-linear`;
+  const files = {
+    "chat_template.jinja": "{{ messages }}",
+    "additional_chat_templates/rag.jinja": "{{ documents }}",
+    "sentencepiece.bpe.model": "\u0000spm",
+    "spm.model": "\u0000spm",
+    "generation_config.json": "{}",
+    "processor_config.json": "{}",
+    "modules.json": '[{ "path": "" }, { "path": "1_Pooling" }, { "path": "2_Dense" }]',
+    "1_Pooling/config.json": "{}",
+    "2_Dense/model.safetensors": "kept: merging does not change it",
+    LICENSE: "free",
+  };
+  const left = {
+    ".gitattributes": "",
+    "adapter_config.json": "{}",
+    "pytorch_model.bin": "the old weights",
+    "onnx/model.onnx": "the old weights",
+    "onnx/config.json": "{}",
+    "checkpoint-5/optimizer.pt": "",
+  };
+
+  test("every file but the weights and what belongs to other forms of the model", async () => {
+    cpSync(at("llama"), at("full"), { recursive: true });
+    for (const [file, text] of Object.entries({ ...files, ...left })) {
+      mkdirSync(dirname(at(`full/${file}`)), { recursive: true });
+      writeFileSync(at(`full/${file}`), text);
+    }
+    await succeed(work, "merge", "--model", "full", "--adapter", adapter, "--output", "full-merged");
+    for (const [file, text] of Object.entries(files))
+      expect(readFileSync(at(`full-merged/${file}`), "utf8")).toBe(text);
+    for (const file of Object.keys(left)) expect(existsSync(at(`full-merged/${file}`)), file).toBe(false);
+  });
+
+  test("the tokenizer that an adapter brings, in place of the base's and its templates", async () => {
+    cpSync(at("llama"), at("templated"), { recursive: true });
+    writeFileSync(at("templated/chat_template.jinja"), "the base's");
+    cpSync(adapter, at("brings"), { recursive: true });
+    addTokenizer(at("brings"));
+    writeFileSync(at("brings/tokenizer_config.json"), '{ "chat_template": "the adapter\'s" }');
+    await succeed(work, "merge", "--model", "templated", "--adapter", "brings", "--output", "with-own");
+    expect(readFileSync(at("with-own/tokenizer_config.json"), "utf8")).toContain("the adapter's");
+    expect(existsSync(at("with-own/chat_template.jinja"))).toBe(false);
+  });
+
+  test("a folder that says something else than base and adapter is an error", async () => {
+    using merged = await AutoModelForCausalLM.fromPretrained(at("llama"));
+    const probe = probeFor(merged);
+    const outputs = merged.forward(probe);
+    expect(() => expectSameOutputs("out", merged, probe, outputs)).not.toThrow();
+    const other = outputs.map((x) => x * 1.01);
+    expect(() => expectSameOutputs("out", merged, probe, other)).toThrow(/opened again, its outputs differ by 0.99 %/);
+    expect(() =>
+      expectSameOutputs(
+        "out",
+        merged,
+        probe,
+        outputs.map(() => Number.NaN),
+      ),
+    ).toThrow(/NaN/);
   });
 });
