@@ -34,10 +34,11 @@ export async function expectRoom(
   { memory }: Engine,
   run: MeasuredRun & Pick<TrainerOptions, "evalDataset" | "spell">,
 ): Promise<void> {
-  const { model, trainDataset, args } = run;
+  const { model, trainDataset, evalDataset, args, spell } = run;
   const largest = planMemory(model, trainDataset, args);
   if (largest.total <= memory.offer(largest.total)) return;
-  const plan = new Trainer(run).memory(); // batch by batch: the longest rows may be in different batches
+  const trained = { model, trainDataset, args, ...(evalDataset && { evalDataset }), ...(spell && { spell }) };
+  const plan = new Trainer(trained).memory(); // batch by batch: the longest rows may be in different batches
   const allowed = memory.offer(plan.total);
   if (plan.total > allowed) throw tooLittleMemory(plan, allowed, await fittingSettings(run, allowed), run.spell);
 }
