@@ -6,7 +6,7 @@ import { openCheckpoint, readJson } from "../checkpoint/checkpoint.ts";
 import { nameOf, openSource, type SourceLike } from "../checkpoint/open.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { type Task, tasks } from "../core/task.ts";
-import { files } from "../models/index.generated.ts";
+import { copies, files } from "../models/index.generated.ts";
 import { ConfigReader, type RawConfig } from "../nn/config.ts";
 import type { Body, HeadDefinition, ModelDefinition } from "../nn/define-model.ts";
 import { Weights } from "../nn/layers/weights.ts";
@@ -50,9 +50,6 @@ export function knownModelTypes(): string[] {
   return Object.keys(files);
 }
 
-/** Other model types whose layers and names are those of a known one: the file of that one defines them. */
-const copies = { camembert: "roberta", "data2vec-text": "roberta", ernie: "bert" } as const;
-
 /** The definition for a config. Throws when the type is missing or unknown. */
 export async function definitionFor(config: RawConfig, name: string): Promise<ModelDefinition> {
   const known = [...knownModelTypes(), ...Object.keys(copies)].join(", ");
@@ -67,7 +64,7 @@ export async function definitionFor(config: RawConfig, name: string): Promise<Mo
   return found as ModelDefinition;
 }
 
-/** The model type that another is a copy of, or null. */
+/** The model type whose layers and names another has, or null. */
 function originalOf(type: string): keyof typeof files | null {
   return Object.hasOwn(copies, type) ? copies[type as keyof typeof copies] : null;
 }
