@@ -13,6 +13,8 @@ export interface Body {
   readonly vocabSize: number;
   /** Longest sequence the positions allow; Infinity where nothing limits it. */
   readonly contextLength: number;
+  /** Longest sequence whose rows do not depend on the other sequences of a batch; all where left out. */
+  readonly steadyLength?: number;
   /** RoBERTa's rule for positions: see `PassLimits`. */
   readonly paddingId?: number | null;
   /** What it takes besides token ids or in their place. */

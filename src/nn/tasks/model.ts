@@ -82,6 +82,10 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   get contextLength(): number {
     return this.body.contextLength - this.virtualLength(this.stack);
   }
+  /** Longest sequence whose rows do not depend on the other sequences of a batch. */
+  get steadyLength(): number {
+    return (this.body.steadyLength ?? Number.POSITIVE_INFINITY) - this.virtualLength(this.stack);
+  }
   /** Virtual rows, keys or values that stand before a sequence. */
   virtualLength(stack: Stack): number {
     return (this.virtual?.promptLength(stack) ?? 0) + (this.virtual?.prefixLength(stack) ?? 0);

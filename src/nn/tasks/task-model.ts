@@ -22,6 +22,8 @@ export interface TaskModel {
   readonly vocabSize: number;
   /** Longest sequence of given tokens: the positions less what virtual tokens take. */
   readonly contextLength: number;
+  /** Longest sequence whose rows do not depend on the other sequences of a batch. */
+  readonly steadyLength: number;
   /** What it takes besides token ids or in their place. */
   readonly inputKinds: readonly InputKind[];
   /** Names of the classes in order, null where the task has none. */
@@ -64,6 +66,9 @@ export abstract class ModelAround<M extends TaskModel> implements TaskModel {
   }
   get contextLength(): number {
     return this.base.contextLength;
+  }
+  get steadyLength(): number {
+    return this.base.steadyLength;
   }
   get inputKinds(): readonly InputKind[] {
     return this.base.inputKinds;
