@@ -61,7 +61,10 @@ test("a copy of an architecture loads under its own name, with a notice, and is 
   const target = memoryTarget();
   await saveModel(made, target, { dtype: "f32" });
   const warnings: string[] = [];
-  using loaded = await loadPretrained(target, null, { engine, onWarning: (text) => warnings.push(text) });
+  using loaded = await loadPretrained(Object.fromEntries(target.files), null, {
+    engine,
+    onWarning: (text) => warnings.push(text),
+  });
   expect(loaded.task).toBe("SEQ_CLS");
   expect(warnings).toEqual([expect.stringContaining('"model_type" is "camembert", which is computed as "roberta"')]);
 });
