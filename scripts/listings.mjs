@@ -4,20 +4,25 @@ import { join } from "node:path";
 
 /** Writes the listings of a source folder, where they are not as they should be. */
 export function writeListings(source) {
-  listOnDemand(join(source, "models"), "One architecture per file.");
+  listOnDemand(join(source, "models"), "One architecture per file; copies are defined in the file of their original.", [
+    "export const copies = {",
+    ...copiesIn(join(source, "models")),
+    "} as const;",
+  ]);
   listOnDemand(join(source, "methods"), "One PEFT method per file.");
   exportAll(join(source, "methods"));
   listTasks(source);
 }
 
 /** `index.generated.ts`: file name to lazy import, so that the folder listing is the registration. */
-function listOnDemand(folder, describe) {
+function listOnDemand(folder, describe, more = []) {
   const lines = modulesIn(folder).map((n) => `  ${JSON.stringify(n)}: () => import("./${n}.ts"),`);
   writeListing(join(folder, "index.generated.ts"), [
     `// ${LISTED} ${describe}`,
     "export const files = {",
     ...lines,
     "};",
+    ...more,
   ]);
 }
 
@@ -26,6 +31,15 @@ function exportAll(folder) {
   const camelCase = (name) => name.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
   const lines = modulesIn(folder).map((name) => `export { ${camelCase(name)} } from "./${name}.ts";`);
   writeListing(join(folder, "exports.generated.ts"), [`// ${LISTED} What users call a method by.`, ...lines]);
+}
+
+/** Model types that a file defines besides the one it is named by, as entries: model type to file name. */
+function copiesIn(folder) {
+  return modulesIn(folder).flatMap((file) => {
+    const types = readFileSync(join(folder, `${file}.ts`), "utf8").matchAll(/modelType: "([^"]+)"/g);
+    const others = Array.from(types, ([, type]) => type).filter((type) => type !== file);
+    return others.map((type) => `  ${JSON.stringify(type)}: ${JSON.stringify(file)},`);
+  });
 }
 
 /**

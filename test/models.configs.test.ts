@@ -1,10 +1,12 @@
 /** Every key that changes numbers against transformers: tiny models that differ from a base in one key or two. */
 import { expect, test } from "vitest";
-import { modelFromConfig } from "../src/auto/auto-model.ts";
+import { loadPretrained, modelFromConfig } from "../src/auto/auto-model.ts";
+import { memoryTarget } from "../src/checkpoint/source.ts";
 import { pixelInput } from "../src/nn/pass/pixels.ts";
 import { concatenateInputs, concatenateLabelled, type Labelled } from "../src/nn/pass/sequences.ts";
 import { FeatureExtractor } from "../src/nn/tasks/feature-extractor.ts";
 import type { Model } from "../src/nn/tasks/model.ts";
+import { saveModel } from "../src/nn/tensors/save-model.ts";
 import { Tape } from "../src/tape/tape.ts";
 import { createEngine } from "../src/wasm/engine.ts";
 import { bases, type ConfigCase, configCases, fill, numbers } from "./golden-configs.ts";
@@ -49,6 +51,22 @@ test.each(titled)("$title", async ({ golden, index }) => {
   using model = await modelFromConfig(config, golden.task, { engine });
   fill(model);
   expectClose("outputs", lastRows(model, golden), expected.get(index)!.values, 2e-5, 2e-4);
+});
+
+test("a copy of an architecture loads under its own name, with a notice, and is saved as what it is", async () => {
+  using engine = await createEngine({ build: "baseline" });
+  const config = { model_type: "camembert", ...bases.camembert, architectures: ["CamembertForSequenceClassification"] };
+  using made = await modelFromConfig(config, null, { engine });
+  expect([made.modelType, made.architecture]).toEqual(["camembert", "CamembertForSequenceClassification"]);
+  const target = memoryTarget();
+  await saveModel(made, target, { dtype: "f32" });
+  const warnings: string[] = [];
+  using loaded = await loadPretrained(Object.fromEntries(target.files), null, {
+    engine,
+    onWarning: (text) => warnings.push(text),
+  });
+  expect(loaded.task).toBe("SEQ_CLS");
+  expect(warnings).toEqual([expect.stringContaining('"model_type" is "camembert", which is computed as "roberta"')]);
 });
 
 test("the classes of a batch are pooled where each row alone has them", async () => {

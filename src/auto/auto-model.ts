@@ -5,19 +5,19 @@
 import { type Checkpoint, openCheckpoint, readJson } from "../checkpoint/checkpoint.ts";
 import { nameOf, openSource, type SourceLike } from "../checkpoint/open.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
-import type { Source } from "../core/host.ts";
+import { type Source } from "../core/host.ts";
 import { type Task, tasks } from "../core/task.ts";
-import { files } from "../models/index.generated.ts";
+import { files, copies } from "../models/index.generated.ts";
 import { ConfigReader, type RawConfig } from "../nn/config.ts";
-import type { Body, HeadDefinition, ModelDefinition } from "../nn/define-model.ts";
+import { type Body, type HeadDefinition, type ModelDefinition } from "../nn/define-model.ts";
 import { Weights } from "../nn/layers/weights.ts";
-import type { Model, ModelParts } from "../nn/tasks/model.ts";
-import type { ModelOfShapes } from "../nn/tasks/model-of-shapes.ts";
+import { type Model, type ModelParts } from "../nn/tasks/model.ts";
+import { type ModelOfShapes } from "../nn/tasks/model-of-shapes.ts";
 import { CheckpointTensors, type LoadOptions } from "../nn/tensors/checkpoint-tensors.ts";
 import { type RandomOptions, randomTensors, shapesOnly } from "../nn/tensors/fresh-tensors.ts";
-import type { KeptWeights } from "../nn/tensors/kept-dtype.ts";
+import { type KeptWeights } from "../nn/tensors/kept-dtype.ts";
 import { taskDefinitions } from "../tasks/index.generated.ts";
-import type { TaskDefinition } from "../tasks/kit/define-task.ts";
+import { type TaskDefinition } from "../tasks/kit/define-task.ts";
 import { createEngine, type Engine } from "../wasm/engine.ts";
 
 /** Options for loading a published model. */
@@ -51,10 +51,7 @@ export function knownModelTypes(): string[] {
   return Object.keys(files);
 }
 
-/** Other model types whose layers and names are those of a known one: the file of that one defines them. */
-const copies = { camembert: "roberta", "data2vec-text": "roberta", ernie: "bert" } as const;
-
-/** The definition for a config. Throws if the type is missing or unknown. */
+/** The definition for a config. Throws when the type is missing or unknown. */
 export async function definitionFor(config: RawConfig, name: string): Promise<ModelDefinition> {
   const known = [...knownModelTypes(), ...Object.keys(copies)].join(", ");
   const type = config.model_type;
@@ -68,7 +65,7 @@ export async function definitionFor(config: RawConfig, name: string): Promise<Mo
   return found as ModelDefinition;
 }
 
-/** The model type that another is a copy of, or null. */
+/** The model type whose layers and names another has, or null. */
 function originalOf(type: string): keyof typeof files | null {
   return Object.hasOwn(copies, type) ? copies[type as keyof typeof copies] : null;
 }

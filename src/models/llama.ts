@@ -141,6 +141,7 @@ export function buildLlama(config: LlamaConfig, w: Weights, engine: Engine): Bac
   return {
     vocabSize: config.vocabSize,
     contextLength: config.rotary.contextLength,
+    steadyLength: config.rotary.steadyLength,
     width: config.hidden,
     tokens,
     cache: { layers: config.layers, width: config.kvHeads * config.headDim },

@@ -13,6 +13,8 @@ export interface Body {
   readonly vocabSize: number;
   /** The longest sequence that the positions allow; Infinity if there is no limit. */
   readonly contextLength: number;
+  /** Longest sequence whose rows do not depend on the other sequences of a batch; all where left out. */
+  readonly steadyLength?: number;
   /** RoBERTa's rule for positions: see `PassLimits`. */
   readonly paddingId?: number | null;
   /** The kinds of input that it accepts in addition to token ids or instead of them. */

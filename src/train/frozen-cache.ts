@@ -42,6 +42,12 @@ export class FrozenCache {
     budget: number,
     { warn, spell }: { readonly warn: (text: string) => void; readonly spell: Spell },
   ): FrozenCache | null {
+    if (examples.some((example) => tokensOf(example) > model.steadyLength)) {
+      warn(
+        `${spell("cacheFrozen")}: nothing can be kept, because rows of sequences longer than ${model.steadyLength} tokens depend on the length of their batch ("rope_scaling" of the config); shorten them`,
+      );
+      return null;
+    }
     const blocks = frozenBlocks(model, concatenateLabelled(examples.slice(0, 1)));
     const problem = problemWith(blocks, spell);
     if (problem !== null) warn(`${spell("cacheFrozen")}: ${problem}`);

@@ -51,10 +51,11 @@ const mayImport: Readonly<Record<string, Readonly<Record<string, readonly string
     "grid.ts": ["embed", "layout"],
   },
   nn: {
+    "config-keys.ts": ["config.ts"],
     "config.ts": [],
     pass: [],
     layers: ["config.ts", "pass"],
-    "define-model.ts": ["config.ts", "layers", "pass"],
+    "define-model.ts": ["config-keys.ts", "config.ts", "layers", "pass"],
     tasks: ["config.ts", "define-model.ts", "layers", "pass"],
     tensors: ["layers", "tasks"],
   },

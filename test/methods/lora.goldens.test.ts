@@ -88,7 +88,7 @@ describe.each(cases("methods/lora"))("%s", (name) => {
       const after = expected.get(`after.${key}`)?.values;
       if (after === undefined || golden.unsettled.includes(key)) continue;
       const travelled = distance(after, start.get(key)!);
-      expect(distance(param.values(), after), `${key}, which travelled ${traveled}`).toBeLessThanOrEqual(
+      expect(distance(param.values(), after), `${key}, which travelled ${travelled}`).toBeLessThanOrEqual(
         0.02 * travelled,
       );
     }

@@ -268,7 +268,7 @@ describe.each(Object.keys(tinyEncoderDecoders))("%s", (type) => {
 
   test("an unknown feed-forward is named", async () => {
     await expect(describeModel({ ...config, feed_forward_proj: "gated-mish" })).rejects.toThrow(
-      '"feed_forward_proj" is "gated-mish", this version knows relu',
+      '"feed_forward_proj" is "gated-mish", this version knows gelu',
     );
   });
 });

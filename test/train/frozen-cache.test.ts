@@ -209,6 +209,15 @@ test("a run that stops and goes on ends with the same bits", async () => {
   expect(valuesOf(second)).toEqual(valuesOf(whole));
 });
 
+test("rows whose rotary positions depend on the length of their batch are not kept", async () => {
+  const scaled = { ...configs.llama!, max_position_embeddings: 5, rope_scaling: { rope_type: "dynamic", factor: 4 } };
+  const base = await modelFromConfig(scaled, "CAUSAL_LM", { engine: await createEngine({ build: "baseline" }) });
+  const warnings: string[] = [];
+  const args = { maxSteps: 1, cacheFrozen: LARGE };
+  expect((await run(getPeftModel(base, top()) as PeftModel, "CAUSAL_LM", args, warnings)).report).toBe(null);
+  expect(warnings).toEqual([expect.stringContaining("rows of sequences longer than 5 tokens depend on the length")]);
+});
+
 test("where nothing can be kept, a warning says why and what to do", async () => {
   const warnings: string[] = [];
   const args = { maxSteps: 1, cacheFrozen: LARGE };

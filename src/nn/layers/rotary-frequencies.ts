@@ -13,6 +13,8 @@ export interface RotaryFrequencies {
   readonly scale: number;
   /** Longest sequence that the config is meant for. */
   readonly contextLength: number;
+  /** Frequencies are the same for all batches whose sequences are at most so long. */
+  readonly steadyLength: number;
 }
 
 const { fround } = Math;
@@ -66,7 +68,7 @@ function periodsOf(base: number, dim: number): Float32Array {
 const inverse = (periods: Float32Array): Float32Array => periods.map((p) => 1 / p);
 
 function constant(frequencies: Float32Array, contextLength: number, scale = 1): RotaryFrequencies {
-  return { at: () => frequencies, scale, contextLength };
+  return { at: () => frequencies, scale, contextLength, steadyLength: Number.POSITIVE_INFINITY };
 }
 
 function unscaled(_: ConfigReader, { frequencies, positions }: Plain): RotaryFrequencies {
@@ -98,6 +100,7 @@ function dynamic(scaling: ConfigReader, { dim, base, positions, frequencies }: P
     },
     scale: 1,
     contextLength: Math.floor(factor * positions),
+    steadyLength: positions,
   };
 }
 
@@ -161,6 +164,7 @@ function longrope(scaling: ConfigReader, plain: Plain, config: ConfigReader): Ro
     at: (length) => (length > original ? long : short),
     scale: given ?? scale(published ? positions / published : scaling.positive("factor")),
     contextLength: Math.max(positions, Math.floor(orElse(scaling, "factor", 1) * original)),
+    steadyLength: original,
   };
 }
 

@@ -1,11 +1,11 @@
 /** The interface of a model for running, training and measuring it, with or without adapters. */
-import type { ProblemType } from "../../core/labels.ts";
-import type { Task } from "../../core/task.ts";
-import type { Tape, Value } from "../../tape/tape.ts";
-import type { Engine } from "../../wasm/engine.ts";
-import type { InputKind } from "../pass/inputs.ts";
-import type { PassOptions } from "../pass/pass.ts";
-import type { Labelled, LabelledSequences, Sequences } from "../pass/sequences.ts";
+import { type ProblemType } from "../../core/labels.ts";
+import { type Task } from "../../core/task.ts";
+import { type Tape, type Value } from "../../tape/tape.ts";
+import { type Engine } from "../../wasm/engine.ts";
+import { type InputKind } from "../pass/inputs.ts";
+import { type PassOptions } from "../pass/pass.ts";
+import { type Labelled, type LabelledSequences, type Sequences } from "../pass/sequences.ts";
 
 /** Losses and logits of one batch, from one forward pass. */
 export interface Measured {
@@ -22,6 +22,8 @@ export interface TaskModel {
   readonly vocabSize: number;
   /** The longest sequence of given tokens: the positions minus those of virtual tokens. */
   readonly contextLength: number;
+  /** Longest sequence whose rows do not depend on the other sequences of a batch. */
+  readonly steadyLength: number;
   /** The kinds of input that it accepts in addition to token ids or instead of them. */
   readonly inputKinds: readonly InputKind[];
   /** The names of the classes in order, null if the task has none. */
@@ -64,6 +66,9 @@ export abstract class ModelAround<M extends TaskModel> implements TaskModel {
   }
   get contextLength(): number {
     return this.base.contextLength;
+  }
+  get steadyLength(): number {
+    return this.base.steadyLength;
   }
   get inputKinds(): readonly InputKind[] {
     return this.base.inputKinds;

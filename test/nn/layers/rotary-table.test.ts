@@ -7,7 +7,7 @@ import { expectClose } from "../../golden-files.ts";
 const plain = [1, 0.1, 0.01, 0.001];
 const rotary = (frequencies: readonly number[], contextLength: number): RotaryFrequencies => {
   const all = Float32Array.from(frequencies);
-  return { at: () => all, scale: 1, contextLength };
+  return { at: () => all, scale: 1, contextLength, steadyLength: contextLength };
 };
 
 test("a table holds cos and sin of position times frequency, and gives its memory back", async () => {
@@ -40,7 +40,12 @@ test("a table of a long context grows as it is used", async () => {
 test("a table is made anew where the length of the batch changes the frequencies, and is scaled", async () => {
   using engine = await createEngine({ build: "baseline" });
   const [short, long] = [Float32Array.of(1), Float32Array.of(0.5)];
-  const table = new RotaryTable(engine, { at: (length) => (length > 4 ? long : short), scale: 1.5, contextLength: 8 });
+  const table = new RotaryTable(engine, {
+    at: (length) => (length > 4 ? long : short),
+    scale: 1.5,
+    contextLength: 8,
+    steadyLength: 4,
+  });
   const cosAt = (length: number, p: number) => engine.memory.f32(table.upTo(length).cos, length)[p]!;
   expect(cosAt(4, 2)).toBeCloseTo(1.5 * Math.cos(2), 6);
   expect(cosAt(5, 2)).toBeCloseTo(1.5 * Math.cos(1), 6);
