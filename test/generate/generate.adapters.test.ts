@@ -53,7 +53,7 @@ test("texts at once through setAdapter and generate do not mix", async () => {
 
 test("adapterNames chooses the adapter of a text, and __base__ none, whatever is active", async () => {
   const model = await adapted();
-  using base = model.base;
+  using _base = model.base;
   const want = await alone(model);
   model.setAdapter("b");
   const names = ["a", "__base__", "p", "b"];
