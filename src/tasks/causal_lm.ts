@@ -11,7 +11,6 @@
 import { countLabelled } from "../core/labels.ts";
 import type { Message } from "../text/chat.ts";
 import type { LabelledIds, Tokenizer } from "../text/tokenizer.ts";
-import { causalPrompt } from "./kit/causal-prompt.ts";
 import { defineRow, kindOf, notTexts, type RowOf } from "./kit/define-row.ts";
 import { defineTask } from "./kit/define-task.ts";
 import { type EncodeContext, type Example, outOfRange } from "./kit/example.ts";
@@ -96,7 +95,7 @@ export const task = defineTask({
   rows,
   needs: '{"text"}, {"prompt", "completion"}, {"messages"} or {"input_ids", "labels"?}',
   encode,
-  prompt: causalPrompt,
+  prompt: async (row, context) => (await import("./kit/causal-prompt.ts")).causalPrompt(row, context),
   countLabels: (labels) => countLabelled(labels, 1),
   labelsAreTokens: true,
   longest: (_model, { length }) => ({ inputIds: new Int32Array(length), labels: new Int32Array(length) }),
