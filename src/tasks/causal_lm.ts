@@ -14,7 +14,6 @@ import type { LabelledIds, Tokenizer } from "../text/tokenizer.ts";
 import { defineRow, kindOf, notTexts, type RowOf } from "./kit/define-row.ts";
 import { defineTask } from "./kit/define-task.ts";
 import { type EncodeContext, type Example, outOfRange } from "./kit/example.ts";
-import { presentText } from "./kit/present-text.ts";
 import { textRow } from "./rows/text.ts";
 import { misaligned, tokensRow } from "./rows/tokens.ts";
 
@@ -99,7 +98,7 @@ export const task = defineTask({
   countLabels: (labels) => countLabelled(labels, 1),
   labelsAreTokens: true,
   longest: (_model, { length }) => ({ inputIds: new Int32Array(length), labels: new Int32Array(length) }),
-  present: presentText,
+  present: async (context) => (await import("./kit/present-text.ts")).presentText(context),
 });
 
 type CausalRow = RowOf<(typeof rows)[number]>;
