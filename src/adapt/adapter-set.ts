@@ -323,33 +323,27 @@ export class AdapterSet {
    * by then. It throws StateError when these adapters are deleted, replaced, merged or trained in between.
    */
   pin(name?: string | null): <T>(pass: () => T) => T {
-    if (name !== undefined) this.#expectUnmerged("giving a text an adapter by name");
-    const own = {
-      active: name === undefined ? this.#active : name === null ? [] : [this.get(name).name],
-      composition: this.#composition,
-      enabled: name === undefined ? this.#enabled : true,
-    };
-    if (name !== undefined) own.composition = { type: "Stack", children: own.active };
-    const [adapters, merged] = [own.active.map((each) => this.get(each)), this.#merged];
-    const fusions = this.appliedFusions();
-    const params = [...adapters, ...fusions].flatMap((each) => [...each.params.values()]);
+    let own = this.#acting();
+    if (name !== undefined) {
+      this.#expectUnmerged("giving a text an adapter by name");
+      const active = name === null ? [] : [this.get(name).name];
+      own = { active, composition: { type: "Stack", children: active }, enabled: true };
+    }
+    const parts = [...own.active.map((each) => this.get(each)), ...this.appliedFusions()];
+    const params = parts.flatMap((each) => [...each.params.values()]);
     const updates = () => params.reduce((sum, param) => sum + param.updates, 0);
     const before = updates();
-    const expectSame = () => {
-      const gone = adapters.find((each) => this.#adapters.get(each.name) !== each);
-      if (gone) throw new StateError(`adapter "${gone.name}" was deleted or replaced while it was generating`);
-      if (fusions.some((each) => this.#fusions.get(each.name) !== each))
-        throw new StateError("a fusion was deleted while it was generating");
-      if (this.#merged.join() !== merged.join())
-        throw new StateError("adapters were merged or unmerged while the model was generating");
-      if (updates() !== before)
-        throw new StateError(`adapters ${quoted(own.active)} were trained while they were generating`);
-    };
+    const merged = this.#merged.join();
     return (pass) => {
-      expectSame();
-      const isSame = this.#active === own.active && this.#composition === own.composition;
-      if (isSame && this.#enabled === own.enabled) return pass();
-      const now = { active: this.#active, composition: this.#composition, enabled: this.#enabled };
+      const gone = parts.find((each) => ![this.#adapters, this.#fusions].some((map) => map.get(each.name) === each));
+      const what =
+        (gone && `"${gone.name}" was deleted or replaced`) ??
+        (this.#merged.join() !== merged ? "adapters were merged or unmerged" : null) ??
+        (updates() !== before ? `${quoted(own.active)} were trained` : null);
+      if (what !== null) throw new StateError(`adapters: ${what} while the model was generating`);
+      const now = this.#acting();
+      if (now.active === own.active && now.composition === own.composition && now.enabled === own.enabled)
+        return pass();
       try {
         this.#act(own);
         return pass();
@@ -357,6 +351,10 @@ export class AdapterSet {
         this.#act(now);
       }
     };
+  }
+
+  #acting(): ActiveAdapters {
+    return { active: this.#active, composition: this.#composition, enabled: this.#enabled };
   }
 
   #act({ active, composition, enabled }: ActiveAdapters): void {

@@ -5,19 +5,19 @@
 import { type Checkpoint, openCheckpoint, readJson } from "../checkpoint/checkpoint.ts";
 import { nameOf, openSource, type SourceLike } from "../checkpoint/open.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
-import { type Source } from "../core/host.ts";
+import type { Source } from "../core/host.ts";
 import { type Task, tasks } from "../core/task.ts";
-import { files, copies } from "../models/index.generated.ts";
+import { copies, files } from "../models/index.generated.ts";
 import { ConfigReader, type RawConfig } from "../nn/config.ts";
-import { type Body, type HeadDefinition, type ModelDefinition } from "../nn/define-model.ts";
+import type { Body, HeadDefinition, ModelDefinition } from "../nn/define-model.ts";
 import { Weights } from "../nn/layers/weights.ts";
-import { type Model, type ModelParts } from "../nn/tasks/model.ts";
-import { type ModelOfShapes } from "../nn/tasks/model-of-shapes.ts";
+import type { Model, ModelParts } from "../nn/tasks/model.ts";
+import type { ModelOfShapes } from "../nn/tasks/model-of-shapes.ts";
 import { CheckpointTensors, type LoadOptions } from "../nn/tensors/checkpoint-tensors.ts";
 import { type RandomOptions, randomTensors, shapesOnly } from "../nn/tensors/fresh-tensors.ts";
-import { type KeptWeights } from "../nn/tensors/kept-dtype.ts";
+import type { KeptWeights } from "../nn/tensors/kept-dtype.ts";
 import { taskDefinitions } from "../tasks/index.generated.ts";
-import { type TaskDefinition } from "../tasks/kit/define-task.ts";
+import type { TaskDefinition } from "../tasks/kit/define-task.ts";
 import { createEngine, type Engine } from "../wasm/engine.ts";
 
 /** Options for loading a published model. */

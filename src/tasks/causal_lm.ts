@@ -13,11 +13,9 @@
 import { FormatError } from "../core/errors.ts";
 import { countLabelled } from "../core/labels.ts";
 import type { LabelledIds, Tokenizer } from "../text/tokenizer.ts";
-import { causalPrompt } from "./kit/causal-prompt.ts";
 import { defineRow, type RowOf } from "./kit/define-row.ts";
 import { defineTask } from "./kit/define-task.ts";
 import { type EncodeContext, type Example, outOfRange } from "./kit/example.ts";
-import { presentText } from "./kit/present-text.ts";
 import { chatRow, conversationsRow } from "./rows/chat.ts";
 import { type ChatCompletionContent, completionRow } from "./rows/completion.ts";
 import { type InstructionContent, instructionRow } from "./rows/instruction.ts";
@@ -53,12 +51,12 @@ export const task = defineTask({
   rows,
   needs: '{"text"}, {"prompt", "completion"}, {"messages"}, {"instruction", "output"} or {"input_ids", "labels"?}',
   encode,
-  prompt: causalPrompt,
+  prompt: async (row, context) => (await import("./kit/causal-prompt.ts")).causalPrompt(row, context),
   countLabels: (labels) => countLabelled(labels, 1),
   labelsAlign: "ids",
   labelsAreTokens: true,
   longest: (_model, { length }) => ({ inputIds: new Int32Array(length), labels: new Int32Array(length) }),
-  present: presentText,
+  present: async (context) => (await import("./kit/present-text.ts")).presentText(context),
 });
 
 type CausalRow = RowOf<(typeof rows)[number]>;

@@ -6,7 +6,6 @@ import { countLabelled } from "../core/labels.ts";
 import { defineRow, notTexts, type RowOf } from "./kit/define-row.ts";
 import { defineTask } from "./kit/define-task.ts";
 import { type EncodeContext, type Example, inputOf, lengthLimit } from "./kit/example.ts";
-import { presentText } from "./kit/present-text.ts";
 import { textRow } from "./rows/text.ts";
 import { tokensRow } from "./rows/tokens.ts";
 
@@ -50,7 +49,7 @@ export const task = defineTask({
     inputIds: new Int32Array(length),
     labels: new Int32Array(targetLength),
   }),
-  present: presentText,
+  present: async (context) => (await import("./kit/present-text.ts")).presentText(context),
 });
 
 function encodeTokens({ inputIds, labels }: RowOf<typeof tokensRow>, context: EncodeContext): Example | string {

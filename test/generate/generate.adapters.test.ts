@@ -66,19 +66,27 @@ test("adapterNames chooses the adapter of a text, and __base__ none, whatever is
 });
 
 test.each<[string, (model: PeftModel) => void, string]>([
-  ["deleting the adapter", (model) => model.deleteAdapter("a"), 'adapter "a" was deleted or replaced'],
+  [
+    "deleting the adapter",
+    (model) => model.deleteAdapter("a"),
+    '"a" was deleted or replaced while the model was generating',
+  ],
   ["merging", (model) => model.mergeAdapter(), "adapters were merged or unmerged"],
   ["disposing of the model", (model) => model.base.dispose(), "the model was disposed of"],
-  ["taking the adapters off", (model) => model.dispose(), 'adapter "a" was deleted or replaced'],
+  ["taking the adapters off", (model) => model.dispose(), '"a" was deleted or replaced while the model was generating'],
   [
     "an optimizer's step",
     (model) => {
       using optimizer = new AdamW(model.engine, model.namedTrainable());
       optimizer.step(1e-3);
     },
-    'adapters "a" were trained',
+    '"a" were trained while the model was generating',
   ],
-  ["loading a state", (model) => model.loadAdapterState("a", model.adapterState("a")), 'adapters "a" were trained'],
+  [
+    "loading a state",
+    (model) => model.loadAdapterState("a", model.adapterState("a")),
+    '"a" were trained while the model was generating',
+  ],
 ])("%s while a text is written ends it with an error", async (_, change, message) => {
   const model = await adapted();
   using base = model.base;

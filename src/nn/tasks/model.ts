@@ -1,19 +1,19 @@
 /** Shared by all models, independent of the task: weights by published name, and a loss for training. */
 import { StateError } from "../../core/errors.ts";
-import { type ProblemType } from "../../core/labels.ts";
-import { type Task } from "../../core/task.ts";
+import type { ProblemType } from "../../core/labels.ts";
+import type { Task } from "../../core/task.ts";
 import { Tape, type Value } from "../../tape/tape.ts";
-import { type Param, type Weight } from "../../tensor/tensor.ts";
-import { type Engine } from "../../wasm/engine.ts";
-import { type RawConfig } from "../config.ts";
-import { type Body, type DefaultTargets, type ModelDefinition } from "../define-model.ts";
-import { type Module, type Site, type Weights } from "../layers/weights.ts";
-import { type InputKind } from "../pass/inputs.ts";
+import type { Param, Weight } from "../../tensor/tensor.ts";
+import type { Engine } from "../../wasm/engine.ts";
+import type { RawConfig } from "../config.ts";
+import type { Body, DefaultTargets, ModelDefinition } from "../define-model.ts";
+import type { Module, Site, Weights } from "../layers/weights.ts";
+import type { InputKind } from "../pass/inputs.ts";
 import { Pass, type PassOptions } from "../pass/pass.ts";
-import { type Labelled, type LabelledSequences, type Sequences } from "../pass/sequences.ts";
-import { type Stack, type VirtualTokens } from "../pass/virtual-tokens.ts";
-import { type Measured, type TaskModel } from "./task-model.ts";
-import { type TaskTraits } from "./task-traits.ts";
+import type { Labelled, LabelledSequences, Sequences } from "../pass/sequences.ts";
+import type { Stack, VirtualTokens } from "../pass/virtual-tokens.ts";
+import type { Measured, TaskModel } from "./task-model.ts";
+import type { TaskTraits } from "./task-traits.ts";
 
 export interface ModelParts<B extends Body = Body> {
   readonly engine: Engine;

@@ -1,11 +1,11 @@
 /** The interface of a model for running, training and measuring it, with or without adapters. */
-import { type ProblemType } from "../../core/labels.ts";
-import { type Task } from "../../core/task.ts";
-import { type Tape, type Value } from "../../tape/tape.ts";
-import { type Engine } from "../../wasm/engine.ts";
-import { type InputKind } from "../pass/inputs.ts";
-import { type PassOptions } from "../pass/pass.ts";
-import { type Labelled, type LabelledSequences, type Sequences } from "../pass/sequences.ts";
+import type { ProblemType } from "../../core/labels.ts";
+import type { Task } from "../../core/task.ts";
+import type { Tape, Value } from "../../tape/tape.ts";
+import type { Engine } from "../../wasm/engine.ts";
+import type { InputKind } from "../pass/inputs.ts";
+import type { PassOptions } from "../pass/pass.ts";
+import type { Labelled, LabelledSequences, Sequences } from "../pass/sequences.ts";
 
 /** Losses and logits of one batch, from one forward pass. */
 export interface Measured {

@@ -59,7 +59,7 @@ export interface TaskDefinition<K extends RowKind = RowKind, M extends Model = M
    * What the model is to continue, of a row that may have the continuation; like `encode`. Where a task has it, `present` is given
    * such examples.
    */
-  prompt?(row: RowOf<K>, context: EncodeContext): Example | string | null;
+  prompt?(row: RowOf<K>, context: EncodeContext): Promise<Example | string | null>;
   /** How many of an example's labels count; left out where nothing is learned. */
   countLabels?(labels: ArrayLike<number>): number;
   /** What a label belongs to, if not to the whole row: each of the input's ids, or each id of a target. */

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { expectRefused, jsonLines, lorikeet, stories, succeed, writeRows } from "../bed.ts";
@@ -30,6 +30,48 @@ describe("generate", () => {
     const [long, none] = await Promise.all([run("llama", "a".repeat(63)), run("gpt2", "a")]);
     expectRefused(long, /--prompt has 64 tokens, but the model's context is 64/);
     expectRefused(none, /folder "gpt2" has no "tokenizer.json"/);
+  });
+
+  test("follows generation_config.json, which flags overrule and --no-generation-config leaves out", async () => {
+    const folder = at("llama-config");
+    cpSync(at("llama"), folder, { recursive: true });
+    const file = join(folder, "generation_config.json");
+    const run = async (...args: string[]) => {
+      const all = ["--model", "llama-config", "--prompt", "ab", "--json", ...args];
+      return lorikeet(work, "generate", ...all);
+    };
+    const tokens = async (...args: string[]) => {
+      const { code, stdout, stderr } = await run(...args);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      return jsonLines(stdout)[0]!.tokens as number[];
+    };
+    const plain = await tokens("--temperature", "0", "--max-new-tokens", "8");
+    writeFileSync(file, JSON.stringify({ max_new_tokens: 5, suppress_tokens: [plain[0]] }));
+    const followed = await tokens();
+    expect(followed).toHaveLength(5);
+    expect(followed).not.toContain(plain[0]);
+    expect(await tokens("--suppress-tokens", "[]")).toEqual(plain.slice(0, 5));
+    expect(await tokens("--no-generation-config", "--temperature", "0", "--max-new-tokens", "8")).toEqual(plain);
+    writeFileSync(file, JSON.stringify({ guidance_scale: 2 }));
+    expectRefused(await run(), /generation_config.json: "guidance_scale" is 2, which is not supported/);
+  });
+
+  test("--prompt, --messages, --system and --raw are checked together", async () => {
+    const run = (...args: string[]) => lorikeet(work, "generate", "--model", "llama", ...args);
+    const [none, both, raw, json, role, system] = await Promise.all([
+      run(),
+      run("--prompt", "a", "--messages", "[]"),
+      run("--prompt", "a", "--raw", "--system", "b"),
+      run("--messages", "[{"),
+      run("--messages", '[{"content": "x"}]'),
+      run("--prompt", "a", "--system", "b"),
+    ]);
+    expectRefused(none, /--prompt or --messages says what to write, and neither is given/);
+    expectRefused(both, /and both are given: give one of them/);
+    expectRefused(raw, /--raw continues a prompt without the chat template, and --system needs it/);
+    expectRefused(json, /--messages is not JSON/);
+    expectRefused(role, /--messages is not a list of messages, expected \[{"role": "user"/);
+    expectRefused(system, /--system needs a chat template, and .* has none/);
   });
 
   const model = stories();

@@ -1,6 +1,7 @@
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { expectClose, GOLDEN, readCase, readTensors } from "../../golden-files.ts";
-import { succeed, writeRows } from "../bed.ts";
+import { expectRefused, jsonLines, lorikeet, succeed, writeRows } from "../bed.ts";
 import { at, type Batch, readLogits, work, writeBatch } from "./golden-models.ts";
 
 describe("predict", () => {
@@ -33,4 +34,45 @@ describe("predict", () => {
     const lengths = Array.from({ length: 12 }, (_, i) => tensors.get(String(i))?.shape[0]);
     expect(lengths).toEqual([1, 2, 4, ...Array(9).fill(3)]); // text: <s> h i </s>
   });
+
+  test("continues the prompts of rows of different lengths, and keeps what the rows say beside it", async () => {
+    const template =
+      "{% for m in messages %}{{ m.role }}:{{ m.content }};{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
+    writeFileSync(at("llama/chat_template.jinja"), template);
+    const messages = [
+      { role: "user", content: "Who?" },
+      { role: "assistant", content: "Ahab" },
+    ];
+    const rows = [
+      { text: "abc" },
+      { prompt: "ab", completion: "cdefg" },
+      { messages },
+      { input_ids: [1, 5, 6, 7, 8], labels: [-100, -100, -100, 7, 8] },
+    ];
+    writeRows(at("prompts.jsonl"), rows);
+    const args = ["--model", "llama", "--data", "prompts.jsonl", "--output", "texts.jsonl", "--max-new-tokens", "6"];
+    await succeed(work, "predict", ...args);
+    const found = jsonLines(readFileSync(at("texts.jsonl"), "utf8"));
+    expect(found.map(({ reference }) => reference)).toEqual([undefined, "cdefg", "Ahab", "$%"]);
+    const greedy = ["--temperature", "0", "--max-new-tokens", "6", "--json"];
+    const generated = async (...more: string[]) =>
+      jsonLines(await lorikeetJson("--model", "llama", ...greedy, ...more))[0]!.text;
+    expect(found[0]!.text).toBe(await generated("--raw", "--prompt", "abc"));
+    expect(found[1]!.text).toBe(await generated("--raw", "--prompt", "ab"));
+    expect(found[2]!.text).toBe(await generated("--prompt", "Who?"));
+    expect(found[2]!.text).toBe(await generated("--messages", JSON.stringify(messages.slice(0, 1))));
+    rmSync(at("llama/chat_template.jinja"));
+  });
+
+  test("an output that ends in neither way is refused before the model is loaded", async () => {
+    const args = ["--model", "nowhere", "--data", "odd.jsonl", "--output", "preds.csv"];
+    const refused = await lorikeet(work, "predict", ...args);
+    expectRefused(refused, /--output is "preds.csv", expected a file that ends in .jsonl \(answers\) or .safetensors/);
+  });
 });
+
+async function lorikeetJson(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await lorikeet(work, "generate", ...args);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return stdout;
+}
