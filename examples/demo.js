@@ -45,7 +45,7 @@ const train = await examples("train.jsonl");
 const valid = await examples("valid.jsonl");
 
 say(
-  `base     ${relative(".", flags.model)}: ${base.modelType}, ${millions(parameters(base))} parameters, ${engine.build} kernels, one thread`,
+  `base     ${relative(".", flags.model)}: ${base.modelType}, ${millions(parameters(base))} parameters, ${engine.build} kernels, ${engine.threads === 1 ? "one thread" : `${engine.threads} threads`}`,
 );
 say(`data     ${train.length} sonnets for training, ${valid.length} for validation`);
 

@@ -23,11 +23,12 @@ export type { SourceLike, TargetLike } from "./checkpoint/open.ts";
 export { FormatError, ShapeError, StateError, UnsupportedError } from "./core/errors.ts";
 export type { HubOptions, RunFolder, Source, Target } from "./core/host.ts";
 export { type Task, tasks as taskTypes } from "./core/task.ts";
-export { type Example, encodeRows } from "./data/examples.ts";
+export type { Example } from "./data/examples.ts";
 export type { Row } from "./data/known-tasks.ts";
 export {
   type Dataset,
   type ExampleLimits,
+  encodeRows,
   type LoadDatasetOptions,
   loadDataset,
   parseRows,

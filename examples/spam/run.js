@@ -58,8 +58,10 @@ const encoded = (which) =>
     contextLength: base.contextLength,
     maxLength: 64,
   });
-const [train, test] = [encoded("train"), encoded("test")];
-console.log(`base     ${name} (${relative(".", folder)}), ${engine.build} kernels, one thread`);
+const [train, test] = [await encoded("train"), await encoded("test")];
+console.log(
+  `base     ${name} (${relative(".", folder)}), ${engine.build} kernels, ${engine.threads === 1 ? "one thread" : `${engine.threads} threads`}`,
+);
 console.log(
   `data     ${grouped(train.length)} mails for training, ${grouped(test.length)} for testing, half of them spam`,
 );

@@ -9,17 +9,7 @@ import { malformed, type RowProblem } from "./malformed.ts";
 
 export type { AnswerSource, EncodeRowsOptions, Example } from "../tasks/kit/example.ts";
 
-/**
- * The rows of `file` as examples. A row of which the length limit cuts off all labels is left out, with a warning that names its
- * line. Throws one FormatError that lists every row that does not fit the task, is too long for the model, has a token or label the
- * model does not know, or has nothing to learn; ShapeError when `maxLength` itself does not fit the model, StateError when there is
- * text and no tokenizer, or labels and no `labelNames`.
- *
- * @example
- * const limits = { tokenizer, vocabSize: 1024, contextLength: 512, maxLength: 256 };
- * const examples = encodeRows("train.jsonl", rows, limits);
- * const labeled = encodeRows("reviews.jsonl", rows, { ...limits, task: "SEQ_CLS", labelNames: labelNamesOf(rows) });
- */
+/** See load-dataset.ts, through which users reach it. */
 export function encodeRows(file: string, rows: readonly Row[], options: EncodeRowsOptions): Example[] {
   const definition = taskDefinition(options.task ?? "CAUSAL_LM");
   expectMaxLength(rows, options);

@@ -2,8 +2,8 @@ import type { HubOptions } from "../core/host.ts";
 import type { ImageConfig } from "../image/preprocess.ts";
 import { labelNamesOf, problemTypeOf } from "../tasks/kit/labels.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { type EncodeRowsOptions, type Example, encodeRows } from "./examples.ts";
-import { kindOfRow, type Row } from "./known-tasks.ts";
+import type { EncodeRowsOptions, Example } from "./examples.ts";
+import type { Row } from "./known-tasks.ts";
 import type { RowChoice } from "./read-row.ts";
 
 /** What a trainer takes: examples in the order of the file. */
@@ -73,16 +73,35 @@ export async function loadDataset(
   { imageConfig = null, columns = null, hub = {}, ...options }: LoadDatasetOptions = {},
 ): Promise<Dataset> {
   const rows = await readRows(paths, { preparation: imageConfig, task: options.task ?? null, columns, hub });
+  const [{ encodeRows: encode }, { kindOfRow }] = await Promise.all([
+    import("./examples.ts"),
+    import("./known-tasks.ts"),
+  ]);
   const isText = rows.some((row) => kindOfRow(row).isText);
   const loaded = typeof tokenizer !== "function" ? tokenizer : isText ? await tokenizer() : null;
   const problemType = options.problemType ?? problemTypeOf(rows);
   const labelNames = options.labelNames ?? (options.task === undefined ? null : labelNamesOf(rows, problemType));
   const limits = { vocabSize, contextLength, inputKinds };
-  return encodeRows([paths].flat()[0] ?? "", rows, {
+  return encode([paths].flat()[0] ?? "", rows, {
     ...options,
     ...limits,
     tokenizer: loaded,
     problemType,
     labelNames,
   });
+}
+
+/**
+ * The rows of `file` as examples; the code of the tasks is loaded with the first call. Throws one FormatError that lists every row that
+ * does not fit the task, is too long for the model, has a token or label the model does not know, or has nothing to learn;
+ * ShapeError if `maxLength` itself does not fit the model, StateError if there is text and no tokenizer, or labels and no `labelNames`.
+ *
+ * @example
+ * const limits = { tokenizer, vocabSize: 1024, contextLength: 512, maxLength: 256 };
+ * const examples = await encodeRows("train.jsonl", rows, limits);
+ * const labeled = await encodeRows("reviews.jsonl", rows, { ...limits, task: "SEQ_CLS", labelNames: labelNamesOf(rows) });
+ */
+export async function encodeRows(file: string, rows: readonly Row[], options: EncodeRowsOptions): Promise<Example[]> {
+  const examples = await import("./examples.ts");
+  return examples.encodeRows(file, rows, options);
 }

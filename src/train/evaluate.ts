@@ -1,7 +1,6 @@
 /** How well a model predicts examples: the mean loss over all their labels, and the metrics of the task. */
 import { StateError } from "../core/errors.ts";
 import { batchSchedule } from "../data/batches.ts";
-import { taskDefinition } from "../data/known-tasks.ts";
 import type { Metrics, Prediction } from "../metrics/metrics.ts";
 import type { TaskModel } from "../nn/tasks/task-model.ts";
 import { Tape } from "../tape/tape.ts";
@@ -123,6 +122,7 @@ export async function evaluateIn(
 
 /** The metrics of the model's task, or null. They are loaded only if there is something to measure. */
 async function metricsOf({ task, labelNames, problemType }: Evaluable): Promise<Metrics<Prediction> | null> {
+  const { taskDefinition } = await import("../data/known-tasks.ts");
   return (await taskDefinition(task).metrics?.({ labelNames: labelNames ?? [], problemType })) ?? null;
 }
 
