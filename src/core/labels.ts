@@ -11,8 +11,7 @@ export function countLabelled(labels: ArrayLike<number>, first = 0): number {
 }
 
 /** What the outputs of a classifier mean, by the names of transformers. */
-export const problemTypes = ["single_label_classification", "multi_label_classification", "regression"] as const;
-export type ProblemType = (typeof problemTypes)[number];
+export type ProblemType = "single_label_classification" | "multi_label_classification" | "regression";
 
 /** The names of classes that have none, as transformers gives them. */
 export function numberedLabels(count: number): string[] {
