@@ -42,16 +42,11 @@ export class FrozenCache {
     budget: number,
     { warn, spell }: { readonly warn: (text: string) => void; readonly spell: Spell },
   ): FrozenCache | null {
-    if (examples.some((example) => tokensOf(example) > model.steadyLength)) {
-      warn(
-        `${spell("cacheFrozen")}: nothing can be kept, because rows of sequences longer than ${model.steadyLength} tokens depend on the length of their batch ("rope_scaling" of the config); shorten them`,
-      );
-      return null;
-    }
     const blocks = frozenBlocks(model, concatenateLabelled(examples.slice(0, 1)));
-    const problem = problemWith(blocks, spell);
+    const steady = examples.every((example) => tokensOf(example) <= model.steadyLength);
+    const problem = steady ? problemWith(blocks, spell) : UNSTEADY;
     if (problem !== null) warn(`${spell("cacheFrozen")}: ${problem}`);
-    return blocks !== null && blocks.depth > 0 ? new FrozenCache(model, examples, budget, blocks) : null;
+    return steady && blocks !== null && blocks.depth > 0 ? new FrozenCache(model, examples, budget, blocks) : null;
   }
 
   get report(): FrozenCacheReport {
@@ -134,6 +129,8 @@ export class FrozenCache {
     this.#bytes += rows.byteLength;
   }
 }
+
+const UNSTEADY = "nothing can be kept, because rows depend on the length of their batch (rope_scaling)";
 
 function problemWith(blocks: FrozenBlocks | null, spell: Spell): string | null {
   if (blocks === null) {

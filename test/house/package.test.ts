@@ -165,7 +165,7 @@ test("the entry bundles for browsers with both builds in it, for workerd without
  * chat templates, every model, readers of files, image decoders.
  */
 const kB = 1000;
-const budgets = { build: 27 * kB, entry: 150 * kB, everything: 306 * kB };
+const budgets = { build: 27 * kB, entry: 146 * kB, everything: 310 * kB };
 const packed = (bytes: Uint8Array) => gzipSync(bytes, { level: 9 }).length;
 const total = (chunks: Uint8Array[]) => chunks.reduce((sum, chunk) => sum + packed(chunk), 0);
 
@@ -177,6 +177,7 @@ test("the entry with both builds keeps to its budget, and so does everything the
   const { atOnce, onDemand } = await splitUp();
   const kernels = onDemand.filter((chunk) => /memoryFlags/.test(new TextDecoder().decode(chunk)));
   expect(kernels).toHaveLength(2);
+  console.log(`entry ${total([...atOnce, ...kernels])}, everything ${total([...atOnce, ...onDemand])} bytes after gzip`);
   expect(total([...atOnce, ...kernels])).toBeLessThan(budgets.entry);
   expect(total([...atOnce, ...onDemand])).toBeLessThan(budgets.everything);
 });

@@ -1,6 +1,6 @@
 /** The number of outputs of a classification head and their names: `id2label` of a config. */
 import { FormatError } from "../../core/errors.ts";
-import { type ProblemType, problemTypes } from "../../core/labels.ts";
+import type { ProblemType } from "../../core/labels.ts";
 import { ConfigReader, type RawConfig } from "../config.ts";
 
 /** transformers' default number of labels. */
@@ -12,6 +12,12 @@ export function outputsOf(config: ConfigReader): number {
   const names = labelNames(config.raw, config.name);
   return names?.length ?? config.count("num_labels", BY_DEFAULT);
 }
+
+const problemTypes: readonly ProblemType[] = [
+  "single_label_classification",
+  "multi_label_classification",
+  "regression",
+];
 
 /** Throws FormatError for a `problem_type` that says nothing about the outputs. */
 function expectProblemType(config: ConfigReader): void {
