@@ -23,7 +23,8 @@ const nothing: CompositionNode = { type: "Stack", children: [] };
 /** What a `PeftModel` holds. `put` is the only way in for an adapter, whatever it is made of. */
 export class AdapterSet {
   readonly model: Model;
-  readonly layers: Base;
+  /** The model's own layers and weights. */
+  layers: Base;
   readonly warn: Warn;
   readonly #adapters = new Map<string, Adapter>();
   readonly #fusions = new Map<string, Fusion>();
@@ -79,6 +80,7 @@ export class AdapterSet {
    */
   expectRoom(name: string): void {
     expectAdapterName(name);
+    if (this.#adapters.size === 0) this.layers = baseOf(this.model); // it may have been resized
     if (this.#adapters.has(name))
       throw new StateError(`there is an adapter "${name}" already: delete it first, or choose another name`);
     this.#expectUnmerged(`adding "${name}"`);
@@ -122,6 +124,7 @@ export class AdapterSet {
       throw error;
     }
     this.#adapters.set(adapter.name, adapter);
+    this.model.adapterCount++;
   }
 
   /** Throws a StateError unless the adapter of this name can be replaced now. */
@@ -154,6 +157,7 @@ export class AdapterSet {
     if (fusion !== undefined)
       throw new StateError(`adapter "${name}" is part of fusion "${fusion}": delete that first`);
     this.#adapters.delete(name);
+    this.model.adapterCount--;
     this.#active = this.#active.filter((other) => other !== name);
     const [next] = [...this.#adapters.keys()].sort();
     if (this.#active.length === 0 && next !== undefined) {
@@ -356,11 +360,13 @@ export class AdapterSet {
 
   /** Takes all adapters off the model and frees them. */
   clear(): void {
+    if (this.#adapters.size === 0) return;
     this.restore();
     this.deactivate();
     for (const fusion of this.#fusions.values()) fusion.dispose();
     this.#fusions.clear();
     for (const adapter of this.#adapters.values()) adapter.dispose();
+    this.model.adapterCount -= this.#adapters.size;
     this.#adapters.clear();
   }
 }

@@ -1,7 +1,7 @@
 /** The adapter that a command line describes, on a base: by a method and its options, by a config, or by an existing adapter. */
 import type { Command } from "commander";
 import { configFromText, readAdapterConfig } from "../adapt/files/load.ts";
-import { configOf, type Method, type MethodConfig } from "../adapt/method/define-method.ts";
+import { configOf, type Method, type MethodConfig, optionsOf } from "../adapt/method/define-method.ts";
 import { getPeftModel, PeftModel } from "../adapt/peft-model.ts";
 import { readText } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
@@ -75,7 +75,8 @@ async function methodConfig(
   const has = (option: string) => Object.hasOwn(method!.options, option);
   // For tasks that PEFT does not have, it leaves the head, which is new as a rule, to the user.
   const { taskType, headModules } = base.traits;
-  const named = taskType !== null || headModules.length === 0 || given.modulesToSave !== undefined;
+  const takesHead = optionsOf(method!).modulesToSave !== undefined;
+  const named = taskType !== null || headModules.length === 0 || given.modulesToSave !== undefined || !takesHead;
   const head = named ? {} : { modulesToSave: headModules };
   const values = {
     ...head,

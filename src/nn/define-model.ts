@@ -9,7 +9,8 @@ import type { Pass } from "./pass/pass.ts";
 
 /** What every model that is built has. */
 export interface Body {
-  readonly vocabSize: number;
+  /** Rows of the table of tokens. */
+  vocabSize: number;
   /** Longest sequence the positions allow; Infinity where nothing limits it. */
   readonly contextLength: number;
   /** RoBERTa's rule for positions: see `PassLimits`. */
