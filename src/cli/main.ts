@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line. One file per command; what they print is what `--help` says. */
 import { Command } from "commander";
+import { command as addTokens } from "./commands/add-tokens.ts";
 import { bench, runBench } from "./commands/bench.ts";
 import { command as evaluate } from "./commands/eval.ts";
 import { command as generate } from "./commands/generate.ts";
@@ -33,7 +34,19 @@ Examples:
   $ lorikeet generate --model base --adapter runs/first/adapter --prompt "Once upon a time"
   $ lorikeet <command> --help shows the options of a command`,
     );
-  for (const command of [train, generate, evaluate, predict, merge, inspect, methods, models, settings, ...bench]) {
+  for (const command of [
+    train,
+    generate,
+    evaluate,
+    predict,
+    merge,
+    addTokens,
+    inspect,
+    methods,
+    models,
+    settings,
+    ...bench,
+  ]) {
     lorikeet.addCommand(
       command.showHelpAfterError("(--help shows the options, with examples)").allowExcessArguments(false),
     );
