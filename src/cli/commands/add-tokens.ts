@@ -4,6 +4,7 @@ import { openSource, openTarget } from "../../checkpoint/open.ts";
 import { FormatError } from "../../core/errors.ts";
 import type { Source } from "../../core/host.ts";
 import { flag, type ValuesOf, whole, wholeOrNull } from "../../core/options.ts";
+import { resizeTokenEmbeddings } from "../../nn/tensors/resize-token-embeddings.ts";
 import { saveModel } from "../../nn/tensors/save-model.ts";
 import { addTokens } from "../../tokenizers/add-tokens.ts";
 import { readTokenizerFolder } from "../../tokenizers/convert/read-tokenizer-folder.ts";
@@ -45,7 +46,7 @@ async function run(flags: ValuesOf<typeof options>): Promise<void> {
   const engine = await openEngine(flags);
   const model = await loadBase(flags.model, engine, null);
   const { padToMultipleOf, seed } = flags;
-  const rows = await model.resizeTokenEmbeddings(Math.max(model.vocabSize, extended.count), { padToMultipleOf, seed });
+  const rows = resizeTokenEmbeddings(model, Math.max(model.vocabSize, extended.count), { padToMultipleOf, seed });
   await copyProcessingFiles(flags.model, target);
   await saveModel(model, target);
   await writeJson(target, "tokenizer.json", extended.tokenizer);

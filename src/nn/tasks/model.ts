@@ -12,7 +12,6 @@ import type { InputKind } from "../pass/inputs.ts";
 import { Pass, type PassOptions } from "../pass/pass.ts";
 import type { Labelled, LabelledSequences, Sequences } from "../pass/sequences.ts";
 import type { Stack, VirtualTokens } from "../pass/virtual-tokens.ts";
-import type { ResizeOptions } from "../tensors/resize-token-embeddings.ts";
 import type { Measured, TaskModel } from "./task-model.ts";
 import type { TaskTraits } from "./task-traits.ts";
 
@@ -129,25 +128,11 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
     return named;
   }
 
-  /**
-   * Gives the table of tokens, and an output projection, `rows` rows: transformers' `resize_token_embeddings`. Null keeps as many
-   * as there are, rounded up to `padToMultipleOf`. Returns their number. New rows start at the mean of the others: train them, by
-   * `trainableTokenIndices` or `modulesToSave`. Throws StateError for a model with adapters: resize it first.
-   *
-   * @example
-   * await model.resizeTokenEmbeddings(tokenizer.vocabSize, { padToMultipleOf: 64 });
-   */
-  async resizeTokenEmbeddings(rows: number | null, options: ResizeOptions = {}): Promise<number> {
-    const { resizeTables } = await import("../tensors/resize-token-embeddings.ts");
-    if (this.adapterCount > 0)
-      throw new StateError(
-        "the model has adapters, whose tensors fit its table of tokens as it is: resize it before adding them",
-      );
-    const count = resizeTables(this, rows, options);
+  /** Takes note that the table of tokens has `rows` rows from now on. */
+  resized(rows: number): void {
     this.resizedFrom ??= this.body.vocabSize;
-    this.body.vocabSize = count;
-    this.config = { ...this.config, vocab_size: count };
-    return count;
+    this.body.vocabSize = rows;
+    this.config = { ...this.config, vocab_size: rows };
   }
 
   /** Makes every weight trainable and returns them. Only a model made by `fromConfig`, or loaded `trainable`, has such weights. */

@@ -28,10 +28,18 @@ const SHARE = 1e-9;
 const MOST = 4096;
 
 /**
- * Resizes the tables to `rows`, null for as many as there are, rounded up. Returns how many there are now. The model must have no
- * adapters: `Model.resizeTokenEmbeddings` sees to that.
+ * Gives the table of tokens, and an output projection, `rows` rows: transformers' `resize_token_embeddings`. Null keeps as many as
+ * there are, rounded up to `padToMultipleOf`. Returns their number. New rows start at the mean of the others: train them, by
+ * `trainableTokenIndices` or `modulesToSave`. Throws StateError for a model with adapters: resize it first.
+ *
+ * @example
+ * resizeTokenEmbeddings(model, tokenizer.vocabSize, { padToMultipleOf: 64 });
  */
-export function resizeTables(model: Model, rows: number | null, options: ResizeOptions): number {
+export function resizeTokenEmbeddings(model: Model, rows: number | null, options: ResizeOptions = {}): number {
+  if (model.adapterCount > 0)
+    throw new StateError(
+      "the model has adapters, whose tensors fit its table of tokens as it is: resize it before adding them",
+    );
   const { padToMultipleOf = null } = options;
   const [embedding] = Array.from(model.modules.values()).filter(({ kind }) => kind === "embedding");
   if (embedding === undefined)
@@ -51,6 +59,7 @@ export function resizeTables(model: Model, rows: number | null, options: ResizeO
     if (table.kind === "param") table.dispose();
     else model.engine.memory.free(table.ptr);
   }
+  model.resized(count);
   return count;
 }
 
