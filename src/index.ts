@@ -52,6 +52,7 @@ export type { QuestionAnswerer } from "./nn/tasks/question-answering.ts";
 export type { Seq2SeqLM } from "./nn/tasks/seq2seq-lm.ts";
 export type { TaskModel } from "./nn/tasks/task-model.ts";
 export type { TokenClassifier } from "./nn/tasks/token-classifier.ts";
+export { type ResizeOptions, resizeTokenEmbeddings } from "./nn/tensors/resize-token-embeddings.ts";
 export { saveModel } from "./nn/tensors/save-model.ts";
 export { Adafactor, type AdafactorOptions } from "./optim/adafactor.ts";
 export { AdamW, type AdamWOptions } from "./optim/adamw.ts";

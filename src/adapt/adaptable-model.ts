@@ -18,6 +18,8 @@ export interface Base extends ModelShape {
   readonly engine: Engine;
   /** The layers that "all-linear" selects: every linear layer except the output projection. */
   readonly allLinear: readonly string[];
+  /** Rows that the table of tokens had before it was resized; null if it was not. */
+  readonly resizedFrom: number | null;
   weightsOf(module: Module): BaseWeights;
   /** Makes this the layer's own weight. */
   replaceWeight(module: Module, weight: Weight): void;
@@ -32,10 +34,12 @@ export interface ModelLike {
   readonly sites: readonly Site[];
   readonly targets: DefaultTargets;
   readonly headName: string;
+  readonly resizedFrom?: number | null;
 }
 
 /** Records the layers' current weights as those of the base. */
-export function baseOf({ engine, traits, modelType, config, modules, sites, targets, headName }: ModelLike): Base {
+export function baseOf(model: ModelLike): Base {
+  const { engine, traits, modelType, config, modules, sites, targets, headName, resizedFrom = null } = model;
   const weights = new Map<Module, BaseWeights>();
   for (const module of modules.values()) {
     weights.set(module, { weight: module.weight, bias: "bias" in module ? module.bias : null });
@@ -50,6 +54,7 @@ export function baseOf({ engine, traits, modelType, config, modules, sites, targ
     layers: modules,
     sites,
     headName,
+    resizedFrom,
     targets,
     allLinear: linears.map(({ name }) => name).filter((name) => name !== head && !name.startsWith(`${head}.`)),
     weightsOf: (module) => weights.get(module)!,

@@ -30,7 +30,8 @@ interface ActiveAdapters {
 /** The adapters that a `PeftModel` holds. `put` is the only way to add an adapter, whatever its origin. */
 export class AdapterSet {
   readonly model: Model;
-  readonly layers: Base;
+  /** The model's own layers and weights. */
+  layers: Base;
   readonly warn: Warn;
   readonly #adapters = new Map<string, Adapter>();
   readonly #fusions = new Map<string, Fusion>();
@@ -86,6 +87,7 @@ export class AdapterSet {
    */
   expectRoom(name: string): void {
     expectAdapterName(name);
+    if (this.#adapters.size === 0) this.layers = baseOf(this.model); // it may have been resized
     if (this.#adapters.has(name))
       throw new StateError(`adapter "${name}" already exists: delete it first, or choose another name`);
     this.#expectUnmerged(`adding "${name}"`);
@@ -129,6 +131,7 @@ export class AdapterSet {
       throw error;
     }
     this.#adapters.set(adapter.name, adapter);
+    this.model.adapterCount++;
   }
 
   /** Throws StateError unless the adapter with this name can be replaced now. */
@@ -163,6 +166,7 @@ export class AdapterSet {
     if (fusion !== undefined)
       throw new StateError(`adapter "${name}" is part of fusion "${fusion}": delete the fusion first`);
     this.#adapters.delete(name);
+    this.model.adapterCount--;
     this.#active = this.#active.filter((other) => other !== name);
     const [next] = [...this.#adapters.keys()].sort();
     if (this.#active.length === 0 && next !== undefined) {
@@ -420,11 +424,13 @@ export class AdapterSet {
 
   /** Removes all adapters from the model and frees them. */
   clear(): void {
+    if (this.#adapters.size === 0) return;
     this.restore();
     this.deactivate();
     for (const fusion of this.#fusions.values()) fusion.dispose();
     this.#fusions.clear();
     for (const adapter of this.#adapters.values()) adapter.dispose();
+    this.model.adapterCount -= this.#adapters.size;
     this.#adapters.clear();
   }
 }

@@ -24,6 +24,7 @@ import {
 import { headsOf } from "./method/head-modules.ts";
 import { fullMatch } from "./method/python-pattern.ts";
 import { type Exported, type MakeAt, type Purpose, type StoredShapes, TensorMaker } from "./method/tensor-maker.ts";
+import { stackTables } from "./method/token-rows.ts";
 
 export type { Base, BaseWeights } from "./adaptable-model.ts";
 
@@ -94,6 +95,7 @@ export class Adapter {
     }
     this.#warnOfPatterns(warn);
     this.#warnOfTies(base, warn);
+    this.#warnOfShared(base, warn);
   }
 
   /** Trained tensors by their keys in a file, in the order of the model. */
@@ -248,6 +250,26 @@ export class Adapter {
       const idle = Object.keys(patterns).filter((key) => !fits(key));
       if (idle.length > 0) warn(`${option} ${JSON.stringify(idle)} match no adapted module`);
     }
+  }
+
+  /** PEFT wraps the module "shared", which its stacks do not run: each of them has the table under a name of its own. */
+  #warnOfShared(base: Base, warn: Warn): void {
+    if (this.config.method.format === "adapterhub") return;
+    const { targetModules, modulesToSave } = this.config.values;
+    const named = (entries: unknown) => [entries ?? []].flat().some((entry) => String(entry).endsWith("shared"));
+    const adapted = [...this.embedding.keys(), ...this.replaced.map(({ module }) => module)];
+    const shared = adapted.find((layer) => stackTables(base, layer as Embedding).length > 0);
+    const chosen = named(targetModules) || named(modulesToSave) || targetModules === "all-linear";
+    if (shared === undefined || !chosen || this.#keepsRows(shared)) return;
+    warn(
+      `adapter "${this.name}" changes "${shared.name}", the table of both stacks. PEFT wraps that module alone, which they do not run: ` +
+        "loaded there, this part of the adapter does nothing",
+    );
+  }
+
+  /** Whether only rows of single tokens are trained, which PEFT carries over to the stacks. */
+  #keepsRows(layer: Module): boolean {
+    return layer.kind === "embedding" && this.embedding.get(layer)?.change !== undefined;
   }
 
   #warnOfTies(base: Base, warn: Warn): void {

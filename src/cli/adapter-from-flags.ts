@@ -3,7 +3,7 @@
  */
 import type { Command } from "commander";
 import { configFromText, readAdapterConfig } from "../adapt/files/load.ts";
-import { configOf, type Method, type MethodConfig } from "../adapt/method/define-method.ts";
+import { configOf, type Method, type MethodConfig, optionsOf } from "../adapt/method/define-method.ts";
 import { getPeftModel, PeftModel } from "../adapt/peft-model.ts";
 import { readText } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
@@ -77,7 +77,8 @@ async function methodConfig(
   const has = (option: string) => Object.hasOwn(method!.options, option);
   // For tasks that PEFT does not have, the head, which is usually new, is left to the user.
   const { taskType, headModules } = base.traits;
-  const named = taskType !== null || headModules.length === 0 || given.modulesToSave !== undefined;
+  const takesHead = optionsOf(method!).modulesToSave !== undefined;
+  const named = taskType !== null || headModules.length === 0 || given.modulesToSave !== undefined || !takesHead;
   const head = named ? {} : { modulesToSave: headModules };
   const values = {
     ...head,

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line. One file per command; `--help` describes what each prints. */
 import { Command } from "commander";
+import { command as addTokens } from "./commands/add-tokens.ts";
 import { bench, runBench } from "./commands/bench.ts";
 import { command as data } from "./commands/data.ts";
 import { command as evaluate } from "./commands/eval.ts";
@@ -44,6 +45,7 @@ Examples:
     evaluate,
     predict,
     merge,
+    addTokens,
     inspect,
     methods,
     models,

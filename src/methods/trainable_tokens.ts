@@ -3,7 +3,8 @@
  *
  *   W'[tⱼ] = R[j]      trainable_tokens_delta [n, D]: the rows R themselves, not differences, in the order of tokenIndices
  *
- * An output projection that is the embedding's own table follows, and is saved once more under its own name, as PEFT does.
+ * An output projection that is the embedding's own table follows, and is saved once more under its own name, as PEFT does; so is a
+ * table that two stacks share, under its name in each.
  */
 import {
   commonOnly,
@@ -18,6 +19,7 @@ import type { Make, MakeAt } from "../adapt/method/tensor-maker.ts";
 import {
   inputEmbedding,
   ownRows,
+  stackTables,
   type TokenRows,
   tiedHeads,
   tokenEmbedding,
@@ -91,9 +93,10 @@ function tied(model: ModelShape, _: Values, make: MakeAt, shared: unknown): Site
     const { weight } = model.weightsOf(layer);
     const own = (shared as RowsByTable).get(weight);
     if (layer.kind !== "embedding" || !own) continue;
-    for (const head of tiedHeads(model, layer)) {
-      linear.set(head, tokenHead(head, own));
-      make(head.name).exported(SUFFIX, () => ({ shape: own.rows.shape, values: own.rows.values().slice() }));
+    const heads = tiedHeads(model, layer);
+    for (const head of heads) linear.set(head, tokenHead(head, own));
+    for (const name of [...heads.map((head) => head.name), ...stackTables(model, layer)]) {
+      make(name).exported(SUFFIX, () => ({ shape: own.rows.shape, values: own.rows.values().slice() }));
     }
   }
   return { linear };

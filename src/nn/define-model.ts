@@ -10,7 +10,8 @@ import type { Pass } from "./pass/pass.ts";
 
 /** The parts that every built model has. */
 export interface Body {
-  readonly vocabSize: number;
+  /** Rows of the table of tokens. */
+  vocabSize: number;
   /** The longest sequence that the positions allow; Infinity if there is no limit. */
   readonly contextLength: number;
   /** Longest sequence whose rows do not depend on the other sequences of a batch; all where left out. */

@@ -113,6 +113,7 @@ test("only the places that are listed import on demand: listings, kernels, and w
   expect(lazy).toEqual([
     "adapt/peft-model.ts", // adapters in folders
     "auto/auto-classes.ts", // models
+    "auto/auto-model.ts", // checkpoints of quantized models
     "checkpoint/checkpoint.ts", // files of torch.save
     "generate/load-generate.ts",
     "hub/open-hub.ts",

@@ -177,7 +177,9 @@ test("the entry with both builds keeps to its budget, and so does everything the
   const { atOnce, onDemand } = await splitUp();
   const kernels = onDemand.filter((chunk) => /memoryFlags/.test(new TextDecoder().decode(chunk)));
   expect(kernels).toHaveLength(2);
-  console.log(`entry ${total([...atOnce, ...kernels])}, everything ${total([...atOnce, ...onDemand])} bytes after gzip`);
+  console.log(
+    `entry ${total([...atOnce, ...kernels])}, everything ${total([...atOnce, ...onDemand])} bytes after gzip`,
+  );
   expect(total([...atOnce, ...kernels])).toBeLessThan(budgets.entry);
   expect(total([...atOnce, ...onDemand])).toBeLessThan(budgets.everything);
 });

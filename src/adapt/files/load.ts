@@ -7,8 +7,8 @@ import { FormatError } from "../../core/errors.ts";
 import type { Source } from "../../core/host.ts";
 import { listProblems } from "../../core/problems.ts";
 import { parsePythonJson } from "../../core/python-json.ts";
-import { formatShape, type Shape, sameShape } from "../../core/shape.ts";
-import { readElements } from "../../tensor/elements.ts";
+import { formatShape, type Shape, sameShape, sizeOf } from "../../core/shape.ts";
+import { readElements, writeElements } from "../../tensor/elements.ts";
 import { isQuantised, type Weight } from "../../tensor/tensor.ts";
 import type { Memory } from "../../wasm/memory.ts";
 import type { Base } from "../adaptable-model.ts";
@@ -138,9 +138,10 @@ export async function readTensors(
   const savedBase = adapter.savedBase(base);
   const needed = Array.from(saved).filter(([key]) => tensors.has(key) || !kept.has(key));
   const problems = needed.map(([key, param]) => mismatch(key, tensors.get(key), param.shape, adapter));
+  const added: AddedRows[] = [];
   for (const [key, tensor] of tensors) {
     if (!saved.has(key) && !adapter.exported.has(key) && !REPEATED.test(key) && !adapter.config.method.ignores?.(key))
-      problems.push(await foreign(key, tensor, savedBase.get(key), base, adapter));
+      problems.push(await foreign(key, tensor, savedBase.get(key), base, adapter, added));
   }
   const found = problems.filter((problem) => problem !== null);
   if (found.length > 0) throw new FormatError(misfit(adapter, model, from, found));
@@ -148,6 +149,16 @@ export async function readTensors(
   const values = new Map<string, Float32Array>();
   for (const [key] of needed) values.set(key, await readFloats(tensors.get(key)!));
   for (const [key, param] of needed) param.values().set(values.get(key)!);
+  for (const { weight, start, tensor } of added)
+    writeElements(base.engine.memory, weight, start, (await readFloats(tensor)).subarray(start));
+}
+
+/** Rows of a table that were added by resizing it, as a file has them: an adapter is made on its own draws. */
+interface AddedRows {
+  readonly weight: Weight;
+  /** The first element of them. */
+  readonly start: number;
+  readonly tensor: CheckpointTensor;
 }
 
 /** Fills a fusion with the tensors of a folder. Throws one FormatError with every mismatch before writing anything. */
@@ -189,16 +200,17 @@ async function foreign(
   weight: Weight | undefined,
   base: Base,
   adapter: Adapter,
+  added: AddedRows[],
 ): Promise<string | null> {
   const own = weight ?? baseWeight(key, base);
   if (own !== undefined) {
     const shape = mismatch(key, tensor, own.shape);
-    return (
-      shape ??
-      ((await sameNumbers(base.engine.memory, own, tensor))
-        ? null
-        : `${short(key)}: differs from the model's own weight`)
-    );
+    if (shape !== null || (await sameNumbers(base.engine.memory, own, tensor))) return shape;
+    const start = (base.resizedFrom ?? Number.POSITIVE_INFINITY) * own.shape[1]!;
+    if (!(start < sizeOf(own.shape) && (await sameNumbers(base.engine.memory, own, tensor, start))))
+      return `${short(key)}: differs from the model's own weight`;
+    added.push({ weight: own, start, tensor });
+    return null;
   }
   const layer = Array.from(base.layers.values()).find(({ name }) => key.startsWith(`${KEY_PREFIX}${name}.`));
   if (layer === undefined) return `${short(key)}: in the file, but the model has no such module`;
@@ -209,7 +221,7 @@ async function foreign(
 
 /** A layer's own weight that a file also contains, under its plain or its wrapped name. */
 function baseWeight(key: string, base: Base): Weight | undefined {
-  const name = /^base_model\.model\.(.+?)(\.base_layer)?\.weight$/.exec(key)?.[1];
+  const name = /^base_model\.model\.(.+?)(\.(token_adapter\.)?base_layer)?\.weight$/.exec(key)?.[1];
   const layer = name === undefined ? undefined : base.layers.get(name);
   return layer && base.weightsOf(layer).weight;
 }
@@ -219,11 +231,16 @@ const ROUNDING = 2 ** -8;
 /** Elements compared at a time. */
 const PIECE = 1 << 20;
 
-async function sameNumbers(memory: Memory, weight: Weight, tensor: CheckpointTensor): Promise<boolean> {
+/** Whether the elements up to `size` are the same. */
+async function sameNumbers(
+  memory: Memory,
+  weight: Weight,
+  tensor: CheckpointTensor,
+  size = sizeOf(weight.shape),
+): Promise<boolean> {
   // A quantized base only approximates the file's values, and a measured base has none.
   if (isQuantised(weight) || memory.measuring) return true;
   const bytes = dtypeBytes[tensor.dtype];
-  const size = tensor.byteLength / bytes;
   for (let start = 0; start < size; start += PIECE) {
     const end = Math.min(size, start + PIECE);
     const theirs = toFloats(tensor.dtype, await tensor.read(start * bytes, end * bytes));

@@ -89,6 +89,15 @@ export function tiedHeads(model: ModelShape, embedding: Embedding): Linear[] {
   );
 }
 
+/** What a table that stacks share is called in each of them: T5's "shared" is "encoder.embed_tokens" too. Files name all of these. */
+export function stackTables({ layers }: ModelShape, { name }: Embedding): string[] {
+  const shared = /^(.*\.)?shared$/.exec(name);
+  if (shared === null) return [];
+  const stacks = ["encoder", "decoder"].map((stack) => `${shared[1] ?? ""}${stack}.`);
+  const there = stacks.filter((stack) => Array.from(layers.keys()).some((layer) => layer.startsWith(stack)));
+  return there.map((stack) => `${stack}embed_tokens`);
+}
+
 /** The embedding of the model's tokens. Throws FormatError if there is none. */
 export function inputEmbedding({ layers, modelType }: ModelShape): Embedding {
   for (const layer of layers.values()) if (layer.kind === "embedding") return layer;

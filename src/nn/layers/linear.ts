@@ -34,8 +34,6 @@ export class Linear {
   readonly kind = "linear";
   readonly name: string;
   readonly stored: Stored;
-  readonly inFeatures: number;
-  readonly outFeatures: number;
   /** [out, in], or [in, out] when stored "in-out". Replaced while a trained copy is active. */
   weight: Weight;
   bias: Weight | null;
@@ -46,8 +44,13 @@ export class Linear {
     this.weight = weight;
     this.bias = bias;
     this.stored = stored;
-    const [first, second] = weight.shape as [number, number];
-    [this.outFeatures, this.inFeatures] = stored === "out-in" ? [first, second] : [second, first];
+  }
+
+  get inFeatures(): number {
+    return this.weight.shape[this.stored === "out-in" ? 1 : 0]!;
+  }
+  get outFeatures(): number {
+    return this.weight.shape[this.stored === "out-in" ? 0 : 1]!;
   }
 
   /** Whether it is x·Wᵀ and nothing else, with W stored as [out, in]. */

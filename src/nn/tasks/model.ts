@@ -51,6 +51,10 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   readonly sites: readonly Site[];
   /** Replaces every dropout probability of the config in training, when set. */
   dropout: number | null = null;
+  /** How many adapters there are on the model, active or not. */
+  adapterCount = 0;
+  /** Rows that the table of tokens had before it was first resized; null if it never was. */
+  resizedFrom: number | null = null;
   /** Virtual tokens before every sequence: those of the active prompt method. */
   virtual: VirtualTokens | null = null;
   /** How often it was decided which adapters act: who runs several passes on the model itself looks here. */
@@ -137,6 +141,13 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
       if (bias) named.set(bias.name, bias);
     }
     return named;
+  }
+
+  /** Takes note that the table of tokens has `rows` rows from now on. */
+  resized(rows: number): void {
+    this.resizedFrom ??= this.body.vocabSize;
+    this.body.vocabSize = rows;
+    this.config = { ...this.config, vocab_size: rows };
   }
 
   /** Makes every weight trainable and returns them. Only a model made by `fromConfig`, or loaded `trainable`, has such weights. */
