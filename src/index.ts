@@ -32,10 +32,9 @@ export {
   type LoadDatasetOptions,
   loadDataset,
   parseRows,
-  type ReadRowsOptions,
   readRows,
 } from "./data/load-dataset.ts";
-export type { RowChoice } from "./data/read-row.ts";
+export type { ReadRowsOptions, RowChoice } from "./data/read-row.ts";
 export { type SplitRows, splitRows } from "./data/split-rows.ts";
 export type { GenerateOptions, GenerationModel } from "./generate/generate.ts";
 export { generate, stream } from "./generate/load-generate.ts";

@@ -252,7 +252,7 @@ export class Adapter {
     }
   }
 
-  /** PEFT wraps the module "shared", which its stacks do not run: each of them has the table under a name of its own. */
+  /** PEFT wraps the module "shared", which its stacks do not run: each of them has the table under a separate name. */
   #warnOfShared(base: Base, warn: Warn): void {
     if (this.config.method.format === "adapterhub") return;
     const { targetModules, modulesToSave } = this.config.values;

@@ -3,8 +3,8 @@ import { type DataPlace, openData } from "../checkpoint/open-data.ts";
 import type { RowFiles } from "../tasks/kit/define-row.ts";
 import { findFiles } from "./find-files.ts";
 import { kindOfRow, type Row } from "./known-tasks.ts";
-import type { ReadRowsOptions } from "./load-dataset.ts";
 import { malformed, type RowProblem } from "./malformed.ts";
+import type { ReadRowsOptions } from "./read-row.ts";
 import { parseRows } from "./rows.ts";
 
 /** The rows of files, as `readRows` gives them. */

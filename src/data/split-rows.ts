@@ -3,6 +3,7 @@ import { StateError } from "../core/errors.ts";
 import { Philox } from "../core/philox.ts";
 import type { Row } from "./known-tasks.ts";
 
+/** Rows for training, and rows held out for validation. */
 export interface SplitRows {
   readonly train: Row[];
   readonly valid: Row[];

@@ -19,7 +19,7 @@ export interface Extended extends TokenFiles {
 }
 
 /**
- * Adds tokens that are not there yet, behind all others. `special` ones are left out of decoded text when that is asked for; the
+ * Adds tokens that are not there yet, behind all others. `special` ones are left out of decoded text when that was requested; the
  * others are matched in the normalized text.
  */
 export function addTokens({ tokenizer, config }: TokenFiles, tokens: readonly string[], special: boolean): Extended {

@@ -12,7 +12,7 @@ test.each([
   ["..", 'it contains "."'],
   ["a\u0007", "it contains"],
   ["\ud800", "it contains"],
-  [" a", "a blank"],
+  [" a", "a space"],
   ["NUL", "Windows reserves it"],
   ["__proto__", "every JavaScript object"],
   ["__base__", "the base without an adapter"],

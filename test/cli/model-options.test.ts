@@ -65,7 +65,10 @@ describe.each(["int8", "nf4"])("--weights %s", (weights) => {
       lorikeet(work, "train", ...base, ...data, ...kept, "--method", "full", "--output", "full"),
       lorikeet(work, "merge", ...base, ...kept, "--adapter", "any", "--output", "never"),
     ]);
-    expectRefused(full!, new RegExp(`weights: "${weights}" was asked for .* weights that are trained are float32`));
+    expectRefused(
+      full!,
+      new RegExp(`weights: "${weights}" was requested together with trainable: true, but trained weights are float32`),
+    );
     expectRefused(merge!, /unknown option '--weights'/);
   });
 });

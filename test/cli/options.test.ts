@@ -53,7 +53,7 @@ test.each([
   [["trian"], /unknown command 'trian'\n\(Did you mean train\?\)/],
   [["merge", "--model", "base", "extra"], /too many arguments/],
   [["train", "--model", "base", "--data", "rows.jsonl"], /required option '--output <dir>' not specified/],
-  [["generate", "--model", "base"], /required option '--prompt <text>' not specified/],
+  [["generate", "--model", "base"], /--prompt or --messages .*neither is given/],
   [["inspect"], /missing required argument 'dir'/],
   [["train", "--steps", "0"], /'--steps <n>' argument '0' is invalid. Expected a whole number of at least 1/],
   [["train", "--learning-rate", "fast"], /'--learning-rate <x>' argument 'fast' is invalid. Expected a number/],

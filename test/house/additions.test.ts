@@ -108,8 +108,8 @@ test("a task is named in its file, in its Auto class, and nowhere else", () => {
     [...sources.keys()].filter((file) => new RegExp(`\\b${task}\\b`).test(read(`src/${file}`)));
   const listings = ["core/task-names.generated.ts", "tasks/index.generated.ts"];
   const elsewhere: Record<string, string[]> = {
-    CAUSAL_LM: ["cli/commands/methods-page.ts", "data/examples.ts"], // the model that counts are of, and the default
-    SEQ_CLS: ["data/examples.ts"], // an example of how to call it
+    CAUSAL_LM: ["cli/commands/methods-page.ts", "data/examples.ts", "data/prompts.ts"], // the model that counts are of, and the default
+    SEQ_CLS: ["data/load-dataset.ts"], // an example of how to call it
     TOKEN_CLS: [],
   };
   for (const task of tasks) {

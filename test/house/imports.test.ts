@@ -115,6 +115,9 @@ test("only the places that are listed import on demand: listings, kernels, and w
     "auto/auto-classes.ts", // models
     "auto/auto-model.ts", // checkpoints of quantized models
     "checkpoint/checkpoint.ts", // files of torch.save
+    "data/files/parquet-records.ts", // parsers
+    "data/files/table-records.ts",
+    "data/load-dataset.ts", // tasks, and readers of files
     "generate/load-generate.ts",
     "hub/open-hub.ts",
     "image/load-image.ts", // decoders
@@ -124,6 +127,7 @@ test("only the places that are listed import on demand: listings, kernels, and w
     "nn/tensors/save-model.ts", // files of tensors
     "runtime/node.ts", // the hub's cache, and zlib
     "text/auto-tokenizer.ts",
+    "train/evaluate.ts", // tasks and their metrics
     "train/trainer.ts", // checkpoints
   ]);
 });

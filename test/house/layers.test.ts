@@ -22,6 +22,7 @@ const ordinary = ["bottleneck"];
 /** Files that know a name because it is what a user or a file format asks for. */
 const excused: Readonly<Record<string, readonly string[]>> = {
   "adapt/peft-model.ts": ["lora"], // convertToLora, as PEFT calls it
+  "adapt/method/lora-file.ts": ["lora"], // adapter configs of LoRA of all ages: a file format
   "adapt/derive/derive.ts": ["lora"], // makes what that asks for
   "optim/loraplus.ts": ["lora"], // LoRA+ is a rule about names of tensors
   "train/make-optimizer.ts": ["lora"], // the published setting loraplus_lr_ratio

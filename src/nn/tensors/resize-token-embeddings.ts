@@ -13,6 +13,7 @@ import type { Engine } from "../../wasm/engine.ts";
 import type { Module } from "../layers/weights.ts";
 import type { Model } from "../tasks/model.ts";
 
+/** How a table of tokens grows. */
 export interface ResizeOptions {
   /** Round the number of rows up to a multiple of this. */
   readonly padToMultipleOf?: number | null;
@@ -33,12 +34,12 @@ const MOST = 4096;
  * `trainableTokenIndices` or `modulesToSave`. Throws StateError for a model with adapters: resize it first.
  *
  * @example
- * resizeTokenEmbeddings(model, tokenizer.vocabSize, { padToMultipleOf: 64 });
+ * resizeTokenEmbeddings(base, tokenizer.vocabSize, { padToMultipleOf: 64 });
  */
 export function resizeTokenEmbeddings(model: Model, rows: number | null, options: ResizeOptions = {}): number {
   if (model.adapterCount > 0)
     throw new StateError(
-      "the model has adapters, whose tensors fit its table of tokens as it is: resize it before adding them",
+      "the model has an adapter, whose tensors fit its table of tokens as it is: resize the model first",
     );
   const { padToMultipleOf = null } = options;
   const [embedding] = Array.from(model.modules.values()).filter(({ kind }) => kind === "embedding");

@@ -124,7 +124,7 @@ test("pissa_niter_k warns that its start is drawn anew", async () => {
 });
 
 test("a start or training that this version cannot do is still refused for a fresh adapter", () => {
-  expect(() => lora({ initLoraWeights: "eva" })).toThrow(/"initLoraWeights" is "eva", this version implements/);
+  expect(() => lora({ initLoraWeights: "eva" })).toThrow(/"initLoraWeights" is "eva", but this version implements/);
   expect(() => lora({ veloraConfig: {} } as never)).toThrow(/"veloraConfig"/);
 });
 

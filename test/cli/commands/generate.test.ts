@@ -28,7 +28,7 @@ describe("generate", () => {
   test("a prompt that fills the context is refused, and so is a model without a tokenizer", async () => {
     const run = (model: string, prompt: string) => lorikeet(work, "generate", "--model", model, "--prompt", prompt);
     const [long, none] = await Promise.all([run("llama", "a".repeat(63)), run("gpt2", "a")]);
-    expectRefused(long, /--prompt has 64 tokens, but the model's context is 64/);
+    expectRefused(long, /--prompt has 64 tokens, the model's context is 64 and must hold one more/);
     expectRefused(none, /folder "gpt2" has no "tokenizer.json"/);
   });
 

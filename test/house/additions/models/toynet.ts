@@ -21,6 +21,7 @@ export const toynet = defineModel({
   title: "A toy",
   prefix: "toynet",
   targets: { linear: ["convolution"] },
+  keys: {},
   config: (c) => ({ channels: c.int("channels", 4) }),
   heads: {
     volume: {
