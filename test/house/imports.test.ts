@@ -114,6 +114,9 @@ test("only the places that are listed import on demand: listings, kernels, and w
     "adapt/peft-model.ts", // adapters in folders
     "auto/auto-classes.ts", // models
     "checkpoint/checkpoint.ts", // files of torch.save
+    "data/files/parquet-records.ts", // hyparquet
+    "data/files/table-records.ts", // papaparse
+    "data/load-dataset.ts", // readers of files
     "generate/load-generate.ts",
     "hub/open-hub.ts",
     "image/load-image.ts", // decoders

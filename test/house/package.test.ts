@@ -38,7 +38,9 @@ test("the package depends on what was agreed and nothing else, each pinned", () 
     "@assemblyscript/loader",
     "commander",
     "fast-png",
+    "hyparquet",
     "jpeg-js",
+    "papaparse",
     "yaml",
   ]);
   const versions = Object.values({ ...manifest.dependencies, ...manifest.devDependencies });
@@ -165,7 +167,7 @@ test("the entry bundles for browsers with both builds in it, for workerd without
  * chat templates, every model, readers of files, image decoders.
  */
 const kB = 1000;
-const budgets = { build: 27 * kB, entry: 150 * kB, everything: 300 * kB };
+const budgets = { build: 27 * kB, entry: 150 * kB, everything: 340 * kB };
 const packed = (bytes: Uint8Array) => gzipSync(bytes, { level: 9 }).length;
 const total = (chunks: Uint8Array[]) => chunks.reduce((sum, chunk) => sum + packed(chunk), 0);
 
