@@ -70,6 +70,29 @@ test("numbers keep the model's names and its head, unless other classes are aske
   expectRefused(await lorikeet(work, ...args, "--labels", "no"), /label 1 should be a whole number from 0 to 0/);
 });
 
+test("a resumed run holds out what the run did, or refuses to hold out anything else", async () => {
+  threeClasses();
+  const args = "train --model three --data numbers.jsonl --output run --batch-size 4 --save-steps 1".split(" ");
+  const first = await lorikeet(work, ...args, "--steps", "1", "--valid-split", "0.2");
+  expect(first).toMatchObject({ code: 0 });
+  expect(first.stdout).toMatch(/^bad\s+8\s+2$/m);
+  const resumed = await lorikeet(work, ...args, "--resume");
+  expect(resumed).toMatchObject({ code: 0 });
+  expect(resumed.stdout).toMatch(/^bad\s+8\s+2$/m);
+  const other = await lorikeet(work, ...args, "--resume", "--valid-split", "0.3");
+  expect(other).toMatchObject({ code: 1 });
+  expect(other.stderr).toMatch(/the run has changed(.*\n)*.*--valid-split: was 0\.2, is 0\.3/);
+});
+
+test("train shows examples and a table of its data before it begins", async () => {
+  const args = "train --model llama --data rows.jsonl --output shown --steps 1 --preview 1".split(" ");
+  const text = await succeed(work, ...args);
+  expect(text).toContain("rows.jsonl:1 · 6 tokens · 3 learned\n<s>ab⟦cd</s>⟧\n");
+  expect(text).toMatch(
+    /^data\s+examples\s+tokens\s+min\s+median\s+max\s+cut\s+learned\ntrain\s+2\s+19\s+6\s+13\s+13\s+0\s+26\.3 %$/m,
+  );
+});
+
 test("a part is held out class by class, the same for the same seed", async () => {
   threeClasses();
   const args = "data preview --model three --data numbers.jsonl --valid-split 0.2 --rows 16".split(" ");
