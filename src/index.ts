@@ -31,9 +31,9 @@ export {
   type LoadDatasetOptions,
   loadDataset,
   parseRows,
-  type ReadRowsOptions,
   readRows,
 } from "./data/load-dataset.ts";
+export type { ReadRowsOptions } from "./data/read-files.ts";
 export type { RowChoice } from "./data/read-row.ts";
 export { type SplitRows, splitRows } from "./data/split-rows.ts";
 export type { GenerateOptions } from "./generate/generate.ts";

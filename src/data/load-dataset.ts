@@ -1,9 +1,9 @@
-import type { HubOptions } from "../core/host.ts";
 import type { ImageConfig } from "../image/preprocess.ts";
 import { labelNamesOf, problemTypeOf } from "../tasks/kit/labels.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type EncodeRowsOptions, type Example, encodeRows } from "./examples.ts";
 import { kindOfRow, type Row, taskDefinition } from "./known-tasks.ts";
+import type { ReadRowsOptions } from "./read-files.ts";
 import type { RowChoice } from "./read-row.ts";
 
 /** What a trainer takes: examples in the order of the file. */
@@ -21,14 +21,6 @@ export interface LoadDatasetOptions
 export interface ExampleLimits extends Pick<EncodeRowsOptions, "inputKinds" | "task" | "labelNames" | "problemType"> {
   readonly vocabSize: number;
   readonly contextLength: number | null;
-}
-
-/** How data files become rows. */
-export interface ReadRowsOptions extends RowChoice {
-  /** How files that rows name are prepared, which are then read in place of their names: what `readImageConfig` gives for images. */
-  readonly preparation?: unknown;
-  /** How a data set on the hub is reached. */
-  readonly hub?: HubOptions;
 }
 
 /**

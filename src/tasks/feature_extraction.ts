@@ -1,6 +1,6 @@
 /** Vectors of texts: inputs only, nothing is learned. */
 import { defineTask } from "./kit/define-task.ts";
-import { encodeSequence } from "./kit/encode-labelled.ts";
+import { encodeSequence } from "./rows/encode-labelled.ts";
 import { textRow } from "./rows/text.ts";
 import { tokensRow } from "./rows/tokens.ts";
 

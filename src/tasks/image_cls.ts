@@ -5,9 +5,9 @@ import type { ImageConfig } from "../image/preprocess.ts";
 import { pixelInput } from "../nn/pass/pixels.ts";
 import { defineRow, kindOf, type Label, type RowOf, withLabel } from "./kit/define-row.ts";
 import { defineTask } from "./kit/define-task.ts";
-import { labelsOf } from "./kit/encode-labelled.ts";
 import type { EncodeContext, Example } from "./kit/example.ts";
 import { countOne, longestLabels, presentLabels } from "./kit/sequence-labels.ts";
+import { labelsOf } from "./rows/encode-labelled.ts";
 
 export interface ImageContent {
   readonly kind: "image";

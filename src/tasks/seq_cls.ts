@@ -1,8 +1,8 @@
 /** Classes of texts, or values for them: a text or a pair with its label. */
 
 import { defineTask } from "./kit/define-task.ts";
-import { encodeSequence } from "./kit/encode-labelled.ts";
 import { countOne, longestLabels, presentLabels } from "./kit/sequence-labels.ts";
+import { encodeSequence } from "./rows/encode-labelled.ts";
 import { textRow } from "./rows/text.ts";
 import { tokensRow } from "./rows/tokens.ts";
 

@@ -1,10 +1,10 @@
 /** Texts and tokens with a label of the whole, and what labels become. Several tasks have such rows. */
 
-import type { textRow } from "../rows/text.ts";
-import type { tokensRow } from "../rows/tokens.ts";
-import type { Label, RowOf } from "./define-row.ts";
-import { type EncodeContext, type Example, inputOf, lengthLimit } from "./example.ts";
-import { encodeLabel } from "./labels.ts";
+import type { Label, RowOf } from "../kit/define-row.ts";
+import { type EncodeContext, type Example, inputOf, lengthLimit } from "../kit/example.ts";
+import { encodeLabel } from "../kit/labels.ts";
+import type { textRow } from "./text.ts";
+import type { tokensRow } from "./tokens.ts";
 
 /**
  * A text, a pair or tokens as an example with a label. Texts have the tokenizer's special tokens around them and are cut as
