@@ -34,7 +34,8 @@ export {
   parseRows,
   readRows,
 } from "./data/load-dataset.ts";
-export type { ReadRowsOptions, RowChoice } from "./data/read-row.ts";
+export type { ReadRowsOptions } from "./data/read-files.ts";
+export type { RowChoice } from "./data/read-row.ts";
 export { type SplitRows, splitRows } from "./data/split-rows.ts";
 export type { GenerateOptions, GenerationModel } from "./generate/generate.ts";
 export { generate, stream } from "./generate/load-generate.ts";

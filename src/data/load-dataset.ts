@@ -3,7 +3,8 @@ import { labelNamesOf, problemTypeOf } from "../tasks/kit/labels.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { EncodeRowsOptions, Example } from "./examples.ts";
 import type { Row } from "./known-tasks.ts";
-import type { ReadRowsOptions, RowChoice } from "./read-row.ts";
+import type { ReadRowsOptions } from "./read-files.ts";
+import type { RowChoice } from "./read-row.ts";
 
 /** What a trainer takes: examples in the order of the file. */
 export type Dataset = readonly Example[];
@@ -16,8 +17,8 @@ export interface LoadDatasetOptions
   readonly imageConfig?: ImageConfig | null;
 }
 
-/** What examples must fit: a model, for instance. */
-export interface ExampleLimits extends Pick<EncodeRowsOptions, "inputKinds"> {
+/** What examples must fit: a model, for instance, with its task and its labels. */
+export interface ExampleLimits extends Pick<EncodeRowsOptions, "inputKinds" | "task" | "labelNames" | "problemType"> {
   readonly vocabSize: number;
   readonly contextLength: number | null;
 }
@@ -51,7 +52,8 @@ export async function parseRows(file: string, bytes: Uint8Array, choice: RowChoi
 
 /**
  * The dataset of data files, which are given as `readRows` takes them. A tokenizer given as a function is loaded only if some row is
- * text. Without `labelNames` and `problemType` they are what the file's own labels suggest. Throws one FormatError that
+ * text. Without `task`, `labelNames` and `problemType` they are those of the model in `limits`; labels that it does not name are as
+ * the data suggests. Throws one FormatError that
  * lists everything wrong in the file.
  *
  * @example
@@ -60,26 +62,29 @@ export async function parseRows(file: string, bytes: Uint8Array, choice: RowChoi
 export async function loadDataset(
   paths: string | readonly string[],
   tokenizer: Tokenizer | (() => Promise<Tokenizer>) | null,
-  { vocabSize, contextLength, inputKinds = [] }: ExampleLimits,
+  limits: ExampleLimits,
   { imageConfig = null, columns = null, hub = {}, ...options }: LoadDatasetOptions = {},
 ): Promise<Dataset> {
-  const rows = await readRows(paths, { preparation: imageConfig, task: options.task ?? null, columns, hub });
-  const [{ encodeRows: encode }, { kindOfRow }] = await Promise.all([
+  const { vocabSize, contextLength, inputKinds = [] } = limits;
+  const task = options.task ?? limits.task;
+  const rows = await readRows(paths, { preparation: imageConfig, task: task ?? null, columns, hub });
+  const [{ encodeRows: encode }, { kindOfRow, taskDefinition }] = await Promise.all([
     import("./examples.ts"),
     import("./known-tasks.ts"),
   ]);
   const isText = rows.some((row) => kindOfRow(row).isText);
   const loaded = typeof tokenizer !== "function" ? tokenizer : isText ? await tokenizer() : null;
-  const problemType = options.problemType ?? problemTypeOf(rows);
-  const labelNames = options.labelNames ?? (options.task === undefined ? null : labelNamesOf(rows, problemType));
-  const limits = { vocabSize, contextLength, inputKinds };
-  return encode([paths].flat()[0] ?? "", rows, {
-    ...options,
-    ...limits,
-    tokenizer: loaded,
-    problemType,
-    labelNames,
-  });
+  const problemType = options.problemType ?? limits.problemType ?? problemTypeOf(rows);
+  const hasClasses = task !== undefined && taskDefinition(task).classes !== undefined;
+  const ofData = !hasClasses ? null : labelNamesOf(rows, problemType);
+  const labelNames = options.labelNames ?? (isNamed(limits.labelNames) ? limits.labelNames : ofData);
+  const fit = { vocabSize, contextLength, inputKinds, ...(task !== undefined && { task }) };
+  return encode([paths].flat()[0] ?? "", rows, { ...options, ...fit, tokenizer: loaded, problemType, labelNames });
+}
+
+/** Whether a model names its labels: numbered ones are what every config has. */
+function isNamed(names: readonly string[] | null | undefined): names is readonly string[] {
+  return (names ?? []).some((name, i) => name !== `LABEL_${i}`);
 }
 
 /**

@@ -1,11 +1,20 @@
 /** Reads data files, and what is in files that their rows name. */
 import { type DataPlace, openData } from "../checkpoint/open-data.ts";
+import type { HubOptions } from "../core/host.ts";
 import type { RowFiles } from "../tasks/kit/define-row.ts";
 import { findFiles } from "./find-files.ts";
 import { kindOfRow, type Row } from "./known-tasks.ts";
 import { malformed, type RowProblem } from "./malformed.ts";
-import type { ReadRowsOptions } from "./read-row.ts";
+import type { RowChoice } from "./read-row.ts";
 import { parseRows } from "./rows.ts";
+
+/** How data files become rows. */
+export interface ReadRowsOptions extends RowChoice {
+  /** How files that rows name are prepared, which are then read in place of their names: what `readImageConfig` gives for images. */
+  readonly preparation?: unknown;
+  /** How a data set on the hub is reached. */
+  readonly hub?: HubOptions;
+}
 
 /** The rows of files, as `readRows` gives them. */
 export async function readFiles(paths: string | readonly string[], options: ReadRowsOptions): Promise<Row[]> {

@@ -1,6 +1,5 @@
 /** Which kind of row an entry of a data file is: kinds are told apart by their keys. Any row may have a whole number "task_id". */
 import { FormatError } from "../core/errors.ts";
-import type { HubOptions } from "../core/host.ts";
 import { didYouMean } from "../core/similar.ts";
 import type { Task } from "../core/task.ts";
 import { isWhole, type JsonRow, kindOf, type RowContent, type RowKind } from "../tasks/kit/define-row.ts";
@@ -14,14 +13,6 @@ export interface RowChoice {
   readonly task?: Task | null;
   /** Keys of rows with the names that the file has for them: `{ text: "body" }`. A row is read as a kind that has these keys. */
   readonly columns?: Readonly<Record<string, string>> | null;
-}
-
-/** How data files become rows. */
-export interface ReadRowsOptions extends RowChoice {
-  /** How files that rows name are prepared, which are then read in place of their names: what `readImageConfig` gives for images. */
-  readonly preparation?: unknown;
-  /** How a data set on the hub is reached. */
-  readonly hub?: HubOptions;
 }
 
 /** How rows are written, for messages. */

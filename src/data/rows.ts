@@ -2,7 +2,7 @@
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { asUtf8, expectUtf8 } from "./files/decode-text.ts";
 import { gunzip } from "./files/gunzip.ts";
-import { holdsList, jsonArray, jsonLines } from "./files/json-records.ts";
+import { holdsList, jsonArray, jsonLines, jsonRecord } from "./files/json-records.ts";
 import { parquetRecords } from "./files/parquet-records.ts";
 import type { FileRecord } from "./files/record.ts";
 import { tableRecords } from "./files/table-records.ts";
@@ -47,10 +47,23 @@ function parseText(file: string, ending: string, bytes: Uint8Array, choice: RowC
   const text = asUtf8(bytes);
   if (ending === ".txt") return document(file, text);
   if (ending === ".json" && holdsList(text)) return rowsOf(file, jsonArray(file, text), choice);
+  if (ending === ".json") expectNoObject(file, text);
   if ([".jsonl", ".ndjson", ".json"].includes(ending)) return rowsOf(file, jsonLines(text), choice);
   throw new UnsupportedError(
     `data file "${file}" ends in "${ending}", which is not read: ` +
       `give JSON Lines (.jsonl) with rows such as ${shapes()[0]}, ${ENDINGS.slice(2).join(", ")} or any of these with .gz`,
+  );
+}
+
+/** Throws FormatError for a file that is one JSON object over several lines, such as `{"data": [...]}`. */
+function expectNoObject(file: string, bytes: Uint8Array): void {
+  const [first] = jsonLines(bytes);
+  if (typeof first?.row !== "string") return;
+  const { row } = jsonRecord(1, expectUtf8(file, bytes));
+  if (typeof row === "string") return;
+  const keys = Object.keys(row).map((key) => `"${key}"`);
+  throw new FormatError(
+    `data file "${file}" holds one JSON object (${keys.join(", ")}), expected a list of rows, or one row per line`,
   );
 }
 

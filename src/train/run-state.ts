@@ -20,9 +20,9 @@ import { listProblems } from "../core/problems.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { bytesOf, type Optimizer, type StateTensor } from "../optim/define-optimizer.ts";
 import type { Memory, Ptr } from "../wasm/memory.ts";
-import { completeArguments, type Settings } from "./arguments.ts";
+import { completeArguments } from "./arguments.ts";
 import type { Progress } from "./progress.ts";
-import { identityOfSettings, type RunIdentity, settingsOfIdentity } from "./run-identity.ts";
+import { identityOfSettings, type RunIdentity } from "./run-identity.ts";
 
 const OPTIMIZER = "state/optimizer.safetensors";
 const PARAMS = "state/params.safetensors";
@@ -95,14 +95,14 @@ export async function readState(source: Source, { optimizer, method, identity, s
   return progress;
 }
 
-/** The settings that the newest checkpoint fixes for a resumed run; none if there is no checkpoint. */
-export async function fixedSettings(run: RunFolder): Promise<Partial<Settings>> {
+/** What the newest checkpoint of a run fixes for those who resume it; nothing where there is no checkpoint. */
+export async function savedIdentity(run: RunFolder): Promise<RunIdentity> {
   await run.recover();
   const newest = (await checkpointsOf(run)).at(-1);
   if (newest === undefined) return {};
   const source = run.source(`checkpoint-${newest}`);
   try {
-    return settingsOfIdentity((await readTrainer(source)).identity);
+    return (await readTrainer(source)).identity;
   } finally {
     await source.close();
   }

@@ -47,6 +47,8 @@ export interface TrainerOptions {
   /** Called with each report: every `loggingSteps`, after each evaluation, and at the end. */
   readonly onLog?: (entry: LogEntry) => void;
   readonly onWarning?: (text: string) => void;
+  /** What else a resumed run must have the same, such as how its data was divided. */
+  readonly identity?: RunIdentity;
   /** Times the kernels of some steps, and writes `profile.md` and `trace.json` to `outputDir` at the end. */
   readonly profiler?: Profiler | null;
   /** Ends the run after the current step, with a checkpoint. */
@@ -66,6 +68,7 @@ const optionNames: Readonly<Record<keyof TrainerOptions, true>> = {
   onProgress: true,
   onLog: true,
   onWarning: true,
+  identity: true,
   profiler: true,
   signal: true,
   spell: true,
@@ -243,9 +246,8 @@ export class Trainer {
       engine.takeArena(bytes);
       engine.returnArena();
       const { trainDataset, evalDataset = null } = this.#options;
-      const identity = this.#run
-        ? await (await files()).identityOf(this.#model, this.args, trainDataset, evalDataset)
-        : {};
+      const own = this.#run ? await (await files()).identityOf(this.#model, this.args, trainDataset, evalDataset) : {};
+      const identity = { ...this.#options.identity, ...own };
       await this.#prepareOutput(resume);
       const progress = resume ? await this.#restore(optimizer, identity) : atStart;
       const rate = schedule(this.args.lrSchedulerType, { steps: this.steps, warmupSteps: this.args.warmupSteps });

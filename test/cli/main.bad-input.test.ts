@@ -106,7 +106,7 @@ beforeAll(async () => {
   writeRows(at("chat.jsonl"), [{ messages: [{ role: "assistant", content: "hi" }] }]);
   writeFileSync(at("empty.jsonl"), "\n\n");
   writeFileSync(at("empty.txt"), "");
-  writeFileSync(at("data.xlsx"), "a,b\n");
+  writeFileSync(at("data.docx"), "a,b\n");
   writeRows(at("mute.jsonl"), [{ input_ids: [3, 4], labels: [3, -100] }]);
   writeFileSync(at("a-file"), "in the way");
   writeFileSync(at("not-json.json"), "{peft_type: LORA}");
@@ -215,7 +215,7 @@ const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
 
   "a missing data file": [evaluate("base", "nowhere.jsonl"), /has no file "nowhere.jsonl"/],
   "data that is a folder": [evaluate("base", "adapter"), /has no file "adapter"/],
-  "data of an unknown kind": [evaluate("base", "data.xlsx"), /"data.xlsx" ends in ".xlsx", which is not/],
+  "data of an unknown kind": [evaluate("base", "data.docx"), /"data.docx" ends in ".docx", which is not read/],
   "empty data": [evaluate("base", "empty.jsonl"), /data file "empty.jsonl" is empty/],
   "an empty text": [evaluate("base", "empty.txt"), /data file "empty.txt" is empty/],
   "malformed rows: all are listed by line": [

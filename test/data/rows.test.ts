@@ -236,6 +236,10 @@ test("a .json file may be one list, whose rows have the lines on which they begi
   expect(message(() => parseTextRows("d.json", bytes('[{"text": "a"},')))).toMatch(/is truncated/);
   expect(message(() => parseTextRows("d.json", bytes('[{"text": "a"}] x')))).toMatch(/should end with its list/);
   expect(message(() => parseTextRows("d.json", bytes("[]")))).toMatch(/is empty/);
+  expect(message(() => parseTextRows("d.json", bytes('{\n"data": []\n}')))).toMatch(
+    /one JSON object \("data"\), expected a/,
+  );
+  expect(parseTextRows("d.json", bytes('{"text": "a"}\n{"text": "b"}'))).toHaveLength(2);
 });
 
 test("UTF-16 is read, with its mark or without", () => {

@@ -3,6 +3,7 @@ import { join } from "node:path/posix";
 import type { Command } from "commander";
 import ts from "typescript";
 import { expect, test } from "vitest";
+import { command as data } from "../../src/cli/commands/data.ts";
 import { command as evaluate } from "../../src/cli/commands/eval.ts";
 import { command as generate } from "../../src/cli/commands/generate.ts";
 import { inspectCommand } from "../../src/cli/commands/inspect.ts";
@@ -34,7 +35,7 @@ const contract = {
   train: `--model --data --valid --output --adapter-config --method --r --lora-alpha --lora-dropout --target-modules
     --init-adapter --steps --epochs --batch-size --grad-accum --max-length --learning-rate --lr-scheduler --warmup-steps
     --weight-decay --max-grad-norm --dropout --seed --no-shuffle --eval-steps --save-steps --resume --config --threads
-    --build --log-format`,
+    --build --log-format --columns --valid-split --labels --labels-cut --preview`,
   generate: "--model --adapter --prompt --max-new-tokens --temperature --top-k --top-p --seed",
   eval: "--model --adapter --data --json",
   predict: "--model --adapter --data --output",
@@ -44,12 +45,14 @@ const contract = {
   methods: "--json",
   models: "--json",
   settings: "--json --markdown",
+  "data preview": `--model --data --valid --valid-split --columns --labels --task --rows --html --max-length --max-target-length
+    --labels-cut --seed`,
   "bench step": "--shape --tokens --batch --data --weights --method --r --threads --build --json",
   "bench decode": "--shape --tokens --weights --threads --build --json",
   "bench start": "--shape --tokens --batch --threads --build --json",
 };
 
-const commands = [generate, evaluate, predict, merge, methods, models, settings, bench];
+const commands = [generate, data, evaluate, predict, merge, methods, models, settings, bench];
 const commandsOfMethod = { train: trainCommand, inspect: inspectCommand };
 /** A command as it is with these words behind it, which may name a method. */
 const find = async (path: string, words: readonly string[] = []) => {
@@ -73,7 +76,7 @@ async function* commandLines(
 ): AsyncIterable<{ path: string; flags: string[]; words: string[]; line: string }> {
   for (const [line, path, rest] of read(page)
     .replaceAll("\\\n", " ")
-    .matchAll(/^.*?\blorikeet (bench [a-z]+|[a-z]+)((?: +[^\n`]*)?)/gm)) {
+    .matchAll(/^.*?\blorikeet ((?:bench|data) [a-z]+|[a-z]+)((?: +[^\n`]*)?)/gm)) {
     if (!(await find(path!))) continue;
     const words = rest!.trim().split(/\s+/);
     yield {

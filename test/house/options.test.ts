@@ -5,6 +5,7 @@ import { join } from "node:path/posix";
 import type { Command } from "commander";
 import ts from "typescript";
 import { afterAll, describe, expect, test } from "vitest";
+import { command as data } from "../../src/cli/commands/data.ts";
 import { command as evaluate } from "../../src/cli/commands/eval.ts";
 import { command as generate } from "../../src/cli/commands/generate.ts";
 import { inspectCommand } from "../../src/cli/commands/inspect.ts";
@@ -103,7 +104,7 @@ describe("a setting that is added to the declaration", () => {
 const commands: readonly Command[] = [
   train(),
   inspectCommand({ name: "lora", method: lora as never }),
-  ...[generate, evaluate, predict, merge],
+  ...[...data.commands, generate, evaluate, predict, merge],
 ];
 
 test("every flag of the commands is a declared option, but for one that may be repeated", () => {

@@ -64,7 +64,7 @@ export default defineConfig({
           "guides/memory-and-speed",
           "guides/resume",
         ]),
-        section("Reference", ["methods", "optimizers", "training-settings", "troubleshooting", "glossary"]),
+        section("Reference", ["data", "methods", "optimizers", "training-settings", "troubleshooting", "glossary"]),
         section("Inside", ["architecture", "decisions", "differences"]),
         section("Extend", ["extend/add-a-method", "extend/add-a-model", "extend/add-a-task", "extend/add-a-kernel"]),
       ],

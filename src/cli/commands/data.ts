@@ -9,6 +9,7 @@ import { commandOf } from "../command.ts";
 import { dataFlags, splitPath } from "../data.ts";
 import { dataTable } from "../data-table.ts";
 import { modelOptions } from "../model-options.ts";
+import { alternatives } from "../options.ts";
 import { previewText } from "../preview.ts";
 import { previewPage } from "../preview-page.ts";
 import { notice, print } from "../terminal.ts";
@@ -36,6 +37,8 @@ const preview = commandOf("preview", {
     $ lorikeet data preview --model base --data reviews.csv --columns text=body,label=stars --html preview.html`,
   run,
 });
+
+alternatives(preview, ["valid"], ["validSplit"]);
 
 export const command: Command = new Command("data")
   .description("Look at data files before training.")

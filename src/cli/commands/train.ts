@@ -24,7 +24,8 @@ import { completeArguments, type Settings, settings } from "../../train/argument
 import type { FrozenCacheReport } from "../../train/frozen-cache.ts";
 import { Profiler } from "../../train/profiler.ts";
 import type { LogEntry } from "../../train/progress.ts";
-import { fixedSettings } from "../../train/run-state.ts";
+import { type RunIdentity, settingsOfIdentity } from "../../train/run-identity.ts";
+import { savedIdentity } from "../../train/run-state.ts";
 import { fullTraining, type Trainable } from "../../train/trainable.ts";
 import { countSteps, type ProgressReport, Trainer, type TrainResult } from "../../train/trainer.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";
@@ -42,6 +43,7 @@ import {
   alternatives,
   defaultOf,
   expectRequired,
+  givenFlags,
   givenOf,
   requiredText,
   spellAsFlags,
@@ -159,9 +161,11 @@ function trainingArguments(
 async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   const began = performance.now();
   outliveReader();
-  const flags = valuesOf(command, options);
-  const output = openRun(flags.output);
-  const fixed = flags.resume ? await fixedSettings(output) : {};
+  const given = valuesOf(command, options);
+  const output = openRun(given.output);
+  const saved = given.resume ? await savedIdentity(output) : {};
+  const fixed = settingsOfIdentity(saved);
+  const flags = { ...given, validSplit: validSplitOf(command, given, saved) };
   const args = trainingArguments(command, chosen, { evaluates: flags.valid !== null || flags.validSplit > 0, fixed });
   const spell = spellAsFlags(command, { evalDataset: "--valid", outputDir: "--output" });
   const engine = await openEngine(flags);
@@ -195,6 +199,7 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
     evalDataset: valid,
     outputDir: output,
     spell,
+    identity: flags.validSplit > 0 ? { validSplit: flags.validSplit } : {},
     signal: stop.signal,
     onLog: (entry) => reporter.log(entry),
     onProgress: (progress) => reporter.progress(progress),
@@ -209,6 +214,12 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   if (profiler) reporter.profile(profiler.steps, flags.output);
   reporter.end(result, (performance.now() - began) / 1000, flags.output);
   if (result.stopped === "aborted") process.exitCode = signalled();
+}
+
+/** The part that is held out: of a resumed run the same, unless the command line says how it is evaluated. */
+function validSplitOf(command: Command, flags: Flags, { validSplit }: RunIdentity): number {
+  const isGiven = givenFlags(command, ["valid", "validSplit"]).length > 0;
+  return !isGiven && typeof validSplit === "number" ? validSplit : flags.validSplit;
 }
 
 /** Trains every weight of a model; saving writes a model folder that includes the tokenizer's files. */

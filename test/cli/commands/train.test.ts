@@ -166,6 +166,7 @@ describe("what a run writes", () => {
     expect(steps.map((line) => Number(/\d+/.exec(line)![0]))).toEqual([1, 2, 4, 6, 8, 10]);
     expect(lines.filter((line) => /^step \d+ {2}eval loss \d+\.\d{4} {2}perplexity/.test(line))).toHaveLength(3);
     expect(lines.at(-1)).toMatch(/^done at step 10, loss .*; adapter in whole\/adapter$/);
+    expect(lines.slice(0, 3).map((line) => line.split(/ +/)[0])).toEqual(["data", "train", "valid"]);
     expect(lines).toHaveLength(3 + 3 + 6 + 3 + 1);
   });
 
