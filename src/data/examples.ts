@@ -30,7 +30,7 @@ export function encodeRows(file: string, rows: readonly Row[], options: EncodeRo
   const more = left.length > LISTED ? ` and ${left.length - LISTED} more` : "";
   const count = left.length === 1 ? "1 row is" : `${left.length} rows are`;
   const text = `${count} left out, because max length cuts off all that is learned: ${where.join(", ")}${more}`;
-  if (examples.length === 0) throw new FormatError(`${text}; nothing is left: raise max length (--max-length)`);
+  if (examples.length === 0) throw new FormatError(`${text}; nothing is left: raise maxLength`);
   options.onWarning?.(text);
   return examples;
 }

@@ -91,6 +91,8 @@ function sequencesOf(row: CausalRow, context: EncodeContext): LabelledIds[] | st
     case "completion":
       return [completion(row.prompt, row.completion, tokenizer())];
     case "chat":
+      if (!row.messages.some(({ role }) => role === "assistant"))
+        return 'has no turn of the "assistant" to learn from; `predict` and `generate` can continue it';
       return [tokenizer().encodeChat(row.messages, row.tools)];
     case "chatCompletion":
       return [chatCompletion(row, tokenizer())];

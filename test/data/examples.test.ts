@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { FormatError, ShapeError, UnsupportedError } from "../../src/core/errors.ts";
 import { countLabels, type EncodeRowsOptions, encodeRows } from "../../src/data/examples.ts";
+import { encodePrompts } from "../../src/data/prompts.ts";
 import { parseTextRows } from "../../src/data/rows.ts";
 import { pocket, pocketWith } from "../text/pretrained.ts";
 
@@ -201,4 +202,15 @@ test("a preference pair is read, and refused by its name", () => {
   expect(() => encode([{ prompt: "p", chosen: "c", rejected: "r" }])).toThrow(
     /is a pair of a chosen and a rejected answer, for training from preferences such as DPO; CAUSAL_LM needs rows like/,
   );
+});
+
+test("a conversation without an answer has nothing to learn, but is a prompt that can be continued", () => {
+  const template =
+    "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}";
+  const tokenizer = pocketWith({ chatTemplate: template });
+  const asked = [{ messages: [{ role: "user", content: "Who?" }] }];
+  expect(() => encode(asked, { tokenizer })).toThrow('d.jsonl:1: has no turn of the "assistant" to learn from');
+  const rows = parseTextRows("d.jsonl", new TextEncoder().encode(JSON.stringify(asked[0])));
+  const [prompt] = encodePrompts("d.jsonl", rows, { ...options, tokenizer });
+  expect(tokenizer.decode(prompt!.inputIds)).toContain("user: Who?\nassistant:");
 });

@@ -41,7 +41,7 @@ export function causalPrompt(row: PromptContent, context: EncodeContext): Exampl
   const { maxLength = null, contextLength } = context;
   const kept = maxLength === null ? ids : ids.slice(-maxLength);
   if (contextLength !== null && kept.length >= contextLength)
-    return `has a prompt of ${kept.length} tokens, the model's context is ${contextLength} and must hold one more; give a max length (--max-length) to cut prompts at their beginning`;
+    return `has a prompt of ${kept.length} tokens, the model's context is ${contextLength} and must hold one more; set maxLength to cut prompts at their beginning`;
   const inputIds = Int32Array.from(kept);
   return { inputIds, labels: Int32Array.from(answer), ...(reference !== undefined && { reference }) };
 }

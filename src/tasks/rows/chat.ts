@@ -66,9 +66,7 @@ function messageOf(turn: JsonRow | null): JsonRow | string {
 function conversation(key: string, messages: unknown, tools: unknown = null): ChatContent | string {
   const wrong = wrongMessages(key, messages) ?? wrongTools(tools);
   if (wrong !== null) return wrong;
-  const all = messages as Message[];
-  if (!all.some(({ role }) => role === "assistant")) return `"${key}" has no turn of the "assistant" to learn from`;
-  return { kind: "chat", messages: all, tools: tools as unknown[] | null };
+  return { kind: "chat", messages: messages as Message[], tools: tools as unknown[] | null };
 }
 
 /** What is wrong with a list of messages, or null. */
