@@ -148,7 +148,7 @@ test("a row whose labels are all cut off is left out, and its line is told", () 
   const cut = { maxLength: 16, onWarning: (text: string) => void told.push(text) };
   expect(encode([{ text: "a" }, long, { text: "b" }, long], cut)).toHaveLength(2);
   expect(told).toEqual(["2 rows are left out, because max length cuts off all that is learned: d.jsonl:2, d.jsonl:4"]);
-  expect(() => encode([long], cut)).toThrow(/1 row is left out.*: d\.jsonl:1; nothing is left: raise max length/);
+  expect(() => encode([long], cut)).toThrow(/1 row is left out.*: d\.jsonl:1; nothing is left: raise maxLength/);
 });
 
 test("an example that was cut knows how long it was", () => {
@@ -204,13 +204,13 @@ test("a preference pair is read, and refused by its name", () => {
   );
 });
 
-test("a conversation without an answer has nothing to learn, but is a prompt that can be continued", () => {
+test("a conversation without an answer has nothing to learn, but is a prompt that can be continued", async () => {
   const template =
     "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}";
   const tokenizer = pocketWith({ chatTemplate: template });
   const asked = [{ messages: [{ role: "user", content: "Who?" }] }];
   expect(() => encode(asked, { tokenizer })).toThrow('d.jsonl:1: has no turn of the "assistant" to learn from');
   const rows = parseTextRows("d.jsonl", new TextEncoder().encode(JSON.stringify(asked[0])));
-  const [prompt] = encodePrompts("d.jsonl", rows, { ...options, tokenizer });
+  const [prompt] = await encodePrompts("d.jsonl", rows, { ...options, tokenizer });
   expect(tokenizer.decode(prompt!.inputIds)).toContain("user: Who?\nassistant:");
 });
