@@ -35,3 +35,8 @@ test("there are many, with and without errors", () => {
   expect(cases.length).toBeGreaterThan(250);
   expect(cases.filter(({ error }) => error !== undefined).length).toBeGreaterThan(50);
 });
+
+test("an undefined value is a sequence, unsafe attributes included, as in Jinja", () => {
+  const render = (text: string) => new Template(text).render({}).text;
+  expect(render("{{ x is sequence }} {{ (2.5).__class__ is sequence }} {{ x is mapping }}")).toBe("True True False");
+});

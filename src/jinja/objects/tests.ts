@@ -40,7 +40,7 @@ function remainder(run: Run, value: PyValue, by: PyValue, wanted: bigint): boole
 }
 
 function isSequence(value: PyValue): boolean {
-  if (value instanceof Undefined) return false;
+  if (value instanceof Undefined) return true;
   if (value instanceof PyObject) return value instanceof PyRange || value instanceof Markup;
   return sizeOf(value) !== null;
 }
