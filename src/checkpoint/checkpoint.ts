@@ -2,7 +2,7 @@
 import { FormatError } from "../core/errors.ts";
 import { expectInside, type Source } from "../core/host.ts";
 import { listProblems } from "../core/problems.ts";
-import { type Json, parseJson } from "../core/python-json.ts";
+import { isObject, type Json, parseJson } from "../core/python-json.ts";
 import { expectNoPointer } from "./git-lfs.ts";
 import { type CheckpointTensor, openSafetensors } from "./safetensors.ts";
 
@@ -133,8 +133,4 @@ export async function readText(source: Source, file: string): Promise<string> {
   } catch (cause) {
     throw new FormatError(`"${file}" in ${source.name} is not UTF-8 text`, { cause });
   }
-}
-
-function isObject(value: Json): value is { readonly [key: string]: Json } {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

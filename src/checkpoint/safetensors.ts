@@ -12,7 +12,7 @@ import { type Dtype, dtypeBytes, dtypes, isDtype } from "../core/dtype.ts";
 import { FormatError, ShapeError } from "../core/errors.ts";
 import { expectRange, type Source, type Target } from "../core/host.ts";
 import { listProblems } from "../core/problems.ts";
-import { type Json, parseJson } from "../core/python-json.ts";
+import { isObject, type Json, parseJson } from "../core/python-json.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
 import { expectNoPointer, mayBePointer } from "./git-lfs.ts";
 
@@ -259,10 +259,6 @@ function checkedBytes(tensor: TensorToWrite, bytes: Uint8Array): Uint8Array {
   throw new ShapeError(
     `"${tensor.name}": got ${bytes.length} bytes to write, but shape ${formatShape(tensor.shape)} of ${tensor.dtype} needs ${expected}`,
   );
-}
-
-function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isSizes(value: Json | undefined): value is readonly number[] {

@@ -25,6 +25,11 @@ export function pyFloat(value: number): PyFloat {
 /** The values that plain JSON can hold. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
+/** Whether a value is a JSON object: neither null nor a list. */
+export function isObject(value: unknown): value is Readonly<Record<string, Json>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** The same, distinguishing Python's int from its float: a whole `number` is an int, and so is a `bigint`. */
 export type PyJson =
   | null

@@ -7,7 +7,7 @@
  */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import type { Source } from "../core/host.ts";
-import { type Json, parseJson } from "../core/python-json.ts";
+import { isObject, type Json, parseJson } from "../core/python-json.ts";
 
 /** One template, or several by name, of which "default" is for plain conversations and "tool_use" for tools. */
 export type ChatTemplates = string | ReadonlyMap<string, string>;
@@ -80,10 +80,6 @@ export function chooseTemplate(
   const found = (hasTools ? named.get("tool_use") : undefined) ?? named.get("default");
   if (found !== undefined) return found;
   throw new UnsupportedError(`${label} has no default chat template: choose one with \`chatTemplate\`.${names}`);
-}
-
-function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 async function readText(source: Source, file: string): Promise<string> {

@@ -5,7 +5,7 @@
  */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { IGNORED } from "../core/labels.ts";
-import type { Json } from "../core/python-json.ts";
+import { isObject, type Json } from "../core/python-json.ts";
 import { JsonTokenizer } from "../tokenizers/json-tokenizer.ts";
 import { ChatTemplate, type Message, type RenderOptions, type Span } from "./chat.ts";
 import { type ChatTemplates, chooseTemplate, configuredTemplates } from "./chat-template-files.ts";
@@ -272,8 +272,4 @@ function namedTokens(settings: readonly JsonObject[]): Record<string, unknown> {
 function tokenText(token: Json | undefined): string | null {
   const text = isObject(token) ? token.content : token;
   return typeof text === "string" ? text : null;
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

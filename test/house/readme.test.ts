@@ -1,22 +1,10 @@
 import { spawn, spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { transformSync } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
-import { openTarget } from "../../src/checkpoint/open.ts";
-import { saveModel } from "../../src/nn/tensors/save-model.ts";
 import { finish, jsonLines, root, succeed, workFolder } from "../cli/bed.ts";
+import { smallExamples } from "../docs/small-examples.ts";
 
 const readme = readFileSync(join(root, "README.md"), "utf8");
 const work = workFolder();
@@ -34,35 +22,9 @@ function block(heading: string, language: string): string {
   return found;
 }
 
-/** A small stand-in for the bundled base under its own path, with its tokenizer, and a few rows of the data. */
+let path = "";
 beforeAll(async () => {
-  const pocket = join(work, "examples/pocket");
-  mkdirSync(pocket, { recursive: true });
-  const config = JSON.parse(readFileSync(join(root, "examples/pocket/config.json"), "utf8"));
-  const sizes = {
-    hidden_size: 16,
-    intermediate_size: 24,
-    num_hidden_layers: 1,
-    num_attention_heads: 2,
-    num_key_value_heads: 2,
-    head_dim: 8,
-  };
-  await saveModel(await AutoModelForCausalLM.fromConfig({ ...config, ...sizes }), openTarget(pocket));
-  for (const file of ["tokenizer.json", "tokenizer_config.json"])
-    cpSync(join(root, "examples/pocket", file), join(pocket, file));
-  mkdirSync(join(work, "examples/sonnets"));
-  for (const file of ["train.jsonl", "valid.jsonl"]) {
-    const rows = readFileSync(join(root, "examples/sonnets", file), "utf8")
-      .split("\n")
-      .slice(0, 6);
-    writeFileSync(join(work, "examples/sonnets", file), `${rows.join("\n")}\n`);
-  }
-  mkdirSync(join(work, "bin"));
-  const shims = { lorikeet: `exec "${process.execPath}" "${root}dist/cli/main.js" "$@"`, npx: 'exec "$@"' };
-  for (const [name, script] of Object.entries(shims)) {
-    writeFileSync(join(work, "bin", name), `#!/bin/sh\n${script}\n`);
-    chmodSync(join(work, "bin", name), 0o755);
-  }
+  path = await smallExamples(work);
   symlinkSync(join(root, "dist"), join(work, "dist"));
 });
 
@@ -98,7 +60,7 @@ test("npx finds the command in a clone that was built", () => {
 
 test("the README's command trains, and leaves an adapter that inspect knows", async () => {
   const script = block("One command", "sh");
-  const env = { ...process.env, PATH: `${join(work, "bin")}:${process.env.PATH}` };
+  const env = { ...process.env, PATH: path };
   const { code, stderr } = await finish(spawn("sh", ["-e", "-c", script], { cwd: work, env }));
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   const output = /--output (\S+)/.exec(script)![1]!;
