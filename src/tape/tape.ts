@@ -154,9 +154,14 @@ export class Tape {
 
   /**
    * A new Value with undefined contents, computed `from` these. It needs a gradient if any of these does and the tape
-   * is recording.
+   * is recording. Throws StateError if one of them was made on another tape.
    */
   value(shape: Shape, from: readonly (Value | Param | null)[] = []): Value {
+    if (from.some((x) => x?.kind === "value" && x.tape !== this)) {
+      throw new StateError(
+        "a Value of another tape cannot be used: download its numbers there, and make a constant of them on this tape",
+      );
+    }
     const needsGrad =
       this.recording && from.some((x) => x !== null && (x.kind === "value" ? x.needsGrad : x.trainable));
     const slot: Slot = {
@@ -348,11 +353,17 @@ export class Tape {
   }
 
   /**
-   * Runs the recorded ops in reverse. `loss` is the Value to start from, `seed` its gradient (a scalar for every element).
-   * Gradients of Params are added to; afterwards the tape is empty.
+   * Runs the recorded ops in reverse. `loss` is the Value to start from, `seed` its gradient (one number for every element).
+   * Gradients of Params are added to; afterwards the tape is empty. Throws StateError if the tape does not record, or if `loss`
+   * depends on nothing that is trained.
    */
-  backward(loss: Value, seed: number): void {
+  backward(loss: Value, seed = 1): void {
     if (!this.recording) throw new StateError("backward: this tape does not record; create it with recording: true");
+    if (!loss.needsGrad) {
+      throw new StateError(
+        "backward: the loss depends on nothing that is trained; activate a trainable adapter, or compute the loss from the model's outputs",
+      );
+    }
     const { ptr } = this.gradientSlot(loss);
     this.fill(ptr, sizeOf(loss.shape), seed);
     this.unwinding = true;
