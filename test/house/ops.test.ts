@@ -1,4 +1,5 @@
 /** Every op is held to one contract of gradients: see `expectGradients` in test/ops/gradients.ts. */
+import { dirname, join } from "node:path/posix";
 import ts from "typescript";
 import { expect, test } from "vitest";
 import { filesBelow, parse, sources } from "./source.ts";
@@ -14,8 +15,7 @@ const withoutGradient = new Map([
   ["stopGradient", "stops gradients: its own test holds that"],
 ]);
 
-/** Files that hold ops, with what users may import. */
-const opFiles = [...sources].filter(([file]) => file.startsWith("ops/") || file === "ops.ts");
+const opFiles = [...sources].filter(([file]) => file.startsWith("ops/"));
 
 /** Interfaces that hold a Value, such as Grid. */
 function holders(): Set<string> {
@@ -45,17 +45,35 @@ function exportedFunctions(source: ts.SourceFile): [name: string, returns: strin
   });
 }
 
+/** What a test file imports from src/, by the name that it gives it: "ops/loss/losses.ts#squaredError". */
+function importedBy(file: string): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const statement of parse(file).statements) {
+    if (!ts.isImportDeclaration(statement)) continue;
+    const from = join(dirname(file), (statement.moduleSpecifier as ts.StringLiteral).text);
+    const bindings = statement.importClause?.namedBindings;
+    if (!from.startsWith("src/") || !bindings || !ts.isNamedImports(bindings)) continue;
+    for (const { name, propertyName } of bindings.elements)
+      found.set(name.text, `${from.slice("src/".length)}#${(propertyName ?? name).text}`);
+  }
+  return found;
+}
+
 /** Names that an expression of a test reaches, through what the same file declares. */
 function reached(file: ts.SourceFile, expression: ts.Node): Set<string> {
   const declared = new Map<string, ts.Node[]>();
   const declare = (node: ts.Node): void => {
-    const of =
-      ts.isVariableDeclaration(node) && ts.isForOfStatement(node.parent.parent) ? node.parent.parent.expression : node;
-    if ((ts.isVariableDeclaration(node) || ts.isFunctionDeclaration(node)) && node.name) {
-      const names = ts.isIdentifier(node.name)
-        ? [node.name.text]
-        : node.name.elements.map((e) => ("name" in e ? e.name.getText() : ""));
-      for (const name of names) declared.set(name, [...(declared.get(name) ?? []), of]);
+    if (ts.isVariableDeclaration(node) || ts.isFunctionDeclaration(node)) {
+      const loop = node.parent?.parent;
+      const means = loop && ts.isForOfStatement(loop) ? loop.expression : node;
+      const names = node.name ? node.name.getText().match(/\w+/g)! : [];
+      for (const name of names) declared.set(name, [...(declared.get(name) ?? []), means]);
+    }
+    // What a function of `test.each(table)` takes is in the table.
+    if (ts.isCallExpression(node) && ts.isCallExpression(node.expression)) {
+      const [takes] = node.arguments.filter((argument) => ts.isArrowFunction(argument));
+      for (const { name } of takes && ts.isArrowFunction(takes) ? takes.parameters : [])
+        for (const word of name.getText().match(/\w+/g)!) declared.set(word, [node.expression]);
     }
     ts.forEachChild(node, declare);
   };
@@ -72,14 +90,15 @@ function reached(file: ts.SourceFile, expression: ts.Node): Set<string> {
   return names;
 }
 
-/** Names inside the ops that tests hand to `expectGradients`. */
+/** What the ops that tests hand to `expectGradients` are made of. */
 function checked(): Set<string> {
   const found = new Set<string>();
-  for (const name of filesBelow("test").filter((file) => /^ops[/.].*\.test\.ts$/.test(file))) {
-    const file = parse(`test/${name}`);
+  for (const name of filesBelow("test/ops").filter((file) => file.endsWith(".test.ts"))) {
+    const file = parse(`test/ops/${name}`);
+    const imported = importedBy(`test/ops/${name}`);
     const visit = (node: ts.Node): void => {
       if (ts.isCallExpression(node) && node.expression.getText() === "expectGradients") {
-        for (const reachable of reached(file, node.arguments[2]!)) found.add(reachable);
+        for (const word of reached(file, node.arguments[2]!)) if (imported.has(word)) found.add(imported.get(word)!);
       }
       ts.forEachChild(node, visit);
     };
@@ -97,7 +116,7 @@ test("the gradients of every op are checked against differences, with an own inc
   );
   expect(ops.length).toBeGreaterThan(40);
   const known = checked();
-  const unchecked = ops.filter(({ name }) => !known.has(name) && !withoutGradient.has(name));
+  const unchecked = ops.filter(({ file, name }) => !known.has(`${file}#${name}`) && !withoutGradient.has(name));
   expect(unchecked.map(({ file, name }) => `${name} of ${file}`)).toEqual([]);
 });
 
