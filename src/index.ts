@@ -63,7 +63,7 @@ export { Lion, type LionOptions } from "./optim/lion.ts";
 export { type LoraPlusOptions, loraPlusGroups } from "./optim/loraplus.ts";
 export { type Schedule, type ScheduleLength, type SchedulerType, schedule } from "./optim/schedules.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
-export { Tape, type TapeOptions, type Value } from "./tape/tape.ts";
+export { Tape, type TapeOptions, type Tensor, type Value } from "./tape/tape.ts";
 export { labelNamesOf } from "./tasks/kit/labels.ts";
 export { AutoTokenizer } from "./text/auto-tokenizer.ts";
 export type { Tokenizer } from "./text/tokenizer.ts";

@@ -27,6 +27,12 @@ export interface Value {
   readonly needsGrad: boolean;
 }
 
+/** Numbers on the host, row by row, and their shape. */
+export interface Tensor {
+  readonly data: Float32Array;
+  readonly shape: Shape;
+}
+
 interface Slot extends Value {
   grad: Ptr | null;
   holders: number;
@@ -207,6 +213,11 @@ export class Tape {
   download(x: Value): Float32Array {
     const size = sizeOf(x.shape);
     return this.planning ? new Float32Array(size) : this.memory.f32(x.ptr, size).slice();
+  }
+
+  /** The same with its shape. */
+  read(x: Value): Tensor {
+    return { data: this.download(x), shape: x.shape };
   }
 
   /** Sets `size` f32 numbers to `value`. */

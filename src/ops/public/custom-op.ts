@@ -1,13 +1,7 @@
 import { ShapeError, StateError } from "../../core/errors.ts";
 import { formatShape, type Shape, sizeOf } from "../../core/shape.ts";
-import type { Value } from "../../tape/tape.ts";
+import type { Tensor, Value } from "../../tape/tape.ts";
 import type { Ptr } from "../../wasm/memory.ts";
-
-/** An operand or the result of a custom op: its numbers row by row, and its shape. */
-export interface OpNumbers {
-  readonly data: Float32Array;
-  readonly shape: Shape;
-}
 
 /** What an op of your own computes, on the host. */
 export interface CustomOp {
@@ -16,15 +10,15 @@ export interface CustomOp {
   /** The result's shape from those of the operands; that of the first operand by default. */
   readonly shape?: (...operands: Shape[]) => Shape;
   /** The numbers of the result. The operands are copies. */
-  readonly forward: (...operands: OpNumbers[]) => ArrayLike<number>;
+  readonly forward: (...operands: Tensor[]) => ArrayLike<number>;
   /**
    * The gradient of each operand, null for none, from that of the result, which differs from element to element:
    * dx[i] = Σⱼ gradient[j] · ∂y[j] / ∂x[i].
    */
   readonly backward: (
     gradient: Float32Array,
-    result: OpNumbers,
-    ...operands: OpNumbers[]
+    result: Tensor,
+    ...operands: Tensor[]
   ) => readonly (ArrayLike<number> | null)[];
 }
 
@@ -47,7 +41,7 @@ export function customOp(definition: CustomOp): (...operands: Value[]) => Value 
     const { tape } = operands[0]!;
     const y = tape.value(shape(...operands.map((x) => x.shape)), operands);
     const view = (ptr: Ptr, of: Shape) => tape.memory.f32(ptr, sizeOf(of));
-    const numbersOf = (x: Value): OpNumbers => ({ data: view(x.ptr, x.shape).slice(), shape: x.shape });
+    const numbersOf = (x: Value): Tensor => ({ data: view(x.ptr, x.shape).slice(), shape: x.shape });
     const expectSize = (what: string, numbers: ArrayLike<number>, of: Shape) => {
       if (numbers?.length === sizeOf(of)) return;
       throw new ShapeError(
