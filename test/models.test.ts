@@ -83,9 +83,10 @@ for (const build of builds) {
 
     test("logits have one row of the vocabulary a token, all finite", async () => {
       using model = await randomModel(config, build);
-      const logits = model.forward(concatenate(sequences)).data;
-      expect(logits).toHaveLength(lengths.reduce((a, b) => a + b, 0) * vocabulary);
-      expect(logits.every(Number.isFinite)).toBe(true);
+      const { data, shape } = model.forward(concatenate(sequences));
+      expect(shape).toEqual([lengths.reduce((a, b) => a + b, 0), vocabulary]);
+      expect(data).toHaveLength(shape[0]! * shape[1]!);
+      expect(data.every(Number.isFinite)).toBe(true);
     });
 
     test("a batch of many is each of them alone, and padding on either side changes nothing", async () => {

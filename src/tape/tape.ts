@@ -55,6 +55,7 @@ interface Unrecorded {
   readonly since: number;
 }
 
+/** What a pass is for: all off by default, which suits inference. */
 export interface TapeOptions {
   /** Record ops for a backward pass. */
   recording?: boolean;

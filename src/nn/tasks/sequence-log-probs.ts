@@ -7,7 +7,8 @@ import type { TaskModel } from "./task-model.ts";
 
 /**
  * The log-probability in nats that a model gives to the labels of each sequence: Σ ln p(label), [sequences, 1]. The first step of
- * DPO and its relatives. Logits never exist as a whole. Throws StateError where the active adapters repeat the batch.
+ * DPO and its relatives. Logits never exist as a whole. Throws StateError where the model has other than one loss
+ * for each label, as under a composition that repeats the batch.
  *
  * @example
  * const logProbs = ops.sequenceLogProbs(model, tape, concatenateLabelled([chosen, rejected]));
@@ -30,7 +31,7 @@ export function sequenceLogProbs(
     const losses = model.loss(tape, batch);
     if (losses.shape[0] !== ends.at(-1)) {
       throw new StateError(
-        `sequenceLogProbs: the model has ${losses.shape[0]} losses for ${ends.at(-1)} labels; activate adapters that do not repeat the batch`,
+        `sequenceLogProbs: the model has ${losses.shape[0]} losses for ${ends.at(-1)} labels, expected one for each; a composition that repeats the batch has no such sum`,
       );
     }
     return scaleBy(segmentSum(losses, ends), -1);
