@@ -1,6 +1,7 @@
 /** Sources and targets other than folders (which belong to the hosts): bytes in memory, and URLs. */
 import { StateError } from "../core/errors.ts";
 import { expectInside, expectRange, missingFile, type Source, type Target } from "../core/host.ts";
+import { shownUrl, withoutSecrets } from "../core/shown-url.ts";
 
 export type { Source, Target } from "../core/host.ts";
 
@@ -93,7 +94,8 @@ interface Remote {
 export function urlSource(base: string | URL, { headers = {}, signal, fetch: get }: UrlOptions = {}): Source {
   const root = new URL(base);
   if (!root.pathname.endsWith("/")) root.pathname += "/";
-  const name = `URL "${root.href}"`;
+  const name = `URL "${shownUrl(root)}"`;
+  const login = loginOf(root);
   const known = new Map<string, Promise<Remote | null>>();
 
   /**
@@ -105,13 +107,14 @@ export function urlSource(base: string | URL, { headers = {}, signal, fetch: get
     } catch (cause) {
       signal?.throwIfAborted();
       if (cause instanceof StateError) throw cause;
-      throw new StateError(`cannot read ${url}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+      const why = withoutSecrets(cause instanceof Error ? cause.message : String(cause));
+      throw new StateError(`cannot read ${shownUrl(url)}: ${why}`, { cause });
     }
   }
 
   function request(url: string, start: number, end: number): Promise<Response> {
     const range = { range: `bytes=${start}-${end - 1}` };
-    return (get ?? globalThis.fetch)(url, { headers: { ...headers, ...range }, signal: signal ?? null });
+    return (get ?? globalThis.fetch)(url, { headers: { ...login, ...headers, ...range }, signal: signal ?? null });
   }
 
   function probe(file: string): Promise<Remote | null> {
@@ -152,7 +155,7 @@ export function urlSource(base: string | URL, { headers = {}, signal, fetch: get
       }
       const bytes = new Uint8Array(await response.arrayBuffer());
       if (bytes.length === end - start) return bytes;
-      throw new StateError(`${url}: got ${bytes.length} bytes for the range ${start} to ${end}; try again`);
+      throw new StateError(`${shownUrl(url)}: got ${bytes.length} bytes for the range ${start} to ${end}; try again`);
     });
   }
 
@@ -172,6 +175,16 @@ export function urlSource(base: string | URL, { headers = {}, signal, fetch: get
   };
 }
 
+/** The header for a user name and password in a URL, which are removed from it because `fetch` refuses them there. */
+function loginOf(root: URL): Readonly<Record<string, string>> {
+  const { username, password } = root;
+  if (username === "" && password === "") return {};
+  root.username = "";
+  root.password = "";
+  const login = new TextEncoder().encode(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`);
+  return { authorization: `Basic ${btoa(String.fromCharCode(...login))}` };
+}
+
 /** The base's query (a signed token, say) is kept. */
 function urlOf(root: URL, file: string): string {
   const url = new URL(root);
@@ -185,11 +198,11 @@ function sizeFrom(response: Response, url: string): number {
   const size = /\/(\d+)$/.exec(range ?? "")?.[1];
   if (size !== undefined) return Number(size);
   throw new StateError(
-    `${url}: status ${response.status} came with content-range ${JSON.stringify(range)}, expected "bytes 0-0/SIZE"`,
+    `${shownUrl(url)}: status ${response.status} came with content-range ${JSON.stringify(range)}, expected "bytes 0-0/SIZE"`,
   );
 }
 
 function failed(response: Response, url: string): StateError {
   const hint = response.status === 401 || response.status === 403 ? "; does it need an authorization header?" : "";
-  return new StateError(`${url}: status ${response.status} ${response.statusText}`.trimEnd() + hint);
+  return new StateError(`${shownUrl(url)}: status ${response.status} ${response.statusText}`.trimEnd() + hint);
 }
