@@ -1,6 +1,7 @@
 /** Sources and targets other than folders (which belong to the hosts): bytes in memory, and URLs. */
 import { StateError } from "../core/errors.ts";
 import { expectInside, expectRange, missingFile, type Source, type Target } from "../core/host.ts";
+import { SILENCE, silent, wholeBody, within } from "../core/http-body.ts";
 import { shownUrl, withoutSecrets } from "../core/shown-url.ts";
 
 export type { Source, Target } from "../core/host.ts";
@@ -72,6 +73,8 @@ export interface UrlOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Aborts current and later requests; reads then reject with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** Milliseconds without a byte after which a request has failed; 30,000 by default. */
+  readonly silence?: number;
   /** Replaces the platform's `fetch`. */
   readonly fetch?: typeof fetch;
 }
@@ -91,7 +94,8 @@ interface Remote {
  * @example
  * const source = urlSource("https://example.org/models/pocket");
  */
-export function urlSource(base: string | URL, { headers = {}, signal, fetch: get }: UrlOptions = {}): Source {
+export function urlSource(base: string | URL, options: UrlOptions = {}): Source {
+  const { headers = {}, signal, silence = SILENCE, fetch: get = globalThis.fetch } = options;
   const root = new URL(base);
   if (!root.pathname.endsWith("/")) root.pathname += "/";
   const name = `URL "${shownUrl(root)}"`;
@@ -114,7 +118,10 @@ export function urlSource(base: string | URL, { headers = {}, signal, fetch: get
 
   function request(url: string, start: number, end: number): Promise<Response> {
     const range = { range: `bytes=${start}-${end - 1}` };
-    return (get ?? globalThis.fetch)(url, { headers: { ...login, ...headers, ...range }, signal: signal ?? null });
+    const stop = new AbortController();
+    const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+    const init = { headers: { ...login, ...headers, ...range }, signal: either };
+    return within(silence, get(url, init), () => stop.abort(silent(silence)));
   }
 
   function probe(file: string): Promise<Remote | null> {
@@ -122,7 +129,7 @@ export function urlSource(base: string | URL, { headers = {}, signal, fetch: get
     return attempt(url, async () => {
       const response = await request(url, 0, 1);
       if (response.status === 200) {
-        const whole = await response.blob();
+        const whole = new Blob([await wholeBody(response, silence)]);
         return { size: whole.size, whole };
       }
       await response.body?.cancel();
@@ -153,7 +160,7 @@ export function urlSource(base: string | URL, { headers = {}, signal, fetch: get
         await response.body?.cancel();
         throw failed(response, url);
       }
-      const bytes = new Uint8Array(await response.arrayBuffer());
+      const bytes = await wholeBody(response, silence);
       if (bytes.length === end - start) return bytes;
       throw new StateError(`${shownUrl(url)}: got ${bytes.length} bytes for the range ${start} to ${end}; try again`);
     });

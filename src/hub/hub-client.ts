@@ -12,14 +12,12 @@
 import { expectHubName, labelOf } from "../checkpoint/hub-name.ts";
 import { FormatError, StateError } from "../core/errors.ts";
 import type { HubOptions, RepoType } from "../core/host.ts";
+import { SILENCE, silent, wholeBody, within } from "../core/http-body.ts";
 import { shownUrl, withoutSecrets } from "../core/shown-url.ts";
-import { silent, wholeBody, within } from "./body.ts";
 import { Patience, retryAfter } from "./patience.ts";
 
 const ENDPOINT = "https://huggingface.co";
 const MAX_REDIRECTS = 10;
-/** Milliseconds without a byte after which a request has failed. */
-const SILENCE = 30_000;
 /** A list of a hundred thousand files takes about 10 MB. */
 const MAX_LIST_BYTES = 64e6;
 

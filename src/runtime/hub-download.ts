@@ -5,8 +5,8 @@
  *
  * A process that finds such a file of a dead process takes it over by renaming it, which only one process can do, and
  * requests the missing bytes. A process that finds it in use waits, and reports what the other one has. Whoever writes a file
- * changes its time at least every 15 seconds. After a minute without a change, as seen by the process that waits, it is
- * taken over whoever it belongs to: a process number may be in use again, a clock may be wrong, and the
+ * changes its time at least every 15 seconds. After a minute without a change (with the default `silence`), as seen by the
+ * process that waits, it is taken over whoever it belongs to: a process number may be in use again, a clock may be wrong, and the
  * `<etag>.incomplete` of Python's huggingface_hub names no owner.
  */
 import { createHash } from "node:crypto";
@@ -15,15 +15,15 @@ import { type FileHandle, open, readdir, rename, rm, stat, utimes } from "node:f
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { FormatError, StateError } from "../core/errors.ts";
-import { pieces } from "../hub/body.ts";
+import { pieces } from "../core/http-body.ts";
 import { type HubClient, type RemoteFile, unreachable } from "../hub/hub-client.ts";
 import { pause } from "../hub/patience.ts";
 import { alive, flushFolder, makeFolder, orAbsent } from "./disk.ts";
 
-/** Milliseconds without a change after which a partial file is considered abandoned. */
-const LEFT_BEHIND = 60_000;
-/** Milliseconds after which a process that writes a partial file shows that it is alive, if no bytes arrive. */
-const HEARTBEAT = 15_000;
+/** A partial file that has not changed for so many times the longest silence of a server is considered abandoned. */
+const LEFT_BEHIND = 2;
+/** Whoever writes one shows that it is alive after this part of the longest silence, if no bytes arrive. */
+const HEARTBEAT = 0.5;
 /** Milliseconds between checks of a file that another process writes. */
 const POLL = 200;
 
@@ -43,14 +43,14 @@ const inUse = new Set<string>();
 
 /** Makes `path` hold the complete, verified file. Throws FormatError if the received bytes have another hash. */
 export async function fetchBlob(download: Download): Promise<void> {
-  const { path, file, remote, signal, onProgress } = download;
+  const { client, path, file, remote, signal, onProgress } = download;
   await makeFolder(dirname(path));
-  const watch = new Watch();
+  const watch = new Watch(LEFT_BEHIND * client.silence);
   for (;;) {
     if (await isThere(path, remote)) return;
     const partial = `${path}.incomplete.${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`;
     inUse.add(partial);
-    const beat = setInterval(() => void touch(partial), HEARTBEAT);
+    const beat = setInterval(() => void touch(partial), HEARTBEAT * client.silence);
     try {
       if (await claimed(path, partial, watch)) {
         if (!(await isThere(path, remote))) return await complete(download, partial);
@@ -76,16 +76,22 @@ async function touch(path: string): Promise<void> {
 class Watch {
   /** The size of the largest file in use. */
   bytes = 0;
+  readonly #patience: number;
   readonly #seen = new Map<string, { size: number; mtimeMs: number; since: number }>();
 
-  /** Milliseconds without a change. The file's own time counts only if it is in the past. */
-  stillness(name: string, { size, mtimeMs }: { size: number; mtimeMs: number }): number {
+  /** `patience` is the milliseconds after which a file that has not changed is abandoned. */
+  constructor(patience: number) {
+    this.#patience = patience;
+  }
+
+  /** Whether a file has not changed for too long. Its own time counts only if it is in the past. */
+  isAbandoned(name: string, { size, mtimeMs }: { size: number; mtimeMs: number }): boolean {
     const now = Date.now();
     const before = this.#seen.get(name);
     const isSame = before?.size === size && before.mtimeMs === mtimeMs;
     const since = isSame ? before.since : now;
     this.#seen.set(name, { size, mtimeMs, since });
-    return Math.max(now - since, now - mtimeMs);
+    return Math.max(now - since, now - mtimeMs) >= this.#patience;
   }
 }
 
@@ -113,7 +119,7 @@ async function claim(path: string, partial: string, watch: Watch): Promise<boole
     const name = join(dirname(path), entry);
     const found = entry.startsWith(prefix) ? await orAbsent(stat(name), name) : null;
     if (found === null) continue;
-    const owned = isOwned(name, entry.slice(prefix.length), watch.stillness(name, found));
+    const owned = isOwned(name, entry.slice(prefix.length), watch.isAbandoned(name, found));
     if (owned) watch.bytes = found.size;
     if (owned && entry !== prefix) return false;
     if (!owned) free.push({ name, size: found.size });
@@ -131,15 +137,12 @@ async function claim(path: string, partial: string, watch: Watch): Promise<boole
   return true;
 }
 
-/**
- * Whether a process still writes to a partial file: `owner` is the end of its name, `stillness` the milliseconds since it
- * last changed.
- */
-function isOwned(name: string, owner: string, stillness: number): boolean {
+/** Whether a process still writes to a partial file: `owner` is the end of its name. */
+function isOwned(name: string, owner: string, isAbandoned: boolean): boolean {
   const [, host, pid] = /^\.(.+)-(\d+)-[0-9a-f]{8}$/.exec(owner) ?? [];
   const isHere = host === hostname();
   if (isHere && Number(pid) === process.pid) return inUse.has(name);
-  return stillness < LEFT_BEHIND && (!isHere || alive(Number(pid)));
+  return !isAbandoned && (!isHere || alive(Number(pid)));
 }
 
 async function complete(download: Download, partial: string): Promise<void> {

@@ -34,3 +34,10 @@ test("what cannot be read is refused by its name", async () => {
     /"z\.parquet" cannot be read as Parquet/,
   );
 });
+
+test("a file that says that it unpacks to more than allowed is refused", async () => {
+  const reading = parseRows("chats.parquet", file("chats.parquet"), { maxUnpackedBytes: 300 });
+  await expect(reading).rejects.toThrow(
+    /it unpacks to 321 bytes, more than the 300 that are allowed: raise maxUnpackedBytes/,
+  );
+});

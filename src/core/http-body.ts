@@ -1,5 +1,8 @@
 /** Reading from servers that may fall silent, or never end. */
-import { FormatError } from "../core/errors.ts";
+import { FormatError } from "./errors.ts";
+
+/** Milliseconds without a byte after which a request has failed, by default. */
+export const SILENCE = 30_000;
 
 /** Calls `late` unless `work` settles within some milliseconds. */
 export async function within<T>(milliseconds: number, work: Promise<T>, late: () => void): Promise<T> {
@@ -32,7 +35,11 @@ export async function* pieces(response: Response, silence: number): AsyncGenerat
 }
 
 /** The whole body. Throws FormatError if it has more than `most` bytes, an Error if it falls silent. */
-export async function wholeBody(response: Response, silence: number, most: number): Promise<Uint8Array<ArrayBuffer>> {
+export async function wholeBody(
+  response: Response,
+  silence: number,
+  most = Number.POSITIVE_INFINITY,
+): Promise<Uint8Array<ArrayBuffer>> {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   for await (const piece of pieces(response, silence)) {
