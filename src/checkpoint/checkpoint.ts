@@ -1,9 +1,9 @@
 /** A model's tensors, in one file or in several with an index, as the Hugging Face libraries write them. */
 import { FormatError } from "../core/errors.ts";
 import { expectInside, type Source } from "../core/host.ts";
+import { readWhole } from "../core/io/read-whole.ts";
 import { listProblems } from "../core/problems.ts";
 import { isObject, type Json, parseJson } from "../core/python-json.ts";
-import { readWhole } from "../core/read-whole.ts";
 import { expectNoPointer } from "./git-lfs.ts";
 import { type CheckpointTensor, openSafetensors } from "./safetensors.ts";
 

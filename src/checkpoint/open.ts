@@ -3,7 +3,7 @@
  */
 import { exists, folderTarget, openFolder, openHub, openRun } from "#host";
 import type { RunFolder, Source, Target } from "../core/host.ts";
-import { shownUrl } from "../core/shown-url.ts";
+import { shownUrl } from "../core/io/shown-url.ts";
 import { type HubName, parseHubName } from "./hub-name.ts";
 import { type FileBytes, mapSource, memoryTarget, urlSource } from "./source.ts";
 

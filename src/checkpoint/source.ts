@@ -1,8 +1,8 @@
 /** Sources and targets other than folders (which belong to the hosts): bytes in memory, and URLs. */
 import { StateError } from "../core/errors.ts";
 import { expectInside, expectRange, missingFile, type Source, type Target } from "../core/host.ts";
-import { SILENCE, silent, wholeBody, within } from "../core/http-body.ts";
-import { shownUrl, withoutSecrets } from "../core/shown-url.ts";
+import { SILENCE, silent, wholeBody, within } from "../core/io/http-body.ts";
+import { shownUrl, withoutSecrets } from "../core/io/shown-url.ts";
 
 export type { Source, Target } from "../core/host.ts";
 

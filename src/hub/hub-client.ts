@@ -12,8 +12,8 @@
 import { expectHubName, labelOf } from "../checkpoint/hub-name.ts";
 import { FormatError, StateError } from "../core/errors.ts";
 import type { HubOptions, RepoType } from "../core/host.ts";
-import { SILENCE, silent, wholeBody, within } from "../core/http-body.ts";
-import { shownUrl, withoutSecrets } from "../core/shown-url.ts";
+import { SILENCE, silent, wholeBody, within } from "../core/io/http-body.ts";
+import { shownUrl, withoutSecrets } from "../core/io/shown-url.ts";
 import { Patience, retryAfter } from "./patience.ts";
 
 const ENDPOINT = "https://huggingface.co";

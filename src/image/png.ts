@@ -8,8 +8,9 @@
  * of the pixel to its left (a), the one above (b) and the one above that one's left (c) (PNG specification, third
  * edition, sections 8 and 9).
  */
-import { decompress } from "../core/decompress.ts";
+
 import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { decompress } from "../core/io/decompress.ts";
 import { expectPixels, type RgbImage } from "./image-size.ts";
 import { type PngChunk, pngChunks } from "./png-chunks.ts";
 

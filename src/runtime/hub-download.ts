@@ -15,7 +15,7 @@ import { type FileHandle, open, readdir, rename, rm, stat, utimes } from "node:f
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { FormatError, StateError } from "../core/errors.ts";
-import { pieces } from "../core/http-body.ts";
+import { pieces } from "../core/io/http-body.ts";
 import { type HubClient, type RemoteFile, unreachable } from "../hub/hub-client.ts";
 import { pause } from "../hub/patience.ts";
 import { alive, flushFolder, makeFolder, orAbsent } from "./disk.ts";

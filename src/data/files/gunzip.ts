@@ -1,5 +1,5 @@
-import { unpack } from "../../core/decompress.ts";
 import { FormatError } from "../../core/errors.ts";
+import { unpack } from "../../core/io/decompress.ts";
 
 /** The contents of a gzip file. Throws FormatError for other bytes, and for more than `most` bytes. */
 export async function gunzip(file: string, bytes: Uint8Array, most: number): Promise<Uint8Array> {

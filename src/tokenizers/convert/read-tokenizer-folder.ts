@@ -4,8 +4,8 @@
  */
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
 import type { Source } from "../../core/host.ts";
+import { readWhole } from "../../core/io/read-whole.ts";
 import { type Json, parseJson } from "../../core/python-json.ts";
-import { readWhole } from "../../core/read-whole.ts";
 import { Backend } from "./backend.ts";
 import { chooseClass } from "./choose-class.ts";
 import { classFacts } from "./class-facts.ts";

@@ -1,7 +1,7 @@
 import { deflateSync, gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { decompress, unpack } from "../../src/core/decompress.ts";
-import { FormatError } from "../../src/core/errors.ts";
+import { FormatError } from "../../../src/core/errors.ts";
+import { decompress, unpack } from "../../../src/core/io/decompress.ts";
 
 const limit = { most: 1e6, what: "the file", option: "maxUnpackedBytes" };
 

@@ -1,5 +1,5 @@
-import { FormatError } from "./errors.ts";
-import type { Source } from "./host.ts";
+import { FormatError } from "../errors.ts";
+import type { Source } from "../host.ts";
 
 /** The largest tokenizers of today have 35 MB. */
 const MAX_BYTES = 100_000_000;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { mapSource } from "../../src/checkpoint/source.ts";
-import { FormatError } from "../../src/core/errors.ts";
-import { readWhole } from "../../src/core/read-whole.ts";
+import { mapSource } from "../../../src/checkpoint/source.ts";
+import { FormatError } from "../../../src/core/errors.ts";
+import { readWhole } from "../../../src/core/io/read-whole.ts";
 
 test("a file larger than any config is refused before it is read", async () => {
   const source = { ...mapSource({ "config.json": new Uint8Array(2) }), size: async () => 300e6 };

@@ -1,5 +1,5 @@
 /** Reading from servers that may fall silent, or never end. */
-import { FormatError } from "./errors.ts";
+import { FormatError } from "../errors.ts";
 
 /** Milliseconds without a byte after which a request has failed, by default. */
 export const SILENCE = 30_000;
@@ -44,7 +44,7 @@ export async function wholeBody(
   let size = 0;
   for await (const piece of pieces(response, silence)) {
     size += piece.length;
-    if (size > most) throw new FormatError(`the answer has more than ${most} bytes: it is not what was asked for`);
+    if (size > most) throw new FormatError(`the answer has more than ${most} bytes: it cannot be what was requested`);
     parts.push(piece as Uint8Array<ArrayBuffer>);
   }
   return new Uint8Array(await new Blob(parts).arrayBuffer());

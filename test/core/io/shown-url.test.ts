@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { shownUrl, withoutSecrets } from "../../src/core/shown-url.ts";
+import { shownUrl, withoutSecrets } from "../../../src/core/io/shown-url.ts";
 
 test("user names, passwords, queries and fragments are not shown", () => {
   expect(shownUrl("https://me:secret@example.org:8443/a/b.bin?sig=secret#secret")).toBe(

@@ -1,5 +1,5 @@
 /** Reads zlib and gzip streams piece by piece, so that who reads decides how much is unpacked. */
-import { FormatError } from "./errors.ts";
+import { FormatError } from "../errors.ts";
 
 /**
  * The unpacked bytes of `parts`, which together are one stream. Who stops early unpacks no more. Throws what the host
