@@ -11,7 +11,7 @@ import type { TaskModel } from "./task-model.ts";
  * for each label, as under a composition that repeats the batch.
  *
  * @example
- * const logProbs = ops.sequenceLogProbs(model, tape, concatenateLabelled([chosen, rejected]));
+ * const logProbs = ops.sequenceLogProbs(model, tape, concatenateLabelled(examples));
  */
 export function sequenceLogProbs(
   model: Pick<TaskModel, "loss" | "countLabels">,

@@ -21,7 +21,7 @@ export function matmul(a: Value, b: Value, transposes: Transposes = {}): Value {
  * @example
  * const projection = new Param(engine.memory, "projection", [64, 384]);
  * projection.setTrainable(true);
- * const y = ops.linear(hidden, projection);
+ * const y = ops.linear(x, projection);
  */
 export function linear(x: Value, weight: Weight | Value, bias: Weight | Value | null = null): Value {
   const [, width] = expectMatrix("linear", x.shape);
