@@ -72,7 +72,7 @@ export interface HubOptions {
   /** The number of consecutive failures to retry, doubling the wait each time; 5 by default. */
   readonly retries?: number;
   /** Called as bytes of a file arrive. */
-  readonly onProgress?: (file: string, loaded: number, total: number) => void;
+  readonly onProgress?: (file: string, loaded: number, total: number) => unknown;
   /** Aborts current and later requests; reads then reject with the signal's reason. */
   readonly signal?: AbortSignal;
 }

@@ -29,7 +29,7 @@ export interface Download {
   readonly file: string;
   readonly remote: RemoteFile;
   readonly path: string;
-  readonly onProgress?: (file: string, loaded: number, total: number) => void;
+  readonly onProgress?: (file: string, loaded: number, total: number) => unknown;
   readonly signal?: AbortSignal;
 }
 
@@ -184,7 +184,7 @@ async function append(
       done += (await handle.write(chunk, done, chunk.length - done, at + done)).bytesWritten;
     at += chunk.length;
     reached(at);
-    onProgress?.(file, at, remote.size);
+    await onProgress?.(file, at, remote.size);
   }
   await reader.cancel();
   return null;

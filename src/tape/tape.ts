@@ -131,12 +131,20 @@ export class Tape {
     return arena.peakBytes;
   }
 
-  /** Runs `step` in `bytes` of working memory, which is always freed afterwards. */
+  /**
+   * Runs `step` in `bytes` of working memory, which is always freed afterwards. Throws StateError if `step` returns a
+   * promise: a step ends before anything else runs.
+   */
   static run<T>(engine: Engine, bytes: number, options: TapeOptions, step: (tape: Tape) => T): T {
     const tape = new Tape(engine, engine.takeArena(bytes), false, options);
     engine.step = tape;
     try {
-      return step(tape);
+      const result = step(tape);
+      if (isPromise(result)) {
+        result.then(undefined, () => {}); // it fails at its next op
+        throw new StateError("a step returned a promise: compute it at once, and await before it or after it");
+      }
+      return result;
     } finally {
       engine.step = null;
       tape.#released = true;
@@ -181,11 +189,15 @@ export class Tape {
 
   /** Raw working memory, contents undefined. Freed by `free`, or at the end of the step. */
   alloc(byteLength: number): Ptr {
-    if (this.#released) throw new StateError("this tape was released: its step is over");
+    this.#expectRunning();
     return this.#arena.alloc(byteLength);
   }
   free(ptr: Ptr): void {
+    this.#expectRunning();
     this.#arena.free(ptr);
+  }
+  #expectRunning(): void {
+    if (this.#released) throw new StateError("this tape was released: its step is over");
   }
 
   /** Copies numbers from the host into the step's memory. */
@@ -200,6 +212,7 @@ export class Tape {
 
   /** A copy of a Value's numbers on the host. Zeros in a plan. */
   download(x: Value): Float32Array {
+    this.#expectRunning();
     const size = sizeOf(x.shape);
     return this.planning ? new Float32Array(size) : this.memory.f32(x.ptr, size).slice();
   }
@@ -352,6 +365,7 @@ export class Tape {
    * Gradients of Params are added to; afterwards the tape is empty.
    */
   backward(loss: Value, seed: number): void {
+    this.#expectRunning();
     if (!this.recording) throw new StateError("backward: this tape does not record; create it with recording: true");
     const { ptr } = this.gradientSlot(loss);
     this.fill(ptr, sizeOf(loss.shape), seed);
@@ -383,6 +397,10 @@ export class Tape {
     if (slot.grad !== null) this.#arena.free(slot.grad);
     slot.grad = null;
   }
+}
+
+function isPromise(result: unknown): result is PromiseLike<unknown> {
+  return typeof (result as PromiseLike<unknown> | null)?.then === "function";
 }
 
 /** The kernels that only return a size. */
