@@ -116,6 +116,12 @@ export class AdapterSet implements AdaptersOnModel {
     throw new StateError(`adapter "${name}": the weights of the model changed while it was loaded; load it again`);
   }
 
+  /** Throws StateError if an adapter that is trained is merged: its change is in the base's weights, which get no gradient. */
+  expectTrainedApart(): void {
+    const merged = this.#active.filter((name) => this.#merged.includes(name) && this.get(name).trainable);
+    if (merged.length > 0) throw new StateError(`adapters ${quoted(merged)} are merged: unmerge them before training`);
+  }
+
   #expectUnmerged(doing: string): void {
     if (this.#merged.length > 0)
       throw new StateError(`adapters ${quoted(this.#merged)} are merged: unmerge them before ${doing}`);
