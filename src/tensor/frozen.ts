@@ -147,11 +147,14 @@ function nf4Writer({ memory, kernels }: Engine, { ptr, shape }: Nf4): FrozenWrit
       const first = (start - carried.length) / 64;
       carried = whole.slice(count * 64);
       const scales = memory.alloc(Math.max(1, count) * 4, "scales of a weight");
-      staged(memory, whole, (from) => {
-        kernels.quantize_nf4(nf4Codes(ptr) + first * 32, scales, from, whole.length, 0, count);
-      });
-      absmax.set(memory.f32(scales, count), first);
-      memory.free(scales);
+      try {
+        staged(memory, whole, (from) => {
+          kernels.quantize_nf4(nf4Codes(ptr) + first * 32, scales, from, whole.length, 0, count);
+        });
+        absmax.set(memory.f32(scales, count), first);
+      } finally {
+        memory.free(scales);
+      }
     },
     finish: () => finishNf4(memory, ptr, size, absmax),
   };

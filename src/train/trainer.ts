@@ -241,7 +241,10 @@ export class Trainer {
    * previous step.
    */
   train(options: { resume?: boolean } = {}): Promise<TrainResult> {
-    return this.#model.uses.during(training, () => this.#train(options));
+    return this.#model.uses.during(training, async () => {
+      this.#model.watch("train"); // throws where the model is gone
+      return this.#train(options);
+    });
   }
 
   async #train({ resume = false }: { resume?: boolean }): Promise<TrainResult> {

@@ -16,7 +16,7 @@ import { evaluateLoss } from "../../src/train/evaluate.ts";
 import { Trainer } from "../../src/train/trainer.ts";
 import { createEngine, type Engine } from "../../src/wasm/engine.ts";
 
-const COUNT = Number(process.env.INTERLEAVINGS ?? 250);
+const COUNT = Number(process.env.INTERLEAVINGS ?? 150);
 const SEED = Number(process.env.SEED ?? 1);
 
 const config = {

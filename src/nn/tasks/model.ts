@@ -105,6 +105,7 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   }
 
   watch(doing: string): () => void {
+    this.expectLive(doing);
     const params = [...this.namedWeights().values()].filter((weight) => weight.kind === "param");
     const state = () => [
       ...[this.adapters, this.weightChanges, params.reduce((sum, param) => sum + param.updates, 0)],
