@@ -134,7 +134,6 @@ export async function loadPretrained<T extends Task>(
     const reader = new ConfigReader(raw, name);
     const config = definition.config(reader);
     const checkpoint = await readable(await openCheckpoint(source), raw, name);
-    const engine = options.engine ?? (await createEngine());
     const { trainable = false, seed = 0, ignoreMismatchedSizes = false, weights: kept = "stored" } = options;
     if (trainable && kept !== "stored") {
       throw new UnsupportedError(
@@ -142,42 +141,59 @@ export async function loadPretrained<T extends Task>(
       );
     }
     const std = reader.float("initializer_range", 0.02);
-    const tensors = new CheckpointTensors(engine, checkpoint, {
-      prefix: definition.prefix,
-      std,
-      trainable,
-      seed,
-      ignoreMismatchedSizes,
-      weights: kept,
-    });
-    try {
-      const weights = new Weights(tensors);
-      const body = build(config, weights, engine);
-      await tensors.load(options);
-      const warn = options.onWarning ?? console.warn;
-      if (tensors.fresh.length > 0) warn(freshHead(tensors.fresh, source.name));
-      const original = originalOf(definition.modelType);
-      if (original) warn(`${name}: "model_type" is "${definition.modelType}", which is computed as "${original}"`);
-      const ownsEngine = options.engine === undefined;
-      const parts = {
-        engine,
-        task: taskDefinitions[chosen],
-        definition,
-        architecture,
-        config: raw,
-        body,
-        weights,
-        nameOrPath: nameOf(from),
-        generationConfig: await generationConfigOf(source, taskDefinitions[chosen]),
-        ownsEngine,
-      };
-      return (await modelOf(chosen, parts)) as ModelFor[T];
-    } catch (error) {
-      tensors.dispose();
-      throw error;
-    }
+    const placing = { prefix: definition.prefix, std, trainable, seed, ignoreMismatchedSizes, weights: kept };
+    return await inEngine(
+      options.engine,
+      (engine) => new CheckpointTensors(engine, checkpoint, placing),
+      async (engine, tensors) => {
+        const weights = new Weights(tensors);
+        const body = build(config, weights, engine);
+        await tensors.load(options);
+        const warn = options.onWarning ?? console.warn;
+        if (tensors.fresh.length > 0) warn(freshHead(tensors.fresh, source.name));
+        const original = originalOf(definition.modelType);
+        if (original) warn(`${name}: "model_type" is "${definition.modelType}", which is computed as "${original}"`);
+        const ownsEngine = options.engine === undefined;
+        const parts = {
+          engine,
+          task: taskDefinitions[chosen],
+          definition,
+          architecture,
+          config: raw,
+          body,
+          weights,
+          nameOrPath: nameOf(from),
+          generationConfig: await generationConfigOf(source, taskDefinitions[chosen]),
+          ownsEngine,
+        };
+        return (await modelOf(chosen, parts)) as ModelFor[T];
+      },
+    );
   } finally {
     await source.close();
+  }
+}
+
+/**
+ * Makes a model of tensors in the given engine, or in one of its own. If that fails, the tensors are freed and an engine
+ * of its own ends with its threads. Throws StateError if the engine is disposed of, before or meanwhile.
+ */
+async function inEngine<S extends { dispose(): void }, M extends Model>(
+  given: Engine | undefined,
+  place: (engine: Engine) => S,
+  make: (engine: Engine, tensors: S) => Promise<M>,
+): Promise<M> {
+  given?.expectLive("loading a model");
+  const engine = given ?? (await createEngine());
+  const tensors = place(engine);
+  try {
+    const model = await make(engine, tensors);
+    engine.expectLive("loading a model");
+    return model;
+  } catch (error) {
+    tensors.dispose();
+    if (given === undefined) engine.dispose();
+    throw error;
   }
 }
 
@@ -214,15 +230,21 @@ export async function modelFromConfig<T extends Task>(
   const { architecture, build } = headFor(definition, chosen, "config");
   const reader = new ConfigReader(raw, "config");
   const config = definition.config(reader);
-  const engine = given ?? (await createEngine());
   const std = reader.float("initializer_range", 0.02);
-  const weights = new Weights(randomTensors(engine, { seed, std, fast, weights: kept ?? null, stored }));
-  const body = build(config, weights, engine);
-  const parts = {
-    ...{ engine, task: taskDefinitions[chosen], definition, architecture, config: raw, body, weights },
-    ...{ nameOrPath: "", ownsEngine: !given },
-  };
-  return (await modelOf(chosen, parts)) as ModelFor[T];
+  const start = { seed, std, fast, weights: kept ?? null, stored };
+  return inEngine(
+    given,
+    (engine) => randomTensors(engine, start),
+    async (engine, tensors) => {
+      const weights = new Weights(tensors);
+      const body = build(config, weights, engine);
+      const parts = {
+        ...{ engine, task: taskDefinitions[chosen], definition, architecture, config: raw, body, weights },
+        ...{ nameOrPath: "", ownsEngine: !given },
+      };
+      return (await modelOf(chosen, parts)) as ModelFor[T];
+    },
+  );
 }
 
 async function modelOf(task: Task, parts: ModelParts): Promise<Model> {

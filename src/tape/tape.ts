@@ -138,12 +138,20 @@ export class Tape {
     return arena.peakBytes;
   }
 
-  /** Runs `step` in `bytes` of working memory, which is always freed afterwards. */
+  /**
+   * Runs `step` in `bytes` of working memory, which is always freed afterwards. Throws StateError if `step` returns a
+   * promise: a step ends before anything else runs.
+   */
   static run<T>(engine: Engine, bytes: number, options: TapeOptions, step: (tape: Tape) => T): T {
     const tape = new Tape(engine, engine.takeArena(bytes), false, options);
     engine.step = tape;
     try {
-      return step(tape);
+      const result = step(tape);
+      if (isPromise(result)) {
+        result.then(undefined, () => {}); // it fails at its next op
+        throw new StateError("a step returned a promise: compute it at once, and await before it or after it");
+      }
+      return result;
     } finally {
       engine.step = null;
       tape.#released = true;
@@ -193,11 +201,15 @@ export class Tape {
 
   /** Raw working memory, contents undefined. Freed by `free`, or at the end of the step. */
   alloc(byteLength: number): Ptr {
-    if (this.#released) throw new StateError("this tape was released: its step is over");
+    this.#expectRunning();
     return this.#arena.alloc(byteLength);
   }
   free(ptr: Ptr): void {
+    this.#expectRunning();
     this.#arena.free(ptr);
+  }
+  #expectRunning(): void {
+    if (this.#released) throw new StateError("this tape was released: its step is over");
   }
 
   /** Copies numbers from the host into the step's memory. */
@@ -212,6 +224,7 @@ export class Tape {
 
   /** A copy of a Value's numbers on the host. Zeros in a plan. */
   download(x: Value): Float32Array {
+    this.#expectRunning();
     const size = sizeOf(x.shape);
     return this.planning ? new Float32Array(size) : this.memory.f32(x.ptr, size).slice();
   }
@@ -370,6 +383,7 @@ export class Tape {
    * depends on nothing that is trained.
    */
   backward(loss: Value, seed = 1): void {
+    this.#expectRunning();
     if (!this.recording) throw new StateError("backward: this tape does not record; create it with recording: true");
     if (!loss.needsGrad) {
       throw new StateError(
@@ -406,6 +420,10 @@ export class Tape {
     if (slot.grad !== null) this.#arena.free(slot.grad);
     slot.grad = null;
   }
+}
+
+function isPromise(result: unknown): result is PromiseLike<unknown> {
+  return typeof (result as PromiseLike<unknown> | null)?.then === "function";
 }
 
 /** The kernels that only return a size. */

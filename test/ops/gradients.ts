@@ -38,7 +38,7 @@ export class Gym {
     const ptr = memory.alloc(values.length * bytesPerElement[dtype], name);
     if (dtype === "f32") memory.f32(ptr, values.length).set(values);
     else (dtype === "f16" ? f32ToF16 : f32ToBf16)(values, memory.u16(ptr, values.length));
-    return { kind: "frozen", name, shape, dtype, ptr };
+    return { kind: "frozen", name, shape, dtype, ptr, dispose: () => {} };
   }
   [Symbol.dispose](): void {
     this.engine.dispose();

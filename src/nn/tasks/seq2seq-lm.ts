@@ -127,6 +127,7 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
    * ones.
    */
   cache(capacity: number, sequences = 1): KvCache {
+    this.expectLive("cache");
     const withVirtual = capacity + this.virtualLength("decoder");
     return new KvCache(this.engine, { ...this.body.cache, capacity: withVirtual, sequences });
   }

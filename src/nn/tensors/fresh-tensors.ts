@@ -1,10 +1,9 @@
 /** Tensors of a model without a checkpoint: random, or shapes without memory. */
 import { Philox } from "../../core/philox.ts";
 import { type Shape, sizeOf } from "../../core/shape.ts";
-import { allocateFrozen, frozenWriter } from "../../tensor/frozen.ts";
+import { allocateFrozen, frozenWriter, withoutMemory } from "../../tensor/frozen.ts";
 import { type DenseDtype, type Frozen, Param, type Weight } from "../../tensor/tensor.ts";
 import type { Engine } from "../../wasm/engine.ts";
-import type { Ptr } from "../../wasm/memory.ts";
 import type { Init, Role, Tensors } from "../layers/weights.ts";
 import { type KeptWeights, keptDtype } from "./kept-dtype.ts";
 
@@ -27,8 +26,9 @@ const BLOCK = 1021;
  * Random f32 tensors, for training from scratch: matrices N(0, std²), norms one, biases zero. A tensor's number in
  * request order is its random stream, so the values depend only on the seed.
  */
-export function randomTensors(engine: Engine, options: RandomOptions): Tensors {
+export function randomTensors(engine: Engine, options: RandomOptions): Tensors & { dispose(): void } {
   const { seed, std, fast = false, weights = null, stored = "f32" } = options;
+  const made: Weight[] = [];
   let stream = 0;
   const get = (name: string, shape: Shape, init: Init, role: Role = "other"): Weight => {
     if (weights !== null) {
@@ -39,15 +39,17 @@ export function randomTensors(engine: Engine, options: RandomOptions): Tensors {
         keptDtype(weights, role, shape, stored),
         role === "in-out",
       );
+      made.push(tensor);
       const own = stream++;
       if (!engine.memory.measuring) beginFrozen(engine, tensor, init, std, () => new Philox(seed, own), fast);
       return tensor;
     }
     const param = new Param(engine.memory, name, shape);
+    made.push(param);
     beginTensor(param.values(), init, std, new Philox(seed, stream++), fast);
     return param;
   };
-  return { get, head: get };
+  return { get, head: get, dispose: () => made.forEach((weight) => void weight.dispose()) };
 }
 
 /** Floats made at a time: 4 MB. */
@@ -92,6 +94,5 @@ export function beginTensor(values: Float32Array, init: Init, std: number, rando
 
 /** Names and shapes only: for counting parameters of an unloaded model. Computing with them is an error. */
 export function shapesOnly(): Tensors {
-  const get = (name: string, shape: Shape): Frozen => ({ kind: "frozen", name, shape, dtype: "f32", ptr: 0 as Ptr });
-  return { get, head: get };
+  return { get: (name, shape) => withoutMemory(name, shape), head: (name, shape) => withoutMemory(name, shape) };
 }
