@@ -1,4 +1,5 @@
 /** Browsers, and any other host without folders that compiles WebAssembly from bytes. */
+import { StateError } from "../core/errors.ts";
 import type { Host, StartThread } from "../core/host.ts";
 import { openHub } from "../hub/open-hub.ts";
 import type { Build } from "../kernels/builds.ts";
@@ -31,6 +32,18 @@ export const startThread: StartThread = (source, data, lost) => {
   worker.postMessage(data);
   return { end: () => worker.terminate() };
 };
+
+/** Starts a thread that runs the text of a module. */
+export function startModule(text: string): Worker {
+  const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+  return new Worker(url, { type: "module", name: "lorikeet" });
+}
+
+/** The way from this thread to the one that started it. Throws StateError on a page. */
+export function ownPort(): Pick<Worker, "postMessage" | "addEventListener"> {
+  if (!("document" in globalThis)) return globalThis as unknown as Worker;
+  throw new StateError("this is a page, which no other thread started: call it in a worker's file");
+}
 
 /** This platform. */
 export const host: Host = {

@@ -1,7 +1,8 @@
 /** Worker threads of Node, Deno and Bun. */
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
+import { parentPort, Worker } from "node:worker_threads";
+import { StateError } from "../core/errors.ts";
 import type { StartThread } from "../core/host.ts";
 
 /**
@@ -40,6 +41,17 @@ function contents(file: string): string | null {
 
 /** Deno reserves no guard pages around a memory. */
 export const checksAddresses: boolean = "Deno" in globalThis;
+
+/** Starts a thread that runs the text of a module. */
+export function startModule(text: string): Worker {
+  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(text)}`));
+}
+
+/** The way from this thread to the one that started it. Throws StateError in the main thread. */
+export function ownPort(): NonNullable<typeof parentPort> {
+  if (parentPort !== null) return parentPort;
+  throw new StateError("this is the main thread, which no other thread started: call it in a worker's file");
+}
 
 /** A `data:` URL is the only form that Node, Deno and Bun all accept. */
 export const startThread: StartThread = (source, data, lost) => {

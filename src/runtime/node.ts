@@ -23,9 +23,9 @@ import { deferredHub } from "../hub/deferred-hub.ts";
 import type { Build } from "../kernels/builds.ts";
 import { compileBundled } from "../kernels/bundled.ts";
 import { alive, codeOf, explained, flushFolder, makeFolder, orAbsent } from "./disk.ts";
-import { checksAddresses, parallelism, startThread } from "./node-threads.ts";
+import { checksAddresses, ownPort, parallelism, startModule, startThread } from "./node-threads.ts";
 
-export { checksAddresses, exists, parallelism, startThread };
+export { checksAddresses, exists, ownPort, parallelism, startModule, startThread };
 
 /** A build of the kernels, compiled. */
 export async function compileBuild(build: Build, shared = false): Promise<WebAssembly.Module> {

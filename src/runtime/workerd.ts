@@ -21,6 +21,12 @@ export const startThread: StartThread = () => {
   throw new UnsupportedError("workerd has no threads; create the engine with threads: 1");
 };
 
+const noThreads = (): never => {
+  throw new UnsupportedError("workerd has no threads: import the library itself");
+};
+export const startModule: () => never = noThreads;
+export const ownPort: () => never = noThreads;
+
 /** This platform. */
 export const host: Host = {
   ...{ name: "workerd", openFolder, exists, openHub, folderTarget, openRun, compileBuild, parallelism },
