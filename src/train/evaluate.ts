@@ -1,17 +1,18 @@
-/** How well a model predicts examples: the mean loss over all their labels, and the metrics of the task. */
+/** How well a model predicts examples: the mean loss over all their labels, and metrics. */
+import { callback, callOptions } from "../core/call-options.ts";
 import { StateError } from "../core/errors.ts";
+import { option, orNull, whole, wholeOrNull } from "../core/options.ts";
 import { batchSchedule } from "../data/batches.ts";
-import type { Metrics, Prediction } from "../metrics/metrics.ts";
 import type { TaskModel } from "../nn/tasks/task-model.ts";
-import { Tape } from "../tape/tape.ts";
-import { checkExamples, nameExample, type TrainingExample } from "./check-examples.ts";
-import { type MicroBatch, microBatch, plannedBytes, sumOf, tokensOf } from "./micro-batch.ts";
-import { eventLoopYield } from "./yield-to-event-loop.ts";
+import { Tape, type Value } from "../tape/tape.ts";
+import { checkExamples, type TrainingExample } from "./check-examples.ts";
+import { plannedBytes } from "./micro-batch.ts";
+import { type CountedLosses, type MicroBatch, Objective } from "./objective.ts";
 
 /** What evaluation needs from a model. */
 export type Evaluable = Pick<
   TaskModel,
-  "engine" | "task" | "loss" | "measure" | "labelNames" | "problemType" | "countLabels" | "problemWith"
+  "engine" | "task" | "loss" | "measure" | "outputs" | "labelNames" | "problemType" | "countLabels" | "problemWith"
 >;
 
 /** How evaluation batches examples and reports progress. */
@@ -24,6 +25,13 @@ export interface EvaluateOptions {
   readonly onProgress?: (done: number, all: number) => void;
   readonly signal?: AbortSignal;
 }
+
+const evaluateOptions = {
+  batchSize: whole(8, 1),
+  tokensPerBatch: wholeOrNull(1),
+  onProgress: callback(),
+  signal: orNull(option<unknown>(null, "an AbortSignal", (value) => value instanceof AbortSignal)),
+};
 
 /** How well a model predicts the labels of a data set. */
 export interface Evaluation {
@@ -39,36 +47,79 @@ export interface Evaluation {
 }
 
 /** Indices of the examples of each batch, in the file's order. */
-function batchesOf(
+export function evaluationBatches(
   examples: readonly TrainingExample[],
   { batchSize = 8, tokensPerBatch = null }: EvaluateOptions,
 ): number[][] {
-  const lengths = examples.map(tokensOf);
+  const lengths = examples.map(({ inputIds }) => Math.max(1, inputIds.length));
   const limit = tokensPerBatch === null ? { batchSize } : { tokenBudget: tokensPerBatch };
   return batchSchedule({ lengths, ...limit, shuffle: false, seed: 0, epoch: 0 });
 }
 
+/** What an evaluation computes: losses by an objective, and outputs if they are used. */
+export interface Evaluated {
+  readonly model: Evaluable;
+  readonly objective: Objective;
+  /** Whether the outputs are used even where the task itself has no metrics. */
+  readonly usesOutputs: boolean;
+  /** The seed of the run, for own collators. */
+  readonly seed: number;
+}
+
+/** The evaluation of a model with its own loss and the metrics of its task. */
+export function plainEvaluation(model: Evaluable): Evaluated {
+  return { model, objective: new Objective(model), usesOutputs: false, seed: 0 };
+}
+
+/** The losses of a batch, and its outputs where they are used. */
+export interface Computed extends CountedLosses {
+  readonly outputs: Value | null;
+  /** The rows of the outputs that belong to sequence s. */
+  readonly rows: (s: number) => readonly [start: number, end: number];
+  /** Whether the task has metrics of these outputs. */
+  readonly isMeasured: boolean;
+}
+
+/** One forward pass, or a second one for an own loss. */
+export function computeBatch(tape: Tape, { model, objective, usesOutputs }: Evaluated, batch: MicroBatch): Computed {
+  const { sequences, labels: count } = batch;
+  const measured = model.measure(tape, sequences);
+  const isMeasured = measured !== null;
+  const outputs = measured?.outputs ?? (usesOutputs ? model.outputs(tape, sequences) : null);
+  const rows = measured ? (s: number) => measured.rows(s) : rowsOf(model, outputs, batch);
+  const own = measured && !objective.hasOwnLoss ? { losses: measured.losses, count } : objective.losses(tape, batch);
+  return { ...own, outputs, rows, isMeasured };
+}
+
+/** The rows of outputs that belong to the given tokens of each sequence: those after its virtual tokens. */
+function rowsOf({ task }: Evaluable, outputs: Value | null, { sequences }: MicroBatch): Computed["rows"] {
+  const ends = task === "SEQ_2_SEQ_LM" ? sequences.labelStarts : sequences.starts;
+  const count = ends.length - 1;
+  const rows = outputs?.shape[0] ?? ends[count]!;
+  const virtual = (rows - ends[count]!) / count;
+  if (!Number.isInteger(virtual) || virtual < 0)
+    throw new StateError(
+      `evaluation: the model has ${rows} rows of outputs for ${ends[count]} tokens in ${count} sequences, so they cannot be told apart`,
+    );
+  return (s) => [ends[s]! + virtual * (s + 1), ends[s + 1]! + virtual * (s + 1)];
+}
+
 /** Bytes of working memory that evaluation needs. */
 export function evaluationBytes(
-  model: Evaluable,
+  evaluated: Evaluated,
   examples: readonly TrainingExample[],
   options: EvaluateOptions,
 ): number {
-  return plannedBytes(measuring(model), examples, batchesOf(examples, options), false);
-}
-
-/** The model with a loss that computes outputs too, where it has metrics: for planning. */
-function measuring(model: Evaluable): Pick<Evaluable, "engine" | "loss" | "countLabels"> {
-  return {
-    engine: model.engine,
-    loss: (tape, batch) => model.measure(tape, batch)?.losses ?? model.loss(tape, batch),
-    countLabels: (example) => model.countLabels(example),
-  };
+  const { objective, seed } = evaluated;
+  const planned = { examples, batches: evaluationBatches(examples, options), training: false, seed };
+  return plannedBytes(objective, planned, (batch) =>
+    Tape.plan(objective.engine, {}, (tape) => computeBatch(tape, evaluated, batch)),
+  );
 }
 
 /**
  * Loss, perplexity and metrics of `examples` in the file's order. Throws FormatError that lists every example that does
- * not fit the model, StateError if a loss is not finite.
+ * not fit the model, or every wrong option; StateError if a loss is not finite.
  *
  * @example
  * const { perplexity } = await evaluateLoss(model, examples, { batchSize: 16 });
@@ -78,70 +129,14 @@ export async function evaluateLoss(
   examples: readonly TrainingExample[],
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
+  callOptions("evaluateLoss", evaluateOptions, options);
   checkExamples("evaluation data", examples, { model, tokensPerBatch: options.tokensPerBatch ?? null });
-  return evaluateIn(evaluationBytes(model, examples, options), model, examples, options);
-}
-
-/** The same in `bytes` of working memory, for examples that are already checked. */
-export async function evaluateIn(
-  bytes: number,
-  model: Evaluable,
-  examples: readonly TrainingExample[],
-  options: EvaluateOptions,
-): Promise<Evaluation> {
-  const began = performance.now();
-  const breathe = eventLoopYield();
-  let [sum, tokens, done] = [0, 0, 0];
-  const scored: TrainingExample[] = [];
-  const predictions: Prediction[] = [];
-  let metrics: Metrics<Prediction> | null = null;
-  for (const indices of batchesOf(examples, options)) {
-    options.signal?.throwIfAborted();
-    const batch = microBatch(model, examples, indices);
-    const { loss, outputs } = lossAndOutputs(model, bytes, batch);
-    if (!Number.isFinite(loss)) {
-      const named = indices.map((i) => nameExample(examples, i)).join(", ");
-      throw new StateError(`evaluation: loss is ${loss}, expected a finite number (${named})`);
-    }
-    sum += loss;
-    tokens += batch.labels;
-    if (outputs.length > 0) metrics ??= await metricsOf(model);
-    for (const [s, logits] of outputs.entries()) {
-      const example = examples[indices[s]!]!;
-      if (metrics) predictions.push(metrics.predict(logits, example));
-      scored.push(example);
-    }
-    done += indices.length;
-    options.onProgress?.(done, examples.length);
-    await breathe();
-  }
-  const loss = sum / tokens;
-  const seconds = (performance.now() - began) / 1000;
-  return { loss, perplexity: Math.exp(loss), metrics: metrics?.score(predictions, scored) ?? {}, tokens, seconds };
-}
-
-/** The metrics of the model's task, or null. They are loaded only if there is something to measure. */
-async function metricsOf({ task, labelNames, problemType }: Evaluable): Promise<Metrics<Prediction> | null> {
-  const { taskDefinition } = await import("../data/known-tasks.ts");
-  return (await taskDefinition(task).metrics?.({ labelNames: labelNames ?? [], problemType })) ?? null;
-}
-
-/** The sum of the losses of a batch, and the logits of each example if the task has metrics. */
-function lossAndOutputs(
-  model: Evaluable,
-  bytes: number,
-  { sequences }: MicroBatch,
-): { loss: number; outputs: Float32Array[] } {
-  return Tape.run(model.engine, bytes, {}, (tape) => {
-    const measured = model.measure(tape, sequences);
-    if (measured === null) return { loss: sumOf(tape, model.loss(tape, sequences)), outputs: [] };
-    const loss = sumOf(tape, measured.losses);
-    const all = tape.download(measured.outputs);
-    const width = measured.outputs.shape[1]!;
-    const outputs = Array.from({ length: sequences.starts.length - 1 }, (_, s) => {
-      const [start, end] = measured.rows(s);
-      return all.slice(start * width, end * width);
-    });
-    return { loss, outputs };
-  });
+  const { evaluateIn } = await import("./evaluation.ts");
+  const plain = plainEvaluation(model);
+  const {
+    isText: _,
+    prediction: __,
+    ...evaluation
+  } = await evaluateIn(evaluationBytes(plain, examples, options), plain, examples, options);
+  return evaluation;
 }

@@ -26,8 +26,9 @@ import { Profiler } from "../../train/profiler.ts";
 import type { LogEntry } from "../../train/run/progress.ts";
 import { type RunIdentity, settingsOfIdentity } from "../../train/run/run-identity.ts";
 import { savedIdentity } from "../../train/run/run-state.ts";
+import type { ProgressReport, TrainResult } from "../../train/train-result.ts";
 import { fullTraining, type Trainable } from "../../train/trainable.ts";
-import { countSteps, type ProgressReport, Trainer, type TrainResult } from "../../train/trainer.ts";
+import { countSteps, Trainer } from "../../train/trainer.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";
 import { formatBytes } from "../../wasm/memory.ts";
 import { adapted, type TrainingMethod } from "../adapter-from-flags.ts";
@@ -345,9 +346,11 @@ class LineReporter implements Reporter {
   pause(): void {
     this.#line.end();
   }
-  end({ stopped, step, loss }: TrainResult, seconds: number, output: string): void {
+  end({ stopped, step, trainLoss, lastLoss, evalLoss }: TrainResult, seconds: number, output: string): void {
     this.#line.end();
-    const at = `at step ${grouped(step)}, loss ${loss.toFixed(4)}, ${duration(seconds)}`;
+    const evaluated = evalLoss === null ? "" : `, eval loss ${evalLoss.toFixed(4)}`;
+    const losses = `last loss ${lastLoss.toFixed(4)} (mean of the run ${trainLoss.toFixed(4)})${evaluated}`;
+    const at = `at step ${grouped(step)}, ${losses}, ${duration(seconds)}`;
     if (stopped === "aborted") print(`interrupted ${at}; --resume continues from the checkpoint in ${output}`);
     else {
       const how = stopped === "early" ? "stopped early without improvement," : "done";

@@ -1,4 +1,5 @@
 /** The state of a run except for parameters and moments: what a checkpoint stores as text. */
+import type { BestEvaluation } from "../loop/best-model.ts";
 import type { Position } from "../step-schedule.ts";
 
 /** One report, with transformers' keys. */
@@ -13,10 +14,12 @@ export interface Progress extends Position {
   readonly tokens: number;
   /** Sum of the losses of all steps. */
   readonly lossSum: number;
+  /** The loss of the last step. */
+  readonly lastLoss?: number;
   /** The sum of the losses of the steps since the last report, and the number of those steps. */
   readonly unreported: { readonly lossSum: number; readonly steps: number };
   /** The best evaluation so far. */
-  readonly best: { readonly loss: number; readonly step: number } | null;
+  readonly best: BestEvaluation | null;
   readonly evaluationsSinceBest: number;
   readonly log: readonly LogEntry[];
 }

@@ -4,6 +4,7 @@ import type { RunFolder } from "../../core/host.ts";
 import type { Spell } from "../../core/options.ts";
 import type { Optimizer } from "../../optim/define-optimizer.ts";
 import type { Settings } from "../arguments.ts";
+import type { StepSchedule } from "../step-schedule.ts";
 import type { Trainable } from "../trainable.ts";
 import { atStart, type LogEntry, type Progress } from "./progress.ts";
 import type { RunIdentity } from "./run-identity.ts";
@@ -20,10 +21,7 @@ export interface RunOutputOptions {
   readonly folder: RunFolder;
   readonly model: Trainable;
   readonly args: Settings;
-  /** Optimizer steps of the run. */
-  readonly steps: number;
-  /** Epochs completed, with a fraction. */
-  readonly epochOf: (progress: Progress) => number;
+  readonly schedule: StepSchedule;
   readonly warn: (text: string) => void;
   /** How messages spell the names of settings. */
   readonly spell: Spell;
@@ -114,7 +112,7 @@ export class RunOutput {
   }
 
   #stateText(progress: Progress): Uint8Array {
-    const { args, steps, epochOf } = this.#of;
-    return new TextEncoder().encode(trainerState(progress, args, steps, epochOf(progress)));
+    const { args, schedule } = this.#of;
+    return new TextEncoder().encode(trainerState(progress, args, schedule.steps, schedule.epochsDone(progress)));
   }
 }
