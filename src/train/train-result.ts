@@ -28,5 +28,7 @@ export interface TrainResult {
   readonly lastLoss: number;
   /** The loss of the last evaluation, null if there was none. */
   readonly evalLoss: number | null;
+  /** Mean losses of at most about 32 parts of the run, in order. */
+  readonly curve: readonly number[];
   readonly best: BestEvaluation | null;
 }

@@ -32,6 +32,9 @@ export interface RunParts extends StepContext {
   readonly onLog: (entry: LogEntry) => void;
 }
 
+/** Parts of the curve of losses. */
+const CURVE_PARTS = 32;
+
 export class TrainingLoop {
   readonly #run: RunParts;
   readonly #callbacks: Callbacks;
@@ -114,8 +117,16 @@ export class TrainingLoop {
       tokens: progress.tokens + tokens,
       lossSum: progress.lossSum + loss,
       lastLoss: loss,
+      curve: this.#extended(progress.curve ?? [], loss),
       unreported: { lossSum: unreported.lossSum + loss, steps: unreported.steps + 1 },
     };
+  }
+
+  /** Adds a step to the last part of the curve, or begins a new one. */
+  #extended(curve: NonNullable<Progress["curve"]>, loss: number): NonNullable<Progress["curve"]> {
+    const most = Math.ceil(this.#run.schedule.steps / CURVE_PARTS);
+    const [sum, steps] = curve.at(-1) ?? [0, most];
+    return steps < most ? [...curve.slice(0, -1), [sum + loss, steps + 1]] : [...curve, [loss, 1]];
   }
 
   #progressReport({ loss, learningRate, gradNorm }: Taken, seconds: number, start: Progress): ProgressReport {
@@ -204,9 +215,18 @@ export class TrainingLoop {
   }
 
   #result(stopped: TrainResult["stopped"]): TrainResult {
-    const { step, lossSum, lastLoss, best, log } = this.#progress;
+    const { step, lossSum, lastLoss, best, log, curve = [] } = this.#progress;
     const evalLoss = log.findLast((entry) => entry.eval_loss !== undefined)?.eval_loss ?? null;
     const last = lastLoss ?? log.findLast((entry) => entry.loss !== undefined)?.loss ?? 0; // absent in older checkpoints
-    return { stopped, step, trainLoss: step === 0 ? 0 : lossSum / step, lastLoss: last, evalLoss, best };
+    const trainLoss = step === 0 ? 0 : lossSum / step;
+    return {
+      stopped,
+      step,
+      trainLoss,
+      lastLoss: last,
+      evalLoss,
+      curve: curve.map(([sum, steps]) => sum / steps),
+      best,
+    };
   }
 }

@@ -16,6 +16,8 @@ export interface Progress extends Position {
   readonly lossSum: number;
   /** The loss of the last step. */
   readonly lastLoss?: number;
+  /** The loss of the run in parts: the sum of the losses of some steps, and their number. */
+  readonly curve?: readonly (readonly [lossSum: number, steps: number])[];
   /** The sum of the losses of the steps since the last report, and the number of those steps. */
   readonly unreported: { readonly lossSum: number; readonly steps: number };
   /** The best evaluation so far. */

@@ -14,7 +14,8 @@ import { appendMetrics, rewriteMetrics, trainerState } from "./trainer-state.ts"
 export { identityOf } from "./run-identity.ts";
 
 /** The files that a run writes to the top of its folder. */
-const OURS = /^(checkpoint-\d+|adapter|best|metrics\.jsonl|trainer_state\.json|profile\.md|trace\.json)$/;
+const OURS =
+  /^(checkpoint-\d+|adapter|best|metrics\.jsonl|trainer_state\.json|test_results\.json|profile\.md|trace\.json)$/;
 
 /** What a run's folder holds the results of. */
 export interface RunOutputOptions {
