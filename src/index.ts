@@ -67,6 +67,7 @@ export { AutoTokenizer } from "./text/auto-tokenizer.ts";
 export type { Tokenizer } from "./text/tokenizer.ts";
 export type { TrainingArguments } from "./train/arguments.ts";
 export type { TrainingExample } from "./train/check-examples.ts";
+export { diagnoseRun, type Finding, type FinishedRun } from "./train/diagnosis.ts";
 export type { ComputeMetrics, EvalPrediction, PreprocessLogits } from "./train/eval-prediction.ts";
 export { type EvaluateOptions, type Evaluation, evaluateLoss } from "./train/evaluate.ts";
 export type { CallbackContext, TrainerCallback, TrainerControl, TrainerState } from "./train/loop/callbacks.ts";

@@ -63,6 +63,7 @@ export default defineConfig({
           "guides/many-adapters",
           "guides/memory-and-speed",
           "guides/resume",
+          "guides/trainer",
         ]),
         section("Reference", ["data", "methods", "optimizers", "training-settings", "troubleshooting", "glossary"]),
         section("Inside", ["architecture", "decisions", "differences"]),
