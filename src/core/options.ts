@@ -203,7 +203,7 @@ export function expectedOf({ expected, nullable }: Option<unknown>): string {
 /** The longest value that messages quote. */
 const QUOTED = 100;
 
-/** A value as shown in messages: short, and never an error of its own. */
+/** A value as shown in messages: short, and safe for any value. */
 function shown(value: unknown): string {
   if (typeof value === "number" || typeof value === "bigint" || value === undefined) return String(value); // JSON has no NaN
   if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;

@@ -1,5 +1,5 @@
 /** What a run tells while it goes on and at its end. */
-import type { BestEvaluation } from "./loop/best-model.ts";
+import type { BestEvaluation } from "./run/progress.ts";
 
 /** The progress of a run after a step. */
 export interface ProgressReport {

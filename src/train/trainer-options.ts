@@ -5,7 +5,7 @@ import type { RunFolder } from "../core/host.ts";
 import { type Option, option, orNull, type Spell } from "../core/options.ts";
 import type { TrainingArguments } from "./arguments.ts";
 import type { TrainingExample } from "./check-examples.ts";
-import type { ComputeMetrics, PreprocessLogits } from "./eval-prediction.ts";
+import type { ComputeMetrics, PreprocessLogits } from "./evaluation/eval-prediction.ts";
 import type { TrainerCallback } from "./loop/callbacks.ts";
 import type { ComputeLoss, DataCollator } from "./objective.ts";
 import type { Profiler } from "./profiler.ts";
@@ -73,7 +73,7 @@ const isFolder = (value: unknown) => typeof value === "string" || has("replace")
 
 const EXAMPLES = "examples as loadDataset gives them, or an async iterable of such";
 const FOLDER = "a folder's path, or memoryRun()";
-const MODEL = "a model to train: getPeftModel(model, lora()), or fullTraining(model, save)";
+const MODEL = "a model to train: getPeftModel(model, method), or fullTraining(model, save)";
 const run = { is: has("during"), expected: "a Profiler" };
 
 const trainerOptions: Readonly<Record<keyof TrainerOptions, Option<unknown>>> = {

@@ -16,9 +16,9 @@ import type { Optimizer } from "../optim/define-optimizer.ts";
 import { schedule } from "../optim/schedules.ts";
 import { completeArguments, type Settings, type TrainingArguments } from "./arguments.ts";
 import { checkExamples, fingerprint, type TrainingExample } from "./check-examples.ts";
-import type { ComputeMetrics, EvalPrediction } from "./eval-prediction.ts";
-import { type Evaluated, type EvaluateOptions, evaluationBytes } from "./evaluate.ts";
-import type { OutputsUse } from "./evaluation.ts";
+import type { ComputeMetrics, EvalPrediction } from "./evaluation/eval-prediction.ts";
+import { type Evaluated, type EvaluateOptions, evaluationBytes } from "./evaluation/evaluate.ts";
+import type { OutputsUse } from "./evaluation/run-evaluation.ts";
 import { FrozenCache, type FrozenCacheReport } from "./frozen-cache.ts";
 import { expectCallbacks } from "./loop/callbacks.ts";
 import { makeOptimizer } from "./make-optimizer.ts";
@@ -259,7 +259,7 @@ export class Trainer<M extends Trainable = Trainable, E extends TrainingExample 
   ) {
     const [{ TrainingLoop }, { eventLoopYield }] = await Promise.all([
       import("./loop/training-loop.ts"),
-      import("./loop/yield-to-event-loop.ts"),
+      import("./yield-to-event-loop.ts"),
     ]);
     const { train, evaluation, schedule: steps } = this.#held;
     const { callbacks = [], profiler, signal, onProgress, onLog } = this.#options;
@@ -331,8 +331,8 @@ export class Trainer<M extends Trainable = Trainable, E extends TrainingExample 
   ): Promise<PredictionOutput<E, P>> {
     checkExamples("evaluation data", examples, { model: this.#model, tokensPerBatch: this.args.tokensPerBatch });
     const [{ evaluateIn }, { evaluationLog }] = await Promise.all([
-      import("./evaluation.ts"),
-      import("./loop/evaluation-log.ts"),
+      import("./evaluation/run-evaluation.ts"),
+      import("./evaluation/evaluation-log.ts"),
     ]);
     const evaluated = this.#evaluated(usesOutputs);
     const bytes = evaluationBytes(evaluated, examples, this.#evaluation);

@@ -143,7 +143,7 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   return new Engine(module ?? (await compileBuild(chosen, shared)), chosen, { threads, maxBytes, measuring });
 }
 
-/** `threads` and `build` have messages of their own. */
+/** Other checks of `threads` and `build` follow. */
 const checkedOptions = {
   build: oneOf(["auto", "baseline", "relaxed"], "auto"),
   threads: option<unknown>(undefined, "a number", (value) => typeof value === "number"),

@@ -4,7 +4,7 @@ import { getPeftModel } from "../../src/adapt/peft-model.ts";
 import { lora } from "../../src/methods/lora.ts";
 import { AdamW } from "../../src/optim/adamw.ts";
 import { loraPlusGroups } from "../../src/optim/loraplus.ts";
-import { evaluateLoss } from "../../src/train/evaluate.ts";
+import { evaluateLoss } from "../../src/train/evaluation/evaluate.ts";
 import { planMemory } from "../../src/train/memory-plan.ts";
 import { Profiler } from "../../src/train/profiler.ts";
 import { memoryRun } from "../../src/train/run/run-in-memory.ts";

@@ -17,7 +17,7 @@ test("every option of a trainer is checked when it is made", async () => {
     [{ profiler: {} }, '"profiler" is {}, expected a Profiler'],
     [{ args: 3 }, '"args" is 3, expected an object of settings'],
     [{ args: { learningrate: 1 } }, '"learningrate" is not an option. Did you mean "learningRate"?'],
-    [{ model: undefined }, '"model" is missing, expected a model to train: getPeftModel(model, lora())'],
+    [{ model: undefined }, '"model" is missing, expected a model to train: getPeftModel(model, method)'],
     [{ trainDataset: undefined }, '"trainDataset" is missing, expected examples'],
     [{ preprocessLogitsForMetrics: () => new Int32Array() }, '"preprocessLogitsForMetrics" is for the outputs'],
   ];

@@ -5,7 +5,7 @@ import { promptTuning } from "../../src/methods/prompt_tuning.ts";
 import { argmax } from "../../src/metrics/classification.ts";
 import { concatenate } from "../../src/nn/pass/sequences.ts";
 import type { TrainingArguments } from "../../src/train/arguments.ts";
-import { evaluateLoss } from "../../src/train/evaluate.ts";
+import { evaluateLoss } from "../../src/train/evaluation/evaluate.ts";
 import { memoryRun } from "../../src/train/run/run-in-memory.ts";
 import { Trainer } from "../../src/train/trainer.ts";
 import type { TrainerOptions } from "../../src/train/trainer-options.ts";
@@ -90,7 +90,7 @@ test("metrics that are no numbers are refused", async () => {
   const given = { model: await tinyModel(), trainDataset: data, evalDataset: data };
   const failing = (found: unknown) => new Trainer({ ...given, computeMetrics: () => found as never }).evaluate();
   await expect(failing(0.5)).rejects.toThrow("computeMetrics: returned number, expected numbers by name");
-  await expect(failing({ f1: "0.5" })).rejects.toThrow('computeMetrics: "f1" is no number');
+  await expect(failing({ f1: "0.5" })).rejects.toThrow('computeMetrics: "f1" is not a number');
   const wrong = new Trainer({ ...given, computeMetrics: () => ({}), preprocessLogitsForMetrics: () => [1] as never });
   await expect(wrong.evaluate()).rejects.toThrow("preprocessLogitsForMetrics: expected a Float32Array");
 });

@@ -2,16 +2,7 @@
 import { FormatError } from "../../core/errors.ts";
 import type { Spell } from "../../core/options.ts";
 import type { Settings } from "../arguments.ts";
-import type { Evaluation } from "../evaluate.ts";
-
-/** The best evaluation so far. */
-export interface BestEvaluation {
-  /** Its loss, in nats. */
-  readonly loss: number;
-  readonly step: number;
-  /** The value of `metricForBestModel`; the loss itself by default. */
-  readonly metric: number;
-}
+import type { Evaluation } from "../evaluation/evaluate.ts";
 
 type Choice = Pick<Settings, "metricForBestModel" | "greaterIsBetter">;
 

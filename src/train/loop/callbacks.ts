@@ -146,7 +146,7 @@ export class Callbacks {
       await callback[moment]?.(this.#args, now, this.control, { model: this.#model, ...about });
   }
 
-  /** Whether something is asked for; asks for it no longer. */
+  /** Whether a flag is set, which clears it. */
   take(flag: Exclude<keyof TrainerControl, "shouldTrainingStop">): boolean {
     const asked = this.control[flag];
     this.control[flag] = false;

@@ -1,8 +1,9 @@
 /** The steps of a run, with its reports, evaluations, checkpoints and callbacks. Loaded when the first run begins. */
 import type { Spell } from "../../core/options.ts";
 import type { TrainingExample } from "../check-examples.ts";
-import type { Evaluated, EvaluateOptions } from "../evaluate.ts";
-import { evaluateIn, metricsOf, type OutputsUse } from "../evaluation.ts";
+import { type Evaluated, type EvaluateOptions, metricsOf } from "../evaluation/evaluate.ts";
+import { evaluationLog } from "../evaluation/evaluation-log.ts";
+import { evaluateIn, type OutputsUse } from "../evaluation/run-evaluation.ts";
 import type { Profiler } from "../profiler.ts";
 import { atStart, type LogEntry, type Progress } from "../run/progress.ts";
 import type { RunIdentity } from "../run/run-identity.ts";
@@ -11,7 +12,6 @@ import type { StepSchedule } from "../step-schedule.ts";
 import type { ProgressReport, TrainResult } from "../train-result.ts";
 import { expectMetric, isBetter, rankOf } from "./best-model.ts";
 import { Callbacks, type TrainerCallback, type TrainerState } from "./callbacks.ts";
-import { evaluationLog } from "./evaluation-log.ts";
 import { type StepContext, type Taken, takeStep } from "./optimizer-step.ts";
 
 /** What a run is made of. */

@@ -1,9 +1,17 @@
 /** The state of a run except for parameters and moments: what a checkpoint stores as text. */
-import type { BestEvaluation } from "../loop/best-model.ts";
 import type { Position } from "../step-schedule.ts";
 
 /** One report, with transformers' keys. */
 export type LogEntry = Readonly<Record<string, number>>;
+
+/** The best evaluation so far. */
+export interface BestEvaluation {
+  /** Its loss, in nats. */
+  readonly loss: number;
+  readonly step: number;
+  /** The value of `metricForBestModel`; the loss itself by default. */
+  readonly metric: number;
+}
 
 export interface Progress extends Position {
   /** Optimizer steps taken. */

@@ -1,9 +1,12 @@
 /** Runs an evaluation: losses, outputs and metrics of examples, batch by batch. */
-import { FormatError, StateError } from "../core/errors.ts";
-import type { Metrics, Prediction, Scored } from "../metrics/metrics.ts";
-import { Tape } from "../tape/tape.ts";
-import { formatBytes } from "../wasm/memory.ts";
-import { nameExample, type TrainingExample } from "./check-examples.ts";
+import { FormatError, StateError } from "../../core/errors.ts";
+import type { Metrics, Prediction, Scored } from "../../metrics/metrics.ts";
+import { Tape } from "../../tape/tape.ts";
+import { formatBytes } from "../../wasm/memory.ts";
+import { nameExample, type TrainingExample } from "../check-examples.ts";
+import { sumOf } from "../micro-batch.ts";
+import { type MicroBatch, sequencesOf } from "../objective.ts";
+import { eventLoopYield } from "../yield-to-event-loop.ts";
 import type { ComputeMetrics, EvalPrediction, Numbers, PreprocessLogits } from "./eval-prediction.ts";
 import {
   computeBatch,
@@ -12,10 +15,8 @@ import {
   type EvaluateOptions,
   type Evaluation,
   evaluationBatches,
+  metricsOf,
 } from "./evaluate.ts";
-import { eventLoopYield } from "./loop/yield-to-event-loop.ts";
-import { sumOf } from "./micro-batch.ts";
-import { type MicroBatch, sequencesOf } from "./objective.ts";
 
 /** What is computed from outputs, besides the metrics of the task. */
 export interface OutputsUse {
@@ -158,21 +159,11 @@ class TaskMetrics {
   }
 }
 
-/** The metrics of the model's task, or null. */
-export async function metricsOf({
-  task,
-  labelNames,
-  problemType,
-}: Pick<Evaluable, "task" | "labelNames" | "problemType">): Promise<Metrics<Prediction> | null> {
-  const { taskDefinition } = await import("../data/known-tasks.ts");
-  return (await taskDefinition(task).metrics?.({ labelNames: labelNames ?? [], problemType })) ?? null;
-}
-
 function checkedMetrics(found: unknown): Readonly<Record<string, number>> {
   const isObject = typeof found === "object" && found !== null && !Array.isArray(found);
   const wrong = isObject ? Object.entries(found).find(([, value]) => typeof value !== "number") : undefined;
   if (isObject && wrong === undefined) return found as Readonly<Record<string, number>>;
   const what =
-    wrong === undefined ? `returned ${found === null ? "null" : typeof found}` : `"${wrong[0]}" is no number`;
+    wrong === undefined ? `returned ${found === null ? "null" : typeof found}` : `"${wrong[0]}" is not a number`;
   throw new FormatError(`computeMetrics: ${what}, expected numbers by name, such as { accuracy: 0.9 }`);
 }

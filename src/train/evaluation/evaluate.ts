@@ -1,18 +1,28 @@
 /** How well a model predicts examples: the mean loss over all their labels, and metrics. */
-import { callback, callOptions } from "../core/call-options.ts";
-import { StateError } from "../core/errors.ts";
-import { option, orNull, whole, wholeOrNull } from "../core/options.ts";
-import { batchSchedule } from "../data/batches.ts";
-import type { TaskModel } from "../nn/tasks/task-model.ts";
-import { Tape, type Value } from "../tape/tape.ts";
-import { checkExamples, type TrainingExample } from "./check-examples.ts";
-import { plannedBytes } from "./micro-batch.ts";
-import { type CountedLosses, type MicroBatch, Objective } from "./objective.ts";
+import { callback, callOptions } from "../../core/call-options.ts";
+import { StateError } from "../../core/errors.ts";
+import { option, orNull, whole, wholeOrNull } from "../../core/options.ts";
+import { batchSchedule } from "../../data/batches.ts";
+import type { Metrics, Prediction } from "../../metrics/metrics.ts";
+import type { TaskModel } from "../../nn/tasks/task-model.ts";
+import { Tape, type Value } from "../../tape/tape.ts";
+import { checkExamples, type TrainingExample } from "../check-examples.ts";
+import { plannedBytes } from "../micro-batch.ts";
+import { type CountedLosses, type MicroBatch, Objective } from "../objective.ts";
 
 /** What evaluation needs from a model. */
 export type Evaluable = Pick<
   TaskModel,
-  "engine" | "task" | "loss" | "measure" | "outputs" | "labelNames" | "problemType" | "countLabels" | "problemWith"
+  | "engine"
+  | "task"
+  | "hasTarget"
+  | "loss"
+  | "measure"
+  | "outputs"
+  | "labelNames"
+  | "problemType"
+  | "countLabels"
+  | "problemWith"
 >;
 
 /** How evaluation batches examples and reports progress. */
@@ -92,8 +102,8 @@ export function computeBatch(tape: Tape, { model, objective, usesOutputs }: Eval
 }
 
 /** The rows of outputs that belong to the given tokens of each sequence: those after its virtual tokens. */
-function rowsOf({ task }: Evaluable, outputs: Value | null, { sequences }: MicroBatch): Computed["rows"] {
-  const ends = task === "SEQ_2_SEQ_LM" ? sequences.labelStarts : sequences.starts;
+function rowsOf({ hasTarget }: Evaluable, outputs: Value | null, { sequences }: MicroBatch): Computed["rows"] {
+  const ends = hasTarget ? sequences.labelStarts : sequences.starts;
   const count = ends.length - 1;
   const rows = outputs?.shape[0] ?? ends[count]!;
   const virtual = (rows - ends[count]!) / count;
@@ -131,7 +141,7 @@ export async function evaluateLoss(
 ): Promise<Evaluation> {
   callOptions("evaluateLoss", evaluateOptions, options);
   checkExamples("evaluation data", examples, { model, tokensPerBatch: options.tokensPerBatch ?? null });
-  const { evaluateIn } = await import("./evaluation.ts");
+  const { evaluateIn } = await import("./run-evaluation.ts");
   const plain = plainEvaluation(model);
   const {
     isText: _,
@@ -139,4 +149,14 @@ export async function evaluateLoss(
     ...evaluation
   } = await evaluateIn(evaluationBytes(plain, examples, options), plain, examples, options);
   return evaluation;
+}
+
+/** The metrics of the model's task, or null. */
+export async function metricsOf({
+  task,
+  labelNames,
+  problemType,
+}: Pick<Evaluable, "task" | "labelNames" | "problemType">): Promise<Metrics<Prediction> | null> {
+  const { taskDefinition } = await import("../../data/known-tasks.ts");
+  return (await taskDefinition(task).metrics?.({ labelNames: labelNames ?? [], problemType })) ?? null;
 }

@@ -1,6 +1,7 @@
 /** An evaluation as reports have it, with transformers' keys. */
-import type { RunEvaluation } from "../evaluation.ts";
+
 import type { LogEntry } from "../run/progress.ts";
+import type { RunEvaluation } from "./run-evaluation.ts";
 
 /** `eval_loss`, `eval_accuracy`, and so on, with another prefix if one is given; `perplexity` of language models. */
 export function evaluationLog(

@@ -1,5 +1,5 @@
 /** What own metrics are computed from. */
-import type { TrainingExample } from "./check-examples.ts";
+import type { TrainingExample } from "../check-examples.ts";
 
 /** Numbers of one sequence. */
 export type Numbers = Float32Array | Int32Array;
