@@ -42,7 +42,7 @@ test("predict gives outputs, labels and metrics of a test set", async () => {
   const { predictions, labelIds, columns, metrics } = await new Trainer({ model, trainDataset: test }).predict(test);
   expect(columns).toBe(3);
   expect(labelIds.map(([label]) => label)).toEqual(test.map(({ labels }) => labels[0]));
-  const each = test.map(({ inputIds }) => model.forward(concatenate([inputIds])));
+  const each = test.map(({ inputIds }) => model.forward(concatenate([inputIds])).data);
   predictions.forEach((logits, i) => {
     logits.forEach((value, c) => {
       expect(value).toBeCloseTo(each[i]![c]!, 5);
@@ -77,7 +77,7 @@ test("a language model's outputs are those of the tokens, without virtual ones, 
   });
   await trainer.evaluate();
   data.forEach(({ inputIds }, i) => {
-    const logits = model.forward(concatenate([inputIds]));
+    const logits = model.forward(concatenate([inputIds])).data;
     const wanted = Array.from(inputIds, (_, t) => argmax(logits.subarray((t + 3) * 32, (t + 4) * 32)));
     expect(Array.from(best[i]!)).toEqual(wanted);
   });
