@@ -67,16 +67,18 @@ export { Tape, type TapeOptions, type Tensor, type Value } from "./tape/tape.ts"
 export { labelNamesOf } from "./tasks/kit/labels.ts";
 export { AutoTokenizer } from "./text/auto-tokenizer.ts";
 export type { Tokenizer } from "./text/tokenizer.ts";
-export { type EvaluateOptions, type Evaluation, evaluateLoss } from "./train/evaluate.ts";
+export type { TrainingArguments } from "./train/arguments.ts";
+export type { TrainingExample } from "./train/check-examples.ts";
+export { diagnoseRun, type Finding, type FinishedRun } from "./train/diagnosis.ts";
+export type { ComputeMetrics, EvalPrediction, PreprocessLogits } from "./train/evaluation/eval-prediction.ts";
+export { type EvaluateOptions, type Evaluation, evaluateLoss } from "./train/evaluation/evaluate.ts";
+export type { CallbackContext, TrainerCallback, TrainerControl, TrainerState } from "./train/loop/callbacks.ts";
 export { type MemoryPlan, planMemory } from "./train/memory-plan.ts";
+export type { Batch, CollatorContext, ComputeLoss, CountedLosses, DataCollator } from "./train/objective.ts";
 export { Profiler, type ProfilerOptions } from "./train/profiler.ts";
 export { type MemoryRun, memoryRun } from "./train/run/run-in-memory.ts";
+export type { ProgressReport, TrainResult } from "./train/train-result.ts";
 export { fullTraining, type Trainable } from "./train/trainable.ts";
-export {
-  type ProgressReport,
-  Trainer,
-  type TrainerOptions,
-  type TrainingArguments,
-  type TrainResult,
-} from "./train/trainer.ts";
+export { type PredictionOutput, Trainer } from "./train/trainer.ts";
+export type { ExampleSource, TrainerOptions } from "./train/trainer-options.ts";
 export { createEngine, type Engine, type EngineOptions } from "./wasm/engine.ts";

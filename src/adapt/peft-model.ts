@@ -3,12 +3,14 @@
  * Which adapters are active and which are trained are independent.
  */
 import type { SourceLike, TargetLike } from "../checkpoint/open.ts";
+import { callback, callOptions, expectArgument } from "../core/call-options.ts";
 import { StateError } from "../core/errors.ts";
+import { option, whole } from "../core/options.ts";
 import type { KvCache } from "../nn/pass/kv-cache.ts";
 import { allBlocks, type PassOptions } from "../nn/pass/pass.ts";
 import type { LabelledSequences, Sequences } from "../nn/pass/sequences.ts";
 import type { CausalLM } from "../nn/tasks/causal-lm.ts";
-import type { Model } from "../nn/tasks/model.ts";
+import { Model } from "../nn/tasks/model.ts";
 import { type Measured, ModelAround } from "../nn/tasks/task-model.ts";
 import { concatenateRows } from "../ops/layout/rows.ts";
 import { scaleBy } from "../ops/pointwise/elementwise.ts";
@@ -53,6 +55,16 @@ export function getPeftModel<M extends Model>(
   config: MethodConfig,
   options: GetPeftModelOptions = {},
 ): PeftModel<M> {
+  callOptions("getPeftModel", peftOptions, options);
+  expectArgument("getPeftModel", "the model", model, model instanceof Model, "a model as an AutoModel class loads it");
+  const isMethod = typeof config === "object" && config !== null && "values" in config;
+  expectArgument(
+    "getPeftModel",
+    "the second argument",
+    config,
+    isMethod,
+    "a method with its options, such as lora({ r: 8 })",
+  );
   const { adapterName = DEFAULT_ADAPTER, seed = config.values.seed } = options;
   const peft = new PeftModel(model, options);
   peft.addAdapter(adapterName, withValues(config, { seed }));
@@ -60,6 +72,12 @@ export function getPeftModel<M extends Model>(
   peft.setTrainable(adapterName, !config.values.inferenceMode);
   return peft;
 }
+
+const peftOptions = {
+  adapterName: option<string>(DEFAULT_ADAPTER, "a name", (value) => typeof value === "string"),
+  seed: whole(0, 0),
+  onWarning: callback(),
+};
 
 export interface RoutedOptions extends PassOptions {
   /** The adapter of each sequence, "__base__" for none; all run in one pass of the base. */

@@ -4,7 +4,8 @@ import type { Task } from "../core/task.ts";
 import type { Model } from "../nn/tasks/model.ts";
 import { fittingSettings, type MeasuredRun, tooLittleMemory } from "../train/memory-fit.ts";
 import { planMemory } from "../train/memory-plan.ts";
-import { Trainer, type TrainerOptions } from "../train/trainer.ts";
+import { Trainer } from "../train/trainer.ts";
+import type { TrainerOptions } from "../train/trainer-options.ts";
 import { createEngine, type Engine, type EngineOptions } from "../wasm/engine.ts";
 
 /** The build and threads of an engine, or the requested ones. */

@@ -29,6 +29,7 @@ export interface DataFlags
   readonly model: string;
   readonly data: readonly string[];
   readonly valid: readonly string[] | null;
+  readonly test?: readonly string[] | null;
   readonly task: Task | null;
   readonly weights: KeptWeights;
 }
@@ -36,6 +37,7 @@ export interface DataFlags
 export interface TrainingData {
   readonly train: Example[];
   readonly valid: Example[] | null;
+  readonly test: Example[] | null;
   readonly task: Task | null;
   /** How the model is loaded so that its head fits the labels. */
   readonly loading: Loading;
@@ -61,9 +63,9 @@ export interface DataContext {
 /** Reads the data, decides on task and head, and encodes the rows. */
 export async function trainingData(flags: DataFlags, context: DataContext): Promise<TrainingData> {
   const { engine, seed, trainable, told } = context;
-  const { rows, validRows } = await readParts(flags, seed);
+  const { rows, validRows, testRows } = await readParts(flags, seed);
   const task = flags.task ?? told?.task ?? taskOfRows(rows);
-  const config = told?.config ?? (await headConfig(flags, [...rows, ...(validRows ?? [])], task));
+  const config = told?.config ?? (await headConfig(flags, [...rows, ...(validRows ?? []), ...(testRows ?? [])], task));
   const head = told === null ? { config, ignoreMismatchedSizes: true } : headFrom(told); // the head is for the labels of the data
   const loading = { ...head, weights: flags.weights, trainable, seed };
   const shapes = await measuredBase(flags.model, engine, task, loading);
@@ -71,16 +73,25 @@ export async function trainingData(flags: DataFlags, context: DataContext): Prom
   const limits = { modelFolder, maxLength, maxTargetLength, labelsCut };
   const train = await examplesOf(flags.data, rows, shapes, limits);
   const valid = validRows === null ? null : await examplesOf(flags.valid ?? flags.data, validRows, shapes, limits);
-  return { train, valid, task, loading, shapes };
+  const test = testRows === null ? null : await examplesOf(flags.test ?? [], testRows, shapes, limits);
+  return { train, valid, test, task, loading, shapes };
 }
 
-async function readParts(flags: DataFlags, seed: number): Promise<{ rows: Row[]; validRows: Row[] | null }> {
+interface Parts {
+  readonly rows: Row[];
+  readonly validRows: Row[] | null;
+  readonly testRows: Row[] | null;
+}
+
+async function readParts(flags: DataFlags, seed: number): Promise<Parts> {
   const all = await rowsOf(flags.data, flags.model, flags);
+  const testRows = !flags.test ? null : await rowsOf(flags.test, flags.model, flags);
   if (flags.validSplit > 0) {
     const { train, valid } = splitRows(all, flags.validSplit, seed);
-    return { rows: train, validRows: valid };
+    return { rows: train, validRows: valid, testRows };
   }
-  return { rows: all, validRows: flags.valid === null ? null : await rowsOf(flags.valid, flags.model, flags) };
+  const validRows = flags.valid === null ? null : await rowsOf(flags.valid, flags.model, flags);
+  return { rows: all, validRows, testRows };
 }
 
 /** What the model's config must say to fit the labels: nothing if the model's own labels do. */

@@ -200,9 +200,22 @@ export function expectedOf({ expected, nullable }: Option<unknown>): string {
   return nullable ? `${expected} or null` : expected;
 }
 
-/** A value as shown in messages. */
+/** The longest value that messages quote. */
+const QUOTED = 100;
+
+/** A value as shown in messages: short, and safe for any value. */
 function shown(value: unknown): string {
-  return typeof value === "number" ? String(value) : JSON.stringify(value); // JSON has no NaN
+  if (typeof value === "number" || typeof value === "bigint" || value === undefined) return String(value); // JSON has no NaN
+  if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
+  const kind =
+    typeof value === "object" && value !== null ? Object.getPrototypeOf(value)?.constructor?.name : undefined;
+  if (kind !== undefined && kind !== "Object" && kind !== "Array") return `a ${kind}`;
+  try {
+    const text = JSON.stringify(value);
+    return text.length > QUOTED ? `${text.slice(0, QUOTED)}...` : text;
+  } catch {
+    return "an object"; // it contains itself
+  }
 }
 
 /** How a message spells an option's name: as in the library, as in a file, or as a flag. */

@@ -3,8 +3,9 @@
  * and the memory for both. An optimizer's file defines the tensors that it keeps per parameter and how one step updates
  * it.
  */
+import { callOptions, expectArgument } from "../core/call-options.ts";
 import { StateError } from "../core/errors.ts";
-import { completeOptions, type Option, type Options, type ValuesOf } from "../core/options.ts";
+import { atLeastZero, completeOptions, type Option, type Options, option, type ValuesOf } from "../core/options.ts";
 import { type Shape, sizeOf } from "../core/shape.ts";
 import type { Param } from "../tensor/tensor.ts";
 import { Block } from "../wasm/block.ts";
@@ -139,6 +140,7 @@ export function defineOptimizer<S extends Options>(definition: OptimizerDefiniti
       { groups = [], ...given }: OptimizerOptions<S> = {},
     ) {
       const values = complete(given as Partial<ValuesOf<S>>);
+      expectGroups(name, groups);
       expectTrainable(name, params);
       this.#engine = engine;
       this.#values = values;
@@ -228,7 +230,30 @@ export function bytesOf({ shape, dtype }: StateTensor): number {
   return sizeOf(shape) * (dtype === "F32" ? 4 : 1);
 }
 
+const groupOptions = {
+  has: option<unknown>(undefined, "a function of a parameter's name", (value) => typeof value === "function"),
+  lrFactor: atLeastZero(1),
+  weightDecay: atLeastZero(0),
+};
+
+/** Throws FormatError for a group with an unknown or wrong option, or without `has`. */
+function expectGroups(name: string, groups: readonly ParamGroup[]): void {
+  expectArgument(name, '"groups"', groups, Array.isArray(groups), "a list of groups");
+  for (const [i, group] of groups.entries()) {
+    const { has } = callOptions(`${name}: groups[${i}]`, groupOptions, group);
+    expectArgument(`${name}: groups[${i}]`, '"has"', has, has !== undefined, groupOptions.has.expected);
+  }
+}
+
 function expectTrainable(name: string, params: ReadonlyMap<string, Param>): void {
+  const isMap = typeof params?.entries === "function" && !Array.isArray(params);
+  expectArgument(
+    name,
+    "the second argument",
+    params,
+    isMap,
+    "parameters by name, as model.namedTrainable() gives them",
+  );
   if (params.size === 0) throw new StateError(`${name}: no trainable parameters were given, expected at least one`);
   for (const [key, { trainable }] of params) {
     if (!trainable) throw new StateError(`${name}: "${key}" is not trainable; call setTrainable(true) on it first`);

@@ -7,7 +7,9 @@
  *   magnitudes)
  *   the rest                                                the rate
  */
+import { callOptions } from "../core/call-options.ts";
 import { FormatError } from "../core/errors.ts";
+import { aboveZero, atLeastZero } from "../core/options.ts";
 import type { ParamGroup } from "./define-optimizer.ts";
 
 /** Names as in peft's `create_loraplus_optimizer`, without its prefix. */
@@ -20,6 +22,12 @@ export interface LoraPlusOptions {
   readonly lrEmbedding?: number;
 }
 
+const loraPlusOptions = {
+  lr: aboveZero(0),
+  lrRatio: aboveZero(0),
+  lrEmbedding: atLeastZero(1e-6),
+};
+
 /**
  * The groups of LoRA+, for the `groups` of any optimizer. Throws FormatError for a rate that is not above 0.
  *
@@ -27,9 +35,10 @@ export interface LoraPlusOptions {
  * const groups = loraPlusGroups({ lr: 1e-4, lrRatio: 16 });
  * using optimizer = new AdamW(engine, model.namedTrainable(), { groups });
  */
-export function loraPlusGroups({ lr, lrRatio, lrEmbedding = 1e-6 }: LoraPlusOptions): readonly ParamGroup[] {
+export function loraPlusGroups(options: LoraPlusOptions): readonly ParamGroup[] {
+  const { lr, lrRatio, lrEmbedding } = callOptions("LoRA+", loraPlusOptions, options);
   for (const [name, value] of Object.entries({ lr, lrRatio })) {
-    if (!(value > 0)) throw new FormatError(`LoRA+: ${name} is ${value}, expected a number above 0`);
+    if (value === 0) throw new FormatError(`LoRA+: "${name}" is missing, expected a number above 0`);
   }
   const fast = (name: string, axes: number) => name.includes("lora_B") || axes === 1;
   return [

@@ -17,6 +17,7 @@ import {
   option,
   orNull,
   type Spell,
+  text,
   type ValuesOf,
   whole,
   wholeOrNull,
@@ -106,6 +107,12 @@ export const settings = {
   seed: whole(42, 0, { help: "seed of initialization, data order and dropout", fixedOnResume }),
   /** Whether each pass visits the data in a new random order. */
   shuffle: flag(true, { help: "keep the rows in the order of the file", spelled: "no-shuffle", fixedOnResume }),
+  /** The metric of evaluations that ranks them, such as "accuracy" or "f1"; null is the loss. */
+  metricForBestModel: text({ help: "the metric of evaluations that ranks them (default: loss)", fixedOnResume }),
+  /** Whether a larger value of that metric is better; null decides by its name: larger, except for losses and errors. */
+  greaterIsBetter: orNull(
+    flag(true, { help: "a larger value of --metric-for-best-model is better (default: by its name)", fixedOnResume }),
+  ),
   /** Ends the run after this many consecutive evaluations without a new best; null disables this. */
   earlyStoppingPatience: wholeOrNull(1, { help: "stop after n evaluations without improvement", fixedOnResume }),
   /** Whether training ends with the parameters of the best evaluation instead of the last ones. */

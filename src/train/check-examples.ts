@@ -26,10 +26,29 @@ export function checkExamples(what: string, examples: readonly TrainingExample[]
   if (examples.length === 0) throw new FormatError(`${what} is empty, expected at least one example`);
   const problems: string[] = [];
   examples.forEach((example, i) => {
-    const problem = wrongWith(example, limits);
+    const problem = notNumbers(example) ?? wrongWith(example, limits);
     if (problem !== null) problems.push(`${nameExample(examples, i)}: ${problem}`);
   });
   if (problems.length > 0) throw new FormatError(listProblems(`${what} cannot be used with this model`, problems));
+}
+
+/** Throws FormatError unless the next example of a stream has ids and labels. */
+export function checkedNumbers(what: string, example: unknown, index: number): void {
+  const problem = notNumbers(example);
+  if (problem !== null) throw new FormatError(`${what}: example ${index}: ${problem}`);
+}
+
+/** Why something is no example: rows and plain lists are not. */
+function notNumbers(example: unknown): string | null {
+  if (typeof example !== "object" || example === null)
+    return `is ${example === null ? "null" : `a ${typeof example}`}, expected { inputIds, labels } as encodeRows or loadDataset make them`;
+  for (const name of ["inputIds", "labels"]) {
+    const value = (example as Record<string, unknown>)[name];
+    const found = value === undefined ? "missing" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
+    if (!ArrayBuffer.isView(value))
+      return `${name} is ${found}, expected an Int32Array, as encodeRows or loadDataset make it`;
+  }
+  return null;
 }
 
 function wrongWith(example: TrainingExample, { model, tokensPerBatch }: Limits): string | null {

@@ -4,7 +4,7 @@ import { bytesBehind, type FrozenBlocks, frozenBlocks, hasManyRows, rowsBehind }
 import type { GivenRows } from "../nn/pass/pass.ts";
 import { concatenateLabelled, type LabelledSequences } from "../nn/pass/sequences.ts";
 import type { TrainingExample } from "./check-examples.ts";
-import { tokensOf } from "./micro-batch.ts";
+import { tokensOf } from "./objective.ts";
 import type { Trainable } from "./trainable.ts";
 
 /** The progress of a run's cache. */

@@ -6,7 +6,8 @@ import type { OptimizerName } from "../optim/optimizers.ts";
 import { formatBytes } from "../wasm/memory.ts";
 import { completeArguments, type TrainingArguments } from "./arguments.ts";
 import type { TrainingExample } from "./check-examples.ts";
-import { type MemoryPlan, partsOf, planMemory } from "./memory-plan.ts";
+import { type MemoryPlan, partsOf, planRun } from "./memory-plan.ts";
+import { Objective, type OwnParts } from "./objective.ts";
 import type { Trainable } from "./trainable.ts";
 
 /** Settings that determine how much memory a run needs. */
@@ -156,12 +157,13 @@ function memorySettings(examples: readonly TrainingExample[], args: TrainingArgu
 /** The plan of a run with some of its settings changed; `weights` depends on the model. */
 function planWith(
   model: Trainable,
+  own: OwnParts,
   examples: readonly TrainingExample[],
   args: TrainingArguments,
   { batchSize, tokensPerBatch, maxLength, gradientCheckpointing, optim }: MemorySettings,
 ): MemoryPlan {
   const cut = maxLength === undefined ? examples : examples.map((example) => shortened(example, maxLength));
-  return planMemory(model, cut, {
+  return planRun(model, new Objective(model, own), cut, {
     ...args,
     ...(batchSize !== undefined && { perDeviceTrainBatchSize: batchSize }),
     ...(tokensPerBatch !== undefined && { tokensPerBatch }),
@@ -196,6 +198,8 @@ export interface MeasuredRun {
   readonly model: Trainable;
   readonly trainDataset: readonly TrainingExample[];
   readonly args?: TrainingArguments;
+  /** An own loss and collator. */
+  readonly own?: OwnParts;
   /** The dtype of the base, and the model with its base in another dtype. */
   readonly weights?: KeptWeights;
   readonly remade?: (weights: KeptWeights) => Promise<Trainable>;
@@ -203,11 +207,11 @@ export interface MeasuredRun {
 
 /** Settings with which a run fits into `allowed` bytes: see `whatFits`. */
 export async function fittingSettings(run: MeasuredRun, allowed: number): Promise<Fitting[]> {
-  const { model, trainDataset, args = {}, weights, remade } = run;
+  const { model, trainDataset, args = {}, own = {}, weights, remade } = run;
   const now = { ...memorySettings(trainDataset, args), ...(weights && remade && { weights }) };
   const needs = async (changes: MemorySettings) => {
     const changed = changes.weights === undefined ? model : await remade!(changes.weights);
-    return planWith(changed, trainDataset, args, changes).total;
+    return planWith(changed, own, trainDataset, args, changes).total;
   };
   return whatFits(now, needs, allowed);
 }

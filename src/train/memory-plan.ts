@@ -2,11 +2,12 @@
  * Computes how much of an engine's memory training needs, before it starts. The model can be in any engine; in one
  * created with `measuring: true` it allocates nothing. A dry run of a step gives the numbers, so they are exact.
  */
-import { concatenateLabelled } from "../nn/pass/sequences.ts";
+import { expectArgument } from "../core/call-options.ts";
 import { FIRST_BLOCK } from "../wasm/memory.ts";
 import { completeArguments, optimizerOf, type Settings, type TrainingArguments } from "./arguments.ts";
 import type { TrainingExample } from "./check-examples.ts";
-import { plannedBytesOf, tokensOf } from "./micro-batch.ts";
+import { trainingBytes } from "./micro-batch.ts";
+import { Objective, tokensOf } from "./objective.ts";
 import type { Trainable } from "./trainable.ts";
 
 /** Bytes of an engine's memory at the peak of training. */
@@ -45,19 +46,35 @@ export function planMemory(
   examples: readonly TrainingExample[],
   args: TrainingArguments = {},
 ): MemoryPlan {
+  const isList = Array.isArray(examples) && examples.length > 0;
+  expectArgument("planMemory", "the list of examples", examples, isList, "at least one example");
+  return planRun(model, new Objective(model), examples, args);
+}
+
+/** The same with an own objective. */
+export function planRun(
+  model: Trainable,
+  objective: Objective,
+  examples: readonly TrainingExample[],
+  args: TrainingArguments,
+): MemoryPlan {
   const settings = completeArguments(args);
   const batch = largestBatch(examples, settings);
-  return planOf(model, settings, batch, stepBytes(model, batch, settings));
+  return planOf(model, objective, settings, batch, stepBytes(model, objective, batch, settings));
 }
 
 /** The plan of a run whose steps need `working` bytes, at least as much as `batch`. */
 export function planOf(
   model: Trainable,
+  objective: Objective,
   settings: Settings,
   batch: readonly TrainingExample[],
   working: number,
 ): MemoryPlan {
-  const workspace = Math.max(0, stepBytes(model, batch, settings) - stepBytes(model, batch, settings, false));
+  const workspace = Math.max(
+    0,
+    stepBytes(model, objective, batch, settings) - stepBytes(model, objective, batch, settings, false),
+  );
   const { memory, arenaBytes, threads } = model.engine;
   const { kind, options } = optimizerOf(settings);
   const adapter = model.adapterBytes;
@@ -74,14 +91,16 @@ export function planOf(
 
 function stepBytes(
   model: Trainable,
+  objective: Objective,
   batch: readonly TrainingExample[],
-  { dropout, gradientCheckpointing: checkpointing }: Settings,
+  { dropout, gradientCheckpointing: checkpointing, seed }: Settings,
   scratch = true,
 ): number {
   const own = model.dropout;
   model.dropout = dropout ?? own;
   try {
-    return plannedBytesOf(model, concatenateLabelled(batch), true, { checkpointing, scratch });
+    const made = objective.batch(batch, { seed: [seed, 0], training: true });
+    return trainingBytes(objective, made, { checkpointing, scratch });
   } finally {
     model.dropout = own;
   }

@@ -1,55 +1,33 @@
 /** One forward pass, with or without its backward pass, and the working memory that it needs. */
 import { sizeOf } from "../core/shape.ts";
 import type { GivenRows } from "../nn/pass/pass.ts";
-import { concatenateLabelled, type LabelledSequences } from "../nn/pass/sequences.ts";
+import type { Labelled } from "../nn/pass/sequences.ts";
 import { Tape, type TapeOptions, type Value } from "../tape/tape.ts";
 import type { TrainingExample } from "./check-examples.ts";
-import type { Trainable } from "./trainable.ts";
+import { type MicroBatch, type Objective, sequencesOf } from "./objective.ts";
 
-/** What computing a loss needs from a model. */
-type Computing = Pick<Trainable, "engine" | "loss" | "countLabels">;
-
-/** Concatenated examples with their counts. */
-export interface MicroBatch {
-  readonly sequences: LabelledSequences;
-  readonly tokens: number;
-  /** The number of positions whose label is not ignored. */
-  readonly labels: number;
-}
-
-export function microBatch(
-  model: Pick<Trainable, "countLabels">,
-  examples: readonly TrainingExample[],
-  indices: readonly number[],
-): MicroBatch {
-  const chosen = indices.map((i) => examples[i]!);
-  return {
-    sequences: concatenateLabelled(chosen),
-    tokens: chosen.reduce((sum, example) => sum + tokensOf(example), 0),
-    labels: chosen.reduce((sum, example) => sum + model.countLabels(example), 0),
-  };
-}
-
-/** The size of an example in a batch: its number of tokens; an image counts as one. */
-export function tokensOf({ inputIds }: TrainingExample): number {
-  return Math.max(1, inputIds.length);
+/** The sum of the losses of a batch, in f64, and what they count for. */
+export interface SummedLoss {
+  readonly sum: number;
+  readonly count: number;
 }
 
 /**
- * The sum of all losses, in f64; adds the gradients of the losses divided by `divisor`, the number of labels of the
- * whole optimizer step. Nothing is added if the sum is not finite.
+ * The sum of all losses; adds the gradients of the losses divided by `divisor`. Nothing is added if the sum is not finite. An own
+ * loss is planned first, because its memory may depend on what is in the batch.
  */
 export function lossAndGradients(
-  model: Computing,
+  objective: Objective,
   bytes: number,
-  { sequences }: MicroBatch,
+  batch: MicroBatch,
   { divisor, seed, checkpointing = false, given }: { divisor: number; seed: readonly [number, number] } & HowToTrain,
-): number {
-  return Tape.run(model.engine, bytes, { ...trainingTape, seed, checkpointing }, (tape) => {
-    const losses = model.loss(tape, sequences, { given });
+): SummedLoss {
+  const room = objective.hasOwnLoss ? Math.max(bytes, trainingBytes(objective, batch, { checkpointing })) : bytes;
+  return Tape.run(objective.engine, room, { ...trainingTape, seed, checkpointing }, (tape) => {
+    const { losses, count } = objective.losses(tape, batch, { given });
     const sum = sumOf(tape, losses);
     if (Number.isFinite(sum)) tape.backward(losses, 1 / divisor);
-    return sum;
+    return { sum, count };
   });
 }
 
@@ -61,49 +39,64 @@ export interface HowToTrain {
 
 const trainingTape: TapeOptions = { recording: true, training: true };
 
+/** Batches as indices into examples, and whether they are trained on. */
+export interface PlannedBatches {
+  readonly examples: readonly TrainingExample[];
+  readonly batches: Iterable<readonly number[]>;
+  readonly training: boolean;
+  /** The seed of the run, for own collators. */
+  readonly seed: number;
+}
+
 /**
- * Bytes of working memory that the largest of `batches` of examples needs, found by one dry run per shape: a step's
- * memory depends on the numbers of tokens, labels and sequences, on the longest of them, and on the tasks they belong
- * to.
+ * Bytes of working memory that the largest of `batches` needs, found by one dry run per shape: a step's memory depends on the
+ * numbers of tokens, labels and sequences, on the longest of them, and on the tasks they belong to.
  */
 export function plannedBytes(
-  model: Computing,
-  examples: readonly TrainingExample[],
-  batches: Iterable<readonly number[]>,
-  training: boolean,
-  how: HowToTrain = {},
+  objective: Objective,
+  { examples, batches, training, seed }: PlannedBatches,
+  bytesOf: (batch: MicroBatch) => number,
 ): number {
-  const labels = examples.map((example) => model.countLabels(example));
+  const labels = examples.map((example) => objective.model.countLabels(example));
   const seen = new Set<string>();
   let bytes = 0;
+  let number = 0;
   for (const indices of batches) {
-    const of = (sizes: readonly number[]) => `${sizes.reduce((sum, n) => sum + n, 0)}/${Math.max(...sizes)}`;
-    const tokens = indices.map((i) => examples[i]!.inputIds.length);
-    const targets = indices.map((i) => examples[i]!.labels.length);
-    const given = indices.flatMap((i) => examples[i]!.inputs?.map(({ values }) => values.length) ?? []);
-    const counted = indices.reduce((sum, i) => sum + labels[i]!, 0);
-    const tasks = indices.map((i) => examples[i]!.taskId ?? 0); // each task of a batch has its own prompt
-    const shape = `${of(tokens)} ${of(targets)} ${counted} ${tasks.join()} ${given.join()}`;
+    const chosen = indices.map((i) => examples[i]!);
+    const context = { seed: [seed, number++] as const, training };
+    const collated = objective.hasCollator ? objective.batch(chosen, context) : null;
+    const counted = collated?.labels ?? indices.reduce((sum, i) => sum + labels[i]!, 0);
+    const shape = `${collated === null ? shapeOf(chosen) : collatedShape(collated)} ${counted}`;
     if (seen.has(shape)) continue;
     seen.add(shape);
-    const { sequences } = microBatch(model, examples, indices);
-    bytes = Math.max(bytes, plannedBytesOf(model, sequences, training, how));
+    bytes = Math.max(bytes, bytesOf(collated ?? objective.batch(chosen, context)));
   }
   return bytes;
 }
 
-/** The same for one batch. Without the workspaces of kernels when `scratch` is false. */
-export function plannedBytesOf(
-  model: Computing,
-  sequences: LabelledSequences,
-  training: boolean,
+function shapeOf(parts: readonly (Labelled & Pick<TrainingExample, "inputs">)[]): string {
+  const of = (sizes: readonly number[]) => `${sizes.reduce((sum, n) => sum + n, 0)}/${Math.max(...sizes)}`;
+  const given = parts.flatMap(({ inputs = [] }) => inputs.map(({ values }) => values.length));
+  const tasks = parts.map(({ taskId }) => taskId ?? 0); // each task of a batch has its own prompt
+  return `${of(parts.map((e) => e.inputIds.length))} ${of(parts.map((e) => e.labels.length))} ${tasks} ${given}`;
+}
+
+function collatedShape({ sequences }: MicroBatch): string {
+  const { inputs = [], taskIds = [] } = sequences;
+  return `${shapeOf(sequencesOf(sequences))} ${taskIds} ${inputs.map(({ values }) => values.length)}`;
+}
+
+/** The working memory of a training step on one batch. Without the workspaces of kernels when `scratch` is false. */
+export function trainingBytes(
+  objective: Objective,
+  batch: MicroBatch,
   { checkpointing = false, given, scratch = true }: HowToTrain & { scratch?: boolean } = {},
 ): number {
   const step = (tape: Tape) => {
-    const losses = model.loss(tape, sequences, { given });
-    if (training) tape.backward(losses, 1);
+    const { losses } = objective.losses(tape, batch, { given });
+    tape.backward(losses, 1);
   };
-  return Tape.plan(model.engine, training ? { ...trainingTape, checkpointing } : {}, step, { scratch });
+  return Tape.plan(objective.engine, { ...trainingTape, checkpointing }, step, { scratch });
 }
 
 /** Sum of all losses, in f64. */

@@ -1,5 +1,7 @@
 /** Measures where training steps spend time: by kernel, by layer, and call by call as browsers show it. */
+import { callOptions } from "../core/call-options.ts";
 import type { Target } from "../core/host.ts";
+import { whole } from "../core/options.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { KernelObserver, StepUnderWay } from "../wasm/observed-kernels.ts";
 import { type ProfiledStep, profileTable, profileTrace } from "./profile-report.ts";
@@ -11,6 +13,8 @@ export interface ProfilerOptions {
   /** The number of warm-up steps before them, 1 by default: the JavaScript engine compiles the kernels then. */
   readonly warmup?: number;
 }
+
+const profilerOptions = { steps: whole(10, 1), warmup: whole(1, 0) };
 
 /**
  * Times the kernels of some steps. A trainer with a profiler writes `profile.md` and `trace.json` to its `outputDir`;
@@ -31,7 +35,8 @@ export class Profiler implements KernelObserver {
   /** The pass of the last call, and its progress. */
   #last: { pass: StepUnderWay | null; takenBytes: number; flops: number } = { pass: null, takenBytes: 0, flops: 0 };
 
-  constructor({ steps = 10, warmup = 1 }: ProfilerOptions = {}) {
+  constructor(options: ProfilerOptions = {}) {
+    const { steps, warmup } = callOptions("Profiler", profilerOptions, options);
     this.#wanted = steps;
     this.#warmup = warmup;
   }

@@ -2,6 +2,7 @@
  * Determines which examples each optimizer step uses. A pure function of the settings, so that any step can be
  * reproduced.
  */
+import { FormatError } from "../core/errors.ts";
 import { batchSchedule } from "../data/batches.ts";
 import type { Settings } from "./arguments.ts";
 
@@ -14,16 +15,26 @@ export interface Position {
   readonly position: number;
 }
 
+/** An own order of the examples, or which of them belong together. */
+export interface Order {
+  /** The order of an epoch: indices below `count`. */
+  readonly sampler?: ((epoch: number, count: number) => Iterable<number>) | null | undefined;
+  /** The number of the group of each example. */
+  readonly groups?: ArrayLike<number> | undefined;
+}
+
 export class StepSchedule {
   /** Optimizer steps of the whole run. */
   readonly steps: number;
   readonly #args: Settings;
   readonly #lengths: readonly number[];
+  readonly #order: Order;
   #held: { epoch: number; steps: StepBatches[] } | null = null;
 
   /** `lengths` are the tokens of each example. */
-  constructor(lengths: readonly number[], args: Settings) {
+  constructor(lengths: readonly number[], args: Settings, order: Order = {}) {
     this.#lengths = lengths;
+    this.#order = order;
     this.#args = args;
     this.steps = args.maxSteps ?? this.#countSteps(args.numTrainEpochs);
   }
@@ -38,6 +49,8 @@ export class StepSchedule {
       shuffle,
       seed,
       epoch,
+      ...(this.#order.sampler && { order: this.#sampled(this.#order.sampler, epoch) }),
+      ...(this.#order.groups && { groups: this.#order.groups }),
     });
     const steps: StepBatches[] = [];
     for (let at = 0; at < batches.length; at += gradientAccumulationSteps) {
@@ -45,6 +58,18 @@ export class StepSchedule {
     }
     this.#held = { epoch, steps };
     return steps;
+  }
+
+  #sampled(sampler: NonNullable<Order["sampler"]>, epoch: number): number[] {
+    const count = this.#lengths.length;
+    const order = Array.from(sampler(epoch, count));
+    const wrong = order.find((i) => !Number.isInteger(i) || i < 0 || i >= count);
+    if (order.length === 0)
+      throw new FormatError(`sampler: epoch ${epoch} has no example, expected at least one index`);
+    if (wrong === undefined) return order;
+    throw new FormatError(
+      `sampler: epoch ${epoch} has the index ${wrong}, expected whole numbers from 0 to ${count - 1}`,
+    );
   }
 
   /** The position after this one. */

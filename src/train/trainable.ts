@@ -1,4 +1,5 @@
 /** What the trainer needs from a model, so that it depends on neither architectures nor methods. */
+import { expectArgument } from "../core/call-options.ts";
 import type { Target } from "../core/host.ts";
 import type { Model } from "../nn/tasks/model.ts";
 import { ModelAround, type TaskModel } from "../nn/tasks/task-model.ts";
@@ -31,6 +32,13 @@ export interface Trainable extends TaskModel {
  * await new Trainer({ model: fullTraining(model, (target) => saveModel(model, target)), trainDataset }).train();
  */
 export function fullTraining(model: Model, save: (target: Target) => Promise<void>): Trainable {
+  expectArgument(
+    "fullTraining",
+    "the second argument",
+    save,
+    typeof save === "function",
+    "a function that saves the model",
+  );
   return new WholeModel(model, save);
 }
 

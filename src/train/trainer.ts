@@ -1,6 +1,6 @@
 /**
- * The training loop. The loss of an optimizer step is the mean over all label tokens of all its micro-batches, so
- * splitting a step into more micro-batches changes only rounding.
+ * Training. The loss of an optimizer step is the mean over all label tokens of all its micro-batches, so splitting a step into
+ * more micro-batches changes only rounding.
  *
  * A run is a pure function of model, data and settings: the order of the data and the dropout masks come from
  * counter-based generators, so a run that stops at a checkpoint and resumes ends with the same bits as one that never
@@ -8,133 +8,52 @@
  */
 
 import { openOutput } from "../checkpoint/open.ts";
-import { FormatError, StateError } from "../core/errors.ts";
+import { callOptions } from "../core/call-options.ts";
+import { StateError } from "../core/errors.ts";
 import type { RunFolder } from "../core/host.ts";
-import { asNamed, type Spell } from "../core/options.ts";
-import { didYouMean } from "../core/similar.ts";
+import { asNamed, flag, option, type Spell } from "../core/options.ts";
 import type { ModelUse } from "../nn/tasks/model-uses.ts";
-import { clipScale, gradientNorm } from "../optim/clip.ts";
 import type { Optimizer } from "../optim/define-optimizer.ts";
-import { type Schedule, schedule } from "../optim/schedules.ts";
+import { schedule } from "../optim/schedules.ts";
 import { completeArguments, type Settings, type TrainingArguments } from "./arguments.ts";
-import { checkExamples, nameExample, type TrainingExample } from "./check-examples.ts";
-import { type EvaluateOptions, type Evaluation, evaluateIn, evaluateLoss, evaluationBytes } from "./evaluate.ts";
+import { checkExamples, fingerprint, type TrainingExample } from "./check-examples.ts";
+import type { ComputeMetrics, EvalPrediction } from "./evaluation/eval-prediction.ts";
+import { type Evaluated, type EvaluateOptions, evaluationBytes } from "./evaluation/evaluate.ts";
+import type { OutputsUse } from "./evaluation/run-evaluation.ts";
 import { FrozenCache, type FrozenCacheReport } from "./frozen-cache.ts";
+import { expectCallbacks } from "./loop/callbacks.ts";
 import { makeOptimizer } from "./make-optimizer.ts";
 import { largestBatch, type MemoryPlan, planOf } from "./memory-plan.ts";
-import { lossAndGradients, microBatch, plannedBytes, tokensOf } from "./micro-batch.ts";
-import type { Profiler } from "./profiler.ts";
-import { atStart, type LogEntry, type Progress } from "./run/progress.ts";
+import { plannedBytes, trainingBytes } from "./micro-batch.ts";
+import { Objective, tokensOf } from "./objective.ts";
+import { atStart, type LogEntry } from "./run/progress.ts";
 import type { RunIdentity } from "./run/run-identity.ts";
 import type { RunOutput } from "./run/run-output.ts";
-import { type StepBatches, StepSchedule } from "./step-schedule.ts";
+import { StepSchedule } from "./step-schedule.ts";
+import type { TrainResult } from "./train-result.ts";
 import type { Trainable } from "./trainable.ts";
-import { eventLoopYield } from "./yield-to-event-loop.ts";
-
-export type { TrainingArguments } from "./arguments.ts";
-
-/** What to train, on which data, how, and where results go. */
-export interface TrainerOptions {
-  readonly model: Trainable;
-  readonly args?: TrainingArguments;
-  readonly trainDataset: readonly TrainingExample[];
-  readonly evalDataset?: readonly TrainingExample[] | null;
-  /**
-   * Where checkpoints, the result and reports are written: a folder's path, or `memoryRun()`. If omitted, nothing is
-   * written.
-   */
-  readonly outputDir?: string | RunFolder | null;
-  /**
-   * Called after each optimizer step. The run waits for a promise that it returns, and meanwhile the model may be read;
-   * it ends with the callback's error.
-   */
-  readonly onProgress?: (report: ProgressReport) => unknown;
-  /** Called with each report: every `loggingSteps`, after each evaluation, and at the end. */
-  readonly onLog?: (entry: LogEntry) => unknown;
-  readonly onWarning?: (text: string) => void;
-  /** What else a resumed run must have the same, such as how its data was divided. */
-  readonly identity?: RunIdentity;
-  /** Times the kernels of some steps, and writes `profile.md` and `trace.json` to `outputDir` at the end. */
-  readonly profiler?: Profiler | null;
-  /** Ends the run after the current step, with a checkpoint. */
-  readonly signal?: AbortSignal;
-  /**
-   * How messages spell the names of settings and of these options; unchanged by default. The command line uses flags.
-   */
-  readonly spell?: Spell;
-}
-
-const optionNames: Readonly<Record<keyof TrainerOptions, true>> = {
-  model: true,
-  args: true,
-  trainDataset: true,
-  evalDataset: true,
-  outputDir: true,
-  onProgress: true,
-  onLog: true,
-  onWarning: true,
-  identity: true,
-  profiler: true,
-  signal: true,
-  spell: true,
-};
-
-function expectKnown(options: TrainerOptions): void {
-  const known = Object.keys(optionNames);
-  const unknown = Object.keys(options).filter((name) => !known.includes(name));
-  if (unknown.length === 0) return;
-  const problems = unknown.map((name) => `"${name}" is not an option.${didYouMean(name, known)}`);
-  throw new FormatError(`Trainer: ${problems.join(" ")} Expected some of ${known.join(", ")}; settings belong in args`);
-}
-
-/** The progress of a run after a step. */
-export interface ProgressReport {
-  readonly step: number;
-  readonly steps: number;
-  /** The mean loss of the step, in nats. */
-  readonly loss: number;
-  readonly learningRate: number;
-  /** Global norm of the gradients before clipping. */
-  readonly gradNorm: number;
-  readonly tokensPerSecond: number;
-  readonly secondsLeft: number;
-  readonly epoch: number;
-  /** Tokens trained on since the start. */
-  readonly tokens: number;
-}
+import { checkTrainerOptions, type ExampleSource, type TrainerOptions } from "./trainer-options.ts";
 
 /** The number of optimizer steps of training on these examples. */
 export function countSteps(examples: readonly TrainingExample[], args: TrainingArguments): number {
   return new StepSchedule(examples.map(tokensOf), completeArguments(args)).steps;
 }
 
-/** How a training run ended, and how far it got. */
-export interface TrainResult {
-  readonly stopped: "finished" | "aborted" | "early";
-  readonly step: number;
-  /** Mean of the losses of all steps, in nats. */
-  readonly loss: number;
-  readonly best: { readonly loss: number; readonly step: number } | null;
+/** The loss in a report, by its name. */
+type LossOf<P extends string> = Readonly<Record<`${P}_loss`, number>>;
+
+/** The predictions of a model for a data set, and how good they are. */
+export interface PredictionOutput<E extends TrainingExample = TrainingExample, P extends string = "test">
+  extends EvalPrediction<E> {
+  /** `test_loss`, the metrics as `test_accuracy`, and so on. */
+  readonly metrics: LogEntry & LossOf<P>;
 }
 
-/** One completed optimizer step. */
-interface Taken {
-  readonly loss: number;
-  readonly gradNorm: number;
-  readonly learningRate: number;
-  readonly tokens: number;
-  readonly microBatches: number;
-}
-
-/** The state of a running training. */
-interface Run {
-  readonly optimizer: Optimizer;
-  readonly rate: Schedule;
-  readonly bytes: number;
-  readonly identity: RunIdentity;
-  /** Null if the run has no output folder. */
-  readonly output: RunOutput | null;
-  readonly breathe: () => Promise<void>;
+/** The examples of a run, and which step uses which. */
+interface RunData<E> {
+  readonly train: readonly E[];
+  readonly evaluation: readonly E[] | null;
+  readonly schedule: StepSchedule;
 }
 
 /**
@@ -142,53 +61,87 @@ interface Run {
  *
  * @example
  * const trainer = new Trainer({ model, args: { maxSteps: 100, learningRate: 1e-3 }, trainDataset, outputDir: "out" });
- * const { loss } = await trainer.train();
+ * const { trainLoss, lastLoss } = await trainer.train();
  */
-export class Trainer {
+export class Trainer<M extends Trainable = Trainable, E extends TrainingExample = TrainingExample> {
   readonly args: Readonly<Settings>;
-  readonly #options: TrainerOptions;
-  readonly #model: Trainable;
+  readonly #options: TrainerOptions<M, E>;
+  readonly #model: M;
   readonly #folder: RunFolder | null;
-  readonly #schedule: StepSchedule;
   readonly #spell: Spell;
+  readonly #objective: Objective;
+  #data: RunData<E> | null = null;
   #planned: number | null = null;
   #cache: FrozenCache | null = null;
 
-  /** Throws FormatError that lists every problem with the settings, or with the examples. */
-  constructor(options: TrainerOptions) {
+  /** Throws FormatError that lists every problem with the options, with the settings, or with the examples. */
+  constructor(options: TrainerOptions<M, E>) {
+    checkTrainerOptions(options);
+    expectCallbacks(options.callbacks ?? []);
     this.#spell = options.spell ?? asNamed;
-    expectKnown(options);
     this.args = completeArguments(options.args ?? {}, this.#spell);
     this.#options = options;
     this.#model = options.model;
     this.#folder = openOutput(options.outputDir ?? null);
-    const limits = { model: this.#model, tokensPerBatch: this.args.tokensPerBatch };
-    checkExamples("training data", options.trainDataset, limits);
-    if (options.evalDataset) checkExamples("evaluation data", options.evalDataset, limits);
+    this.#objective = new Objective(this.#model, options);
     this.#expectUsable();
-    this.#schedule = new StepSchedule(options.trainDataset.map(tokensOf), this.args);
+    const { trainDataset, evalDataset = null } = options;
+    if (isHeld(trainDataset) && (evalDataset === null || isHeld(evalDataset))) this.#hold(trainDataset, evalDataset);
   }
 
   #expectUsable(): void {
-    const { earlyStoppingPatience, loadBestModelAtEnd } = this.args;
-    const asks = loadBestModelAtEnd
-      ? "loadBestModelAtEnd"
-      : earlyStoppingPatience !== null
-        ? "earlyStoppingPatience"
-        : null;
+    const { earlyStoppingPatience, loadBestModelAtEnd, metricForBestModel, cacheFrozen } = this.args;
+    const asking = { loadBestModelAtEnd, metricForBestModel, earlyStoppingPatience };
+    const [asks] = Object.entries(asking).find(([, value]) => value !== null && value !== false) ?? [];
+    const { evalDataset, computeMetrics } = this.#options;
     const spell = this.#spell;
-    if (asks !== null && !this.#options.evalDataset) {
+    if (asks !== undefined && !evalDataset)
       throw new StateError(`${spell(asks)} needs evaluation data: set ${spell("evalDataset")}`);
-    }
+    if (computeMetrics && !evalDataset && this.#options.evalDataset !== undefined)
+      throw new StateError(`computeMetrics needs evaluation data: set ${spell("evalDataset")}`);
     if (loadBestModelAtEnd && this.#folder === null) {
       const setting = spell("loadBestModelAtEnd");
       throw new StateError(`${setting} needs an output folder for the best model: set ${spell("outputDir")}`);
     }
+    if (cacheFrozen > 0 && !this.#objective.isPlain) {
+      const own = this.#objective.hasOwnLoss ? "computeLoss" : "dataCollator";
+      throw new StateError(
+        `${spell("cacheFrozen")} keeps rows for the model's own loss of whole examples: leave it out with ${own}`,
+      );
+    }
+  }
+
+  /**
+   * Reads data that is a stream: see `trainDataset`. `train` does it; call it before to plan such a run.
+   */
+  async prepare(): Promise<void> {
+    if (this.#data !== null) return;
+    const { readStream, neededBy } = await import("./read-stream.ts");
+    const all = { rows: Number.POSITIVE_INFINITY, tokens: Number.POSITIVE_INFINITY };
+    const read = (what: string, source: ExampleSource<E>, limit: typeof all) =>
+      isHeld(source) ? source : readStream(what, source, limit);
+    const { trainDataset, evalDataset = null } = this.#options;
+    const train = await read("training data", trainDataset, neededBy(this.args));
+    this.#hold(train, evalDataset && (await read("evaluation data", evalDataset, all)));
+  }
+
+  #hold(train: readonly E[], evaluation: readonly E[] | null): void {
+    const limits = { model: this.#model, tokensPerBatch: this.args.tokensPerBatch };
+    checkExamples("training data", train, limits);
+    if (evaluation) checkExamples("evaluation data", evaluation, limits);
+    const { sampler, groupBy } = this.#options;
+    const groups = groupBy ? numbered(train.map(groupBy)) : undefined;
+    this.#data = { train, evaluation, schedule: new StepSchedule(train.map(tokensOf), this.args, { sampler, groups }) };
+  }
+
+  get #held(): RunData<E> {
+    if (this.#data !== null) return this.#data;
+    throw new StateError("the data of this trainer is a stream that is not read yet: call prepare() or train() first");
   }
 
   /** Optimizer steps of the run. */
   get steps(): number {
-    return this.#schedule.steps;
+    return this.#held.schedule.steps;
   }
 
   /**
@@ -197,15 +150,17 @@ export class Trainer {
    */
   plan(): number {
     this.#planned ??= this.#withDropout(() => {
-      const { trainDataset, evalDataset } = this.#options;
-      const { gradientCheckpointing: checkpointing, cacheFrozen } = this.args;
+      const { train: examples, evaluation, schedule } = this.#held;
+      const { gradientCheckpointing: checkpointing, cacheFrozen, seed } = this.args;
       const warn = (text: string) => this.#options.onWarning?.(text);
       if (cacheFrozen > 0)
-        this.#cache = FrozenCache.open(this.#model, trainDataset, cacheFrozen, { warn, spell: this.#spell });
+        this.#cache = FrozenCache.open(this.#model, examples, cacheFrozen, { warn, spell: this.#spell });
       const how = { checkpointing, given: this.#cache?.planned };
-      const training = plannedBytes(this.#model, trainDataset, this.#schedule.microBatches(), true, how);
-      const below = this.#cache?.plannedBytes(this.#schedule.microBatches()) ?? 0;
-      const evaluating = evalDataset ? evaluationBytes(this.#model, evalDataset, this.#evaluation) : 0;
+      const batches = { examples, batches: schedule.microBatches(), training: true, seed };
+      const bytesOf = (batch: Parameters<typeof trainingBytes>[1]) => trainingBytes(this.#objective, batch, how);
+      const training = plannedBytes(this.#objective, batches, bytesOf);
+      const below = this.#cache?.plannedBytes(schedule.microBatches()) ?? 0;
+      const evaluating = evaluation ? evaluationBytes(this.#evaluated(), evaluation, this.#evaluation) : 0;
       return Math.max(training, below, evaluating);
     });
     return this.#planned;
@@ -214,7 +169,7 @@ export class Trainer {
   /** The engine memory that the run needs, including the model. */
   memory(): MemoryPlan {
     const working = this.plan();
-    return planOf(this.#model, this.args, largestBatch(this.#options.trainDataset, this.args), working);
+    return planOf(this.#model, this.#objective, this.args, largestBatch(this.#held.train, this.args), working);
   }
 
   /** Throws StateError that lists settings that would fit, if the run does not fit into memory. */
@@ -223,7 +178,7 @@ export class Trainer {
     const allowed = this.#model.engine.memory.offer(plan.total);
     if (plan.total <= allowed) return;
     const { fittingSettings, tooLittleMemory } = await import("./memory-fit.ts");
-    const run = { model: this.#model, args: this.args, trainDataset: this.#options.trainDataset };
+    const run = { model: this.#model, args: this.args, trainDataset: this.#held.train, own: this.#options };
     throw tooLittleMemory(plan, allowed, await fittingSettings(run, allowed), this.#spell);
   }
 
@@ -237,11 +192,20 @@ export class Trainer {
     return { batchSize, tokensPerBatch };
   }
 
+  get #uses(): OutputsUse {
+    const { computeMetrics, preprocessLogitsForMetrics: preprocess } = this.#options;
+    return { computeMetrics: computeMetrics as ComputeMetrics | null | undefined, preprocess };
+  }
+
+  #evaluated(usesOutputs = Boolean(this.#options.computeMetrics)): Evaluated {
+    return { model: this.#model, objective: this.#objective, usesOutputs, seed: this.args.seed };
+  }
+
   /**
    * Trains to the end, or until the signal. With `resume` it continues from the newest checkpoint in `outputDir`, or
    * starts from the beginning if there is none. Throws StateError before the first step if the run does not fit into
-   * memory, if the model is being trained already, and also when the loss or the gradient is no longer finite: parameters then keep their values from the
-   * previous step.
+   * memory, if the model is being trained already, and also when the loss or the gradient is no longer finite: parameters
+   * then keep their values from the previous step.
    */
   train(options: { resume?: boolean } = {}): Promise<TrainResult> {
     return this.#model.uses.during(training, async () => {
@@ -250,7 +214,9 @@ export class Trainer {
     });
   }
 
-  async #train({ resume = false }: { resume?: boolean }): Promise<TrainResult> {
+  async #train(options: { resume?: boolean }): Promise<TrainResult> {
+    const { resume } = callOptions("train", { resume: flag(false) }, options);
+    await this.prepare();
     await this.#expectRoom();
     const bytes = this.plan();
     this.#cache?.clear();
@@ -263,9 +229,8 @@ export class Trainer {
       const identity = { ...this.#options.identity, ...(output && (await this.#ownIdentity())) };
       await output?.prepare(resume);
       const progress = resume && output ? await output.restore(optimizer, identity) : atStart;
-      const rate = schedule(this.args.lrSchedulerType, { steps: this.steps, warmupSteps: this.args.warmupSteps });
-      const run = { optimizer, rate, bytes, identity, output, breathe: eventLoopYield() };
-      return await this.#withDropout(() => this.#loop(run, progress));
+      const loop = await this.#loop({ optimizer, bytes, identity, output }, progress);
+      return await this.#withDropout(() => loop.train());
     } finally {
       optimizer.dispose();
       await this.#writeProfile();
@@ -283,194 +248,110 @@ export class Trainer {
       folder,
       model: this.#model,
       args: this.args,
-      steps: this.steps,
-      epochOf: (progress) => this.#schedule.epochsDone(progress),
+      schedule: this.#held.schedule,
       warn: (text) => this.#options.onWarning?.(text),
       spell: this.#spell,
     });
   }
 
   async #ownIdentity(): Promise<RunIdentity> {
-    const { trainDataset, evalDataset = null } = this.#options;
-    return (await files()).identityOf(this.#model, this.args, trainDataset, evalDataset);
+    const { train, evaluation, schedule } = this.#held;
+    const { sampler, groupBy } = this.#options;
+    const identity = await (await files()).identityOf(this.#model, this.args, train, evaluation);
+    return sampler || groupBy ? { ...identity, order: orderOf(schedule) } : identity;
   }
 
-  async #loop(run: Run, start: Progress): Promise<TrainResult> {
-    const began = performance.now();
-    let training = 0;
-    let progress = start;
-    const { profiler } = this.#options;
-    while (progress.step < this.steps && !this.#endsEarly(progress)) {
-      if (this.#options.signal?.aborted) return this.#abort(run, progress);
-      const stepBegan = performance.now();
-      const step = () => this.#step(run, progress);
-      const taken = await (profiler ? profiler.during(this.#model.engine, step) : step());
-      progress = this.#advance(progress, taken);
-      training += (performance.now() - stepBegan) / 1000;
-      await this.#options.onProgress?.(this.#progressReport(progress, taken, training, start));
-      progress = await this.#afterStep(run, progress, taken);
-    }
-    return this.#finish(run, progress, start, (performance.now() - began) / 1000);
-  }
-
-  /** Forward and backward passes of all micro-batches, then one update. */
-  async #step(run: Run, { step, epoch, position, microStep }: Progress): Promise<Taken> {
-    const { optimizer, rate, bytes } = run;
-    const indices = this.#schedule.epoch(epoch)[position]!;
-    const batches = indices.map((chosen) => microBatch(this.#model, this.#options.trainDataset, chosen));
-    const labels = batches.reduce((sum, batch) => sum + batch.labels, 0);
-    optimizer.zeroGrad();
-    let loss = 0;
-    for (const [i, batch] of batches.entries()) {
-      const seed = [this.args.seed, microStep + i] as const;
-      const how = { checkpointing: this.args.gradientCheckpointing, given: this.#cache?.rowsOf(indices[i]!) };
-      const sum = lossAndGradients(this.#model, bytes, batch, { divisor: labels, seed, ...how });
-      if (!Number.isFinite(sum)) throw this.#notFinite("loss", sum, step, indices, i);
-      loss += sum;
-      await run.breathe();
-    }
-    const gradNorm = gradientNorm(this.#model.engine, this.#model.namedTrainable().values());
-    if (!Number.isFinite(gradNorm)) throw this.#notFinite("gradient norm", gradNorm, step, indices, null);
-    const learningRate = this.args.learningRate * rate(step);
-    const gradScale = clipScale(gradNorm, this.args.maxGradNorm);
-    optimizer.step(learningRate, gradScale);
-    this.#model.afterStep?.(step + 1, gradScale);
-    const tokens = batches.reduce((sum, batch) => sum + batch.tokens, 0);
-    return { loss: loss / labels, gradNorm, learningRate, tokens, microBatches: batches.length };
-  }
-
-  /** `at` is the micro-batch, or null if it may be any of the step. */
-  #notFinite(what: string, value: number, step: number, indices: StepBatches, at: number | null): StateError {
-    const named = (at === null ? indices.flat() : indices[at]!).map((i) => nameExample(this.#options.trainDataset, i));
-    const shown = named.length > 20 ? [...named.slice(0, 20), `${named.length - 20} more`] : named;
-    const batch = at === null ? "" : ` in micro-batch ${at + 1} of ${indices.length}`;
-    return new StateError(
-      `step ${step + 1}: ${what} is ${value}${batch}, expected a finite number (${shown.join(", ")}). ` +
-        "Parameters and checkpoints are unchanged by this step; lower learningRate, or check these examples.",
+  async #loop(
+    own: { optimizer: Optimizer; bytes: number; identity: RunIdentity; output: RunOutput | null },
+    start: typeof atStart,
+  ) {
+    const [{ TrainingLoop }, { eventLoopYield }] = await Promise.all([
+      import("./loop/training-loop.ts"),
+      import("./yield-to-event-loop.ts"),
+    ]);
+    const { train, evaluation, schedule: steps } = this.#held;
+    const { callbacks = [], profiler, signal, onProgress, onLog } = this.#options;
+    const { lrSchedulerType, warmupSteps } = this.args;
+    return new TrainingLoop(
+      {
+        ...own,
+        model: this.#model,
+        objective: this.#objective,
+        args: this.args,
+        examples: train,
+        rate: schedule(lrSchedulerType, { steps: steps.steps, warmupSteps }),
+        cache: this.#cache,
+        breathe: eventLoopYield(),
+        schedule: steps,
+        evaluated: this.#evaluated(),
+        evalExamples: evaluation,
+        evaluation: this.#evaluation,
+        uses: this.#uses,
+        profiler: profiler ?? null,
+        callbacks,
+        signal,
+        spell: this.#spell,
+        onProgress: (report) => onProgress?.(report),
+        onLog: (entry) => onLog?.(entry),
+      },
+      start,
     );
   }
 
-  #advance(progress: Progress, { loss, tokens, microBatches }: Taken): Progress {
-    const { unreported } = progress;
-    return {
-      ...progress,
-      ...this.#schedule.after(progress),
-      step: progress.step + 1,
-      microStep: progress.microStep + microBatches,
-      tokens: progress.tokens + tokens,
-      lossSum: progress.lossSum + loss,
-      unreported: { lossSum: unreported.lossSum + loss, steps: unreported.steps + 1 },
-    };
+  /**
+   * Loss and metrics of `examples`, the evaluation data by default, with the keys of reports: `eval_loss`, `eval_accuracy`, ...;
+   * `perplexity` of language models. Another prefix than `eval` gives `test_loss`.
+   *
+   * @example
+   * const { eval_loss, perplexity } = await trainer.evaluate();
+   * const { test_accuracy } = await trainer.evaluate(testDataset, { metricKeyPrefix: "test" });
+   */
+  async evaluate<P extends string = "eval">(
+    examples: readonly E[] | null = null,
+    options: { metricKeyPrefix?: P } = {},
+  ): Promise<LogEntry & LossOf<P>> {
+    const { metricKeyPrefix } = callOptions("evaluate", { metricKeyPrefix: prefix("eval") }, options);
+    if (examples === null) await this.prepare();
+    const chosen = examples ?? this.#held.evaluation;
+    if (chosen === null) throw new StateError("evaluate: this trainer has no evalDataset; pass examples");
+    const usesOutputs = Boolean(this.#options.computeMetrics);
+    return (await this.#measure(chosen, usesOutputs, metricKeyPrefix as P)).metrics;
   }
 
-  #progressReport(progress: Progress, taken: Taken, seconds: number, start: Progress): ProgressReport {
-    const { step, tokens } = progress;
-    const { steps } = this;
-    const { loss, learningRate, gradNorm } = taken;
-    const tokensPerSecond = (tokens - start.tokens) / seconds;
-    const secondsLeft = ((steps - step) * seconds) / (step - start.step);
-    return {
-      step,
-      steps,
-      loss,
-      learningRate,
-      gradNorm,
-      tokensPerSecond,
-      secondsLeft,
-      epoch: this.#schedule.epochsDone(progress),
-      tokens,
-    };
+  /**
+   * The model's outputs for labeled examples, and the metrics that `evaluate` has, with the prefix `test`.
+   *
+   * @example
+   * const { predictions, labelIds, metrics } = await trainer.predict(testDataset);
+   */
+  async predict<P extends string = "test">(
+    examples: readonly E[],
+    options: { metricKeyPrefix?: P } = {},
+  ): Promise<PredictionOutput<E, P>> {
+    const { metricKeyPrefix } = callOptions("predict", { metricKeyPrefix: prefix("test") }, options);
+    return this.#measure(examples, true, metricKeyPrefix as P);
   }
 
-  /** Reports, evaluates and saves as the settings specify. */
-  async #afterStep(run: Run, progress: Progress, taken: Taken): Promise<Progress> {
-    const { loggingSteps, evalSteps, saveSteps } = this.args;
-    const { step } = progress;
-    const last = step === this.steps;
-    const evalEvery = evalSteps ?? Math.ceil(this.steps / 10);
-    let next = progress;
-    if (step % loggingSteps === 0) next = await this.#report(run, next, taken);
-    if (this.#options.evalDataset && (last || step % evalEvery === 0)) {
-      next = await this.#evaluateAndKeepBest(run, next);
-    }
-    const saves = last || (saveSteps !== null && step % saveSteps === 0) || this.#endsEarly(next);
-    if (saves) await this.#save(run, next);
-    return next;
-  }
-
-  async #report(run: Run, progress: Progress, { gradNorm, learningRate }: Taken): Promise<Progress> {
-    const { lossSum, steps } = progress.unreported;
-    const numbers = { loss: lossSum / steps, grad_norm: gradNorm, learning_rate: learningRate };
-    return { ...(await this.#log(run, progress, numbers)), unreported: atStart.unreported };
-  }
-
-  async #log(run: Run, progress: Progress, numbers: LogEntry): Promise<Progress> {
-    const entry = { ...numbers, epoch: this.#schedule.epochsDone(progress), step: progress.step };
-    await run.output?.append(entry);
-    await this.#options.onLog?.(entry);
-    return { ...progress, log: [...progress.log, entry] };
-  }
-
-  async #evaluateAndKeepBest(run: Run, progress: Progress): Promise<Progress> {
-    const examples = this.#options.evalDataset!;
-    const evaluation = await evaluateIn(run.bytes, this.#model, examples, this.#evaluation);
-    const { loss, perplexity, metrics, seconds } = evaluation;
-    const isText = Object.keys(metrics).length === 0;
-    const logged = await this.#log(run, progress, {
-      eval_loss: loss,
-      ...(isText && { perplexity }),
-      ...Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`eval_${name}`, value])),
-      eval_runtime: seconds,
-      eval_samples_per_second: examples.length / seconds,
-    });
-    if (progress.best && loss >= progress.best.loss) {
-      return { ...logged, evaluationsSinceBest: progress.evaluationsSinceBest + 1 };
-    }
-    await run.output?.saveBest(run.optimizer);
-    return { ...logged, best: { loss, step: progress.step }, evaluationsSinceBest: 0 };
-  }
-
-  #endsEarly({ evaluationsSinceBest }: Progress): boolean {
-    const { earlyStoppingPatience } = this.args;
-    return earlyStoppingPatience !== null && evaluationsSinceBest >= earlyStoppingPatience;
-  }
-
-  /** Loss and perplexity of `examples`, the evaluation data by default. */
-  async evaluate(examples: readonly TrainingExample[] | null = this.#options.evalDataset ?? null): Promise<Evaluation> {
-    if (examples === null) throw new StateError("evaluate: this trainer has no evalDataset; pass examples");
-    return evaluateLoss(this.#model, examples, this.#evaluation);
-  }
-
-  async #save({ output, optimizer, identity }: Run, progress: Progress): Promise<void> {
-    await output?.save(optimizer, identity, progress);
+  async #measure<P extends string>(
+    examples: readonly E[],
+    usesOutputs: boolean,
+    prefix: P,
+  ): Promise<PredictionOutput<E, P>> {
+    checkExamples("evaluation data", examples, { model: this.#model, tokensPerBatch: this.args.tokensPerBatch });
+    const [{ evaluateIn }, { evaluationLog }] = await Promise.all([
+      import("./evaluation/run-evaluation.ts"),
+      import("./evaluation/evaluation-log.ts"),
+    ]);
+    const evaluated = this.#evaluated(usesOutputs);
+    const bytes = evaluationBytes(evaluated, examples, this.#evaluation);
+    const found = await evaluateIn(bytes, evaluated, examples, this.#evaluation, this.#uses);
+    const metrics = evaluationLog(found, examples.length, prefix) as LogEntry & LossOf<P>;
+    return { ...(found.prediction as EvalPrediction<E>), metrics };
   }
 
   async #writeProfile(): Promise<void> {
     const { profiler } = this.#options;
     if (profiler && profiler.steps > 0 && this.#folder) await profiler.write(this.#folder.target());
-  }
-
-  async #abort(run: Run, progress: Progress): Promise<TrainResult> {
-    await this.#save(run, progress);
-    return this.#result("aborted", progress);
-  }
-
-  async #finish(run: Run, progress: Progress, start: Progress, seconds: number): Promise<TrainResult> {
-    const stopped = this.#endsEarly(progress) ? "early" : "finished";
-    const result = this.#result(stopped, progress);
-    const steps = progress.step - start.step;
-    const final = await this.#log(run, progress, {
-      train_loss: result.loss,
-      train_runtime: seconds,
-      train_steps_per_second: steps / seconds,
-      train_tokens_per_second: (progress.tokens - start.tokens) / seconds,
-    });
-    await run.output?.finish(run.optimizer, final);
-    return result;
-  }
-
-  #result(stopped: TrainResult["stopped"], { step, lossSum, best }: Progress): TrainResult {
-    return { stopped, step, loss: step === 0 ? 0 : lossSum / step, best };
   }
 
   /** Runs `body` with the dropout from the settings, if any, and restores the model's own. */
@@ -492,6 +373,29 @@ export class Trainer {
     putBack();
     return result;
   }
+}
+
+function isHeld<E>(source: ExampleSource<E>): source is readonly E[] {
+  return Array.isArray(source);
+}
+
+/** A number for each key, counted in the order in which they first occur. */
+function numbered(keys: readonly (string | number)[]): number[] {
+  const numbers = new Map<string | number, number>();
+  return keys.map((key) => {
+    if (!numbers.has(key)) numbers.set(key, numbers.size);
+    return numbers.get(key)!;
+  });
+}
+
+/** Distinguishes own orders of the examples by the first epoch's. */
+function orderOf(schedule: StepSchedule): string {
+  const batches = schedule.epoch(0).flat();
+  return fingerprint(batches.map((batch) => ({ inputIds: Int32Array.from(batch), labels: new Int32Array() })));
+}
+
+function prefix(fallback: string) {
+  return option(fallback, "a word", (value) => typeof value === "string" && /^\w+$/.test(value));
 }
 
 const training: ModelUse = {

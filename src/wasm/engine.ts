@@ -3,7 +3,9 @@
  */
 import { instantiateSync } from "@assemblyscript/loader";
 import { checksAddresses, compileBuild, parallelism, startThread } from "#host";
+import { callOptions } from "../core/call-options.ts";
 import { StateError, UnsupportedError } from "../core/errors.ts";
+import { flag, oneOf, option, whole } from "../core/options.ts";
 import { type Build, relaxedSupported } from "../kernels/builds.ts";
 import { Arena } from "./arena.ts";
 import type { Kernels } from "./generated/kernels.ts";
@@ -142,6 +144,7 @@ type EngineSizes = Pick<EngineOptions, "threads" | "maxBytes" | "measuring">;
  * using engine = await createEngine({ build: "baseline", threads: 2 });
  */
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
+  callOptions("createEngine", checkedOptions, options);
   const { build = "auto", maxBytes, module, measuring = false } = options;
   const threads = countThreads(options);
   if (build === "relaxed" && !relaxedSupported()) {
@@ -153,6 +156,15 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   const shared = threads > 1 && !measuring;
   return new Engine(module ?? (await compileBuild(chosen, shared)), chosen, { threads, maxBytes, measuring });
 }
+
+/** Other checks of `threads` and `build` follow. */
+const checkedOptions = {
+  build: oneOf(["auto", "baseline", "relaxed"], "auto"),
+  threads: option<unknown>(undefined, "a number", (value) => typeof value === "number"),
+  maxBytes: whole(MAX_BYTES, { least: 1, most: MAX_BYTES }),
+  measuring: flag(false),
+  module: option<unknown>(undefined, "a WebAssembly.Module", (value) => value instanceof WebAssembly.Module),
+};
 
 /** More threads would only compete with each other on any machine. */
 export const MOST_THREADS = 64;

@@ -13,7 +13,7 @@ import { resizeTokenEmbeddings } from "../../src/nn/tensors/resize-token-embeddi
 import { saveModel } from "../../src/nn/tensors/save-model.ts";
 import { AdamW } from "../../src/optim/adamw.ts";
 import { Tape } from "../../src/tape/tape.ts";
-import { evaluateLoss } from "../../src/train/evaluate.ts";
+import { evaluateLoss } from "../../src/train/evaluation/evaluate.ts";
 import { Trainer } from "../../src/train/trainer.ts";
 import { createEngine, type Engine } from "../../src/wasm/engine.ts";
 import { examples, tinyConfig } from "../train/tiny.ts";

@@ -12,7 +12,7 @@ import { generate } from "../../src/generate/load-generate.ts";
 import { lora } from "../../src/methods/lora.ts";
 import { concatenate } from "../../src/nn/pass/sequences.ts";
 import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
-import { evaluateLoss } from "../../src/train/evaluate.ts";
+import { evaluateLoss } from "../../src/train/evaluation/evaluate.ts";
 import { Trainer } from "../../src/train/trainer.ts";
 import { createEngine, type Engine } from "../../src/wasm/engine.ts";
 
@@ -83,7 +83,7 @@ const readers: Record<string, (peft: Peft, random: Philox, now?: () => void) => 
       contents = hash(peft.adapterState(peft.activeAdapters[0]!).values());
       await turns(random.below(3));
     };
-    const { loss } = await new Trainer({ model: peft, trainDataset: rows, args, onProgress }).train();
+    const { trainLoss: loss } = await new Trainer({ model: peft, trainDataset: rows, args, onProgress }).train();
     return `${loss} ${contents}`;
   },
 };

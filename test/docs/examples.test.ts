@@ -19,6 +19,8 @@ declare const encoder: FeatureExtractor;
 declare const t5: Seq2SeqLM;
 declare const tokenizer: Tokenizer;
 declare const trainDataset: Example[];
+declare const testDataset: Example[];
+declare const trainer: Trainer;
 declare const examples: Example[];
 declare const rows: Row[];
 declare const labelNames: string[];

@@ -129,7 +129,7 @@ test("only the places that are listed import on demand: listings, kernels, and w
     "nn/tensors/save-model.ts", // files of tensors
     "runtime/node.ts", // the hub's cache, and zlib
     "text/auto-tokenizer.ts",
-    "train/evaluate.ts", // tasks and their metrics
+    "train/evaluation/evaluate.ts", // tasks and their metrics
     "train/trainer.ts", // checkpoints
     "worker.ts", // the library, in the worker
   ]);

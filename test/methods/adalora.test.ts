@@ -109,7 +109,7 @@ describe("AdaLoRA", () => {
       const one = { ...settings, maxSteps: 1, perDeviceTrainBatchSize: 2, gradientAccumulationSteps: 3 };
       const data = examples(6);
       const trainer = new Trainer({ model, args: one, trainDataset: data, evalDataset: data, onProgress });
-      const { loss: evaluated } = await trainer.evaluate();
+      const { eval_loss: evaluated } = await trainer.evaluate();
       await trainer.train();
       return { trained: losses[0]!, evaluated };
     };

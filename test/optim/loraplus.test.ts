@@ -61,6 +61,6 @@ test("biases and norms are known by their names in every architecture", () => {
 });
 
 test("a rate or ratio that is not above 0 is refused", () => {
-  expect(() => loraPlusGroups({ lr: 0, lrRatio: 16 })).toThrow(/LoRA\+: lr is 0, expected a number above 0/);
-  expect(() => loraPlusGroups({ lr: 1e-4, lrRatio: Number.NaN })).toThrow(/lrRatio is NaN/);
+  expect(() => loraPlusGroups({ lr: 0, lrRatio: 16 })).toThrow(/LoRA\+: "lr" is 0, expected a number above 0/);
+  expect(() => loraPlusGroups({ lr: 1e-4, lrRatio: Number.NaN })).toThrow(/"lrRatio" is NaN/);
 });

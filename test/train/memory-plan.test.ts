@@ -14,10 +14,11 @@ import type { RawConfig } from "../../src/nn/config.ts";
 import { pixelInput } from "../../src/nn/pass/pixels.ts";
 import type { Model } from "../../src/nn/tasks/model.ts";
 import type { KeptWeights } from "../../src/nn/tensors/kept-dtype.ts";
+import type { TrainingArguments } from "../../src/train/arguments.ts";
 import type { TrainingExample } from "../../src/train/check-examples.ts";
 import { type MemoryPlan, planMemory } from "../../src/train/memory-plan.ts";
 import { fullTraining, type Trainable } from "../../src/train/trainable.ts";
-import { Trainer, type TrainingArguments } from "../../src/train/trainer.ts";
+import { Trainer } from "../../src/train/trainer.ts";
 import { createEngine, type Engine } from "../../src/wasm/engine.ts";
 
 const llama: RawConfig = {

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import type { TrainingArguments } from "../../src/train/arguments.ts";
 import { Profiler } from "../../src/train/profiler.ts";
 import { memoryRun } from "../../src/train/run/run-in-memory.ts";
-import { Trainer, type TrainingArguments } from "../../src/train/trainer.ts";
+import { Trainer } from "../../src/train/trainer.ts";
 import { examples, tinyDropoutModel, tinyModel, valuesOf } from "./tiny.ts";
 
 interface TraceEvent {

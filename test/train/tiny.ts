@@ -1,7 +1,10 @@
 /** A model small enough to train in milliseconds, and examples for it. */
-import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
+import { getPeftModel, type PeftModel } from "../../src/adapt/peft-model.ts";
+import { AutoModelForCausalLM, AutoModelForSequenceClassification } from "../../src/auto/auto-classes.ts";
 import { Philox } from "../../src/core/philox.ts";
+import { lora } from "../../src/methods/lora.ts";
 import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
+import type { SequenceClassifier } from "../../src/nn/tasks/classifier.ts";
 import { saveModel } from "../../src/nn/tensors/save-model.ts";
 import type { TrainingExample } from "../../src/train/check-examples.ts";
 import { fullTraining, type Trainable } from "../../src/train/trainable.ts";
@@ -72,3 +75,21 @@ const gpt2Config = {
   attn_pdrop: 0,
   initializer_range: 0.2,
 };
+
+/** A classifier of three classes with LoRA, and its base. */
+export async function tinyClassifier(): Promise<PeftModel<SequenceClassifier>> {
+  const engine = await createEngine({ build: "baseline" });
+  const config = { ...tinyConfig, id2label: { 0: "a", 1: "b", 2: "c" }, pad_token_id: 0 };
+  const base = await AutoModelForSequenceClassification.fromConfig(config, { engine, seed: 1 });
+  return getPeftModel(base, lora({ r: 4, taskType: "SEQ_CLS", targetModules: "all-linear" }), { seed: 2 });
+}
+
+/** Sequences whose first token decides their class, with a group for each pair. */
+export function labelledExamples(count: number, seed = 5): (TrainingExample & { group: string })[] {
+  const random = new Philox(seed);
+  return Array.from({ length: count }, (_, i) => {
+    const inputIds = Int32Array.from({ length: 3 + random.below(6) }, () => 3 + random.below(29));
+    inputIds[0] = random.below(3);
+    return { inputIds, labels: Int32Array.of(inputIds[0]!), group: `pair ${i % Math.ceil(count / 2)}` };
+  });
+}

@@ -6,8 +6,9 @@ import { lora } from "../../src/methods/lora.ts";
 import { concatenate } from "../../src/nn/pass/sequences.ts";
 import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
 import { resizeTokenEmbeddings } from "../../src/nn/tensors/resize-token-embeddings.ts";
-import { evaluateLoss } from "../../src/train/evaluate.ts";
-import { Trainer, type TrainerOptions } from "../../src/train/trainer.ts";
+import { evaluateLoss } from "../../src/train/evaluation/evaluate.ts";
+import { Trainer } from "../../src/train/trainer.ts";
+import type { TrainerOptions } from "../../src/train/trainer-options.ts";
 import { createEngine, type Engine } from "../../src/wasm/engine.ts";
 import { examples, tinyConfig, tinyModel, valuesOf } from "./tiny.ts";
 
@@ -21,7 +22,7 @@ async function adapted(engine?: Engine): Promise<PeftModel<CausalLM>> {
   return getPeftModel(base, lora({ r: 2 }), { ...quiet, seed: 2 });
 }
 
-function trainer(model: PeftModel<CausalLM>, options: Partial<TrainerOptions> = {}): Trainer {
+function trainer(model: PeftModel<CausalLM>, options: Partial<TrainerOptions<PeftModel<CausalLM>>> = {}): Trainer<PeftModel<CausalLM>> {
   const args = { maxSteps: 4, learningRate: 0.05, perDeviceTrainBatchSize: 2, seed: 1 };
   return new Trainer({ model, trainDataset: examples(8), args, onProgress: turn, ...options });
 }
@@ -30,24 +31,24 @@ const message = "the model is being trained; wait for that train() to end, or en
 
 test("a second train() on the model is refused, by the same trainer and by another; the first ends as alone", async () => {
   const alone = await adapted();
-  const { loss } = await trainer(alone).train();
+  const { trainLoss: loss } = await trainer(alone).train();
   const model = await adapted();
   const first = trainer(model);
   const running = first.train();
   await expect(first.train()).rejects.toThrow(`train: ${message}`);
   await expect(trainer(model).train()).rejects.toThrow(`train: ${message}`);
-  expect((await running).loss).toBe(loss);
+  expect((await running).trainLoss).toBe(loss);
   expect(valuesOf(model)).toEqual(valuesOf(alone));
   expect((await first.train()).stopped, "and may run again afterwards").toBe("finished");
 });
 
 test("two trainers on two models of one engine run side by side, each as alone", async () => {
   const alone = await adapted();
-  const { loss } = await trainer(alone).train();
+  const { trainLoss: loss } = await trainer(alone).train();
   using engine = await createEngine({ build: "baseline" });
   const models = [await adapted(engine), await adapted(engine), await adapted(engine)];
   const results = await Promise.all(models.map((model) => trainer(model).train()));
-  expect(results.map((result) => result.loss)).toEqual([loss, loss, loss]);
+  expect(results.map((result) => result.trainLoss)).toEqual([loss, loss, loss]);
   for (const model of models) expect(valuesOf(model)).toEqual(valuesOf(alone));
 });
 

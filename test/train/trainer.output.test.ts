@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { mapSource } from "../../src/checkpoint/source.ts";
+import type { TrainingArguments } from "../../src/train/arguments.ts";
 import { type MemoryRun, memoryRun } from "../../src/train/run/run-in-memory.ts";
-import { Trainer, type TrainerOptions, type TrainingArguments } from "../../src/train/trainer.ts";
+import { Trainer } from "../../src/train/trainer.ts";
+import type { TrainerOptions } from "../../src/train/trainer-options.ts";
 import { examples, tinyModel, valuesOf } from "./tiny.ts";
 
 const json = (run: MemoryRun, file: string) => JSON.parse(new TextDecoder().decode(run.files.get(file)));

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import { getPeftModel } from "../../src/adapt/peft-model.ts";
 import { lora } from "../../src/methods/lora.ts";
+import type { TrainingArguments } from "../../src/train/arguments.ts";
 import { type MemoryRun, memoryRun } from "../../src/train/run/run-in-memory.ts";
-import { Trainer, type TrainerOptions, type TrainingArguments } from "../../src/train/trainer.ts";
+import { Trainer } from "../../src/train/trainer.ts";
+import type { TrainerOptions } from "../../src/train/trainer-options.ts";
 import { examples, tinyDropoutModel, tinyLlama, valuesOf } from "./tiny.ts";
 
 const settings: TrainingArguments = {

@@ -1,7 +1,9 @@
 import { expect, test, vi } from "vitest";
+import type { TrainingArguments } from "../../src/train/arguments.ts";
 import { memoryRun } from "../../src/train/run/run-in-memory.ts";
 import type { Trainable } from "../../src/train/trainable.ts";
-import { Trainer, type TrainerOptions, type TrainingArguments } from "../../src/train/trainer.ts";
+import { Trainer } from "../../src/train/trainer.ts";
+import type { TrainerOptions } from "../../src/train/trainer-options.ts";
 import type { Arena } from "../../src/wasm/arena.ts";
 import { examples, tinyDropoutModel, tinyModel, valuesOf } from "./tiny.ts";
 
@@ -89,15 +91,16 @@ test("training is the same on every run, and differs with the seed", async () =>
   };
   const first = await run(1);
   expect(await run(1)).toEqual(first);
-  expect((await run(2)).loss).not.toBe(first.loss);
+  expect((await run(2)).trainLoss).not.toBe(first.trainLoss);
 });
 
 test("dropout of the settings replaces the model's during the run and not after it", async () => {
   const losses = async (dropout: number | null) => {
     const model = await tinyDropoutModel();
-    const { loss } = await new Trainer({ model, args: { maxSteps: 2, dropout }, trainDataset: examples(8) }).train();
+    const run = new Trainer({ model, args: { maxSteps: 2, dropout }, trainDataset: examples(8) });
+    const { trainLoss } = await run.train();
     expect(model.dropout).toBe(null);
-    return loss;
+    return trainLoss;
   };
   const [own, none, much] = [await losses(null), await losses(0), await losses(0.7)];
   expect(new Set([own, none, much]).size).toBe(3);
@@ -109,9 +112,8 @@ test("evaluation is the mean over label tokens, however they are batched", async
   const trainDataset = examples(13);
   const byOne = await new Trainer({ model, args: { perDeviceEvalBatchSize: 1 }, trainDataset }).evaluate(trainDataset);
   const byTokens = await new Trainer({ model, args: { tokensPerBatch: 30 }, trainDataset }).evaluate(trainDataset);
-  expect(byTokens.tokens).toBe(byOne.tokens);
-  expect(byTokens.loss).toBeCloseTo(byOne.loss, 6);
-  expect(byOne.perplexity).toBe(Math.exp(byOne.loss));
+  expect(byTokens.eval_loss).toBeCloseTo(byOne.eval_loss, 6);
+  expect(byOne.perplexity).toBe(Math.exp(byOne.eval_loss));
 });
 
 test("epochs, batches and accumulation give transformers' number of steps", async () => {

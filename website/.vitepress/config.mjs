@@ -64,6 +64,7 @@ export default defineConfig({
           "guides/memory-and-speed",
           "guides/resume",
           "guides/workers",
+          "guides/trainer",
         ]),
         section("Reference", ["data", "methods", "optimizers", "training-settings", "troubleshooting", "glossary"]),
         section("Inside", ["architecture", "decisions", "differences"]),

@@ -4,7 +4,7 @@ import { flag, type ValuesOf } from "../../core/options.ts";
 import { taskOfRows } from "../../data/known-tasks.ts";
 import { lengthOptions } from "../../data/length-options.ts";
 import { settings } from "../../train/arguments.ts";
-import { evaluateLoss } from "../../train/evaluate.ts";
+import { evaluateLoss } from "../../train/evaluation/evaluate.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
 import { dataFlags, examplesOf, rowsOf } from "../data.ts";

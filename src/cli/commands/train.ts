@@ -4,6 +4,7 @@ import { openRun } from "#host";
 import type { Method } from "../../adapt/method/define-method.ts";
 import { PeftModel } from "../../adapt/peft-model.ts";
 import { trainableLine } from "../../adapt/trainable-line.ts";
+import type { RunFolder } from "../../core/host.ts";
 import {
   flag,
   files as listOfFiles,
@@ -15,19 +16,23 @@ import {
   whole,
 } from "../../core/options.ts";
 import { splitOptions } from "../../data/data-options.ts";
+import { describeDataset } from "../../data/describe-dataset.ts";
+import type { Example } from "../../data/examples.ts";
 import { lengthOptions } from "../../data/length-options.ts";
 import type { ExamplePreview } from "../../data/preview-example.ts";
 import type { Model } from "../../nn/tasks/model.ts";
 import type { KeptWeights } from "../../nn/tensors/kept-dtype.ts";
 import { saveModel } from "../../nn/tensors/save-model.ts";
 import { completeArguments, type Settings, settings } from "../../train/arguments.ts";
+import { diagnoseRun, type Finding } from "../../train/diagnosis.ts";
 import type { FrozenCacheReport } from "../../train/frozen-cache.ts";
 import { Profiler } from "../../train/profiler.ts";
 import type { LogEntry } from "../../train/run/progress.ts";
 import { type RunIdentity, settingsOfIdentity } from "../../train/run/run-identity.ts";
 import { savedIdentity } from "../../train/run/run-state.ts";
+import type { ProgressReport, TrainResult } from "../../train/train-result.ts";
 import { fullTraining, type Trainable } from "../../train/trainable.ts";
-import { countSteps, type ProgressReport, Trainer, type TrainResult } from "../../train/trainer.ts";
+import { countSteps, Trainer } from "../../train/trainer.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";
 import { formatBytes } from "../../wasm/memory.ts";
 import { adapted, type TrainingMethod } from "../adapter-from-flags.ts";
@@ -63,8 +68,9 @@ const files = {
   ...dataFlags,
   valid: orNull(listOfFiles({ help: "data files to evaluate on", placeholder: "file" })),
   ...splitOptions,
+  test: orNull(listOfFiles({ help: "data files to evaluate on once, after training", placeholder: "file" })),
   output: requiredText({
-    help: "run folder: adapter/, best/, checkpoint-N/, metrics.jsonl, trainer_state.json",
+    help: "run folder: adapter/, best/, checkpoint-N/, metrics.jsonl, trainer_state.json, test_results.json",
     placeholder: "dir",
   }),
   adapterConfig: text({ help: "a PEFT adapter_config.json instead of the method's options", placeholder: "file" }),
@@ -172,7 +178,7 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   const told = flags.initAdapter === null ? null : await toldByAdapter(flags.initAdapter);
   const full = chosen.method === null && flags.adapterConfig === null && flags.initAdapter === null;
   const data = await trainingData(flags, { engine, seed: args.seed, trainable: full, told });
-  const { train, valid, task, loading, shapes } = data;
+  const { train, valid, test, task, loading, shapes } = data;
   const made = async (base: Model, warn: (text: string) => void): Promise<Trainable> => {
     base.dropout = args.dropout;
     if (full) return wholeModel(base, flags.model);
@@ -212,8 +218,23 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   const result = await trainer.train({ resume: flags.resume });
   if (trainer.frozenCache) reporter.cache(trainer.frozenCache);
   if (profiler) reporter.profile(profiler.steps, flags.output);
-  reporter.end(result, (performance.now() - began) / 1000, flags.output);
+  if (test !== null && result.stopped !== "aborted") reporter.tested(await testResults(trainer, test, output));
+  const findings = diagnoseRun({ result, args, examples: train.length, classCounts: countsOf(data), spell });
+  reporter.end(result, findings, (performance.now() - began) / 1000, flags.output);
   if (result.stopped === "aborted") process.exitCode = signalled();
+}
+
+/** Evaluates what was trained on the test set, and writes the metrics to the run as transformers' examples do. */
+async function testResults(trainer: Trainer, test: readonly Example[], output: RunFolder): Promise<LogEntry> {
+  const metrics = await trainer.evaluate(test, { metricKeyPrefix: "test" });
+  await output.target().write("test_results.json", [new TextEncoder().encode(`${JSON.stringify(metrics, null, 2)}\n`)]);
+  return metrics;
+}
+
+/** How many examples each class has, where each example has one class. */
+function countsOf({ train, shapes }: TrainingData): number[] | null {
+  const { classes } = describeDataset(train, shapes.task, shapes.labelNames);
+  return classes === null || shapes.problemType !== "single_label_classification" ? null : [...classes.values()];
 }
 
 /** The part that is held out: of a resumed run the same, unless the command line says how it is evaluated. */
@@ -259,9 +280,10 @@ interface Reporter {
   log(entry: LogEntry): void;
   cache(report: FrozenCacheReport): void;
   profile(steps: number, output: string): void;
+  tested(metrics: LogEntry): void;
   /** Leaves the terminal clean for a notice. */
   pause(): void;
-  end(result: TrainResult, seconds: number, output: string): void;
+  end(result: TrainResult, findings: readonly Finding[], seconds: number, output: string): void;
 }
 
 /** One JSON object per line: each report, and the result. */
@@ -281,9 +303,14 @@ class JsonReporter implements Reporter {
     const files = steps > 0 && { profile: `${output}/profile.md`, trace: `${output}/trace.json` };
     print(JSON.stringify({ profile_steps: steps, ...files }));
   }
+  tested(metrics: LogEntry): void {
+    print(JSON.stringify(metrics));
+  }
   pause(): void {}
-  end(result: TrainResult, _seconds: number, output: string): void {
-    print(JSON.stringify({ ...result, output }));
+  end(result: TrainResult, findings: readonly Finding[], _seconds: number, output: string): void {
+    const { curve: _, ...ended } = result;
+    const advice = findings.map(({ message }) => message);
+    print(JSON.stringify({ ...ended, output, ...(advice.length > 0 && { advice }) }));
   }
 }
 
@@ -305,8 +332,8 @@ class LineReporter implements Reporter {
   preview(examples: readonly ExamplePreview[]): void {
     print(previewText(examples, process.stdout.isTTY === true && !process.env.NO_COLOR));
   }
-  begin(model: Trainable, { train: examples, valid, shapes }: TrainingData, trainer: Trainer): void {
-    print(dataTable({ train: examples, valid }, shapes.task, shapes.labelNames));
+  begin(model: Trainable, { train: examples, valid, test, shapes }: TrainingData, trainer: Trainer): void {
+    print(dataTable({ train: examples, valid, test }, shapes.task, shapes.labelNames));
     const tokens = examples.reduce((sum, { inputIds }) => sum + inputIds.length, 0);
     const { architecture } = this.#base;
     if (!(model instanceof PeftModel)) this.#what = "model";
@@ -324,12 +351,16 @@ class LineReporter implements Reporter {
       step === 1 || step % this.#loggingSteps === 0 || step === steps,
     );
   }
-  log({ step, eval_loss: loss, ...numbers }: LogEntry): void {
-    if (loss === undefined) return;
-    const hidden = /^(epoch|eval_runtime|eval_samples_per_second)$/;
-    const shown = Object.entries(numbers).filter(([name]) => !hidden.test(name));
-    const metrics = shown.map(([name, value]) => `${name.replace(/^eval_/, "")} ${value.toFixed(4)}`);
-    this.#line.above([`step ${step}`, `eval loss ${loss.toFixed(4)}`, ...metrics].join("  "));
+  log({ step, ...numbers }: LogEntry): void {
+    if (numbers.eval_loss !== undefined) this.#evaluated(`step ${step}  eval`, numbers);
+  }
+  tested(metrics: LogEntry): void {
+    this.#evaluated("test", metrics);
+  }
+  #evaluated(what: string, numbers: LogEntry): void {
+    const shown = Object.entries(numbers).filter(([name]) => !/^epoch$|_runtime$|_per_second$/.test(name));
+    const metrics = shown.map(([name, value]) => `${name.replace(/^(eval|test)_/, "")} ${value.toFixed(4)}`);
+    this.#line.above(`${what} ${metrics.join("  ")}`);
   }
   cache({ blocks, kept, examples, bytes }: FrozenCacheReport): void {
     const share = `${grouped(kept)} of ${grouped(examples)} rows, ${formatBytes(bytes)}`;
@@ -345,12 +376,16 @@ class LineReporter implements Reporter {
   pause(): void {
     this.#line.end();
   }
-  end({ stopped, step, loss }: TrainResult, seconds: number, output: string): void {
+  end(result: TrainResult, findings: readonly Finding[], seconds: number, output: string): void {
+    const { stopped, step, trainLoss, lastLoss, evalLoss } = result;
     this.#line.end();
-    const at = `at step ${grouped(step)}, loss ${loss.toFixed(4)}, ${duration(seconds)}`;
+    if (stopped !== "aborted") for (const { message } of findings) print(`note: ${message}`);
+    const evaluated = evalLoss === null ? "" : `, eval loss ${evalLoss.toFixed(4)}`;
+    const losses = `last loss ${lastLoss.toFixed(4)} (mean of the run ${trainLoss.toFixed(4)})${evaluated}`;
+    const at = `at step ${grouped(step)}, ${losses}, ${duration(seconds)}`;
     if (stopped === "aborted") print(`interrupted ${at}; --resume continues from the checkpoint in ${output}`);
     else {
-      const how = stopped === "early" ? "stopped early without improvement," : "done";
+      const how = stopped === "early" ? "stopped early without improvement" : "done";
       print(`${how} ${at}; ${this.#what} in ${output}/adapter`);
     }
   }

@@ -148,6 +148,10 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   get stack(): Stack {
     return this.traits.stacks[0]!;
   }
+  /** Whether outputs belong to the labels instead of to the given ids. */
+  get hasTarget(): boolean {
+    return this.traits.stacks.length > 1;
+  }
   /** The published name of the output projection, "" if there is none. */
   get headName(): string {
     return "";

@@ -27,6 +27,8 @@ export interface TaskModel {
   readonly steadyLength: number;
   /** The kinds of input that it accepts in addition to token ids or instead of them. */
   readonly inputKinds: readonly InputKind[];
+  /** Whether outputs belong to the labels, as those of an encoder-decoder do, instead of to the given ids. */
+  readonly hasTarget: boolean;
   /** The names of the classes in order, null if the task has none. */
   readonly labelNames: readonly string[] | null;
   /** The meaning of a classifier's outputs. */
@@ -80,6 +82,9 @@ export abstract class ModelAround<M extends TaskModel> implements TaskModel {
   }
   get inputKinds(): readonly InputKind[] {
     return this.base.inputKinds;
+  }
+  get hasTarget(): boolean {
+    return this.base.hasTarget;
   }
   get labelNames(): readonly string[] | null {
     return this.base.labelNames;

@@ -4,6 +4,15 @@ import type { Position } from "../step-schedule.ts";
 /** One report, with transformers' keys. */
 export type LogEntry = Readonly<Record<string, number>>;
 
+/** The best evaluation so far. */
+export interface BestEvaluation {
+  /** Its loss, in nats. */
+  readonly loss: number;
+  readonly step: number;
+  /** The value of `metricForBestModel`; the loss itself by default. */
+  readonly metric: number;
+}
+
 export interface Progress extends Position {
   /** Optimizer steps taken. */
   readonly step: number;
@@ -13,10 +22,14 @@ export interface Progress extends Position {
   readonly tokens: number;
   /** Sum of the losses of all steps. */
   readonly lossSum: number;
+  /** The loss of the last step. */
+  readonly lastLoss?: number;
+  /** The loss of the run in parts: the sum of the losses of some steps, and their number. */
+  readonly curve?: readonly (readonly [lossSum: number, steps: number])[];
   /** The sum of the losses of the steps since the last report, and the number of those steps. */
   readonly unreported: { readonly lossSum: number; readonly steps: number };
   /** The best evaluation so far. */
-  readonly best: { readonly loss: number; readonly step: number } | null;
+  readonly best: BestEvaluation | null;
   readonly evaluationsSinceBest: number;
   readonly log: readonly LogEntry[];
 }

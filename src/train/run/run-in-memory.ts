@@ -1,6 +1,7 @@
 /** A run folder in memory, for hosts without a file system. */
 
 import { mapSource, memoryTarget } from "../../checkpoint/source.ts";
+import { expectArgument } from "../../core/call-options.ts";
 import type { RunFolder } from "../../core/host.ts";
 
 /** `files` holds everything that was written, by path: "metrics.jsonl", "adapter/adapter_config.json". */
@@ -17,6 +18,7 @@ export interface MemoryRun extends RunFolder {
  * const adapter = output.source("adapter");
  */
 export function memoryRun(name = "memory"): MemoryRun {
+  expectArgument("memoryRun", "the name", name, typeof name === "string", "a string");
   const files = new Map<string, Uint8Array>();
   const below = (sub: string) => [...files].filter(([path]) => path.startsWith(`${sub}/`));
   const top = memoryTarget(name);

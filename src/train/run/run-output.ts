@@ -4,6 +4,7 @@ import type { RunFolder } from "../../core/host.ts";
 import type { Spell } from "../../core/options.ts";
 import type { Optimizer } from "../../optim/define-optimizer.ts";
 import type { Settings } from "../arguments.ts";
+import type { StepSchedule } from "../step-schedule.ts";
 import type { Trainable } from "../trainable.ts";
 import { atStart, type LogEntry, type Progress } from "./progress.ts";
 import type { RunIdentity } from "./run-identity.ts";
@@ -13,17 +14,15 @@ import { appendMetrics, rewriteMetrics, trainerState } from "./trainer-state.ts"
 export { identityOf } from "./run-identity.ts";
 
 /** The files that a run writes to the top of its folder. */
-const OURS = /^(checkpoint-\d+|adapter|best|metrics\.jsonl|trainer_state\.json|profile\.md|trace\.json)$/;
+const OURS =
+  /^(checkpoint-\d+|adapter|best|metrics\.jsonl|trainer_state\.json|test_results\.json|profile\.md|trace\.json)$/;
 
 /** What a run's folder holds the results of. */
 export interface RunOutputOptions {
   readonly folder: RunFolder;
   readonly model: Trainable;
   readonly args: Settings;
-  /** Optimizer steps of the run. */
-  readonly steps: number;
-  /** Epochs completed, with a fraction. */
-  readonly epochOf: (progress: Progress) => number;
+  readonly schedule: StepSchedule;
   readonly warn: (text: string) => void;
   /** How messages spell the names of settings. */
   readonly spell: Spell;
@@ -114,7 +113,7 @@ export class RunOutput {
   }
 
   #stateText(progress: Progress): Uint8Array {
-    const { args, steps, epochOf } = this.#of;
-    return new TextEncoder().encode(trainerState(progress, args, steps, epochOf(progress)));
+    const { args, schedule } = this.#of;
+    return new TextEncoder().encode(trainerState(progress, args, schedule.steps, schedule.epochsDone(progress)));
   }
 }

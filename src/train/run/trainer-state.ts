@@ -14,7 +14,7 @@ export function trainerState(progress: Progress, args: Settings, steps: number, 
   const { best, log, step, tokens } = progress;
   const state = {
     best_global_step: best?.step ?? null,
-    best_metric: best?.loss ?? null,
+    best_metric: best?.metric ?? best?.loss ?? null,
     best_model_checkpoint: best ? "best" : null,
     epoch,
     eval_steps: args.evalSteps ?? steps,

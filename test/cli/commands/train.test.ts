@@ -165,7 +165,7 @@ describe("what a run writes", () => {
     );
     expect(steps.map((line) => Number(/\d+/.exec(line)![0]))).toEqual([1, 2, 4, 6, 8, 10]);
     expect(lines.filter((line) => /^step \d+ {2}eval loss \d+\.\d{4} {2}perplexity/.test(line))).toHaveLength(3);
-    expect(lines.at(-1)).toMatch(/^done at step 10, loss .*; adapter in whole\/adapter$/);
+    expect(lines.at(-1)).toMatch(/^done at step 10, last loss .*; adapter in whole\/adapter$/);
     expect(lines.slice(0, 3).map((line) => line.split(/ +/)[0])).toEqual(["data", "train", "valid"]);
     expect(lines).toHaveLength(3 + 3 + 6 + 3 + 1);
   });
@@ -501,6 +501,39 @@ describe("--optim", () => {
     expectRefused(
       await refused("--method", "ia3", "--loraplus-lr-ratio", "4"),
       /--loraplus-lr-ratio is 4, but no trained parameter is a lora_B/,
+    );
+  });
+});
+
+describe("a run with a test set", () => {
+  test("evaluates what was trained on it, once, and keeps the metrics in the run", async () => {
+    const args = ["--valid", "valid.jsonl", "--test", "valid.jsonl", "--steps", "12", "--learning-rate", "5e-3"];
+    const stdout = await succeed(work, "train", ...base, ...args, "--output", "tested");
+    const results = JSON.parse(readFileSync(at("tested/test_results.json"), "utf8"));
+    const last = metrics("tested").findLast(({ eval_loss }) => eval_loss !== undefined)!;
+    expect(results.test_loss).toBe(last.eval_loss);
+    expect(results.test_perplexity).toBe(last.perplexity);
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines.at(-2)).toMatch(/^test loss \d+\.\d{4} {2}perplexity \d+\.\d{4}$/);
+    expect(lines.at(-1)).toMatch(
+      /^done at step 12, last loss \d\.\d+ \(mean of the run \d\.\d+\), eval loss \d\.\d+, .*; adapter in tested\/adapter$/,
+    );
+  });
+
+  test("follows the metric that is asked for, which the model's task must have", async () => {
+    const ranked = ["--metric-for-best-model", "accuracy", "--valid", "valid.jsonl"];
+    const { stderr } = await lorikeet(work, "train", ...base, ...ranked, "--output", "unknown-metric");
+    expect(stderr).toContain(
+      '--metric-for-best-model is "accuracy", but evaluations have loss, perplexity: choose one of these',
+    );
+  });
+
+  test("says that three steps teach nothing, and that a loss did not move", async () => {
+    const short = await succeed(work, "train", ...base, "--steps", "3", "--output", "short");
+    expect(short).toContain("note: 3 steps teach a model almost nothing: try --steps 60, which is about 60 steps");
+    const still = ["--steps", "24", "--learning-rate", "1e-7", "--output", "still"];
+    expect(await succeed(work, "train", ...base, ...still)).toMatch(
+      /the loss did not move: .*Try --learning-rate 0\.000001, then --steps 72/,
     );
   });
 });
