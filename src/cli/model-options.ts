@@ -16,7 +16,7 @@ import { weightsOption } from "../nn/tensors/kept-dtype.ts";
 import { createEngine, type Engine } from "../wasm/engine.ts";
 import type { engineOptions } from "../wasm/engine-options.ts";
 import { formatBytes } from "../wasm/memory.ts";
-import { requiredText } from "./options.ts";
+import { requiredText } from "./flags/options.ts";
 import { LiveLine, notice } from "./terminal.ts";
 
 /** The engine that a command requests. */
@@ -27,8 +27,14 @@ export const modelOptions = {
   model: requiredText({
     help: "model folder (config.json, model.safetensors, tokenizer.json), or a name on the hub",
     placeholder: "dir",
+    alsoSpelled: ["model-name-or-path", "model-name", "model-path", "base-model", "base"],
   }),
-  adapter: text({ help: "folder of an adapter to load into the model", placeholder: "dir" }),
+  adapter: text({
+    help: "folder of an adapter to load into the model, or of the run that made it",
+    placeholder: "dir",
+    alsoSpelled: ["adapter-path", "adapter-name-or-path", "peft-model", "lora-path"],
+    common: true,
+  }),
   weights: weightsOption,
   task: orNull(
     oneOf(tasks, tasks[0], { help: "task of the model (default: from its config, its adapter or the data)" }),

@@ -11,8 +11,8 @@ import { readTokenizerFolder } from "../../tokenizers/convert/read-tokenizer-fol
 import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
 import { copyProcessingFiles } from "../copy-processing-files.ts";
+import { outputPath, requiredText } from "../flags/options.ts";
 import { loadBase, modelOptions, openEngine } from "../model-options.ts";
-import { requiredText } from "../options.ts";
 import { print } from "../terminal.ts";
 
 const options = {
@@ -21,7 +21,7 @@ const options = {
   special: flag(false, "leave them out of decoded text, as <s> is"),
   padToMultipleOf: wholeOrNull(1, { help: "round the rows of the embedding up to a multiple of this" }),
   seed: whole(0, 0, { help: "decides the start of the new rows" }),
-  output: requiredText({ help: "folder to write", placeholder: "dir" }),
+  output: outputPath("folder to write"),
   ...engineOptions,
 };
 

@@ -1,15 +1,16 @@
 /** lorikeet data: looks at data files. `preview` shows rows as they will be trained. */
 import { Command } from "commander";
 import { openTarget } from "../../checkpoint/open.ts";
-import { files, type Options, orNull, text, type ValuesOf, whole } from "../../core/options.ts";
+import { type Options, text, type ValuesOf, whole } from "../../core/options.ts";
 import { splitOptions } from "../../data/data-options.ts";
 import { lengthOptions } from "../../data/length-options.ts";
 import { settings } from "../../train/arguments.ts";
 import { commandOf } from "../command.ts";
-import { dataFlags, splitPath } from "../data.ts";
+import { dataFlags, validFiles } from "../data.ts";
 import { dataTable } from "../data-table.ts";
+import { alternatives } from "../flags/options.ts";
 import { modelOptions } from "../model-options.ts";
-import { alternatives } from "../options.ts";
+import { splitPath } from "../paths.ts";
 import { previewText } from "../preview.ts";
 import { previewPage } from "../preview-page.ts";
 import { notice, print } from "../terminal.ts";
@@ -19,7 +20,7 @@ const { model, task, weights } = modelOptions;
 const options = {
   model,
   ...dataFlags,
-  valid: orNull(files({ help: "data files to evaluate on, for the counts", placeholder: "file" })),
+  valid: validFiles("data files to evaluate on, for the counts"),
   ...splitOptions,
   task,
   rows: whole(5, 1, "number of examples to show"),

@@ -11,9 +11,9 @@ import type { Message } from "../../text/message.ts";
 import type { Tokenizer } from "../../text/tokenizer.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
-import { splitPath } from "../data.ts";
+import { givenOf } from "../flags/options.ts";
 import { loadModel, modelOptions } from "../model-options.ts";
-import { givenOf } from "../options.ts";
+import { splitPath } from "../paths.ts";
 import { notice, print } from "../terminal.ts";
 
 const { weights, task, ...files } = modelOptions;
@@ -21,17 +21,19 @@ const options = {
   ...files,
   prompt: text({
     help: 'how the text starts, or what the user says to a model with a chat template; "" starts from the beginning-of-sequence token',
+    common: true,
   }),
-  raw: flag(false, "continue the prompt as it is, without the model's chat template"),
-  system: text("what the system says in front of the prompt, for a model with a chat template"),
+  raw: flag(false, { help: "continue the prompt as it is, without the model's chat template", common: true }),
+  system: text({ help: "what the system says in front of the prompt, for a model with a chat template", common: true }),
   messages: text({
     placeholder: "file|json",
     help: "a conversation to answer: a JSON list of messages, or a file that holds one",
+    common: true,
   }),
   ...generationOptions,
   weights,
   task,
-  json: flag(false, "print one JSON object instead of streaming"),
+  json: flag(false, { help: "print one JSON object instead of streaming", common: true }),
   ...engineOptions,
 };
 

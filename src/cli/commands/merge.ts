@@ -16,8 +16,8 @@ import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
 import { copyProcessingFiles } from "../copy-processing-files.ts";
 import { expectSameOutputs, probeFor } from "../expect-same-outputs.ts";
+import { outputPath } from "../flags/options.ts";
 import { headFrom, loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";
-import { requiredText } from "../options.ts";
 import { notice, print } from "../terminal.ts";
 
 interface Weighted {
@@ -34,7 +34,7 @@ const options = {
   ),
   seed: whole(0, 0, { help: "seed of random pruning" }),
   adapterOnly: flag(false, { help: "write the combined adapter instead of a merged model" }),
-  output: requiredText({ help: "folder to write, including the tokenizer's files", placeholder: "dir" }),
+  output: outputPath("folder to write, including the tokenizer's files"),
   safe: flag(false, { help: "check every merged weight for NaN and infinity before anything is changed" }),
   ...engineOptions,
 };

@@ -12,16 +12,17 @@ import { Tape } from "../../tape/tape.ts";
 import { AutoTokenizer } from "../../text/auto-tokenizer.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
-import { dataFlags, examplesOf, rowsOf, splitPath } from "../data.ts";
+import { dataFlags, examplesOf, rowsOf } from "../data.ts";
+import { outputPath } from "../flags/options.ts";
 import { type Loaded, loadModel, modelOptions } from "../model-options.ts";
-import { requiredText } from "../options.ts";
+import { splitPath } from "../paths.ts";
 import { grouped, LiveLine, print } from "../terminal.ts";
 
 const { weights, task, ...files } = modelOptions;
 const options = {
   ...files,
   ...dataFlags,
-  output: requiredText({ help: "output file, ending in .safetensors or .jsonl", placeholder: "file" }),
+  output: outputPath("output file, ending in .safetensors or .jsonl", "file"),
   weights,
   task,
   maxLength: lengthOptions.maxLength,

@@ -1,19 +1,10 @@
 /** lorikeet train: adapts a model to a data file. */
-import { Command } from "commander";
+import type { Command } from "commander";
 import { openRun } from "#host";
 import type { Method } from "../../adapt/method/define-method.ts";
 import { PeftModel } from "../../adapt/peft-model.ts";
 import { trainableLine } from "../../adapt/trainable-line.ts";
-import {
-  flag,
-  files as listOfFiles,
-  type Options,
-  oneOf,
-  orNull,
-  text,
-  type ValuesOf,
-  whole,
-} from "../../core/options.ts";
+import { flag, type Options, oneOf, text, type ValuesOf, whole } from "../../core/options.ts";
 import { splitOptions } from "../../data/data-options.ts";
 import { lengthOptions } from "../../data/length-options.ts";
 import type { ExamplePreview } from "../../data/preview-example.ts";
@@ -31,13 +22,10 @@ import { countSteps, type ProgressReport, Trainer, type TrainResult } from "../.
 import { engineOptions } from "../../wasm/engine-options.ts";
 import { formatBytes } from "../../wasm/memory.ts";
 import { adapted, type TrainingMethod } from "../adapter-from-flags.ts";
-import { examplesText } from "../command.ts";
+import { DeclaredCommand } from "../command.ts";
 import { copyProcessingFiles } from "../copy-processing-files.ts";
-import { dataFlags } from "../data.ts";
+import { dataFlags, validFiles } from "../data.ts";
 import { dataTable } from "../data-table.ts";
-import { expectRoom, measuredBase } from "../memory.ts";
-import { methodOption, methodOptions } from "../method-options.ts";
-import { loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";
 import {
   addOptions,
   alternatives,
@@ -45,12 +33,15 @@ import {
   expectRequired,
   givenFlags,
   givenOf,
-  requiredText,
+  outputPath,
   spellAsFlags,
   valuesOf,
-} from "../options.ts";
+} from "../flags/options.ts";
+import { applyRunFile } from "../flags/run-file.ts";
+import { expectRoom, measuredBase } from "../memory.ts";
+import { beside, methodOption, methodOptions } from "../method-options.ts";
+import { loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";
 import { previewText } from "../preview.ts";
-import { applyRunFile } from "../run-file.ts";
 import { expectSameAdapter } from "../same-adapter.ts";
 import { duration, grouped, LiveLine, notice, outliveReader, print } from "../terminal.ts";
 import { previewsOf, type TrainingData, trainingData } from "../training-data.ts";
@@ -61,12 +52,9 @@ const { model, weights, task } = modelOptions;
 const files = {
   model,
   ...dataFlags,
-  valid: orNull(listOfFiles({ help: "data files to evaluate on", placeholder: "file" })),
+  valid: validFiles("data files to evaluate on"),
   ...splitOptions,
-  output: requiredText({
-    help: "run folder: adapter/, best/, checkpoint-N/, metrics.jsonl, trainer_state.json",
-    placeholder: "dir",
-  }),
+  output: outputPath("run folder: adapter/, best/, checkpoint-N/, metrics.jsonl, trainer_state.json"),
   adapterConfig: text({ help: "a PEFT adapter_config.json instead of the method's options", placeholder: "file" }),
   initAdapter: text({ help: "continue training an existing adapter", placeholder: "dir" }),
 } satisfies Options;
@@ -76,10 +64,11 @@ const running = {
   preview: whole(0, 0, "number of examples to show before training, as `data preview` does"),
   profile: flag(false, "time kernels and layers: writes profile.md, and trace.json for a browser's performance panel"),
   profileSteps: whole(10, 1, "number of steps to profile, after one warm-up step"),
-  resume: flag(
-    false,
-    "continue from the newest checkpoint in --output, bit for bit as if never interrupted; omitted settings are taken from the run",
-  ),
+  resume: flag(false, {
+    help: "continue from the newest checkpoint in --output, bit for bit as if never interrupted; omitted settings are taken from the run",
+    insteadOf: { "resume-from-checkpoint": "--resume continues from the newest checkpoint in --output" },
+    common: true,
+  }),
   config: text({
     help: "a YAML file with any of these options, one per line; the command line overrides it",
     placeholder: "file",
@@ -106,19 +95,13 @@ function settingsFor(method: Method | null): typeof settings {
 export function trainCommand(chosen: TrainingMethod): Command {
   const { method } = chosen;
   const own = method === null ? {} : methodOptions(method);
-  const command = new Command("train").description(
+  const command: Command = new DeclaredCommand("train", EXAMPLES).description(
     "Adapt a model to a data file, and write an adapter folder that PEFT can load.",
   );
-  const groups: Options[] = [
-    files,
-    { method: methodOption() },
-    { weights, task },
-    lengthOptions,
-    settingsFor(method),
-    running,
-  ];
-  for (const group of [...groups, engineOptions, own]) addOptions(command, group);
-  command.addHelpText("after", examplesText(EXAMPLES));
+  addOptions(command, files, "Model and data");
+  addOptions(command, { method: methodOption(), ...beside(settings, own) }, method?.about.title ?? "Full training");
+  addOptions(command, settingsFor(method), "Training");
+  addOptions(command, { ...lengthOptions, weights, ...engineOptions, task, ...running }, "Training");
   command.hook("preAction", (_, command) => applyConfig(command)).action(() => run(command, chosen));
   alternatives(command, ["valid"], ["validSplit"]);
   alternatives(command, ["maxSteps"], ["numTrainEpochs"]);
@@ -127,8 +110,8 @@ export function trainCommand(chosen: TrainingMethod): Command {
 }
 
 const EXAMPLES = `
-  $ lorikeet train --model examples/pocket --data examples/sonnets/train.jsonl --valid examples/sonnets/valid.jsonl \\
-      --output runs/sonnets --r 8 --lora-alpha 16 --target-modules all-linear --epochs 4 --learning-rate 2e-3
+  $ lorikeet train --model base --data train.jsonl --valid valid.jsonl --output runs/first
+  $ lorikeet train --model base --data train.jsonl --output runs/wide --r 16 --target-modules all-linear --epochs 4
   $ lorikeet train --model base --data chat.jsonl --output runs/chat --steps 500 --save-steps 100
   $ lorikeet train --model base --data chat.jsonl --output runs/chat --steps 500 --save-steps 100 --resume
   $ lorikeet train --model base --data chat.jsonl --output runs/plus --learning-rate 1e-4 --loraplus-lr-ratio 16

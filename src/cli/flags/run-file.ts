@@ -1,13 +1,15 @@
 /** A YAML file of options for --config: `learning-rate: 2e-4` is the same as `--learning-rate 2e-4`. */
 import { type Command, InvalidArgumentError, type Option } from "commander";
 import { parse } from "yaml";
-import { readText } from "../checkpoint/checkpoint.ts";
-import { openSource } from "../checkpoint/open.ts";
-import { FormatError } from "../core/errors.ts";
-import { listProblems } from "../core/problems.ts";
-import { didYouMean } from "../core/similar.ts";
-import { splitPath } from "./data.ts";
+import { readText } from "../../checkpoint/checkpoint.ts";
+import { openSource } from "../../checkpoint/open.ts";
+import { FormatError } from "../../core/errors.ts";
+import { listProblems } from "../../core/problems.ts";
+import { didYouMean } from "../../core/similar.ts";
+import { splitPath } from "../paths.ts";
+import { ALL } from "./help.ts";
 import { DeclaredFlag } from "./options.ts";
+import { answerTo, flagCalled } from "./spellings.ts";
 
 /**
  * Fills in the options that the command line omits. Names may use hyphens or underscores; an empty value omits the
@@ -36,13 +38,24 @@ export async function readRunFile(path: string): Promise<object> {
   throw new FormatError(`"${path}": expected option names with values, one per line, such as "learning-rate: 2e-4"`);
 }
 
+/** Flags that a file cannot set. */
+const UNFIT = ["--config", ALL];
+
 /** Sets one option unless the command line does; returns the problem with it, or null. */
 function applyEntry(command: Command, key: string, value: unknown): string | null {
   const named = key.replaceAll("_", "-");
-  const option = command.options.find(({ long }) => long === `--${named}` || long === `--no-${named}`);
-  if (!option || named === "config") {
-    const names = command.options.map(({ long }) => long!.slice(2)).filter((name) => name !== "config");
-    return `"${key}" is not an option of ${command.name()}.${didYouMean(named, names)}`;
+  const option = flagCalled(command, named) ?? command.options.find(({ long }) => long === `--no-${named}`);
+  if (!option || UNFIT.includes(option.long!)) {
+    const names = command.options.map(({ long }) => long!).filter((long) => !UNFIT.includes(long));
+    const answer = answerTo(command, named);
+    const next =
+      answer === null
+        ? didYouMean(
+            named,
+            names.map((long) => long.slice(2)),
+          )
+        : ` ${answer}`;
+    return `"${key}" is not an option of ${command.name()}.${next}`;
   }
   try {
     const found = parsed(option, named, value);

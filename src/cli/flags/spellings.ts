@@ -1,0 +1,56 @@
+/** Flags as people type them: with underscores, by the option's own name, or as other tools spell them. */
+import type { Command, Option as Flag } from "commander";
+import { nearest } from "../../core/similar.ts";
+import { DeclaredFlag } from "./options.ts";
+
+/** The flag of a command that a name without dashes means, however it is spelled, or null. */
+export function flagCalled({ options }: Command, name: string): Flag | null {
+  const plain = plainName(name);
+  const own = options.find(({ long }) => long === `--${plain}`);
+  return own ?? options.find((flag) => flag instanceof DeclaredFlag && flag.alsoSpelled.includes(plain)) ?? null;
+}
+
+/** What to type instead of a flag that other tools have, or null. */
+export function answerTo({ options }: Command, name: string): string | null {
+  const plain = plainName(name);
+  const answers = options.map((flag) => (flag instanceof DeclaredFlag ? flag.declared.insteadOf?.[plain] : undefined));
+  return answers.find((answer) => answer !== undefined) ?? null;
+}
+
+/** ` Did you mean --lr (--learning-rate)?` for a name that no flag has, or "". */
+export function nearestFlags({ options }: Command, name: string): string {
+  const spellings = new Map(
+    options.flatMap((flag) => {
+      const others = flag instanceof DeclaredFlag ? flag.alsoSpelled : [];
+      return [flag.long!.slice(2), ...others].map((each) => [each, flag.long!] as const);
+    }),
+  );
+  const found = new Set(nearest(plainName(name), spellings.keys(), 5).map((near) => spellings.get(near)!));
+  return found.size === 0 ? "" : ` Did you mean ${[...found].slice(0, 3).join(" or ")}?`;
+}
+
+/** The words of a command line, with every flag spelled as the command declares it. */
+export function asDeclared(command: Command, words: readonly string[]): string[] {
+  const result: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    if (word === "--") return [...result, ...words.slice(i)];
+    const [, name, inline] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
+    const flag = name === undefined ? null : flagCalled(command, name);
+    if (flag === null) result.push(word);
+    else if (flag.required) {
+      if (inline !== undefined) result.push(`${flag.long}=${inline}`);
+      else result.push(flag.long!, ...words.slice(++i, i + 1)); // a value may look like a flag
+    } else {
+      const said = /^(true|false)$/i.exec(inline ?? words[i + 1] ?? "")?.[0];
+      if (said !== undefined && inline === undefined) i++;
+      if (said?.toLowerCase() === "false") command.setOptionValueWithSource(flag.attributeName(), false, "cli");
+      else result.push(said === undefined ? word.replace(/^--[^=]+/, flag.long!) : flag.long!);
+    }
+  }
+  return result;
+}
+
+function plainName(name: string): string {
+  return name.toLowerCase().replaceAll("_", "-");
+}
