@@ -2,8 +2,8 @@
 import { Command, type Help, type ParseOptionsResult } from "commander";
 import { flag, type Options, type ValuesOf } from "../core/options.ts";
 import { ALL, CommandHelp, hasMore } from "./flags/help.ts";
-import { addOptions, DeclaredFlag, expectRequired, valuesOf } from "./flags/options.ts";
-import { answerTo, asDeclared, nearestFlags } from "./flags/spellings.ts";
+import { addOptions, DeclaredFlag, expectRequired, typed, valuesOf } from "./flags/options.ts";
+import { answerTo, asDeclared, flagsFrom, nearestFlags, respelled } from "./flags/spellings.ts";
 
 export interface CommandDefinition<S extends Options> {
   readonly description: string;
@@ -39,16 +39,43 @@ export class DeclaredCommand extends Command {
       this.help();
     });
     this.addHelpText("after", () => this.#after(examples));
+    this.allowExcessArguments().hook("preAction", () => this.#expectNoMore());
+    this.configureOutput({ outputError: (text, write) => write(this.#told(text)) });
   }
   override createHelp(): Help {
     return Object.assign(new CommandHelp(this.#isShort), this.configureHelp());
   }
-  /** Respells known flags; an unknown one is an error that says what to type. */
+  /** Errors of what runs name flags. */
+  override action(run: (this: this, ...operands: never[]) => void | Promise<void>): this {
+    return super.action(async (...operands: unknown[]) => {
+      try {
+        await run.apply(this, operands as never[]);
+      } catch (error) {
+        throw respelled(this, error);
+      }
+    });
+  }
+  /** Respells known flags. An unknown one is an error that says what to type. */
   override parseOptions(words: string[]): ParseOptionsResult {
     const result = super.parseOptions(asDeclared(this, words));
-    const [first = ""] = result.unknown;
-    const [, name] = /^--([^=]+)/.exec(first) ?? [];
-    if (name === undefined || name === "help" || this.commands.length > 0) return result;
+    if (this.commands.length > 0) return result;
+    const [first] = result.unknown;
+    return first === undefined || first === "--help" || first === "-h" ? result : this.#unknown(first);
+  }
+  #told(text: string): string {
+    return /missing required argument/.test(text) ? `${text.trimEnd()}. ${typed(this)}\n` : text;
+  }
+  #expectNoMore(): void {
+    const extra = this.args[this.registeredArguments.length];
+    if (extra !== undefined)
+      this.error(`error: too many arguments: "${extra}" has no flag in front of it. ${typed(this)}`);
+  }
+  #unknown(word: string): never {
+    const [, name] = /^--([^=]+)/.exec(word) ?? [];
+    if (name === undefined) {
+      const near = flagsFrom(this, word.slice(1, 2));
+      return this.error(`error: unknown option '${word}'. Flags are written out${near && `: ${near}`}.`);
+    }
     const answer = answerTo(this, name);
     const near = answer === null ? nearestFlags(this, name) : ` ${answer}`;
     return this.error(`error: unknown option '--${name}'.${near}`);

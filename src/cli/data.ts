@@ -20,6 +20,7 @@ import { labelNamesOf, problemTypeOf } from "../tasks/kit/labels.ts";
 import { AutoTokenizer } from "../text/auto-tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { requiredFiles } from "./flags/options.ts";
+import { expectDataFiles } from "./mistaken-paths.ts";
 import { notice } from "./terminal.ts";
 
 /** What commands that read data are given. */
@@ -39,7 +40,13 @@ export function validFiles(help: string): Option<readonly string[] | null> {
 }
 
 /** Data files as rows. Files that rows name are read and prepared as the model's folder says. */
-export async function rowsOf(paths: readonly string[], modelFolder: string, choice: RowChoice = {}): Promise<Row[]> {
+export async function rowsOf(
+  paths: readonly string[],
+  modelFolder: string,
+  choice: RowChoice = {},
+  flag = "--data",
+): Promise<Row[]> {
+  expectDataFiles(paths, flag);
   const rows = await readRows(paths, choice);
   const naming = rows.map((row) => kindOfRow(row).files).find((files) => files !== undefined);
   if (naming === undefined) return rows;

@@ -17,6 +17,8 @@ import { createEngine, type Engine } from "../wasm/engine.ts";
 import type { engineOptions } from "../wasm/engine-options.ts";
 import { formatBytes } from "../wasm/memory.ts";
 import { requiredText } from "./flags/options.ts";
+import { expectAdapter, expectModel } from "./mistaken-paths.ts";
+import { adapterFolder } from "./paths.ts";
 import { LiveLine, notice } from "./terminal.ts";
 
 /** The engine that a command requests. */
@@ -57,13 +59,20 @@ export interface Loaded {
 
 /** Loads the model (a folder, or a name on the hub) and, if given, its adapter. */
 export async function loadModel(flags: LoadFlags): Promise<Loaded> {
+  expectModel(flags.model);
+  if (flags.adapter !== null) expectAdapter(flags.adapter);
+  const adapter = flags.adapter && adapterFolder(flags.adapter);
   const engine = await openEngine(flags);
-  const told = flags.adapter === null ? nothingTold : await toldByAdapter(flags.adapter);
-  const options = { ...headFrom(told), weights: flags.weights };
+  const told = adapter === null ? nothingTold : await toldByAdapter(adapter);
+  const options = { ...(adapter === null && { onWarning: askForAdapter }), ...headFrom(told), weights: flags.weights };
   const base = await loadBase(flags.model, engine, flags.task ?? told.task, options);
-  const model =
-    flags.adapter === null ? base : await PeftModel.fromPretrained(base, flags.adapter, { onWarning: notice });
+  const model = adapter === null ? base : await PeftModel.fromPretrained(base, adapter, { onWarning: notice });
   return { engine, base, model };
+}
+
+/** A base without a trained head is rarely what is wanted where nothing trains it. */
+function askForAdapter(warning: string): void {
+  notice(/starts at random/.test(warning) ? `${warning}. Did you forget --adapter?` : warning);
 }
 
 /** Loads only the base, with progress on standard error if loading takes long. */

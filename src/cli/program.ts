@@ -1,5 +1,6 @@
 /** The program: every command. */
 import { Command } from "commander";
+import { didYouMean } from "../core/similar.ts";
 import { command as addTokens } from "./commands/add-tokens.ts";
 import { bench } from "./commands/bench.ts";
 import { command as data } from "./commands/data.ts";
@@ -35,6 +36,7 @@ Examples:
   $ lorikeet generate --model base --adapter runs/first/adapter --prompt "Once upon a time"
   $ lorikeet <command> --help`,
     );
+  lorikeet.on("command:*", ([name = ""]: string[]) => lorikeet.error(`error: ${unknownCommand(lorikeet, name)}`));
   for (const command of [
     train,
     data,
@@ -49,9 +51,21 @@ Examples:
     settings,
     ...bench,
   ]) {
-    lorikeet.addCommand(
-      command.showHelpAfterError("(--help shows the options, with examples)").allowExcessArguments(false),
-    );
+    lorikeet.addCommand(command.showHelpAfterError("(--help shows the options, with examples)"));
   }
   return lorikeet;
+}
+
+/** What other tools call these commands. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  ...{ finetune: "train", "fine-tune": "train", sft: "train", lora: "train", fit: "train" },
+  ...{ evaluate: "eval", test: "eval", validate: "eval", infer: "generate", complete: "generate", run: "generate" },
+  ...{ fuse: "merge", export: "merge", info: "inspect", show: "inspect", preview: "data preview", list: "models" },
+};
+
+function unknownCommand({ commands }: Command, name: string): string {
+  const names = commands.map((command) => command.name());
+  const elsewhere = ELSEWHERE[name.toLowerCase().replaceAll("_", "-")];
+  const near = elsewhere === undefined ? didYouMean(name, names) : ` Type lorikeet ${elsewhere}.`;
+  return `unknown command '${name}', expected one of ${names.join(", ")}.${near}`;
 }

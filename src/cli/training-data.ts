@@ -18,6 +18,7 @@ import { AutoTokenizer } from "../text/auto-tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { configForLabels, examplesOf, rowsOf } from "./data.ts";
 import { type EngineLike, measuredBase } from "./memory.ts";
+import { expectModel } from "./mistaken-paths.ts";
 import { headFrom, type Told } from "./model-options.ts";
 import { notice } from "./terminal.ts";
 
@@ -61,6 +62,7 @@ export interface DataContext {
 /** Reads the data, decides on task and head, and encodes the rows. */
 export async function trainingData(flags: DataFlags, context: DataContext): Promise<TrainingData> {
   const { engine, seed, trainable, told } = context;
+  expectModel(flags.model);
   const { rows, validRows } = await readParts(flags, seed);
   const task = flags.task ?? told?.task ?? taskOfRows(rows);
   const config = told?.config ?? (await headConfig(flags, [...rows, ...(validRows ?? [])], task));
@@ -80,7 +82,10 @@ async function readParts(flags: DataFlags, seed: number): Promise<{ rows: Row[];
     const { train, valid } = splitRows(all, flags.validSplit, seed);
     return { rows: train, validRows: valid };
   }
-  return { rows: all, validRows: flags.valid === null ? null : await rowsOf(flags.valid, flags.model, flags) };
+  return {
+    rows: all,
+    validRows: flags.valid === null ? null : await rowsOf(flags.valid, flags.model, flags, "--valid"),
+  };
 }
 
 /** What the model's config must say to fit the labels: nothing if the model's own labels do. */

@@ -427,11 +427,7 @@ export class Trainer {
     await run.recover();
     if (resume) return;
     const ours = (await run.list()).filter((name) => OURS.test(name));
-    if (ours.length > 0 && !this.args.overwriteOutputDir) {
-      throw new StateError(
-        `${run.name} already contains a run (${ours.join(", ")}): continue it with ${this.#spell("resume")}, delete it with ${this.#spell("overwriteOutputDir")}, or choose another folder`,
-      );
-    }
+    if (!this.args.overwriteOutputDir) await expectNoRun(run, this.#spell);
     for (const name of ours) await run.remove(name);
     await (await files()).rewriteMetrics(run, []); // fails early if the folder is not writable
   }
@@ -539,3 +535,12 @@ const files = () => import("./run-files.ts");
 
 /** The files that a run writes to the top of its folder. */
 const OURS = /^(checkpoint-\d+|adapter|best|metrics\.jsonl|trainer_state\.json|profile\.md|trace\.json)$/;
+
+/** Throws StateError if a folder holds a run. */
+export async function expectNoRun(run: RunFolder, spell: Spell = asNamed): Promise<void> {
+  const ours = (await run.list()).filter((name) => OURS.test(name));
+  if (ours.length === 0) return;
+  throw new StateError(
+    `${run.name} already contains a run (${ours.join(", ")}): continue it with ${spell("resume")}, delete it with ${spell("overwriteOutputDir")}, or choose another folder`,
+  );
+}

@@ -2,7 +2,20 @@
 import { type Options, oneOf, wholeOrNull } from "../core/options.ts";
 import { MOST_THREADS } from "./engine.ts";
 
-const DEVICES = ["device", "device-map", "gpu", "gpus", "num-gpus", "cuda", "use-gpu", "use-cpu", "no-cuda", "cpu"];
+const DEVICES = [
+  "device",
+  "device-map",
+  "gpu",
+  "gpus",
+  "num-gpus",
+  "cuda",
+  "use-gpu",
+  "use-cpu",
+  "no-cuda",
+  "cpu",
+  "deepspeed",
+  "fsdp",
+];
 const CPU = "Everything runs on the CPU: leave it out; --threads sets the number of threads";
 
 export const engineOptions = {

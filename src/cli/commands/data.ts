@@ -13,7 +13,7 @@ import { modelOptions } from "../model-options.ts";
 import { splitPath } from "../paths.ts";
 import { previewText } from "../preview.ts";
 import { previewPage } from "../preview-page.ts";
-import { notice, print } from "../terminal.ts";
+import { counted, notice, print } from "../terminal.ts";
 import { previewsOf, trainingData } from "../training-data.ts";
 
 const { model, task, weights } = modelOptions;
@@ -43,7 +43,7 @@ alternatives(preview, ["valid"], ["validSplit"]);
 
 export const command: Command = new Command("data")
   .description("Look at data files before training.")
-  .addCommand(preview.showHelpAfterError("(--help shows the options, with examples)").allowExcessArguments(false));
+  .addCommand(preview.showHelpAfterError("(--help shows the options, with examples)"));
 
 async function run(flags: ValuesOf<typeof options>): Promise<void> {
   const context = { engine: { threads: 1 }, seed: flags.seed, trainable: false, told: null };
@@ -59,5 +59,5 @@ async function run(flags: ValuesOf<typeof options>): Promise<void> {
   const page = previewPage(`${flags.data.join(", ")} for ${flags.model}`, previews);
   await openTarget(folder).write(file, [new TextEncoder().encode(page)]);
   notice(table);
-  print(`wrote ${previews.length} examples to ${flags.html}`);
+  print(`wrote ${counted(previews.length, "example")} to ${flags.html}`);
 }

@@ -12,9 +12,10 @@ import type { Tokenizer } from "../../text/tokenizer.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
 import { givenOf } from "../flags/options.ts";
+import { expectFile } from "../mistaken-paths.ts";
 import { loadModel, modelOptions } from "../model-options.ts";
 import { splitPath } from "../paths.ts";
-import { notice, print } from "../terminal.ts";
+import { counted, notice, print } from "../terminal.ts";
 
 const { weights, task, ...files } = modelOptions;
 const options = {
@@ -81,7 +82,7 @@ async function run(flags: Flags, command: Command): Promise<void> {
     const given = messages === null ? { prompt: wanted } : { messages };
     print(JSON.stringify({ ...given, text, tokens: ids, seconds, tokens_per_second: ids.length / seconds }));
   } else {
-    notice(`${ids.length} tokens, ${(ids.length / seconds).toFixed(0)} tokens/s`);
+    notice(`${counted(ids.length, "token")}, ${(ids.length / seconds).toFixed(0)} tokens/s`);
   }
   if (stop.signal.aborted) process.exitCode = 130;
 }
@@ -105,6 +106,7 @@ async function wantedText({ prompt, messages, system, raw }: Flags): Promise<str
 }
 
 async function readFileText(path: string): Promise<string> {
+  expectFile(path, "--messages", "messages.json");
   const [folder, file] = splitPath(path);
   const source = openSource(folder);
   try {

@@ -21,8 +21,9 @@ import type { TrainingMethod } from "../adapter-from-flags.ts";
 import { DeclaredCommand } from "../command.ts";
 import { addOptions, alternatives, givenFlags, valuesOf } from "../flags/options.ts";
 import { methodOption, methodOptions } from "../method-options.ts";
+import { expectFile, expectNoFile } from "../mistaken-paths.ts";
 import { modelOptions } from "../model-options.ts";
-import { splitPath } from "../paths.ts";
+import { adapterFolder, splitPath } from "../paths.ts";
 import { grouped, notice, print } from "../terminal.ts";
 import { showPlan } from "./inspect-plan.ts";
 
@@ -79,7 +80,7 @@ export function inspectCommand(chosen: TrainingMethod): Command {
   addOptions(command, planned, "With --plan");
   addOptions(command, { ...method, ...own }, chosen.method?.about.title ?? "Full training");
   const idle = [...Object.keys(method), ...Object.keys(planned), ...Object.keys(own)];
-  command.action((dir: string) => run(dir, command, chosen, idle));
+  command.action((dir: string) => run(adapterFolder(dir), command, chosen, idle));
   return alternatives(command, ["adapterConfig"], Object.keys(own));
 }
 
@@ -97,6 +98,7 @@ async function run(dir: string, command: Command, chosen: TrainingMethod, plansO
   if (flags.plan) return showPlan(dir, flags, command, chosen);
   const idle = givenFlags(command, plansOnly).map(({ long }) => long);
   if (idle.length > 0) throw new StateError(`${idle.join(", ")}: only used with --plan; add --plan`);
+  expectNoFile(dir, "inspect");
   const source = openSource(dir);
   try {
     if (await source.has(CONFIG_FILE)) await showAdapter(source, flags);
@@ -217,6 +219,7 @@ async function storedTensors(source: Source): Promise<{ bytes: number; dtypes: s
 }
 
 async function countAdapter(path: string, model: DescribedModel) {
+  expectFile(path, "--adapter-config", CONFIG_FILE);
   const [folder, file] = splitPath(path);
   return describeAdapter(model, await readConfig(openSource(folder), file), notice);
 }

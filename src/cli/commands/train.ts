@@ -1,10 +1,12 @@
 /** lorikeet train: adapts a model to a data file. */
 import type { Command } from "commander";
 import { openRun } from "#host";
+import { CONFIG_FILE } from "../../adapt/files/config-file.ts";
 import type { Method } from "../../adapt/method/define-method.ts";
 import { PeftModel } from "../../adapt/peft-model.ts";
 import { trainableLine } from "../../adapt/trainable-line.ts";
 import { flag, type Options, oneOf, text, type ValuesOf, whole } from "../../core/options.ts";
+import type { Task } from "../../core/task.ts";
 import { splitOptions } from "../../data/data-options.ts";
 import { lengthOptions } from "../../data/length-options.ts";
 import type { ExamplePreview } from "../../data/preview-example.ts";
@@ -18,7 +20,7 @@ import type { LogEntry } from "../../train/progress.ts";
 import { type RunIdentity, settingsOfIdentity } from "../../train/run-identity.ts";
 import { savedIdentity } from "../../train/run-state.ts";
 import { fullTraining, type Trainable } from "../../train/trainable.ts";
-import { countSteps, type ProgressReport, Trainer, type TrainResult } from "../../train/trainer.ts";
+import { countSteps, expectNoRun, type ProgressReport, Trainer, type TrainResult } from "../../train/trainer.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";
 import { formatBytes } from "../../wasm/memory.ts";
 import { adapted, type TrainingMethod } from "../adapter-from-flags.ts";
@@ -40,10 +42,13 @@ import {
 import { applyRunFile } from "../flags/run-file.ts";
 import { expectRoom, measuredBase } from "../memory.ts";
 import { beside, methodOption, methodOptions } from "../method-options.ts";
+import { expectAdapter, expectFile, expectNoFile } from "../mistaken-paths.ts";
 import { loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";
+import { type FinishedRun, nextCommands } from "../next-commands.ts";
+import { adapterFolder } from "../paths.ts";
 import { previewText } from "../preview.ts";
 import { expectSameAdapter } from "../same-adapter.ts";
-import { duration, grouped, LiveLine, notice, outliveReader, print } from "../terminal.ts";
+import { counted, duration, grouped, LiveLine, notice, outliveReader, print } from "../terminal.ts";
 import { previewsOf, type TrainingData, trainingData } from "../training-data.ts";
 
 const { model, weights, task } = modelOptions;
@@ -73,11 +78,10 @@ const running = {
     help: "a YAML file with any of these options, one per line; the command line overrides it",
     placeholder: "file",
   }),
-  logFormat: oneOf(
-    ["auto", "plain", "json"],
-    "auto",
-    "progress as a live line, plain lines, or JSON lines on standard output",
-  ),
+  logFormat: oneOf(["auto", "plain", "json"], "auto", {
+    help: "progress as a live line, plain lines, or JSON lines on standard output",
+    insteadOf: { "report-to": "--log-format json prints every report, and metrics.jsonl of --output keeps them" },
+  }),
 } satisfies Options;
 
 const options = { ...files, weights, task, ...lengthOptions, ...running, ...engineOptions };
@@ -144,13 +148,18 @@ function trainingArguments(
 async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   const began = performance.now();
   outliveReader();
-  const given = valuesOf(command, options);
+  const asked = valuesOf(command, options);
+  const given = { ...asked, initAdapter: asked.initAdapter && adapterFolder(asked.initAdapter) };
+  expectNoFile(given.output, "--output");
+  if (given.initAdapter !== null) expectAdapter(given.initAdapter, "--init-adapter");
+  if (given.adapterConfig !== null) expectFile(given.adapterConfig, "--adapter-config", CONFIG_FILE);
   const output = openRun(given.output);
   const saved = given.resume ? await savedIdentity(output) : {};
   const fixed = settingsOfIdentity(saved);
   const flags = { ...given, validSplit: validSplitOf(command, given, saved) };
   const args = trainingArguments(command, chosen, { evaluates: flags.valid !== null || flags.validSplit > 0, fixed });
   const spell = spellAsFlags(command, { evalDataset: "--valid", outputDir: "--output" });
+  if (!flags.resume && !args.overwriteOutputDir) await expectNoRun(output, spell); // before anything is loaded
   const engine = await openEngine(flags);
   const told = flags.initAdapter === null ? null : await toldByAdapter(flags.initAdapter);
   const full = chosen.method === null && flags.adapterConfig === null && flags.initAdapter === null;
@@ -197,6 +206,18 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   if (profiler) reporter.profile(profiler.steps, flags.output);
   reporter.end(result, (performance.now() - began) / 1000, flags.output);
   if (result.stopped === "aborted") process.exitCode = signalled();
+  else reporter.next(nextCommands(finished(flags, chosen, model, task ?? base.task), namesOf(command)));
+}
+
+function namesOf({ parent }: Command): string[] {
+  return (parent?.commands ?? []).map((command) => command.name());
+}
+
+function finished(flags: Flags, { method }: TrainingMethod, model: Trainable, task: Task): FinishedRun {
+  const isAdapter = model instanceof PeftModel;
+  const merges = method !== null && Boolean(method.linear || method.embedding || method.copies);
+  const made = `${flags.output}/adapter`;
+  return { model: flags.model, made, isAdapter, merges, task, measured: flags.valid ?? flags.data };
 }
 
 /** The part that is held out: of a resumed run the same, unless the command line says how it is evaluated. */
@@ -245,6 +266,8 @@ interface Reporter {
   /** Leaves the terminal clean for a notice. */
   pause(): void;
   end(result: TrainResult, seconds: number, output: string): void;
+  /** Command lines to type after the run. */
+  next(commands: readonly string[]): void;
 }
 
 /** One JSON object per line: each report, and the result. */
@@ -268,6 +291,7 @@ class JsonReporter implements Reporter {
   end(result: TrainResult, _seconds: number, output: string): void {
     print(JSON.stringify({ ...result, output }));
   }
+  next(): void {}
 }
 
 /** A live line on a terminal, one plain line per report elsewhere. */
@@ -297,7 +321,7 @@ class LineReporter implements Reporter {
     const all = Array.from(model.namedTrainable().values()).reduce((sum, { size }) => sum + size, 0);
     print(model instanceof PeftModel ? model.describeTrainable() : trainableLine(all, all));
     print(
-      `${grouped(examples.length)} rows, ${grouped(tokens)} tokens; ${grouped(trainer.steps)} steps; ` +
+      `${counted(examples.length, "row")}, ${counted(tokens, "token")}; ${counted(trainer.steps, "step")}; ` +
         `working memory ${formatBytes(trainer.plan())}`,
     );
   }
@@ -315,13 +339,13 @@ class LineReporter implements Reporter {
     this.#line.above([`step ${step}`, `eval loss ${loss.toFixed(4)}`, ...metrics].join("  "));
   }
   cache({ blocks, kept, examples, bytes }: FrozenCacheReport): void {
-    const share = `${grouped(kept)} of ${grouped(examples)} rows, ${formatBytes(bytes)}`;
-    this.#line.above(`skipped ${blocks} frozen blocks with cached outputs, for ${share}`);
+    const share = `${grouped(kept)} of ${counted(examples, "row")}, ${formatBytes(bytes)}`;
+    this.#line.above(`skipped ${counted(blocks, "frozen block")} with cached outputs, for ${share}`);
   }
   profile(steps: number, output: string): void {
     this.#line.above(
       steps > 0
-        ? `profile of ${steps} steps in ${output}/profile.md; ${output}/trace.json opens in a browser's performance panel`
+        ? `profile of ${counted(steps, "step")} in ${output}/profile.md; ${output}/trace.json opens in a browser's performance panel`
         : "no profile: the run ended with its first step, which is a warm-up step",
     );
   }
@@ -336,5 +360,8 @@ class LineReporter implements Reporter {
       const how = stopped === "early" ? "stopped early without improvement," : "done";
       print(`${how} ${at}; ${this.#what} in ${output}/adapter`);
     }
+  }
+  next(commands: readonly string[]): void {
+    print(["next:", ...commands.map((line) => `  ${line}`)].join("\n"));
   }
 }

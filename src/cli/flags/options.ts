@@ -81,6 +81,13 @@ export class DeclaredFlag extends Flag {
   }
 }
 
+/** A flag that a command requires though it is not a declared option. */
+export class RequiredFlag extends Flag {}
+
+function isRequired(flag: Flag): boolean {
+  return flag instanceof RequiredFlag || (flag instanceof DeclaredFlag && flag.declared.required === true);
+}
+
 /** Whether a flag takes no value: its presence means true, or false if it is spelled `no-x`. */
 function isSwitch({ kind, fallback, spelled = "" }: Option<unknown>): boolean {
   return kind === "flag" && (fallback === false || spelled.startsWith("no-"));
@@ -124,7 +131,8 @@ export function requiredText(about: OptionDetails<string>): Option<string> {
 /** --output: a folder, or a file. */
 export function outputPath(help: string, placeholder: "dir" | "file" = "dir"): Option<string> {
   const alsoSpelled = ["output-dir", "output-file", "output-path", "out", "save-path", "save-dir"];
-  return requiredText({ help, placeholder, alsoSpelled });
+  const insteadOf = { "push-to-hub": "Nothing is uploaded: Python's `hf upload NAME DIR` uploads the folder" };
+  return requiredText({ help, placeholder, alsoSpelled, insteadOf });
 }
 
 /** Files that a command cannot do without. */
@@ -186,7 +194,9 @@ export function alternatives(command: Command, one: readonly string[], other: re
     const second = givenFlags(command, other);
     if (first.length === 0 || second.length === 0) return;
     if (typed(first) === typed(second)) {
-      command.error(`error: option '${first[0]!.flags}' cannot be used with option '${second[0]!.flags}'`);
+      command.error(
+        `error: option '${first[0]!.flags}' cannot be used with option '${second[0]!.flags}': leave one out`,
+      );
     }
     for (const flag of typed(first) ? second : first) {
       command.setOptionValueWithSource(flag.attributeName(), flag.defaultValue, "default");
@@ -200,14 +210,20 @@ export function alternatives(command: Command, one: readonly string[], other: re
  */
 export function expectRequired(command: Command): Command {
   return command.hook("preAction", () => {
-    const required = command.options.filter((flag) => flag instanceof DeclaredFlag && flag.declared.required);
+    const required = command.options.filter(isRequired);
     const missing = required.filter((flag) => command.getOptionValue(flag.attributeName()) === undefined);
     if (missing.length === 0) return;
     const plural = missing.length === 1 ? "option" : "options";
     const list = missing.map(({ flags, description }) => `\n  ${flags}  ${description}`).join("");
-    const line = ["lorikeet", ...pathOf(command), ...required.map(({ flags }) => flags)].join(" ");
-    command.error(`error: required ${plural} not specified:${list}\nType: ${line} ...`);
+    command.error(`error: required ${plural} not specified:${list}\n${typed(command)}`);
   });
+}
+
+/** The command line to type, with what the command requires. */
+export function typed(command: Command): string {
+  const operands = command.registeredArguments.map((argument) => `<${argument.name()}>`);
+  const required = command.options.filter(isRequired).map(({ flags }) => flags);
+  return `Type: ${["lorikeet", ...pathOf(command), ...operands, ...required].join(" ")}`;
 }
 
 /** The names of a command below the program. */

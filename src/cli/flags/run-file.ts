@@ -6,6 +6,7 @@ import { openSource } from "../../checkpoint/open.ts";
 import { FormatError } from "../../core/errors.ts";
 import { listProblems } from "../../core/problems.ts";
 import { didYouMean } from "../../core/similar.ts";
+import { expectFile } from "../mistaken-paths.ts";
 import { splitPath } from "../paths.ts";
 import { ALL } from "./help.ts";
 import { DeclaredFlag } from "./options.ts";
@@ -25,6 +26,7 @@ export async function applyRunFile(command: Command, path: string): Promise<void
 }
 
 export async function readRunFile(path: string): Promise<object> {
+  expectFile(path, "--config", "run.yaml");
   const [folder, file] = splitPath(path);
   const text = await readText(openSource(folder), file);
   let content: unknown;
@@ -32,11 +34,13 @@ export async function readRunFile(path: string): Promise<object> {
     content = parse(text, { logLevel: "error" });
   } catch (cause) {
     const [reason] = (cause as Error).message.split("\n");
-    throw new FormatError(`"${path}" is not YAML: ${reason}`, { cause });
+    throw new FormatError(`"${path}" is not YAML: ${reason!.replace(/:$/, "")}; expected ${LINES}`, { cause });
   }
   if (typeof content === "object" && content !== null && !Array.isArray(content)) return content;
-  throw new FormatError(`"${path}": expected option names with values, one per line, such as "learning-rate: 2e-4"`);
+  throw new FormatError(`"${path}": expected ${LINES}`);
 }
+
+const LINES = 'option names with values, one per line, such as "learning-rate: 2e-4"';
 
 /** Flags that a file cannot set. */
 const UNFIT = ["--config", ALL];

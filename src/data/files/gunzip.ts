@@ -7,6 +7,9 @@ export async function gunzip(file: string, bytes: Uint8Array): Promise<Uint8Arra
     return new Uint8Array(await new Response(unpacked).arrayBuffer());
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FormatError(`data file "${file}" is not a whole gzip file: ${reason}`, { cause });
+    throw new FormatError(
+      `data file "${file}" is not a whole gzip file: ${reason}. If it is not compressed, rename it`,
+      { cause },
+    );
   }
 }
