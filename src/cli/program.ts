@@ -4,6 +4,7 @@ import { didYouMean } from "../core/similar.ts";
 import { command as addTokens } from "./commands/add-tokens.ts";
 import { bench } from "./commands/bench.ts";
 import { command as data } from "./commands/data.ts";
+import { command as demo } from "./commands/demo.ts";
 import { command as evaluate } from "./commands/eval.ts";
 import { command as generate } from "./commands/generate.ts";
 import { inspectCommand } from "./commands/inspect.ts";
@@ -49,6 +50,7 @@ Examples:
     methods,
     models,
     settings,
+    demo,
     ...bench,
   ]) {
     lorikeet.addCommand(command.showHelpAfterError("(--help shows the options, with examples)"));

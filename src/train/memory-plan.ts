@@ -47,7 +47,8 @@ export function planMemory(
 ): MemoryPlan {
   const settings = completeArguments(args);
   const batch = largestBatch(examples, settings);
-  return planOf(model, settings, batch, stepBytes(model, batch, settings));
+  const working = stepBytes(model, batch, settings);
+  return planOf(model, settings, batch, working, working);
 }
 
 /** The plan of a run whose steps need `working` bytes, at least as much as `batch`. */
@@ -56,8 +57,9 @@ export function planOf(
   settings: Settings,
   batch: readonly TrainingExample[],
   working: number,
+  ofBatch: number = stepBytes(model, batch, settings),
 ): MemoryPlan {
-  const workspace = Math.max(0, stepBytes(model, batch, settings) - stepBytes(model, batch, settings, false));
+  const workspace = Math.max(0, ofBatch - stepBytes(model, batch, settings, false));
   const { memory, arenaBytes, threads } = model.engine;
   const { kind, options } = optimizerOf(settings);
   const adapter = model.adapterBytes;

@@ -5,6 +5,8 @@ import { DeclaredFlag, defaultOf, plainText } from "./options.ts";
 
 /** A command with no more options than this shows all of them. */
 const FEW = 12;
+/** A short help has at least as many options. */
+const LEAST = 5;
 
 /** The most words of a choice that the short help lists. */
 const MOST_CHOICES = 6;
@@ -29,9 +31,10 @@ export class CommandHelp extends Help {
 /** The flag that shows the rest. */
 export const ALL = "--help-all";
 
-/** Whether the short help of a command leaves options out. */
+/** Whether the short help of a command leaves options out: some are common, and others are not. */
 export function hasMore({ options }: Command): boolean {
-  return options.length > FEW && options.some((flag) => !isCommon(flag));
+  const common = options.filter(isCommon).length;
+  return options.length > FEW && common >= LEAST && common < options.length;
 }
 
 function isCommon(flag: Flag): boolean {

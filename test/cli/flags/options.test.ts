@@ -30,7 +30,7 @@ const spellings: Readonly<Record<string, readonly string[]>> = {
 };
 
 test.each(Object.keys(spellings))("%s --help-all shows every option of the contract, and examples", async (command) => {
-  const help = await succeed(work, ...command.split(" "), command.startsWith("bench") ? "--help" : "--help-all");
+  const help = await succeed(work, ...command.split(" "), "--help-all");
   for (const name of spellings[command]!) expect(help).toMatch(new RegExp(`^ +--${name}[ \\n]`, "m"));
   expect(help).toContain(`Examples:\n  $ lorikeet ${command}`);
 });
@@ -50,7 +50,7 @@ test.each([
   [["train", "--modle", "base"], /unknown option '--modle'. Did you mean --model/],
   [["eval", "--jsn"], /unknown option '--jsn'. Did you mean --json\?/],
   [["bench", "step", "--shapee", "tiny"], /unknown option '--shapee'. Did you mean --shape/],
-  [["trian"], /unknown command 'trian'\n\(Did you mean train\?\)/],
+  [["trian"], /unknown command 'trian', .* Did you mean "train"/],
   [["merge", "--model", "base", "extra"], /too many arguments/],
   [["train", "--model", "base", "--data", "rows.jsonl"], /required option not specified:\n {2}--output <dir>/],
   [
