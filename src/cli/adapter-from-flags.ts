@@ -11,7 +11,7 @@ import type { Model } from "../nn/tasks/model.ts";
 import { AutoTokenizer } from "../text/auto-tokenizer.ts";
 import { givenFlags, spellAsFlags } from "./flags/options.ts";
 import { givenValues, methodOptions } from "./method-options.ts";
-import { splitPath } from "./paths.ts";
+import { splitPath } from "./paths/paths.ts";
 
 /** What the command line asks to train with: a method, or null for every weight. */
 export interface TrainingMethod {

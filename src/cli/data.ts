@@ -20,7 +20,7 @@ import { labelNamesOf, problemTypeOf } from "../tasks/kit/labels.ts";
 import { AutoTokenizer } from "../text/auto-tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { requiredFiles } from "./flags/options.ts";
-import { expectDataFiles } from "./mistaken-paths.ts";
+import { expectDataFiles } from "./paths/mistaken-paths.ts";
 import { notice } from "./terminal.ts";
 
 /** What commands that read data are given. */

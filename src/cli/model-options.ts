@@ -17,8 +17,8 @@ import { createEngine, type Engine } from "../wasm/engine.ts";
 import type { engineOptions } from "../wasm/engine-options.ts";
 import { formatBytes } from "../wasm/memory.ts";
 import { requiredText } from "./flags/options.ts";
-import { expectAdapter, expectModel } from "./mistaken-paths.ts";
-import { adapterFolder } from "./paths.ts";
+import { expectAdapter, expectModel } from "./paths/mistaken-paths.ts";
+import { adapterFolder } from "./paths/paths.ts";
 import { LiveLine, notice } from "./terminal.ts";
 
 /** The engine that a command requests. */

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Task } from "../core/task.ts";
 import { taskDefinition } from "../data/known-tasks.ts";
-import { quoted } from "./paths.ts";
+import { quoted } from "./paths/paths.ts";
 
 /** What a run was given and what it made. */
 export interface FinishedRun {

@@ -18,8 +18,8 @@ import { AutoTokenizer } from "../text/auto-tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { configForLabels, examplesOf, rowsOf } from "./data.ts";
 import { type EngineLike, measuredBase } from "./memory.ts";
-import { expectModel } from "./mistaken-paths.ts";
 import { headFrom, type Told } from "./model-options.ts";
+import { expectModel } from "./paths/mistaken-paths.ts";
 import { notice } from "./terminal.ts";
 
 /** The flags that say what is read, and for which model. */

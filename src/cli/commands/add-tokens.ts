@@ -12,8 +12,8 @@ import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
 import { copyProcessingFiles } from "../copy-processing-files.ts";
 import { outputPath, requiredText } from "../flags/options.ts";
-import { expectModel, expectNoFile } from "../mistaken-paths.ts";
 import { loadBase, modelOptions, openEngine } from "../model-options.ts";
+import { expectModel, expectNoFile } from "../paths/mistaken-paths.ts";
 import { counted, print } from "../terminal.ts";
 
 const options = {

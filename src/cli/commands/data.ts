@@ -10,7 +10,7 @@ import { dataFlags, validFiles } from "../data.ts";
 import { dataTable } from "../data-table.ts";
 import { alternatives } from "../flags/options.ts";
 import { modelOptions } from "../model-options.ts";
-import { splitPath } from "../paths.ts";
+import { splitPath } from "../paths/paths.ts";
 import { previewText } from "../preview.ts";
 import { previewPage } from "../preview-page.ts";
 import { counted, notice, print } from "../terminal.ts";

@@ -12,9 +12,9 @@ import type { Tokenizer } from "../../text/tokenizer.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
 import { givenOf } from "../flags/options.ts";
-import { expectFile } from "../mistaken-paths.ts";
 import { loadModel, modelOptions } from "../model-options.ts";
-import { splitPath } from "../paths.ts";
+import { expectFile } from "../paths/mistaken-paths.ts";
+import { splitPath } from "../paths/paths.ts";
 import { counted, notice, print } from "../terminal.ts";
 
 const { weights, task, ...files } = modelOptions;

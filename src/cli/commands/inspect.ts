@@ -21,9 +21,9 @@ import type { TrainingMethod } from "../adapter-from-flags.ts";
 import { DeclaredCommand } from "../command.ts";
 import { addOptions, alternatives, givenFlags, valuesOf } from "../flags/options.ts";
 import { methodOption, methodOptions } from "../method-options.ts";
-import { expectFile, expectNoFile } from "../mistaken-paths.ts";
 import { modelOptions } from "../model-options.ts";
-import { adapterFolder, splitPath } from "../paths.ts";
+import { expectFile, expectNoFile } from "../paths/mistaken-paths.ts";
+import { adapterFolder, splitPath } from "../paths/paths.ts";
 import { grouped, notice, print } from "../terminal.ts";
 import { showPlan } from "./inspect-plan.ts";
 

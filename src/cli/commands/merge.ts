@@ -17,9 +17,9 @@ import { commandOf } from "../command.ts";
 import { copyProcessingFiles } from "../copy-processing-files.ts";
 import { expectSameOutputs, probeFor } from "../expect-same-outputs.ts";
 import { outputPath, RequiredFlag } from "../flags/options.ts";
-import { expectAdapter, expectModel, expectNoFile } from "../mistaken-paths.ts";
 import { headFrom, loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";
-import { adapterFolder } from "../paths.ts";
+import { expectAdapter, expectModel, expectNoFile } from "../paths/mistaken-paths.ts";
+import { adapterFolder } from "../paths/paths.ts";
 import { notice, print } from "../terminal.ts";
 
 interface Weighted {

@@ -15,7 +15,7 @@ import { commandOf } from "../command.ts";
 import { dataFlags, examplesOf, rowsOf } from "../data.ts";
 import { outputPath } from "../flags/options.ts";
 import { type Loaded, loadModel, modelOptions } from "../model-options.ts";
-import { splitPath } from "../paths.ts";
+import { splitPath } from "../paths/paths.ts";
 import { counted, LiveLine, print } from "../terminal.ts";
 
 const { weights, task, ...files } = modelOptions;

@@ -1,9 +1,9 @@
 /** Paths that are something else than what a flag expects: said before anything is loaded, with what to type. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { CONFIG_FILE } from "../adapt/files/config-file.ts";
-import { FormatError } from "../core/errors.ts";
-import { didYouMean } from "../core/similar.ts";
+import { CONFIG_FILE } from "../../adapt/files/config-file.ts";
+import { FormatError } from "../../core/errors.ts";
+import { didYouMean } from "../../core/similar.ts";
 import { quoted, splitPath } from "./paths.ts";
 
 /** Throws FormatError if a local path is no model folder. Others are names on the hub. */

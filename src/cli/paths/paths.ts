@@ -1,7 +1,7 @@
 /** Paths as people type them. */
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { CONFIG_FILE } from "../adapt/files/config-file.ts";
+import { CONFIG_FILE } from "../../adapt/files/config-file.ts";
 
 /** Folder and file name of a path. */
 export function splitPath(path: string): [folder: string, file: string] {
