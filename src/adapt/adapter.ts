@@ -72,7 +72,7 @@ export class Adapter {
     this.name = name;
     this.weightChanges = base.weightChanges;
     const { method } = config;
-    const { layers, values } = settled(config, base, warn);
+    const { layers, values } = settled(config, base, warn, purpose === "load");
     this.config = { ...config, values };
     this.#prefix = method.keyPrefix ?? KEY_PREFIX;
     this.#maker = new TensorMaker({
@@ -306,7 +306,12 @@ export function listAdapter(
 }
 
 /** The layers that an adapter adapts, and its options completed with what follows from them. */
-function settled(config: MethodConfig, base: Base, warn: Warn): { layers: readonly Module[]; values: MethodValues } {
+function settled(
+  config: MethodConfig,
+  base: Base,
+  warn: Warn,
+  isLoaded: boolean,
+): { layers: readonly Module[]; values: MethodValues } {
   const { method } = config;
   const heads = headsOf(base.traits);
   const saved = config.values.modulesToSave ?? [];
@@ -330,7 +335,7 @@ function settled(config: MethodConfig, base: Base, warn: Warn): { layers: readon
     );
   }
   const names = { layers: [...base.layers.keys()], allLinear: base.allLinear, byDefault: byDefault ?? [] };
-  const found = findTargets(names, values, warn);
+  const found = findTargets(names, values, isLoaded ? warn : undefined); // files of PEFT may hold idle entries
   const layers = adaptable(
     found.targets.map((target) => base.layers.get(target)!),
     config,

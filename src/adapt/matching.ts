@@ -42,26 +42,33 @@ const LONG_LIST = 20;
 /**
  * Finds the layers to adapt. A list entry matches a name that equals it or ends with "." and the entry; a string is a
  * regular expression over whole names, or "all-linear". Exclusions take precedence. Throws FormatError if nothing
- * matches.
+ * matches, and if an entry is idle: if it matches nothing while others do. With `warn` that is a warning instead.
  */
-export function findTargets(names: Names, given: Partial<Matching>, warn: (message: string) => void): Matched {
+export function findTargets(names: Names, given: Partial<Matching>, warn?: (message: string) => void): Matched {
   const matching = { ...nothing, ...given };
   const targetModules = condensed(resolve(names, matching.targetModules), names);
   const rules = { ...matching, targetModules };
+  const idle = warn ?? refuse;
   const isTarget = targetRule(rules);
   const isExcluded = exclusionRule(rules);
   const included = names.layers.filter(isTarget);
   const targets = included.filter((name) => !isExcluded(name));
   if (targets.length === 0) throw new FormatError(nothingMatched(names, rules, included.length > 0));
   if (matching.excludeModules?.length && !names.layers.some(isExcluded)) {
-    warn(`excludeModules ${JSON.stringify(matching.excludeModules)} excludes no module of the model`);
+    const near = nearestNames([matching.excludeModules].flat(), names.layers);
+    idle(`excludeModules ${JSON.stringify(matching.excludeModules)} excludes no module of the model.${near}`);
   }
   if (typeof targetModules !== "string") {
-    const idle = targetModules.filter((entry) => !names.layers.some((name) => endsIn(name, entry)));
-    if (idle.length > 0)
-      warn(`targetModules ${JSON.stringify(idle)} match no module.${nearestNames(idle, names.layers)}`);
+    const unmatched = targetModules.filter((entry) => !names.layers.some((name) => endsIn(name, entry)));
+    const list = unmatched.map((entry) => `"${entry}".${nearestNames([entry], names.layers)}`).join(" ");
+    if (unmatched.length > 0 && matching.targetModules !== null)
+      idle(`targetModules: no module matches ${list} ${endingsOf(names)}`);
   }
   return { targets, targetModules };
+}
+
+function refuse(message: string): never {
+  throw new FormatError(message);
 }
 
 function resolve(names: Names, targetModules: readonly string[] | string | null): readonly string[] | string {
@@ -116,10 +123,13 @@ function nothingMatched(names: Names, matching: Matching, allExcluded: boolean):
   }
   const layers = matching.layersToTransform === null ? "" : ` in layers ${JSON.stringify(matching.layersToTransform)}`;
   const pattern = matching.layersPattern === null ? "" : ` below ${JSON.stringify(matching.layersPattern)}`;
-  const endings = [...new Set(names.layers.map(lastPart))].map((name) => `"${name}"`).join(", ");
   const hint =
     typeof matching.targetModules === "string" ? "" : nearestNames(matching.targetModules ?? [], names.layers);
-  return `${asked} match no module of the model${layers}${pattern}.${hint} Its modules end in ${endings}`;
+  return `${asked} match no module of the model${layers}${pattern}.${hint} ${endingsOf(names)}`;
+}
+
+function endingsOf({ layers }: Names): string {
+  return `Its modules end in ${[...new Set(layers.map(lastPart))].map((name) => `"${name}"`).join(", ")}`;
 }
 
 function nearestNames(entries: readonly string[], layers: readonly string[]): string {

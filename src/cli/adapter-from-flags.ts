@@ -9,9 +9,9 @@ import { readText } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
 import type { Model } from "../nn/tasks/model.ts";
 import { AutoTokenizer } from "../text/auto-tokenizer.ts";
-import { splitPath } from "./data.ts";
+import { givenFlags, spellAsFlags } from "./flags/options.ts";
 import { givenValues, methodOptions } from "./method-options.ts";
-import { givenFlags, spellAsFlags } from "./options.ts";
+import { splitPath } from "./paths/paths.ts";
 
 /** What the command line asks to train with: a method, or null for every weight. */
 export interface TrainingMethod {

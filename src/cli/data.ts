@@ -1,11 +1,10 @@
 /**
  * Reads data files given on the command line: rows first, because their labels determine the head that the model needs.
  */
-import { basename, dirname } from "node:path";
 import { readText } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
 import { FormatError } from "../core/errors.ts";
-import type { Options } from "../core/options.ts";
+import { files, type Option, type Options, orNull } from "../core/options.ts";
 import type { Task } from "../core/task.ts";
 import { dataOptions } from "../data/data-options.ts";
 import { type Example, encodeRows } from "../data/examples.ts";
@@ -20,7 +19,8 @@ import type { FileReading } from "../tasks/kit/define-row.ts";
 import { labelNamesOf, problemTypeOf } from "../tasks/kit/labels.ts";
 import { AutoTokenizer } from "../text/auto-tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { requiredFiles } from "./options.ts";
+import { requiredFiles } from "./flags/options.ts";
+import { expectDataFiles } from "./paths/mistaken-paths.ts";
 import { notice } from "./terminal.ts";
 
 /** What commands that read data are given. */
@@ -28,12 +28,25 @@ export const dataFlags = {
   data: requiredFiles({
     help: "data files (.jsonl, .json, .csv, .tsv, .parquet, .txt, also .gz), patterns, or hf://datasets/org/name",
     placeholder: "file",
+    alsoSpelled: ["dataset", "data-path", "data-file", "train-file", "train-data"],
   }),
   ...dataOptions,
 } satisfies Options;
 
+/** --valid. */
+export function validFiles(help: string): Option<readonly string[] | null> {
+  const alsoSpelled = ["validation-file", "eval-file", "validation-data", "eval-data", "val-data", "validation"];
+  return orNull(files({ help, placeholder: "file", alsoSpelled, common: true }));
+}
+
 /** Data files as rows. Files that rows name are read and prepared as the model's folder says. */
-export async function rowsOf(paths: readonly string[], modelFolder: string, choice: RowChoice = {}): Promise<Row[]> {
+export async function rowsOf(
+  paths: readonly string[],
+  modelFolder: string,
+  choice: RowChoice = {},
+  flag = "--data",
+): Promise<Row[]> {
+  expectDataFiles(paths, flag);
   const rows = await readRows(paths, choice);
   const naming = rows.map((row) => kindOfRow(row).files).find((files) => files !== undefined);
   if (naming === undefined) return rows;
@@ -105,9 +118,4 @@ export async function examplesOf(
 
 function tokenizerOf(modelFolder: string): Promise<Tokenizer> {
   return AutoTokenizer.fromPretrained(modelFolder);
-}
-
-/** Folder and file name of a path. */
-export function splitPath(path: string): [folder: string, file: string] {
-  return [dirname(path), basename(path)];
 }

@@ -16,7 +16,9 @@ import { weightsOption } from "../nn/tensors/kept-dtype.ts";
 import { createEngine, type Engine } from "../wasm/engine.ts";
 import type { engineOptions } from "../wasm/engine-options.ts";
 import { formatBytes } from "../wasm/memory.ts";
-import { requiredText } from "./options.ts";
+import { requiredText } from "./flags/options.ts";
+import { expectAdapter, expectModel } from "./paths/mistaken-paths.ts";
+import { adapterFolder } from "./paths/paths.ts";
 import { LiveLine, notice } from "./terminal.ts";
 
 /** The engine that a command requests. */
@@ -27,8 +29,14 @@ export const modelOptions = {
   model: requiredText({
     help: "model folder (config.json, model.safetensors, tokenizer.json), or a name on the hub",
     placeholder: "dir",
+    alsoSpelled: ["model-name-or-path", "model-name", "model-path", "base-model", "base"],
   }),
-  adapter: text({ help: "folder of an adapter to load into the model", placeholder: "dir" }),
+  adapter: text({
+    help: "folder of an adapter to load into the model, or of the run that made it",
+    placeholder: "dir",
+    alsoSpelled: ["adapter-path", "adapter-name-or-path", "peft-model", "lora-path"],
+    common: true,
+  }),
   weights: weightsOption,
   task: orNull(
     oneOf(tasks, tasks[0], { help: "task of the model (default: from its config, its adapter or the data)" }),
@@ -51,13 +59,20 @@ export interface Loaded {
 
 /** Loads the model (a folder, or a name on the hub) and, if given, its adapter. */
 export async function loadModel(flags: LoadFlags): Promise<Loaded> {
+  expectModel(flags.model);
+  if (flags.adapter !== null) expectAdapter(flags.adapter);
+  const adapter = flags.adapter && adapterFolder(flags.adapter);
   const engine = await openEngine(flags);
-  const told = flags.adapter === null ? nothingTold : await toldByAdapter(flags.adapter);
-  const options = { ...headFrom(told), weights: flags.weights };
+  const told = adapter === null ? nothingTold : await toldByAdapter(adapter);
+  const options = { ...(adapter === null && { onWarning: askForAdapter }), ...headFrom(told), weights: flags.weights };
   const base = await loadBase(flags.model, engine, flags.task ?? told.task, options);
-  const model =
-    flags.adapter === null ? base : await PeftModel.fromPretrained(base, flags.adapter, { onWarning: notice });
+  const model = adapter === null ? base : await PeftModel.fromPretrained(base, adapter, { onWarning: notice });
   return { engine, base, model };
+}
+
+/** A base without a trained head is rarely what is wanted where nothing trains it. */
+function askForAdapter(warning: string): void {
+  notice(/starts at random/.test(warning) ? `${warning}. Did you forget --adapter?` : warning);
 }
 
 /** Loads only the base, with progress on standard error if loading takes long. */

@@ -34,6 +34,11 @@ export function grouped(n: number): string {
   return Math.round(n).toLocaleString("en-US");
 }
 
+/** "1 row", "2,000 rows". */
+export function counted(n: number, one: string, several = `${one}s`): string {
+  return `${grouped(n)} ${n === 1 ? one : several}`;
+}
+
 let endsWithReader = true;
 
 /**

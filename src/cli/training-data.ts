@@ -19,6 +19,7 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 import { configForLabels, examplesOf, rowsOf } from "./data.ts";
 import { type EngineLike, measuredBase } from "./memory.ts";
 import { headFrom, type Told } from "./model-options.ts";
+import { expectModel } from "./paths/mistaken-paths.ts";
 import { notice } from "./terminal.ts";
 
 /** The flags that say what is read, and for which model. */
@@ -63,6 +64,7 @@ export interface DataContext {
 /** Reads the data, decides on task and head, and encodes the rows. */
 export async function trainingData(flags: DataFlags, context: DataContext): Promise<TrainingData> {
   const { engine, seed, trainable, told } = context;
+  expectModel(flags.model);
   const { rows, validRows, testRows } = await readParts(flags, seed);
   const task = flags.task ?? told?.task ?? taskOfRows(rows);
   const config = told?.config ?? (await headConfig(flags, [...rows, ...(validRows ?? []), ...(testRows ?? [])], task));
@@ -85,12 +87,12 @@ interface Parts {
 
 async function readParts(flags: DataFlags, seed: number): Promise<Parts> {
   const all = await rowsOf(flags.data, flags.model, flags);
-  const testRows = !flags.test ? null : await rowsOf(flags.test, flags.model, flags);
+  const testRows = !flags.test ? null : await rowsOf(flags.test, flags.model, flags, "--test");
   if (flags.validSplit > 0) {
     const { train, valid } = splitRows(all, flags.validSplit, seed);
     return { rows: train, validRows: valid, testRows };
   }
-  const validRows = flags.valid === null ? null : await rowsOf(flags.valid, flags.model, flags);
+  const validRows = flags.valid === null ? null : await rowsOf(flags.valid, flags.model, flags, "--valid");
   return { rows: all, validRows, testRows };
 }
 

@@ -27,6 +27,12 @@ export interface OptionDetails<T> {
   readonly help?: string;
   /** The long flag without its dashes, if it is not the name in kebab case. `no-x` sets a flag to false. */
   readonly spelled?: string;
+  /** Other flags that mean exactly the same. The name in kebab case always does. */
+  readonly alsoSpelled?: readonly string[];
+  /** Flags of other tools that this option replaces, each with what to type instead. */
+  readonly insteadOf?: Readonly<Record<string, string>>;
+  /** Whether the short help of a command with many options shows it. Required options are always shown. */
+  readonly common?: boolean;
   /** The placeholder for the value in help, if the kind's default does not fit: `dir` for `--model <dir>`. */
   readonly placeholder?: string;
   /** The command line's default, if it differs from the library's, and the reason. */

@@ -24,6 +24,8 @@ export const splitOptions = {
   /** The part of the rows that `splitRows` holds out. */
   validSplit: fraction(0, {
     help: "part of the data to hold out and evaluate on, such as 0.1; a resumed run must have the same",
+    alsoSpelled: ["val-split", "validation-split", "val-set-size", "test-size"],
+    common: true,
   }),
   /** Classes of the head, in the order of their numbers; by default the model's where it has those of the data, else the data's. */
   labels: names({

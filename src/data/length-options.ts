@@ -3,7 +3,11 @@ import { type Options, oneOf, wholeOrNull } from "../core/options.ts";
 
 export const lengthOptions = {
   /** Longer rows are truncated to this many tokens. One token predicts the next, so there must be two. */
-  maxLength: wholeOrNull(2, { help: "truncate longer rows to this many tokens" }),
+  maxLength: wholeOrNull(2, {
+    help: "truncate longer rows to this many tokens",
+    alsoSpelled: ["max-seq-length", "max-seq-len", "cutoff-len", "sequence-len"],
+    common: true,
+  }),
   /** The same for the targets of an encoder-decoder; `maxLength` by default. */
   maxTargetLength: wholeOrNull(2, { help: "truncate longer targets of an encoder-decoder (default: --max-length)" }),
   /** What to do about rows of which the limit cuts off all labels. */

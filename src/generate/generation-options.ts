@@ -39,7 +39,7 @@ export function idOrIds(about: OptionDetails<number | Ids>) {
 
 export const generationOptions = {
   /** The most tokens to generate; fewer when a stop token comes or the context is full. */
-  maxNewTokens: whole(128, 1, { help: "the most tokens to generate" }),
+  maxNewTokens: whole(128, 1, { help: "the most tokens to generate", alsoSpelled: ["max-tokens"], common: true }),
   /** The most tokens in all: the prompt's, or the start token of an encoder-decoder, and those generated. */
   maxLength: wholeOrNull(1, { help: "the most tokens with the prompt, where the most new tokens are not given" }),
   /** Whether tokens are drawn; by default as the other options and the model's generation_config.json say. */
@@ -47,11 +47,17 @@ export const generationOptions = {
   /** Logits are divided by it; 0 is greedy: the largest logit wins. */
   temperature: atLeastZero(1, {
     help: "0 always picks the most likely token, 1 samples from the model's probabilities",
+    alsoSpelled: ["temp"],
+    common: true,
   }),
   /** Only the k largest logits are kept; 0 keeps all. */
-  topK: whole(0, 0, { help: "sample from the k most likely tokens only; 0 keeps all" }),
+  topK: whole(0, 0, { help: "sample from the k most likely tokens only; 0 keeps all", common: true }),
   /** Only the most likely tokens whose probabilities reach this sum are kept (Holtzman et al. 2020); 1 keeps all. */
-  topP: number(1, { help: "sample from the most likely tokens that reach this probability" }, { least: 0, most: 1 }),
+  topP: number(
+    1,
+    { help: "sample from the most likely tokens that reach this probability", common: true },
+    { least: 0, most: 1 },
+  ),
   /** Only tokens at least this share as likely as the likeliest are kept (Nguyen et al. 2024). */
   minP: orNull(
     number(0, { help: "sample from tokens at least this share as likely as the likeliest" }, { least: 0, most: 1 }),
@@ -71,7 +77,7 @@ export const generationOptions = {
     { least: 0, most: 1 },
   ),
   /** Determines every draw when the temperature is above 0. */
-  seed: whole(0, 0, { help: "seed of the sampling" }),
+  seed: whole(0, 0, { help: "seed of the sampling", common: true }),
   /** Above 1 tokens that the prompt or the text has become less likely, below 1 more likely (Keskar et al. 2019). */
   repetitionPenalty: aboveZero(1, { help: "above 1 makes tokens that occurred already less likely" }),
   /** The same for tokens of the source or prompt, which a value above 1 makes more likely. */

@@ -35,9 +35,10 @@ import type { Tape, Value } from "../tape/tape.ts";
 import type { Param, Weight } from "../tensor/tensor.ts";
 
 const options = {
-  r: whole(8, 1, "rank of the adapter"),
+  r: whole(8, 1, { help: "rank of the adapter", alsoSpelled: ["rank", "lora-rank"] }),
   loraAlpha: number(8, {
     help: "the adapter's output is scaled by alpha / r",
+    alsoSpelled: ["alpha"],
     cli: { default: 16, reason: "PEFT's own default of 8 is rarely used: most published recipes use twice the rank" },
   }),
   loraDropout: dropoutRate(0, "dropout of the adapter's input"),

@@ -33,6 +33,7 @@ import {
 import { schedulerTypes } from "../optim/schedules.ts";
 
 const fixedOnResume = true;
+const EVERY = "--eval-steps, --save-steps and --logging-steps say after how many steps";
 
 /**
  * Every setting. Defaults are those of transformers, except that loggingSteps is 10, and saving and evaluating need no
@@ -40,20 +41,46 @@ const fixedOnResume = true;
  */
 export const settings = {
   /** Passes over the data; a fraction ends inside a pass. Ignored when `maxSteps` is given. */
-  numTrainEpochs: aboveZero(3, { help: "number of passes over the data", spelled: "epochs", placeholder: "n" }),
+  numTrainEpochs: aboveZero(3, {
+    help: "number of passes over the data",
+    spelled: "epochs",
+    placeholder: "n",
+    alsoSpelled: ["num-epochs"],
+    common: true,
+  }),
   /** Optimizer steps, instead of `numTrainEpochs`. */
-  maxSteps: wholeOrNull(1, { help: "number of optimizer steps, instead of epochs", spelled: "steps" }),
+  maxSteps: wholeOrNull(1, {
+    help: "number of optimizer steps, instead of epochs",
+    spelled: "steps",
+    alsoSpelled: ["num-steps"],
+    insteadOf: { iters: "--steps counts optimizer steps, --epochs passes over the data" },
+    common: true,
+  }),
   /** Examples per micro-batch. */
-  perDeviceTrainBatchSize: whole(8, 1, { help: "rows per batch", spelled: "batch-size", fixedOnResume }),
+  perDeviceTrainBatchSize: whole(8, 1, {
+    help: "rows per batch",
+    spelled: "batch-size",
+    alsoSpelled: ["train-batch-size", "micro-batch-size"],
+    fixedOnResume,
+    common: true,
+  }),
   /** Examples per batch of an evaluation. */
   perDeviceEvalBatchSize: whole(8, 1, { help: "rows per batch in evaluations", spelled: "eval-batch-size" }),
   /** The maximum number of tokens in a micro-batch, instead of a number of examples. */
   tokensPerBatch: wholeOrNull(1, { help: "limit batches by tokens instead of rows", fixedOnResume }),
   /** Micro-batches per optimizer step. */
-  gradientAccumulationSteps: whole(1, 1, { help: "batches per optimizer step", spelled: "grad-accum", fixedOnResume }),
+  gradientAccumulationSteps: whole(1, 1, {
+    help: "batches per optimizer step",
+    spelled: "grad-accum",
+    alsoSpelled: ["grad-accumulation-steps"],
+    fixedOnResume,
+    common: true,
+  }),
   /** The peak learning rate. */
   learningRate: atLeastZero(5e-5, {
     help: "peak learning rate",
+    alsoSpelled: ["lr"],
+    common: true,
     cli: { default: 2e-4, reason: "adapters need higher rates than whole models; a method may state its own" },
     fixedOnResume,
   }),
@@ -64,9 +91,18 @@ export const settings = {
     fixedOnResume,
   }),
   /** Steps over which the learning rate rises at the start. */
-  warmupSteps: whole(0, 0, { help: "steps over which the learning rate rises at the start", fixedOnResume }),
+  warmupSteps: whole(0, 0, {
+    help: "steps over which the learning rate rises at the start",
+    insteadOf: { "warmup-ratio": "--warmup-steps is a number of steps: the ratio times the steps of the run" },
+    fixedOnResume,
+  }),
   /** The optimizer. */
-  optim: oneOf(optimizerNames, "adamw", { help: "optimizer", fixedOnResume }, publishedOptimizers),
+  optim: oneOf(
+    optimizerNames,
+    "adamw",
+    { help: "optimizer", alsoSpelled: ["optimizer"], fixedOnResume },
+    publishedOptimizers,
+  ),
   /** Options of the optimizer, such as `{ momentum: 0.9 }` for "sgd". They override settings with the same meaning. */
   optimArgs: option<Readonly<Record<string, number | boolean | null>>>(
     {},
@@ -92,6 +128,12 @@ export const settings = {
   /** Steps between evaluations. The run always ends with one. null evaluates after every tenth of the run. */
   evalSteps: wholeOrNull(1, {
     help: "evaluate after every n steps (default: every tenth of the run)",
+    insteadOf: {
+      "eval-strategy": EVERY,
+      "evaluation-strategy": EVERY,
+      "save-strategy": EVERY,
+      "logging-strategy": EVERY,
+    },
     fixedOnResume,
   }),
   /** Steps between checkpoints. The run always ends with one; null writes only that one. */
@@ -125,6 +167,7 @@ export const settings = {
    */
   gradientCheckpointing: flag(false, {
     help: "recompute activations instead of keeping them: far less memory, a third slower",
+    common: true,
   }),
   /**
    * Bytes, outside the engine, for the outputs of the lower blocks that training does not change, kept for later
@@ -132,7 +175,11 @@ export const settings = {
    */
   cacheFrozen: bytes(0, { help: "keep outputs of frozen lower blocks for later epochs, up to 500MB or 2GB" }),
   /** Whether an existing run in the output folder may be deleted. */
-  overwriteOutputDir: flag(false, { help: "delete an existing run in the output folder", spelled: "overwrite" }),
+  overwriteOutputDir: flag(false, {
+    help: "delete an existing run in the output folder",
+    spelled: "overwrite",
+    common: true,
+  }),
 } satisfies Options;
 
 /** All settings of a run. */

@@ -116,28 +116,56 @@ class Search {
     return best;
   }
 
-  /** The largest count below the current one that fits, by bisection; `least` fits. */
+  /**
+   * The largest count below the current one that fits; `least` fits. Counts grow until one does not fit, and then the
+   * search goes on where a straight line between both ends meets the limit: bytes grow nearly in proportion, and small
+   * plans are fast.
+   */
   async #enlarged(least: Fitting, count: Count): Promise<Fitting> {
-    let best = least;
-    let [low, high] = [counts[count] as number, this.#now[count]!];
-    while (high - low > 1) {
-      const middle = Math.floor((low + high) / 2);
-      const found = await this.#fitting({ ...least.settings, [count]: middle });
-      if (found) [low, best] = [middle, found];
-      else high = middle;
+    const now = this.#now[count]!;
+    const at = (value: number) => ({ ...least.settings, [count]: value });
+    let [best, low] = [least, counts[count] as number];
+    let [high, needed] = [now, Infinity];
+    for (let tries = 0; high - low > 1; tries++) {
+      const share = (this.#allowed - best.bytes) / (needed - best.bytes); // 0 while no count is known not to fit
+      const tried = between(low, high, needed === Infinity ? null : share, tries);
+      const bytes = await this.#needs(at(tried));
+      if (bytes <= this.#allowed) [low, best] = [tried, { settings: at(tried), bytes }];
+      else [high, needed] = [tried, bytes];
     }
     return best;
   }
 
   async #fitting(settings: MemorySettings): Promise<Fitting | null> {
+    if (await this.#isHopeless(settings)) return null;
     const bytes = await this.#needs(settings);
     return bytes <= this.#allowed ? { settings, bytes } : null;
+  }
+
+  /** Whether fewer rows or tokens already need too much, which is found much faster than for all of them. */
+  async #isHopeless(settings: MemorySettings): Promise<boolean> {
+    const count = countNames.find((name) => settings[name] === undefined && this.#mayChange(name));
+    if (count === undefined) return false;
+    for (let value = counts[count] * GROWTH; value * GROWTH <= this.#now[count]!; value *= GROWTH) {
+      if ((await this.#needs({ ...settings, [count]: value })) > this.#allowed) return true;
+    }
+    return false;
   }
 
   #mayChange(name: keyof MemorySettings): boolean {
     const now = this.#now[name];
     return name in counts ? ((now as number | undefined) ?? 0) > counts[name as Count] : now !== undefined;
   }
+}
+
+/** By how much a count grows while everything fits. */
+const GROWTH = 8;
+
+/** A count between two others: a larger one while nothing is known of `share`, the part of the way where the limit is. */
+function between(low: number, high: number, share: number | null, tries: number): number {
+  const halves = tries % 3 === 2; // so that a line that misleads costs little
+  const guess = share === null ? low * GROWTH : halves ? (low + high) / 2 : low + share * (high - low);
+  return Math.min(high - 1, Math.max(low + 1, Math.floor(guess)));
 }
 
 /** The settings of a run on these examples that its own arguments determine. */

@@ -60,7 +60,8 @@ export function planRun(
 ): MemoryPlan {
   const settings = completeArguments(args);
   const batch = largestBatch(examples, settings);
-  return planOf(model, objective, settings, batch, stepBytes(model, objective, batch, settings));
+  const working = stepBytes(model, objective, batch, settings);
+  return planOf(model, objective, settings, batch, working, working);
 }
 
 /** The plan of a run whose steps need `working` bytes, at least as much as `batch`. */
@@ -70,11 +71,9 @@ export function planOf(
   settings: Settings,
   batch: readonly TrainingExample[],
   working: number,
+  ofBatch: number = stepBytes(model, objective, batch, settings),
 ): MemoryPlan {
-  const workspace = Math.max(
-    0,
-    stepBytes(model, objective, batch, settings) - stepBytes(model, objective, batch, settings, false),
-  );
+  const workspace = Math.max(0, ofBatch - stepBytes(model, objective, batch, settings, false));
   const { memory, arenaBytes, threads } = model.engine;
   const { kind, options } = optimizerOf(settings);
   const adapter = model.adapterBytes;

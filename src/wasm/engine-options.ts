@@ -2,10 +2,31 @@
 import { type Options, oneOf, wholeOrNull } from "../core/options.ts";
 import { MOST_THREADS } from "./engine.ts";
 
+const DEVICES = [
+  "device",
+  "device-map",
+  "gpu",
+  "gpus",
+  "num-gpus",
+  "cuda",
+  "use-gpu",
+  "use-cpu",
+  "no-cuda",
+  "cpu",
+  "deepspeed",
+  "fsdp",
+];
+const CPU = "Everything runs on the CPU: leave it out; --threads sets the number of threads";
+
 export const engineOptions = {
   threads: wholeOrNull(
     { least: 1, most: MOST_THREADS },
-    { help: "number of threads (default: one per physical core); results do not depend on it" },
+    {
+      help: "number of threads (default: one per physical core); results do not depend on it",
+      alsoSpelled: ["num-threads", "n-threads"],
+      insteadOf: { ...Object.fromEntries(DEVICES.map((name) => [name, CPU])), "num-workers": CPU },
+      common: true,
+    },
   ),
   build: oneOf(["auto", "baseline", "relaxed"], "auto", {
     help: "kernel build: relaxed uses fused multiply-add, baseline gives the same bits on every machine",

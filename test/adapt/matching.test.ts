@@ -126,12 +126,25 @@ describe("what matches nothing", () => {
     );
     expect(() => targets({ targetModules: ["c_attn"] })).toThrow(/Its modules end in "embed_tokens", "q_proj"/);
   });
-  test("is a warning when others match", () => {
+  test.each([
+    [
+      { targetModules: ["q_proj", "v_prj"] },
+      /targetModules: no module matches "v_prj". Did you mean "v_proj".* Its modules end in "embed/,
+    ],
+    [{ targetModules: ["c_attn", "q_proj", "k_prj"] }, /matches "c_attn"\. "k_prj"\. Did you mean "k_proj"/],
+    [
+      { targetModules: ["q_proj"], excludeModules: ["v_prj"] },
+      /excludeModules \["v_prj"\] excludes no module.* Did you mean "v_proj"/,
+    ],
+  ])("%j of a new adapter is refused, though others match", (options, message) => {
+    expect(() => findTargets(llama(1), { ...none, ...options })).toThrow(message);
+  });
+  test("is a warning in an adapter that is loaded when others match", () => {
     const warnings: string[] = [];
     const warn = (message: string) => warnings.push(message);
     findTargets(llama(1), { ...none, targetModules: ["q_proj", "qq_proj"], excludeModules: ["nothing"] }, warn);
     findCopied(llama(1).layers, ["lm_heat"], warn);
-    expect(warnings.join("\n")).toMatch(/"qq_proj"\] match no module. Did you mean "q_proj"/);
+    expect(warnings.join("\n")).toMatch(/no module matches "qq_proj". Did you mean "q_proj"/);
     expect(warnings.join("\n")).toContain('excludeModules ["nothing"] excludes no module');
     expect(warnings.join("\n")).toContain('Did you mean "lm_head"');
   });

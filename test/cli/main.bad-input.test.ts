@@ -142,7 +142,7 @@ const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
     evaluate("nowhere"),
     /"config.json" is not in the cache .*there is no folder "nowhere" either/,
   ],
-  "a model that is a file": [evaluate("a-file"), /folder "a-file" has no file "config.json"/],
+  "a model that is a file": [evaluate("a-file"), /--model a-file is a file, expected a folder/],
   "weights cut short": [evaluate("cut"), /"model.safetensors" in folder "cut" .*\n.*it is truncated/],
   "weights of five bytes": [evaluate("stub"), /has 5 bytes, but a safetensors file has at least 8/],
   "a header that claims 2^60 bytes": [evaluate("huge-header"), /declares a header of 1152921504606846976 bytes/],
@@ -214,7 +214,7 @@ const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
   "a missing adapter config": [train("--adapter-config", "nowhere.json"), /has no file "nowhere.json"/],
 
   "a missing data file": [evaluate("base", "nowhere.jsonl"), /has no file "nowhere.jsonl"/],
-  "data that is a folder": [evaluate("base", "adapter"), /has no file "adapter"/],
+  "data that is a folder": [evaluate("base", "adapter"), /--data adapter is a folder, expected a file/],
   "data of an unknown kind": [evaluate("base", "data.docx"), /"data.docx" ends in ".docx", which is not read/],
   "empty data": [evaluate("base", "empty.jsonl"), /data file "empty.jsonl" is empty/],
   "an empty text": [evaluate("base", "empty.txt"), /data file "empty.txt" is empty/],
@@ -228,7 +228,7 @@ const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
   ],
   "rows longer than the context: all are listed by line": [
     evaluate("base", "long.jsonl"),
-    /long.jsonl:2: has 65 tokens, but the model's context is 64; set maxLength to truncate rows.*\n {2}long.jsonl:3: has 65 tokens/,
+    /long.jsonl:2: has 65 tokens, but the model's context is 64; set --max-length to truncate rows.*\n {2}long.jsonl:3: has 65 tokens/,
   ],
   "a row with nothing to learn": [evaluate("base", "mute.jsonl"), /mute.jsonl:1: has nothing to learn/],
   "a conversation without a chat template": [evaluate("base", "chat.jsonl"), /folder "base" has no chat template/],
@@ -246,10 +246,7 @@ const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
     /--early-stopping-patience needs evaluation data: set --valid/,
   ],
 
-  "a run folder that is a file": [
-    train("--output", "a-file"),
-    /folder "a-file": a file exists where a folder is expected/,
-  ],
+  "a run folder that is a file": [train("--output", "a-file"), /--output a-file is a file, expected a folder/],
   "a run folder below a file": [
     train("--output", "a-file/run"),
     /folder "a-file\/run": a file exists where a folder is expected/,
@@ -264,7 +261,7 @@ const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
   ],
   "a merged model to a file's name": [
     ["merge", "--model", "base", "--adapter", "adapter", "--output", "a-file"],
-    /folder "a-file": a file exists where a folder is expected/,
+    /--output a-file is a file, expected a folder/,
   ],
   "a merged model where no folder can be made": [
     ["merge", "--model", "base", "--adapter", "adapter", "--output", "/proc/merged"],

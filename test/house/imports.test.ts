@@ -117,6 +117,7 @@ test("only the places that are listed import on demand: listings, kernels, and w
     "auto/auto-classes.ts", // models
     "auto/auto-model.ts", // checkpoints of quantized models
     "checkpoint/checkpoint.ts", // files of torch.save
+    "cli/commands/predict.ts", // writer of tables
     "data/files/parquet-records.ts", // parsers
     "data/files/table-records.ts",
     "data/load-dataset.ts", // tasks, and readers of files

@@ -13,8 +13,8 @@ import { command as merge } from "../../src/cli/commands/merge.ts";
 import { command as predict } from "../../src/cli/commands/predict.ts";
 import { sections, settingsPage } from "../../src/cli/commands/settings-page.ts";
 import { trainCommand } from "../../src/cli/commands/train.ts";
-import { DeclaredFlag, hasFlag, spellAsFlags, valuesOf } from "../../src/cli/options.ts";
-import { applyRunFile } from "../../src/cli/run-file.ts";
+import { DeclaredFlag, hasFlag, spellAsFlags, valuesOf } from "../../src/cli/flags/options.ts";
+import { applyRunFile } from "../../src/cli/flags/run-file.ts";
 import { type Option, type Options, orNull, whole } from "../../src/core/options.ts";
 import { lora } from "../../src/methods/lora.ts";
 import { completeArguments, settings, type TrainingArguments } from "../../src/train/arguments.ts";
@@ -23,6 +23,14 @@ import { parse } from "./source.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lorikeet-options-"));
 afterAll(() => rmSync(folder, { recursive: true }));
+
+/** What --help-all prints. */
+const fullHelp = (command: Command) => {
+  let text = "";
+  command.exitOverride().configureOutput({ writeOut: (part) => (text += part) });
+  expect(() => command.parseOptions(["--help-all"])).toThrow();
+  return text.replace(/\s+/g, " ");
+};
 
 const train = () => trainCommand({ name: "lora", method: lora as never });
 
@@ -42,7 +50,7 @@ describe("a setting that is added to the declaration", () => {
 
   test("has a flag with its help, range and default", () =>
     withToy(() => {
-      const help = train().helpInformation().replace(/\s+/g, " ");
+      const help = fullHelp(train());
       expect(help).toContain("--toys <n> how many toys to train with (default: 3)");
       const command = train()
         .exitOverride()
@@ -97,7 +105,7 @@ describe("a setting that is added to the declaration", () => {
 
   test("was not there before, and is gone after", () => {
     expect(settings).not.toHaveProperty("toyCount");
-    expect(train().helpInformation()).not.toContain("--toys");
+    expect(fullHelp(train())).not.toContain("--toys");
   });
 });
 

@@ -33,6 +33,18 @@ describe("settings that fit", () => {
     expect(await found(135)).toEqual([{ gradientCheckpointing: true, batchSize: 1, weights: "nf4", maxLength: 40 }]);
   });
 
+  test("are found without planning what is far too large again and again", async () => {
+    const planned: number[] = [];
+    const counted = (changes: MemorySettings) => {
+      planned.push((changes.batchSize ?? 100_000) * (changes.maxLength ?? 100));
+      return needs({ batchSize: 100_000, ...changes });
+    };
+    const fitting = await whatFits({ ...now, batchSize: 100_000 }, counted, 21_000);
+    expect(fitting.map(({ settings }) => settings)).toEqual([{ batchSize: 200 }]);
+    expect(planned.length).toBeLessThan(40);
+    expect(planned.filter((rows) => rows > 1e6)).toEqual([]);
+  });
+
   test("are none where even that is not enough, and only those that may change", async () => {
     expect(await found(100)).toEqual([]);
     expect(await found(1450, { batchSize: 8 })).toEqual([{ batchSize: 4 }]);

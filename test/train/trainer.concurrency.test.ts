@@ -22,7 +22,10 @@ async function adapted(engine?: Engine): Promise<PeftModel<CausalLM>> {
   return getPeftModel(base, lora({ r: 2 }), { ...quiet, seed: 2 });
 }
 
-function trainer(model: PeftModel<CausalLM>, options: Partial<TrainerOptions<PeftModel<CausalLM>>> = {}): Trainer<PeftModel<CausalLM>> {
+function trainer(
+  model: PeftModel<CausalLM>,
+  options: Partial<TrainerOptions<PeftModel<CausalLM>>> = {},
+): Trainer<PeftModel<CausalLM>> {
   const args = { maxSteps: 4, learningRate: 0.05, perDeviceTrainBatchSize: 2, seed: 1 };
   return new Trainer({ model, trainDataset: examples(8), args, onProgress: turn, ...options });
 }

@@ -11,9 +11,10 @@ import { readTokenizerFolder } from "../../tokenizers/convert/read-tokenizer-fol
 import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
 import { copyProcessingFiles } from "../copy-processing-files.ts";
+import { outputPath, requiredText } from "../flags/options.ts";
 import { loadBase, modelOptions, openEngine } from "../model-options.ts";
-import { requiredText } from "../options.ts";
-import { print } from "../terminal.ts";
+import { expectModel, expectNoFile } from "../paths/mistaken-paths.ts";
+import { counted, print } from "../terminal.ts";
 
 const options = {
   model: modelOptions.model,
@@ -21,7 +22,7 @@ const options = {
   special: flag(false, "leave them out of decoded text, as <s> is"),
   padToMultipleOf: wholeOrNull(1, { help: "round the rows of the embedding up to a multiple of this" }),
   seed: whole(0, 0, { help: "decides the start of the new rows" }),
-  output: requiredText({ help: "folder to write", placeholder: "dir" }),
+  output: outputPath("folder to write"),
   ...engineOptions,
 };
 
@@ -39,6 +40,8 @@ export const command: Command = commandOf("add-tokens", {
 async function run(flags: ValuesOf<typeof options>): Promise<void> {
   const tokens = flags.addTokens.split(",").filter((token) => token !== "");
   if (tokens.length === 0) throw new FormatError("--add-tokens names no token");
+  expectModel(flags.model);
+  expectNoFile(flags.output, "--output");
   const source = openSource(flags.model);
   const target = openTarget(flags.output);
   const { tokenizer, config } = await readTokenizerFolder(source);
@@ -54,7 +57,7 @@ async function run(flags: ValuesOf<typeof options>): Promise<void> {
   await extendAddedTokens(source, target, tokens, extended.ids);
   await source.close();
   const list = tokens.map((token, i) => `${token} ${extended.ids[i]}`).join(", ");
-  print(`wrote ${flags.output} with ${list}; the embedding has ${rows} rows`);
+  print(`wrote ${flags.output} with ${list}; the embedding has ${counted(rows, "row")}`);
 }
 
 /** added_tokens.json of older folders names ids once more. */

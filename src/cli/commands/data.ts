@@ -1,25 +1,26 @@
 /** lorikeet data: looks at data files. `preview` shows rows as they will be trained. */
 import { Command } from "commander";
 import { openTarget } from "../../checkpoint/open.ts";
-import { files, type Options, orNull, text, type ValuesOf, whole } from "../../core/options.ts";
+import { type Options, text, type ValuesOf, whole } from "../../core/options.ts";
 import { splitOptions } from "../../data/data-options.ts";
 import { lengthOptions } from "../../data/length-options.ts";
 import { settings } from "../../train/arguments.ts";
 import { commandOf } from "../command.ts";
-import { dataFlags, splitPath } from "../data.ts";
+import { dataFlags, validFiles } from "../data.ts";
 import { dataTable } from "../data-table.ts";
+import { alternatives } from "../flags/options.ts";
 import { modelOptions } from "../model-options.ts";
-import { alternatives } from "../options.ts";
+import { splitPath } from "../paths/paths.ts";
 import { previewText } from "../preview.ts";
 import { previewPage } from "../preview-page.ts";
-import { notice, print } from "../terminal.ts";
+import { counted, notice, print } from "../terminal.ts";
 import { previewsOf, trainingData } from "../training-data.ts";
 
 const { model, task, weights } = modelOptions;
 const options = {
   model,
   ...dataFlags,
-  valid: orNull(files({ help: "data files to evaluate on, for the counts", placeholder: "file" })),
+  valid: validFiles("data files to evaluate on, for the counts"),
   ...splitOptions,
   task,
   rows: whole(5, 1, "number of examples to show"),
@@ -42,7 +43,7 @@ alternatives(preview, ["valid"], ["validSplit"]);
 
 export const command: Command = new Command("data")
   .description("Look at data files before training.")
-  .addCommand(preview.showHelpAfterError("(--help shows the options, with examples)").allowExcessArguments(false));
+  .addCommand(preview.showHelpAfterError("(--help shows the options, with examples)"));
 
 async function run(flags: ValuesOf<typeof options>): Promise<void> {
   const context = { engine: { threads: 1 }, seed: flags.seed, trainable: false, told: null };
@@ -58,5 +59,5 @@ async function run(flags: ValuesOf<typeof options>): Promise<void> {
   const page = previewPage(`${flags.data.join(", ")} for ${flags.model}`, previews);
   await openTarget(folder).write(file, [new TextEncoder().encode(page)]);
   notice(table);
-  print(`wrote ${previews.length} examples to ${flags.html}`);
+  print(`wrote ${counted(previews.length, "example")} to ${flags.html}`);
 }

@@ -9,7 +9,7 @@ import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
 import { dataFlags, examplesOf, rowsOf } from "../data.ts";
 import { loadModel, modelOptions } from "../model-options.ts";
-import { grouped, LiveLine, print } from "../terminal.ts";
+import { counted, grouped, LiveLine, print } from "../terminal.ts";
 
 const { weights, task, ...files } = modelOptions;
 const options = {
@@ -41,7 +41,7 @@ async function run(flags: ValuesOf<typeof options>): Promise<void> {
   const line = new LiveLine();
   const { loss, perplexity, metrics, tokens } = await evaluateLoss(model, examples, {
     batchSize: flags.batchSize,
-    onProgress: (done, all) => line.show(`${done} of ${all} rows`),
+    onProgress: (done, all) => line.show(`${done} of ${counted(all, "row")}`),
   });
   line.end();
   const isText = Object.keys(metrics).length === 0;
@@ -51,6 +51,6 @@ async function run(flags: ValuesOf<typeof options>): Promise<void> {
     return;
   }
   const shown = Object.entries(numbers).map(([name, value]) => `${name} ${value.toFixed(isText ? 3 : 4)}`);
-  const counted = `${isText ? "label tokens" : "labels"} ${grouped(tokens)}`;
-  print([`loss ${loss.toFixed(4)}`, ...shown, counted, `rows ${grouped(examples.length)}`].join("   "));
+  const labels = `${isText ? "label tokens" : "labels"} ${grouped(tokens)}`;
+  print([`loss ${loss.toFixed(4)}`, ...shown, labels, `rows ${grouped(examples.length)}`].join("   "));
 }

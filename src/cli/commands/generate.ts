@@ -11,27 +11,30 @@ import type { Message } from "../../text/message.ts";
 import type { Tokenizer } from "../../text/tokenizer.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
-import { splitPath } from "../data.ts";
+import { givenOf } from "../flags/options.ts";
 import { loadModel, modelOptions } from "../model-options.ts";
-import { givenOf } from "../options.ts";
-import { notice, print } from "../terminal.ts";
+import { expectFile } from "../paths/mistaken-paths.ts";
+import { splitPath } from "../paths/paths.ts";
+import { counted, notice, print } from "../terminal.ts";
 
 const { weights, task, ...files } = modelOptions;
 const options = {
   ...files,
   prompt: text({
     help: 'how the text starts, or what the user says to a model with a chat template; "" starts from the beginning-of-sequence token',
+    common: true,
   }),
-  raw: flag(false, "continue the prompt as it is, without the model's chat template"),
-  system: text("what the system says in front of the prompt, for a model with a chat template"),
+  raw: flag(false, { help: "continue the prompt as it is, without the model's chat template", common: true }),
+  system: text({ help: "what the system says in front of the prompt, for a model with a chat template", common: true }),
   messages: text({
     placeholder: "file|json",
     help: "a conversation to answer: a JSON list of messages, or a file that holds one",
+    common: true,
   }),
   ...generationOptions,
   weights,
   task,
-  json: flag(false, "print one JSON object instead of streaming"),
+  json: flag(false, { help: "print one JSON object instead of streaming", common: true }),
   ...engineOptions,
 };
 
@@ -79,7 +82,7 @@ async function run(flags: Flags, command: Command): Promise<void> {
     const given = messages === null ? { prompt: wanted } : { messages };
     print(JSON.stringify({ ...given, text, tokens: ids, seconds, tokens_per_second: ids.length / seconds }));
   } else {
-    notice(`${ids.length} tokens, ${(ids.length / seconds).toFixed(0)} tokens/s`);
+    notice(`${counted(ids.length, "token")}, ${(ids.length / seconds).toFixed(0)} tokens/s`);
   }
   if (stop.signal.aborted) process.exitCode = 130;
 }
@@ -103,6 +106,7 @@ async function wantedText({ prompt, messages, system, raw }: Flags): Promise<str
 }
 
 async function readFileText(path: string): Promise<string> {
+  expectFile(path, "--messages", "messages.json");
   const [folder, file] = splitPath(path);
   const source = openSource(folder);
   try {

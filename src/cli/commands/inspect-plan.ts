@@ -18,9 +18,9 @@ import { partsOf, planMemory } from "../../train/memory-plan.ts";
 import { fullTraining, type Trainable } from "../../train/trainable.ts";
 import { formatBytes, MAX_BYTES } from "../../wasm/memory.ts";
 import { adapted, type TrainingMethod } from "../adapter-from-flags.ts";
+import { spellAsFlags } from "../flags/options.ts";
 import { measuredBase, measuringEngine } from "../memory.ts";
 import type { EngineFlags } from "../model-options.ts";
-import { spellAsFlags } from "../options.ts";
 import { grouped, notice, print } from "../terminal.ts";
 
 /** What to plan and how to show it. */

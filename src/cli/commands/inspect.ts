@@ -1,5 +1,5 @@
 /** lorikeet inspect: shows what a model or adapter folder contains. */
-import { Command } from "commander";
+import type { Command } from "commander";
 import { countWeights, describeAdapter } from "../../adapt/describe.ts";
 import { CONFIG_FILE, WEIGHTS_FILE } from "../../adapt/files/config-file.ts";
 import { openAdapterWeights } from "../../adapt/files/load.ts";
@@ -18,11 +18,12 @@ import { settings } from "../../train/arguments.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";
 import { formatBytes } from "../../wasm/memory.ts";
 import type { TrainingMethod } from "../adapter-from-flags.ts";
-import { examplesText } from "../command.ts";
-import { splitPath } from "../data.ts";
+import { DeclaredCommand } from "../command.ts";
+import { addOptions, alternatives, givenFlags, valuesOf } from "../flags/options.ts";
 import { methodOption, methodOptions } from "../method-options.ts";
 import { modelOptions } from "../model-options.ts";
-import { addOptions, alternatives, givenFlags, valuesOf } from "../options.ts";
+import { expectFile, expectNoFile } from "../paths/mistaken-paths.ts";
+import { adapterFolder, splitPath } from "../paths/paths.ts";
 import { grouped, notice, print } from "../terminal.ts";
 import { showPlan } from "./inspect-plan.ts";
 
@@ -36,14 +37,18 @@ interface Line {
 const { perDeviceTrainBatchSize, gradientCheckpointing, optim, optimArgs } = settings;
 const { maxLength, maxTargetLength } = lengthOptions;
 
+const common = true;
 const shown = {
   adapterConfig: text({
     help: "count the parameters that an adapter with this adapter_config.json would train",
     placeholder: "file",
   }),
   grouped: flag(false, "print counts in the format of newer PEFT versions: 2,359,296 and four digits"),
-  json: flag(false, "print one JSON object"),
-  plan: flag(false, "show how much memory training would need, based on config.json and the options below"),
+  json: flag(false, { help: "print one JSON object", common }),
+  plan: flag(false, {
+    help: "show how much memory training would need, based on config.json and the options below",
+    common,
+  }),
 } satisfies Options;
 
 /** What is planned. */
@@ -65,16 +70,17 @@ type Flags = ValuesOf<typeof options>;
 /** The command, with the options of one method for --plan. */
 export function inspectCommand(chosen: TrainingMethod): Command {
   const own = chosen.method === null ? {} : methodOptions(chosen.method);
-  const command = new Command("inspect")
+  const command: Command = new DeclaredCommand("inspect", EXAMPLES)
     .description(
       "Show what a model or adapter folder contains, or how much memory training would need. No weights are loaded.",
     )
-    .argument("<dir>", "model or adapter folder; with --plan also a name on the hub")
-    .addHelpText("after", examplesText(EXAMPLES));
+    .argument("<dir>", "model or adapter folder; with --plan also a name on the hub");
   const method = { method: methodOption() };
-  for (const group of [shown, method, planned, own]) addOptions(command, group);
+  addOptions(command, shown);
+  addOptions(command, planned, "With --plan");
+  addOptions(command, { ...method, ...own }, chosen.method?.about.title ?? "Full training");
   const idle = [...Object.keys(method), ...Object.keys(planned), ...Object.keys(own)];
-  command.action((dir: string) => run(dir, command, chosen, idle));
+  command.action((dir: string) => run(adapterFolder(dir), command, chosen, idle));
   return alternatives(command, ["adapterConfig"], Object.keys(own));
 }
 
@@ -92,6 +98,7 @@ async function run(dir: string, command: Command, chosen: TrainingMethod, plansO
   if (flags.plan) return showPlan(dir, flags, command, chosen);
   const idle = givenFlags(command, plansOnly).map(({ long }) => long);
   if (idle.length > 0) throw new StateError(`${idle.join(", ")}: only used with --plan; add --plan`);
+  expectNoFile(dir, "inspect");
   const source = openSource(dir);
   try {
     if (await source.has(CONFIG_FILE)) await showAdapter(source, flags);
@@ -212,6 +219,7 @@ async function storedTensors(source: Source): Promise<{ bytes: number; dtypes: s
 }
 
 async function countAdapter(path: string, model: DescribedModel) {
+  expectFile(path, "--adapter-config", CONFIG_FILE);
   const [folder, file] = splitPath(path);
   return describeAdapter(model, await readConfig(openSource(folder), file), notice);
 }

@@ -4,7 +4,7 @@
  */
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { DEFAULT_ADAPTER } from "../../adapt/adapter-name.ts";
 import { COMBINATIONS } from "../../adapt/derive/combine.ts";
 import { PeftModel } from "../../adapt/peft-model.ts";
@@ -16,8 +16,10 @@ import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
 import { copyProcessingFiles } from "../copy-processing-files.ts";
 import { expectSameOutputs, probeFor } from "../expect-same-outputs.ts";
+import { outputPath, RequiredFlag } from "../flags/options.ts";
 import { headFrom, loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";
-import { requiredText } from "../options.ts";
+import { expectAdapter, expectModel, expectNoFile } from "../paths/mistaken-paths.ts";
+import { adapterFolder } from "../paths/paths.ts";
 import { notice, print } from "../terminal.ts";
 
 interface Weighted {
@@ -34,14 +36,14 @@ const options = {
   ),
   seed: whole(0, 0, { help: "seed of random pruning" }),
   adapterOnly: flag(false, { help: "write the combined adapter instead of a merged model" }),
-  output: requiredText({ help: "folder to write, including the tokenizer's files", placeholder: "dir" }),
+  output: outputPath("folder to write, including the tokenizer's files"),
   safe: flag(false, { help: "check every merged weight for NaN and infinity before anything is changed" }),
   ...engineOptions,
 };
 type Flags = ValuesOf<typeof options> & { readonly adapter: readonly Weighted[] };
 
 /** May be repeated, which declared options do not support. */
-const adapterFlag = new Option(
+const adapterFlag = new RequiredFlag(
   "--adapter <dir[:weight]>",
   "adapter folder; repeat for several adapters, each with its own weight",
 ).argParser(collect);
@@ -56,7 +58,6 @@ export const command: Command = commandOf("merge", {
         --combine ties --density 0.5 --output both`,
   async run(values, command) {
     const adapter: Weighted[] | undefined = command.getOptionValue("adapter");
-    if (adapter === undefined) command.error(`error: required option '${adapterFlag.flags}' not specified`);
     await run({ ...values, adapter: adapter! });
   },
 }).addOption(adapterFlag);
@@ -66,7 +67,7 @@ function collect(text: string, before: readonly Weighted[] = []): Weighted[] {
   const [, folder, weight] = /^(.+?)(?::(-?[\d.]+(?:e-?\d+)?))?$/i.exec(text) ?? [];
   if (folder === undefined || Number.isNaN(Number(weight ?? 1)))
     throw new InvalidArgumentError("Expected a folder, followed by :WEIGHT if the weight is not 1.");
-  return [...before, { folder, weight: Number(weight ?? 1) }];
+  return [...before, { folder: adapterFolder(folder), weight: Number(weight ?? 1) }];
 }
 
 async function run(flags: Flags): Promise<void> {
@@ -74,6 +75,9 @@ async function run(flags: Flags): Promise<void> {
   if (inputs.some((input) => samePlace(input, flags.output))) {
     throw new StateError(`--output ${flags.output} is also an input; merge writes to another folder`);
   }
+  expectModel(flags.model);
+  for (const { folder } of flags.adapter) expectAdapter(folder);
+  expectNoFile(flags.output, "--output");
   const engine = await openEngine(flags);
   const told = await toldByAdapter(flags.adapter[0]!.folder);
   const base = await loadBase(flags.model, engine, told.task, headFrom(told));

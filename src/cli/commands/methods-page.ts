@@ -7,7 +7,7 @@ import { type DescribedModel, describeModel } from "../../auto/auto-model.ts";
 import { UnsupportedError } from "../../core/errors.ts";
 import type { Option } from "../../core/options.ts";
 import { settings } from "../../train/arguments.ts";
-import { defaultOf } from "../options.ts";
+import { defaultOf } from "../flags/options.ts";
 import { grouped } from "../terminal.ts";
 import { optionTable } from "./settings-page.ts";
 

@@ -12,20 +12,21 @@ import { Tape } from "../../tape/tape.ts";
 import { AutoTokenizer } from "../../text/auto-tokenizer.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
-import { dataFlags, examplesOf, rowsOf, splitPath } from "../data.ts";
+import { dataFlags, examplesOf, rowsOf } from "../data.ts";
+import { outputPath } from "../flags/options.ts";
 import { type Loaded, loadModel, modelOptions } from "../model-options.ts";
-import { requiredText } from "../options.ts";
-import { grouped, LiveLine, print } from "../terminal.ts";
+import { splitPath } from "../paths/paths.ts";
+import { counted, LiveLine, print } from "../terminal.ts";
 
 const { weights, task, ...files } = modelOptions;
 const options = {
   ...files,
   ...dataFlags,
-  output: requiredText({ help: "output file, ending in .safetensors or .jsonl", placeholder: "file" }),
+  output: outputPath("output file: .jsonl or .csv for answers, .safetensors for logits", "file"),
   weights,
   task,
   maxLength: lengthOptions.maxLength,
-  maxNewTokens: whole(64, 1, "for .jsonl: maximum number of tokens to generate per row"),
+  maxNewTokens: whole(64, 1, "for answers that are text: maximum number of tokens to generate per row"),
   ...engineOptions,
 };
 type Flags = ValuesOf<typeof options>;
@@ -33,7 +34,7 @@ type Flags = ValuesOf<typeof options>;
 export const command: Command = commandOf("predict", {
   description:
     'Write the prediction for every row. To .safetensors: logits, one float32 tensor per row, named "0", "1", ...; ' +
-    "to .jsonl: labels, answers or generated text, one JSON object per row. A decoder-only language model continues the prompt of a " +
+    "to .jsonl or .csv: labels, answers or generated text, an object or a line per row. A decoder-only language model continues the prompt of a " +
     'row (of a conversation, all before its last answer); what the row says should follow is written beside it as "reference".',
   options,
   examples: `
@@ -43,17 +44,17 @@ export const command: Command = commandOf("predict", {
 });
 
 async function run(flags: Flags): Promise<void> {
-  writesWords(flags.output);
+  const format = formatOf(flags.output);
   const rows = await rowsOf(flags.data, flags.model, flags);
   const loaded = await loadModel({ ...flags, task: flags.task ?? taskOfRows(rows) });
   const [folder, file] = splitPath(flags.output);
-  const inWords = writesWords(file);
+  const inWords = format !== ".safetensors";
   const options = { modelFolder: flags.model, maxLength: flags.maxLength, unlabelled: true, prompts: inWords };
   const examples = await examplesOf(flags.data, rows, loaded.base, options);
   const line = new LiveLine();
   const done = (row: number) => line.show(`row ${row + 1} of ${examples.length}`);
   const target = openTarget(folder);
-  if (inWords) await target.write(file, answers(loaded, examples, flags, done));
+  if (inWords) await target.write(file, writers[format](answers(loaded, examples, flags, done)));
   else
     await writeSafetensors(
       target,
@@ -61,15 +62,34 @@ async function run(flags: Flags): Promise<void> {
       examples.map((example, row) => logitsTensor(loaded, example, row, done)),
     );
   line.end();
-  print(`wrote ${inWords ? "answers for" : "logits of"} ${grouped(examples.length)} rows to ${flags.output}`);
+  print(`wrote ${inWords ? "answers for" : "logits of"} ${counted(examples.length, "row")} to ${flags.output}`);
 }
 
-/** Whether the output is answers, not logits. Throws FormatError for a name that ends in neither way. */
-function writesWords(file: string): boolean {
-  const isWords = file.endsWith(".jsonl");
-  if (isWords || file.endsWith(".safetensors")) return isWords;
+/** How answers are written, by the ending of the file. */
+const writers = {
+  async *".jsonl"(answers: AsyncIterable<object>): AsyncIterable<Uint8Array> {
+    for await (const answer of answers) yield new TextEncoder().encode(`${JSON.stringify(answer)}\n`);
+  },
+  async *".csv"(answers: AsyncIterable<object>): AsyncIterable<Uint8Array> {
+    const { default: csv } = await import("papaparse");
+    const cell = (value: unknown) => (typeof value === "string" || value === undefined ? value : JSON.stringify(value));
+    const rows: [string, unknown][][] = [];
+    for await (const answer of answers) rows.push(Object.entries(answer));
+    const columns = [...new Set(rows.flatMap((row) => row.map(([name]) => name)))];
+    const cells = rows.map((row) => Object.fromEntries(row.map(([name, value]) => [name, cell(value)])));
+    yield new TextEncoder().encode(`${csv.unparse(cells, { columns, newline: "\n" })}\n`);
+  },
+} as const;
+
+type Format = keyof typeof writers | ".safetensors";
+
+/** The format of a file by its ending. Throws FormatError for any other. */
+function formatOf(file: string): Format {
+  const endings = [...(Object.keys(writers) as Format[]), ".safetensors" as const];
+  const found = endings.find((ending) => file.endsWith(ending));
+  if (found !== undefined) return found;
   throw new FormatError(
-    `--output is "${file}", expected a file that ends in .jsonl (answers) or .safetensors (logits)`,
+    `--output is "${file}", expected a file that ends in .jsonl or .csv (answers) or .safetensors (logits)`,
   );
 }
 
@@ -100,17 +120,17 @@ function outputsOf({ engine, model }: Loaded, example: Example, shapeOnly = fals
   return { values: new Float32Array(0), shape };
 }
 
-/** One JSON line per row. */
+/** The answer for each row. */
 async function* answers(
   loaded: Loaded,
   examples: readonly Example[],
   flags: Flags,
   done: (row: number) => void,
-): AsyncIterable<Uint8Array> {
+): AsyncIterable<object> {
   const present = await presenter(loaded, flags);
   for (const [row, example] of examples.entries()) {
     done(row);
-    yield new TextEncoder().encode(`${JSON.stringify(await present(example))}\n`);
+    yield (await present(example)) as object;
   }
 }
 

@@ -9,7 +9,7 @@ import { weightsOption } from "../../nn/tensors/kept-dtype.ts";
 import { optimizers } from "../../optim/optimizers.ts";
 import { settings } from "../../train/arguments.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";
-import { DeclaredFlag, hasFlag } from "../options.ts";
+import { DeclaredFlag, hasFlag } from "../flags/options.ts";
 
 const INTRODUCTION = `# Settings
 

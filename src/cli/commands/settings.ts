@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { expectedOf, flag, type ValuesOf } from "../../core/options.ts";
 import { commandOf } from "../command.ts";
-import { DeclaredFlag, defaultOf, hasFlag, plainText } from "../options.ts";
+import { DeclaredFlag, defaultOf, hasFlag, plainText } from "../flags/options.ts";
 import { print } from "../terminal.ts";
 import { sections, settingsPage } from "./settings-page.ts";
 

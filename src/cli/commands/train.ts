@@ -1,6 +1,7 @@
 /** lorikeet train: adapts a model to a data file. */
-import { Command } from "commander";
+import type { Command } from "commander";
 import { openRun } from "#host";
+import { CONFIG_FILE } from "../../adapt/files/config-file.ts";
 import type { Method } from "../../adapt/method/define-method.ts";
 import { PeftModel } from "../../adapt/peft-model.ts";
 import { trainableLine } from "../../adapt/trainable-line.ts";
@@ -15,6 +16,7 @@ import {
   type ValuesOf,
   whole,
 } from "../../core/options.ts";
+import type { Task } from "../../core/task.ts";
 import { splitOptions } from "../../data/data-options.ts";
 import { describeDataset } from "../../data/describe-dataset.ts";
 import type { Example } from "../../data/examples.ts";
@@ -29,6 +31,7 @@ import type { FrozenCacheReport } from "../../train/frozen-cache.ts";
 import { Profiler } from "../../train/profiler.ts";
 import type { LogEntry } from "../../train/run/progress.ts";
 import { type RunIdentity, settingsOfIdentity } from "../../train/run/run-identity.ts";
+import { expectNoRun } from "../../train/run/run-output.ts";
 import { savedIdentity } from "../../train/run/run-state.ts";
 import type { ProgressReport, TrainResult } from "../../train/train-result.ts";
 import { fullTraining, type Trainable } from "../../train/trainable.ts";
@@ -36,13 +39,10 @@ import { countSteps, Trainer } from "../../train/trainer.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";
 import { formatBytes } from "../../wasm/memory.ts";
 import { adapted, type TrainingMethod } from "../adapter-from-flags.ts";
-import { examplesText } from "../command.ts";
+import { DeclaredCommand } from "../command.ts";
 import { copyProcessingFiles } from "../copy-processing-files.ts";
-import { dataFlags } from "../data.ts";
+import { dataFlags, validFiles } from "../data.ts";
 import { dataTable } from "../data-table.ts";
-import { expectRoom, measuredBase } from "../memory.ts";
-import { methodOption, methodOptions } from "../method-options.ts";
-import { loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";
 import {
   addOptions,
   alternatives,
@@ -50,14 +50,20 @@ import {
   expectRequired,
   givenFlags,
   givenOf,
-  requiredText,
+  outputPath,
   spellAsFlags,
   valuesOf,
-} from "../options.ts";
+} from "../flags/options.ts";
+import { applyRunFile } from "../flags/run-file.ts";
+import { expectRoom, measuredBase } from "../memory.ts";
+import { beside, methodOption, methodOptions } from "../method-options.ts";
+import { loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";
+import { type FinishedRun, nextCommands } from "../next-commands.ts";
+import { expectAdapter, expectFile, expectNoFile } from "../paths/mistaken-paths.ts";
+import { adapterFolder } from "../paths/paths.ts";
 import { previewText } from "../preview.ts";
-import { applyRunFile } from "../run-file.ts";
 import { expectSameAdapter } from "../same-adapter.ts";
-import { duration, grouped, LiveLine, notice, outliveReader, print } from "../terminal.ts";
+import { counted, duration, grouped, LiveLine, notice, outliveReader, print } from "../terminal.ts";
 import { previewsOf, type TrainingData, trainingData } from "../training-data.ts";
 
 const { model, weights, task } = modelOptions;
@@ -66,13 +72,12 @@ const { model, weights, task } = modelOptions;
 const files = {
   model,
   ...dataFlags,
-  valid: orNull(listOfFiles({ help: "data files to evaluate on", placeholder: "file" })),
+  valid: validFiles("data files to evaluate on"),
   ...splitOptions,
   test: orNull(listOfFiles({ help: "data files to evaluate on once, after training", placeholder: "file" })),
-  output: requiredText({
-    help: "run folder: adapter/, best/, checkpoint-N/, metrics.jsonl, trainer_state.json, test_results.json",
-    placeholder: "dir",
-  }),
+  output: outputPath(
+    "run folder: adapter/, best/, checkpoint-N/, metrics.jsonl, trainer_state.json, test_results.json",
+  ),
   adapterConfig: text({ help: "a PEFT adapter_config.json instead of the method's options", placeholder: "file" }),
   initAdapter: text({ help: "continue training an existing adapter", placeholder: "dir" }),
 } satisfies Options;
@@ -82,19 +87,19 @@ const running = {
   preview: whole(0, 0, "number of examples to show before training, as `data preview` does"),
   profile: flag(false, "time kernels and layers: writes profile.md, and trace.json for a browser's performance panel"),
   profileSteps: whole(10, 1, "number of steps to profile, after one warm-up step"),
-  resume: flag(
-    false,
-    "continue from the newest checkpoint in --output, bit for bit as if never interrupted; omitted settings are taken from the run",
-  ),
+  resume: flag(false, {
+    help: "continue from the newest checkpoint in --output, bit for bit as if never interrupted; omitted settings are taken from the run",
+    insteadOf: { "resume-from-checkpoint": "--resume continues from the newest checkpoint in --output" },
+    common: true,
+  }),
   config: text({
     help: "a YAML file with any of these options, one per line; the command line overrides it",
     placeholder: "file",
   }),
-  logFormat: oneOf(
-    ["auto", "plain", "json"],
-    "auto",
-    "progress as a live line, plain lines, or JSON lines on standard output",
-  ),
+  logFormat: oneOf(["auto", "plain", "json"], "auto", {
+    help: "progress as a live line, plain lines, or JSON lines on standard output",
+    insteadOf: { "report-to": "--log-format json prints every report, and metrics.jsonl of --output keeps them" },
+  }),
 } satisfies Options;
 
 const options = { ...files, weights, task, ...lengthOptions, ...running, ...engineOptions };
@@ -112,19 +117,13 @@ function settingsFor(method: Method | null): typeof settings {
 export function trainCommand(chosen: TrainingMethod): Command {
   const { method } = chosen;
   const own = method === null ? {} : methodOptions(method);
-  const command = new Command("train").description(
+  const command: Command = new DeclaredCommand("train", EXAMPLES).description(
     "Adapt a model to a data file, and write an adapter folder that PEFT can load.",
   );
-  const groups: Options[] = [
-    files,
-    { method: methodOption() },
-    { weights, task },
-    lengthOptions,
-    settingsFor(method),
-    running,
-  ];
-  for (const group of [...groups, engineOptions, own]) addOptions(command, group);
-  command.addHelpText("after", examplesText(EXAMPLES));
+  addOptions(command, files, "Model and data");
+  addOptions(command, { method: methodOption(), ...beside(settings, own) }, method?.about.title ?? "Full training");
+  addOptions(command, settingsFor(method), "Training");
+  addOptions(command, { ...lengthOptions, weights, ...engineOptions, task, ...running }, "Training");
   command.hook("preAction", (_, command) => applyConfig(command)).action(() => run(command, chosen));
   alternatives(command, ["valid"], ["validSplit"]);
   alternatives(command, ["maxSteps"], ["numTrainEpochs"]);
@@ -133,8 +132,8 @@ export function trainCommand(chosen: TrainingMethod): Command {
 }
 
 const EXAMPLES = `
-  $ lorikeet train --model examples/pocket --data examples/sonnets/train.jsonl --valid examples/sonnets/valid.jsonl \\
-      --output runs/sonnets --r 8 --lora-alpha 16 --target-modules all-linear --epochs 4 --learning-rate 2e-3
+  $ lorikeet train --model base --data train.jsonl --valid valid.jsonl --output runs/first
+  $ lorikeet train --model base --data train.jsonl --output runs/wide --r 16 --target-modules all-linear --epochs 4
   $ lorikeet train --model base --data chat.jsonl --output runs/chat --steps 500 --save-steps 100
   $ lorikeet train --model base --data chat.jsonl --output runs/chat --steps 500 --save-steps 100 --resume
   $ lorikeet train --model base --data chat.jsonl --output runs/plus --learning-rate 1e-4 --loraplus-lr-ratio 16
@@ -167,13 +166,18 @@ function trainingArguments(
 async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   const began = performance.now();
   outliveReader();
-  const given = valuesOf(command, options);
+  const asked = valuesOf(command, options);
+  const given = { ...asked, initAdapter: asked.initAdapter && adapterFolder(asked.initAdapter) };
+  expectNoFile(given.output, "--output");
+  if (given.initAdapter !== null) expectAdapter(given.initAdapter, "--init-adapter");
+  if (given.adapterConfig !== null) expectFile(given.adapterConfig, "--adapter-config", CONFIG_FILE);
   const output = openRun(given.output);
   const saved = given.resume ? await savedIdentity(output) : {};
   const fixed = settingsOfIdentity(saved);
   const flags = { ...given, validSplit: validSplitOf(command, given, saved) };
   const args = trainingArguments(command, chosen, { evaluates: flags.valid !== null || flags.validSplit > 0, fixed });
   const spell = spellAsFlags(command, { evalDataset: "--valid", outputDir: "--output" });
+  if (!flags.resume && !args.overwriteOutputDir) await expectNoRun(output, spell); // before anything is loaded
   const engine = await openEngine(flags);
   const told = flags.initAdapter === null ? null : await toldByAdapter(flags.initAdapter);
   const full = chosen.method === null && flags.adapterConfig === null && flags.initAdapter === null;
@@ -222,6 +226,18 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   const findings = diagnoseRun({ result, args, examples: train.length, classCounts: countsOf(data), spell });
   reporter.end(result, findings, (performance.now() - began) / 1000, flags.output);
   if (result.stopped === "aborted") process.exitCode = signalled();
+  else reporter.next(nextCommands(finished(flags, chosen, model, task ?? base.task), namesOf(command)));
+}
+
+function namesOf({ parent }: Command): string[] {
+  return (parent?.commands ?? []).map((command) => command.name());
+}
+
+function finished(flags: Flags, { method }: TrainingMethod, model: Trainable, task: Task): FinishedRun {
+  const isAdapter = model instanceof PeftModel;
+  const merges = method !== null && Boolean(method.linear || method.embedding || method.copies);
+  const made = `${flags.output}/adapter`;
+  return { model: flags.model, made, isAdapter, merges, task, measured: flags.valid ?? flags.data };
 }
 
 /** Evaluates what was trained on the test set, and writes the metrics to the run as transformers' examples do. */
@@ -284,6 +300,8 @@ interface Reporter {
   /** Leaves the terminal clean for a notice. */
   pause(): void;
   end(result: TrainResult, findings: readonly Finding[], seconds: number, output: string): void;
+  /** Command lines to type after the run. */
+  next(commands: readonly string[]): void;
 }
 
 /** One JSON object per line: each report, and the result. */
@@ -312,6 +330,7 @@ class JsonReporter implements Reporter {
     const advice = findings.map(({ message }) => message);
     print(JSON.stringify({ ...ended, output, ...(advice.length > 0 && { advice }) }));
   }
+  next(): void {}
 }
 
 /** A live line on a terminal, one plain line per report elsewhere. */
@@ -341,7 +360,7 @@ class LineReporter implements Reporter {
     const all = Array.from(model.namedTrainable().values()).reduce((sum, { size }) => sum + size, 0);
     print(model instanceof PeftModel ? model.describeTrainable() : trainableLine(all, all));
     print(
-      `${grouped(examples.length)} rows, ${grouped(tokens)} tokens; ${grouped(trainer.steps)} steps; ` +
+      `${counted(examples.length, "row")}, ${counted(tokens, "token")}; ${counted(trainer.steps, "step")}; ` +
         `working memory ${formatBytes(trainer.plan())}`,
     );
   }
@@ -363,13 +382,13 @@ class LineReporter implements Reporter {
     this.#line.above(`${what} ${metrics.join("  ")}`);
   }
   cache({ blocks, kept, examples, bytes }: FrozenCacheReport): void {
-    const share = `${grouped(kept)} of ${grouped(examples)} rows, ${formatBytes(bytes)}`;
-    this.#line.above(`skipped ${blocks} frozen blocks with cached outputs, for ${share}`);
+    const share = `${grouped(kept)} of ${counted(examples, "row")}, ${formatBytes(bytes)}`;
+    this.#line.above(`skipped ${counted(blocks, "frozen block")} with cached outputs, for ${share}`);
   }
   profile(steps: number, output: string): void {
     this.#line.above(
       steps > 0
-        ? `profile of ${steps} steps in ${output}/profile.md; ${output}/trace.json opens in a browser's performance panel`
+        ? `profile of ${counted(steps, "step")} in ${output}/profile.md; ${output}/trace.json opens in a browser's performance panel`
         : "no profile: the run ended with its first step, which is a warm-up step",
     );
   }
@@ -388,5 +407,8 @@ class LineReporter implements Reporter {
       const how = stopped === "early" ? "stopped early without improvement" : "done";
       print(`${how} ${at}; ${this.#what} in ${output}/adapter`);
     }
+  }
+  next(commands: readonly string[]): void {
+    print(["next:", ...commands.map((line) => `  ${line}`)].join("\n"));
   }
 }

@@ -9,6 +9,6 @@ export async function gunzip(file: string, bytes: Uint8Array, most: number): Pro
   } catch (cause) {
     if (cause instanceof FormatError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FormatError(`${what} is not a whole gzip file: ${reason}`, { cause });
+    throw new FormatError(`${what} is not a whole gzip file: ${reason}. If it is not compressed, rename it`, { cause });
   }
 }

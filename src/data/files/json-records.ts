@@ -13,11 +13,19 @@ export function jsonRecord(line: number, text: string): FileRecord {
   try {
     row = JSON.parse(text);
   } catch (cause) {
-    return { line, row: `not JSON: ${cause instanceof Error ? cause.message : cause}` };
+    return { line, row: `not JSON: ${cause instanceof Error ? cause.message : cause}${reasonIn(text)}` };
   }
   if (typeof row !== "object" || row === null || Array.isArray(row))
     return { line, row: `should be a JSON object, found ${kindOf(row)}` };
   return { line, row: row as JsonRow, exact: () => parsePythonJson(text) as JsonRow };
+}
+
+/** What people mistake for a row of JSON Lines, and what to do about it, or "". */
+function reasonIn(text: string): string {
+  const trimmed = text.trim();
+  if (/^[[\]]$/.test(trimmed)) return "; a list of rows is a .json file: rename it";
+  if (/^\{.*\},$/s.test(trimmed)) return "; take away the comma at its end, or make it a list in a .json file";
+  return /^\{\s*'/.test(trimmed) ? "; JSON has double quotes: write it with json.dumps" : "";
 }
 
 /** The rows of JSON Lines in UTF-8. Blank lines are skipped. */

@@ -18,7 +18,10 @@ export async function parquetRecords(file: string, bytes: Uint8Array, most: numb
     return rows.map((row, i) => ({ line: i + 1, row: plain(row) as JsonRow }));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FormatError(`data file "${file}" cannot be read as Parquet: ${reason}`, { cause });
+    throw new FormatError(
+      `data file "${file}" cannot be read as Parquet: ${reason}. If it is another kind of file, rename it`,
+      { cause },
+    );
   }
 }
 

@@ -15,9 +15,21 @@ import type { Role } from "../layers/weights.ts";
  */
 export type KeptWeights = "stored" | FrozenDtype;
 
+const FLOATS = "Computing is in float32; --weights f16 or --weights bf16 holds the base in 16 bits";
+
 /** The option `weights` of loaders and commands. */
 export const weightsOption: Option<KeptWeights> = oneOf(["stored", "f32", "f16", "bf16", "int8", "nf4"], "stored", {
   help: "dtype of the base in memory: int8 computes in integers, nf4 uses 4 bits",
+  insteadOf: {
+    "load-in-4bit": "--weights nf4 holds the base in 4 bits",
+    "load-in-8bit": "--weights int8 holds the base in 8 bits",
+    fp16: FLOATS,
+    bf16: FLOATS,
+    "torch-dtype": FLOATS,
+    dtype: FLOATS,
+    quantize: "--weights nf4 or --weights int8 holds the base in fewer bits",
+  },
+  common: true,
 });
 
 /** Matrices with shorter rows stay as stored because compression gains nothing (T5's table of relative positions). */

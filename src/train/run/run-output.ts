@@ -17,6 +17,15 @@ export { identityOf } from "./run-identity.ts";
 const OURS =
   /^(checkpoint-\d+|adapter|best|metrics\.jsonl|trainer_state\.json|test_results\.json|profile\.md|trace\.json)$/;
 
+/** Throws StateError if a folder holds a run. */
+export async function expectNoRun(folder: RunFolder, spell: Spell): Promise<void> {
+  const ours = (await folder.list()).filter((name) => OURS.test(name));
+  if (ours.length === 0) return;
+  throw new StateError(
+    `${folder.name} already contains a run (${ours.join(", ")}): continue it with ${spell("resume")}, delete it with ${spell("overwriteOutputDir")}, or choose another folder`,
+  );
+}
+
 /** What a run's folder holds the results of. */
 export interface RunOutputOptions {
   readonly folder: RunFolder;
@@ -41,11 +50,7 @@ export class RunOutput {
     await folder.recover();
     if (resume) return;
     const ours = (await folder.list()).filter((name) => OURS.test(name));
-    if (ours.length > 0 && !args.overwriteOutputDir) {
-      throw new StateError(
-        `${folder.name} already contains a run (${ours.join(", ")}): continue it with ${spell("resume")}, delete it with ${spell("overwriteOutputDir")}, or choose another folder`,
-      );
-    }
+    if (!args.overwriteOutputDir) await expectNoRun(folder, spell);
     for (const name of ours) await folder.remove(name);
     await rewriteMetrics(folder, []); // fails early if the folder is not writable
   }

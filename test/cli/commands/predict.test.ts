@@ -65,9 +65,12 @@ describe("predict", () => {
   });
 
   test("an output that ends in neither way is refused before the model is loaded", async () => {
-    const args = ["--model", "nowhere", "--data", "odd.jsonl", "--output", "preds.csv"];
+    const args = ["--model", "nowhere", "--data", "odd.jsonl", "--output", "preds.txt"];
     const refused = await lorikeet(work, "predict", ...args);
-    expectRefused(refused, /--output is "preds.csv", expected a file that ends in .jsonl \(answers\) or .safetensors/);
+    expectRefused(
+      refused,
+      /--output is "preds.txt", expected a file that ends in .jsonl or .csv \(answers\) or .safetensors/,
+    );
   });
 });
 

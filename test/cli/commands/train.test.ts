@@ -114,7 +114,7 @@ test("checkpointing and a cache of frozen layers write the same adapter, and the
   ]);
   expect(adapterBytes("again")).toBe(adapterBytes("kept"));
   expect(adapterBytes("cached")).toBe(adapterBytes("kept"));
-  expect(cached).toMatch(/^skipped 1 frozen blocks with cached outputs, for 20 of 20 rows, \d+(\.\d+)? kB$/m);
+  expect(cached).toMatch(/^skipped 1 frozen block with cached outputs, for 20 of 20 rows, \d+(\.\d+)? kB$/m);
 });
 
 describe("what a run writes", () => {
@@ -165,9 +165,15 @@ describe("what a run writes", () => {
     );
     expect(steps.map((line) => Number(/\d+/.exec(line)![0]))).toEqual([1, 2, 4, 6, 8, 10]);
     expect(lines.filter((line) => /^step \d+ {2}eval loss \d+\.\d{4} {2}perplexity/.test(line))).toHaveLength(3);
-    expect(lines.at(-1)).toMatch(/^done at step 10, last loss .*; adapter in whole\/adapter$/);
+    expect(lines.at(-5)).toMatch(/^done at step 10, last loss .*; adapter in whole\/adapter$/);
+    expect(lines.slice(-4)).toEqual([
+      "next:",
+      '  lorikeet generate --model base --adapter whole/adapter --prompt "..."',
+      "  lorikeet eval --model base --adapter whole/adapter --data valid.jsonl",
+      "  lorikeet merge --model base --adapter whole/adapter --output whole/adapter-merged",
+    ]);
     expect(lines.slice(0, 3).map((line) => line.split(/ +/)[0])).toEqual(["data", "train", "valid"]);
-    expect(lines).toHaveLength(3 + 3 + 6 + 3 + 1);
+    expect(lines).toHaveLength(3 + 3 + 6 + 3 + 1 + 4);
   });
 
   test("is refused a second time, unless with --overwrite, and then is the same to the bit", async () => {

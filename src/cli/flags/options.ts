@@ -1,8 +1,8 @@
 /** Flags generated from declared options, their values, and rules that involve several of them. */
 import { type Command, Option as Flag, InvalidArgumentError } from "commander";
-import type { Kind, Option, OptionDetails, Options, Spell, ValuesOf } from "../core/options.ts";
-import { files, option } from "../core/options.ts";
-import { didYouMean } from "../core/similar.ts";
+import type { Kind, Option, OptionDetails, Options, Spell, ValuesOf } from "../../core/options.ts";
+import { files, option } from "../../core/options.ts";
+import { didYouMean } from "../../core/similar.ts";
 import {
   readBytes,
   readChoice,
@@ -74,6 +74,18 @@ export class DeclaredFlag extends Flag {
   override attributeName(): string {
     return this.#name;
   }
+  /** Its other names without dashes: the option's own, unless the flag says the opposite, and those of other tools. */
+  get alsoSpelled(): readonly string[] {
+    const { spelled = "", alsoSpelled = [] } = this.declared;
+    return spelled.startsWith("no-") ? alsoSpelled : [kebab(this.#name), ...alsoSpelled];
+  }
+}
+
+/** A flag that a command requires though it is not a declared option. */
+export class RequiredFlag extends Flag {}
+
+function isRequired(flag: Flag): boolean {
+  return flag instanceof RequiredFlag || (flag instanceof DeclaredFlag && flag.declared.required === true);
 }
 
 /** Whether a flag takes no value: its presence means true, or false if it is spelled `no-x`. */
@@ -82,9 +94,14 @@ function isSwitch({ kind, fallback, spelled = "" }: Option<unknown>): boolean {
 }
 
 function flagsOf(name: string, declared: Option<unknown>): string {
-  const long = declared.spelled ?? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const long = declared.spelled ?? kebab(name);
   const more = declared.kind === "files" ? "..." : "";
   return isSwitch(declared) ? `--${long}` : `--${long} <${declared.placeholder ?? placeholders[declared.kind]}${more}>`;
+}
+
+/** `maxLength` as flags spell it: `max-length`. */
+export function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 function helpOf(declared: Option<unknown>): string {
@@ -111,6 +128,13 @@ export function requiredText(about: OptionDetails<string>): Option<string> {
   return { ...option<string>("", "a string", (value) => typeof value === "string", about, "text"), required: true };
 }
 
+/** --output: a folder, or a file. */
+export function outputPath(help: string, placeholder: "dir" | "file" = "dir"): Option<string> {
+  const alsoSpelled = ["output-dir", "output-file", "output-path", "out", "save-path", "save-dir"];
+  const insteadOf = { "push-to-hub": "Nothing is uploaded: Python's `hf upload NAME DIR` uploads the folder" };
+  return requiredText({ help, placeholder, alsoSpelled, insteadOf });
+}
+
 /** Files that a command cannot do without. */
 export function requiredFiles(about: OptionDetails<readonly string[]>): Option<readonly string[]> {
   return { ...files(about), required: true };
@@ -121,11 +145,11 @@ export function hasFlag({ filledIn, unsaved }: Option<unknown>): boolean {
   return !filledIn && !unsaved;
 }
 
-/** Adds the flags of options, except those that the command already has. */
-export function addOptions(command: Command, options: Options): Command {
+/** Adds the flags of options, except those that the command already has, below a heading of the help. */
+export function addOptions(command: Command, options: Options, heading = "Options"): Command {
   for (const [name, declared] of Object.entries(options)) {
     if (!hasFlag(declared)) continue;
-    const flag = new DeclaredFlag(name, declared);
+    const flag = new DeclaredFlag(name, declared).helpGroup(`${heading}:`);
     const taken = command.options.some((other) => other.long === flag.long || other.attributeName() === name);
     if (!taken) command.addOption(flag);
   }
@@ -170,7 +194,9 @@ export function alternatives(command: Command, one: readonly string[], other: re
     const second = givenFlags(command, other);
     if (first.length === 0 || second.length === 0) return;
     if (typed(first) === typed(second)) {
-      command.error(`error: option '${first[0]!.flags}' cannot be used with option '${second[0]!.flags}'`);
+      command.error(
+        `error: option '${first[0]!.flags}' cannot be used with option '${second[0]!.flags}': leave one out`,
+      );
     }
     for (const flag of typed(first) ? second : first) {
       command.setOptionValueWithSource(flag.attributeName(), flag.defaultValue, "default");
@@ -178,15 +204,29 @@ export function alternatives(command: Command, one: readonly string[], other: re
   });
 }
 
-/** Reports missing required options, after unknown ones have been reported and a --config file has been read. */
+/**
+ * Reports all missing required options at once, after unknown ones have been reported and a --config file has been
+ * read, with a command line to type.
+ */
 export function expectRequired(command: Command): Command {
   return command.hook("preAction", () => {
-    const missing = command.options.filter(
-      (flag) =>
-        flag instanceof DeclaredFlag &&
-        flag.declared.required &&
-        command.getOptionValue(flag.attributeName()) === undefined,
-    );
-    for (const flag of missing) command.error(`error: required option '${flag.flags}' not specified`);
+    const required = command.options.filter(isRequired);
+    const missing = required.filter((flag) => command.getOptionValue(flag.attributeName()) === undefined);
+    if (missing.length === 0) return;
+    const plural = missing.length === 1 ? "option" : "options";
+    const list = missing.map(({ flags, description }) => `\n  ${flags}  ${description}`).join("");
+    command.error(`error: required ${plural} not specified:${list}\n${typed(command)}`);
   });
+}
+
+/** The command line to type, with what the command requires. */
+export function typed(command: Command): string {
+  const operands = command.registeredArguments.map((argument) => `<${argument.name()}>`);
+  const required = command.options.filter(isRequired).map(({ flags }) => flags);
+  return `Type: ${["lorikeet", ...pathOf(command), ...operands, ...required].join(" ")}`;
+}
+
+/** The names of a command below the program. */
+function pathOf(command: Command): string[] {
+  return command.parent === null ? [] : [...pathOf(command.parent), command.name()];
 }

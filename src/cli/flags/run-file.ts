@@ -1,13 +1,16 @@
 /** A YAML file of options for --config: `learning-rate: 2e-4` is the same as `--learning-rate 2e-4`. */
 import { type Command, InvalidArgumentError, type Option } from "commander";
 import { parse } from "yaml";
-import { readText } from "../checkpoint/checkpoint.ts";
-import { openSource } from "../checkpoint/open.ts";
-import { FormatError } from "../core/errors.ts";
-import { listProblems } from "../core/problems.ts";
-import { didYouMean } from "../core/similar.ts";
-import { splitPath } from "./data.ts";
+import { readText } from "../../checkpoint/checkpoint.ts";
+import { openSource } from "../../checkpoint/open.ts";
+import { FormatError } from "../../core/errors.ts";
+import { listProblems } from "../../core/problems.ts";
+import { didYouMean } from "../../core/similar.ts";
+import { expectFile } from "../paths/mistaken-paths.ts";
+import { splitPath } from "../paths/paths.ts";
+import { ALL } from "./help.ts";
 import { DeclaredFlag } from "./options.ts";
+import { answerTo, flagCalled } from "./spellings.ts";
 
 /**
  * Fills in the options that the command line omits. Names may use hyphens or underscores; an empty value omits the
@@ -23,6 +26,7 @@ export async function applyRunFile(command: Command, path: string): Promise<void
 }
 
 export async function readRunFile(path: string): Promise<object> {
+  expectFile(path, "--config", "run.yaml");
   const [folder, file] = splitPath(path);
   const text = await readText(openSource(folder), file);
   let content: unknown;
@@ -30,19 +34,32 @@ export async function readRunFile(path: string): Promise<object> {
     content = parse(text, { logLevel: "error" });
   } catch (cause) {
     const [reason] = (cause as Error).message.split("\n");
-    throw new FormatError(`"${path}" is not YAML: ${reason}`, { cause });
+    throw new FormatError(`"${path}" is not YAML: ${reason!.replace(/:$/, "")}; expected ${LINES}`, { cause });
   }
   if (typeof content === "object" && content !== null && !Array.isArray(content)) return content;
-  throw new FormatError(`"${path}": expected option names with values, one per line, such as "learning-rate: 2e-4"`);
+  throw new FormatError(`"${path}": expected ${LINES}`);
 }
+
+const LINES = 'option names with values, one per line, such as "learning-rate: 2e-4"';
+
+/** Flags that a file cannot set. */
+const UNFIT = ["--config", ALL];
 
 /** Sets one option unless the command line does; returns the problem with it, or null. */
 function applyEntry(command: Command, key: string, value: unknown): string | null {
   const named = key.replaceAll("_", "-");
-  const option = command.options.find(({ long }) => long === `--${named}` || long === `--no-${named}`);
-  if (!option || named === "config") {
-    const names = command.options.map(({ long }) => long!.slice(2)).filter((name) => name !== "config");
-    return `"${key}" is not an option of ${command.name()}.${didYouMean(named, names)}`;
+  const option = flagCalled(command, named) ?? command.options.find(({ long }) => long === `--no-${named}`);
+  if (!option || UNFIT.includes(option.long!)) {
+    const names = command.options.map(({ long }) => long!).filter((long) => !UNFIT.includes(long));
+    const answer = answerTo(command, named);
+    const next =
+      answer === null
+        ? didYouMean(
+            named,
+            names.map((long) => long.slice(2)),
+          )
+        : ` ${answer}`;
+    return `"${key}" is not an option of ${command.name()}.${next}`;
   }
   try {
     const found = parsed(option, named, value);

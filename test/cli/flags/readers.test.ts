@@ -8,8 +8,8 @@ import {
   readPairs,
   readPattern,
   readWhole,
-} from "../../src/cli/readers.ts";
-import { namesOrPattern, oneOf, option } from "../../src/core/options.ts";
+} from "../../../src/cli/flags/readers.ts";
+import { namesOrPattern, oneOf, option } from "../../../src/core/options.ts";
 
 test("numbers are read whole or not at all", () => {
   expect(["12", "-3", "1.5", "1e3", "", "0x10"].map(readWhole)).toEqual([

@@ -1,6 +1,6 @@
 /** Parsers of command-line text for each kind of option. They return undefined if the text is not of that kind. */
 import { InvalidArgumentError } from "commander";
-import type { Option } from "../core/options.ts";
+import type { Option } from "../../core/options.ts";
 
 export function readWhole(text: string): number | undefined {
   return /^-?\d+$/.test(text) ? Number(text) : undefined;
