@@ -24,6 +24,7 @@ export async function orAbsent<T>(reading: Promise<T>, what: string): Promise<T 
 export async function makeFolder(path: string, above = true): Promise<void> {
   try {
     await mkdir(path);
+    await flushFolder(dirname(path));
   } catch (cause) {
     const code = codeOf(cause);
     if (code === "ENOENT" && above && dirname(path) !== path) {
@@ -35,12 +36,21 @@ export async function makeFolder(path: string, above = true): Promise<void> {
   }
 }
 
-/** Makes renames in a folder survive a power failure. On systems that cannot flush a folder this is best effort. */
+/**
+ * What systems answer that cannot flush a folder: Windows opens none (EISDIR, EPERM, EACCES), and some file systems
+ * of networks and in user space know no fsync of folders (EINVAL, ENOTSUP, EOPNOTSUPP, ENOSYS, EBADF). Renames there survive
+ * a power failure as well as the system manages. A folder that may be written but not read (EACCES) is one of them.
+ */
+const CANNOT_FLUSH = ["EISDIR", "EPERM", "EACCES", "EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EBADF"];
+
+/** Makes renames and new names in a folder survive a power failure. Throws what the disk refuses, such as EIO. */
 export async function flushFolder(path: string): Promise<void> {
   try {
     const handle = await open(path, "r");
     await handle.sync().finally(() => handle.close());
-  } catch {}
+  } catch (cause) {
+    if (!CANNOT_FLUSH.includes(codeOf(cause) ?? "")) throw cause;
+  }
 }
 
 /** Signal 0 is not delivered: it only checks whether the process exists. */
@@ -64,6 +74,8 @@ const REASONS = new Map([
   ["EEXIST", "a file exists where a folder is expected"],
   ["ENAMETOOLONG", "the name is too long"],
   ["EMFILE", "too many files are open"],
+  ["ELOOP", "its symbolic links lead in a circle"],
+  ["EIO", "the disk reports an error"],
 ]);
 
 /** A StateError for a refusal of the operating system; any other error unchanged. */

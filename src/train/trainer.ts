@@ -23,6 +23,7 @@ import { makeOptimizer } from "./make-optimizer.ts";
 import { largestBatch, type MemoryPlan, planOf } from "./memory-plan.ts";
 import { lossAndGradients, microBatch, plannedBytes, tokensOf } from "./micro-batch.ts";
 import type { Profiler } from "./profiler.ts";
+import type { Resume } from "./run/choose-checkpoint.ts";
 import { atStart, type LogEntry, type Progress } from "./run/progress.ts";
 import type { RunIdentity } from "./run/run-identity.ts";
 import type { RunOutput } from "./run/run-output.ts";
@@ -235,36 +236,37 @@ export class Trainer {
 
   /**
    * Trains to the end, or until the signal. With `resume` it continues from the newest checkpoint in `outputDir`, or
-   * starts from the beginning if there is none. Throws StateError before the first step if the run does not fit into
+   * starts from the beginning if there is none; `resume: "checkpoint-300"` names one. A damaged checkpoint is passed over for
+   * the one before it, which `onWarning` says. Throws StateError if another run is using `outputDir`, and before the first step if the run does not fit into
    * memory, and also when the loss or the gradient is no longer finite: parameters then keep their values from the
    * previous step.
    */
-  async train({ resume = false }: { resume?: boolean } = {}): Promise<TrainResult> {
+  async train({ resume = false }: { resume?: Resume } = {}): Promise<TrainResult> {
     await this.#expectRoom();
     const bytes = this.plan();
     this.#cache?.clear();
     const { engine } = this.#model;
+    const output = await this.#openOutput(resume);
     const optimizer = makeOptimizer(this.#model, this.args, this.#spell);
     try {
       engine.takeArena(bytes);
       engine.returnArena();
-      const output = await this.#openOutput(resume);
       const identity = { ...this.#options.identity, ...(output && (await this.#ownIdentity())) };
       await output?.prepare(resume);
-      const progress = resume && output ? await output.restore(optimizer, identity) : atStart;
+      const progress = resume !== false && output ? await output.restore(resume, optimizer, identity) : atStart;
       const rate = schedule(this.args.lrSchedulerType, { steps: this.steps, warmupSteps: this.args.warmupSteps });
       const run = { optimizer, rate, bytes, identity, output, breathe: eventLoopYield() };
       return await this.#withDropout(() => this.#loop(run, progress));
     } finally {
       optimizer.dispose();
-      await this.#writeProfile();
+      await this.#writeProfile().finally(() => output?.close());
     }
   }
 
-  async #openOutput(resume: boolean): Promise<RunOutput | null> {
+  async #openOutput(resume: Resume): Promise<RunOutput | null> {
     const folder = this.#folder;
     if (folder === null) {
-      if (resume) throw new StateError("train: resume needs outputDir, the folder of the run to continue");
+      if (resume !== false) throw new StateError("train: resume needs outputDir, the folder of the run to continue");
       return null;
     }
     const { RunOutput } = await files();
@@ -272,8 +274,7 @@ export class Trainer {
       folder,
       model: this.#model,
       args: this.args,
-      steps: this.steps,
-      epochOf: (progress) => this.#schedule.epochsDone(progress),
+      schedule: this.#schedule,
       warn: (text) => this.#options.onWarning?.(text),
       spell: this.#spell,
     });
@@ -415,7 +416,7 @@ export class Trainer {
     if (progress.best && loss >= progress.best.loss) {
       return { ...logged, evaluationsSinceBest: progress.evaluationsSinceBest + 1 };
     }
-    await run.output?.saveBest(run.optimizer);
+    await run.output?.saveBest(run.optimizer, progress.step);
     return { ...logged, best: { loss, step: progress.step }, evaluationsSinceBest: 0 };
   }
 

@@ -116,7 +116,8 @@ describe("a folder to write", () => {
     ["ENOSPC", "the disk is full (ENOSPC)"],
     ["EROFS", "the file system is read-only (EROFS)"],
     ["EACCES", "permission denied (EACCES)"],
-    ["EIO", "EIO: refused, write (EIO)"],
+    ["EIO", "the disk reports an error (EIO)"],
+    ["ENXIO", "ENXIO: refused, write (ENXIO)"],
   ])("%s is told in words and leaves the old file", async (code, words) => {
     writeFileSync(join(dir, "f"), "old");
     await expect(folderTarget(dir).write("f", failing(refusal(code)))).rejects.toThrow(

@@ -2,11 +2,15 @@
  * Loads and saves the adapters of a set; load.ts, save.ts and adapterhub.ts handle the files. `PeftModel` loads this
  * module on first use.
  */
-import { openSource, openTarget, type SourceLike, type TargetLike } from "../../checkpoint/open.ts";
+
+import { hasCheckpoint } from "../../checkpoint/checkpoint.ts";
+import { writeHashed } from "../../checkpoint/file-hashes.ts";
+import { openOutput, openSource, openTarget, type SourceLike, type TargetLike } from "../../checkpoint/open.ts";
+import { verifiedSource } from "../../checkpoint/verified-source.ts";
 import { FormatError, StateError } from "../../core/errors.ts";
-import type { Source } from "../../core/host.ts";
+import type { Source, Target } from "../../core/host.ts";
 import { Adapter } from "../adapter.ts";
-import { DEFAULT_ADAPTER } from "../adapter-name.ts";
+import { DEFAULT_ADAPTER, quoted } from "../adapter-name.ts";
 import type { AdapterSet } from "../adapter-set.ts";
 import { type CompositionNode, namesIn, nodesIn } from "../compose/composition.ts";
 import { type MethodConfig, methodName, withValues } from "../method/define-method.ts";
@@ -68,7 +72,7 @@ async function read(
   { isTrainable = false, values = {}, subfolder = "", keyMapping = {} }: LoadAdapterOptions,
 ): Promise<Adapter> {
   const { layers, model } = set;
-  const source = subFolder(openSource(from), subfolder);
+  const source = await verifiedSource(subFolder(openSource(from), subfolder), set.warn);
   try {
     const config = withTiedLayers(withValues(await readAdapterConfig(source, set.warn), values), layers);
     const stored = mapped(await openTensorsFor(config, source, layers), keyMapping);
@@ -106,7 +110,7 @@ export async function loadAdapterFusion(
   from: SourceLike,
   { adapterNames, isTrainable = false, values = {} }: LoadFusionOptions,
 ): Promise<string> {
-  const source = openSource(from);
+  const source = await verifiedSource(openSource(from), set.warn);
   try {
     const { adapterNames: named, options, tensors } = await openHubFusion(source, set.layers);
     const name = (adapterNames ?? named).join(",");
@@ -147,14 +151,46 @@ export async function saveAdapters(set: AdapterSet, to: TargetLike, selected?: r
   const names = selected ?? [...adapters.keys(), ...fusions.keys()];
   const chosen = names.filter((name) => !fusions.has(name)).map((name) => set.get(name));
   const target = openTarget(to);
+  expectDistinct(names);
+  if (typeof to === "string") await expectNoModel(openOutput(to)!.source());
   for (const fusion of names.flatMap((name) => fusions.get(name) ?? [])) {
     const { config } = set.get(fusion.name.split(",").at(-1)!);
-    await writeFusion(fusion, config, layers, model, target, fusion.name);
+    await writeHashed(below(target, fusion.name), (folder) => writeFusion(fusion, config, layers, model, folder));
   }
-  if (selected === undefined && set.active.length > 1 && set.composes(set.active))
-    await writeSetup(set.composition, target);
+  const composes = selected === undefined && set.active.length > 1 && set.composes(set.active);
+  const write = (adapter: Adapter, folder: Target) => writeAdapter(adapter, layers, model, folder);
+  await writeHashed(target, async (root) => {
+    if (composes) await writeSetup(set.composition, root);
+    for (const adapter of chosen) if (adapter.name === DEFAULT_ADAPTER) await write(adapter, root);
+  });
   for (const adapter of chosen) {
-    const folder = adapter.name === DEFAULT_ADAPTER ? "" : adapter.name;
-    await writeAdapter(adapter, layers, model, target, folder);
+    const { name } = adapter;
+    if (name !== DEFAULT_ADAPTER) await writeHashed(below(target, name), (folder) => write(adapter, folder));
+  }
+}
+
+/** Throws StateError if a folder holds a model: its config.json would be overwritten with the labels of an adapter's head. */
+async function expectNoModel(folder: Source): Promise<void> {
+  if (!(await hasCheckpoint(folder))) return;
+  throw new StateError(`${folder.name} holds a model: save an adapter to another folder, such as one below it`);
+}
+
+/** A subfolder of a target. */
+function below(target: Target, folder: string): Target {
+  return { name: target.name, write: (file, chunks) => target.write(`${folder}/${file}`, chunks) };
+}
+
+/** Throws StateError if two names are the same folder where capital letters do not count, as on Windows and macOS. */
+function expectDistinct(names: readonly string[]): void {
+  const folders = new Map<string, string>();
+  for (const name of names) {
+    const other = folders.get(name.toLowerCase());
+    if (other !== undefined) {
+      throw new StateError(
+        `adapters ${quoted([other, name])} cannot be saved together: their folders would be the same on Windows and macOS. ` +
+          "Save them to different folders with selectedAdapters",
+      );
+    }
+    folders.set(name.toLowerCase(), name);
   }
 }

@@ -14,15 +14,13 @@ import { CONFIG_FILE, type ModelClass, WEIGHTS_FILE, writeConfig } from "./confi
 
 const published = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
 
-/** Writes an adapter into `folder` of the target ("" is its root). Tensors are float32. */
+/** Writes an adapter into a folder. Tensors are float32. */
 export async function writeAdapter(
   adapter: Adapter,
   base: Base,
   model: ModelClass & { readonly config: RawConfig },
   target: Target,
-  folder: string,
 ): Promise<void> {
-  const path = (file: string) => (folder === "" ? file : `${folder}/${file}`);
   const { memory } = base.engine;
   const placed = Array.from(
     [...adapter.saved, ...adapter.savedBase(base)].filter(([name]) => !adapter.exported.has(name)),
@@ -46,11 +44,11 @@ export async function writeAdapter(
   });
   const tensors = [...placed, ...computed];
   if (adapter.config.method.format === "adapterhub") {
-    await writeHubAdapter(adapter, tensors, base, model, { target, folder });
+    await writeHubAdapter(adapter, tensors, base, model, target);
     return;
   }
-  await writeSafetensors(target, path(WEIGHTS_FILE), tensors);
-  await target.write(path(CONFIG_FILE), [new TextEncoder().encode(writeConfig(savedConfig(adapter), model))]);
+  await writeSafetensors(target, WEIGHTS_FILE, tensors);
+  await target.write(CONFIG_FILE, [new TextEncoder().encode(writeConfig(savedConfig(adapter), model))]);
   const labels = adapter.replaced.length > 0 ? labelsIn(model.config) : null;
   if (labels !== null) {
     const text = JSON.stringify(
@@ -58,7 +56,7 @@ export async function writeAdapter(
       null,
       2,
     );
-    await target.write(path(LABELS_FILE), [new TextEncoder().encode(`${text}\n`)]);
+    await target.write(LABELS_FILE, [new TextEncoder().encode(`${text}\n`)]);
   }
 }
 
@@ -83,7 +81,6 @@ export async function writeFusion(
   base: Base,
   model: ModelClass,
   target: Target,
-  folder: string,
 ): Promise<void> {
   const { memory } = base.engine;
   const tensors = Array.from(
@@ -95,5 +92,5 @@ export async function writeFusion(
       bytes: () => storedBytes(memory, param).slice(),
     }),
   );
-  await writeHubFusion(fusion, tensors, base, model, config, { target, folder });
+  await writeHubFusion(fusion, tensors, base, model, config, target);
 }

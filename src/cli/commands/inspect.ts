@@ -25,6 +25,7 @@ import { modelOptions } from "../model-options.ts";
 import { addOptions, alternatives, givenFlags, valuesOf } from "../options.ts";
 import { grouped, notice, print } from "../terminal.ts";
 import { showPlan } from "./inspect-plan.ts";
+import { verify } from "./inspect-verify.ts";
 
 interface Line {
   name: string;
@@ -43,6 +44,10 @@ const shown = {
   }),
   grouped: flag(false, "print counts in the format of newer PEFT versions: 2,359,296 and four digits"),
   json: flag(false, "print one JSON object"),
+  verify: flag(
+    false,
+    "check every file against the hashes that were written with it: of an adapter, a checkpoint or a whole run",
+  ),
   plan: flag(false, "show how much memory training would need, based on config.json and the options below"),
 } satisfies Options;
 
@@ -82,6 +87,7 @@ const EXAMPLES = `
   $ lorikeet inspect examples/pocket
   $ lorikeet inspect runs/sonnets/adapter --json
   $ lorikeet inspect base --adapter-config adapter_config.json
+  $ lorikeet inspect runs/sonnets --verify
   $ lorikeet inspect base --plan --batch-size 4 --max-length 1024
   $ lorikeet inspect bigscience/mt0-large --plan --weights int8 --method ia3
   $ lorikeet inspect base --plan --method lora --r 16 --use-dora --gradient-checkpointing --json`;
@@ -94,7 +100,8 @@ async function run(dir: string, command: Command, chosen: TrainingMethod, plansO
   if (idle.length > 0) throw new StateError(`${idle.join(", ")}: only used with --plan; add --plan`);
   const source = openSource(dir);
   try {
-    if (await source.has(CONFIG_FILE)) await showAdapter(source, flags);
+    if (flags.verify) await verify(source, flags.json);
+    else if (await source.has(CONFIG_FILE)) await showAdapter(source, flags);
     else if (await source.has("config.json")) await showModel(source, flags);
     else {
       await source.list(); // reports a missing folder

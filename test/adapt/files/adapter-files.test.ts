@@ -10,8 +10,10 @@ describe("files", () => {
     const { model } = await twoAdapters();
     const files = await saved(model);
     expect([...files.keys()].sort()).toEqual([
+      "SHA256SUMS",
       "adapter_config.json",
       "adapter_model.safetensors",
+      "other/SHA256SUMS",
       "other/adapter_config.json",
       "other/adapter_model.safetensors",
     ]);
@@ -87,6 +89,7 @@ describe("files", () => {
     expect(text).toContain("embed_tokens.base_layer.weight");
     const at = tensorStart(bytes, "base_model.model.model.embed_tokens.base_layer.weight");
     bytes.subarray(at, at + 4).set([0, 0, 0x80, 0x41]);
+    files.delete("SHA256SUMS");
     await expect(PeftModel.fromPretrained(await base("llama"), files, silent)).rejects.toThrow(
       "embed_tokens.base_layer.weight: differs from the model's own weight",
     );

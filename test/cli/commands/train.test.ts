@@ -145,7 +145,11 @@ describe("what a run writes", () => {
       "metrics.jsonl",
       "trainer_state.json",
     ]);
-    expect(readdirSync(at("whole/adapter")).sort()).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
+    expect(readdirSync(at("whole/adapter")).sort()).toEqual([
+      "SHA256SUMS",
+      "adapter_config.json",
+      "adapter_model.safetensors",
+    ]);
     expect(configOf("whole")).toMatchObject({ peft_type: "LORA", r: 8, lora_alpha: 16, task_type: "CAUSAL_LM" });
     const state = JSON.parse(readFileSync(at("whole/trainer_state.json"), "utf8"));
     expect(state).toMatchObject({ global_step: 10, max_steps: 10, epoch: 2, logging_steps: 2 });
@@ -394,15 +398,17 @@ describe("a run that is stopped", () => {
     expect(checkpoints("interrupted")).toHaveLength(1);
     expect(checkpoints("killed").at(-1)).toBeGreaterThanOrEqual(8);
     const steps = ["--steps", String(last + 3)];
-    await Promise.all([
+    const [, again] = await Promise.all([
       succeed(work, ...train("interrupted", ...steps, "--resume")),
-      succeed(work, ...train("killed", ...steps, "--save-steps", "4", "--resume")),
+      lorikeet(work, ...train("killed", ...steps, "--save-steps", "4", "--resume")),
       succeed(work, ...train("straight", ...steps)),
     ]);
+    expect(again.code).toBe(0);
+    expect(again.stderr).toMatch(/^folder "killed": took over the lock of process \d+ on .*without releasing it\n$/);
     for (const resumed of ["interrupted", "killed"]) {
       expect(adapterBytes(resumed)).toBe(adapterBytes("straight"));
       expect(metrics(resumed)).toEqual(metrics("straight"));
-      expect(readdirSync(at(resumed)).filter((name) => /tmp|old/.test(name))).toEqual([]);
+      expect(readdirSync(at(resumed)).filter((name) => /tmp|old|lock/.test(name))).toEqual([]);
     }
   });
 
