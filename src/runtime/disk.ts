@@ -4,7 +4,22 @@
  */
 import { mkdir, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { StateError } from "../core/errors.ts";
+import { FormatError, StateError } from "../core/errors.ts";
+import { expectInside } from "../core/host.ts";
+import { windowsFault } from "../core/portable-name.ts";
+
+/** Returns a relative name that stays inside its folder and that this system takes for a file. Throws FormatError. */
+export function expectFileName(source: string, file: string, windows = process.platform === "win32"): string {
+  const inside = expectInside(source, file);
+  const fault = windows
+    ? (inside
+        .split("/")
+        .map(windowsFault)
+        .find((each) => each !== null) ?? null)
+    : null;
+  if (fault === null) return inside;
+  throw new FormatError(`${source}: file name ${JSON.stringify(file)} cannot be used here: ${fault}`);
+}
 
 /** The result, or null if the file or folder does not exist. Throws StateError for any other failure. */
 export async function orAbsent<T>(reading: Promise<T>, what: string): Promise<T | null> {
@@ -24,7 +39,6 @@ export async function orAbsent<T>(reading: Promise<T>, what: string): Promise<T 
 export async function makeFolder(path: string, above = true): Promise<void> {
   try {
     await mkdir(path);
-    await flushFolder(dirname(path));
   } catch (cause) {
     const code = codeOf(cause);
     if (code === "ENOENT" && above && dirname(path) !== path) {
@@ -33,7 +47,9 @@ export async function makeFolder(path: string, above = true): Promise<void> {
     }
     const there = await stat(path).catch(() => null);
     if (!there?.isDirectory()) throw cause;
+    return;
   }
+  await flushFolder(dirname(path));
 }
 
 /**

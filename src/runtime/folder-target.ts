@@ -5,8 +5,8 @@
  */
 import { open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { expectInside, type Target } from "../core/host.ts";
-import { explained, flushFolder, makeFolder } from "./disk.ts";
+import type { Target } from "../core/host.ts";
+import { expectFileName, explained, flushFolder, makeFolder } from "./disk.ts";
 
 /** A single write call takes at most 2^31 - 1 bytes. */
 const MAX_WRITE = 2 ** 30;
@@ -21,7 +21,7 @@ export function targetAt(path: string, name: string): Target {
   return {
     name,
     async write(file, chunks) {
-      const final = join(path, expectInside(name, file));
+      const final = join(path, expectFileName(name, file));
       await onTheSide(final, async (temporary) => {
         try {
           await makeFolder(dirname(final));

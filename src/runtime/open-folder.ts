@@ -3,8 +3,8 @@ import type { Stats } from "node:fs";
 import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { FormatError } from "../core/errors.ts";
-import { expectInside, expectRange, missingFile, type Source } from "../core/host.ts";
-import { orAbsent } from "./disk.ts";
+import { expectRange, missingFile, type Source } from "../core/host.ts";
+import { expectFileName, orAbsent } from "./disk.ts";
 import { leftover } from "./folder-target.ts";
 
 /** A single read call gives at most 2^31 - 1 bytes. */
@@ -16,7 +16,7 @@ const MAX_READ = 2 ** 30;
  */
 export function openFolder(path: string): Source {
   const name = `folder "${path}"`;
-  const pathOf = (file: string) => join(path, expectInside(name, file));
+  const pathOf = (file: string) => join(path, expectFileName(name, file));
   const versions = new Map<string, string>();
   /** Opens a file, which must be the one that was opened before: bytes of two versions do not fit together. */
   const withSame = <T>(file: string, use: (handle: FileHandle, size: number) => Promise<T>) =>

@@ -1,8 +1,8 @@
 /** The folder of a training run: files and subfolders that are replaced as a whole, and a lock. */
 import { appendFile, lstat, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { expectInside, type RunFolder, type Target } from "../core/host.ts";
-import { alive, codeOf, explained, flushFolder, makeFolder, orAbsent } from "./disk.ts";
+import type { RunFolder, Target } from "../core/host.ts";
+import { alive, codeOf, expectFileName, explained, flushFolder, makeFolder, orAbsent } from "./disk.ts";
 import { folderTarget, inUse, leftover, onTheSide, sideName, targetAt } from "./folder-target.ts";
 import { openFolder } from "./open-folder.ts";
 import { isLock, lockRun, type RunLock } from "./run-lock.ts";
@@ -10,7 +10,7 @@ import { isLock, lockRun, type RunLock } from "./run-lock.ts";
 /** A folder for the files of a training run. */
 export function openRun(path: string): RunFolder {
   const name = `folder "${path}"`;
-  const pathOf = (entry: string) => join(path, expectInside(name, entry));
+  const pathOf = (entry: string) => join(path, expectFileName(name, entry));
   const top = folderTarget(path);
   let lock: RunLock | null = null;
   return {
@@ -131,8 +131,12 @@ async function recover(path: string, locked: boolean): Promise<void> {
     const restores = left.kind === "old" && !entries.includes(left.name);
     const owned = left.pid !== process.pid && alive(left.pid) && !(await isOld(aside));
     if (owned && !(restores && locked)) continue;
-    if (restores) await rename(aside, join(path, left.name));
-    else await rm(aside, { recursive: true, force: true });
+    try {
+      if (restores) await rename(aside, join(path, left.name));
+      else await rm(aside, { recursive: true, force: true });
+    } catch (cause) {
+      throw explained(`cannot recover folder "${path}"`, cause);
+    }
   }
 }
 

@@ -67,7 +67,9 @@ export async function lockRun(path: string, notice: (text: string) => void): Pro
       throw new StateError(inUse(path, rival));
     }
     for (const { file, owner } of found) {
-      await rm(file, { force: true });
+      await rm(file, { force: true }).catch((cause) => {
+        throw explained(`cannot remove "${file}"`, cause);
+      });
       notice(`folder "${path}": took over the lock of ${nameOf(owner)}, which ended without releasing it`);
     }
     return mine;
@@ -148,7 +150,7 @@ async function create(file: string): Promise<RunLock | null> {
       clearInterval(renewal);
       process.off("exit", atExit);
       held.delete(owner.id);
-      await rm(file, { force: true });
+      await rm(file, { force: true }).catch(() => {}); // the next run takes it over
     },
   };
 }

@@ -1,6 +1,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -73,6 +82,18 @@ describe("a folder to read", () => {
       `folder "${join(dir, "none")}" does not exist, or is not a folder`,
     );
     expect(await openFolder(join(dir, "none")).has("f")).toBe(false);
+  });
+
+  test("refuses bytes of a file that was replaced between two reads, and reads it anew after that", async () => {
+    const source = openFolder(dir);
+    await put(folderTarget(dir), "f", "0123");
+    expect((await source.read("f", 0, 2)).length).toBe(2);
+    await put(folderTarget(dir), "f", "4567");
+    utimesSync(join(dir, "f"), 1, 1);
+    await expect(source.read("f", 2, 4)).rejects.toThrow(
+      new FormatError(`"f" in folder "${dir}" was replaced while it was being read; read it again`),
+    );
+    expect(new TextDecoder().decode(await source.read("f"))).toBe("4567");
   });
 
   test("says why a file that is there cannot be read", async () => {
