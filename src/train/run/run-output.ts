@@ -144,6 +144,7 @@ export class RunOutput {
     }
     await this.#replace("adapter", (target) => model.savePretrained(target));
     await folder.target().write("trainer_state.json", [this.#stateText(progress)]);
+    await rewriteMetrics(folder, progress.log); // the same lines, flushed
   }
 
   /** Replaces a subfolder, with the hashes of its files. */

@@ -437,6 +437,31 @@ describe("a run that is stopped", () => {
     expectRefused(other, /the run has changed \(1 problem\)\n {2}--seed: was 3, is 42\n/);
   });
 
+  test("passes over a damaged checkpoint loudly, which --verify finds; --resume CHECKPOINT names another", async () => {
+    const steps = ["--save-steps", "2", "--steps", "6"];
+    await succeed(work, ...train("damaged", ...steps));
+    expect(await succeed(work, "inspect", "damaged", "--verify")).toMatch(/^\d+ files are as they were written$/m);
+    const before = adapterBytes("damaged");
+    const file = at("damaged/checkpoint-6/state/optimizer.safetensors");
+    const bytes = readFileSync(file);
+    bytes[bytes.length - 1]! ^= 1;
+    writeFileSync(file, bytes);
+    expectRefused(
+      await lorikeet(work, "inspect", "damaged", "--verify"),
+      /not as they were written \(1 problem\)\n {2}checkpoint-6\/: "state\/optimizer.safetensors" has changed/,
+    );
+    const missing = await lorikeet(work, ...train("damaged", ...steps, "--resume", "checkpoint-5"));
+    expectRefused(missing, /has no checkpoint "checkpoint-5": it has checkpoint-6, checkpoint-4/);
+    const again = await lorikeet(work, ...train("damaged", ...steps, "--resume"));
+    expect(again.code).toBe(0);
+    expect(again.stderr).toMatch(
+      /passed over checkpoints that are damaged \(1 problem\)\n {2}checkpoint-6: .*\nContinuing from/,
+    );
+    expect(adapterBytes("damaged")).toBe(before);
+    await succeed(work, ...train("damaged", ...steps, "--resume", "checkpoint-4"));
+    expect(adapterBytes("damaged")).toBe(before);
+  });
+
   test("nobody reading its reports any more does not stop it", async () => {
     const child = start(work, train("unread", "--steps", "12"));
     const done = finish(child);
