@@ -413,11 +413,11 @@ describe("a run that is stopped", () => {
   });
 
   test("with --resume and other settings is refused by name; without a checkpoint it starts, and says so", async () => {
-    const [other, adapter, fresh] = await Promise.all([
-      lorikeet(work, ...train("straight", "--steps", "40", "--resume", "--seed", "4", "--batch-size", "3")),
-      lorikeet(work, ...train("straight", "--steps", "40", "--resume", "--lora-alpha", "32", "--lora-dropout", "0.2")),
-      lorikeet(work, ...train("fresh", "--steps", "1", "--resume")),
-    ]);
+    const resumed = (...changes: string[]) =>
+      lorikeet(work, ...train("straight", "--steps", "40", "--resume", ...changes));
+    const other = await resumed("--seed", "4", "--batch-size", "3"); // one at a time: the folder is locked
+    const adapter = await resumed("--lora-alpha", "32", "--lora-dropout", "0.2");
+    const fresh = await lorikeet(work, ...train("fresh", "--steps", "1", "--resume"));
     expectRefused(other, /the run has changed \(2 problems\)\n {2}--batch-size: was 2, is 3\n {2}--seed: was 3, is 4/);
     expectRefused(
       adapter,
