@@ -80,7 +80,7 @@ export function resultOf(files) {
   const compared = [...all.keys()].filter((name) => /^(adapter|best)\//.test(name)).sort();
   const last = `checkpoint-${STEPS}/state/optimizer.safetensors`;
   const names = [...new Set([...all.keys()].map((name) => name.split("/")[0]))]
-    .filter((name) => !/^checkpoint-/.test(name))
+    .filter((name) => !/^(checkpoint-|run-\d+\.lock$)/.test(name))
     .sort();
   return JSON.stringify([names, ...[...compared, last, "metrics.jsonl"].map((name) => [name, text(name)])]);
 }
