@@ -15,7 +15,7 @@ import { type Measured, ModelAround } from "../nn/tasks/task-model.ts";
 import { concatenateRows } from "../ops/layout/rows.ts";
 import { scaleBy } from "../ops/pointwise/elementwise.ts";
 import { Tape, type Tensor, type Value } from "../tape/tape.ts";
-import type { Param } from "../tensor/tensor.ts";
+import type { Param, Weight } from "../tensor/tensor.ts";
 import type { Warn } from "./adapter.ts";
 import { BASE_ROUTE, DEFAULT_ADAPTER, quoted } from "./adapter-name.ts";
 import { route, virtualOf } from "./adapter-per-sequence.ts";
@@ -31,7 +31,7 @@ import { mergeAdapters, mergeForGood, unmergeAdapters, withoutAdapters } from ".
 import { type MethodConfig, withValues } from "./method/define-method.ts";
 import { snakeCase } from "./method/options.ts";
 import { type Spelling, trainableLine } from "./trainable-line.ts";
-import { copyState, countParams, namedTrainable, writeState } from "./trained-params.ts";
+import { copyState, countParams, frozenWeights, namedTrainable, writeState } from "./trained-params.ts";
 
 export interface AdapterOptions {
   adapterName?: string;
@@ -397,6 +397,10 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
    */
   namedTrainable(): Map<string, Param> {
     return namedTrainable(this.#set);
+  }
+  /** Weights of the base and of adapters that training reads and does not change, always in the same order. */
+  frozenWeights(): Iterable<Weight> {
+    return frozenWeights(this.#set);
   }
 
   /** Lets methods with a schedule act after an optimizer step: see `Trainable`. */

@@ -9,6 +9,7 @@ import { didYouMean } from "./similar.ts";
 /** What an option holds, which determines how text on the command line is parsed. */
 export type Kind =
   | "flag" // true or false
+  | "flag-or-text" // true or false, or text: a flag whose value may be omitted
   | "whole" // a whole number
   | "number"
   | "choice" // one of several words
@@ -96,6 +97,15 @@ export function option<T>(
 /** true or false. */
 export function flag(fallback: boolean, about?: string | OptionDetails<boolean>): Option<boolean> {
   return option(fallback, "true or false", (value) => typeof value === "boolean", about, "flag");
+}
+
+/** true or false, or text that matches a pattern, such as the name of what a true flag would choose itself. */
+export function flagOrText(
+  fallback: boolean,
+  { expected, pattern, ...about }: OptionDetails<boolean | string> & { expected: string; pattern: RegExp },
+): Option<boolean | string> {
+  const is = (value: unknown) => typeof value === "boolean" || (isString(value) && pattern.test(value));
+  return option<boolean | string>(fallback, `true, false or ${expected}`, is, about, "flag-or-text");
 }
 
 /** A whole number of at least `range`, or in it. */

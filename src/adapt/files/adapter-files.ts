@@ -2,11 +2,15 @@
  * Loads and saves the adapters of a set; load.ts, save.ts and adapterhub.ts handle the files. `PeftModel` loads this
  * module on first use.
  */
-import { openSource, openTarget, type SourceLike, type TargetLike } from "../../checkpoint/open.ts";
+
+import { hasCheckpoint } from "../../checkpoint/checkpoint.ts";
+import { writeHashed } from "../../checkpoint/file-hashes.ts";
+import { openOutput, openSource, openTarget, type SourceLike, type TargetLike } from "../../checkpoint/open.ts";
+import { verifiedSource } from "../../checkpoint/verified-source.ts";
 import { FormatError, StateError } from "../../core/errors.ts";
-import type { Source } from "../../core/host.ts";
+import type { Source, Target } from "../../core/host.ts";
 import { Adapter } from "../adapter.ts";
-import { DEFAULT_ADAPTER } from "../adapter-name.ts";
+import { DEFAULT_ADAPTER, quoted } from "../adapter-name.ts";
 import type { AdapterSet } from "../adapter-set.ts";
 import { type CompositionNode, namesIn, nodesIn } from "../compose/composition.ts";
 import { type MethodConfig, methodName, withValues } from "../method/define-method.ts";
@@ -16,7 +20,7 @@ import { readSetup, subFolder, writeSetup } from "./adapterhub-setup.ts";
 import { openTensorsFor, readAdapterConfig, readFusion, readTensors } from "./load.ts";
 import type { LoadAdapterOptions, LoadFusionOptions } from "./load-options.ts";
 import { mapped, unwrapped } from "./renamed-keys.ts";
-import { writeAdapter, writeFusion } from "./save.ts";
+import { type Write, writeAdapter, writeFusion } from "./save.ts";
 import { withTiedLayers } from "./tied-layers.ts";
 
 /** Loads an adapter under a name and activates it, or loads a folder with several adapters and their composition. */
@@ -69,7 +73,7 @@ async function read(
   expectStill: () => void,
 ): Promise<Adapter> {
   const { layers, model } = set;
-  const source = subFolder(openSource(from), subfolder);
+  const source = await verifiedSource(subFolder(openSource(from), subfolder), set.warn);
   try {
     const config = withTiedLayers(withValues(await readAdapterConfig(source, set.warn), values), layers);
     const stored = mapped(await openTensorsFor(config, source, layers), keyMapping);
@@ -108,7 +112,7 @@ export async function loadAdapterFusion(
   from: SourceLike,
   { adapterNames, isTrainable = false, values = {} }: LoadFusionOptions,
 ): Promise<string> {
-  const source = openSource(from);
+  const source = await verifiedSource(openSource(from), set.warn);
   try {
     const { adapterNames: named, options, tensors } = await openHubFusion(source, set.layers);
     const name = (adapterNames ?? named).join(",");
@@ -150,16 +154,53 @@ export async function saveAdapters(set: AdapterSet, to: TargetLike, selected?: r
   const names = selected ?? [...adapters.keys(), ...fusions.keys()];
   const chosen = names.filter((name) => !fusions.has(name)).map((name) => set.get(name));
   const target = openTarget(to);
+  expectDistinct(names);
+  if (typeof to === "string") await expectNoModel(openOutput(to)!.source());
   // All of it is copied before the first file is written: training may continue meanwhile.
-  const writes = names.flatMap((name) => {
+  const writes: { readonly folder: string; readonly write: Write }[] = names.flatMap((name) => {
     const fusion = fusions.get(name);
     if (fusion === undefined) return [];
-    return [writeFusion(fusion, set.get(name.split(",").at(-1)!).config, layers, model)];
+    const { config } = set.get(name.split(",").at(-1)!);
+    return [{ folder: fusion.name, write: writeFusion(fusion, config, layers, model) }];
   });
   if (selected === undefined && set.active.length > 1 && set.composes(set.active)) {
     const { composition } = set;
-    writes.push((to) => writeSetup(composition, to));
+    writes.push({ folder: "", write: (root) => writeSetup(composition, root) });
   }
-  for (const adapter of chosen) writes.push(writeAdapter(adapter, layers, model));
-  for (const write of writes) await write(target);
+  for (const adapter of chosen) {
+    const folder = adapter.name === DEFAULT_ADAPTER ? "" : adapter.name;
+    writes.push({ folder, write: writeAdapter(adapter, layers, model) });
+  }
+  for (const folder of new Set(writes.map((one) => one.folder))) {
+    const own = writes.filter((one) => one.folder === folder);
+    await writeHashed(folder === "" ? target : below(target, folder), async (to) => {
+      for (const { write } of own) await write(to);
+    });
+  }
+}
+
+/** Throws StateError if a folder holds a model: its config.json would be overwritten with the labels of an adapter's head. */
+async function expectNoModel(folder: Source): Promise<void> {
+  if (!(await hasCheckpoint(folder))) return;
+  throw new StateError(`${folder.name} holds a model: save an adapter to another folder, such as one below it`);
+}
+
+/** A subfolder of a target. */
+function below(target: Target, folder: string): Target {
+  return { name: target.name, write: (file, chunks) => target.write(`${folder}/${file}`, chunks) };
+}
+
+/** Throws StateError if two names are the same folder where capital letters do not count, as on Windows and macOS. */
+function expectDistinct(names: readonly string[]): void {
+  const folders = new Map<string, string>();
+  for (const name of names) {
+    const other = folders.get(name.toLowerCase());
+    if (other !== undefined) {
+      throw new StateError(
+        `adapters ${quoted([other, name])} cannot be saved together: their folders would be the same on Windows and macOS. ` +
+          "Save them to different folders with selectedAdapters",
+      );
+    }
+    folders.set(name.toLowerCase(), name);
+  }
 }

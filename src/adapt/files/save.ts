@@ -7,7 +7,6 @@ import { readElements, storedBytes } from "../../tensor/elements.ts";
 import { isQuantised } from "../../tensor/tensor.ts";
 import type { Base } from "../adaptable-model.ts";
 import type { Adapter } from "../adapter.ts";
-import { DEFAULT_ADAPTER } from "../adapter-name.ts";
 import type { Fusion } from "../compose/fusion.ts";
 import type { MethodConfig } from "../method/define-method.ts";
 import { writeHubAdapter, writeHubFusion } from "./adapterhub.ts";
@@ -15,16 +14,11 @@ import { CONFIG_FILE, type ModelClass, WEIGHTS_FILE, writeConfig } from "./confi
 
 const published = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
 
-/** Writes what was copied before. */
-export type Write = (target: Target) => Promise<void>;
+/** Writes what was copied before into a folder. */
+export type Write = (folder: Target) => Promise<void>;
 
-/**
- * Copies an adapter as it is now. The function that it returns writes the copy into the folder of its name, "default"
- * at the root. Tensors are float32.
- */
+/** Copies an adapter as it is now, and returns what writes the copy. Tensors are float32. */
 export function writeAdapter(adapter: Adapter, base: Base, model: ModelClass & { readonly config: RawConfig }): Write {
-  const folder = adapter.name === DEFAULT_ADAPTER ? "" : adapter.name;
-  const path = (file: string) => (folder === "" ? file : `${folder}/${file}`);
   const { memory } = base.engine;
   const placed = [...adapter.saved, ...adapter.savedBase(base)].filter(([name]) => !adapter.exported.has(name));
   const tensors = placed.map(([name, tensor]): TensorToWrite => {
@@ -44,16 +38,16 @@ export function writeAdapter(adapter: Adapter, base: Base, model: ModelClass & {
     tensors.push({ name, dtype: "F32", shape, bytes });
   }
   if (adapter.config.method.format === "adapterhub") {
-    return (target) => writeHubAdapter(adapter, tensors, base, model, { target, folder });
+    return (folder) => writeHubAdapter(adapter, tensors, base, model, folder);
   }
   const config = writeConfig(savedConfig(adapter), model);
   const labels = adapter.replaced.length > 0 ? labelsIn(model.config) : null;
-  return async (target) => {
-    await writeSafetensors(target, path(WEIGHTS_FILE), tensors);
-    await target.write(path(CONFIG_FILE), [new TextEncoder().encode(config)]);
+  return async (folder) => {
+    await writeSafetensors(folder, WEIGHTS_FILE, tensors);
+    await folder.write(CONFIG_FILE, [new TextEncoder().encode(config)]);
     if (labels === null) return;
     const told = { model_type: model.modelType, architectures: [model.architecture], ...labels };
-    await target.write(path(LABELS_FILE), [new TextEncoder().encode(`${JSON.stringify(told, null, 2)}\n`)]);
+    await folder.write(LABELS_FILE, [new TextEncoder().encode(`${JSON.stringify(told, null, 2)}\n`)]);
   };
 }
 
@@ -77,5 +71,5 @@ export function writeFusion(fusion: Fusion, config: MethodConfig, base: Base, mo
     const bytes = storedBytes(base.engine.memory, param).slice();
     return { name, dtype: "F32", shape: param.shape, bytes: () => bytes };
   });
-  return (target) => writeHubFusion(fusion, tensors, base, model, config, { target, folder: fusion.name });
+  return (folder) => writeHubFusion(fusion, tensors, base, model, config, folder);
 }

@@ -8,6 +8,7 @@ import { trainableLine } from "../../adapt/trainable-line.ts";
 import type { RunFolder } from "../../core/host.ts";
 import {
   flag,
+  flagOrText,
   files as listOfFiles,
   type Options,
   oneOf,
@@ -29,10 +30,10 @@ import { completeArguments, type Settings, settings } from "../../train/argument
 import { diagnoseRun, type Finding } from "../../train/diagnosis.ts";
 import type { FrozenCacheReport } from "../../train/frozen-cache.ts";
 import { Profiler } from "../../train/profiler.ts";
+import { RESUME_NAME, savedIdentity } from "../../train/run/choose-checkpoint.ts";
 import type { LogEntry } from "../../train/run/progress.ts";
 import { type RunIdentity, settingsOfIdentity } from "../../train/run/run-identity.ts";
 import { expectNoRun } from "../../train/run/run-output.ts";
-import { savedIdentity } from "../../train/run/run-state.ts";
 import type { ProgressReport, TrainResult } from "../../train/train-result.ts";
 import { fullTraining, type Trainable } from "../../train/trainable.ts";
 import { countSteps, Trainer } from "../../train/trainer.ts";
@@ -87,10 +88,12 @@ const running = {
   preview: whole(0, 0, "number of examples to show before training, as `data preview` does"),
   profile: flag(false, "time kernels and layers: writes profile.md, and trace.json for a browser's performance panel"),
   profileSteps: whole(10, 1, "number of steps to profile, after one warm-up step"),
-  resume: flag(false, {
-    help: "continue from the newest checkpoint in --output, bit for bit as if never interrupted; omitted settings are taken from the run",
+  resume: flagOrText(false, {
+    help: "continue from the newest checkpoint in --output, or from the one that is named, bit for bit as if never interrupted; omitted settings are taken from the run",
+    placeholder: "checkpoint-N",
     insteadOf: { "resume-from-checkpoint": "--resume continues from the newest checkpoint in --output" },
     common: true,
+    ...RESUME_NAME,
   }),
   config: text({
     help: "a YAML file with any of these options, one per line; the command line overrides it",
@@ -172,7 +175,7 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   if (given.initAdapter !== null) expectAdapter(given.initAdapter, "--init-adapter");
   if (given.adapterConfig !== null) expectFile(given.adapterConfig, "--adapter-config", CONFIG_FILE);
   const output = openRun(given.output);
-  const saved = given.resume ? await savedIdentity(output) : {};
+  const saved = given.resume ? await savedIdentity(output, given.resume, notice) : {};
   const fixed = settingsOfIdentity(saved);
   const flags = { ...given, validSplit: validSplitOf(command, given, saved) };
   const args = trainingArguments(command, chosen, { evaluates: flags.valid !== null || flags.validSplit > 0, fixed });
@@ -198,7 +201,7 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   });
   const base = await loadBase(flags.model, engine, task, loading);
   const model = await made(base, notice);
-  if (flags.resume && model instanceof PeftModel) await expectSameAdapter(output, model);
+  if (flags.resume && model instanceof PeftModel) await expectSameAdapter(output, flags.resume, model);
   const reporter = flags.logFormat === "json" ? new JsonReporter() : new LineReporter(flags, args.loggingSteps, base);
   const stop = new AbortController();
   const profiler = flags.profile ? new Profiler({ steps: flags.profileSteps }) : null;
