@@ -3,6 +3,7 @@
 import { Command } from "commander";
 import { command as addTokens } from "./commands/add-tokens.ts";
 import { bench, runBench } from "./commands/bench.ts";
+import { command as chat } from "./commands/chat.ts";
 import { command as data } from "./commands/data.ts";
 import { command as evaluate } from "./commands/eval.ts";
 import { command as generate } from "./commands/generate.ts";
@@ -36,12 +37,14 @@ export async function program(argv: readonly string[]): Promise<Command> {
 Examples:
   $ lorikeet train --model base --data train.jsonl --output runs/first --steps 200
   $ lorikeet generate --model base --adapter runs/first/adapter --prompt "Once upon a time"
+  $ lorikeet chat --model chat --adapter runs/first/adapter
   $ lorikeet <command> --help`,
     );
   for (const command of [
     train,
     data,
     generate,
+    chat,
     evaluate,
     predict,
     merge,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { BeamSearch, type EarlyStopping } from "../../src/generate/beam-search.ts";
+import { BeamSearch, type EarlyStopping } from "../../../src/generate/search/beam-search.ts";
 
 describe("when to stop looking", () => {
   const log = (...p: number[]) => Float32Array.from(p, Math.log);
@@ -20,8 +20,8 @@ describe("when to stop looking", () => {
     expect(goesOn).toEqual([0]);
     // ln 0.3 at the tenth token counts −0.12, better than ln 0.5 = −0.69: the text is to end with p = 0.9.
     expect(search.advance(log(0.9, 0.05, 0.05))).toEqual([0]);
-    expect(search.best.ids).toEqual([1, 0]);
-    expect(search.best.score).toBeCloseTo(Math.log(0.3 * 0.9) / 2, 6);
+    expect(search.drafts[0]!.ids).toEqual([1, 0]);
+    expect(search.drafts[0]!.score).toBeCloseTo(Math.log(0.3 * 0.9) / 2, 6);
     expect(begun("never", 0).goesOn).toBeNull();
   });
   test("long sequences gain by a high penalty and lose by a low one", () => {
@@ -32,7 +32,7 @@ describe("when to stop looking", () => {
       const search = new BeamSearch({ numBeams: 2, lengthPenalty, earlyStopping: true, room: 10, stops: new Set([0]) });
       search.advance(log(0.5, 0.3, 0.2));
       search.advance(log(0.9, 0.05, 0.05, 0.4, 0.3, 0.3));
-      expect(search.best.ids).toEqual(ids);
+      expect(search.drafts[0]!.ids).toEqual(ids);
     }
   });
 });
