@@ -20,6 +20,8 @@ import { stopStringTest } from "./stop-strings.ts";
 /** A prompt, and what is written for it; null where there is no room for a token. */
 export interface PromptSearch extends PromptRoom {
   readonly search: Search | null;
+  /** Whether its rows do not depend on other sequences of a batch. */
+  readonly isSteady: boolean;
 }
 
 /** Texts that are being written. */
@@ -59,15 +61,12 @@ export function begin(
   const { run, acting } = pinned(model, writer, adapterNames ?? undefined);
   const hasStopString = stopTest(settings, tokenizer);
   const json = jsonSchema === undefined || jsonSchema === null ? null : constraint(jsonSchema, tokenizer, settings);
-  const contextLength = run(
-    () => writer.contextLength,
-    prompts.map((_, p) => p),
-  );
-  const searchFor = (source: readonly number[]): PromptSearch => {
+  const searchFor = (source: readonly number[], number: number): PromptSearch => {
+    const { contextLength, steadyLength } = run(() => limitsOf(writer), [number]); // an adapter's virtual tokens count
     const prefix = writer instanceof CausalLM ? source : [start ?? writer.decoderStartTokenId];
     const context = writer instanceof CausalLM ? contextLength - prefix.length : Number.POSITIVE_INFINITY;
     const room = roomOf(prefix.length, settings, context);
-    if (room <= 0) return { inputIds: source, room: 0, search: null };
+    if (room <= 0) return { inputIds: source, room: 0, search: null, isSteady: true };
     const own = [...(logitsProcessor ?? []), ...(json === null ? [] : [json.processor(prefix.length)])];
     const processors = processorsOf(settings, { source, begin: prefix.length, room }, own);
     const searchOptions: SearchOptions = {
@@ -86,7 +85,7 @@ export function begin(
             ...searchOptions,
             randoms: Array.from({ length: numReturnSequences }, (_, text) => randomOf(text)),
           });
-    return { inputIds: source, room, search };
+    return { inputIds: source, room, search, isSteady: source.length + room <= steadyLength };
   };
   const sequences = numBeams > 1 ? numBeams : numReturnSequences;
   const prefix = prefixCache ? { cache: prefixCache, acting } : null;
@@ -98,6 +97,10 @@ export function begin(
     ...{ writer, settings, signal, prompts: prompts.map(searchFor) },
     decoding: { sequences, run, startTokenId: start, prefix },
   };
+}
+
+function limitsOf({ contextLength, steadyLength }: Writer) {
+  return { contextLength, steadyLength };
 }
 
 function writerOf(model: GenerationModel): Writer {

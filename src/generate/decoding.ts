@@ -62,11 +62,11 @@ export class Decoding {
         own.map((p) => prompts[p]!.number ?? p),
       );
     this.#promptOf = prompts.flatMap((_, p) => Array.from({ length: sequences }, () => p));
-    const capacities = prompts.map(({ inputIds, room }) => (model instanceof CausalLM ? inputIds.length : 1) + room);
-    this.#cache = this.#run(
-      () => model.cache(Math.max(...capacities), this.#promptOf.length),
-      prompts.map((_, p) => p),
-    );
+    // Virtual tokens differ with the adapter of a prompt: the cache is made for the one that needs the most rows.
+    const tokens = ({ inputIds, room }: PromptRoom) => (model instanceof CausalLM ? inputIds.length : 1) + room;
+    const rows = prompts.map((prompt, p) => tokens(prompt) + this.#run(() => model.virtualLength("decoder"), [p]));
+    const longest = rows.indexOf(Math.max(...rows));
+    this.#cache = this.#run(() => model.cache(tokens(prompts[longest]!), this.#promptOf.length), [longest]);
   }
 
   /** Reads prompt p, once for all of its sequences, and returns the logits [V] after it. */

@@ -33,6 +33,7 @@ export interface GenerateOptions extends Partial<ValuesOf<typeof generationOptio
   readonly prefixCache?: PrefixCache;
 }
 
+/** Options of a call that returns log-probabilities with the texts. */
 export interface ScoredOptions extends GenerateOptions {
   /**
    * Which log-probabilities are returned with the texts: "raw" ones of the model's own logits, or "processed" ones of the scores that

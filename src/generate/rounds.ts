@@ -23,10 +23,9 @@ interface Open extends PromptRoom {
  * not depend on the others; texts that have ended leave the batch.
  */
 export async function* rounds(writing: Writing): AsyncGenerator<void, void> {
-  const { writer, prompts } = writing;
+  const { prompts } = writing;
   const open = prompts.flatMap(({ search, ...rest }, number) => (search === null ? [] : [{ ...rest, search, number }]));
-  const isSteady = open.every(({ inputIds, room }) => inputIds.length + room <= writer.steadyLength);
-  const batches = isSteady ? [open] : open.map((each) => [each]);
+  const batches = prompts.every(({ isSteady }) => isSteady) ? [open] : open.map((each) => [each]);
   for (const batch of batches) if (batch.length > 0) yield* together(writing, batch);
 }
 

@@ -26,12 +26,12 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   optim: ["core", "wasm", "tensor"],
   nn: ["core", "checkpoint", "wasm", "tensor", "tape", "ops"],
   models: ["core", "wasm", "tensor", "tape", "ops", "nn"],
-  adapt: ["core", "checkpoint", "wasm", "tensor", "tape", "ops", "nn", "methods/index.generated.ts"],
+  adapt: ["core", "checkpoint", "wasm", "tensor", "tape", "ops", "nn", "generate", "methods/index.generated.ts"],
   methods: ["core", "wasm", "tensor", "tape", "ops", "nn", "adapt/method"],
   generate: ["core", "wasm", "tape", "nn"],
   tasks: ["core", "text", "image", "metrics", "nn", "generate"],
   train: ["core", "checkpoint", "wasm", "tensor", "tape", "optim", "data", "metrics", "nn"],
-  auto: ["core", "checkpoint", "wasm", "nn", "tasks", "models/index.generated.ts"],
+  auto: ["core", "checkpoint", "wasm", "nn", "generate", "tasks", "models/index.generated.ts"],
 };
 /** These put the parts together, so they may import any folder but each other. */
 const faces = ["index.ts", "composition.ts", "image.ts", "cli"];

@@ -7,7 +7,7 @@ export class Conversation {
   readonly #tokenizer: Tokenizer;
   /** Whether turns are lines of one text, without a chat template. */
   readonly #raw: boolean;
-  /** What the system says first, null for what the template says by itself. */
+  /** What the system says first, null for the default of the template. */
   system: string | null;
   /** The turns of the user and the assistant by turns. */
   #turns: Message[] = [];

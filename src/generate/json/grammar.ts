@@ -52,7 +52,7 @@ export interface State {
   readonly stacks: readonly Stack[];
   /** Whether the text may end here. */
   readonly ends: boolean;
-  /** By byte, filled in as they are asked for; null where the byte is not allowed. */
+  /** By byte, filled in on demand; null where the byte is not allowed. */
   readonly next: (State | null)[];
 }
 

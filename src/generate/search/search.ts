@@ -6,14 +6,14 @@ import { logSumExp } from "../processors/softmax.ts";
 /** A text that is written. */
 export interface Draft {
   readonly ids: readonly number[];
-  /** The log-probability of each id, where they are asked for. */
+  /** The log-probability of each id, where they are wanted. */
   readonly logProbs: readonly number[];
   /** Of beam search: the sum of log-probabilities while it is written, over length^lengthPenalty once it has ended. */
   readonly score: number;
 }
 
 export interface Search {
-  /** The texts so far, as many as are asked for, those of beam search best first. */
+  /** The texts so far, as many as are wanted, those of beam search best first. */
   readonly drafts: readonly Draft[];
   /** The last ids of the texts that go on: what the model is given next. */
   readonly lastIds: readonly number[];
