@@ -107,22 +107,22 @@ async function wantedText({ prompt, messages, system, raw }: Flags): Promise<str
     throw new FormatError(`--raw continues a prompt without the chat template, and ${other} needs it: leave one out`);
   }
   if (messages === null) return prompt!;
-  const { where, value } = await jsonOf("--messages", messages, "[");
+  const { where, value } = await jsonOf("--messages", messages);
   return messagesOf(where, value);
 }
 
 /** A JSON schema, or the one in a file. */
 async function schemaOf(given: string): Promise<JsonSchema> {
-  const { where, value } = await jsonOf("--json-schema", given, "{");
+  const { where, value } = await jsonOf("--json-schema", given);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonSchema;
   throw new FormatError(
     `${where} is not a JSON schema, expected an object such as {"type": "object", "properties": ...}`,
   );
 }
 
-/** JSON that is given as it is, if it begins like that, or else as the name of a file. */
-async function jsonOf(flag: string, given: string, begin: string): Promise<{ where: string; value: unknown }> {
-  const isJson = given.trimStart().startsWith(begin);
+/** JSON that is given, or else the JSON of a file. */
+async function jsonOf(flag: string, given: string): Promise<{ where: string; value: unknown }> {
+  const isJson = /^\s*[[{]/.test(given);
   const where = isJson ? flag : `${flag} ${given}`;
   try {
     return { where, value: JSON.parse(isJson ? given : await readFileText(given)) };
