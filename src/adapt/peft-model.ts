@@ -14,7 +14,7 @@ import type { Model } from "../nn/tasks/model.ts";
 import { ModelAround } from "../nn/tasks/task-model.ts";
 import { concatenateRows } from "../ops/layout/rows.ts";
 import { scaleBy } from "../ops/pointwise/elementwise.ts";
-import { Tape, type Value } from "../tape/tape.ts";
+import { Tape, type Tensor, type Value } from "../tape/tape.ts";
 import type { Param } from "../tensor/tensor.ts";
 import type { Warn } from "./adapter.ts";
 import { BASE_ROUTE, DEFAULT_ADAPTER, quoted } from "./adapter-name.ts";
@@ -153,9 +153,9 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
   hidden(this: PeftModel<CausalLM>, tape: Tape, sequences: Sequences, options?: PassOptions): Value {
     return this.base.hidden(tape, repeated(sequences, this.#copies(options)), options);
   }
-  /** Logits of a batch on the host: see `CausalLM.forward`. `adapterNames` gives each sequence its own adapter. */
-  forward(sequences: Sequences, options: RoutedOptions = {}): Float32Array {
-    return Tape.once(this.engine, {}, (tape) => tape.download(this.outputs(tape, sequences, options)));
+  /** Outputs of a batch on the host: see `Model.forward`. `adapterNames` gives each sequence its own adapter. */
+  forward(sequences: Sequences, options: RoutedOptions = {}): Tensor {
+    return Tape.once(this.engine, {}, (tape) => tape.read(this.outputs(tape, sequences, options)));
   }
   /** A key-value cache. Its contents belong to the adapters that were active when it was filled. */
   cache(this: PeftModel<CausalLM>, capacity: number, sequences?: number): KvCache {

@@ -27,6 +27,12 @@ export interface Value {
   readonly needsGrad: boolean;
 }
 
+/** Numbers on the host, row by row, and their shape. */
+export interface Tensor {
+  readonly data: Float32Array;
+  readonly shape: Shape;
+}
+
 interface Slot extends Value {
   grad: Ptr | null;
   holders: number;
@@ -49,6 +55,7 @@ interface Unrecorded {
   readonly since: number;
 }
 
+/** What a pass is for: all off by default, which suits inference. */
 export interface TapeOptions {
   /** Record ops for a backward pass. */
   recording?: boolean;
@@ -154,9 +161,14 @@ export class Tape {
 
   /**
    * A new Value with undefined contents, computed `from` these. It needs a gradient if any of these does and the tape
-   * is recording.
+   * is recording. Throws StateError if one of them was made on another tape.
    */
   value(shape: Shape, from: readonly (Value | Param | null)[] = []): Value {
+    if (from.some((x) => x?.kind === "value" && x.tape !== this)) {
+      throw new StateError(
+        "a Value of another tape cannot be used: download its numbers there, and make a constant of them on this tape",
+      );
+    }
     const needsGrad =
       this.recording && from.some((x) => x !== null && (x.kind === "value" ? x.needsGrad : x.trainable));
     const slot: Slot = {
@@ -202,6 +214,11 @@ export class Tape {
   download(x: Value): Float32Array {
     const size = sizeOf(x.shape);
     return this.planning ? new Float32Array(size) : this.memory.f32(x.ptr, size).slice();
+  }
+
+  /** The same with its shape. */
+  read(x: Value): Tensor {
+    return { data: this.download(x), shape: x.shape };
   }
 
   /** Sets `size` f32 numbers to `value`. */
@@ -348,11 +365,17 @@ export class Tape {
   }
 
   /**
-   * Runs the recorded ops in reverse. `loss` is the Value to start from, `seed` its gradient (a scalar for every element).
-   * Gradients of Params are added to; afterwards the tape is empty.
+   * Runs the recorded ops in reverse. `loss` is the Value to start from, `seed` its gradient (one number for every element).
+   * Gradients of Params are added to; afterwards the tape is empty. Throws StateError if the tape does not record, or if `loss`
+   * depends on nothing that is trained.
    */
-  backward(loss: Value, seed: number): void {
+  backward(loss: Value, seed = 1): void {
     if (!this.recording) throw new StateError("backward: this tape does not record; create it with recording: true");
+    if (!loss.needsGrad) {
+      throw new StateError(
+        "backward: the loss depends on nothing that is trained; activate a trainable adapter, or compute the loss from the model's outputs",
+      );
+    }
     const { ptr } = this.gradientSlot(loss);
     this.fill(ptr, sizeOf(loss.shape), seed);
     this.unwinding = true;

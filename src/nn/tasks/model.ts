@@ -2,7 +2,7 @@
 import { StateError } from "../../core/errors.ts";
 import type { ProblemType } from "../../core/labels.ts";
 import type { Task } from "../../core/task.ts";
-import { Tape, type Value } from "../../tape/tape.ts";
+import { Tape, type Tensor, type Value } from "../../tape/tape.ts";
 import type { Param, Weight } from "../../tensor/tensor.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { RawConfig } from "../config.ts";
@@ -128,9 +128,15 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   abstract problemWith(example: Labelled): string | null;
   abstract outputs(tape: Tape, sequences: Sequences, options?: PassOptions): Value;
 
-  /** `outputs` on the host, row by row. Convenience for small batches. */
-  forward(sequences: Sequences): Float32Array {
-    return Tape.once(this.engine, {}, (tape) => tape.download(this.outputs(tape, sequences)));
+  /**
+   * `outputs` on the host, with their shape. Convenience for small batches.
+   *
+   * @example
+   * const { data, shape } = model.forward(concatenate([ids]));
+   * const [rows, width] = shape;
+   */
+  forward(sequences: Sequences): Tensor {
+    return Tape.once(this.engine, {}, (tape) => tape.read(this.outputs(tape, sequences)));
   }
 
   /** Every weight once, by its published name: a tied head appears only as the embedding. */

@@ -3,7 +3,7 @@ import { StateError } from "../../core/errors.ts";
 import { countLabelled, IGNORED } from "../../core/labels.ts";
 import { gatherRows, type Ids } from "../../ops/embed/embedding.ts";
 import { crossEntropy, headCrossEntropy } from "../../ops/loss/cross-entropy.ts";
-import { Tape, type Value } from "../../tape/tape.ts";
+import { Tape, type Tensor, type Value } from "../../tape/tape.ts";
 import type { EncoderDecoder } from "../define-model.ts";
 import { type CrossAttention, CrossCache, memoryOf } from "../pass/cross-attention.ts";
 import { inputProblem, tokenProblem } from "../pass/example-problems.ts";
@@ -89,8 +89,8 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
   }
 
   /** Logits on the host: see `outputs`. */
-  override forward(batch: LabelledSequences): Float32Array {
-    return Tape.once(this.engine, {}, (tape) => tape.download(this.outputs(tape, batch)));
+  override forward(batch: LabelledSequences): Tensor {
+    return Tape.once(this.engine, {}, (tape) => tape.read(this.outputs(tape, batch)));
   }
 
   /** Encodes the sources, once for all decoding steps, and keeps what cross-attention needs. */
