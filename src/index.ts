@@ -37,19 +37,30 @@ export {
 export type { ReadRowsOptions } from "./data/read-files.ts";
 export type { RowChoice } from "./data/read-row.ts";
 export { type SplitRows, splitRows } from "./data/split-rows.ts";
-export type { GenerateOptions, GenerationModel } from "./generate/generate.ts";
-export { generate, stream } from "./generate/load-generate.ts";
+export type {
+  GenerateOptions,
+  GenerateOutput,
+  GenerationModel,
+  ScoredOptions,
+  TokenIds,
+} from "./generate/generate-options.ts";
+export type {
+  GenerativeCausalLM as CausalLM,
+  GenerativeSeq2SeqLM as Seq2SeqLM,
+} from "./generate/generative-models.ts";
+export type { JsonSchema } from "./generate/json/json-schema.ts";
+export { type GenerateMethod, generate, stream } from "./generate/load-generate.ts";
+export { PrefixCache } from "./generate/prefix-cache.ts";
+export type { LogitsProcessor } from "./generate/processors/logits-processor.ts";
 export type { StreamTokenizer } from "./generate/stream-text.ts";
 export * from "./methods/exports.generated.ts";
 export type { Input } from "./nn/pass/inputs.ts";
 export { pixelInput } from "./nn/pass/pixels.ts";
 export { concatenate, concatenateLabelled, type Sequences, stripPadding } from "./nn/pass/sequences.ts";
-export type { CausalLM } from "./nn/tasks/causal-lm.ts";
 export type { ImageClassifier, SequenceClassifier } from "./nn/tasks/classifier.ts";
 export type { FeatureExtractor, Pooling } from "./nn/tasks/feature-extractor.ts";
 export type { Model } from "./nn/tasks/model.ts";
 export type { QuestionAnswerer } from "./nn/tasks/question-answering.ts";
-export type { Seq2SeqLM } from "./nn/tasks/seq2seq-lm.ts";
 export type { TaskModel } from "./nn/tasks/task-model.ts";
 export type { TokenClassifier } from "./nn/tasks/token-classifier.ts";
 export { type ResizeOptions, resizeTokenEmbeddings } from "./nn/tensors/resize-token-embeddings.ts";

@@ -152,6 +152,11 @@ export class Tokenizer {
     return this.#cleanUp ? cleanUpSpaces(text) : text;
   }
 
+  /** The bytes that a token adds to a text, at a place other than its beginning; null for special tokens. */
+  tokenBytes(id: number): Uint8Array | null {
+    return this.#json.tokenBytes(id);
+  }
+
   /** Text from tokens as they come. */
   streamDecoder(options: StreamDecoderOptions = {}): StreamDecoder {
     return new StreamDecoder(this, options);

@@ -1,6 +1,6 @@
 /** Picks the next token from scores. */
-import type { Philox } from "../core/philox.ts";
-import { softmax } from "./softmax.ts";
+import type { Philox } from "../../core/philox.ts";
+import { softmax } from "../processors/softmax.ts";
 
 /** The id with the largest score, the first of equals. */
 export function argmax(scores: Float32Array): number {

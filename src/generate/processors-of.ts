@@ -1,11 +1,16 @@
 /** The processors that settings ask for, in the order of transformers. */
 import type { GenerationSettings } from "./generation-config.ts";
-import type { LogitsProcessor } from "./logits-processor.ts";
-import { encoderNoRepeatNgram, encoderRepetitionPenalty, noRepeatNgram, repetitionPenalty } from "./repetition.ts";
-import { epsilonCutoff, etaCutoff, minP, temperature, topK, topP, typicalP } from "./sampling-filters.ts";
-import { logSumExp } from "./softmax.ts";
-import { exponentialDecayLengthPenalty, forcedTokens, minLength } from "./text-length.ts";
-import { badWords, sequenceBias, suppressTokens, suppressTokensAt } from "./token-bans.ts";
+import type { LogitsProcessor } from "./processors/logits-processor.ts";
+import {
+  encoderNoRepeatNgram,
+  encoderRepetitionPenalty,
+  noRepeatNgram,
+  repetitionPenalty,
+} from "./processors/repetition.ts";
+import { epsilonCutoff, etaCutoff, minP, temperature, topK, topP, typicalP } from "./processors/sampling-filters.ts";
+import { logSumExp } from "./processors/softmax.ts";
+import { exponentialDecayLengthPenalty, forcedTokens, minLength } from "./processors/text-length.ts";
+import { badWords, sequenceBias, suppressTokens, suppressTokensAt } from "./processors/token-bans.ts";
 
 /** What processors know of a text besides the settings. */
 export interface TextLimits {

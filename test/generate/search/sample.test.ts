@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { Philox } from "../../src/core/philox.ts";
-import { samplingFilters } from "../../src/generate/processors.ts";
-import { argmax, sample } from "../../src/generate/sample.ts";
+import { Philox } from "../../../src/core/philox.ts";
+import { samplingFilters } from "../../../src/generate/processors-of.ts";
+import { argmax, sample } from "../../../src/generate/search/sample.ts";
 
 type Sampling = Parameters<typeof samplingFilters>[0];
 
