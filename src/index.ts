@@ -27,12 +27,14 @@ export type { Example } from "./data/examples.ts";
 export type { Row } from "./data/known-tasks.ts";
 export {
   type Dataset,
+  type EncodeRowsOptions,
   type ExampleLimits,
   encodeRows,
   type LoadDatasetOptions,
   loadDataset,
   parseRows,
   readRows,
+  rowsFrom,
 } from "./data/load-dataset.ts";
 export type { ReadRowsOptions } from "./data/read-files.ts";
 export type { RowChoice } from "./data/read-row.ts";

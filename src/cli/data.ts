@@ -33,7 +33,12 @@ export const dataFlags = {
 } satisfies Options;
 
 /** Data files as rows. Files that rows name are read and prepared as the model's folder says. */
-export async function rowsOf(paths: readonly string[], modelFolder: string, choice: RowChoice = {}): Promise<Row[]> {
+export async function rowsOf(
+  paths: readonly string[],
+  modelFolder: string,
+  { task = null, columns = null }: RowChoice = {},
+): Promise<Row[]> {
+  const choice = { task, columns };
   const rows = await readRows(paths, choice);
   const naming = rows.map((row) => kindOfRow(row).files).find((files) => files !== undefined);
   if (naming === undefined) return rows;

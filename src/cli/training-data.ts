@@ -4,10 +4,12 @@ import { openSource } from "../checkpoint/open.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import type { ValuesOf } from "../core/options.ts";
 import type { Task } from "../core/task.ts";
+import { classCounts, expectTrainedClasses } from "../data/classes.ts";
 import type { dataOptions, splitOptions } from "../data/data-options.ts";
 import type { Example } from "../data/examples.ts";
 import { type Row, taskOfRows } from "../data/known-tasks.ts";
 import type { lengthOptions } from "../data/length-options.ts";
+import { oddClasses } from "../data/odd-classes.ts";
 import { type ExamplePreview, previewExample } from "../data/preview-example.ts";
 import { splitRows } from "../data/split-rows.ts";
 import type { RawConfig } from "../nn/config.ts";
@@ -63,7 +65,8 @@ export async function trainingData(flags: DataFlags, context: DataContext): Prom
   const { engine, seed, trainable, told } = context;
   const { rows, validRows } = await readParts(flags, seed);
   const task = flags.task ?? told?.task ?? taskOfRows(rows);
-  const config = told?.config ?? (await headConfig(flags, [...rows, ...(validRows ?? [])], task));
+  const labelled = flags.validSplit > 0 ? [...rows, ...(validRows ?? [])] : rows; // a class of --valid alone is not learned
+  const config = told?.config ?? (await headConfig(flags, labelled, task));
   const head = told === null ? { config, ignoreMismatchedSizes: true } : headFrom(told); // the head is for the labels of the data
   const loading = { ...head, weights: flags.weights, trainable, seed };
   const shapes = await measuredBase(flags.model, engine, task, loading);
@@ -71,7 +74,15 @@ export async function trainingData(flags: DataFlags, context: DataContext): Prom
   const limits = { modelFolder, maxLength, maxTargetLength, labelsCut };
   const train = await examplesOf(flags.data, rows, shapes, limits);
   const valid = validRows === null ? null : await examplesOf(flags.valid ?? flags.data, validRows, shapes, limits);
+  checkClasses(flags, train, valid, shapes);
   return { train, valid, task, loading, shapes };
+}
+
+/** Refuses classes of --valid that were not learned, unless --labels names them, and points out odd ones. */
+function checkClasses(flags: DataFlags, train: Example[], valid: Example[] | null, { labelNames }: Model): void {
+  if (labelNames === null) return;
+  if (flags.valid !== null && flags.labels === null) expectTrainedClasses(train, valid ?? [], labelNames, "--valid");
+  for (const odd of oddClasses(classCounts(train, labelNames) ?? new Map())) notice(odd);
 }
 
 async function readParts(flags: DataFlags, seed: number): Promise<{ rows: Row[]; validRows: Row[] | null }> {

@@ -12,6 +12,7 @@ import { FormatError, StateError } from "../core/errors.ts";
 import type { RunFolder } from "../core/host.ts";
 import { asNamed, type Spell } from "../core/options.ts";
 import { didYouMean } from "../core/similar.ts";
+import { expectTrainedClasses } from "../data/classes.ts";
 import { clipScale, gradientNorm } from "../optim/clip.ts";
 import type { Optimizer } from "../optim/define-optimizer.ts";
 import { type Schedule, schedule } from "../optim/schedules.ts";
@@ -157,7 +158,10 @@ export class Trainer {
     this.#run = openOutput(options.outputDir ?? null);
     const limits = { model: this.#model, tokensPerBatch: this.args.tokensPerBatch };
     checkExamples("training data", options.trainDataset, limits);
-    if (options.evalDataset) checkExamples("evaluation data", options.evalDataset, limits);
+    if (options.evalDataset) {
+      checkExamples("evaluation data", options.evalDataset, limits);
+      expectTrainedClasses(options.trainDataset, options.evalDataset, options.model.labelNames, "evaluation data");
+    }
     this.#expectUsable();
     this.#schedule = new StepSchedule(options.trainDataset.map(tokensOf), this.args);
   }
