@@ -128,9 +128,8 @@ test("a class that only --valid has is refused with its row, and odd classes are
   threeClasses();
   writeRows(at("good.jsonl"), [{ text: "ab", label: "good" }]);
   const numbers = "data preview --model three --data numbers.jsonl --valid good.jsonl".split(" ");
-  expectRefused(
-    await lorikeet(work, ...numbers),
-    /--valid has classes that the training data lacks(.*\n)*.*"good" in good\.jsonl:1/,
+  expect((await lorikeet(work, ...numbers)).stderr).toMatch(
+    /error: --valid has classes that the training data lacks(.*\n)*.*"good" in good\.jsonl:1/,
   );
   expect((await lorikeet(work, ...numbers, "--labels", "bad,fine,good")).code).toBe(0);
 });
