@@ -18,7 +18,20 @@ export {
   AutoModelForTokenClassification,
   autoModelFor,
 } from "./auto/auto-classes.ts";
+export { AutoConfig } from "./auto/auto-config.ts";
 export type { FromConfigOptions, FromPretrainedOptions } from "./auto/auto-model.ts";
+export {
+  AutoPeftModel,
+  type AutoPeftModelClass,
+  AutoPeftModelForCausalLM,
+  AutoPeftModelForFeatureExtraction,
+  AutoPeftModelForImageClassification,
+  AutoPeftModelForQuestionAnswering,
+  AutoPeftModelForSeq2SeqLM,
+  AutoPeftModelForSequenceClassification,
+  AutoPeftModelForTokenClassification,
+  type AutoPeftOptions,
+} from "./auto/auto-peft-classes.ts";
 export type { SourceLike, TargetLike } from "./checkpoint/open.ts";
 export { FormatError, ShapeError, StateError, UnsupportedError } from "./core/errors.ts";
 export type { HubOptions, RunFolder, Source, Target } from "./core/host.ts";
@@ -43,13 +56,14 @@ export type { GenerateOptions, GenerationModel } from "./generate/generate.ts";
 export { generate, stream } from "./generate/load-generate.ts";
 export type { StreamTokenizer } from "./generate/stream-text.ts";
 export * from "./methods/exports.generated.ts";
+export type { RawConfig } from "./nn/config.ts";
 export type { Input } from "./nn/pass/inputs.ts";
 export { pixelInput } from "./nn/pass/pixels.ts";
 export { concatenate, concatenateLabelled, type Sequences, stripPadding } from "./nn/pass/sequences.ts";
 export type { CausalLM } from "./nn/tasks/causal-lm.ts";
 export type { ImageClassifier, SequenceClassifier } from "./nn/tasks/classifier.ts";
 export type { FeatureExtractor, Pooling } from "./nn/tasks/feature-extractor.ts";
-export type { Model } from "./nn/tasks/model.ts";
+export type { Model, SaveModelOptions } from "./nn/tasks/model.ts";
 export type { QuestionAnswerer } from "./nn/tasks/question-answering.ts";
 export type { Seq2SeqLM } from "./nn/tasks/seq2seq-lm.ts";
 export type { TaskModel } from "./nn/tasks/task-model.ts";

@@ -2,8 +2,10 @@
  * One adapter on one model: the tensors of a method at every layer and site that its options match, and everything else
  * that it trains.
  */
+
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { sizeOf } from "../core/shape.ts";
+import type { RawConfig } from "../nn/config.ts";
 import type { Embedding } from "../nn/layers/embedding.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import type { Module } from "../nn/layers/weights.ts";
@@ -62,6 +64,8 @@ export class Adapter {
   readonly replaced: Replaced[] = [];
   readonly sites: SiteParts;
   readonly lifecycle: Lifecycle;
+  /** The labels of the head that it brings, as a config has them: null where it has no head, or is for the base's labels. */
+  labels: RawConfig | null = null;
   readonly #maker: TensorMaker;
   readonly #prefix: string;
 

@@ -1,4 +1,5 @@
 /** What a run is trained and evaluated on, and the model that fits it, without its weights. */
+import { type AdapterFacts, headFrom } from "../auto/adapter-facts.ts";
 import { readJson } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
@@ -20,7 +21,6 @@ import { AutoTokenizer } from "../text/auto-tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { configForLabels, examplesOf, rowsOf } from "./data.ts";
 import { type EngineLike, measuredBase } from "./memory.ts";
-import { headFrom, type Told } from "./model-options.ts";
 import { notice } from "./terminal.ts";
 
 /** The flags that say what is read, and for which model. */
@@ -57,7 +57,7 @@ export interface DataContext {
   /** Whether every weight is trained. */
   readonly trainable: boolean;
   /** What an adapter to continue says of the model. */
-  readonly told: Told | null;
+  readonly told: Pick<AdapterFacts, "task" | "config"> | null;
 }
 
 /** Reads the data, decides on task and head, and encodes the rows. */

@@ -5,6 +5,9 @@
 import { openSource, openTarget, type SourceLike, type TargetLike } from "../../checkpoint/open.ts";
 import { FormatError, StateError } from "../../core/errors.ts";
 import type { Source } from "../../core/host.ts";
+import type { RawConfig } from "../../nn/config.ts";
+import { labelNames, withLabels } from "../../nn/tasks/label-names.ts";
+import type { Model } from "../../nn/tasks/model.ts";
 import { Adapter } from "../adapter.ts";
 import { DEFAULT_ADAPTER } from "../adapter-name.ts";
 import type { AdapterSet } from "../adapter-set.ts";
@@ -17,6 +20,7 @@ import { openTensorsFor, readAdapterConfig, readFusion, readTensors } from "./lo
 import type { LoadAdapterOptions, LoadFusionOptions } from "./load-options.ts";
 import { mapped, unwrapped } from "./renamed-keys.ts";
 import { writeAdapter, writeFusion } from "./save.ts";
+import { readLabels } from "./saved-labels.ts";
 import { withTiedLayers } from "./tied-layers.ts";
 
 /** Loads an adapter under a name and activates it, or loads a folder with several adapters and their composition. */
@@ -76,6 +80,7 @@ async function read(
     const adapter = unfilled(set, source.name, name, config, tensors);
     try {
       await readTensors(adapter, layers, tensors, model, source.name);
+      adapter.labels = await labelsFor(adapter, source, model);
       adapter.setTrainable(isTrainable);
       return adapter;
     } catch (error) {
@@ -85,6 +90,16 @@ async function read(
   } finally {
     await source.close();
   }
+}
+
+/** The labels of the head in an adapter folder, or null. Throws FormatError for another count than the head has. */
+async function labelsFor({ replaced }: Adapter, source: Source, { labelNames: own }: Model): Promise<RawConfig | null> {
+  const labels = own === null || replaced.length === 0 ? null : await readLabels(source);
+  const names = labels === null ? null : labelNames(labels, `config.json of ${source.name}`);
+  if (names === null || names.length === own!.length) return labels;
+  throw new FormatError(
+    `config.json of ${source.name} names ${names.length} labels, but the head has ${own!.length} outputs`,
+  );
 }
 
 /** Creates an adapter to fill from a file. If the config matches no layer, the error names the file and its base. */
@@ -155,6 +170,8 @@ export async function saveAdapters(set: AdapterSet, to: TargetLike, selected?: r
     await writeSetup(set.composition, target);
   for (const adapter of chosen) {
     const folder = adapter.name === DEFAULT_ADAPTER ? "" : adapter.name;
-    await writeAdapter(adapter, layers, model, target, folder);
+    const { modelType, architecture } = model;
+    const config = withLabels(model.config, set.labelsOf(adapter));
+    await writeAdapter(adapter, layers, { modelType, architecture, config }, target, folder);
   }
 }

@@ -2,12 +2,14 @@
  * lorikeet merge: merges adapters into their base and writes an ordinary model folder, or combines them into one
  * adapter.
  */
+
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { DEFAULT_ADAPTER } from "../../adapt/adapter-name.ts";
 import { COMBINATIONS } from "../../adapt/derive/combine.ts";
 import { PeftModel } from "../../adapt/peft-model.ts";
+import { adapterFacts, headFrom } from "../../auto/adapter-facts.ts";
 import { openTarget } from "../../checkpoint/open.ts";
 import { StateError } from "../../core/errors.ts";
 import { flag, number, oneOf, orNull, type ValuesOf, whole, wholeOrNull } from "../../core/options.ts";
@@ -16,7 +18,7 @@ import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
 import { copyProcessingFiles } from "../copy-processing-files.ts";
 import { expectSameOutputs, probeFor } from "../expect-same-outputs.ts";
-import { headFrom, loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";
+import { loadBase, modelOptions, openEngine } from "../model-options.ts";
 import { requiredText } from "../options.ts";
 import { notice, print } from "../terminal.ts";
 
@@ -75,7 +77,7 @@ async function run(flags: Flags): Promise<void> {
     throw new StateError(`--output ${flags.output} is also an input; merge writes to another folder`);
   }
   const engine = await openEngine(flags);
-  const told = await toldByAdapter(flags.adapter[0]!.folder);
+  const told = await adapterFacts(flags.adapter[0]!.folder);
   const base = await loadBase(flags.model, engine, told.task, headFrom(told));
   const model = new PeftModel(base, { onWarning: notice });
   const result = await combined(model, flags);

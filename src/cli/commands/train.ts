@@ -1,9 +1,11 @@
 /** lorikeet train: adapts a model to a data file. */
+
 import { Command } from "commander";
 import { openRun } from "#host";
 import type { Method } from "../../adapt/method/define-method.ts";
 import { PeftModel } from "../../adapt/peft-model.ts";
 import { trainableLine } from "../../adapt/trainable-line.ts";
+import { adapterFacts } from "../../auto/adapter-facts.ts";
 import {
   flag,
   files as listOfFiles,
@@ -37,7 +39,7 @@ import { dataFlags } from "../data.ts";
 import { dataTable } from "../data-table.ts";
 import { expectRoom, measuredBase } from "../memory.ts";
 import { methodOption, methodOptions } from "../method-options.ts";
-import { loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";
+import { loadBase, modelOptions, openEngine } from "../model-options.ts";
 import {
   addOptions,
   alternatives,
@@ -169,7 +171,7 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   const args = trainingArguments(command, chosen, { evaluates: flags.valid !== null || flags.validSplit > 0, fixed });
   const spell = spellAsFlags(command, { evalDataset: "--valid", outputDir: "--output" });
   const engine = await openEngine(flags);
-  const told = flags.initAdapter === null ? null : await toldByAdapter(flags.initAdapter);
+  const told = flags.initAdapter === null ? null : await adapterFacts(flags.initAdapter);
   const full = chosen.method === null && flags.adapterConfig === null && flags.initAdapter === null;
   const data = await trainingData(flags, { engine, seed: args.seed, trainable: full, told });
   const { train, valid, task, loading, shapes } = data;
