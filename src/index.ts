@@ -77,9 +77,24 @@ export type { Optimizer, ParamGroup } from "./optim/define-optimizer.ts";
 export { Lion, type LionOptions } from "./optim/lion.ts";
 export { type LoraPlusOptions, loraPlusGroups } from "./optim/loraplus.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
+export {
+  type FeatureExtractionPipeline,
+  type ImageClassificationPipeline,
+  type PipelineOptions,
+  type PipelineParts,
+  type Pipelines,
+  pipeline,
+  type QuestionAnsweringPipeline,
+  type Text2TextGenerationPipeline,
+  type TextClassificationPipeline,
+  type TextGenerationPipeline,
+  type TokenClassificationPipeline,
+} from "./pipelines/pipeline.ts";
+export type * from "./pipelines/results.ts";
 export { Tape } from "./tape/tape.ts";
 export { labelNamesOf } from "./tasks/kit/labels.ts";
-export { AutoTokenizer } from "./text/auto-tokenizer.ts";
+export { AutoTokenizer, type PretrainedTokenizer } from "./text/auto-tokenizer.ts";
+export type { BatchEncoding, TokenizerCall, TokenizerCallOptions } from "./text/call-tokenizer.ts";
 export type { Tokenizer } from "./text/tokenizer.ts";
 export { type EvaluateOptions, type Evaluation, evaluateLoss } from "./train/evaluate.ts";
 export { type MemoryPlan, planMemory } from "./train/memory-plan.ts";

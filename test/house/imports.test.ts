@@ -31,6 +31,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   generate: ["core", "wasm", "tape", "nn"],
   tasks: ["core", "text", "image", "metrics", "nn", "generate"],
   train: ["core", "checkpoint", "wasm", "tensor", "tape", "optim", "data", "metrics", "nn"],
+  pipelines: ["core", "checkpoint", "tape", "nn", "adapt", "text", "tokenizers", "image", "generate", "auto"],
   auto: ["core", "checkpoint", "wasm", "nn", "tasks", "text", "adapt", "models/index.generated.ts"],
 };
 /** These put the parts together, so they may import any folder but each other. */
@@ -127,6 +128,7 @@ test("only the places that are listed import on demand: listings, kernels, and w
     "methods/index.generated.ts",
     "models/index.generated.ts",
     "nn/tensors/save-model.ts", // files of tensors
+    "pipelines/pipeline.ts",
     "runtime/node.ts", // the hub's cache, and zlib
     "text/auto-tokenizer.ts",
     "train/evaluate.ts", // tasks and their metrics
