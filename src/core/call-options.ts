@@ -54,6 +54,7 @@ function inWords(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   if (typeof value === "function") return "a function";
+  if (typeof value === "bigint") return `the bigint ${value}`;
   if (typeof value !== "object") return `the ${typeof value} ${String(JSON.stringify(value) ?? value).slice(0, 40)}`;
   const name = Object.getPrototypeOf(value)?.constructor?.name;
   return name === undefined || name === "Object" ? "an object" : `a ${name}`;

@@ -202,8 +202,16 @@ export function expectedOf({ expected, nullable }: Option<unknown>): string {
 
 /** A value as shown in messages. */
 function shown(value: unknown): string {
-  return typeof value === "number" ? String(value) : JSON.stringify(value); // JSON has no NaN
+  if (typeof value === "number" || typeof value === "bigint") return String(value); // JSON has no NaN
+  try {
+    return JSON.stringify(value)?.slice(0, SHOWN) ?? `a ${typeof value}`;
+  } catch {
+    return "an object that refers to itself";
+  }
 }
+
+/** Characters of a value in a message. */
+const SHOWN = 400;
 
 /** How a message spells an option's name: as in the library, as in a file, or as a flag. */
 export type Spell = (name: string) => string;

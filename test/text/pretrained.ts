@@ -29,5 +29,8 @@ export const pocket = await AutoTokenizer.fromPretrained(pocketFolder);
 export function pocketWith({ config = {}, ...changes }: Partial<TokenizerFiles>): PretrainedTokenizer {
   const read = (name: string) => JSON.parse(readFileSync(new URL(`examples/pocket/${name}`, ROOT), "utf8"));
   const files = { tokenizer: read("tokenizer.json"), ...changes };
-  return new Tokenizer("pocket", { ...files, config: { ...read("tokenizer_config.json"), ...config } }) as PretrainedTokenizer;
+  return new Tokenizer("pocket", {
+    ...files,
+    config: { ...read("tokenizer_config.json"), ...config },
+  }) as PretrainedTokenizer;
 }
