@@ -36,9 +36,10 @@ export const dataFlags = {
 export async function rowsOf(
   paths: readonly string[],
   modelFolder: string,
-  { task = null, columns = null }: RowChoice = {},
+  { task = null, columns = null, maxUnpackedBytes, maxPixels }: RowChoice = {},
 ): Promise<Row[]> {
-  const choice = { task, columns };
+  const limits = { ...(maxUnpackedBytes && { maxUnpackedBytes }), ...(maxPixels && { maxPixels }) };
+  const choice = { task, columns, ...limits };
   const rows = await readRows(paths, choice);
   const naming = rows.map((row) => kindOfRow(row).files).find((files) => files !== undefined);
   if (naming === undefined) return rows;

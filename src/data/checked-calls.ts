@@ -22,7 +22,7 @@ const isTokenizer = (value: unknown): value is Tokenizer =>
   typeof (value as Tokenizer | null)?.encodePair === "function";
 
 const task = orNull(oneOf(tasks, tasks[0]));
-const choice = { columns: dataOptions.columns, task } satisfies Options;
+const choice = { ...dataOptions, task } satisfies Options;
 const reading = { ...choice, preparation: anything(), hub: anObject("options of the hub") } satisfies Options;
 
 /** What makes examples of rows, whatever the model. */
@@ -98,7 +98,9 @@ export async function loadDataset(
     isGiven,
     "a tokenizer, a function that loads it, or null",
   );
-  const { imageConfig = null, columns = null, hub = {}, onWarning = console.warn, ...options } = given;
+  const { imageConfig = null, columns = null, hub = {}, onWarning = console.warn, ...others } = given;
+  const { maxPixels, maxUnpackedBytes, ...options } = others;
+  const limited = { ...(maxPixels && { maxPixels }), ...(maxUnpackedBytes && { maxUnpackedBytes }) };
   const task = taskFor(model, options.task);
   const held = rowsIn(from);
   if (held === null) expectPaths("loadDataset", from);
@@ -106,6 +108,7 @@ export async function loadDataset(
     held ??
     (await readFiles(from as string | readonly string[], {
       preparation: imageConfig,
+      ...limited,
       task: task ?? null,
       columns,
       hub,

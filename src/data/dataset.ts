@@ -9,7 +9,7 @@ export type Dataset = readonly Example[];
 /** How rows become examples. */
 export interface LoadDatasetOptions
   extends Omit<EncodeRowsOptions, "tokenizer" | "vocabSize" | "contextLength" | "inputKinds">,
-    Pick<ReadRowsOptions, "columns" | "hub"> {
+    Pick<ReadRowsOptions, "columns" | "hub" | "maxPixels" | "maxUnpackedBytes"> {
   /** What is done to files that rows name: the model's preprocessor_config.json, for images read by `readImageConfig`. */
   readonly imageConfig?: ImageConfig | null;
 }
