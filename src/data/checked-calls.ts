@@ -139,7 +139,7 @@ function rowsIn(from: string | readonly string[] | readonly Row[]): readonly Row
   return from as readonly Row[];
 }
 
-/** The model's task. Throws FormatError where another is asked for. */
+/** The model's task. Throws FormatError where the options name another. */
 function taskFor(model: ExampleLimits, asked: Task | undefined): Task | undefined {
   if (asked === undefined || model.task === undefined || asked === model.task) return model.task ?? asked;
   throw new FormatError(

@@ -9,7 +9,7 @@ export interface RowProblem {
 }
 
 const REPORTED = 20;
-/** So many rows with one problem are told one by one; of more only the first, with the lines of as many others. */
+/** So many rows with one problem stand one by one; of more only the first, with the lines of as many others. */
 const ALIKE = 3;
 const NAMED = 8;
 

@@ -1,7 +1,7 @@
 /** Vectors of texts. */
 import { callOptions, camelKeys, expectArgument } from "../core/call-options.ts";
 import { flag, type Options, oneOf } from "../core/options.ts";
-import { forEach, type Loaded, outputsOf } from "./loaded.ts";
+import { forEach, outputsOf, type PipelineModel } from "./loaded.ts";
 import type { FeatureExtractionOptions, FeatureTensor } from "./results.ts";
 import { cutOf, cutting, inputOf } from "./text-classification.ts";
 
@@ -11,7 +11,7 @@ const options = {
   normalize: flag(false),
 } satisfies Options;
 
-export function featureExtraction(loaded: Loaded) {
+export function featureExtraction(loaded: PipelineModel) {
   return async (texts: string | readonly string[], given: FeatureExtractionOptions = {}): Promise<FeatureTensor> => {
     const asked = camelKeys(given) as FeatureExtractionOptions;
     const { pooling, normalize } = callOptions("feature-extraction", options, asked);

@@ -6,7 +6,7 @@ import { callOptions, camelKeys, wrongArgument } from "../core/call-options.ts";
 import { loadImage } from "../image/load-image.ts";
 import { type ImageConfig, preprocess, readImageConfig } from "../image/preprocess.ts";
 import { pixelInput } from "../nn/pass/pixels.ts";
-import { forEach, type Loaded, outputsOf } from "./loaded.ts";
+import { forEach, outputsOf, type PipelineModel } from "./loaded.ts";
 import type { ClassificationOptions, ImageInput } from "./results.ts";
 import { rankedClasses } from "./scores.ts";
 import { ranking } from "./text-classification.ts";
@@ -15,7 +15,7 @@ const FILE = "preprocessor_config.json";
 /** What transformers gives where nothing is said. */
 const CLASSES = 5;
 
-export function imageClassification(loaded: Loaded) {
+export function imageClassification(loaded: PipelineModel) {
   let config: Promise<ImageConfig> | null = null;
   return async (images: ImageInput | readonly ImageInput[], given: ClassificationOptions = {}) => {
     const options = camelKeys(given) as ClassificationOptions;
@@ -33,7 +33,7 @@ export function imageClassification(loaded: Loaded) {
   };
 }
 
-async function configOf({ place }: Loaded): Promise<ImageConfig> {
+async function configOf({ place }: PipelineModel): Promise<ImageConfig> {
   const source = openSource(place);
   return readImageConfig(await readText(source, FILE), `${FILE} of ${source.name}`);
 }

@@ -7,7 +7,7 @@ import type { Model } from "../nn/tasks/model.ts";
 import { Tape } from "../tape/tape.ts";
 import type { PretrainedTokenizer } from "../text/auto-tokenizer.ts";
 
-export interface Loaded {
+export interface PipelineModel {
   readonly model: Model | PeftModel;
   readonly base: Model;
   readonly tokenizer: PretrainedTokenizer;
@@ -22,8 +22,8 @@ export interface ModelInput {
   readonly inputs?: readonly Input[];
 }
 
-/** The outputs of a model for one input, row by row; of a text read with virtual tokens only the rows of its own. */
-export function outputsOf({ model }: Loaded, { ids = [], typeIds = [], inputs }: ModelInput): Float32Array[] {
+/** The outputs of a model for one input, row by row; of a text read with virtual tokens only the rows of its tokens. */
+export function outputsOf({ model }: PipelineModel, { ids = [], typeIds = [], inputs }: ModelInput): Float32Array[] {
   const example = {
     inputIds: Int32Array.from(ids),
     labels: new Int32Array(),

@@ -14,7 +14,7 @@ import { weightsOption } from "../nn/tensors/kept-dtype.ts";
 import { AutoTokenizer, type PretrainedTokenizer } from "../text/auto-tokenizer.ts";
 import { featureExtraction } from "./feature-extraction.ts";
 import { imageClassification } from "./image-classification.ts";
-import type { Loaded } from "./loaded.ts";
+import type { PipelineModel } from "./loaded.ts";
 import type { PipelineOptions, Pipelines } from "./pipeline.ts";
 import { questionAnswering } from "./question-answering.ts";
 import { textClassification } from "./text-classification.ts";
@@ -26,7 +26,7 @@ interface Kind {
   readonly task: Task;
   /** Whether its input is text. */
   readonly reads: "text" | "images";
-  make(loaded: Loaded): (...given: never[]) => Promise<unknown>;
+  make(loaded: PipelineModel): (...given: never[]) => Promise<unknown>;
 }
 
 const textClasses: Kind = { task: "SEQ_CLS", reads: "text", make: textClassification };

@@ -4,7 +4,7 @@ import { FormatError } from "../core/errors.ts";
 import { flag, type Options, whole, wholeOrNull } from "../core/options.ts";
 import { offsetsInUnits } from "../text/offsets.ts";
 import type { TokenEncoding } from "../tokenizers/encoding.ts";
-import { forEach, type Loaded, outputsOf } from "./loaded.ts";
+import { forEach, outputsOf, type PipelineModel } from "./loaded.ts";
 import type { Question, QuestionAnsweringOptions, SpanAnswer } from "./results.ts";
 
 const options = {
@@ -22,7 +22,7 @@ const STRIDE = 128;
 /** The score of tokens that cannot be in an answer. */
 const MASKED = -10_000;
 
-export function questionAnswering(loaded: Loaded) {
+export function questionAnswering(loaded: PipelineModel) {
   return async (...given: unknown[]) => {
     const [first, second, third] = given;
     const isPair = typeof first === "string";
@@ -52,7 +52,7 @@ function expectQuestion(question: Question): Question {
 
 type Settings = ReturnType<typeof callOptions<typeof options>>;
 
-function answersTo(loaded: Loaded, question: Question, settings: Settings): SpanAnswer[] {
+function answersTo(loaded: PipelineModel, question: Question, settings: Settings): SpanAnswer[] {
   const { topK, alignToWords, handleImpossibleAnswer, maxAnswerLen } = settings;
   const contextFirst = loaded.tokenizer.padsLeft;
   const answers: { answer: string; score: number; start: number; end: number }[] = [];
@@ -78,7 +78,7 @@ function answersTo(loaded: Loaded, question: Question, settings: Settings): Span
 }
 
 /** Question and context as tokens: once, or where the context is too long in pieces that overlap. */
-function piecesOf({ tokenizer }: Loaded, { question, context }: Question, settings: Settings): TokenEncoding[] {
+function piecesOf({ tokenizer }: PipelineModel, { question, context }: Question, settings: Settings): TokenEncoding[] {
   const maxLength = settings.maxSeqLen ?? Math.min(tokenizer.modelMaxLength ?? SEQUENCE, SEQUENCE);
   const stride = settings.docStride ?? Math.min(Math.floor(maxLength / 2), STRIDE);
   if (stride > maxLength)
@@ -94,7 +94,7 @@ function piecesOf({ tokenizer }: Loaded, { question, context }: Question, settin
 }
 
 /** The probabilities of each token as first and as last of the answer, and which tokens may be in one. */
-function chances(loaded: Loaded, piece: TokenEncoding, contextFirst: boolean) {
+function chances(loaded: PipelineModel, piece: TokenEncoding, contextFirst: boolean) {
   const rows = outputsOf(loaded, piece);
   const context = contextFirst ? 0 : 1;
   const { clsTokenId } = loaded.tokenizer;

@@ -1,7 +1,7 @@
 /** Classes of texts, or values for them. */
 import { callOptions, camelKeys, expectArgument } from "../core/call-options.ts";
 import { flag, type Options, oneOf, orNull, wholeOrNull } from "../core/options.ts";
-import { forEach, type Loaded, outputsOf } from "./loaded.ts";
+import { forEach, outputsOf, type PipelineModel } from "./loaded.ts";
 import type { TextClassificationOptions, TextPair } from "./results.ts";
 import { rankedClasses } from "./scores.ts";
 
@@ -11,7 +11,7 @@ export const ranking = {
   functionToApply: orNull(oneOf(["sigmoid", "softmax", "none"], "none")),
 } satisfies Options;
 
-export function textClassification(loaded: Loaded) {
+export function textClassification(loaded: PipelineModel) {
   return async (inputs: string | TextPair | readonly (string | TextPair)[], given: TextClassificationOptions = {}) => {
     const options = camelKeys(given) as TextClassificationOptions;
     callOptions("text-classification", { ...ranking, ...cutting }, options);
@@ -27,7 +27,7 @@ export function textClassification(loaded: Loaded) {
 }
 
 function encoded(
-  { tokenizer }: Loaded,
+  { tokenizer }: PipelineModel,
   input: string | TextPair,
   { truncation, maxLength }: TextClassificationOptions,
 ) {

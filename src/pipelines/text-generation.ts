@@ -6,7 +6,7 @@ import { generate } from "../generate/load-generate.ts";
 import type { Model } from "../nn/tasks/model.ts";
 import type { Message } from "../text/chat.ts";
 import { chatOptions } from "../text/chat-options.ts";
-import { forEach, type Loaded } from "./loaded.ts";
+import { forEach, type PipelineModel } from "./loaded.ts";
 import type { GeneratedChat, GeneratedText, Text2TextGenerationOptions, TextGenerationOptions } from "./results.ts";
 
 type Prompt = string | readonly Message[];
@@ -19,7 +19,7 @@ const own = {
   tools: chatOptions.tools,
 } satisfies Options;
 
-export function textGeneration(loaded: Loaded) {
+export function textGeneration(loaded: PipelineModel) {
   return async (prompts: Prompt | readonly Prompt[], given: TextGenerationOptions = {}) => {
     const isOne = typeof prompts === "string" || isChat(prompts);
     const results = await forEach(prompts, isOne, async (prompt: Prompt) => [await continued(loaded, prompt, given)]);
@@ -33,7 +33,7 @@ function isChat(prompts: unknown): prompts is readonly Message[] {
 }
 
 async function continued(
-  loaded: Loaded,
+  loaded: PipelineModel,
   prompt: Prompt,
   given: TextGenerationOptions,
 ): Promise<GeneratedText | GeneratedChat> {
@@ -75,9 +75,9 @@ function defaultsFor({ generationConfig }: Model, given: GenerateOptions, numBea
   return { ...(!isLong && { maxNewTokens: LENGTH }), ...(!says("num_beams") && { numBeams }) };
 }
 
-/** What the model writes after ids, as a text that goes on from theirs, or that stands alone. */
+/** What the model writes after ids, as a text that continues theirs, or that stands alone. */
 async function written(
-  { model, base, tokenizer }: Loaded,
+  { model, base, tokenizer }: PipelineModel,
   ids: readonly number[],
   given: GenerateOptions,
   goesOn: boolean,
@@ -92,7 +92,7 @@ async function written(
   return goesOn ? decode([...ids, ...made]).slice(decode(ids).length) : decode(made);
 }
 
-export function text2textGeneration(loaded: Loaded) {
+export function text2textGeneration(loaded: PipelineModel) {
   return (texts: string | readonly string[], given: Text2TextGenerationOptions = {}): Promise<GeneratedText[]> =>
     forEach(texts, !Array.isArray(texts), async (text: string) => {
       expectArgument("text2text-generation", "a text", text, typeof text === "string", "a text or a list of texts");

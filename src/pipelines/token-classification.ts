@@ -3,7 +3,7 @@ import { callOptions, camelKeys, expectArgument, listOf } from "../core/call-opt
 import { type Options, oneOf } from "../core/options.ts";
 import type { PretrainedTokenizer } from "../text/auto-tokenizer.ts";
 import { offsetsInUnits } from "../text/offsets.ts";
-import { forEach, type Loaded, outputsOf } from "./loaded.ts";
+import { forEach, outputsOf, type PipelineModel } from "./loaded.ts";
 import type { Entity, TokenClassificationOptions } from "./results.ts";
 import { argmax, namesOf, softmax } from "./scores.ts";
 
@@ -12,7 +12,7 @@ const options = {
   ignoreLabels: listOf("a list of labels", (value) => typeof value === "string"),
 } satisfies Options;
 
-export function tokenClassification(loaded: Loaded) {
+export function tokenClassification(loaded: PipelineModel) {
   return async (texts: string | readonly string[], given: TokenClassificationOptions = {}) => {
     const asked = camelKeys(given) as TokenClassificationOptions;
     const { aggregationStrategy } = callOptions("token-classification", options, asked);
@@ -38,11 +38,11 @@ interface ScoredToken {
   readonly start: number;
   readonly end: number;
   readonly index: number;
-  /** Whether it goes on with a word. */
+  /** Whether it continues a word. */
   readonly isSubword: boolean;
 }
 
-function scored(loaded: Loaded, text: string): { tokens: ScoredToken[]; names: readonly string[] } {
+function scored(loaded: PipelineModel, text: string): { tokens: ScoredToken[]; names: readonly string[] } {
   const { tokenizer } = loaded;
   const { modelMaxLength: maxLength, truncatesLeft } = tokenizer;
   const direction = truncatesLeft ? ("Left" as const) : ("Right" as const);

@@ -3,7 +3,7 @@ export abstract class Callable {
   constructor() {
     const self = (...given: never[]) => (self as unknown as Callable).called(...given);
     // biome-ignore lint/correctness/noConstructorReturn: only a function can be called
-    return Object.setPrototypeOf(self, new.target.prototype);
+    return Object.setPrototypeOf(self, Object.getPrototypeOf(this));
   }
 
   /** What a call does. */

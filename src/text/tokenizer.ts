@@ -67,7 +67,7 @@ export class Tokenizer extends Callable {
   readonly clsTokenId: number | null;
   /** Stands for what has no token; null where the files name none. */
   readonly unkTokenId: number | null;
-  /** Whether the vocabulary marks tokens that go on with a word, as WordPiece does with ##. */
+  /** Whether the vocabulary marks tokens that continue a word, as WordPiece does with ##. */
   readonly marksSubwords: boolean;
   /** Tokens at which generation stops: `eosTokenId`, and those of generation_config.json or else of config.json. */
   readonly stopTokenIds: readonly number[];

@@ -130,7 +130,7 @@ test("a config is read as published, and a model with adapters is not saved as o
   await model.savePretrained(saved, { dtype: "bf16" });
   expect([...saved.keys()]).toEqual(["model.safetensors", "config.json", "generation_config.json"]);
   getPeftModel(model, lora({ r: 2 }));
-  await expect(model.savePretrained(new Map())).rejects.toThrow(/has adapters.*mergeAndUnload/);
+  await expect(model.savePretrained(new Map())).rejects.toThrow(/has an adapter.*mergeAndUnload/);
 });
 
 test.each([

@@ -58,7 +58,7 @@ export function labelsOf(config: RawConfig): RawConfig {
   );
 }
 
-/** A config with these labels in place of its own. */
+/** A config with these labels instead of those it has. */
 export function withLabels(config: RawConfig, labels: RawConfig): RawConfig {
   const others = Object.entries(config).filter(([key]) => !(LABEL_KEYS as readonly string[]).includes(key));
   return { ...Object.fromEntries(others), ...labels };

@@ -22,7 +22,7 @@ export async function saveModel(model: Model, to: TargetLike, options: SaveModel
   const { dtype } = options;
   if (model.adapterCount > 0)
     throw new StateError(
-      "savePretrained: the model has adapters; the PeftModel saves them, and mergeAndUnload() or unload() gives a model to save",
+      "savePretrained: the model has an adapter, which the PeftModel saves; mergeAndUnload() or unload() gives a model to save",
     );
   const target = openTarget(to);
   const { memory } = model.engine;
