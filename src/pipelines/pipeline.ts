@@ -46,6 +46,7 @@ export interface PipelineParts {
   [Symbol.dispose](): void;
 }
 
+/** Classes of texts. */
 export interface TextClassificationPipeline extends PipelineParts {
   (text: string | TextPair, options?: TextClassificationOptions): Promise<Classification[]>;
   (
@@ -55,11 +56,13 @@ export interface TextClassificationPipeline extends PipelineParts {
   (texts: readonly (string | TextPair)[], options?: TextClassificationOptions): Promise<Classification[]>;
 }
 
+/** Labels of tokens, or entities. */
 export interface TokenClassificationPipeline extends PipelineParts {
   (text: string, options?: TokenClassificationOptions): Promise<Entity[]>;
   (texts: readonly string[], options?: TokenClassificationOptions): Promise<Entity[][]>;
 }
 
+/** Answers that are parts of a context. */
 export interface QuestionAnsweringPipeline extends PipelineParts {
   (
     question: Question,
@@ -70,10 +73,12 @@ export interface QuestionAnsweringPipeline extends PipelineParts {
   (question: string, context: string, options?: QuestionAnsweringOptions): Promise<SpanAnswer>;
 }
 
+/** Vectors of texts. */
 export interface FeatureExtractionPipeline extends PipelineParts {
   (texts: string | readonly string[], options?: FeatureExtractionOptions): Promise<FeatureTensor>;
 }
 
+/** What follows a text or a chat. */
 export interface TextGenerationPipeline extends PipelineParts {
   (text: string, options?: TextGenerationOptions): Promise<GeneratedText[]>;
   (messages: readonly Message[], options?: TextGenerationOptions): Promise<GeneratedChat[]>;
@@ -81,10 +86,12 @@ export interface TextGenerationPipeline extends PipelineParts {
   (chats: readonly (readonly Message[])[], options?: TextGenerationOptions): Promise<GeneratedChat[][]>;
 }
 
+/** What an encoder-decoder writes for a text. */
 export interface Text2TextGenerationPipeline extends PipelineParts {
   (texts: string | readonly string[], options?: Text2TextGenerationOptions): Promise<GeneratedText[]>;
 }
 
+/** Classes of images. */
 export interface ImageClassificationPipeline extends PipelineParts {
   (image: ImageInput, options?: ClassificationOptions): Promise<Classification[]>;
   (images: readonly ImageInput[], options?: ClassificationOptions): Promise<Classification[][]>;

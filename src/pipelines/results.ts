@@ -20,6 +20,7 @@ export interface CutOptions {
   readonly maxLength?: number | null;
 }
 
+/** How classes are scored, and how many are given. */
 export interface ClassificationOptions {
   /** The best so many classes; null gives all. */
   readonly topK?: number | null;
@@ -27,11 +28,13 @@ export interface ClassificationOptions {
   readonly functionToApply?: "sigmoid" | "softmax" | "none" | null;
 }
 
+/** How texts are classified. */
 export interface TextClassificationOptions extends ClassificationOptions, CutOptions {}
 
 /** How tokens that belong together become one entity. */
 export type AggregationStrategy = "none" | "simple" | "first" | "average" | "max";
 
+/** How tokens become entities. */
 export interface TokenClassificationOptions {
   readonly aggregationStrategy?: AggregationStrategy;
   /** Labels that are left out: "O" by default. */
@@ -53,11 +56,13 @@ export interface Entity {
   readonly end: number;
 }
 
+/** A question and the text that answers it. */
 export interface Question {
   readonly question: string;
   readonly context: string;
 }
 
+/** How answers are looked for. */
 export interface QuestionAnsweringOptions {
   /** The best so many answers. */
   readonly topK?: number;
@@ -81,6 +86,7 @@ export interface SpanAnswer {
   readonly end: number;
 }
 
+/** How a text becomes vectors. */
 export interface FeatureExtractionOptions extends CutOptions {
   /** One vector per text: the mean of its rows, or the first one; a row per token by default. */
   readonly pooling?: "none" | "mean" | "cls";
@@ -109,15 +115,18 @@ export interface TextGenerationOptions extends Omit<GenerateOptions, "tokenizer"
   readonly tools?: readonly unknown[] | null;
 }
 
+/** A text that a model wrote, with its prompt unless that is left out. */
 export interface GeneratedText {
   readonly generated_text: string;
 }
 
+/** A chat that a model continued. */
 export interface GeneratedChat {
   /** The messages with the assistant's at the end; only the new text without `returnFullText`. */
   readonly generated_text: readonly Message[] | string;
 }
 
+/** How a text is written: everything that `generate` takes. */
 export type Text2TextGenerationOptions = Omit<GenerateOptions, "tokenizer">;
 
 /** A PNG or JPEG image: its bytes, or its path or URL. */
