@@ -4,6 +4,8 @@
  */
 import { StateError, UnsupportedError } from "../core/errors.ts";
 import { didYouMean } from "../core/similar.ts";
+import type { RawConfig } from "../nn/config.ts";
+import { labelsOf, withLabels } from "../nn/tasks/label-names.ts";
 import type { AdaptersOnModel, Model } from "../nn/tasks/model.ts";
 import type { Param } from "../tensor/tensor.ts";
 import { type Base, baseOf } from "./adaptable-model.ts";
@@ -53,6 +55,9 @@ export class AdapterSet implements AdaptersOnModel {
   #merged: readonly string[] = [];
   #enabled = true;
   #ended = false;
+  /** Labels that the model has from an active adapter, and those that it had before. */
+  #labels: RawConfig | null = null;
+  #ownLabels: RawConfig | null = null;
 
   constructor(model: Model, warn: Warn) {
     this.model = model;
@@ -472,6 +477,22 @@ export class AdapterSet implements AdaptersOnModel {
       else site.deltas = applied.flatMap(({ sites }) => sites.attention?.get(site) ?? []);
     }
     this.model.virtual = applied.flatMap(({ sites }) => sites.virtual ?? []).at(-1) ?? null;
+    this.#relabel(active.findLast(({ labels }) => labels !== null)?.labels ?? null);
+  }
+
+  /** Gives the model the labels of the head that acts, or its own. */
+  #relabel(labels: RawConfig | null): void {
+    if (labels === this.#labels) return;
+    const { config } = this.model;
+    const own = this.#ownLabels ?? labelsOf(config);
+    this.#ownLabels = labels === null ? null : own;
+    this.#labels = labels;
+    this.model.config = withLabels(config, labels ?? own);
+  }
+
+  /** The labels of an adapter's head, as a config has them: its own, or the base's. */
+  labelsOf(adapter: Adapter): RawConfig {
+    return adapter.labels ?? this.#ownLabels ?? labelsOf(this.model.config);
   }
 
   /** What the adapters' effect on the model depends on: the same things, the same effect. */

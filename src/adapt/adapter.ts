@@ -4,6 +4,7 @@
  */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { sizeOf } from "../core/shape.ts";
+import type { RawConfig } from "../nn/config.ts";
 import type { Embedding } from "../nn/layers/embedding.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import type { Module } from "../nn/layers/weights.ts";
@@ -64,6 +65,8 @@ export class Adapter {
   readonly lifecycle: Lifecycle;
   /** The weights that it was made for. */
   readonly weightChanges: number;
+  /** The labels of the head that it brings, as a config has them: null where it has no head, or is for the base's labels. */
+  labels: RawConfig | null = null;
   readonly #maker: TensorMaker;
   readonly #prefix: string;
 

@@ -166,8 +166,13 @@ export class JsonTokenizer {
       const token = this.idToToken(id);
       if (token !== undefined && !(skipSpecialTokens && this.#added.isSpecial(token))) tokens.push(token);
     }
+    return this.decodeTokens(tokens);
+  }
+
+  /** The text of tokens that are given by their own texts. */
+  decodeTokens(tokens: readonly string[]): string {
     if (this.#decode === null) return tokens.join(" ");
-    return tokens.length === 0 ? "" : this.#decode(tokens).join("");
+    return tokens.length === 0 ? "" : this.#decode([...tokens]).join("");
   }
 
   #pieces(text: string): PreTokenizedString {

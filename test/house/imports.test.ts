@@ -32,7 +32,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   tasks: ["core", "text", "image", "metrics", "nn", "generate"],
   train: ["core", "checkpoint", "wasm", "tensor", "tape", "optim", "data", "metrics", "nn"],
   remote: ["core", "#host"],
-  auto: ["core", "checkpoint", "wasm", "nn", "generate", "tasks", "models/index.generated.ts"],
+  pipelines: ["core", "checkpoint", "tape", "nn", "adapt", "text", "tokenizers", "image", "generate", "auto"],
+  auto: ["core", "checkpoint", "wasm", "nn", "generate", "tasks", "text", "adapt", "models/index.generated.ts"],
 };
 /** These put the parts together, so they may import any folder but each other. */
 const faces = ["index.ts", "composition.ts", "image.ts", "ops.ts", "worker.ts", "cli"];
@@ -121,7 +122,9 @@ test("only the places that are listed import on demand: listings, kernels, and w
   expect(lazy).toEqual([
     "adapt/peft-model.ts", // adapters in folders
     "auto/auto-classes.ts", // models
+    "auto/auto-config.ts",
     "auto/auto-model.ts", // checkpoints of quantized models
+    "auto/auto-peft-classes.ts", // models with adapters
     "checkpoint/checkpoint.ts", // files of torch.save
     "cli/commands/predict.ts", // writer of tables
     "data/files/parquet-records.ts", // parsers
@@ -134,6 +137,7 @@ test("only the places that are listed import on demand: listings, kernels, and w
     "methods/index.generated.ts",
     "models/index.generated.ts",
     "nn/tensors/save-model.ts", // files of tensors
+    "pipelines/pipeline.ts",
     "runtime/node.ts", // the hub's cache, and zlib
     "text/auto-tokenizer.ts",
     "train/evaluation/evaluate.ts", // tasks and their metrics
