@@ -8,6 +8,7 @@ import type { KvCache } from "../nn/pass/kv-cache.ts";
 import { allBlocks, type PassOptions } from "../nn/pass/pass.ts";
 import type { LabelledSequences, Sequences } from "../nn/pass/sequences.ts";
 import type { CausalLM } from "../nn/tasks/causal-lm.ts";
+import { finiteOutputs } from "../nn/tasks/finite-outputs.ts";
 import type { Model } from "../nn/tasks/model.ts";
 import { ModelAround } from "../nn/tasks/task-model.ts";
 import { concatenateRows } from "../ops/layout/rows.ts";
@@ -153,7 +154,7 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
   }
   /** Logits of a batch on the host: see `CausalLM.forward`. `adapterNames` gives each sequence its own adapter. */
   forward(sequences: Sequences, options: RoutedOptions = {}): Float32Array {
-    return Tape.once(this.engine, {}, (tape) => tape.download(this.outputs(tape, sequences, options)));
+    return Tape.once(this.engine, {}, (tape) => finiteOutputs(tape, this.outputs(tape, sequences, options), "forward"));
   }
   /** A key-value cache. Its contents belong to the adapters that were active when it was filled. */
   cache(this: PeftModel<CausalLM>, capacity: number, sequences?: number): KvCache {

@@ -141,7 +141,7 @@ export async function loadPretrained<T extends Task>(
         `${source.name}: weights: "${kept}" was requested together with trainable: true, but trained weights are float32; omit one of the two`,
       );
     }
-    const std = reader.float("initializer_range", 0.02);
+    const std = initialStd(reader);
     const tensors = new CheckpointTensors(engine, checkpoint, {
       prefix: definition.prefix,
       std,
@@ -181,6 +181,14 @@ export async function loadPretrained<T extends Task>(
   }
 }
 
+/** The standard deviation of fresh weights: beyond 1e3 products overflow. */
+function initialStd(config: ConfigReader): number {
+  const key = "initializer_range";
+  const std = config.float(key, 0.02);
+  if (std >= 0 && std <= 1000) return std;
+  throw config.wrong(key, std, "a number from 0 to 1000");
+}
+
 /** What a folder says about generation, for tasks whose labels are text. */
 async function generationConfigOf(
   source: Source,
@@ -215,9 +223,11 @@ export async function modelFromConfig<T extends Task>(
   const reader = new ConfigReader(raw, "config");
   const config = definition.config(reader);
   const engine = given ?? (await createEngine());
-  const std = reader.float("initializer_range", 0.02);
-  const weights = new Weights(randomTensors(engine, { seed, std, fast, weights: kept ?? null, stored }));
+  const std = initialStd(reader);
+  const tensors = randomTensors(engine, { seed, std, fast, weights: kept ?? null, stored });
+  const weights = new Weights(tensors);
   const body = build(config, weights, engine);
+  tensors.begin();
   const parts = {
     ...{ engine, task: taskDefinitions[chosen], definition, architecture, config: raw, body, weights },
     ...{ nameOrPath: "", ownsEngine: !given },

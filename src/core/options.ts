@@ -5,6 +5,7 @@
  */
 import { FormatError } from "./errors.ts";
 import { didYouMean } from "./similar.ts";
+import { shownValue } from "./whole-numbers.ts";
 
 /** What an option holds, which determines how text on the command line is parsed. */
 export type Kind =
@@ -200,11 +201,6 @@ export function expectedOf({ expected, nullable }: Option<unknown>): string {
   return nullable ? `${expected} or null` : expected;
 }
 
-/** A value as shown in messages. */
-function shown(value: unknown): string {
-  return typeof value === "number" ? String(value) : JSON.stringify(value); // JSON has no NaN
-}
-
 /** How a message spells an option's name: as in the library, as in a file, or as a flag. */
 export type Spell = (name: string) => string;
 
@@ -235,7 +231,8 @@ export function completeOptions<S extends Options>(
     if (value === undefined) continue;
     const one = Object.hasOwn(options, name) ? options[name]! : null;
     if (one === null) problems.push(`"${name}" is not an option.${didYouMean(name, Object.keys(options).map(spell))}`);
-    else if (!one.is(value)) problems.push(`"${spell(name)}" is ${shown(value)}, expected ${expectedOf(one)}`);
+    else if (!one.is(value))
+      problems.push(`"${spell(name)}" is ${shownValue(value, 200)}, expected ${expectedOf(one)}`);
     else values[name] = one.aliases?.[value as string] ?? value;
   }
   const more = problems.length === 0 ? (together?.(values as ValuesOf<S>) ?? null) : null;

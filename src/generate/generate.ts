@@ -2,6 +2,7 @@
 import { FormatError, StateError, UnsupportedError } from "../core/errors.ts";
 import { completeOptions, option, orNull, type ValuesOf } from "../core/options.ts";
 import { Philox } from "../core/philox.ts";
+import { shownValue } from "../core/whole-numbers.ts";
 import { CausalLM } from "../nn/tasks/causal-lm.ts";
 import type { Model } from "../nn/tasks/model.ts";
 import { Seq2SeqLM } from "../nn/tasks/seq2seq-lm.ts";
@@ -119,7 +120,7 @@ function begin(model: GenerationModel, inputIds: readonly number[], options: Gen
   const { eosTokenId, onToken, signal, tokenizer, logitsProcessor, adapterNames, ...given } = options;
   completeOptions("generate", { ...generationOptions, ...callOptions }, options as Record<string, unknown>);
   const writer = writerOf(model);
-  expectIds(inputIds);
+  expectIds(inputIds, writer.vocabSize);
   const settings = settingsOf(writer, { ...given, ...(eosTokenId !== undefined && { eosTokenId }) });
   if (settings.numBeams > 1) expectBeams(writer, settings);
   const run = pinned(model, writer, adapterNames);
@@ -171,7 +172,7 @@ function writerOf(model: GenerationModel): Writer {
   );
 }
 
-function expectIds(inputIds: unknown): void {
+function expectIds(inputIds: unknown, vocabSize: number): void {
   const isList = Array.isArray(inputIds) || inputIds instanceof Int32Array;
   if (!isList) {
     const found = typeof inputIds === "string" ? "a string" : inputIds === null ? "null" : `an ${typeof inputIds}`;
@@ -179,10 +180,10 @@ function expectIds(inputIds: unknown): void {
     const advice = names ? "give its inputIds" : "such as tokenizer.encode(text)";
     throw new FormatError(`generate: the prompt is ${found}, expected a list of token ids: ${advice}`);
   }
-  const wrong = (inputIds as number[]).find((id) => !Number.isSafeInteger(id) || id < 0);
-  if (wrong !== undefined) {
+  const at = (inputIds as number[]).findIndex((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
+  if (at >= 0) {
     throw new FormatError(
-      `generate: the prompt has ${JSON.stringify(wrong)}, expected token ids: whole numbers from 0`,
+      `generate: the prompt has ${shownValue(inputIds[at])}, expected token ids: whole numbers from 0 to ${vocabSize - 1}`,
     );
   }
   if (inputIds.length > 0) return;

@@ -12,6 +12,7 @@ import {
   completeOptions,
   flag,
   fraction,
+  number,
   type Options,
   oneOf,
   option,
@@ -39,7 +40,11 @@ const fixedOnResume = true;
  */
 export const settings = {
   /** Passes over the data; a fraction ends inside a pass. Ignored when `maxSteps` is given. */
-  numTrainEpochs: aboveZero(3, { help: "number of passes over the data", spelled: "epochs", placeholder: "n" }),
+  numTrainEpochs: number(
+    3,
+    { help: "number of passes over the data", spelled: "epochs", placeholder: "n" },
+    { above: 0, most: 100_000 },
+  ),
   /** Optimizer steps, instead of `numTrainEpochs`. */
   maxSteps: wholeOrNull(1, { help: "number of optimizer steps, instead of epochs", spelled: "steps" }),
   /** Examples per micro-batch. */

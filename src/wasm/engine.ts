@@ -128,7 +128,13 @@ type EngineSizes = Pick<EngineOptions, "threads" | "maxBytes" | "measuring">;
  * using engine = await createEngine({ build: "baseline", threads: 2 });
  */
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
-  const { build = "auto", maxBytes, module, measuring = false } = options;
+  const { build = "auto", maxBytes = MAX_BYTES, module, measuring = false } = options;
+  if (typeof WebAssembly === "undefined") {
+    throw new UnsupportedError(
+      "createEngine: this JavaScript engine has no WebAssembly, in which the kernels run; Node has none with --jitless",
+    );
+  }
+  if (!(maxBytes > 0)) throw new UnsupportedError(`createEngine: maxBytes is ${maxBytes}, expected a number above 0`);
   const threads = countThreads(options);
   if (build === "relaxed" && !relaxedSupported()) {
     throw new UnsupportedError(

@@ -38,6 +38,9 @@ test.each([
   [{ inputIds: prompt }, "the prompt is an object, expected a list of token ids: give its inputIds"],
   [[3, 1.5], "the prompt has 1.5, expected token ids"],
   [[[3]], "the prompt has [3], expected token ids"],
+  [[3, 4294967301], "the prompt has 4294967301, expected token ids: whole numbers from 0 to 52"],
+  [[3, 53], "the prompt has 53, expected token ids: whole numbers from 0 to 52"],
+  [[3, undefined], "the prompt has undefined, expected token ids"],
   [null, "the prompt is null"],
 ])("the prompt %j is refused", async (ids, message) => {
   await expect(generate(model, ids as never)).rejects.toThrow(message);

@@ -65,7 +65,7 @@ async function read(
   set: AdapterSet,
   from: SourceLike,
   name: string,
-  { isTrainable = false, values = {}, subfolder = "", keyMapping = {} }: LoadAdapterOptions,
+  { isTrainable = false, values = {}, subfolder = "", keyMapping = {}, allowNonFinite = false }: LoadAdapterOptions,
 ): Promise<Adapter> {
   const { layers, model } = set;
   const source = subFolder(openSource(from), subfolder);
@@ -75,7 +75,7 @@ async function read(
     const tensors = unwrapped(stored, layers, set.warn, source.name);
     const adapter = unfilled(set, source.name, name, config, tensors);
     try {
-      await readTensors(adapter, layers, tensors, model, source.name);
+      await readTensors(adapter, layers, tensors, model, source.name, { allowNonFinite });
       adapter.setTrainable(isTrainable);
       return adapter;
     } catch (error) {
@@ -104,7 +104,7 @@ function unfilled(set: AdapterSet, source: string, name: string, config: MethodC
 export async function loadAdapterFusion(
   set: AdapterSet,
   from: SourceLike,
-  { adapterNames, isTrainable = false, values = {} }: LoadFusionOptions,
+  { adapterNames, isTrainable = false, values = {}, allowNonFinite = false }: LoadFusionOptions,
 ): Promise<string> {
   const source = openSource(from);
   try {
@@ -112,7 +112,7 @@ export async function loadAdapterFusion(
     const name = (adapterNames ?? named).join(",");
     const fusion = set.addFusion(name, { ...options, ...values }, 0, tensors);
     try {
-      await readFusion(fusion, tensors, source.name);
+      await readFusion(fusion, tensors, source.name, { allowNonFinite });
     } catch (error) {
       set.removeFusion(name);
       throw error;

@@ -12,6 +12,7 @@ import type { InputKind } from "../pass/inputs.ts";
 import { Pass, type PassOptions } from "../pass/pass.ts";
 import type { Labelled, LabelledSequences, Sequences } from "../pass/sequences.ts";
 import type { Stack, VirtualTokens } from "../pass/virtual-tokens.ts";
+import { finiteOutputs } from "./finite-outputs.ts";
 import type { Measured, TaskModel } from "./task-model.ts";
 import type { TaskTraits } from "./task-traits.ts";
 
@@ -128,9 +129,9 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   abstract problemWith(example: Labelled): string | null;
   abstract outputs(tape: Tape, sequences: Sequences, options?: PassOptions): Value;
 
-  /** `outputs` on the host, row by row. Convenience for small batches. */
+  /** `outputs` on the host, row by row. Convenience for small batches. Throws StateError where one is not finite. */
   forward(sequences: Sequences): Float32Array {
-    return Tape.once(this.engine, {}, (tape) => tape.download(this.outputs(tape, sequences)));
+    return Tape.once(this.engine, {}, (tape) => finiteOutputs(tape, this.outputs(tape, sequences), "forward"));
   }
 
   /** Every weight once, by its published name: a tied head appears only as the embedding. */
