@@ -68,7 +68,7 @@ export type { Tokenizer } from "./text/tokenizer.ts";
 export { type EvaluateOptions, type Evaluation, evaluateLoss } from "./train/evaluate.ts";
 export { type MemoryPlan, planMemory } from "./train/memory-plan.ts";
 export { Profiler, type ProfilerOptions } from "./train/profiler.ts";
-export { type MemoryRun, memoryRun } from "./train/run-in-memory.ts";
+export { type MemoryRun, memoryRun } from "./train/run/run-in-memory.ts";
 export { fullTraining, type Trainable } from "./train/trainable.ts";
 export {
   type ProgressReport,

@@ -1,6 +1,7 @@
 /** A model's tensors, in one file or in several with an index, as the Hugging Face libraries write them. */
 import { FormatError } from "../core/errors.ts";
 import { expectInside, type Source } from "../core/host.ts";
+import { readWhole } from "../core/io/read-whole.ts";
 import { listProblems } from "../core/problems.ts";
 import { isObject, type Json, parseJson } from "../core/python-json.ts";
 import { expectNoPointer } from "./git-lfs.ts";
@@ -124,9 +125,9 @@ export async function readJson(source: Source, file: string): Promise<Json> {
   }
 }
 
-/** Reads a UTF-8 text file. Throws FormatError that names the file if it is not UTF-8. */
+/** Reads a UTF-8 text file. Throws FormatError that names the file if it is not UTF-8, or has more than 100 MB. */
 export async function readText(source: Source, file: string): Promise<string> {
-  const bytes = await source.read(file);
+  const bytes = await readWhole(source, file);
   expectNoPointer(`"${file}" in ${source.name}`, bytes);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);

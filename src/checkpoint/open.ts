@@ -3,6 +3,7 @@
  */
 import { exists, folderTarget, openFolder, openHub, openRun } from "#host";
 import type { RunFolder, Source, Target } from "../core/host.ts";
+import { shownUrl } from "../core/io/shown-url.ts";
 import { type HubName, parseHubName } from "./hub-name.ts";
 import { type FileBytes, mapSource, memoryTarget, urlSource } from "./source.ts";
 
@@ -25,10 +26,17 @@ export function openSource(from: SourceLike): Source {
   return hubName(from) === null ? openFolder(from) : openHub(from);
 }
 
-/** The name of the source in an adapter's config: a path, URL or model as given, empty for files in memory. */
+/**
+ * The name of the source in an adapter's config: a path or model as given, a URL without what may be secret in it, empty for
+ * files in memory.
+ */
 export function nameOf(from: SourceLike): string {
-  if (typeof from === "string") return hubName(from)?.repo ?? from;
-  return from instanceof URL ? from.href : "";
+  if (from instanceof URL || (typeof from === "string" && isUrl(from))) return shownUrl(from);
+  return typeof from === "string" ? (hubName(from)?.repo ?? from) : "";
+}
+
+function isUrl(text: string): boolean {
+  return /^https?:\/\//.test(text) && URL.canParse(text);
 }
 
 /** The model on the hub that the text names, or null if it names something else. */

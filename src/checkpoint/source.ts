@@ -1,6 +1,8 @@
 /** Sources and targets other than folders (which belong to the hosts): bytes in memory, and URLs. */
 import { StateError } from "../core/errors.ts";
 import { expectInside, expectRange, missingFile, type Source, type Target } from "../core/host.ts";
+import { SILENCE, silent, wholeBody, within } from "../core/io/http-body.ts";
+import { shownUrl, withoutSecrets } from "../core/io/shown-url.ts";
 
 export type { Source, Target } from "../core/host.ts";
 
@@ -71,6 +73,8 @@ export interface UrlOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Aborts current and later requests; reads then reject with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** Milliseconds without a byte after which a request has failed; 30,000 by default. */
+  readonly silence?: number;
   /** Replaces the platform's `fetch`. */
   readonly fetch?: typeof fetch;
 }
@@ -90,10 +94,12 @@ interface Remote {
  * @example
  * const source = urlSource("https://example.org/models/pocket");
  */
-export function urlSource(base: string | URL, { headers = {}, signal, fetch: get }: UrlOptions = {}): Source {
+export function urlSource(base: string | URL, options: UrlOptions = {}): Source {
+  const { headers = {}, signal, silence = SILENCE, fetch: get = globalThis.fetch } = options;
   const root = new URL(base);
   if (!root.pathname.endsWith("/")) root.pathname += "/";
-  const name = `URL "${root.href}"`;
+  const name = `URL "${shownUrl(root)}"`;
+  const login = loginOf(root);
   const known = new Map<string, Promise<Remote | null>>();
 
   /**
@@ -105,13 +111,17 @@ export function urlSource(base: string | URL, { headers = {}, signal, fetch: get
     } catch (cause) {
       signal?.throwIfAborted();
       if (cause instanceof StateError) throw cause;
-      throw new StateError(`cannot read ${url}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+      const why = withoutSecrets(cause instanceof Error ? cause.message : String(cause));
+      throw new StateError(`cannot read ${shownUrl(url)}: ${why}`, { cause });
     }
   }
 
   function request(url: string, start: number, end: number): Promise<Response> {
     const range = { range: `bytes=${start}-${end - 1}` };
-    return (get ?? globalThis.fetch)(url, { headers: { ...headers, ...range }, signal: signal ?? null });
+    const stop = new AbortController();
+    const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+    const init = { headers: { ...login, ...headers, ...range }, signal: either };
+    return within(silence, get(url, init), () => stop.abort(silent(silence)));
   }
 
   function probe(file: string): Promise<Remote | null> {
@@ -119,7 +129,7 @@ export function urlSource(base: string | URL, { headers = {}, signal, fetch: get
     return attempt(url, async () => {
       const response = await request(url, 0, 1);
       if (response.status === 200) {
-        const whole = await response.blob();
+        const whole = new Blob([await wholeBody(response, silence)]);
         return { size: whole.size, whole };
       }
       await response.body?.cancel();
@@ -150,9 +160,9 @@ export function urlSource(base: string | URL, { headers = {}, signal, fetch: get
         await response.body?.cancel();
         throw failed(response, url);
       }
-      const bytes = new Uint8Array(await response.arrayBuffer());
+      const bytes = await wholeBody(response, silence);
       if (bytes.length === end - start) return bytes;
-      throw new StateError(`${url}: got ${bytes.length} bytes for the range ${start} to ${end}; try again`);
+      throw new StateError(`${shownUrl(url)}: got ${bytes.length} bytes for the range ${start} to ${end}; try again`);
     });
   }
 
@@ -172,6 +182,16 @@ export function urlSource(base: string | URL, { headers = {}, signal, fetch: get
   };
 }
 
+/** The header for a user name and password in a URL, which are removed from it because `fetch` refuses them there. */
+function loginOf(root: URL): Readonly<Record<string, string>> {
+  const { username, password } = root;
+  if (username === "" && password === "") return {};
+  root.username = "";
+  root.password = "";
+  const login = new TextEncoder().encode(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`);
+  return { authorization: `Basic ${btoa(String.fromCharCode(...login))}` };
+}
+
 /** The base's query (a signed token, say) is kept. */
 function urlOf(root: URL, file: string): string {
   const url = new URL(root);
@@ -185,11 +205,11 @@ function sizeFrom(response: Response, url: string): number {
   const size = /\/(\d+)$/.exec(range ?? "")?.[1];
   if (size !== undefined) return Number(size);
   throw new StateError(
-    `${url}: status ${response.status} came with content-range ${JSON.stringify(range)}, expected "bytes 0-0/SIZE"`,
+    `${shownUrl(url)}: status ${response.status} came with content-range ${JSON.stringify(range)}, expected "bytes 0-0/SIZE"`,
   );
 }
 
 function failed(response: Response, url: string): StateError {
   const hint = response.status === 401 || response.status === 403 ? "; does it need an authorization header?" : "";
-  return new StateError(`${url}: status ${response.status} ${response.statusText}`.trimEnd() + hint);
+  return new StateError(`${shownUrl(url)}: status ${response.status} ${response.statusText}`.trimEnd() + hint);
 }

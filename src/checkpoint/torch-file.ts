@@ -199,13 +199,13 @@ function widthOf({ key }: PythonReference): number | undefined {
 }
 
 /** The position of a tensor in the file, or the problem with it. */
-function placeOf(item: Pickled, storages: ReadonlyMap<string, Storage>) {
-  const called = item instanceof PythonCall ? item.callee.name : null;
-  if (called === PARAMETER) return placeOf((item as PythonCall).args[0] ?? null, storages);
-  if (called !== REBUILD && called !== REBUILD_TYPED) return `is ${describe(item)}, expected a tensor`;
-  const [storage, offset, shape, strides, , , type] = (item as PythonCall).args;
+function placeOf(given: Pickled, storages: ReadonlyMap<string, Storage>) {
+  const item = isCallOf(given, PARAMETER) ? (given.args[0] ?? null) : given;
+  const isTyped = isCallOf(item, REBUILD_TYPED);
+  if (!isTyped && !isCallOf(item, REBUILD)) return `is ${describe(item)}, expected a tensor`;
+  const [storage, offset, shape, strides, , , type] = item.args;
   if (!(storage instanceof PythonReference)) return `is stored in ${describe(storage)}, expected a storage`;
-  const dtype = dtypeOf(storage, called === REBUILD_TYPED ? type : undefined);
+  const dtype = dtypeOf(storage, isTyped ? type : undefined);
   if (dtype === undefined) return "has an unknown element type";
   if (!isCount(offset) || !isCounts(shape) || !isCounts(strides) || strides.length !== shape.length) {
     return "has an offset, shape or strides that are not whole numbers of at least 0";
@@ -219,6 +219,10 @@ function placeOf(item: Pickled, storages: ReadonlyMap<string, Storage>) {
   const end = start + sizeOf(shape) * dtypeBytes[dtype];
   if (end <= held.end) return { dtype, shape, start, end };
   return `needs ${end - held.start} bytes of a storage that has ${held.end - held.start}`;
+}
+
+function isCallOf(item: Pickled, name: string): item is PythonCall {
+  return item instanceof PythonCall && item.callee.name === name;
 }
 
 function dtypeOf({ key }: PythonReference, given: Pickled | undefined): Dtype | undefined {

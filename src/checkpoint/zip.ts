@@ -22,6 +22,10 @@ const MAX_COMMENT = 0xffff;
 /** In a 32-bit field, this means "see the 64-bit field". */
 const ELSEWHERE = 0xffffffff;
 const ZIP_64 = 1;
+/** A model has some thousand entries of about a hundred bytes each. */
+const MAX_TABLE = 16e6;
+/** Entries whose headers are read together: hosts limit the number of open files. */
+const READ_AT_ONCE = 32;
 
 /**
  * Entries by name. Throws UnsupportedError for a compressed one, FormatError if the archive is corrupted or truncated.
@@ -36,18 +40,23 @@ export async function openZip(source: Source, file: string): Promise<ReadonlyMap
     return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   };
   const { start, end } = await findTable(read, size, what);
+  if (end - start > MAX_TABLE)
+    throw damaged(what, `has a table of ${end - start} bytes, expected at most ${MAX_TABLE}`);
   const listed = readTable(await read(start, end), what);
-  const entries = await Promise.all(
-    listed.map(async ({ name, header, bytes }): Promise<[string, ZipEntry]> => {
-      const local = await read(header, header + 30);
-      if (local.getUint32(0, true) !== LOCAL)
-        throw damaged(what, `has no entry "${name}" at the position that its table gives`);
-      const from = header + 30 + local.getUint16(26, true) + local.getUint16(28, true);
-      if (from + bytes <= size) return [name, { start: from, end: from + bytes }];
-      throw damaged(what, `has ${size} bytes, but "${name}" would end at ${from + bytes}`);
-    }),
-  );
-  return new Map(entries);
+  const place = async ({ name, header, bytes }: Listed): Promise<[string, ZipEntry]> => {
+    const local = await read(header, header + 30);
+    if (local.getUint32(0, true) !== LOCAL)
+      throw damaged(what, `has no entry "${name}" at the position that its table gives`);
+    const from = header + 30 + local.getUint16(26, true) + local.getUint16(28, true);
+    if (from + bytes <= size) return [name, { start: from, end: from + bytes }];
+    throw damaged(what, `has ${size} bytes, but "${name}" would end at ${from + bytes}`);
+  };
+  const entries = new Map<string, ZipEntry>();
+  for (let at = 0; at < listed.length; at += READ_AT_ONCE) {
+    const some = await Promise.all(listed.slice(at, at + READ_AT_ONCE).map(place));
+    for (const [name, entry] of some) entries.set(name, entry);
+  }
+  return entries;
 }
 
 type Read = (start: number, end: number) => Promise<DataView>;

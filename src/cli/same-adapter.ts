@@ -10,7 +10,7 @@ import { mapSource } from "../checkpoint/source.ts";
 import { StateError } from "../core/errors.ts";
 import type { RunFolder, Source } from "../core/host.ts";
 import { listProblems } from "../core/problems.ts";
-import { checkpointsOf } from "../train/run-state.ts";
+import { checkpointsOf } from "../train/run/run-state.ts";
 
 /** The location of the base may change between a run and its continuation. */
 const FREE = "base_model_name_or_path";

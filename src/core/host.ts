@@ -71,7 +71,9 @@ export interface HubOptions {
   readonly offline?: boolean;
   /** The number of consecutive failures to retry, doubling the wait each time; 5 by default. */
   readonly retries?: number;
-  /** Called as bytes of a file arrive. */
+  /** Milliseconds without a byte after which a request has failed, and is retried; 30,000 by default. */
+  readonly silence?: number;
+  /** Called as bytes of a file arrive, also while another process downloads it. */
   readonly onProgress?: (file: string, loaded: number, total: number) => void;
   /** Aborts current and later requests; reads then reject with the signal's reason. */
   readonly signal?: AbortSignal;

@@ -1,9 +1,22 @@
 /** How data files are read: options of `readRows`, and of the commands that read data. */
-import { fraction, names, type Options, renames } from "../core/options.ts";
+
+import { bytes, fraction, names, type Options, renames, whole } from "../core/options.ts";
+import { MAX_PIXELS } from "../image/image-size.ts";
+
+/** As much as fits into the memory of most machines: 1 GB. */
+export const MAX_UNPACKED = 1e9;
 
 export const dataOptions = {
   /** Keys of rows with the names that the files have for them. */
   columns: renames({ help: "columns by the keys of rows, such as text=body,label=class" }),
+  /** The most bytes that a packed data file (.gz, .parquet) may unpack to. */
+  maxUnpackedBytes: bytes(MAX_UNPACKED, "the most bytes that a .gz or .parquet file may unpack to"),
+  /** The most pixels that an image may have. */
+  maxPixels: whole(
+    MAX_PIXELS,
+    1,
+    "the most pixels that an image may have; larger ones are refused before they are decoded",
+  ),
 } satisfies Options;
 
 /** What becomes of rows before a run. */

@@ -12,7 +12,7 @@ export type Dataset = readonly Example[];
 /** How rows become examples. */
 export interface LoadDatasetOptions
   extends Omit<EncodeRowsOptions, "tokenizer" | "vocabSize" | "contextLength" | "inputKinds">,
-    Pick<ReadRowsOptions, "columns" | "hub"> {
+    Pick<ReadRowsOptions, "columns" | "hub" | "maxPixels" | "maxUnpackedBytes"> {
   /** What is done to files that rows name: the model's preprocessor_config.json, for images read by `readImageConfig`. */
   readonly imageConfig?: ImageConfig | null;
 }
@@ -63,11 +63,12 @@ export async function loadDataset(
   paths: string | readonly string[],
   tokenizer: Tokenizer | (() => Promise<Tokenizer>) | null,
   limits: ExampleLimits,
-  { imageConfig = null, columns = null, hub = {}, ...options }: LoadDatasetOptions = {},
+  { imageConfig = null, columns = null, hub = {}, maxPixels, maxUnpackedBytes, ...options }: LoadDatasetOptions = {},
 ): Promise<Dataset> {
   const { vocabSize, contextLength, inputKinds = [] } = limits;
   const task = options.task ?? limits.task;
-  const rows = await readRows(paths, { preparation: imageConfig, task: task ?? null, columns, hub });
+  const limited = { ...(maxPixels && { maxPixels }), ...(maxUnpackedBytes && { maxUnpackedBytes }) };
+  const rows = await readRows(paths, { preparation: imageConfig, task: task ?? null, columns, hub, ...limited });
   const [{ encodeRows: encode }, { kindOfRow, taskDefinition }] = await Promise.all([
     import("./examples.ts"),
     import("./known-tasks.ts"),

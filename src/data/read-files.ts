@@ -36,7 +36,7 @@ export async function readFiles(paths: string | readonly string[], options: Read
 }
 
 async function readFile({ source, prefix }: DataPlace, file: string, options: ReadRowsOptions): Promise<Row[]> {
-  const { preparation = null } = options;
+  const { preparation = null, maxPixels } = options;
   const path = prefix + file;
   const rows = await parseRows(path, await source.read(file), options);
   if (preparation === null) return rows;
@@ -44,7 +44,7 @@ async function readFile({ source, prefix }: DataPlace, file: string, options: Re
   const problems: RowProblem[] = [];
   const read: Row[] = [];
   for (const row of rows) {
-    const found = await withFiles(row, { read: (name) => source.read(folder + name), preparation });
+    const found = await withFiles(row, { read: (name) => source.read(folder + name), preparation, maxPixels });
     if (typeof found === "string") problems.push({ line: row.line, problem: found });
     else read.push(found);
   }

@@ -13,6 +13,10 @@ export interface RowChoice {
   readonly task?: Task | null;
   /** Keys of rows with the names that the file has for them: `{ text: "body" }`. A row is read as a kind that has these keys. */
   readonly columns?: Readonly<Record<string, string>> | null;
+  /** The most bytes that a .gz or .parquet file may unpack to; 1 GB by default. */
+  readonly maxUnpackedBytes?: number;
+  /** The most pixels that an image may have; 89,478,485 by default, as in Pillow. */
+  readonly maxPixels?: number;
 }
 
 /** How rows are written, for messages. */

@@ -1,5 +1,6 @@
 /** What a person puts into a data file, before any tokenizer sees it: the files of src/tasks/ say which rows there are. */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { MAX_UNPACKED } from "./data-options.ts";
 import { asUtf8, expectUtf8 } from "./files/decode-text.ts";
 import { gunzip } from "./files/gunzip.ts";
 import { holdsList, jsonArray, jsonLines, jsonRecord } from "./files/json-records.ts";
@@ -26,10 +27,11 @@ export const ENDINGS = [".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet"
  * ending.
  */
 export async function parseRows(file: string, bytes: Uint8Array, choice: RowChoice = {}): Promise<Row[]> {
+  const { maxUnpackedBytes = MAX_UNPACKED } = choice;
   const isPacked = /\.gz$/i.test(file);
-  const content = isPacked ? await gunzip(file, bytes) : bytes;
+  const content = isPacked ? await gunzip(file, bytes, maxUnpackedBytes) : bytes;
   const ending = endingOf(isPacked ? file.slice(0, -".gz".length) : file);
-  if (ending === ".parquet") return rowsOf(file, await parquetRecords(file, content), choice);
+  if (ending === ".parquet") return rowsOf(file, await parquetRecords(file, content, maxUnpackedBytes), choice);
   if (ending !== ".csv" && ending !== ".tsv") return parseText(file, ending, content, choice);
   const text = textKeys();
   const given = new Map(Object.entries(choice.columns ?? {}).map(([key, column]) => [column, key]));

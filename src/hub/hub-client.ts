@@ -12,10 +12,14 @@
 import { expectHubName, labelOf } from "../checkpoint/hub-name.ts";
 import { FormatError, StateError } from "../core/errors.ts";
 import type { HubOptions, RepoType } from "../core/host.ts";
+import { SILENCE, silent, wholeBody, within } from "../core/io/http-body.ts";
+import { shownUrl, withoutSecrets } from "../core/io/shown-url.ts";
 import { Patience, retryAfter } from "./patience.ts";
 
 const ENDPOINT = "https://huggingface.co";
 const MAX_REDIRECTS = 10;
+/** A list of a hundred thousand files takes about 10 MB. */
+const MAX_LIST_BYTES = 64e6;
 
 /** The commit that a branch, tag or commit refers to. */
 export interface Snapshot {
@@ -43,8 +47,8 @@ interface Request {
   readonly headers?: Readonly<Record<string, string>>;
   /** False stops at the redirect to another host, to read the redirect's own headers. */
   readonly leave?: boolean;
-  /** True reads the body before returning, so that an interrupted connection is also retried. */
-  readonly whole?: boolean;
+  /** Reads the body, of at most so many bytes, before returning, so that an interrupted connection is also retried. */
+  readonly whole?: number;
   readonly patience?: Patience;
 }
 
@@ -69,6 +73,11 @@ export class HubClient {
     this.#options = options;
   }
 
+  /** Milliseconds without a byte after which a request has failed. */
+  get silence(): number {
+    return this.#options.silence ?? SILENCE;
+  }
+
   /** A new count of failures for one task. */
   patience(): Patience {
     return new Patience(this.#options);
@@ -77,7 +86,7 @@ export class HubClient {
   /** Requests the commit of the revision and its list of files. */
   async snapshot(): Promise<Snapshot> {
     const url = `${this.endpoint}/api/${this.type}s/${this.repo}/revision/${encodeURIComponent(this.revision)}`;
-    const response = await this.#request(url, { whole: true });
+    const response = await this.#request(url, { whole: MAX_LIST_BYTES });
     if (!response.ok) throw await this.#refused(response, null);
     const json = (await response.json().catch(() => null)) as { sha?: unknown; siblings?: unknown } | null;
     const { sha, siblings } = json ?? {};
@@ -85,7 +94,9 @@ export class HubClient {
       const files = siblings.map((file: { rfilename?: unknown } | null) => file?.rfilename);
       return { commit: sha, files: files.filter((file) => typeof file === "string") };
     }
-    throw new StateError(`${url}: expected JSON with "sha" and "siblings"; is the endpoint a Hugging Face hub?`);
+    throw new StateError(
+      `${shownUrl(url)}: expected JSON with "sha" and "siblings"; is the endpoint a Hugging Face hub?`,
+    );
   }
 
   /** Requests the size and hash of a file. Throws FormatError if it is missing. */
@@ -97,7 +108,9 @@ export class HubClient {
     const etag = (header("etag") ?? response.headers.get("etag") ?? "").replace(/^W\/|"/g, "");
     const size = header("size") ?? response.headers.get("content-length") ?? "";
     if (/^[\w-]+$/.test(etag) && /^\d+$/.test(size)) return { etag, size: Number(size) };
-    throw new StateError(`${url}: expected headers ETag and Content-Length; is the endpoint a Hugging Face hub?`);
+    throw new StateError(
+      `${shownUrl(url)}: expected headers ETag and Content-Length; is the endpoint a Hugging Face hub?`,
+    );
   }
 
   /** Requests a file from byte `start` on. The response has status 200 (the whole file), 206 or 416. */
@@ -110,7 +123,7 @@ export class HubClient {
 
   /** A custom request below the endpoint, with its body read. */
   fetchWhole(url: string, headers: Readonly<Record<string, string>>): Promise<Response> {
-    return this.#request(url, { headers, whole: true });
+    return this.#request(url, { headers, whole: Number.POSITIVE_INFINITY });
   }
 
   /** What a person can look at. Models are at the top. */
@@ -130,8 +143,11 @@ export class HubClient {
       let response: Response;
       try {
         response = await this.#follow(url, request);
-        if (request.whole && response.ok) response = new Response(await response.arrayBuffer(), response);
+        if (request.whole !== undefined && response.ok) {
+          response = new Response(await wholeBody(response, this.silence, request.whole), response);
+        }
       } catch (cause) {
+        if (cause instanceof FormatError) throw new FormatError(`${shownUrl(url)}: ${cause.message}`);
         const error = unreachable(url, cause);
         if (nameUnknown(cause)) throw error;
         await patience.after(error);
@@ -145,15 +161,15 @@ export class HubClient {
 
   /** Redirects are followed manually: how fetch handles the token differs between hosts. */
   async #follow(url: string, { method = "GET", headers = {}, leave = true }: Request): Promise<Response> {
-    const { token, signal } = this.#options;
+    const { token } = this.#options;
     const own = new URL(this.endpoint).origin;
     let at = new URL(url);
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
       const secret: Record<string, string> = token && at.origin === own ? { authorization: `Bearer ${token}` } : {};
       const sent = { "accept-encoding": "identity", ...headers, ...secret };
-      const init = { method, headers: sent, signal: signal ?? null };
-      const response = await fetch(at, { ...init, redirect: "manual" });
-      if (response.type === "opaqueredirect") return fetch(at, init); // browsers hide redirects and drop the token
+      const init = { method, headers: sent };
+      const response = await this.#fetch(at, { ...init, redirect: "manual" });
+      if (response.type === "opaqueredirect") return this.#fetch(at, init); // browsers hide redirects and drop the token
       const to = response.status >= 300 && response.status < 400 ? response.headers.get("location") : null;
       if (to === null) return response;
       const next = new URL(to, at);
@@ -161,7 +177,15 @@ export class HubClient {
       await response.body?.cancel();
       at = next;
     }
-    throw new StateError(`${url}: more than ${MAX_REDIRECTS} redirects`);
+    throw new StateError(`${shownUrl(url)}: more than ${MAX_REDIRECTS} redirects`);
+  }
+
+  /** Waits for the headers of a response, but not forever. */
+  #fetch(url: URL, init: RequestInit): Promise<Response> {
+    const stop = new AbortController();
+    const { signal: own } = this.#options;
+    const signal = own === undefined ? stop.signal : AbortSignal.any([own, stop.signal]);
+    return within(this.silence, fetch(url, { ...init, signal }), () => stop.abort(silent(this.silence)));
   }
 
   /**
@@ -198,7 +222,7 @@ function refusal(
 }
 
 function statusOf({ status, statusText }: { status: number; statusText: string }, url: string): string {
-  return `${url}: status ${status} ${statusText}`.trimEnd();
+  return `${shownUrl(url)}: status ${status} ${statusText}`.trimEnd();
 }
 
 function isPassing(status: number): boolean {
@@ -209,7 +233,8 @@ function isPassing(status: number): boolean {
 export function unreachable(url: string, cause: unknown): StateError {
   if (cause instanceof StateError) return cause;
   const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-  return new StateError(`cannot reach ${url}: ${reason instanceof Error ? reason.message : reason}`, { cause });
+  const why = withoutSecrets(String(reason instanceof Error ? reason.message : reason));
+  return new StateError(`cannot reach ${shownUrl(url)}: ${why}`, { cause });
 }
 
 /** The host does not exist or cannot be resolved: usually there is no network, and waiting would not help. */

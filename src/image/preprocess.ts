@@ -7,7 +7,7 @@
  */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { type Json, parseJson } from "../core/python-json.ts";
-import type { RgbImage } from "./load-image.ts";
+import { expectPixels, MAX_PIXELS, type RgbImage } from "./image-size.ts";
 import { resize } from "./resize.ts";
 
 interface Size {
@@ -31,6 +31,8 @@ type JsonObject = Readonly<Record<string, Json>>;
 
 /** Processors for which a single number as "size" is the length of the shorter side, not of both sides. */
 const SHORTER_SIDE = /^(CLIP|ChineseCLIP|Bit|Siglip)/;
+/** A square of this size is within the limit for images. */
+const LONGEST_SIDE = Math.floor(Math.sqrt(MAX_PIXELS));
 /** Processors with steps that the file's common keys do not describe. */
 const OTHERS = /^(ConvNext|Beit|Perceiver|Pvt|EfficientNet|Mobile|Levit|Poolformer|Segformer|Efficientformer)/i;
 
@@ -101,7 +103,7 @@ class ConfigReader {
 
   #size(key: string, shorter: boolean): Size | { shortestEdge: number } {
     const value = this.#file[key] ?? 224;
-    const whole = (v: Json | undefined) => typeof v === "number" && Number.isInteger(v) && v > 0;
+    const whole = (v: Json | undefined) => typeof v === "number" && Number.isInteger(v) && v > 0 && v <= LONGEST_SIDE;
     if (whole(value)) {
       const side = value as number;
       return shorter ? { shortestEdge: side } : { height: side, width: side };
@@ -112,7 +114,10 @@ class ConfigReader {
     const { height, width, shortest_edge: shortest } = Array.isArray(value) ? {} : (value as JsonObject);
     if (whole(height) && whole(width)) return { height: height as number, width: width as number };
     if (whole(shortest)) return { shortestEdge: shortest as number };
-    this.#wrong(key, 'a number, or an object with "height" and "width", or with "shortest_edge"');
+    this.#wrong(
+      key,
+      `a whole number from 1 to ${LONGEST_SIDE}, or an object with "height" and "width", or with "shortest_edge"`,
+    );
     return { height: 1, width: 1 };
   }
 
@@ -122,7 +127,8 @@ class ConfigReader {
 }
 
 /**
- * One image in the form that the model expects: [3 · height · width], all of red first, then green, then blue.
+ * One image in the form that the model expects: [3 · height · width], all of red first, then green, then blue. Throws
+ * FormatError for a long, narrow image whose longer side would become longer than images may be.
  *
  * @example
  * const pixels = preprocess(await loadImage(bytes), readImageConfig(text));
@@ -131,6 +137,7 @@ export function preprocess(image: RgbImage, config: ImageConfig): Float32Array {
   let shaped = image;
   if (config.resize !== null) {
     const { height, width } = sizeFor(image, config.resize.size);
+    expectPixels(width, height, MAX_PIXELS);
     shaped = resize(image, width, height, config.resize.resample);
   }
   if (config.centerCrop !== null) shaped = centerCrop(shaped, config.centerCrop);

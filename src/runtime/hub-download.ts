@@ -4,21 +4,26 @@
  *   <etag>.incomplete.<host>-<pid>-<random>    being written by that process
  *
  * A process that finds such a file of a dead process takes it over by renaming it, which only one process can do, and
- * requests the missing bytes. A process that finds it in use waits. The `<etag>.incomplete` that Python's
- * huggingface_hub leaves is taken over after nothing was written to it for a minute.
+ * requests the missing bytes. A process that finds it in use waits, and reports what the other one has. Whoever writes a file
+ * changes its time at least every 15 seconds. After a minute without a change (with the default `silence`), as seen by the
+ * process that waits, it is taken over whoever it belongs to: a process number may be in use again, a clock may be wrong, and the
+ * `<etag>.incomplete` of Python's huggingface_hub names no owner.
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { FormatError, StateError } from "../core/errors.ts";
+import { pieces } from "../core/io/http-body.ts";
 import { type HubClient, type RemoteFile, unreachable } from "../hub/hub-client.ts";
 import { pause } from "../hub/patience.ts";
 import { alive, flushFolder, makeFolder, orAbsent } from "./disk.ts";
 
-/** Milliseconds of inactivity after which a file written by another machine or by Python is considered abandoned. */
-const LEFT_BEHIND = 60_000;
+/** A partial file that has not changed for so many times the longest silence of a server is considered abandoned. */
+const LEFT_BEHIND = 2;
+/** Whoever writes one shows that it is alive after this part of the longest silence, if no bytes arrive. */
+const HEARTBEAT = 0.5;
 /** Milliseconds between checks of a file that another process writes. */
 const POLL = 200;
 
@@ -38,22 +43,55 @@ const inUse = new Set<string>();
 
 /** Makes `path` hold the complete, verified file. Throws FormatError if the received bytes have another hash. */
 export async function fetchBlob(download: Download): Promise<void> {
-  const { path, remote, signal } = download;
+  const { client, path, file, remote, signal, onProgress } = download;
   await makeFolder(dirname(path));
+  const watch = new Watch(LEFT_BEHIND * client.silence);
   for (;;) {
     if (await isThere(path, remote)) return;
     const partial = `${path}.incomplete.${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`;
     inUse.add(partial);
+    const beat = setInterval(() => void touch(partial), HEARTBEAT * client.silence);
     try {
-      if (await claimed(path, partial)) {
+      if (await claimed(path, partial, watch)) {
         if (!(await isThere(path, remote))) return await complete(download, partial);
         await rm(partial); // it was completed after the first check
         return;
       }
     } finally {
+      clearInterval(beat);
       inUse.delete(partial);
     }
+    onProgress?.(file, watch.bytes, remote.size);
     await pause(POLL, signal);
+  }
+}
+
+/** Shows other processes that the file's owner is alive. */
+async function touch(path: string): Promise<void> {
+  const now = new Date();
+  await utimes(path, now, now).catch(() => {}); // it does not exist yet, or no more
+}
+
+/** How long partial files have not changed while this process has been watching. */
+class Watch {
+  /** The size of the largest file in use. */
+  bytes = 0;
+  readonly #patience: number;
+  readonly #seen = new Map<string, { size: number; mtimeMs: number; since: number }>();
+
+  /** `patience` is the milliseconds after which a file that has not changed is abandoned. */
+  constructor(patience: number) {
+    this.#patience = patience;
+  }
+
+  /** Whether a file has not changed for too long. Its own time counts only if it is in the past. */
+  isAbandoned(name: string, { size, mtimeMs }: { size: number; mtimeMs: number }): boolean {
+    const now = Date.now();
+    const before = this.#seen.get(name);
+    const isSame = before?.size === size && before.mtimeMs === mtimeMs;
+    const since = isSame ? before.since : now;
+    this.#seen.set(name, { size, mtimeMs, since });
+    return Math.max(now - since, now - mtimeMs) >= this.#patience;
   }
 }
 
@@ -64,8 +102,8 @@ async function isThere(path: string, remote: RemoteFile): Promise<boolean> {
 /** The previous claim: two concurrent claims would not see each other. */
 let lastClaim: Promise<unknown> = Promise.resolve();
 
-function claimed(path: string, partial: string): Promise<boolean> {
-  const own = lastClaim.then(() => claim(path, partial));
+function claimed(path: string, partial: string, watch: Watch): Promise<boolean> {
+  const own = lastClaim.then(() => claim(path, partial, watch));
   lastClaim = own.catch(() => {});
   return own;
 }
@@ -74,14 +112,15 @@ function claimed(path: string, partial: string): Promise<boolean> {
  * Claims the partial file, either one that a dead process started or an empty one. False while another process writes
  * it.
  */
-async function claim(path: string, partial: string): Promise<boolean> {
+async function claim(path: string, partial: string, watch: Watch): Promise<boolean> {
   const prefix = `${basename(path)}.incomplete`;
   const free: { name: string; size: number }[] = [];
   for (const entry of await readdir(dirname(path))) {
     const name = join(dirname(path), entry);
     const found = entry.startsWith(prefix) ? await orAbsent(stat(name), name) : null;
     if (found === null) continue;
-    const owned = isOwned(name, entry.slice(prefix.length), Date.now() - found.mtimeMs);
+    const owned = isOwned(name, entry.slice(prefix.length), watch.isAbandoned(name, found));
+    if (owned) watch.bytes = found.size;
     if (owned && entry !== prefix) return false;
     if (!owned) free.push({ name, size: found.size });
   }
@@ -98,13 +137,12 @@ async function claim(path: string, partial: string): Promise<boolean> {
   return true;
 }
 
-/**
- * Whether a process still writes to a partial file: `owner` is the end of its name, `age` the time since it changed.
- */
-function isOwned(name: string, owner: string, age: number): boolean {
+/** Whether a process still writes to a partial file: `owner` is the end of its name. */
+function isOwned(name: string, owner: string, isAbandoned: boolean): boolean {
   const [, host, pid] = /^\.(.+)-(\d+)-[0-9a-f]{8}$/.exec(owner) ?? [];
-  if (host !== hostname()) return age < LEFT_BEHIND;
-  return Number(pid) === process.pid ? inUse.has(name) : alive(Number(pid));
+  const isHere = host === hostname();
+  if (isHere && Number(pid) === process.pid) return inUse.has(name);
+  return !isAbandoned && (!isHere || alive(Number(pid)));
 }
 
 async function complete(download: Download, partial: string): Promise<void> {
@@ -160,7 +198,7 @@ async function fill(download: Download, partial: string): Promise<void> {
  * thrown.
  */
 async function append(
-  { file, remote, onProgress }: Download,
+  { client, file, remote, onProgress }: Download,
   handle: FileHandle,
   response: Response,
   start: number,
@@ -174,9 +212,9 @@ async function append(
     await response.body?.cancel();
     return new StateError(`requested ${from}, got status ${response.status}, ${response.headers.get("content-range")}`);
   }
-  const reader = response.body.getReader();
+  const body = pieces(response, client.silence);
   while (at < remote.size) {
-    const piece = await reader.read().catch((cause: Error) => cause);
+    const piece = await body.next().catch((cause: Error) => cause);
     if (piece instanceof Error) return piece;
     if (piece.done) return new StateError(`the connection ended after ${at} of ${remote.size} bytes`);
     const chunk = piece.value.subarray(0, remote.size - at);
@@ -186,7 +224,7 @@ async function append(
     reached(at);
     onProgress?.(file, at, remote.size);
   }
-  await reader.cancel();
+  await body.return();
   return null;
 }
 

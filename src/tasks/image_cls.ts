@@ -31,11 +31,16 @@ const imageRow = defineRow<ImageContent>({
   },
   files: {
     prepare: async (config, name) => (await import("../image/preprocess.ts")).readImageConfig(config, name),
-    async load({ file, ...row }, { read, preparation }): Promise<PixelsContent | string> {
+    async load({ file, ...row }, { read, preparation, maxPixels }): Promise<PixelsContent | string> {
       const { preprocess } = await import("../image/preprocess.ts");
       const { loadImage } = await import("../image/load-image.ts");
       try {
-        const pixels = preprocess(await loadImage(await read(file), `image "${file}"`), preparation as ImageConfig);
+        const image = await loadImage(
+          await read(file),
+          `image "${file}"`,
+          maxPixels === undefined ? {} : { maxPixels },
+        );
+        const pixels = preprocess(image, preparation as ImageConfig);
         return { ...row, kind: "pixels", pixels, shape: [pixels.length] };
       } catch (error) {
         if (error instanceof FormatError || error instanceof UnsupportedError) return error.message;

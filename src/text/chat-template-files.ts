@@ -5,6 +5,7 @@
  *   chat_template.json                                       what processors write: before tokenizer_config.json too
  *   "chat_template" in tokenizer_config.json                 one text, or a list of names and texts
  */
+import { readText } from "../checkpoint/checkpoint.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import type { Source } from "../core/host.ts";
 import { isObject, type Json, parseJson } from "../core/python-json.ts";
@@ -80,8 +81,4 @@ export function chooseTemplate(
   const found = (hasTools ? named.get("tool_use") : undefined) ?? named.get("default");
   if (found !== undefined) return found;
   throw new UnsupportedError(`${label} has no default chat template: choose one with \`chatTemplate\`.${names}`);
-}
-
-async function readText(source: Source, file: string): Promise<string> {
-  return new TextDecoder().decode(await source.read(file));
 }

@@ -1,4 +1,5 @@
 /** Loads the tokenizer of a folder: what its files say is settled first, so that the tokenizer has nothing to ask. */
+import { readText } from "../checkpoint/checkpoint.ts";
 import { openSource, type SourceLike } from "../checkpoint/open.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import type { Source } from "../core/host.ts";
@@ -48,8 +49,4 @@ async function readObject(source: Source, file: string): Promise<JsonObject> {
   const value = parseJson(await readText(source, file), `"${file}" in ${source.name}`);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
   throw new FormatError(`"${file}" in ${source.name} should hold a JSON object`);
-}
-
-async function readText(source: Source, file: string): Promise<string> {
-  return new TextDecoder().decode(await source.read(file));
 }

@@ -54,6 +54,14 @@ export class StepSchedule {
       : { epoch: epoch + 1, position: 0 };
   }
 
+  /** Epochs completed, with a fraction: micro-batches done of those in the epoch. */
+  epochsDone({ epoch, position }: Position): number {
+    if (position === 0) return epoch;
+    const count = (steps: readonly StepBatches[]) => steps.reduce((sum, step) => sum + step.length, 0);
+    const steps = this.epoch(epoch);
+    return epoch + count(steps.slice(0, position)) / count(steps);
+  }
+
   /** All micro-batches of the run in order. */
   *microBatches(): Iterable<readonly number[]> {
     let at: Position = { epoch: 0, position: 0 };

@@ -23,8 +23,9 @@ import { makeOptimizer } from "./make-optimizer.ts";
 import { largestBatch, type MemoryPlan, planOf } from "./memory-plan.ts";
 import { lossAndGradients, microBatch, plannedBytes, tokensOf } from "./micro-batch.ts";
 import type { Profiler } from "./profiler.ts";
-import { atStart, type LogEntry, type Progress } from "./progress.ts";
-import type { RunIdentity } from "./run-identity.ts";
+import { atStart, type LogEntry, type Progress } from "./run/progress.ts";
+import type { RunIdentity } from "./run/run-identity.ts";
+import type { RunOutput } from "./run/run-output.ts";
 import { type StepBatches, StepSchedule } from "./step-schedule.ts";
 import type { Trainable } from "./trainable.ts";
 import { eventLoopYield } from "./yield-to-event-loop.ts";
@@ -127,6 +128,8 @@ interface Run {
   readonly rate: Schedule;
   readonly bytes: number;
   readonly identity: RunIdentity;
+  /** Null if the run has no output folder. */
+  readonly output: RunOutput | null;
   readonly breathe: () => Promise<void>;
 }
 
@@ -141,7 +144,7 @@ export class Trainer {
   readonly args: Readonly<Settings>;
   readonly #options: TrainerOptions;
   readonly #model: Trainable;
-  readonly #run: RunFolder | null;
+  readonly #folder: RunFolder | null;
   readonly #schedule: StepSchedule;
   readonly #spell: Spell;
   #planned: number | null = null;
@@ -154,7 +157,7 @@ export class Trainer {
     this.args = completeArguments(options.args ?? {}, this.#spell);
     this.#options = options;
     this.#model = options.model;
-    this.#run = openOutput(options.outputDir ?? null);
+    this.#folder = openOutput(options.outputDir ?? null);
     const limits = { model: this.#model, tokensPerBatch: this.args.tokensPerBatch };
     checkExamples("training data", options.trainDataset, limits);
     if (options.evalDataset) checkExamples("evaluation data", options.evalDataset, limits);
@@ -173,7 +176,7 @@ export class Trainer {
     if (asks !== null && !this.#options.evalDataset) {
       throw new StateError(`${spell(asks)} needs evaluation data: set ${spell("evalDataset")}`);
     }
-    if (loadBestModelAtEnd && this.#run === null) {
+    if (loadBestModelAtEnd && this.#folder === null) {
       const setting = spell("loadBestModelAtEnd");
       throw new StateError(`${setting} needs an output folder for the best model: set ${spell("outputDir")}`);
     }
@@ -245,18 +248,40 @@ export class Trainer {
     try {
       engine.takeArena(bytes);
       engine.returnArena();
-      const { trainDataset, evalDataset = null } = this.#options;
-      const own = this.#run ? await (await files()).identityOf(this.#model, this.args, trainDataset, evalDataset) : {};
-      const identity = { ...this.#options.identity, ...own };
-      await this.#prepareOutput(resume);
-      const progress = resume ? await this.#restore(optimizer, identity) : atStart;
+      const output = await this.#openOutput(resume);
+      const identity = { ...this.#options.identity, ...(output && (await this.#ownIdentity())) };
+      await output?.prepare(resume);
+      const progress = resume && output ? await output.restore(optimizer, identity) : atStart;
       const rate = schedule(this.args.lrSchedulerType, { steps: this.steps, warmupSteps: this.args.warmupSteps });
-      const run = { optimizer, rate, bytes, identity, breathe: eventLoopYield() };
+      const run = { optimizer, rate, bytes, identity, output, breathe: eventLoopYield() };
       return await this.#withDropout(() => this.#loop(run, progress));
     } finally {
       optimizer.dispose();
       await this.#writeProfile();
     }
+  }
+
+  async #openOutput(resume: boolean): Promise<RunOutput | null> {
+    const folder = this.#folder;
+    if (folder === null) {
+      if (resume) throw new StateError("train: resume needs outputDir, the folder of the run to continue");
+      return null;
+    }
+    const { RunOutput } = await files();
+    return new RunOutput({
+      folder,
+      model: this.#model,
+      args: this.args,
+      steps: this.steps,
+      epochOf: (progress) => this.#schedule.epochsDone(progress),
+      warn: (text) => this.#options.onWarning?.(text),
+      spell: this.#spell,
+    });
+  }
+
+  async #ownIdentity(): Promise<RunIdentity> {
+    const { trainDataset, evalDataset = null } = this.#options;
+    return (await files()).identityOf(this.#model, this.args, trainDataset, evalDataset);
   }
 
   async #loop(run: Run, start: Progress): Promise<TrainResult> {
@@ -341,17 +366,9 @@ export class Trainer {
       gradNorm,
       tokensPerSecond,
       secondsLeft,
-      epoch: this.#epochOf(progress),
+      epoch: this.#schedule.epochsDone(progress),
       tokens,
     };
-  }
-
-  /** Epochs completed, with a fraction: micro-batches done of those in the epoch. */
-  #epochOf({ epoch, position }: Progress): number {
-    if (position === 0) return epoch;
-    const count = (steps: readonly StepBatches[]) => steps.reduce((sum, step) => sum + step.length, 0);
-    const steps = this.#schedule.epoch(epoch);
-    return epoch + count(steps.slice(0, position)) / count(steps);
   }
 
   /** Reports, evaluates and saves as the settings specify. */
@@ -361,7 +378,7 @@ export class Trainer {
     const last = step === this.steps;
     const evalEvery = evalSteps ?? Math.ceil(this.steps / 10);
     let next = progress;
-    if (step % loggingSteps === 0) next = await this.#report(next, taken);
+    if (step % loggingSteps === 0) next = await this.#report(run, next, taken);
     if (this.#options.evalDataset && (last || step % evalEvery === 0)) {
       next = await this.#evaluateAndKeepBest(run, next);
     }
@@ -370,15 +387,15 @@ export class Trainer {
     return next;
   }
 
-  async #report(progress: Progress, { gradNorm, learningRate }: Taken): Promise<Progress> {
+  async #report(run: Run, progress: Progress, { gradNorm, learningRate }: Taken): Promise<Progress> {
     const { lossSum, steps } = progress.unreported;
     const numbers = { loss: lossSum / steps, grad_norm: gradNorm, learning_rate: learningRate };
-    return { ...(await this.#log(progress, numbers)), unreported: atStart.unreported };
+    return { ...(await this.#log(run, progress, numbers)), unreported: atStart.unreported };
   }
 
-  async #log(progress: Progress, numbers: LogEntry): Promise<Progress> {
-    const entry = { ...numbers, epoch: this.#epochOf(progress), step: progress.step };
-    if (this.#run) await (await files()).appendMetrics(this.#run, entry);
+  async #log(run: Run, progress: Progress, numbers: LogEntry): Promise<Progress> {
+    const entry = { ...numbers, epoch: this.#schedule.epochsDone(progress), step: progress.step };
+    await run.output?.append(entry);
     this.#options.onLog?.(entry);
     return { ...progress, log: [...progress.log, entry] };
   }
@@ -388,7 +405,7 @@ export class Trainer {
     const evaluation = await evaluateIn(run.bytes, this.#model, examples, this.#evaluation);
     const { loss, perplexity, metrics, seconds } = evaluation;
     const isText = Object.keys(metrics).length === 0;
-    const logged = await this.#log(progress, {
+    const logged = await this.#log(run, progress, {
       eval_loss: loss,
       ...(isText && { perplexity }),
       ...Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`eval_${name}`, value])),
@@ -398,10 +415,7 @@ export class Trainer {
     if (progress.best && loss >= progress.best.loss) {
       return { ...logged, evaluationsSinceBest: progress.evaluationsSinceBest + 1 };
     }
-    await this.#run?.replace("best", async (target) => {
-      await this.#model.savePretrained(target);
-      if (this.args.loadBestModelAtEnd) await (await files()).writeParams(target, run.optimizer);
-    });
+    await run.output?.saveBest(run.optimizer);
     return { ...logged, best: { loss, step: progress.step }, evaluationsSinceBest: 0 };
   }
 
@@ -416,74 +430,13 @@ export class Trainer {
     return evaluateLoss(this.#model, examples, this.#evaluation);
   }
 
-  // ---- files
-
-  async #prepareOutput(resume: boolean): Promise<void> {
-    const run = this.#run;
-    if (run === null) {
-      if (resume) throw new StateError("train: resume needs outputDir, the folder of the run to continue");
-      return;
-    }
-    await run.recover();
-    if (resume) return;
-    const ours = (await run.list()).filter((name) => OURS.test(name));
-    if (ours.length > 0 && !this.args.overwriteOutputDir) {
-      throw new StateError(
-        `${run.name} already contains a run (${ours.join(", ")}): continue it with ${this.#spell("resume")}, delete it with ${this.#spell("overwriteOutputDir")}, or choose another folder`,
-      );
-    }
-    for (const name of ours) await run.remove(name);
-    await (await files()).rewriteMetrics(run, []); // fails early if the folder is not writable
-  }
-
-  async #restore(optimizer: Optimizer, identity: RunIdentity): Promise<Progress> {
-    const run = this.#run!;
-    const { checkpointsOf, readState, rewriteMetrics } = await files();
-    const newest = (await checkpointsOf(run)).at(-1);
-    if (newest === undefined) {
-      this.#options.onWarning?.(`${run.name} has no checkpoint to resume from: starting from the beginning`);
-      await rewriteMetrics(run, []);
-      return atStart;
-    }
-    const source = run.source(`checkpoint-${newest}`);
-    try {
-      const progress = await readState(source, {
-        optimizer,
-        method: this.#model.namedState?.() ?? new Map(),
-        identity,
-        spell: this.#spell,
-      });
-      await rewriteMetrics(run, progress.log);
-      return progress;
-    } finally {
-      await source.close();
-    }
-  }
-
-  async #save({ optimizer, identity }: Run, progress: Progress): Promise<void> {
-    const run = this.#run;
-    if (run === null) return;
-    const { checkpointsOf, writeState } = await files();
-    const state = await this.#stateText(progress);
-    await run.replace(`checkpoint-${progress.step}`, async (target) => {
-      await this.#model.savePretrained(target);
-      await writeState(target, optimizer, this.#model.namedState?.() ?? new Map(), progress, identity);
-      await target.write("trainer_state.json", [state]);
-    });
-    await run.target().write("trainer_state.json", [state]);
-    const { saveTotalLimit } = this.args;
-    if (saveTotalLimit === null) return;
-    for (const step of (await checkpointsOf(run)).slice(0, -saveTotalLimit)) await run.remove(`checkpoint-${step}`);
-  }
-
-  async #stateText(progress: Progress): Promise<Uint8Array> {
-    const { trainerState } = await files();
-    return new TextEncoder().encode(trainerState(progress, this.args, this.steps, this.#epochOf(progress)));
+  async #save({ output, optimizer, identity }: Run, progress: Progress): Promise<void> {
+    await output?.save(optimizer, identity, progress);
   }
 
   async #writeProfile(): Promise<void> {
     const { profiler } = this.#options;
-    if (profiler && profiler.steps > 0 && this.#run) await profiler.write(this.#run.target());
+    if (profiler && profiler.steps > 0 && this.#folder) await profiler.write(this.#folder.target());
   }
 
   async #abort(run: Run, progress: Progress): Promise<TrainResult> {
@@ -491,21 +444,17 @@ export class Trainer {
     return this.#result("aborted", progress);
   }
 
-  async #finish({ optimizer }: Run, progress: Progress, start: Progress, seconds: number): Promise<TrainResult> {
+  async #finish(run: Run, progress: Progress, start: Progress, seconds: number): Promise<TrainResult> {
     const stopped = this.#endsEarly(progress) ? "early" : "finished";
     const result = this.#result(stopped, progress);
     const steps = progress.step - start.step;
-    const final = await this.#log(progress, {
+    const final = await this.#log(run, progress, {
       train_loss: result.loss,
       train_runtime: seconds,
       train_steps_per_second: steps / seconds,
       train_tokens_per_second: (progress.tokens - start.tokens) / seconds,
     });
-    const run = this.#run;
-    if (run === null) return result;
-    if (this.args.loadBestModelAtEnd && progress.best) await (await files()).readParams(run.source("best"), optimizer);
-    await run.replace("adapter", (target) => this.#model.savePretrained(target));
-    await run.target().write("trainer_state.json", [await this.#stateText(final)]);
+    await run.output?.finish(run.optimizer, final);
     return result;
   }
 
@@ -535,7 +484,4 @@ export class Trainer {
 }
 
 /** The code that writes and reads a run's files is loaded on first use. */
-const files = () => import("./run-files.ts");
-
-/** The files that a run writes to the top of its folder. */
-const OURS = /^(checkpoint-\d+|adapter|best|metrics\.jsonl|trainer_state\.json|profile\.md|trace\.json)$/;
+const files = () => import("./run/run-output.ts");

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
+import { nameOf } from "../../src/checkpoint/open.ts";
 import { mapSource, memoryTarget, urlSource } from "../../src/checkpoint/source.ts";
 import { FormatError, StateError } from "../../src/core/errors.ts";
 
@@ -169,6 +170,39 @@ describe("files at a URL", () => {
   test("without a size are an error naming the header", async () => {
     const base = await serve((_, response) => void response.writeHead(206).end("x"));
     await expect(urlSource(base).size("f")).rejects.toThrow(`${base}/f: status 206 came with content-range null`);
+  });
+
+  test("a password goes into a header, and neither it nor a signature into messages and adapters", async () => {
+    const base = await serve((_, response) => void response.writeHead(403).end("no"));
+    const secret = new URL(`${base}/m?sig=secret`);
+    secret.username = "me";
+    secret.password = "p%40ss";
+    const seen: (string | null)[] = [];
+    const get: typeof fetch = async (url, init) => {
+      seen.push(new Headers(init?.headers).get("authorization"));
+      return fetch(url, init);
+    };
+    const error = await urlSource("http://me:secret@127.0.0.1:1/")
+      .size("f")
+      .catch((cause) => cause);
+    const refused = await urlSource(secret, { fetch: get })
+      .size("f")
+      .catch((cause) => cause);
+    expect(`${error} ${refused} ${urlSource(secret).name} ${nameOf(secret)} ${nameOf(secret.href)}`).not.toMatch(
+      /secret|p@ss|p%40ss|me:/,
+    );
+    expect(seen[0]).toBe(`Basic ${btoa("me:p@ss")}`);
+  });
+
+  test("on a server that falls silent are an error", async () => {
+    const base = await serve((request, response) => {
+      if (request.url === "/begun") response.writeHead(200, { "content-length": 10 }).write("x");
+    });
+    for (const file of ["never", "begun"]) {
+      await expect(urlSource(base, { silence: 60 }).size(file)).rejects.toThrow(
+        new StateError(`cannot read ${base}/${file}: nothing arrived for 0.06 s`),
+      );
+    }
   });
 
   test("at an address nobody answers are an error naming the URL", async () => {

@@ -18,7 +18,7 @@ import { applyRunFile } from "../../src/cli/run-file.ts";
 import { type Option, type Options, orNull, whole } from "../../src/core/options.ts";
 import { lora } from "../../src/methods/lora.ts";
 import { completeArguments, settings, type TrainingArguments } from "../../src/train/arguments.ts";
-import { identityOfSettings } from "../../src/train/run-identity.ts";
+import { identityOfSettings } from "../../src/train/run/run-identity.ts";
 import { parse } from "./source.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lorikeet-options-"));

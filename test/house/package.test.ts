@@ -37,7 +37,6 @@ test("the package depends on what was agreed and nothing else, each pinned", () 
   expect(Object.keys(manifest.dependencies).sort()).toEqual([
     "@assemblyscript/loader",
     "commander",
-    "fast-png",
     "hyparquet",
     "jpeg-js",
     "papaparse",

@@ -27,3 +27,15 @@ test("a preprocessor that is not understood is refused, with all that is wrong",
   const other = JSON.stringify({ image_processor_type: "ConvNextImageProcessor", crop_pct: 0.875 });
   expect(() => readImageConfig(other)).toThrow(UnsupportedError);
 });
+
+test("sizes that no picture has are refused, in the file and after resizing", () => {
+  const file = (size: unknown) =>
+    JSON.stringify({ image_processor_type: "CLIPImageProcessor", size, do_center_crop: false });
+  for (const size of [65_536, { height: 224, width: 1e9 }, { shortest_edge: -3 }, [0, 1]]) {
+    expect(() => readImageConfig(file(size))).toThrow(/"size" is .*, expected a whole number from 1 to 9459/);
+  }
+  const line = { width: 1, height: 60_000, data: new Uint8Array(180_000) };
+  expect(() => preprocess(line, readImageConfig(file({ shortest_edge: 224 })))).toThrow(
+    /224 x 13440000 are more than the 89478485 pixels that are allowed/,
+  );
+});

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { configFromJson } from "../../src/adapt/files/load.ts";
 import { getPeftModel, PeftModel } from "../../src/adapt/peft-model.ts";
 import { adalora } from "../../src/methods/adalora.ts";
-import { memoryRun } from "../../src/train/run-in-memory.ts";
+import { memoryRun } from "../../src/train/run/run-in-memory.ts";
 import { Trainer } from "../../src/train/trainer.ts";
 import { batch, quiet } from "../adapt/tiny-adapter.ts";
 import { expectClose } from "../golden-files.ts";

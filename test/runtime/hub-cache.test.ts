@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import {
+  appendFileSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -193,6 +194,72 @@ describe("a connection that fails", () => {
     expect(Buffer.compare(await reading, weights)).toBe(0);
     expect(hub.seenElsewhere).toEqual([]);
   });
+});
+
+describe("a partial file whose owner cannot be told", () => {
+  const partial = () => blob(`${sha256(weights)}.incomplete.${hostname()}-${process.ppid}-01234567`);
+  beforeEach(() => {
+    mkdirSync(blob(), { recursive: true });
+    writeFileSync(partial(), weights.subarray(0, 299_990));
+  });
+
+  test.each([
+    ["a process number that is in use again", 0],
+    ["a time in the future", 1e9],
+  ])("is taken over after it has not changed for a while: %s", async (_, ahead) => {
+    const time = new Date(Date.now() + ahead);
+    utimesSync(partial(), time, time);
+    const calls: unknown[] = [];
+    const source = open({ silence: 1000, onProgress: (...call) => calls.push(call) });
+    expect(Buffer.compare(await source.read("model.safetensors"), weights)).toBe(0);
+    expect(hub.seenElsewhere.map((seen) => seen.range)).toEqual(["bytes=299990-"]);
+    expect(calls[0]).toEqual(["model.safetensors", 299_990, 300_000]);
+  });
+
+  test("is left alone while it grows", async () => {
+    const growing = setInterval(() => appendFileSync(partial(), "x"), 50);
+    const reading = open({ silence: 150 }).read("model.safetensors");
+    await new Promise((resolve) => setTimeout(resolve, 900));
+    expect(hub.seenElsewhere).toEqual([]);
+    clearInterval(growing);
+    writeFileSync(blob(sha256(weights)), weights);
+    await reading;
+  });
+});
+
+describe("a server that falls silent", () => {
+  test.each(["before its answer", "in the middle of it"])("%s has failed, and is asked again", async (when) => {
+    let requests = 0;
+    hub.interfereElsewhere = (_, response) => {
+      requests++;
+      if (requests > 1) return false;
+      if (when === "in the middle of it") {
+        response.writeHead(200, { "content-length": weights.length });
+        response.write(weights.subarray(0, 1000));
+      }
+      return true;
+    };
+    expect(Buffer.compare(await open({ silence: 200 }).read("model.safetensors"), weights)).toBe(0);
+    expect(requests).toBe(2);
+  });
+
+  test("for good is an error that says so", async () => {
+    hub.interfere = () => true;
+    await expect(open({ silence: 50, retries: 1 }).read("config.json")).rejects.toThrow(
+      /cannot reach .*: nothing arrived for 0\.05 s/,
+    );
+  });
+});
+
+test("an answer without end is not read to its end", async () => {
+  hub.interfere = (_, response) => {
+    response.writeHead(200);
+    const piece = Buffer.alloc(1 << 20, " ");
+    const more = () => void (response.writable && response.write(piece, more));
+    more();
+    return true;
+  };
+  await expect(open().read("config.json")).rejects.toThrow(/revision\/main: the answer has more than 64000000 bytes/);
 });
 
 describe("bytes that are not those announced", () => {

@@ -10,7 +10,7 @@ import type { RawConfig } from "../../src/nn/config.ts";
 import { pixelInput } from "../../src/nn/pass/pixels.ts";
 import type { KeptWeights } from "../../src/nn/tensors/kept-dtype.ts";
 import type { TrainingExample } from "../../src/train/check-examples.ts";
-import { memoryRun } from "../../src/train/run-in-memory.ts";
+import { memoryRun } from "../../src/train/run/run-in-memory.ts";
 import type { Trainable } from "../../src/train/trainable.ts";
 import { Trainer, type TrainingArguments } from "../../src/train/trainer.ts";
 import type { Arena } from "../../src/wasm/arena.ts";

@@ -10,7 +10,7 @@ import { saveModel } from "../../src/nn/tensors/save-model.ts";
 import { type OptimizerName, optimizerNames } from "../../src/optim/optimizers.ts";
 import { completeArguments } from "../../src/train/arguments.ts";
 import { makeOptimizer } from "../../src/train/make-optimizer.ts";
-import { memoryRun } from "../../src/train/run-in-memory.ts";
+import { memoryRun } from "../../src/train/run/run-in-memory.ts";
 import { fullTraining, type Trainable } from "../../src/train/trainable.ts";
 import { Trainer, type TrainingArguments } from "../../src/train/trainer.ts";
 import { createEngine } from "../../src/wasm/engine.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Profiler } from "../../src/train/profiler.ts";
-import { memoryRun } from "../../src/train/run-in-memory.ts";
+import { memoryRun } from "../../src/train/run/run-in-memory.ts";
 import { Trainer, type TrainingArguments } from "../../src/train/trainer.ts";
 import { examples, tinyDropoutModel, tinyModel, valuesOf } from "./tiny.ts";
 

@@ -8,7 +8,7 @@ import type { Model } from "../../src/nn/tasks/model.ts";
 import { saveModel } from "../../src/nn/tensors/save-model.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import type { TrainingExample } from "../../src/train/check-examples.ts";
-import { type MemoryRun, memoryRun } from "../../src/train/run-in-memory.ts";
+import { type MemoryRun, memoryRun } from "../../src/train/run/run-in-memory.ts";
 import { fullTraining } from "../../src/train/trainable.ts";
 import { Trainer } from "../../src/train/trainer.ts";
 import { createEngine } from "../../src/wasm/engine.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { mapSource } from "../../src/checkpoint/source.ts";
-import { type MemoryRun, memoryRun } from "../../src/train/run-in-memory.ts";
+import { type MemoryRun, memoryRun } from "../../src/train/run/run-in-memory.ts";
 import { Trainer, type TrainerOptions, type TrainingArguments } from "../../src/train/trainer.ts";
 import { examples, tinyModel, valuesOf } from "./tiny.ts";
 

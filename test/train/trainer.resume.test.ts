@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { getPeftModel } from "../../src/adapt/peft-model.ts";
 import { lora } from "../../src/methods/lora.ts";
-import { type MemoryRun, memoryRun } from "../../src/train/run-in-memory.ts";
+import { type MemoryRun, memoryRun } from "../../src/train/run/run-in-memory.ts";
 import { Trainer, type TrainerOptions, type TrainingArguments } from "../../src/train/trainer.ts";
 import { examples, tinyDropoutModel, tinyLlama, valuesOf } from "./tiny.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { memoryRun } from "../../src/train/run-in-memory.ts";
+import { memoryRun } from "../../src/train/run/run-in-memory.ts";
 import type { Trainable } from "../../src/train/trainable.ts";
 import { Trainer, type TrainerOptions, type TrainingArguments } from "../../src/train/trainer.ts";
 import type { Arena } from "../../src/wasm/arena.ts";

@@ -1,12 +1,14 @@
 import { FormatError } from "../../core/errors.ts";
+import { unpack } from "../../core/io/decompress.ts";
 
-/** The contents of a gzip file. Throws FormatError for other bytes. */
-export async function gunzip(file: string, bytes: Uint8Array): Promise<Uint8Array> {
+/** The contents of a gzip file. Throws FormatError for other bytes, and for more than `most` bytes. */
+export async function gunzip(file: string, bytes: Uint8Array, most: number): Promise<Uint8Array> {
+  const what = `data file "${file}"`;
   try {
-    const unpacked = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return new Uint8Array(await new Response(unpacked).arrayBuffer());
+    return await unpack([bytes], "gzip", { most, what, option: "maxUnpackedBytes" });
   } catch (cause) {
+    if (cause instanceof FormatError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FormatError(`data file "${file}" is not a whole gzip file: ${reason}`, { cause });
+    throw new FormatError(`${what} is not a whole gzip file: ${reason}`, { cause });
   }
 }

@@ -20,6 +20,8 @@ export interface RowFiles {
   read(file: string): Promise<Uint8Array>;
   /** What `prepare` gave. */
   readonly preparation: unknown;
+  /** The most pixels that an image may have. */
+  readonly maxPixels?: number | undefined;
 }
 
 /** What a row needs of files beside the data file. */

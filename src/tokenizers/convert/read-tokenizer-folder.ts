@@ -4,6 +4,7 @@
  */
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
 import type { Source } from "../../core/host.ts";
+import { readWhole } from "../../core/io/read-whole.ts";
 import { type Json, parseJson } from "../../core/python-json.ts";
 import { Backend } from "./backend.ts";
 import { chooseClass } from "./choose-class.ts";
@@ -123,7 +124,7 @@ async function readRawFiles(source: Source, name: string, hasJson: boolean): Pro
   const wanted = [named, ...(merges === undefined ? [] : [merges])];
   for (const file of wanted) if (!(await source.has(file))) return null;
   const [first, second] = await Promise.all(
-    wanted.map(async (file) => ({ name: file, bytes: await source.read(file) })),
+    wanted.map(async (file) => ({ name: file, bytes: await readWhole(source, file) })),
   );
   return { vocab: first!, merges: second ?? null };
 }
@@ -194,7 +195,7 @@ function describe({
 /** A JSON object, or null when the file is not there. Large files are parsed by the engine's own parser first. */
 async function readObject(source: Source, file: string): Promise<JsonFields | null> {
   if (!(await source.has(file))) return null;
-  const text = new TextDecoder().decode(await source.read(file));
+  const text = new TextDecoder().decode(await readWhole(source, file));
   const parse = (): Json => {
     try {
       return JSON.parse(text);

@@ -8,7 +8,7 @@ const file = (name: string) => new Uint8Array(readFileSync(`${GOLDEN}/rows/${nam
 
 test("lists of objects, whole numbers and missing values are as JSON has them", async () => {
   const turn = (role: string, content: string) => ({ role, content });
-  expect(await parquetRecords("chats.parquet", file("chats.parquet"))).toEqual([
+  expect(await parquetRecords("chats.parquet", file("chats.parquet"), 1e9)).toEqual([
     { line: 1, row: { id: 1, messages: [turn("user", "Hi ☃"), turn("assistant", "Ho")], text: null } },
     { line: 2, row: { id: 2, messages: [turn("assistant", "Ahoy")], text: null } },
   ]);
@@ -32,5 +32,12 @@ test("what cannot be read is refused by its name", async () => {
   await expect(parseRows("z.parquet", file("zstd.parquet"))).rejects.toThrow(/"z\.parquet" cannot be read.*ZSTD/);
   await expect(parseRows("z.parquet", Uint8Array.of(1, 2, 3))).rejects.toThrow(
     /"z\.parquet" cannot be read as Parquet/,
+  );
+});
+
+test("a file that says that it unpacks to more than allowed is refused", async () => {
+  const reading = parseRows("chats.parquet", file("chats.parquet"), { maxUnpackedBytes: 300 });
+  await expect(reading).rejects.toThrow(
+    /it unpacks to 321 bytes, more than the 300 that are allowed: raise maxUnpackedBytes/,
   );
 });

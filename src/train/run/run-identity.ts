@@ -1,10 +1,10 @@
 /** What a resumed run must share with the run that it continues, to end as if it had never stopped. */
 
-import type { Option } from "../core/options.ts";
-import { parseJson } from "../core/python-json.ts";
-import { type Settings, settings } from "./arguments.ts";
-import { fingerprint, type TrainingExample } from "./check-examples.ts";
-import type { Trainable } from "./trainable.ts";
+import type { Option } from "../../core/options.ts";
+import { parseJson } from "../../core/python-json.ts";
+import { type Settings, settings } from "../arguments.ts";
+import { fingerprint, type TrainingExample } from "../check-examples.ts";
+import type { Trainable } from "../trainable.ts";
 
 /** Settings of the run and of what is trained, and fingerprints of the data, by name. */
 export type RunIdentity = Readonly<Record<string, string | number | boolean | null>>;

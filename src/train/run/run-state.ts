@@ -6,21 +6,21 @@
  *                                              exp_avg.; method., the state of a PEFT method's schedule
  *   checkpoint-N/state/trainer.json   step, place in the data, generator, and the settings that a resumed run must share
  */
-import { readJson } from "../checkpoint/checkpoint.ts";
+import { readJson } from "../../checkpoint/checkpoint.ts";
 import {
   type CheckpointTensor,
   openSafetensors,
   type TensorToWrite,
   writeSafetensors,
-} from "../checkpoint/safetensors.ts";
-import { FormatError, StateError } from "../core/errors.ts";
-import type { RunFolder, Source, Target } from "../core/host.ts";
-import type { Spell } from "../core/options.ts";
-import { listProblems } from "../core/problems.ts";
-import { formatShape, sameShape } from "../core/shape.ts";
-import { bytesOf, type Optimizer, type StateTensor } from "../optim/define-optimizer.ts";
-import type { Memory, Ptr } from "../wasm/memory.ts";
-import { completeArguments } from "./arguments.ts";
+} from "../../checkpoint/safetensors.ts";
+import { FormatError, StateError } from "../../core/errors.ts";
+import type { RunFolder, Source, Target } from "../../core/host.ts";
+import type { Spell } from "../../core/options.ts";
+import { listProblems } from "../../core/problems.ts";
+import { formatShape, sameShape } from "../../core/shape.ts";
+import { bytesOf, type Optimizer, type StateTensor } from "../../optim/define-optimizer.ts";
+import type { Memory, Ptr } from "../../wasm/memory.ts";
+import { completeArguments } from "../arguments.ts";
 import type { Progress } from "./progress.ts";
 import { identityOfSettings, type RunIdentity } from "./run-identity.ts";
 

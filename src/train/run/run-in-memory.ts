@@ -1,7 +1,7 @@
 /** A run folder in memory, for hosts without a file system. */
 
-import { mapSource, memoryTarget } from "../checkpoint/source.ts";
-import type { RunFolder } from "../core/host.ts";
+import { mapSource, memoryTarget } from "../../checkpoint/source.ts";
+import type { RunFolder } from "../../core/host.ts";
 
 /** `files` holds everything that was written, by path: "metrics.jsonl", "adapter/adapter_config.json". */
 export interface MemoryRun extends RunFolder {

@@ -1,5 +1,5 @@
 /** The state of a run except for parameters and moments: what a checkpoint stores as text. */
-import type { Position } from "./step-schedule.ts";
+import type { Position } from "../step-schedule.ts";
 
 /** One report, with transformers' keys. */
 export type LogEntry = Readonly<Record<string, number>>;

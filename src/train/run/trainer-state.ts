@@ -1,6 +1,6 @@
 /** The two files that report on a run: trainer_state.json in transformers' shape, and metrics.jsonl. */
-import type { RunFolder } from "../core/host.ts";
-import type { Settings } from "./arguments.ts";
+import type { RunFolder } from "../../core/host.ts";
+import type { Settings } from "../arguments.ts";
 import type { LogEntry, Progress } from "./progress.ts";
 
 const METRICS = "metrics.jsonl";

@@ -1,11 +1,11 @@
 /** What decides whether a run may be resumed leaves out what training itself changes, and nothing else. */
 import { expect, test } from "vitest";
-import { getPeftModel } from "../../src/adapt/peft-model.ts";
-import { adalora } from "../../src/methods/adalora.ts";
-import { lora } from "../../src/methods/lora.ts";
-import { completeArguments } from "../../src/train/arguments.ts";
-import { identityOf } from "../../src/train/run-identity.ts";
-import { examples, tinyLlama } from "./tiny.ts";
+import { getPeftModel } from "../../../src/adapt/peft-model.ts";
+import { adalora } from "../../../src/methods/adalora.ts";
+import { lora } from "../../../src/methods/lora.ts";
+import { completeArguments } from "../../../src/train/arguments.ts";
+import { identityOf } from "../../../src/train/run/run-identity.ts";
+import { examples, tinyLlama } from "../tiny.ts";
 
 const args = completeArguments({ maxSteps: 2 });
 const targetModules = ["q_proj"];

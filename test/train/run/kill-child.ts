@@ -1,6 +1,6 @@
 /** Trains a tiny model with a checkpoint after every step: the process that run-state.test.ts kills. Arguments: folder, steps. */
-import { Trainer } from "../../src/train/trainer.ts";
-import { examples, tinyDropoutModel } from "./tiny.ts";
+import { Trainer } from "../../../src/train/trainer.ts";
+import { examples, tinyDropoutModel } from "../tiny.ts";
 
 const [folder, steps] = process.argv.slice(2) as [string, string];
 const trainer = new Trainer({
