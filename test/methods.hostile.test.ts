@@ -11,8 +11,8 @@ import { concatenate } from "../src/nn/pass/sequences.ts";
 import { createEngine } from "../src/wasm/engine.ts";
 
 const HOSTILE = [
-  ...[-1, 0, 0.5, 3, 65536, 1e9, 2 ** 31, 1e308, Number.NaN, "3", "", null, [], {}, true, [null], [1e9], { a: -1 }],
-  ...[{ "(": 1 }, { "([a-z._0-9]+)+!": 3 }, "([a-z._0-9]+)+!", ["([a-z._0-9]+)+!"], "("],
+  ...[-1, 0, 0.5, 3, 65536, 1e9, 1e308, Number.NaN, "3", "", [], {}, true, [null], { a: -1 }],
+  ...[{ "([a-z._0-9]+)+!": 3 }, "([a-z._0-9]+)+!", ["([a-z._0-9]+)+!"], "("],
 ];
 const NAMED = [FormatError, ShapeError, StateError, UnsupportedError];
 const llama = {
