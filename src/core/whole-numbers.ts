@@ -22,7 +22,7 @@ export function copyWholeNumbers(what: string, values: WholeNumbers, to: Int32Ar
   }
 }
 
-/** The same as a new array. Throws FormatError where `values` is no list. */
+/** The same as a new array. Throws FormatError where `values` is not a list. */
 export function wholeNumbers(what: string, values: WholeNumbers): Int32Array {
   const all = new Int32Array(lengthOf(what, values));
   copyWholeNumbers(what, values, all);

@@ -58,6 +58,27 @@ interface Placement {
   readonly stored: CheckpointTensor;
 }
 
+/** Bytes [start, end) of a tensor, for one of the passes that its writer takes. */
+interface Piece {
+  readonly stored: CheckpointTensor;
+  readonly placed: Pick<FrozenWriter, "passes" | "finish"> & {
+    write(bytes: Uint8Array, start: number, pass: number): void;
+  };
+  readonly start: number;
+  readonly end: number;
+  readonly pass: number;
+  readonly isLast: boolean;
+}
+
+/** Begins to read the next piece, while the one before is checked and placed: hosts read in other threads. */
+function readNext(pieces: Iterator<Piece, undefined>): { piece: Piece; bytes: Promise<Uint8Array> } | null {
+  const piece = pieces.next().value;
+  if (piece === undefined) return null;
+  const bytes = piece.stored.read(piece.start, piece.end);
+  bytes.catch(() => {}); // loading may end before it is awaited
+  return { piece, bytes };
+}
+
 export class CheckpointTensors implements Tensors {
   /** Tensors that the checkpoint does not have and that start at random. */
   readonly fresh: string[] = [];
@@ -132,27 +153,37 @@ export class CheckpointTensors implements Tensors {
     if (this.#engine.memory.measuring) return;
     const total = this.#placements.reduce((sum, { stored }) => sum + stored.byteLength, 0);
     let loaded = 0;
-    for (const { tensor, stored } of this.#placements) {
-      const placed = this.#writer(tensor, stored);
-      const row = stored.byteLength / (sizeOf(stored.shape) / (stored.shape.at(-1) ?? 1));
-      const piece = Math.max(row, PIECE - (PIECE % row)); // whole rows
-      for (let pass = 0; pass < placed.passes; pass++) {
-        for (let start = 0; start < stored.byteLength; start += piece) {
-          signal?.throwIfAborted();
-          const end = Math.min(start + piece, stored.byteLength);
-          const bytes = await stored.read(start, end);
-          if (pass === 0 && !allowNonFinite) this.#expectFinite(stored, bytes, start);
-          placed.write(bytes, start, pass);
-          if (pass > 0) continue;
-          loaded += end - start;
-          onProgress?.(loaded, total);
-        }
-      }
-      placed.finish();
+    const pieces = this.#pieces();
+    for (let ahead = readNext(pieces); ahead !== null; ) {
+      signal?.throwIfAborted();
+      const { stored, placed, start, end, pass, isLast } = ahead.piece;
+      const bytes = await ahead.bytes;
+      ahead = readNext(pieces);
+      if (pass === 0 && !allowNonFinite) this.#expectFinite(stored, bytes, start);
+      placed.write(bytes, start, pass);
+      if (isLast) placed.finish();
+      if (pass > 0) continue;
+      loaded += end - start;
+      onProgress?.(loaded, total);
     }
   }
 
-  /** Scanning takes a fiftieth of the time of reading and placing the bytes. */
+  /** All tensors piece by piece, each as often as it is to be passed. */
+  *#pieces(): Generator<Piece, undefined> {
+    for (const { tensor, stored } of this.#placements) {
+      const placed = this.#writer(tensor, stored);
+      const row = stored.byteLength / (sizeOf(stored.shape) / (stored.shape.at(-1) ?? 1));
+      const size = Math.max(row, PIECE - (PIECE % row)); // whole rows
+      for (let pass = 0; pass < placed.passes; pass++) {
+        for (let start = 0; start < stored.byteLength; start += size) {
+          const end = Math.min(start + size, stored.byteLength);
+          yield { stored, placed, start, end, pass, isLast: end === stored.byteLength && pass === placed.passes - 1 };
+        }
+      }
+      if (stored.byteLength === 0) placed.finish();
+    }
+  }
+
   #expectFinite({ name, dtype }: CheckpointTensor, bytes: Uint8Array, start: number): void {
     const what = `"${name}" in ${this.#checkpoint.name}`;
     const first = start / dtypeBytes[dtype];
