@@ -37,12 +37,12 @@ describe("counts are those of the formula", () => {
 
 test.each(methods)("%s acts on its own sequences of a batch, and on no others", async (_, config) => {
   const base = await tinyLlama();
-  const plain = base.forward(batch);
+  const plain = base.forward(batch).data;
   const peft = getPeftModel(base, config);
   scramble(peft);
-  const adapted = peft.forward(batch);
+  const adapted = peft.forward(batch).data;
   const row = (s: number) => batch.starts[s]! * base.vocabSize;
-  const mixed = peft.forward(batch, { adapterNames: ["__base__", "default", "__base__"] });
+  const mixed = peft.forward(batch, { adapterNames: ["__base__", "default", "__base__"] }).data;
   expectClose("base", mixed.subarray(0, row(1)), plain.subarray(0, row(1)), 1e-5, 1e-5);
   expectClose("adapted", mixed.subarray(row(1), row(2)), adapted.subarray(row(1), row(2)), 1e-5, 1e-5);
   expectClose("base again", mixed.subarray(row(2)), plain.subarray(row(2)), 1e-5, 1e-5);
@@ -58,9 +58,9 @@ test.each(methods)("%s beside a LoRA: applying both is merging both", async (_, 
     peft.setAdapter(names);
     peft.setTrainable(names, true);
     scramble(peft);
-    const applied = peft.forward(batch);
+    const applied = peft.forward(batch).data;
     peft.mergeAdapter();
-    expectClose(names.join(), peft.forward(batch), applied, 2e-4, 2e-4);
+    expectClose(names.join(), peft.forward(batch).data, applied, 2e-4, 2e-4);
     peft.unmergeAdapter();
   }
 });
@@ -70,10 +70,10 @@ test.each(methods.slice(0, 3))(
   async (_, config) => {
     const peft = getPeftModel(await tinyLlama(), config);
     scramble(peft);
-    const before = peft.forward(batch);
+    const before = peft.forward(batch).data;
     await peft.convertToLora("default", "low", { rank: 16 });
     peft.setAdapter("low");
-    expectClose("logits", peft.forward(batch), before, 2e-4, 2e-4);
+    expectClose("logits", peft.forward(batch).data, before, 2e-4, 2e-4);
     const rotated = getPeftModel(await tinyLlama(), oft({ oftBlockSize: 4 }));
     await expect(rotated.convertToLora("default", "low", { rank: 2 })).rejects.toThrow("oft does not add to weights");
   },

@@ -28,12 +28,12 @@ describe("one batch, several adapters", () => {
     ["AdaLoRA", adalora({ initR: 3, totalStep: 9, initLoraWeights: false, loraAlpha: 1 })],
   ])("%s acts on its own sequences, and on no others", async (_, config) => {
     const base = await tinyLlama();
-    const plain = base.forward(batch);
+    const plain = base.forward(batch).data;
     const peft = getPeftModel(base, config);
     scramble(peft);
-    const adapted = peft.forward(batch);
+    const adapted = peft.forward(batch).data;
     const row = (s: number) => batch.starts[s]! * base.vocabSize;
-    const mixed = peft.forward(batch, { adapterNames: ["__base__", "default", "__base__"] });
+    const mixed = peft.forward(batch, { adapterNames: ["__base__", "default", "__base__"] }).data;
     expectClose("base", mixed.subarray(0, row(1)), plain.subarray(0, row(1)), 1e-5, 1e-5);
     expectClose("adapted", mixed.subarray(row(1), row(2)), adapted.subarray(row(1), row(2)), 1e-5, 1e-5);
     expectClose("base again", mixed.subarray(row(2)), plain.subarray(row(2)), 1e-5, 1e-5);

@@ -152,8 +152,8 @@ describe.each(names)("%s", async (name) => {
 
     test.skipIf(changesAtStart)("a fresh adapter changes nothing", async () => {
       const base = await freshBase();
-      const before = base.forward(batch);
-      expect(furthest(adapted(base).forward(batch), before)).toBeLessThan(2e-4);
+      const before = base.forward(batch).data;
+      expect(furthest(adapted(base).forward(batch).data, before)).toBeLessThan(2e-4);
     });
 
     test("gradients are the slopes of the loss", async () => {
@@ -199,17 +199,17 @@ describe.each(names)("%s", async (name) => {
     test.skipIf(!merges)("folding equals applying", async () => {
       const model = adapted(await freshBase());
       scramble(model);
-      const applied = model.forward(batch);
+      const applied = model.forward(batch).data;
       expect(
         furthest(
           applied,
-          model.disableAdapter(() => model.forward(batch)),
+          model.disableAdapter(() => model.forward(batch).data),
         ),
       ).toBeGreaterThan(1e-2);
       model.mergeAdapter({ safeMerge: true });
-      expect(furthest(model.forward(batch), applied)).toBeLessThan(2e-4);
+      expect(furthest(model.forward(batch).data, applied)).toBeLessThan(2e-4);
       const merged = model.mergeAndUnload();
-      expect(furthest(merged.forward(batch), applied)).toBeLessThan(2e-4);
+      expect(furthest(merged.forward(batch).data, applied)).toBeLessThan(2e-4);
     });
 
     test("saving and loading is exact", async () => {
@@ -221,7 +221,7 @@ describe.each(names)("%s", async (name) => {
         isTrainable: true,
         onWarning: () => {},
       });
-      expect(again.forward(batch)).toEqual(model.forward(batch));
+      expect(again.forward(batch).data).toEqual(model.forward(batch).data);
       if (!reloads) return; // what was trained is not what is saved
       expect(new Map(Array.from(again.namedTrainable(), ([key, param]) => [key, param.values().slice()]))).toEqual(
         new Map(Array.from(model.namedTrainable(), ([key, param]) => [key, param.values().slice()])),
@@ -233,20 +233,20 @@ describe.each(names)("%s", async (name) => {
 
     test("taking it off restores the base bit for bit, after disabling, merging and unmerging", async () => {
       const base = await freshBase();
-      const before = base.forward(batch);
+      const before = base.forward(batch).data;
       const bytes = baseBytes(base);
       const used = base.engine.memory.usedBytes;
       const model = adapted(base);
       scramble(model);
-      const applied = model.forward(batch);
-      expect(model.disableAdapter(() => model.forward(batch))).toEqual(before);
+      const applied = model.forward(batch).data;
+      expect(model.disableAdapter(() => model.forward(batch).data)).toEqual(before);
       if (merges) {
         model.mergeAdapter();
-        expect(model.disableAdapter(() => model.forward(batch))).toEqual(before);
+        expect(model.disableAdapter(() => model.forward(batch).data)).toEqual(before);
         model.unmergeAdapter();
       }
-      expect(model.forward(batch)).toEqual(applied);
-      expect(model.unload().forward(batch)).toEqual(before);
+      expect(model.forward(batch).data).toEqual(applied);
+      expect(model.unload().forward(batch).data).toEqual(before);
       expect(baseBytes(base)).toEqual(bytes);
       expect(
         base.engine.memory.usedBytes - used,

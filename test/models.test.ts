@@ -83,15 +83,16 @@ for (const build of builds) {
 
     test("logits have one row of the vocabulary a token, all finite", async () => {
       using model = await randomModel(config, build);
-      const logits = model.forward(concatenate(sequences));
-      expect(logits).toHaveLength(lengths.reduce((a, b) => a + b, 0) * vocabulary);
-      expect(logits.every(Number.isFinite)).toBe(true);
+      const { data, shape } = model.forward(concatenate(sequences));
+      expect(shape).toEqual([lengths.reduce((a, b) => a + b, 0), vocabulary]);
+      expect(data).toHaveLength(shape[0]! * shape[1]!);
+      expect(data.every(Number.isFinite)).toBe(true);
     });
 
     test("a batch of many is each of them alone, and padding on either side changes nothing", async () => {
       using model = await randomModel(config, build);
-      const together = model.forward(concatenate(sequences));
-      const alone = sequences.flatMap((ids) => Array.from(model.forward(concatenate([ids]))));
+      const together = model.forward(concatenate(sequences)).data;
+      const alone = sequences.flatMap((ids) => Array.from(model.forward(concatenate([ids])).data));
       expectClose("logits", together, alone, 2e-5, 2e-5);
       const longest = Math.max(...lengths);
       for (const side of ["left", "right"]) {
@@ -106,7 +107,7 @@ for (const build of builds) {
             0,
           ),
         );
-        expect(model.forward(stripPadding(ids, mask))).toEqual(together);
+        expect(model.forward(stripPadding(ids, mask)).data).toEqual(together);
       }
     });
 
@@ -114,7 +115,7 @@ for (const build of builds) {
       using model = await randomModel(config, build);
       const ids = sequences.at(-1)!;
       const changed = ids.map((id, t) => (t < 8 ? id : (id + 1) % vocabulary));
-      const [a, b] = [ids, changed].map((row) => model.forward(concatenate([row])));
+      const [a, b] = [ids, changed].map((row) => model.forward(concatenate([row])).data);
       expect(a!.subarray(0, 8 * vocabulary)).toEqual(b!.subarray(0, 8 * vocabulary));
       expect(a!.subarray(8 * vocabulary)).not.toEqual(b!.subarray(8 * vocabulary));
     });
@@ -122,7 +123,7 @@ for (const build of builds) {
     test("a cache changes nothing: token by token, and in pieces of several sizes", async () => {
       using model = await randomModel(config, build);
       const ids = sequences.at(-1)!;
-      const whole = model.forward(concatenate([ids]));
+      const whole = model.forward(concatenate([ids])).data;
       for (const ends of [[12], [5, 11, 12], ids.map((_, t) => t + 1)]) {
         expectClose(`cached up to ${ends}`, cachedLogits(model, ids, ends), whole, 2e-5, 2e-5);
       }
@@ -138,7 +139,7 @@ for (const build of builds) {
         );
       step(rows.map((ids) => ids.slice(0, -1)));
       const last = step(rows.map((ids) => ids.slice(-1)));
-      const want = rows.flatMap((ids) => Array.from(model.forward(concatenate([ids])).slice(-vocabulary)));
+      const want = rows.flatMap((ids) => Array.from(model.forward(concatenate([ids])).data.slice(-vocabulary)));
       expectClose("last logits", last, want, 2e-5, 2e-5);
     });
 
@@ -192,7 +193,7 @@ for (const build of builds) {
       using loaded = await AutoModelForCausalLM.fromPretrained(files, { engine });
       expect([...loaded.namedWeights().keys()]).toEqual(names);
       expect(loaded.config).toMatchObject(config);
-      expect(loaded.forward(concatenate(sequences))).toEqual(model.forward(concatenate(sequences)));
+      expect(loaded.forward(concatenate(sequences)).data).toEqual(model.forward(concatenate(sequences)).data);
       const again = await saved(loaded, "f32");
       expect(again.get("model.safetensors")).toEqual(files.get("model.safetensors"));
     });
@@ -209,8 +210,8 @@ for (const build of builds) {
         values.set(round(values));
         expect(readElements(engine.memory, loaded.namedWeights().get(name)!), name).toEqual(values.slice());
       }
-      const want = model.forward(concatenate(sequences));
-      expectClose("logits", loaded.forward(concatenate(sequences)), want, 2e-5, 2e-5);
+      const want = model.forward(concatenate(sequences)).data;
+      expectClose("logits", loaded.forward(concatenate(sequences)).data, want, 2e-5, 2e-5);
     });
   });
 }
@@ -236,10 +237,10 @@ describe.each(Object.keys(tinyConfigs))("%s", (type) => {
     const model = await AutoModelForCausalLM.fromConfig(config, { engine });
     const files = await saved(model, "f32");
     model.trainAll();
-    model.forward(concatenate([[1, 2, 3]]));
+    model.forward(concatenate([[1, 2, 3]])).data;
     model.dispose();
     const loaded = await AutoModelForCausalLM.fromPretrained(files, { engine });
-    loaded.forward(concatenate([[1, 2, 3]]));
+    loaded.forward(concatenate([[1, 2, 3]])).data;
     loaded.dispose();
     engine.dispose();
     expect(engine.memory.usedBytes).toBe(0);
@@ -275,9 +276,9 @@ describe.each(Object.keys(tinyConfigs))("%s", (type) => {
 
   test("a sequence longer than the context and an id outside the vocabulary are named", async () => {
     using model = await AutoModelForCausalLM.fromConfig(config);
-    expect(() => model.forward(concatenate([Array<number>(33).fill(1)]))).toThrow(
+    expect(() => model.forward(concatenate([Array<number>(33).fill(1)])).data).toThrow(
       "a sequence of 33 tokens is longer than the model's context of 32",
     );
-    expect(() => model.forward(concatenate([[1, 53]]))).toThrow("id 53 at position 1 must be from 0 to 52");
+    expect(() => model.forward(concatenate([[1, 53]])).data).toThrow("id 53 at position 1 must be from 0 to 52");
   });
 });

@@ -5,11 +5,11 @@
  *   head_chunk       takes in one chunk: l ← exp(l − m′), m ← m′, S ← S·rescale + Σ exp(l − m′), rescale = exp(m − m′)
  *   scale_rows       y[i, :] *= c[i]                       what was gathered so far follows m by its rescale
  *   head_loss        lse = m + ln S                        loss = lse − l[label]
- *   head_dx          dx = scale·(acc/S − w)                acc = Σ exp(l − m)·W, w = the label's row of W
- *   softmax_dlogits  l ← scale·(exp(l − lse) − [id = label])
+ *   head_dx          dx = dloss·(acc/S − w)                acc = Σ exp(l − m)·W, w = the label's row of W
+ *   softmax_dlogits  l ← dloss·(exp(l − lse) − [id = label])
  *
  *   logits [R, count], ldl elements from row to row, of ids firstId .. firstId + count
- *   max, sum, rescale, picked, loss, lse [R]; the caller starts with max = −∞ and sum = 0
+ *   max, sum, rescale, picked, loss, lse, dloss [R]; the caller starts with max = −∞ and sum = 0
  *   picked receives l[label] when the chunk has the label   labels [R] i32   acc, w, dx [R, cols]; dx may be acc or w
  *   start, end: range of rows
  *
@@ -91,10 +91,10 @@ export function head_loss_f32(
 
 /** @split items of cols */
 export function head_dx_f32(
-  dx: usize, acc: usize, sum: usize, w: usize, scale: f32, cols: i32, start: i32, end: i32,
+  dx: usize, acc: usize, sum: usize, w: usize, dloss: usize, cols: i32, start: i32, end: i32,
 ): void {
-  const s = f32x4.splat(scale);
   for (let i = start; i < end; i++) {
+    const s = v128.load32_splat(dloss + (<usize>i << 2));
     const share = f32x4.splat(1 / load<f32>(sum + (<usize>i << 2)));
     let at = <usize>(i * cols) << 2;
     for (let left = cols; left > 0; left -= 4, at += 16) {
@@ -106,10 +106,10 @@ export function head_dx_f32(
 
 /** @split items of count */
 export function softmax_dlogits_f32(
-  logits: usize, lse: usize, labels: usize, firstId: i32, count: i32, ldl: i32, scale: f32, start: i32, end: i32,
+  logits: usize, lse: usize, labels: usize, dloss: usize, firstId: i32, count: i32, ldl: i32, start: i32, end: i32,
 ): void {
-  const s = f32x4.splat(scale);
   for (let i = start; i < end; i++) {
+    const scale = load<f32>(dloss + (<usize>i << 2)), s = f32x4.splat(scale);
     const row = logits + (<usize>(i * ldl) << 2), shift = v128.load32_splat(lse + (<usize>i << 2));
     let p = row;
     for (let left = count; left > 0; left -= 4, p += 16) {

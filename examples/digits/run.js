@@ -125,7 +125,7 @@ function answers(model, examples) {
   for (let at = 0; at < examples.length; at += 100) {
     progress(`testing: ${at} of ${examples.length}`);
     const batch = concatenateLabelled(examples.slice(at, at + 100));
-    logits.set(model.forward(batch), at * 10);
+    logits.set(model.forward(batch).data, at * 10);
   }
   const right = examples.filter(({ labels }, i) => largest(logits.subarray(i * 10, i * 10 + 10)) === labels[0]);
   return { logits, accuracy: right.length / examples.length };

@@ -20,6 +20,8 @@ export interface Base extends ModelShape {
   readonly allLinear: readonly string[];
   /** Rows that the table of tokens had before it was resized; null if it was not. */
   readonly resizedFrom: number | null;
+  /** `Model.weightChanges` when this was recorded. */
+  readonly weightChanges: number;
   weightsOf(module: Module): BaseWeights;
   /** Makes this the layer's own weight. */
   replaceWeight(module: Module, weight: Weight): void;
@@ -35,11 +37,13 @@ export interface ModelLike {
   readonly targets: DefaultTargets;
   readonly headName: string;
   readonly resizedFrom?: number | null;
+  readonly weightChanges?: number;
 }
 
 /** Records the layers' current weights as those of the base. */
 export function baseOf(model: ModelLike): Base {
-  const { engine, traits, modelType, config, modules, sites, targets, headName, resizedFrom = null } = model;
+  const { engine, traits, modelType, config, modules, sites, targets, headName } = model;
+  const { resizedFrom = null, weightChanges = 0 } = model;
   const weights = new Map<Module, BaseWeights>();
   for (const module of modules.values()) {
     weights.set(module, { weight: module.weight, bias: "bias" in module ? module.bias : null });
@@ -55,6 +59,7 @@ export function baseOf(model: ModelLike): Base {
     sites,
     headName,
     resizedFrom,
+    weightChanges,
     targets,
     allLinear: linears.map(({ name }) => name).filter((name) => name !== head && !name.startsWith(`${head}.`)),
     weightsOf: (module) => weights.get(module)!,

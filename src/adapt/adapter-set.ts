@@ -4,7 +4,7 @@
  */
 import { StateError, UnsupportedError } from "../core/errors.ts";
 import { didYouMean } from "../core/similar.ts";
-import type { Model } from "../nn/tasks/model.ts";
+import type { AdaptersOnModel, Model } from "../nn/tasks/model.ts";
 import type { Param } from "../tensor/tensor.ts";
 import { type Base, baseOf } from "./adaptable-model.ts";
 import { Adapter, biasOf, type Replaced, type Warn } from "./adapter.ts";
@@ -28,7 +28,7 @@ interface ActiveAdapters {
 }
 
 /** The adapters that a `PeftModel` holds. `put` is the only way to add an adapter, whatever its origin. */
-export class AdapterSet {
+export class AdapterSet implements AdaptersOnModel {
   readonly model: Model;
   /** The model's own layers and weights. */
   layers: Base;
@@ -43,6 +43,7 @@ export class AdapterSet {
   #composition: CompositionNode = nothing;
   #merged: readonly string[] = [];
   #enabled = true;
+  #ended = false;
 
   constructor(model: Model, warn: Warn) {
     this.model = model;
@@ -87,10 +88,38 @@ export class AdapterSet {
    */
   expectRoom(name: string): void {
     expectAdapterName(name);
+    this.expectChangeable(`adding "${name}"`);
     if (this.#adapters.size === 0) this.layers = baseOf(this.model); // it may have been resized
     if (this.#adapters.has(name))
       throw new StateError(`adapter "${name}" already exists: delete it first, or choose another name`);
     this.#expectUnmerged(`adding "${name}"`);
+  }
+
+  /** Throws StateError once the set has ended, and while another has adapters on the model. */
+  expectOpen(): void {
+    if (this.#ended) throw new StateError("this PeftModel was disposed of: use its base, or make another");
+    const { adapters } = this.model;
+    if (adapters === null || adapters === this) return;
+    throw new StateError("the model has the adapters of another PeftModel: use that one, or unload() it first");
+  }
+
+  /** Throws StateError if the adapters cannot be changed now; `doing` is the call that wants to. */
+  expectChangeable(doing: string): void {
+    this.expectOpen();
+    this.model.expectLive(doing);
+    this.model.uses.expectNone(doing);
+  }
+
+  /** Throws StateError if the model's weights are no longer those that an adapter was made for. */
+  #expectMadeForThis({ name, weightChanges }: Adapter): void {
+    if (weightChanges === this.model.weightChanges) return;
+    throw new StateError(`adapter "${name}": the weights of the model changed while it was loaded; load it again`);
+  }
+
+  /** Throws StateError if an adapter that is trained is merged: its change is in the base's weights, which get no gradient. */
+  expectTrainedApart(): void {
+    const merged = this.#active.filter((name) => this.#merged.includes(name) && this.get(name).trainable);
+    if (merged.length > 0) throw new StateError(`adapters ${quoted(merged)} are merged: unmerge them before training`);
   }
 
   #expectUnmerged(doing: string): void {
@@ -125,6 +154,7 @@ export class AdapterSet {
   put(adapter: Adapter): void {
     try {
       this.expectRoom(adapter.name);
+      this.#expectMadeForThis(adapter);
       this.#expectCompanions(adapter.name, adapter.config, [...this.#adapters.values()]);
     } catch (error) {
       adapter.dispose();
@@ -132,10 +162,12 @@ export class AdapterSet {
     }
     this.#adapters.set(adapter.name, adapter);
     this.model.adapterCount++;
+    this.model.adapters = this;
   }
 
   /** Throws StateError unless the adapter with this name can be replaced now. */
   expectReplaceable(name: string): Adapter {
+    this.expectChangeable(`swapping "${name}"`);
     const adapter = this.get(name);
     this.#expectUnmerged(`swapping "${name}"`);
     return adapter;
@@ -147,6 +179,7 @@ export class AdapterSet {
   replace(adapter: Adapter): void {
     try {
       const before = this.expectReplaceable(adapter.name);
+      this.#expectMadeForThis(adapter);
       const others = [...this.#adapters.values()].filter((each) => each !== before);
       this.#expectCompanions(adapter.name, adapter.config, others);
       this.#adapters.set(adapter.name, adapter);
@@ -167,6 +200,7 @@ export class AdapterSet {
       throw new StateError(`adapter "${name}" is part of fusion "${fusion}": delete the fusion first`);
     this.#adapters.delete(name);
     this.model.adapterCount--;
+    if (this.#adapters.size === 0) this.model.adapters = null;
     this.#active = this.#active.filter((other) => other !== name);
     const [next] = [...this.#adapters.keys()].sort();
     if (this.#active.length === 0 && next !== undefined) {
@@ -422,15 +456,31 @@ export class AdapterSet {
     this.model.virtual = applied.flatMap(({ sites }) => sites.virtual ?? []).at(-1) ?? null;
   }
 
+  /** What the adapters' effect on the model depends on: the same things, the same effect. */
+  get effect(): readonly unknown[] {
+    const { active, composition, enabled } = this.#acting();
+    const parts = [...active.map((name) => this.get(name)), ...this.#fusions.values()];
+    const updates = parts.flatMap(({ params }) => Array.from(params.values(), (param) => param.updates));
+    return [composition, enabled, ...parts, ...this.#merged, ...updates];
+  }
+
+  /** Takes all adapters off for good. Nothing happens the second time. */
+  end(): void {
+    this.clear();
+    this.#ended = true;
+  }
+
   /** Removes all adapters from the model and frees them. */
   clear(): void {
     if (this.#adapters.size === 0) return;
+    this.model.uses.expectNone("dispose");
     this.restore();
     this.deactivate();
     for (const fusion of this.#fusions.values()) fusion.dispose();
     this.#fusions.clear();
     for (const adapter of this.#adapters.values()) adapter.dispose();
     this.model.adapterCount -= this.#adapters.size;
+    this.model.adapters = null;
     this.#adapters.clear();
   }
 }

@@ -63,6 +63,8 @@ export class Adapter {
   readonly replaced: Replaced[] = [];
   readonly sites: SiteParts;
   readonly lifecycle: Lifecycle;
+  /** The weights that it was made for. */
+  readonly weightChanges: number;
   readonly #maker: TensorMaker;
   readonly #prefix: string;
   /** The values of single layers, by the options that hold patterns. */
@@ -71,6 +73,7 @@ export class Adapter {
   /** Creates all tensors; they are not trainable yet. Leaves nothing behind if it throws. */
   constructor(name: string, config: MethodConfig, base: Base, { purpose, stored }: AdapterOrigin, warn: Warn) {
     this.name = name;
+    this.weightChanges = base.weightChanges;
     const { method } = config;
     const { layers, values } = settled(config, base, warn);
     this.config = { ...config, values };

@@ -1,4 +1,6 @@
 /** Merges the adapters of a set into the base, temporarily or permanently. */
+
+import type { ModelUse } from "../nn/tasks/model-uses.ts";
 import { quoted } from "./adapter-name.ts";
 import type { AdapterSet } from "./adapter-set.ts";
 import { expectMergeable, mergeInto } from "./merge/merge.ts";
@@ -46,12 +48,20 @@ export function mergeForGood(set: AdapterSet, names: readonly string[], safeMerg
   bakeReplaced(layers, adapters);
   set.deactivate();
   mergeInto(layers, adapters, null);
+  set.model.weightChanges++;
   set.clear();
 }
 
+const withoutAny: ModelUse = {
+  call: "disableAdapter",
+  what: "runs without adapters in disableAdapter()",
+  next: "wait for that call to end",
+};
+
 /** Runs `body` on the base without adapters. */
 export function withoutAdapters<T>(set: AdapterSet, body: () => T): T {
-  const { enabled, merged } = set;
+  const { enabled, merged, model } = set;
+  const isBusy = model.uses.any;
   if (merged.length > 0) set.unmerge();
   set.setEnabled(false);
   const back = () => {
@@ -65,7 +75,13 @@ export function withoutAdapters<T>(set: AdapterSet, body: () => T): T {
     back();
     throw error;
   }
-  if (result instanceof Promise) return result.finally(back) as T;
+  if (!(result instanceof Promise)) {
+    back();
+    return result;
+  }
+  if (!isBusy) return model.uses.during(withoutAny, () => result).finally(back) as T;
   back();
+  result.catch(() => {}); // it may fail now that adapters act again
+  model.uses.expectNone("disableAdapter with a function that returns a promise");
   return result;
 }

@@ -10,10 +10,10 @@ import type { LabelledSequences, Sequences } from "../nn/pass/sequences.ts";
 import type { CausalLM } from "../nn/tasks/causal-lm.ts";
 import { finiteOutputs } from "../nn/tasks/finite-outputs.ts";
 import type { Model } from "../nn/tasks/model.ts";
-import { ModelAround } from "../nn/tasks/task-model.ts";
+import { type Measured, ModelAround } from "../nn/tasks/task-model.ts";
 import { concatenateRows } from "../ops/layout/rows.ts";
 import { scaleBy } from "../ops/pointwise/elementwise.ts";
-import { Tape, type Value } from "../tape/tape.ts";
+import { Tape, type Tensor, type Value } from "../tape/tape.ts";
 import type { Param } from "../tensor/tensor.ts";
 import type { Warn } from "./adapter.ts";
 import { BASE_ROUTE, DEFAULT_ADAPTER, quoted } from "./adapter-name.ts";
@@ -76,7 +76,7 @@ export interface MergeOptions {
 
 /** A model with named adapters on it: add, load, activate, train, merge and save them. */
 export class PeftModel<M extends Model = Model> extends ModelAround<M> {
-  readonly #set: AdapterSet;
+  readonly #adapters: AdapterSet;
 
   /**
    * Wraps a model that has no adapters yet; its layers run through the active ones until `dispose` or `unload`: see
@@ -84,7 +84,19 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
    */
   constructor(model: M, { onWarning = console.warn }: { onWarning?: Warn } = {}) {
     super(model);
-    this.#set = new AdapterSet(model, onWarning);
+    this.#adapters = new AdapterSet(model, onWarning);
+  }
+
+  /** The adapters. Throws StateError once this was disposed of. */
+  get #set(): AdapterSet {
+    this.#adapters.expectOpen();
+    return this.#adapters;
+  }
+
+  /** The same, to change them. Throws StateError while a use of the model forbids that. */
+  #change(doing: string): AdapterSet {
+    this.#adapters.expectChangeable(doing);
+    return this.#adapters;
   }
 
   /**
@@ -119,6 +131,7 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
    */
   override loss(tape: Tape, batch: LabelledSequences, options: PassOptions = {}): Value {
     const copies = this.#copies(options);
+    if (tape.recording) this.#set.expectTrainedApart();
     // The result of an untrained adapter for a row may depend on the other rows: then no rows can be cached.
     const keepsRows = copies === 1 && this.#set.applied().every(({ trainable }) => trainable);
     const losses = this.base.loss(tape, repeated(batch, copies), keepsRows ? options : allBlocks(options));
@@ -152,9 +165,13 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
   hidden(this: PeftModel<CausalLM>, tape: Tape, sequences: Sequences, options?: PassOptions): Value {
     return this.base.hidden(tape, repeated(sequences, this.#copies(options)), options);
   }
-  /** Logits of a batch on the host: see `CausalLM.forward`. `adapterNames` gives each sequence its own adapter. */
-  forward(sequences: Sequences, options: RoutedOptions = {}): Float32Array {
+  /** Outputs of a batch on the host: see `Model.forward`. `adapterNames` gives each sequence its own adapter. */
+  forward(sequences: Sequences, options: RoutedOptions = {}): Tensor {
     return Tape.once(this.engine, {}, (tape) => finiteOutputs(tape, this.outputs(tape, sequences, options), "forward"));
+  }
+  override measure(tape: Tape, batch: LabelledSequences): Measured | null {
+    this.#set.applied();
+    return super.measure(tape, batch);
   }
   /** A key-value cache. Its contents belong to the adapters that were active when it was filled. */
   cache(this: PeftModel<CausalLM>, capacity: number, sequences?: number): KvCache {
@@ -218,7 +235,7 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
 
   /** Loads an adapter folder under a name, not active yet. Leaves the model unchanged if the folder does not fit. */
   async loadAdapter(from: SourceLike, name: string, options: LoadAdapterOptions = {}): Promise<void> {
-    await (await files()).loadAdapter(this.#set, from, name, options);
+    await (await files()).loadAdapter(this.#change("loadAdapter"), from, name, options);
   }
 
   /**
@@ -227,7 +244,7 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
    * they are trained does not change.
    */
   setAdapter(names: string | readonly string[] | CompositionNode): void {
-    this.#set.activate(names);
+    this.#change("setAdapter").activate(names);
   }
 
   /**
@@ -241,7 +258,12 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
     { seed = 0 }: { seed?: number } = {},
   ): string {
     const name = fusionName(isNode(names) ? names.children : names);
-    this.#set.addFusion(name, typeof options === "string" ? fusionOptions[options] : options, seed, null);
+    this.#change("addAdapterFusion").addFusion(
+      name,
+      typeof options === "string" ? fusionOptions[options] : options,
+      seed,
+      null,
+    );
     return name;
   }
 
@@ -250,23 +272,24 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
    * name.
    */
   async loadAdapterFusion(from: SourceLike, options: LoadFusionOptions = {}): Promise<string> {
-    return (await files()).loadAdapterFusion(this.#set, from, options);
+    return (await files()).loadAdapterFusion(this.#change("loadAdapterFusion"), from, options);
   }
 
   /** Removes a fusion that is not active. Its adapters are kept. */
   deleteAdapterFusion(name: string): void {
-    this.#set.removeFusion(name);
+    this.#change("deleteAdapterFusion").removeFusion(name);
   }
 
   /** Makes adapters or fusions trainable, or frozen again. */
   setTrainable(names: string | readonly string[], trainable: boolean): void {
-    const adapters = [names].flat().map((name) => this.#set.fusions.get(name) ?? this.#set.get(name));
+    const set = this.#change("setTrainable");
+    const adapters = [names].flat().map((name) => set.fusions.get(name) ?? set.get(name));
     for (const adapter of adapters) adapter.setTrainable(trainable);
   }
 
   /** Removes an adapter. If it was the only active one, the first of the rest by name becomes active, as in PEFT. */
   deleteAdapter(name: string): void {
-    this.#set.remove(name);
+    this.#change("deleteAdapter").remove(name);
   }
 
   /** Runs `body` on the base without adapters: the output is the base's, bit for bit, whatever is active or merged. */
@@ -291,8 +314,9 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
   ): void {
     if (names.length !== weights.length)
       throw new StateError(`${weights.length} weights for ${names.length} adapters, expected one per adapter`);
-    this.#set.expectRoom(name);
-    const { layers, warn } = this.#set;
+    const set = this.#change("addWeightedAdapter");
+    set.expectRoom(name);
+    const { layers, warn } = set;
     const parts = names.map((each, i) => ({ adapter: this.#set.get(each), weight: weights[i]! }));
     this.#set.put(weightedAdapter(name, parts, layers, options, warn));
   }
@@ -315,7 +339,7 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
    * is trained are kept. Both must be LoRA. Nothing changes if the folder does not fit.
    */
   async hotswapAdapter(from: SourceLike, name: string): Promise<void> {
-    await (await files()).hotswapAdapter(this.#set, from, name);
+    await (await files()).hotswapAdapter(this.#change("hotswapAdapter"), from, name);
   }
 
   // ---- merging
@@ -325,12 +349,12 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
    * weights are kept, so `unmergeAdapter` is exact. With `safeMerge`, nothing changes if any result is not finite.
    */
   mergeAdapter({ adapterNames = this.#set.active, safeMerge = false }: MergeOptions = {}): void {
-    mergeAdapters(this.#set, adapterNames, safeMerge);
+    mergeAdapters(this.#change("mergeAdapter"), adapterNames, safeMerge);
   }
 
   /** Restores the base weights, bit for bit. */
   unmergeAdapter(): void {
-    unmergeAdapters(this.#set);
+    unmergeAdapters(this.#change("unmergeAdapter"));
   }
 
   /**
@@ -338,13 +362,13 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
    * base as a plain model. All adapters are removed.
    */
   mergeAndUnload({ adapterNames = this.#set.active, safeMerge = false }: MergeOptions = {}): M {
-    mergeForGood(this.#set, adapterNames, safeMerge);
+    mergeForGood(this.#change("mergeAndUnload"), adapterNames, safeMerge);
     return this.base;
   }
 
   /** Removes all adapters and returns the base. */
   unload(): M {
-    this.dispose();
+    this.#change("unload").clear();
     return this.base;
   }
 
@@ -408,7 +432,7 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
 
   /** Restores the result of `adapterState`. Throws before changing anything. */
   loadAdapterState(name: string, state: ReadonlyMap<string, Float32Array>): void {
-    writeState(this.#set.get(name), state);
+    writeState(this.#change("loadAdapterState").get(name), state);
   }
 
   /**
@@ -422,9 +446,12 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
     await (await files()).saveAdapters(this.#set, to, selectedAdapters);
   }
 
-  /** Removes all adapters from the model and frees them. The model itself is kept. */
+  /**
+   * Removes all adapters from the model and frees them. The model itself is kept. Calls under way that only read the
+   * adapters end with StateError. Throws StateError while the model is trained.
+   */
   dispose(): void {
-    this.#set.clear();
+    this.#adapters.end();
   }
   [Symbol.dispose](): void {
     this.dispose();

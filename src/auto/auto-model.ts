@@ -134,7 +134,6 @@ export async function loadPretrained<T extends Task>(
     const reader = new ConfigReader(raw, name);
     const config = definition.config(reader);
     const checkpoint = await readable(await openCheckpoint(source), raw, name);
-    const engine = options.engine ?? (await createEngine());
     const { trainable = false, seed = 0, ignoreMismatchedSizes = false, weights: kept = "stored" } = options;
     if (trainable && kept !== "stored") {
       throw new UnsupportedError(
@@ -142,40 +141,34 @@ export async function loadPretrained<T extends Task>(
       );
     }
     const std = initialStd(reader);
-    const tensors = new CheckpointTensors(engine, checkpoint, {
-      prefix: definition.prefix,
-      std,
-      trainable,
-      seed,
-      ignoreMismatchedSizes,
-      weights: kept,
-    });
-    try {
-      const weights = new Weights(tensors);
-      const body = build(config, weights, engine);
-      await tensors.load(options);
-      const warn = options.onWarning ?? console.warn;
-      if (tensors.fresh.length > 0) warn(freshHead(tensors.fresh, source.name));
-      const original = originalOf(definition.modelType);
-      if (original) warn(`${name}: "model_type" is "${definition.modelType}", which is computed as "${original}"`);
-      const ownsEngine = options.engine === undefined;
-      const parts = {
-        engine,
-        task: taskDefinitions[chosen],
-        definition,
-        architecture,
-        config: raw,
-        body,
-        weights,
-        nameOrPath: nameOf(from),
-        generationConfig: await generationConfigOf(source, taskDefinitions[chosen]),
-        ownsEngine,
-      };
-      return (await modelOf(chosen, parts)) as ModelFor[T];
-    } catch (error) {
-      tensors.dispose();
-      throw error;
-    }
+    const placing = { prefix: definition.prefix, std, trainable, seed, ignoreMismatchedSizes, weights: kept };
+    return await inEngine(
+      options.engine,
+      (engine) => new CheckpointTensors(engine, checkpoint, placing),
+      async (engine, tensors) => {
+        const weights = new Weights(tensors);
+        const body = build(config, weights, engine);
+        await tensors.load(options);
+        const warn = options.onWarning ?? console.warn;
+        if (tensors.fresh.length > 0) warn(freshHead(tensors.fresh, source.name));
+        const original = originalOf(definition.modelType);
+        if (original) warn(`${name}: "model_type" is "${definition.modelType}", which is computed as "${original}"`);
+        const ownsEngine = options.engine === undefined;
+        const parts = {
+          engine,
+          task: taskDefinitions[chosen],
+          definition,
+          architecture,
+          config: raw,
+          body,
+          weights,
+          nameOrPath: nameOf(from),
+          generationConfig: await generationConfigOf(source, taskDefinitions[chosen]),
+          ownsEngine,
+        };
+        return (await modelOf(chosen, parts)) as ModelFor[T];
+      },
+    );
   } finally {
     await source.close();
   }
@@ -187,6 +180,29 @@ function initialStd(config: ConfigReader): number {
   const std = config.float(key, 0.02);
   if (std >= 0 && std <= 1000) return std;
   throw config.wrong(key, std, "a number from 0 to 1000");
+}
+
+/**
+ * Makes a model of tensors in the given engine, or in one of its own. If that fails, the tensors are freed and an engine
+ * of its own ends with its threads. Throws StateError if the engine is disposed of, before or meanwhile.
+ */
+async function inEngine<S extends { dispose(): void }, M extends Model>(
+  given: Engine | undefined,
+  place: (engine: Engine) => S,
+  make: (engine: Engine, tensors: S) => Promise<M>,
+): Promise<M> {
+  given?.expectLive("loading a model");
+  const engine = given ?? (await createEngine());
+  const tensors = place(engine);
+  try {
+    const model = await make(engine, tensors);
+    engine.expectLive("loading a model");
+    return model;
+  } catch (error) {
+    tensors.dispose();
+    if (given === undefined) engine.dispose();
+    throw error;
+  }
 }
 
 /** What a folder says about generation, for tasks whose labels are text. */
@@ -222,17 +238,22 @@ export async function modelFromConfig<T extends Task>(
   const { architecture, build } = headFor(definition, chosen, "config");
   const reader = new ConfigReader(raw, "config");
   const config = definition.config(reader);
-  const engine = given ?? (await createEngine());
   const std = initialStd(reader);
-  const tensors = randomTensors(engine, { seed, std, fast, weights: kept ?? null, stored });
-  const weights = new Weights(tensors);
-  const body = build(config, weights, engine);
-  tensors.begin();
-  const parts = {
-    ...{ engine, task: taskDefinitions[chosen], definition, architecture, config: raw, body, weights },
-    ...{ nameOrPath: "", ownsEngine: !given },
-  };
-  return (await modelOf(chosen, parts)) as ModelFor[T];
+  const start = { seed, std, fast, weights: kept ?? null, stored };
+  return inEngine(
+    given,
+    (engine) => randomTensors(engine, start),
+    async (engine, tensors) => {
+      const weights = new Weights(tensors);
+      const body = build(config, weights, engine);
+      tensors.begin();
+      const parts = {
+        ...{ engine, task: taskDefinitions[chosen], definition, architecture, config: raw, body, weights },
+        ...{ nameOrPath: "", ownsEngine: !given },
+      };
+      return (await modelOf(chosen, parts)) as ModelFor[T];
+    },
+  );
 }
 
 async function modelOf(task: Task, parts: ModelParts): Promise<Model> {

@@ -19,5 +19,5 @@ export const FLOATS = "F32, F16, BF16 and F64";
 
 /** The numbers that these bytes hold, in f32: exact but for F64, which is rounded to nearest. The bytes may be unaligned. */
 export function toFloats(dtype: Dtype, bytes: Uint8Array): Float32Array {
-  return readers[dtype]!(bytes.slice().buffer as ArrayBuffer);
+  return readers[dtype]!(new Uint8Array(bytes).buffer);
 }

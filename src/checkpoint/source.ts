@@ -21,7 +21,9 @@ export function mapSource(
 ): Source {
   const held = new Map<string, Blob | Uint8Array>();
   for (const [file, bytes] of files instanceof Map ? files : Object.entries(files)) {
-    held.set(file, bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes);
+    // Node's Buffer is a Uint8Array whose slice() shares its memory.
+    if (bytes instanceof Uint8Array) held.set(file, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length));
+    else held.set(file, bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes);
   }
   const open = (file: string) => {
     const bytes = held.get(file);

@@ -39,7 +39,7 @@ export function expectSameOutputs(
   probe: LabelledSequences,
   expected: Float32Array,
 ): void {
-  const found = model.forward(probe);
+  const found = model.forward(probe).data;
   const apart = norm(found.map((x, i) => x - expected[i]!)) / (norm(expected) + 1e-6);
   const allowed = Math.max(...Array.from(model.namedWeights().values(), ({ dtype }) => rounding[dtype as DenseDtype]));
   if (found.length === expected.length && apart <= allowed) return;

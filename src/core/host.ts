@@ -74,7 +74,7 @@ export interface HubOptions {
   /** Milliseconds without a byte after which a request has failed, and is retried; 30,000 by default. */
   readonly silence?: number;
   /** Called as bytes of a file arrive, also while another process downloads it. */
-  readonly onProgress?: (file: string, loaded: number, total: number) => void;
+  readonly onProgress?: (file: string, loaded: number, total: number) => unknown;
   /** Aborts current and later requests; reads then reject with the signal's reason. */
   readonly signal?: AbortSignal;
 }

@@ -44,7 +44,7 @@ export function fetchedHub(name: string, options: HubOptions = {}): Source {
       const bytes = await source.read(file, start, end);
       const total = (loaded.get(file) ?? 0) + bytes.length;
       loaded.set(file, total);
-      options.onProgress?.(file, total, await source.size(file));
+      await options.onProgress?.(file, total, await source.size(file));
       return bytes;
     },
     list: async (nested = false) => topFiles([...(await opened()).files], options, nested),

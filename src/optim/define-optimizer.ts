@@ -7,6 +7,7 @@ import { StateError } from "../core/errors.ts";
 import { completeOptions, type Option, type Options, type ValuesOf } from "../core/options.ts";
 import { type Shape, sizeOf } from "../core/shape.ts";
 import type { Param } from "../tensor/tensor.ts";
+import { Block } from "../wasm/block.ts";
 import type { Engine } from "../wasm/engine.ts";
 import { aligned, type Ptr } from "../wasm/memory.ts";
 
@@ -127,7 +128,9 @@ export function defineOptimizer<S extends Options>(definition: OptimizerDefiniti
     steps = 0;
     readonly #engine: Engine;
     readonly #values: ValuesOf<S>;
-    readonly #shared: Ptr | null;
+    readonly #shared: Block | null;
+    /** All of its memory. */
+    readonly #blocks: Block[] = [];
     #disposed = false;
 
     constructor(
@@ -139,28 +142,59 @@ export function defineOptimizer<S extends Options>(definition: OptimizerDefiniti
       expectTrainable(name, params);
       this.#engine = engine;
       this.#values = values;
-      this.slots = Array.from(params, ([key, param]) => {
-        const group = groups.find(({ has }) => has(key, param)) ?? null;
-        const tensors = definition.state(param.shape, values);
-        return {
-          name: key,
-          param,
-          state: tensors.map((tensor) => ({ ...tensor, ptr: zeros(engine, key, bytesOf(tensor)) })),
-          lrFactor: group?.lrFactor ?? 1,
-          weightDecay: group?.weightDecay ?? (values.weightDecay as number),
-        };
-      });
-      const shapes = Array.from(params.values(), ({ shape }) => shape);
-      const shared = sharedBytes(shapes, engine.threads);
-      this.#shared = shared === 0 ? null : engine.memory.alloc(shared, `the working memory of ${name}`);
-      if (this.#shared !== null) definition.prepare?.(engine, this.#shared);
+      try {
+        this.slots = Array.from(params, ([key, param]) => {
+          const group = groups.find(({ has }) => has(key, param)) ?? null;
+          const tensors = definition.state(param.shape, values);
+          return {
+            name: key,
+            param,
+            state: tensors.map((tensor) => this.#zeros(key, tensor)),
+            lrFactor: group?.lrFactor ?? 1,
+            weightDecay: group?.weightDecay ?? (values.weightDecay as number),
+          };
+        });
+        const shapes = Array.from(params.values(), ({ shape }) => shape);
+        const shared = sharedBytes(shapes, engine.threads);
+        this.#shared = shared === 0 ? null : this.#block(shared, `the working memory of ${name}`);
+        if (this.#shared !== null) definition.prepare?.(engine, this.#shared.ptr);
+      } catch (error) {
+        this.dispose();
+        throw error;
+      }
+    }
+
+    #block(bytes: number, what: string): Block {
+      const block = new Block(this.#engine.memory, bytes, what);
+      this.#blocks.push(block);
+      return block;
+    }
+
+    #zeros(param: string, tensor: StateTensor): StateTensor & { readonly ptr: Ptr } {
+      const bytes = bytesOf(tensor);
+      const block = this.#block(bytes, `the optimizer's state of "${param}"`);
+      this.#engine.memory.u8(block.ptr, bytes).fill(0);
+      return {
+        ...tensor,
+        get ptr() {
+          return block.ptr;
+        },
+      };
+    }
+
+    /** Throws StateError, before anything is changed, if it or a parameter was disposed of or is no longer trainable. */
+    #expectUsable(): void {
+      if (this.#disposed) throw new StateError(`this ${name} optimizer was disposed of: create another`);
+      for (const { param } of this.slots) param.gradient();
     }
 
     zeroGrad(): void {
+      this.#expectUsable();
       for (const { param } of this.slots) param.gradient().fill(0);
     }
 
     step(lr: number, gradScale = 1): void {
+      this.#expectUsable();
       this.steps++;
       for (const { param, state, lrFactor, weightDecay } of this.slots) {
         param.updates++;
@@ -172,7 +206,7 @@ export function defineOptimizer<S extends Options>(definition: OptimizerDefiniti
           weightDecay,
           gradScale,
           t: this.steps,
-          shared: this.#shared ?? (0 as Ptr),
+          shared: this.#shared?.ptr ?? (0 as Ptr),
           options: this.#values,
         });
       }
@@ -181,8 +215,7 @@ export function defineOptimizer<S extends Options>(definition: OptimizerDefiniti
     dispose(): void {
       if (this.#disposed) return;
       this.#disposed = true;
-      for (const { state } of this.slots) for (const { ptr } of state) this.#engine.memory.free(ptr);
-      if (this.#shared !== null) this.#engine.memory.free(this.#shared);
+      for (const block of this.#blocks) block.free();
     }
     [Symbol.dispose](): void {
       this.dispose();
@@ -200,10 +233,4 @@ function expectTrainable(name: string, params: ReadonlyMap<string, Param>): void
   for (const [key, { trainable }] of params) {
     if (!trainable) throw new StateError(`${name}: "${key}" is not trainable; call setTrainable(true) on it first`);
   }
-}
-
-function zeros({ memory }: Engine, param: string, bytes: number): Ptr {
-  const ptr = memory.alloc(bytes, `the optimizer's state of "${param}"`);
-  memory.u8(ptr, bytes).fill(0);
-  return ptr;
 }

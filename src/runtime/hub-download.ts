@@ -34,7 +34,7 @@ export interface Download {
   readonly file: string;
   readonly remote: RemoteFile;
   readonly path: string;
-  readonly onProgress?: (file: string, loaded: number, total: number) => void;
+  readonly onProgress?: (file: string, loaded: number, total: number) => unknown;
   readonly signal?: AbortSignal;
 }
 
@@ -61,7 +61,7 @@ export async function fetchBlob(download: Download): Promise<void> {
       clearInterval(beat);
       inUse.delete(partial);
     }
-    onProgress?.(file, watch.bytes, remote.size);
+    await onProgress?.(file, watch.bytes, remote.size);
     await pause(POLL, signal);
   }
 }
@@ -222,7 +222,7 @@ async function append(
       done += (await handle.write(chunk, done, chunk.length - done, at + done)).bytesWritten;
     at += chunk.length;
     reached(at);
-    onProgress?.(file, at, remote.size);
+    await onProgress?.(file, at, remote.size);
   }
   await body.return();
   return null;

@@ -27,6 +27,12 @@ export interface Value {
   readonly needsGrad: boolean;
 }
 
+/** Numbers on the host, row by row, and their shape. */
+export interface Tensor {
+  readonly data: Float32Array;
+  readonly shape: Shape;
+}
+
 interface Slot extends Value {
   grad: Ptr | null;
   holders: number;
@@ -49,6 +55,7 @@ interface Unrecorded {
   readonly since: number;
 }
 
+/** What a pass is for: all off by default, which suits inference. */
 export interface TapeOptions {
   /** Record ops for a backward pass. */
   recording?: boolean;
@@ -131,12 +138,20 @@ export class Tape {
     return arena.peakBytes;
   }
 
-  /** Runs `step` in `bytes` of working memory, which is always freed afterwards. */
+  /**
+   * Runs `step` in `bytes` of working memory, which is always freed afterwards. Throws StateError if `step` returns a
+   * promise: a step ends before anything else runs.
+   */
   static run<T>(engine: Engine, bytes: number, options: TapeOptions, step: (tape: Tape) => T): T {
     const tape = new Tape(engine, engine.takeArena(bytes), false, options);
     engine.step = tape;
     try {
-      return step(tape);
+      const result = step(tape);
+      if (isPromise(result)) {
+        result.then(undefined, () => {}); // it fails at its next op
+        throw new StateError("a step returned a promise: compute it at once, and await before it or after it");
+      }
+      return result;
     } finally {
       engine.step = null;
       tape.#released = true;
@@ -154,9 +169,14 @@ export class Tape {
 
   /**
    * A new Value with undefined contents, computed `from` these. It needs a gradient if any of these does and the tape
-   * is recording.
+   * is recording. Throws StateError if one of them was made on another tape.
    */
   value(shape: Shape, from: readonly (Value | Param | null)[] = []): Value {
+    if (from.some((x) => x?.kind === "value" && x.tape !== this)) {
+      throw new StateError(
+        "a Value of another tape cannot be used: download its numbers there, and make a constant of them on this tape",
+      );
+    }
     const needsGrad =
       this.recording && from.some((x) => x !== null && (x.kind === "value" ? x.needsGrad : x.trainable));
     const slot: Slot = {
@@ -181,11 +201,15 @@ export class Tape {
 
   /** Raw working memory, contents undefined. Freed by `free`, or at the end of the step. */
   alloc(byteLength: number): Ptr {
-    if (this.#released) throw new StateError("this tape was released: its step is over");
+    this.#expectRunning();
     return this.#arena.alloc(byteLength);
   }
   free(ptr: Ptr): void {
+    this.#expectRunning();
     this.#arena.free(ptr);
+  }
+  #expectRunning(): void {
+    if (this.#released) throw new StateError("this tape was released: its step is over");
   }
 
   /** Copies numbers from the host into the step's memory. */
@@ -200,8 +224,14 @@ export class Tape {
 
   /** A copy of a Value's numbers on the host. Zeros in a plan. */
   download(x: Value): Float32Array {
+    this.#expectRunning();
     const size = sizeOf(x.shape);
     return this.planning ? new Float32Array(size) : this.memory.f32(x.ptr, size).slice();
+  }
+
+  /** The same with its shape. */
+  read(x: Value): Tensor {
+    return { data: this.download(x), shape: x.shape };
   }
 
   /** Sets `size` f32 numbers to `value`. */
@@ -348,11 +378,18 @@ export class Tape {
   }
 
   /**
-   * Runs the recorded ops in reverse. `loss` is the Value to start from, `seed` its gradient (a scalar for every element).
-   * Gradients of Params are added to; afterwards the tape is empty.
+   * Runs the recorded ops in reverse. `loss` is the Value to start from, `seed` its gradient (one number for every element).
+   * Gradients of Params are added to; afterwards the tape is empty. Throws StateError if the tape does not record, or if `loss`
+   * depends on nothing that is trained.
    */
-  backward(loss: Value, seed: number): void {
+  backward(loss: Value, seed = 1): void {
+    this.#expectRunning();
     if (!this.recording) throw new StateError("backward: this tape does not record; create it with recording: true");
+    if (!loss.needsGrad) {
+      throw new StateError(
+        "backward: the loss depends on nothing that is trained; activate a trainable adapter, or compute the loss from the model's outputs",
+      );
+    }
     const { ptr } = this.gradientSlot(loss);
     this.fill(ptr, sizeOf(loss.shape), seed);
     this.unwinding = true;
@@ -383,6 +420,10 @@ export class Tape {
     if (slot.grad !== null) this.#arena.free(slot.grad);
     slot.grad = null;
   }
+}
+
+function isPromise(result: unknown): result is PromiseLike<unknown> {
+  return typeof (result as PromiseLike<unknown> | null)?.then === "function";
 }
 
 /** The kernels that only return a size. */

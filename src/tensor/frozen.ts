@@ -2,10 +2,19 @@
 import { f32ToBf16 } from "../core/half.ts";
 import { narrowToF16 } from "../core/non-finite.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
+import { Block } from "../wasm/block.ts";
 import type { Engine } from "../wasm/engine.ts";
 import { aligned, type Memory, type Ptr } from "../wasm/memory.ts";
 import { finishNf4, nf4Blocks, nf4Bytes, nf4Codes } from "./nf4.ts";
-import { bytesPerElement, type DenseDtype, type Frozen, type FrozenDtype, type Int8, type Nf4 } from "./tensor.ts";
+import {
+  bytesPerElement,
+  type Dense,
+  type DenseDtype,
+  type Frozen,
+  type FrozenDtype,
+  type Int8,
+  type Nf4,
+} from "./tensor.ts";
 
 /** Bytes of a frozen tensor, scales included. `perColumn` means that output features are along its columns. */
 export function frozenBytes(shape: Shape, dtype: FrozenDtype, perColumn: boolean): number {
@@ -19,18 +28,34 @@ function outputsOf(shape: Shape, perColumn: boolean): number {
   return perColumn ? shape.at(-1)! : sizeOf(shape) / shape.at(-1)!;
 }
 
-/** A frozen tensor with undefined contents. */
+/** A frozen tensor with undefined contents; see `Dense` for `storedAs`. */
 export function allocateFrozen(
   memory: Memory,
   name: string,
   shape: Shape,
   dtype: FrozenDtype,
   perColumn: boolean,
+  storedAs?: DenseDtype,
 ): Frozen {
-  const ptr = memory.alloc(frozenBytes(shape, dtype, perColumn), `"${name}" ${formatShape(shape)}`);
-  const tensor = { kind: "frozen", name, shape, ptr } as const;
-  if (dtype !== "int8") return { ...tensor, dtype };
-  return { ...tensor, dtype, scales: (ptr + aligned(sizeOf(shape))) as Ptr, perColumn };
+  const block = new Block(memory, frozenBytes(shape, dtype, perColumn), `"${name}" ${formatShape(shape)}`);
+  const tensor = {
+    ...({ kind: "frozen", name, shape, dtype, perColumn } as const),
+    ...(storedAs && { storedAs }),
+    get ptr() {
+      return block.ptr;
+    },
+    /** Of int8. */
+    get scales() {
+      return (block.ptr + aligned(sizeOf(shape))) as Ptr;
+    },
+    dispose: () => block.free(),
+  };
+  return tensor as Frozen;
+}
+
+/** A frozen f32 tensor that has no memory of its own. */
+export function withoutMemory(name: string, shape: Shape, ptr: Ptr = 0 as Ptr): Dense {
+  return { kind: "frozen", name, shape, dtype: "f32", ptr, dispose: () => {} };
 }
 
 /** Receives all numbers of a tensor in order, `passes` times, in whole rows. */
@@ -133,11 +158,14 @@ function nf4Writer({ memory, kernels }: Engine, { ptr, shape }: Nf4): FrozenWrit
       const first = (start - carried.length) / 64;
       carried = whole.slice(count * 64);
       const scales = memory.alloc(Math.max(1, count) * 4, "scales of a weight");
-      staged(memory, whole, (from) => {
-        kernels.quantize_nf4(nf4Codes(ptr) + first * 32, scales, from, whole.length, 0, count);
-      });
-      absmax.set(memory.f32(scales, count), first);
-      memory.free(scales);
+      try {
+        staged(memory, whole, (from) => {
+          kernels.quantize_nf4(nf4Codes(ptr) + first * 32, scales, from, whole.length, 0, count);
+        });
+        absmax.set(memory.f32(scales, count), first);
+      } finally {
+        memory.free(scales);
+      }
     },
     finish: () => finishNf4(memory, ptr, size, absmax),
   };

@@ -4,6 +4,7 @@
  */
 import { StateError } from "../core/errors.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
+import { Block } from "../wasm/block.ts";
 import { aligned, type Memory, type Ptr } from "../wasm/memory.ts";
 
 /** Dtypes whose elements are stored individually. */
@@ -20,8 +21,9 @@ interface Loaded {
   readonly kind: "frozen";
   readonly name: string;
   readonly shape: Shape;
-  /** The one block of memory that holds all of it. */
+  /** The address of the one block that holds all of it. Throws StateError once it is disposed of. */
   readonly ptr: Ptr;
+  dispose(): void;
 }
 
 export interface Dense extends Loaded {
@@ -55,21 +57,24 @@ export class Param {
   readonly dtype = "f32";
   readonly name: string;
   readonly shape: Shape;
-  readonly ptr: Ptr;
   readonly memory: Memory;
   /** How often its value was replaced or an optimizer moved it: who keeps results of it looks here. */
   updates = 0;
-  #grad: Ptr | null = null;
-  #disposed = false;
+  readonly #block: Block;
+  #grad: Block | null = null;
 
   /** Contents are undefined until written. */
   constructor(memory: Memory, name: string, shape: Shape) {
     this.memory = memory;
     this.name = name;
     this.shape = shape;
-    this.ptr = memory.alloc(sizeOf(shape) * 4, `"${name}" ${formatShape(shape)}`);
+    this.#block = new Block(memory, sizeOf(shape) * 4, `"${name}" ${formatShape(shape)}`);
   }
 
+  /** The address of its value. Throws StateError once it is disposed of, as all that follow from it do. */
+  get ptr(): Ptr {
+    return this.#block.ptr;
+  }
   get size(): number {
     return sizeOf(this.shape);
   }
@@ -82,20 +87,20 @@ export class Param {
   }
   /** The address of the gradient, which has the same shape as the value. */
   get grad(): Ptr {
+    this.#block.expectHeld();
     if (this.#grad === null) throw new StateError(`"${this.name}" is not trainable, so it has no gradient`);
-    return this.#grad;
+    return this.#grad.ptr;
   }
 
   /** Creates or drops the gradient. A new gradient is zero. */
   setTrainable(trainable: boolean): void {
     if (trainable === this.trainable) return;
-    if (trainable) {
-      this.#grad = this.memory.alloc(this.size * 4, `the gradient of "${this.name}"`);
-      this.gradient().fill(0);
-    } else {
-      this.memory.free(this.grad);
-      this.#grad = null;
-    }
+    this.#grad?.free();
+    this.#grad = null;
+    if (!trainable) return;
+    this.#block.expectHeld();
+    this.#grad = new Block(this.memory, this.size * 4, `the gradient of "${this.name}"`);
+    this.gradient().fill(0);
   }
 
   /** Views of value and gradient: valid until the memory next grows. */
@@ -107,10 +112,8 @@ export class Param {
   }
 
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
     this.setTrainable(false);
-    this.memory.free(this.ptr);
+    this.#block.free();
   }
   [Symbol.dispose](): void {
     this.dispose();

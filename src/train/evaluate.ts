@@ -11,7 +11,7 @@ import { eventLoopYield } from "./yield-to-event-loop.ts";
 /** What evaluation needs from a model. */
 export type Evaluable = Pick<
   TaskModel,
-  "engine" | "task" | "loss" | "measure" | "labelNames" | "problemType" | "countLabels" | "problemWith"
+  "engine" | "task" | "loss" | "measure" | "labelNames" | "problemType" | "countLabels" | "problemWith" | "watch"
 >;
 
 /** How evaluation batches examples and reports progress. */
@@ -21,7 +21,7 @@ export interface EvaluateOptions {
   /** Maximum tokens per batch, instead of a number of examples. */
   readonly tokensPerBatch?: number | null;
   /** Called after each batch with the number of examples done so far and the total. */
-  readonly onProgress?: (done: number, all: number) => void;
+  readonly onProgress?: (done: number, all: number) => unknown;
   readonly signal?: AbortSignal;
 }
 
@@ -91,12 +91,14 @@ export async function evaluateIn(
 ): Promise<Evaluation> {
   const began = performance.now();
   const breathe = eventLoopYield();
+  const expectUnchanged = model.watch("evaluation");
   let [sum, tokens, done] = [0, 0, 0];
   const scored: TrainingExample[] = [];
   const predictions: Prediction[] = [];
   let metrics: Metrics<Prediction> | null = null;
   for (const indices of batchesOf(examples, options)) {
     options.signal?.throwIfAborted();
+    expectUnchanged();
     const batch = microBatch(model, examples, indices);
     const { loss, outputs } = lossAndOutputs(model, bytes, batch);
     if (!Number.isFinite(loss)) {
@@ -112,7 +114,7 @@ export async function evaluateIn(
       scored.push(example);
     }
     done += indices.length;
-    options.onProgress?.(done, examples.length);
+    await options.onProgress?.(done, examples.length);
     await breathe();
   }
   const loss = sum / tokens;

@@ -12,6 +12,7 @@ import { FormatError, StateError } from "../core/errors.ts";
 import type { RunFolder } from "../core/host.ts";
 import { asNamed, type Spell } from "../core/options.ts";
 import { didYouMean } from "../core/similar.ts";
+import type { ModelUse } from "../nn/tasks/model-uses.ts";
 import { clipScale, gradientNorm } from "../optim/clip.ts";
 import type { Optimizer } from "../optim/define-optimizer.ts";
 import { type Schedule, schedule } from "../optim/schedules.ts";
@@ -43,10 +44,13 @@ export interface TrainerOptions {
    * written.
    */
   readonly outputDir?: string | RunFolder | null;
-  /** Called after each optimizer step. */
-  readonly onProgress?: (report: ProgressReport) => void;
+  /**
+   * Called after each optimizer step. The run waits for a promise that it returns, and meanwhile the model may be read;
+   * it ends with the callback's error.
+   */
+  readonly onProgress?: (report: ProgressReport) => unknown;
   /** Called with each report: every `loggingSteps`, after each evaluation, and at the end. */
-  readonly onLog?: (entry: LogEntry) => void;
+  readonly onLog?: (entry: LogEntry) => unknown;
   readonly onWarning?: (text: string) => void;
   /** What else a resumed run must have the same, such as how its data was divided. */
   readonly identity?: RunIdentity;
@@ -236,10 +240,17 @@ export class Trainer {
   /**
    * Trains to the end, or until the signal. With `resume` it continues from the newest checkpoint in `outputDir`, or
    * starts from the beginning if there is none. Throws StateError before the first step if the run does not fit into
-   * memory, and also when the loss or the gradient is no longer finite: parameters then keep their values from the
+   * memory, if the model is being trained already, and also when the loss or the gradient is no longer finite: parameters then keep their values from the
    * previous step.
    */
-  async train({ resume = false }: { resume?: boolean } = {}): Promise<TrainResult> {
+  train(options: { resume?: boolean } = {}): Promise<TrainResult> {
+    return this.#model.uses.during(training, async () => {
+      this.#model.watch("train"); // throws where the model is gone
+      return this.#train(options);
+    });
+  }
+
+  async #train({ resume = false }: { resume?: boolean }): Promise<TrainResult> {
     await this.#expectRoom();
     const bytes = this.plan();
     this.#cache?.clear();
@@ -296,7 +307,7 @@ export class Trainer {
       const taken = await (profiler ? profiler.during(this.#model.engine, step) : step());
       progress = this.#advance(progress, taken);
       training += (performance.now() - stepBegan) / 1000;
-      this.#options.onProgress?.(this.#progressReport(progress, taken, training, start));
+      await this.#options.onProgress?.(this.#progressReport(progress, taken, training, start));
       progress = await this.#afterStep(run, progress, taken);
     }
     return this.#finish(run, progress, start, (performance.now() - began) / 1000);
@@ -396,7 +407,7 @@ export class Trainer {
   async #log(run: Run, progress: Progress, numbers: LogEntry): Promise<Progress> {
     const entry = { ...numbers, epoch: this.#schedule.epochsDone(progress), step: progress.step };
     await run.output?.append(entry);
-    this.#options.onLog?.(entry);
+    await this.#options.onLog?.(entry);
     return { ...progress, log: [...progress.log, entry] };
   }
 
@@ -482,6 +493,12 @@ export class Trainer {
     return result;
   }
 }
+
+const training: ModelUse = {
+  call: "train",
+  what: "is being trained",
+  next: "wait for that train() to end, or end it with its signal",
+};
 
 /** The code that writes and reads a run's files is loaded on first use. */
 const files = () => import("./run/run-output.ts");

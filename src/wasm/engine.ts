@@ -67,7 +67,16 @@ export class Engine {
     this.#kernels = this.#pool?.kernels(exports) ?? withRoomFor(threads, exports);
   }
 
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+  /** Throws StateError once the engine is disposed of; `doing` is the call that needs it. */
+  expectLive(doing: string): void {
+    if (this.#disposed) throw new StateError(`${doing}: this engine was disposed of; create another`);
+  }
+
   get kernels(): Kernels {
+    this.expectLive("kernels");
     return this.#observed ?? this.#kernels;
   }
   /** Reports every kernel of the following steps to `observer`; null disables this, at no cost. */
@@ -85,7 +94,7 @@ export class Engine {
    * time.
    */
   takeArena(bytes: number): Arena {
-    if (this.#disposed) throw new StateError("this engine was disposed of");
+    this.expectLive("a step");
     if (this.memory.measuring)
       throw new StateError("this engine only measures and computes nothing: create one without measuring: true");
     if (this.#arenaInUse) throw new StateError("a step is already running in this engine: release its tape first");
@@ -107,11 +116,16 @@ export class Engine {
     this.#arena = new Arena(0, 0);
   }
 
-  /** Frees the working memory and ends the threads. Models free their own weights; the memory itself goes with the last reference. */
+  /**
+   * Frees the working memory and ends the threads: no call computes in it from now on. Models free their own weights;
+   * the memory itself goes with the last reference. Throws StateError within a step.
+   */
   dispose(): void {
     if (this.#disposed) return;
+    if (this.#arenaInUse) throw new StateError("a step is running in this engine: dispose of it after the step");
     this.#freeArena();
     this.#pool?.dispose();
+    this.memory.close();
     this.#disposed = true;
   }
   [Symbol.dispose](): void {

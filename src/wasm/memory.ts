@@ -36,6 +36,7 @@ export class Memory {
   #end = FIRST_BLOCK;
   #used = 0;
   #peak = 0;
+  #closed = false;
 
   /** `shared` for several threads. */
   constructor(maxBytes: number = MAX_BYTES, shared = false) {
@@ -76,12 +77,18 @@ export class Memory {
    * memory runs out.
    */
   alloc(byteLength: number, what: string): Ptr {
+    if (this.#closed) throw new StateError(`${what}: this engine was disposed of; create another`);
     const bytes = Math.max(ALIGN, aligned(byteLength));
     const ptr = this.#takeFree(bytes) ?? this.#takeEnd(bytes, what);
     this.#sizes.set(ptr, bytes);
     this.#used += bytes;
     this.#peak = Math.max(this.#peak, this.#used);
     return ptr as Ptr;
+  }
+
+  /** Ends allocation: blocks can only be freed from now on. */
+  close(): void {
+    this.#closed = true;
   }
 
   free(ptr: Ptr): void {

@@ -34,10 +34,11 @@ export class Pool {
   readonly #crew: Crew;
   readonly #names: readonly string[];
   readonly #kernels: readonly Kernel[];
-  readonly #workers: Thread[];
+  readonly #workers: Thread[] = [];
   readonly #mayPark: boolean;
+  /** What ended a thread. Apart from the pool, which the threads must not keep alive. */
+  readonly #fate: { lost: string | null } = { lost: null };
   #job = 0;
-  #lost: string | null = null;
 
   /** `module` imports a shared memory; `exports` are its kernels in this thread. */
   constructor(threads: number, start: StartThread, module: WebAssembly.Module, memory: Memory, exports: Kernels) {
@@ -52,20 +53,16 @@ export class Pool {
       at: places,
     };
     this.#mayPark = mayPark(this.#crew.numbers);
-    this.#workers = Array.from({ length: threads - 1 }, (_, i) => {
-      const index = i + 1;
-      const data: ThreadData = {
-        module,
-        memory: memory.wasm,
-        crew: this.#crew,
-        index,
-        names: this.#names,
-        spins: SPINS,
-      };
-      return start(threadSource(), data, (why) => {
-        this.#lost ??= `thread ${index + 1} of ${threads} ended: ${why}`;
-      });
-    });
+    const shared = { module, memory: memory.wasm, crew: this.#crew, names: this.#names, spins: SPINS };
+    try {
+      for (let index = 1; index < threads; index++) {
+        this.#workers.push(started(start, { ...shared, index }, threads, this.#fate));
+      }
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+    dropped().register(this, this.#workers, this);
   }
 
   /** The kernels of `exports`, split over the threads. Workspaces have room for all threads. */
@@ -91,8 +88,8 @@ export class Pool {
   }
 
   #run(kernel: number, args: readonly number[], range: Range, workspace: readonly [at: number, bytes: number]): void {
-    if (this.#lost !== null)
-      throw new StateError(`${this.#lost}; create a new engine, with threads: 1 if it happens again`);
+    if (this.#fate.lost !== null)
+      throw new StateError(`${this.#fate.lost}; create a new engine, with threads: 1 if it happens again`);
     const { numbers, job } = this.#crew;
     const chunks = Math.ceil((range.end - range.start) / range.step);
     const share = Math.ceil(chunks / this.threads);
@@ -128,8 +125,8 @@ export class Pool {
       const left = Atomics.load(numbers, places.left);
       if (left === 0) return;
       if (performance.now() > patience) {
-        this.#lost = `a thread took ${left} of a kernel's chunks and did not finish within ${PATIENCE / 1000} s`;
-        throw new StateError(this.#lost);
+        this.#fate.lost = `a thread took ${left} of a kernel's chunks and did not finish within ${PATIENCE / 1000} s`;
+        throw new StateError(this.#fate.lost);
       }
       if (!this.#mayPark) continue;
       Atomics.store(numbers, places.callerParked, 1);
@@ -146,9 +143,27 @@ export class Pool {
 
   /** Ends the worker threads. */
   dispose(): void {
-    this.#lost = "this engine was disposed of";
-    for (const worker of this.#workers) worker.end();
+    this.#fate.lost = "this engine was disposed of";
+    dropped().unregister(this);
+    end(this.#workers);
   }
+}
+
+function started(start: StartThread, data: ThreadData, threads: number, fate: { lost: string | null }): Thread {
+  return start(threadSource(), data, (why) => {
+    fate.lost ??= `thread ${data.index + 1} of ${threads} ended: ${why}`;
+  });
+}
+
+function end(workers: readonly Thread[]): void {
+  for (const worker of workers) worker.end();
+}
+
+let registry: FinalizationRegistry<readonly Thread[]> | null = null;
+/** Ends the threads of pools that nobody can reach any more. */
+function dropped(): FinalizationRegistry<readonly Thread[]> {
+  registry ??= new FinalizationRegistry(end);
+  return registry;
 }
 
 /** Whether a kernel returns the size of another kernel's workspace. */

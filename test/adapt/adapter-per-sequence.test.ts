@@ -7,9 +7,9 @@ describe("a batch of several adapters", () => {
     const model = await three();
     model.deleteAdapter("c");
     const names = ["a", "__base__", "b"];
-    const together = model.forward(batch, { adapterNames: names });
+    const together = model.forward(batch, { adapterNames: names }).data;
     const alone = sequences.flatMap((ids, s) => {
-      const run = () => Array.from(model.forward(concatenate([ids])));
+      const run = () => Array.from(model.forward(concatenate([ids])).data);
       if (names[s] === "__base__") return model.disableAdapter(run);
       model.setAdapter(names[s]!);
       return run();
@@ -21,10 +21,10 @@ describe("a batch of several adapters", () => {
   test("unknown names and methods that cannot be routed are errors, and leave the model as it was", async () => {
     const model = await three();
     const before = with_(model, "a");
-    expect(() => model.forward(batch, { adapterNames: ["a", "z", "b"] })).toThrow('there is no adapter "z"');
-    expect(() => model.forward(batch, { adapterNames: ["a", "c", "b"] })).toThrow(
+    expect(() => model.forward(batch, { adapterNames: ["a", "z", "b"] }).data).toThrow('there is no adapter "z"');
+    expect(() => model.forward(batch, { adapterNames: ["a", "c", "b"] }).data).toThrow(
       'adapter "c" (lora) cannot be combined with others',
     );
-    expect(model.forward(batch)).toEqual(before);
+    expect(model.forward(batch).data).toEqual(before);
   });
 });

@@ -32,20 +32,20 @@ describe("several adapters", () => {
 
   test("two active adapters add up, in either order, and one alone is as if the other were not there", async () => {
     const { model, plain } = await twoAdapters();
-    const one = model.forward(batch);
+    const one = model.forward(batch).data;
     model.setAdapter(["default", "other"]);
-    const both = model.forward(batch);
+    const both = model.forward(batch).data;
     model.setAdapter(["other", "default"]);
-    expectClose("the other order", model.forward(batch), both, 1e-4, 1e-4);
+    expectClose("the other order", model.forward(batch).data, both, 1e-4, 1e-4);
     model.mergeAdapter();
-    expectClose("merged", model.forward(batch), both, 1e-4, 1e-4);
+    expectClose("merged", model.forward(batch).data, both, 1e-4, 1e-4);
     model.unmergeAdapter();
     model.setAdapter("default");
-    expect(model.forward(batch)).toEqual(one);
+    expect(model.forward(batch).data).toEqual(one);
     model.setAdapter([]);
-    const bare = model.forward(batch);
+    const bare = model.forward(batch).data;
     model.dispose();
-    expect(plain.forward(batch)).toEqual(bare);
+    expect(plain.forward(batch).data).toEqual(bare);
   });
 
   test("an adapter with magnitudes acts on what was activated before it, and not on what comes after", async () => {
@@ -55,9 +55,9 @@ describe("several adapters", () => {
       ["default", "other"],
     ].map((names) => {
       model.setAdapter(names);
-      const applied = model.forward(batch);
+      const applied = model.forward(batch).data;
       model.mergeAdapter(); // folding is one after the other by itself
-      expectClose("merged", model.forward(batch), applied, 1e-4, 1e-4);
+      expectClose("merged", model.forward(batch).data, applied, 1e-4, 1e-4);
       return applied;
     });
     expect(lowFirst!.some((x, i) => Math.abs(x - magnitudesFirst![i]!) > 0.01)).toBe(true);
@@ -107,9 +107,9 @@ describe("several adapters", () => {
 
   test("an inactive adapter can be deleted, a merged one cannot", async () => {
     const { model } = await twoAdapters();
-    const logits = model.forward(batch);
+    const logits = model.forward(batch).data;
     model.deleteAdapter("other");
-    expect(model.forward(batch)).toEqual(logits);
+    expect(model.forward(batch).data).toEqual(logits);
     model.mergeAdapter();
     expect(() => model.deleteAdapter("default")).toThrow(StateError);
     expect(() => model.addAdapter("late", v)).toThrow("are merged: unmerge them before adding");

@@ -56,5 +56,5 @@ export function furthest(a: Float32Array, b: Float32Array): number {
 
 export function with_(model: PeftModel, ...names: string[]): Float32Array {
   model.setAdapter(names);
-  return model.forward(batch);
+  return model.forward(batch).data;
 }

@@ -32,6 +32,11 @@ declare const ids: number[];
 declare const source: Source;
 declare const config: RawConfig;
 declare const lengths: number[];
+declare const ops: typeof import("lorikeet/ops");
+declare const tape: Tape;
+declare const batch: LabelledSequences;
+declare const x: Value;
+declare const step: number;
 declare function write(text: string): void;
 `;
 
@@ -93,6 +98,7 @@ function moduleOf({ file, code }: Example): string {
           ),
     ),
   );
+  for (const [, name] of code.matchAll(/^import \* as (\w+)/gm)) declared.add(name!);
   const prelude = ambient
     .split("\n")
     .filter((line) => !declared.has(/^declare (?:const|function) (\w+)/.exec(line)?.[1] ?? ""))

@@ -26,8 +26,8 @@ const writers: readonly { name: string; open: (config?: RawConfig) => Promise<Wr
 function lastLogits(model: Writer, made: readonly number[]): number[] {
   const logits =
     model instanceof CausalLM
-      ? model.forward(concatenate([[...prompt, ...made]]))
-      : model.forward(concatenateLabelled([{ inputIds: prompt, labels: [...made, 0] }]));
+      ? model.forward(concatenate([[...prompt, ...made]])).data
+      : model.forward(concatenateLabelled([{ inputIds: prompt, labels: [...made, 0] }])).data;
   return Array.from(logits.slice(-model.vocabSize));
 }
 

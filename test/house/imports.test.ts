@@ -34,7 +34,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   auto: ["core", "checkpoint", "wasm", "nn", "tasks", "models/index.generated.ts"],
 };
 /** These put the parts together, so they may import any folder but each other. */
-const faces = ["index.ts", "composition.ts", "image.ts", "cli"];
+const faces = ["index.ts", "composition.ts", "image.ts", "ops.ts", "cli"];
 
 const folderOf = (file: string) => file.split("/")[0]!;
 

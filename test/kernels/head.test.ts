@@ -5,7 +5,8 @@ import { around4, Bed, builds } from "./bed.ts";
 import { checkRanges } from "./ranges.ts";
 
 const rows = 5;
-const scale = 0.3;
+/** The gradients that come back to the losses, one for each row. */
+const dloss = [0.3, -1.25, 0, 0.7, 2];
 const gap = 2;
 
 /** Rows of random logits, not yet seen by any kernel, and the running state of each row at its start. */
@@ -44,12 +45,12 @@ test("the f64 gradients of cross-entropy match finite differences, to the logits
   const [vocabulary, width] = [7, 3];
   const labels = [6, 0, 3];
   const [h, w] = [numbers(9, 1).map((v) => 3 * v), numbers(21, 2)];
-  const dy = labels.map(() => scale);
+  const dy = dloss.slice(1, 4);
   const logits = logitsOf(h, w, width);
   expect(logits.length).toBe(labels.length * vocabulary);
-  expectGradient((at) => crossEntropy(at, labels).loss.values, logits, dy, dlogits(logits, labels, scale).values);
+  expectGradient((at) => crossEntropy(at, labels).loss.values, logits, dy, dlogits(logits, labels, dy).values);
   const loss = (at: number[]) => crossEntropy(logitsOf(at, w, width), labels).loss.values;
-  expectGradient(loss, h, dy, headDx(logits, w, width, labels, scale).values);
+  expectGradient(loss, h, dy, headDx(logits, w, width, labels, dy).values);
 });
 
 for (const build of builds) {
@@ -100,8 +101,8 @@ for (const build of builds) {
       const own = bed.from(labels.flatMap((id) => Array.from(w.subarray(id * width, (id + 1) * width))));
       const dx = bed.empty(rows * width);
       const args = [dx, acc, sum, own].map((a) => a.byteOffset) as [number, number, number, number];
-      bed.kernels.head_dx_f32(...args, scale, width, 0, rows);
-      bed.check(dx, headDx(logits, w, width, labels, scale), 2 * vocabulary);
+      bed.kernels.head_dx_f32(...args, bed.from(dloss).byteOffset, width, 0, rows);
+      bed.check(dx, headDx(logits, w, width, labels, dloss), 2 * vocabulary);
     }
   });
 
@@ -109,14 +110,15 @@ for (const build of builds) {
     for (const vocabulary of around4) {
       for (const step of [1, 3, 4, 64].filter((s) => s <= vocabulary)) {
         const { bed, logits, labels, ids, lse, chunk } = prepare(build, vocabulary);
-        const want = dlogits(logits, labels, scale);
+        const want = dlogits(logits, labels, dloss);
+        const slopes = bed.from(dloss);
         lse.set(crossEntropy(logits, labels).lse.values);
         const got = Array<number>(rows * vocabulary);
         for (let first = 0; first < vocabulary; first += step) {
           const count = Math.min(step, vocabulary - first);
           const { array, values } = chunk(first, count);
-          const args = [array, lse, ids].map((a) => a.byteOffset) as [number, number, number];
-          bed.kernels.softmax_dlogits_f32(...args, first, count, count + gap, scale, 0, rows);
+          const args = [array, lse, ids, slopes].map((a) => a.byteOffset) as [number, number, number, number];
+          bed.kernels.softmax_dlogits_f32(...args, first, count, count + gap, 0, rows);
           values().forEach((v, e) => {
             got[Math.floor(e / count) * vocabulary + first + (e % count)] = v;
           });
@@ -180,9 +182,9 @@ for (const build of builds) {
         const ids = bed.ints([36, 0, 7, 12, 99]).byteOffset;
         const run = {
           scale_rows_f32: (s: number, e: number) => bed.kernels.scale_rows_f32(atY, atC, width, s, e),
-          head_dx_f32: (s: number, e: number) => bed.kernels.head_dx_f32(atY, atAcc, atC, atOwn, scale, width, s, e),
+          head_dx_f32: (s: number, e: number) => bed.kernels.head_dx_f32(atY, atAcc, atC, atOwn, atC, width, s, e),
           softmax_dlogits_f32: (s: number, e: number) =>
-            bed.kernels.softmax_dlogits_f32(atY, atC, ids, 0, width, width, scale, s, e),
+            bed.kernels.softmax_dlogits_f32(atY, atC, ids, atC, 0, width, width, s, e),
         }[kernel];
         return { run, outputs: [[y, (e) => Math.floor(e / width)]] };
       });

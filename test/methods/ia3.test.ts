@@ -14,10 +14,10 @@ describe("IA3", () => {
     peft.setAdapter(["default", "second"]);
     peft.setTrainable(["default", "second"], true);
     for (const [key, param] of peft.namedTrainable()) param.values().fill(key.startsWith("second/") ? 0.5 : 3);
-    const both = peft.forward(batch);
+    const both = peft.forward(batch).data;
     peft.setAdapter("default");
     for (const param of peft.namedTrainable().values()) param.values().fill(1.5);
-    expectClose("logits", both, peft.forward(batch), 1e-5, 1e-5);
+    expectClose("logits", both, peft.forward(batch).data, 1e-5, 1e-5);
   });
 
   test("feed-forward layers that are no targets are told", () => {

@@ -79,9 +79,9 @@ for (const build of builds) {
 
     test("a batch of many is each of them alone", async () => {
       using model = await randomModel(config, build);
-      const together = model.forward(concatenateLabelled(pairs));
+      const together = model.forward(concatenateLabelled(pairs)).data;
       expect(together).toHaveLength(18 * vocabulary);
-      const alone = pairs.flatMap((pair) => Array.from(model.forward(concatenateLabelled([pair]))));
+      const alone = pairs.flatMap((pair) => Array.from(model.forward(concatenateLabelled([pair])).data));
       expectClose("logits", together, alone, 2e-5, 2e-5);
     });
 
@@ -90,7 +90,7 @@ for (const build of builds) {
       const { inputIds, labels } = pairs[2]!;
       const changed = (ids: Labelled["labels"] | Labelled["inputIds"], at: number) =>
         Array.from(ids, (id, t) => (t === at ? 2 + ((id + 1) % 50) : id));
-      const rows = (pair: Labelled) => model.forward(concatenateLabelled([pair]));
+      const rows = (pair: Labelled) => model.forward(concatenateLabelled([pair])).data;
       const plain = rows({ inputIds, labels });
       const later = rows({ inputIds, labels: changed(labels, 5) });
       expect(later.subarray(0, 6 * vocabulary)).toEqual(plain.subarray(0, 6 * vocabulary));
@@ -104,7 +104,7 @@ for (const build of builds) {
       const chosen = [pairs[0]!, pairs[2]!];
       const batch = concatenateLabelled(chosen);
       const { ids, starts } = model.shiftRight(batch);
-      const whole = model.forward(batch);
+      const whole = model.forward(batch).data;
       using memory = model.encode(batch);
       using cache = model.cache(12, 2);
       for (const [from, to] of [
@@ -147,7 +147,7 @@ for (const build of builds) {
       expect((await saved(loaded)).files.get("model.safetensors")).toEqual(files.get("model.safetensors"));
       using same = await AutoModelForSeq2SeqLM.fromPretrained(files, { engine: await createEngine({ build }) });
       const batch = concatenateLabelled(pairs);
-      expect(same.forward(batch)).toEqual(model.forward(batch));
+      expect(same.forward(batch).data).toEqual(model.forward(batch).data);
     });
   });
 }
@@ -210,7 +210,9 @@ test("a text without an end token cannot be classified", async () => {
 test("T5 has no limit of length", async () => {
   using model = await AutoModelForSeq2SeqLM.fromConfig(plain);
   expect(model.contextLength).toBe(Number.POSITIVE_INFINITY);
-  expect(model.forward(concatenateLabelled([{ inputIds: words(300), labels: [5] }])).every(Number.isFinite)).toBe(true);
+  expect(model.forward(concatenateLabelled([{ inputIds: words(300), labels: [5] }])).data.every(Number.isFinite)).toBe(
+    true,
+  );
 });
 
 test("where a label is ignored the decoder is given the padding token", async () => {

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { lift } from "../../src/ops/linear/product.ts";
 import { bidirectionalLstm, type LstmWeights, lstm } from "../../src/ops/lstm.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { expectClose } from "../golden-files.ts";
@@ -58,13 +57,15 @@ for (const build of builds) {
 
 test("both directions stand side by side", async () => {
   using gym = await Gym.open("baseline");
-  const x = gym.param("x", [ROWS, INPUTS], false);
+  const x = gym.param("x", [ROWS, INPUTS]);
   const [forward, backward] = [weightsIn(gym, "forward"), weightsIn(gym, "backward")];
-  const got = Tape.once(gym.engine, {}, (tape) => tape.download(bidirectionalLstm(lift(tape, x), forward, backward)));
+  const op = (tape: Tape) => bidirectionalLstm(leaf(tape, x), forward, backward);
+  const got = Tape.once(gym.engine, {}, (tape) => tape.download(op(tape)));
   const [left, right] = [states(x.values(), forward, false), states(x.values(), backward, true)];
   const want = Array.from({ length: ROWS }, (_, t) =>
     [left, right].flatMap((side) => side.slice(t * HIDDEN, (t + 1) * HIDDEN)),
   );
   expectClose("states", got, want.flat(), 1e-6, 1e-6);
   expect(got.length).toBe(ROWS * 2 * HIDDEN);
+  expectGradients(gym.engine, [x, ...Object.values(forward), ...Object.values(backward)], op);
 });

@@ -245,7 +245,7 @@ function examplesOf({ sequences, pixel_values: images, token_type_ids: types, ta
 
 /** What the model says of each example, one after the other. */
 function outputsOf(model, examples) {
-  return model.forward(concatenateLabelled(examples));
+  return model.forward(concatenateLabelled(examples)).data;
 }
 
 function readJson(path) {

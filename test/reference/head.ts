@@ -35,17 +35,17 @@ export function crossEntropy(l: ArrayLike<number>, labels: readonly number[]) {
   };
 }
 
-/** scale·(softmax(l) − onehot): the gradient of Σ scale·loss with respect to the logits l [R, V]. */
-export function dlogits(l: ArrayLike<number>, labels: readonly number[], scale: number): Reference {
+/** g·(softmax(l) − onehot): the gradient of Σ g·loss with respect to the logits l [R, V], with a g for each row. */
+export function dlogits(l: ArrayLike<number>, labels: readonly number[], g: ArrayLike<number>): Reference {
   const width = l.length / labels.length;
   const { lse } = crossEntropy(l, labels);
   const p = shiftedExp(l, lse.values, width);
   const hit = (e: number) => (e % width === labels[Math.floor(e / width)] ? 1 : 0);
   return {
-    values: Array.from(p.values, (v, e) => scale * (v - hit(e))),
+    values: Array.from(p.values, (v, e) => g[Math.floor(e / width)]! * (v - hit(e))),
     magnitudes: Array.from(p.magnitudes, (v, e) => {
       const i = Math.floor(e / width);
-      return Math.abs(scale) * (v + p.values[e]! * lse.magnitudes[i]! + hit(e));
+      return Math.abs(g[i]!) * (v + p.values[e]! * lse.magnitudes[i]! + hit(e));
     }),
   };
 }
@@ -56,16 +56,16 @@ export function logitsOf(h: ArrayLike<number>, w: ArrayLike<number>, width: numb
   return rowsOf(h, width).flatMap((x) => head.map((row) => total(row.map((v, c) => v * x[c]!))));
 }
 
-/** scale·(softmax(l)·W − W[label]): the gradient with respect to the hidden rows, l [R, V], w [V, D]. */
+/** g·(softmax(l)·W − W[label]): the gradient with respect to the hidden rows, l [R, V], w [V, D]. */
 export function headDx(
   l: ArrayLike<number>,
   w: ArrayLike<number>,
   width: number,
   labels: readonly number[],
-  scale: number,
+  g: ArrayLike<number>,
 ): Reference {
   const head = rowsOf(w, width);
-  const d = dlogits(l, labels, scale);
+  const d = dlogits(l, labels, g);
   const product = (weights: ArrayLike<number>, size: (v: number) => number) =>
     rowsOf(weights, head.length).flatMap((row) =>
       Array.from({ length: width }, (_, c) => total(row.map((v, id) => v * size(head[id]![c]!)))),

@@ -27,27 +27,28 @@ export async function scenario(lorikeet, files, sequences, build, threads) {
   const engine = await createEngine({ build, threads });
   const model = await AutoModelForCausalLM.fromPretrained(new Map(files), { engine });
   const batch = concatenate(sequences);
-  const logits = model.forward(batch);
+  const { data: logits, shape } = model.forward(batch);
   check(
-    logits.length === batch.ids.length * model.vocabSize && logits.every(Number.isFinite),
-    "logits are whole and finite",
+    shape[0] === batch.ids.length && shape[1] === model.vocabSize && logits.length === shape[0] * shape[1],
+    "logits have a row for each token and a column for each entry of the vocabulary",
   );
+  check(logits.every(Number.isFinite), "logits are finite");
 
   const peft = getPeftModel(model, lora({ r: 2, loraAlpha: 4, targetModules: "all-linear" }));
-  check(same(peft.forward(batch), logits), "a fresh adapter changes nothing");
+  check(same(peft.forward(batch).data, logits), "a fresh adapter changes nothing");
   const reported = [];
   const trainDataset = sequences.map((ids) => ({ inputIds: Int32Array.from(ids), labels: Int32Array.from(ids) }));
   const args = { maxSteps: 2, learningRate: 0.01, lrSchedulerType: "constant", seed: 3 };
   await new Trainer({ model: peft, trainDataset, args, onProgress: ({ loss }) => reported.push(loss) }).train();
   check(reported.length === 2 && reported[1] < reported[0], "a step lowers the loss");
-  const adapted = peft.forward(batch);
+  const adapted = peft.forward(batch).data;
 
   const saved = new Map();
   await peft.savePretrained(saved);
   check(saved.has("adapter_config.json") && saved.has("adapter_model.safetensors"), "an adapter folder is written");
   const base = await AutoModelForCausalLM.fromPretrained(new Map(files), { engine });
   const loaded = await PeftModel.fromPretrained(base, saved);
-  check(same(loaded.forward(batch), adapted), "the adapter that was saved loads and gives the same logits");
+  check(same(loaded.forward(batch).data, adapted), "the adapter that was saved loads and gives the same logits");
 
   let refused = "";
   try {

@@ -126,3 +126,35 @@ test("random ops are numbered alike in a plan and in every run of the same step"
   Tape.once(gym.engine, {}, step);
   expect(streams).toEqual(Array.from({ length: 4 }, () => [0, 1]));
 });
+
+test("a Value of another tape is refused: one of the plan, and one of a step that is over", async () => {
+  using gym = await Gym.open("baseline");
+  const x = gym.param("x", rows);
+  let kept: Value | null = null;
+  const step = (tape: Tape) => {
+    kept ??= leaf(tape, x);
+    return add(kept, leaf(tape, x));
+  };
+  expect(() => Tape.once(gym.engine, {}, step)).toThrow(StateError);
+  expect(() => Tape.once(gym.engine, {}, step)).toThrow("a Value of another tape cannot be used");
+});
+
+test("backward counts each element once by default, and refuses a loss that depends on nothing trained", async () => {
+  using gym = await Gym.open("baseline");
+  const x = gym.param("x", [2, 2]);
+  const step = (tape: Tape) => tape.backward(leaf(tape, x));
+  Tape.once(gym.engine, { recording: true }, step);
+  expect(Array.from(x.gradient())).toEqual([1, 1, 1, 1]);
+  x.setTrainable(false);
+  expect(() => Tape.once(gym.engine, { recording: true }, step)).toThrow(StateError);
+  expect(() => Tape.once(gym.engine, { recording: true }, step)).toThrow("depends on nothing that is trained");
+});
+
+test("read gives the numbers of a Value with their shape, zeros in a plan", async () => {
+  using gym = await Gym.open("baseline");
+  const x = gym.param("x", [2, 3]);
+  expect(Tape.once(gym.engine, {}, (tape) => tape.read(leaf(tape, x)))).toEqual({ data: x.values(), shape: [2, 3] });
+  Tape.plan(gym.engine, {}, (tape) => {
+    expect(tape.read(leaf(tape, x)).data).toEqual(new Float32Array(6));
+  });
+});

@@ -1,5 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { instantiateSync } from "@assemblyscript/loader";
 import { describe, expect, test } from "vitest";
 import { StateError } from "../../src/core/errors.ts";
@@ -187,6 +189,39 @@ test("a disposed engine computes no more on its threads", async () => {
   const x = place(engine, 100_000, 1);
   engine.dispose();
   expect(() => engine.kernels.scale_f32(x, 1, 0, 100_000)).toThrow("this engine was disposed of");
+});
+
+test("threads of a pool that is dropped end, and those of one that is held do not", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  let ended = 0;
+  const counted: StartThread = (source, data, lost) => {
+    const thread = startThread(source, data, lost);
+    return {
+      end() {
+        ended++;
+        thread.end();
+      },
+    };
+  };
+  const held = await poolOfTwo(counted);
+  const use = async () => {
+    const { memory, kernels } = await poolOfTwo(counted);
+    kernels.scale_f32(memory.alloc(400_000, "x"), 1, 0, 100_000);
+  };
+  for (let i = 0; i < 3; i++) await use();
+  await expect
+    .poll(
+      () => {
+        collect();
+        return ended;
+      },
+      { timeout: 20_000 },
+    )
+    .toBe(3);
+  held.kernels.scale_f32(held.memory.alloc(400_000, "x"), 1, 0, 100_000);
+  held.pool.dispose();
+  expect(ended).toBe(4);
 });
 
 test("idle threads do not keep a process alive", () => {

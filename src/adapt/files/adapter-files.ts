@@ -57,15 +57,16 @@ export async function loadAdapter(
   options: LoadAdapterOptions,
 ): Promise<void> {
   set.expectRoom(name);
-  set.put(await read(set, from, name, options));
+  set.put(await read(set, from, name, options, () => set.expectRoom(name)));
 }
 
-/** An adapter loaded from a folder, not in the set yet. */
+/** An adapter loaded from a folder, not in the set yet. `expectStill` throws if the set cannot take it any more. */
 async function read(
   set: AdapterSet,
   from: SourceLike,
   name: string,
   { isTrainable = false, values = {}, subfolder = "", keyMapping = {}, allowNonFinite = false }: LoadAdapterOptions,
+  expectStill: () => void,
 ): Promise<Adapter> {
   const { layers, model } = set;
   const source = subFolder(openSource(from), subfolder);
@@ -73,6 +74,7 @@ async function read(
     const config = withTiedLayers(withValues(await readAdapterConfig(source, set.warn), values), layers);
     const stored = mapped(await openTensorsFor(config, source, layers), keyMapping);
     const tensors = unwrapped(stored, layers, set.warn, source.name);
+    expectStill(); // the model may have changed while files were read
     const adapter = unfilled(set, source.name, name, config, tensors);
     try {
       await readTensors(adapter, layers, tensors, model, source.name, { allowNonFinite });
@@ -113,12 +115,12 @@ export async function loadAdapterFusion(
     const fusion = set.addFusion(name, { ...options, ...values }, 0, tensors);
     try {
       await readFusion(fusion, tensors, source.name, { allowNonFinite });
+      fusion.setTrainable(isTrainable);
+      return name;
     } catch (error) {
-      set.removeFusion(name);
+      if (set.fusions.get(name) === fusion) set.removeFusion(name);
       throw error;
     }
-    fusion.setTrainable(isTrainable);
-    return name;
   } finally {
     await source.close();
   }
@@ -127,7 +129,8 @@ export async function loadAdapterFusion(
 /** Replaces a loaded adapter with one of the same method from a folder. Nothing changes if it does not fit. */
 export async function hotswapAdapter(set: AdapterSet, from: SourceLike, name: string): Promise<void> {
   const before = set.expectReplaceable(name);
-  const adapter = await read(set, from, name, { isTrainable: before.trainable });
+  const { trainable: isTrainable } = before;
+  const adapter = await read(set, from, name, { isTrainable }, () => set.expectReplaceable(name));
   const [was, is] = [before.config.method, adapter.config.method];
   if (was !== is || !was.swappable) {
     adapter.dispose();
@@ -147,14 +150,16 @@ export async function saveAdapters(set: AdapterSet, to: TargetLike, selected?: r
   const names = selected ?? [...adapters.keys(), ...fusions.keys()];
   const chosen = names.filter((name) => !fusions.has(name)).map((name) => set.get(name));
   const target = openTarget(to);
-  for (const fusion of names.flatMap((name) => fusions.get(name) ?? [])) {
-    const { config } = set.get(fusion.name.split(",").at(-1)!);
-    await writeFusion(fusion, config, layers, model, target, fusion.name);
+  // All of it is copied before the first file is written: training may continue meanwhile.
+  const writes = names.flatMap((name) => {
+    const fusion = fusions.get(name);
+    if (fusion === undefined) return [];
+    return [writeFusion(fusion, set.get(name.split(",").at(-1)!).config, layers, model)];
+  });
+  if (selected === undefined && set.active.length > 1 && set.composes(set.active)) {
+    const { composition } = set;
+    writes.push((to) => writeSetup(composition, to));
   }
-  if (selected === undefined && set.active.length > 1 && set.composes(set.active))
-    await writeSetup(set.composition, target);
-  for (const adapter of chosen) {
-    const folder = adapter.name === DEFAULT_ADAPTER ? "" : adapter.name;
-    await writeAdapter(adapter, layers, model, target, folder);
-  }
+  for (const adapter of chosen) writes.push(writeAdapter(adapter, layers, model));
+  for (const write of writes) await write(target);
 }

@@ -7,6 +7,7 @@ import { readElements, storedBytes } from "../../tensor/elements.ts";
 import { isQuantised } from "../../tensor/tensor.ts";
 import type { Base } from "../adaptable-model.ts";
 import type { Adapter } from "../adapter.ts";
+import { DEFAULT_ADAPTER } from "../adapter-name.ts";
 import type { Fusion } from "../compose/fusion.ts";
 import type { MethodConfig } from "../method/define-method.ts";
 import { writeHubAdapter, writeHubFusion } from "./adapterhub.ts";
@@ -14,52 +15,46 @@ import { CONFIG_FILE, type ModelClass, WEIGHTS_FILE, writeConfig } from "./confi
 
 const published = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
 
-/** Writes an adapter into `folder` of the target ("" is its root). Tensors are float32. */
-export async function writeAdapter(
-  adapter: Adapter,
-  base: Base,
-  model: ModelClass & { readonly config: RawConfig },
-  target: Target,
-  folder: string,
-): Promise<void> {
+/** Writes what was copied before. */
+export type Write = (target: Target) => Promise<void>;
+
+/**
+ * Copies an adapter as it is now. The function that it returns writes the copy into the folder of its name, "default"
+ * at the root. Tensors are float32.
+ */
+export function writeAdapter(adapter: Adapter, base: Base, model: ModelClass & { readonly config: RawConfig }): Write {
+  const folder = adapter.name === DEFAULT_ADAPTER ? "" : adapter.name;
   const path = (file: string) => (folder === "" ? file : `${folder}/${file}`);
   const { memory } = base.engine;
-  const placed = Array.from(
-    [...adapter.saved, ...adapter.savedBase(base)].filter(([name]) => !adapter.exported.has(name)),
-    ([name, tensor]): TensorToWrite => ({
+  const placed = [...adapter.saved, ...adapter.savedBase(base)].filter(([name]) => !adapter.exported.has(name));
+  const tensors = placed.map(([name, tensor]): TensorToWrite => {
+    const bytes = isQuantised(tensor)
+      ? new Uint8Array(readElements(memory, tensor).buffer)
+      : storedBytes(memory, tensor).slice();
+    return {
       name,
       dtype: isQuantised(tensor) ? "F32" : published[tensor.dtype],
       shape: tensor.shape,
-      // A copy: training may continue, and memory may move, while this is written.
-      bytes: () =>
-        isQuantised(tensor) ? new Uint8Array(readElements(memory, tensor).buffer) : storedBytes(memory, tensor).slice(),
-    }),
-  );
-  const computed = Array.from(adapter.exported, ([name, compute]): TensorToWrite => {
-    const { shape, values } = compute();
-    return {
-      name,
-      dtype: "F32",
-      shape,
-      bytes: () => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+      bytes: () => bytes,
     };
   });
-  const tensors = [...placed, ...computed];
+  for (const [name, compute] of adapter.exported) {
+    const { shape, values } = compute();
+    const bytes = () => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    tensors.push({ name, dtype: "F32", shape, bytes });
+  }
   if (adapter.config.method.format === "adapterhub") {
-    await writeHubAdapter(adapter, tensors, base, model, { target, folder });
-    return;
+    return (target) => writeHubAdapter(adapter, tensors, base, model, { target, folder });
   }
-  await writeSafetensors(target, path(WEIGHTS_FILE), tensors);
-  await target.write(path(CONFIG_FILE), [new TextEncoder().encode(writeConfig(savedConfig(adapter), model))]);
+  const config = writeConfig(savedConfig(adapter), model);
   const labels = adapter.replaced.length > 0 ? labelsIn(model.config) : null;
-  if (labels !== null) {
-    const text = JSON.stringify(
-      { model_type: model.modelType, architectures: [model.architecture], ...labels },
-      null,
-      2,
-    );
-    await target.write(path(LABELS_FILE), [new TextEncoder().encode(`${text}\n`)]);
-  }
+  return async (target) => {
+    await writeSafetensors(target, path(WEIGHTS_FILE), tensors);
+    await target.write(path(CONFIG_FILE), [new TextEncoder().encode(config)]);
+    if (labels === null) return;
+    const told = { model_type: model.modelType, architectures: [model.architecture], ...labels };
+    await target.write(path(LABELS_FILE), [new TextEncoder().encode(`${JSON.stringify(told, null, 2)}\n`)]);
+  };
 }
 
 /** The file with the labels of a head that was trained with the adapter; PEFT does not read it. */
@@ -76,24 +71,11 @@ function savedConfig({ config, lifecycle }: Adapter): MethodConfig {
   return { ...config, values: { ...config.values, ...lifecycle.savedValues?.() } };
 }
 
-/** Writes a fusion of adapters, one of which has this config, into a folder as AdapterHub does. */
-export async function writeFusion(
-  fusion: Fusion,
-  config: MethodConfig,
-  base: Base,
-  model: ModelClass,
-  target: Target,
-  folder: string,
-): Promise<void> {
-  const { memory } = base.engine;
-  const tensors = Array.from(
-    fusion.params,
-    ([name, param]): TensorToWrite => ({
-      name,
-      dtype: "F32",
-      shape: param.shape,
-      bytes: () => storedBytes(memory, param).slice(),
-    }),
-  );
-  await writeHubFusion(fusion, tensors, base, model, config, { target, folder });
+/** The same for a fusion of adapters, one of which has this config, as AdapterHub writes it. */
+export function writeFusion(fusion: Fusion, config: MethodConfig, base: Base, model: ModelClass): Write {
+  const tensors = Array.from(fusion.params, ([name, param]): TensorToWrite => {
+    const bytes = storedBytes(base.engine.memory, param).slice();
+    return { name, dtype: "F32", shape: param.shape, bytes: () => bytes };
+  });
+  return (target) => writeHubFusion(fusion, tensors, base, model, config, { target, folder: fusion.name });
 }

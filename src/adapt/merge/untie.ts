@@ -40,7 +40,7 @@ export function untie(base: Base, adapters: readonly Adapter[], replacing: boole
 /** Gives layers the weight back that they shared, and frees their own. */
 export function retie(base: Base, untied: readonly Untied[]): void {
   for (const { module, shared } of untied) {
-    base.engine.memory.free(base.weightsOf(module).weight.ptr);
+    base.weightsOf(module).weight.dispose();
     base.replaceWeight(module, shared);
   }
 }

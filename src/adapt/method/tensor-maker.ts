@@ -77,7 +77,8 @@ export class TensorMaker {
   /** Saved but not trained. */
   readonly kept = new Map<string, Param>();
   readonly exported = new Map<string, Exported>();
-  readonly #constants: Param[] = [];
+  /** All tensors, of every kind. */
+  readonly #made: Param[] = [];
   readonly #options: MakerOptions;
   #stream = 0;
 
@@ -100,11 +101,7 @@ export class TensorMaker {
         if (!saved) this.unsaved.add(key(suffix));
         return param;
       },
-      constant: (suffix, shape, start) => {
-        const constant = this.#tensor(key(suffix), shape, start, purpose !== "list");
-        this.#constants.push(constant);
-        return constant;
-      },
+      constant: (suffix, shape, start) => this.#tensor(key(suffix), shape, start, purpose !== "list"),
       kept: (suffix, shape, start) => {
         const tensor = this.#tensor(key(suffix), shape, start, purpose !== "list" && !stored?.has(key(suffix)));
         this.kept.set(key(suffix), tensor);
@@ -136,28 +133,20 @@ export class TensorMaker {
 
   /** Bytes of all tensors, gradients included. */
   get bytes(): number {
-    return this.#all().reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.#made.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   dispose(): void {
-    for (const tensor of this.#all()) tensor.dispose();
-  }
-
-  #all(): Param[] {
-    return [...this.params.values(), ...this.kept.values(), ...this.#constants];
+    for (const tensor of this.#made) tensor.dispose();
   }
 
   #tensor(name: string, shape: Shape, start: Start, written: boolean): Param {
     const { engine, seed, purpose } = this.#options;
     const tensor = new Param(purpose === "list" ? noMemory : engine.memory, name, shape);
+    this.#made.push(tensor);
     const random = new Philox(seed, this.#stream++);
-    try {
-      if (written && !tensor.memory.measuring) begin(tensor, start, random);
-      return tensor;
-    } catch (error) {
-      tensor.dispose();
-      throw error;
-    }
+    if (written && !tensor.memory.measuring) begin(tensor, start, random);
+    return tensor;
   }
 }
 

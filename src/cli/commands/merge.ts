@@ -87,7 +87,7 @@ async function run(flags: Flags): Promise<void> {
     return;
   }
   const probe = probeFor(base);
-  const expected = model.forward(probe);
+  const expected = model.forward(probe).data;
   const merged = model.mergeAndUnload({ safeMerge: flags.safe });
   await saveModel(merged, target);
   await copyProcessingFiles(flags.model, target, flags.adapter[0]!.folder);

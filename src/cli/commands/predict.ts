@@ -94,7 +94,7 @@ function outputsOf({ engine, model }: Loaded, example: Example, shapeOnly = fals
   const run = (tape: Tape) => {
     const outputs = model.outputs(tape, batch);
     shape = outputs.shape;
-    return finiteOutputs(tape, outputs, `predict: ${example.where ?? "a row"}`);
+    return finiteOutputs(tape, outputs, `predict: ${example.where ?? "a row"}`).data;
   };
   if (!shapeOnly) return { values: Tape.once(engine, {}, run), shape };
   Tape.plan(engine, {}, run);

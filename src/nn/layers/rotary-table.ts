@@ -1,4 +1,6 @@
 /** Rotary position tables in the engine's memory: cos and sin of every angle that a pass needs (Su et al. 2021). */
+
+import { Block } from "../../wasm/block.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { Ptr } from "../../wasm/memory.ts";
 import type { RotaryFrequencies } from "./rotary-frequencies.ts";
@@ -13,8 +15,8 @@ export class RotaryTable {
   /** Those that the table is made of. */
   #frequencies: Float32Array;
   #positions = 0;
-  #cos: Ptr | null = null;
-  #sin: Ptr | null = null;
+  #cos: Block | null = null;
+  #sin: Block | null = null;
 
   constructor(engine: Engine, rotary: RotaryFrequencies) {
     this.#engine = engine;
@@ -25,11 +27,11 @@ export class RotaryTable {
   /** Tables that cover positions 0 to `positions` − 1, for a batch whose longest sequence has so many. */
   upTo(positions: number): { cos: Ptr; sin: Ptr; rotaryDim: number } {
     const frequencies = this.#rotary.at(positions);
-    if (this.#cos === null || positions > this.#positions || frequencies !== this.#frequencies) {
+    if (this.#sin === null || positions > this.#positions || frequencies !== this.#frequencies) {
       this.#frequencies = frequencies;
       this.#make(positions);
     }
-    return { cos: this.#cos!, sin: this.#sin!, rotaryDim: 2 * frequencies.length };
+    return { cos: this.#cos!.ptr, sin: this.#sin!.ptr, rotaryDim: 2 * frequencies.length };
   }
 
   #make(positions: number): void {
@@ -40,20 +42,21 @@ export class RotaryTable {
     this.#sin = this.#fill(Math.sin);
   }
 
-  #fill(of: (angle: number) => number): Ptr {
+  #fill(of: (angle: number) => number): Block {
     const { memory } = this.#engine;
     const { scale } = this.#rotary;
     const half = this.#frequencies.length;
-    const ptr = memory.alloc(this.#positions * half * 4, "the rotary position table");
-    const table = memory.f32(ptr, this.#positions * half);
+    const block = new Block(memory, this.#positions * half * 4, "the rotary position table");
+    const table = memory.f32(block.ptr, this.#positions * half);
     for (let p = 0; p < this.#positions; p++) {
       for (let i = 0; i < half; i++) table[p * half + i] = scale * of(Math.fround(p * this.#frequencies[i]!));
     }
-    return ptr;
+    return block;
   }
 
   dispose(): void {
-    for (const ptr of [this.#cos, this.#sin]) if (ptr !== null) this.#engine.memory.free(ptr);
+    this.#cos?.free();
+    this.#sin?.free();
     this.#cos = this.#sin = null;
     this.#positions = 0;
   }

@@ -1,6 +1,7 @@
 /** The encoder's side of cross-attention: computed in the same pass, or kept from an earlier one for decoding. */
 import { type AttentionShape, allHeads, type Heads, type KeptHeads } from "../../ops/attention/attention.ts";
 import type { Value } from "../../tape/tape.ts";
+import { Block } from "../../wasm/block.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { Ptr } from "../../wasm/memory.ts";
 import type { Pass } from "./pass.ts";
@@ -37,16 +38,14 @@ export class CrossCache implements CrossAttention {
   readonly starts: Int32Array;
   /** The source that a sequence of the decoder reads: several beams share one. */
   sourceOf: (sequence: number) => number = (s) => s;
-  readonly #engine: Engine;
   readonly #width: number;
-  readonly #block: Ptr;
+  readonly #block: Block;
 
   constructor(engine: Engine, shape: { layers: number; width: number }, starts: Int32Array) {
-    this.#engine = engine;
     this.#width = shape.width;
     this.starts = starts;
     const bytes = 2 * shape.layers * starts.at(-1)! * shape.width * 4;
-    this.#block = engine.memory.alloc(bytes, `keys and values of ${starts.at(-1)} encoder rows`);
+    this.#block = new Block(engine.memory, bytes, `keys and values of ${starts.at(-1)} encoder rows`);
   }
 
   keep(layer: number, k: Value, v: Value): void {
@@ -62,11 +61,11 @@ export class CrossCache implements CrossAttention {
 
   #at(layer: number, part: 0 | 1): KeptHeads {
     const rows = this.starts.at(-1)!;
-    return { ptr: (this.#block + (2 * layer + part) * rows * this.#width * 4) as Ptr, width: this.#width };
+    return { ptr: (this.#block.ptr + (2 * layer + part) * rows * this.#width * 4) as Ptr, width: this.#width };
   }
 
   dispose(): void {
-    this.#engine.memory.free(this.#block);
+    this.#block.free();
   }
   [Symbol.dispose](): void {
     this.dispose();

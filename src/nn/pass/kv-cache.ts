@@ -1,6 +1,7 @@
 /** Keys and values of the previous tokens, per layer and sequence, so that a new token costs one row. */
 import { StateError } from "../../core/errors.ts";
 import type { Heads, KeptHeads } from "../../ops/attention/attention.ts";
+import { Block } from "../../wasm/block.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { Ptr } from "../../wasm/memory.ts";
 
@@ -18,7 +19,7 @@ export class KvCache {
   /** The number of cached tokens of each sequence. */
   readonly lengths: Int32Array;
   readonly #engine: Engine;
-  readonly #block: Ptr;
+  readonly #block: Block;
   /** The slot of each sequence: slot n is rows n · capacity to (n + 1) · capacity. */
   #slots: number[];
   /** The number of rows at the start of every slot that all slots share. */
@@ -30,13 +31,13 @@ export class KvCache {
     this.lengths = new Int32Array(shape.sequences);
     this.#slots = Array.from(this.lengths.keys());
     const floats = 2 * shape.layers * shape.sequences * shape.capacity * shape.width;
-    this.#block = engine.memory.alloc(floats * 4, `a key-value cache of ${shape.capacity} tokens`);
+    this.#block = new Block(engine.memory, floats * 4, `a key-value cache of ${shape.capacity} tokens`);
   }
 
   /** All sequences' keys (part 0) or values (part 1) of a layer, [sequences · capacity, width]. */
   layer(layer: number, part: 0 | 1): KeptHeads {
     const { sequences, capacity, width } = this.shape;
-    return { ptr: (this.#block + (2 * layer + part) * sequences * capacity * width * 4) as Ptr, width };
+    return { ptr: (this.#block.ptr + (2 * layer + part) * sequences * capacity * width * 4) as Ptr, width };
   }
 
   /** The first row of sequence s in a layer's keys and values. */
@@ -118,7 +119,7 @@ export class KvCache {
   }
 
   dispose(): void {
-    this.#engine.memory.free(this.#block);
+    this.#block.free();
   }
   [Symbol.dispose](): void {
     this.dispose();

@@ -84,6 +84,7 @@ export class CausalLM extends Model<Decoder> {
 
   /** An empty key-value cache for `sequences` sequences of up to `capacity` tokens, not counting virtual ones. */
   cache(capacity: number, sequences = 1): KvCache {
+    this.expectLive("cache");
     const withVirtual = capacity + this.virtualLength(this.stack);
     return new KvCache(this.engine, { ...this.body.cache, capacity: withVirtual, sequences });
   }

@@ -40,7 +40,11 @@ export class FeatureExtractor extends Model<Encoder> {
    * const vectors = encoder.embed(concatenate([tokenizer.encode("a text")]), "mean");
    */
   embed(sequences: Sequences, pooling: Pooling = "mean"): Float32Array {
-    return Tape.once(this.engine, {}, (tape) => finiteOutputs(tape, this.pooled(tape, sequences, pooling), "embed"));
+    return Tape.once(
+      this.engine,
+      {},
+      (tape) => finiteOutputs(tape, this.pooled(tape, sequences, pooling), "embed").data,
+    );
   }
 
   override loss(): Value {

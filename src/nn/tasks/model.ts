@@ -2,7 +2,7 @@
 import { StateError } from "../../core/errors.ts";
 import type { ProblemType } from "../../core/labels.ts";
 import type { Task } from "../../core/task.ts";
-import { Tape, type Value } from "../../tape/tape.ts";
+import { Tape, type Tensor, type Value } from "../../tape/tape.ts";
 import type { Param, Weight } from "../../tensor/tensor.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { RawConfig } from "../config.ts";
@@ -13,6 +13,7 @@ import { Pass, type PassOptions } from "../pass/pass.ts";
 import type { Labelled, LabelledSequences, Sequences } from "../pass/sequences.ts";
 import type { Stack, VirtualTokens } from "../pass/virtual-tokens.ts";
 import { finiteOutputs } from "./finite-outputs.ts";
+import { ModelUses } from "./model-uses.ts";
 import type { Measured, TaskModel } from "./task-model.ts";
 import type { TaskTraits } from "./task-traits.ts";
 
@@ -30,6 +31,14 @@ export interface ModelParts<B extends Body = Body> {
   readonly generationConfig?: RawConfig | null;
   /** Whether the engine was created for this model and is disposed of with it. */
   readonly ownsEngine: boolean;
+}
+
+/** The adapters on a model, as it knows them. */
+export interface AdaptersOnModel {
+  /** What their effect depends on: the same things, the same effect. */
+  readonly effect: readonly unknown[];
+  /** Takes them off and frees them. */
+  clear(): void;
 }
 
 /** A model in an engine, created by one of the `AutoModel` classes. Adapters change its layers in place. */
@@ -54,12 +63,17 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   dropout: number | null = null;
   /** How many adapters there are on the model, active or not. */
   adapterCount = 0;
+  /** Who holds them; null if there are none. */
+  adapters: AdaptersOnModel | null = null;
   /** Rows that the table of tokens had before it was first resized; null if it never was. */
   resizedFrom: number | null = null;
   /** Virtual tokens before every sequence: those of the active prompt method. */
   virtual: VirtualTokens | null = null;
   /** How often it was decided which adapters act: who runs several passes on the model itself looks here. */
   adapterChanges = 0;
+  /** How often its own weights were replaced or changed for good: what was made for them before no longer fits. */
+  weightChanges = 0;
+  readonly uses: ModelUses = new ModelUses();
   protected readonly body: B;
   readonly #ownsEngine: boolean;
   #disposed = false;
@@ -82,6 +96,31 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   /** Whether its weights are freed. */
   get disposed(): boolean {
     return this.#disposed;
+  }
+  /** Throws StateError once the model or its engine is disposed of; `doing` is the call that needs it. */
+  expectLive(doing: string): void {
+    const name = this.nameOrPath === "" ? "" : ` "${this.nameOrPath}"`;
+    if (this.#disposed)
+      throw new StateError(`${doing}: the model${name} (${this.architecture}) was disposed of; load it again`);
+    this.engine.expectLive(doing);
+  }
+
+  watch(doing: string): () => void {
+    this.expectLive(doing);
+    const params = [...this.namedWeights().values()].filter((weight) => weight.kind === "param");
+    const state = () => [
+      ...[this.adapters, this.weightChanges, params.reduce((sum, param) => sum + param.updates, 0)],
+      ...(this.adapters?.effect ?? []),
+    ];
+    const before = state();
+    return () => {
+      this.expectLive(doing);
+      const now = state();
+      if (now.length === before.length && now.every((part, i) => part === before[i])) return;
+      throw new StateError(
+        `${doing}: the model was trained, or other adapters became active on it, before this ended; wait for one before the other`,
+      );
+    };
   }
   /** What the model is for. */
   get task(): Task {
@@ -129,13 +168,20 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   abstract problemWith(example: Labelled): string | null;
   abstract outputs(tape: Tape, sequences: Sequences, options?: PassOptions): Value;
 
-  /** `outputs` on the host, row by row. Convenience for small batches. Throws StateError where one is not finite. */
-  forward(sequences: Sequences): Float32Array {
+  /**
+   * `outputs` on the host, with their shape. Convenience for small batches. Throws StateError where one is not finite.
+   *
+   * @example
+   * const { data, shape } = model.forward(concatenate([ids]));
+   * const [rows, width] = shape;
+   */
+  forward(sequences: Sequences): Tensor {
     return Tape.once(this.engine, {}, (tape) => finiteOutputs(tape, this.outputs(tape, sequences), "forward"));
   }
 
   /** Every weight once, by its published name: a tied head appears only as the embedding. */
   namedWeights(): Map<string, Weight> {
+    this.expectLive("namedWeights");
     const named = new Map<string, Weight>();
     for (const { weight, bias } of this.modules.values()) {
       named.set(weight.name, weight);
@@ -148,11 +194,13 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   resized(rows: number): void {
     this.resizedFrom ??= this.body.vocabSize;
     this.body.vocabSize = rows;
+    this.weightChanges++;
     this.config = { ...this.config, vocab_size: rows };
   }
 
   /** Makes every weight trainable and returns them. Only a model made by `fromConfig`, or loaded `trainable`, has such weights. */
   trainAll(): Param[] {
+    this.uses.expectNone("trainAll");
     return Array.from(this.namedWeights().values(), (weight) => {
       if (weight.kind !== "param")
         throw new StateError(
@@ -165,19 +213,23 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
 
   /** A pass of the first stack over some sequences, with the model's dropout and virtual tokens by default. */
   protected pass(tape: Tape, sequences: Sequences, options: PassOptions = {}, stack: Stack = this.stack): Pass {
+    this.expectLive("a pass of the model");
     const { vocabSize, contextLength, paddingId = null, inputs = [] } = this.body;
     const limits = { stack, vocabSize, contextLength, paddingId, inputs };
     return new Pass(tape, sequences, limits, { dropout: this.dropout, virtual: [this.virtual], ...options });
   }
 
-  /** Frees the weights, and the engine if it was created for this model. */
+  /**
+   * Frees the weights, the adapters on the model, and the engine if it was created for this model. Calls under way that
+   * only read the model end with StateError. Throws StateError while it is trained.
+   */
   dispose(): void {
     if (this.#disposed) return;
+    this.uses.expectNone("dispose");
+    this.adapters?.clear();
+    const weights = Array.from(this.modules.values(), ({ weight, bias }) => [weight, bias]).flat();
     this.#disposed = true;
-    for (const weight of this.namedWeights().values()) {
-      if (weight.kind === "param") weight.dispose();
-      else this.engine.memory.free(weight.ptr);
-    }
+    for (const weight of weights) weight?.dispose();
     this.body.dispose?.();
     if (this.#ownsEngine) this.engine.dispose();
   }

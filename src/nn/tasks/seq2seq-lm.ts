@@ -5,7 +5,7 @@ import { countLabelled, IGNORED } from "../../core/labels.ts";
 import { wholeNumbers } from "../../core/whole-numbers.ts";
 import { gatherRows, type Ids } from "../../ops/embed/embedding.ts";
 import { crossEntropy, headCrossEntropy } from "../../ops/loss/cross-entropy.ts";
-import { Tape, type Value } from "../../tape/tape.ts";
+import { Tape, type Tensor, type Value } from "../../tape/tape.ts";
 import type { EncoderDecoder } from "../define-model.ts";
 import { type CrossAttention, CrossCache, memoryOf } from "../pass/cross-attention.ts";
 import { inputProblem, tokenProblem } from "../pass/example-problems.ts";
@@ -95,7 +95,7 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
   }
 
   /** Logits on the host: see `outputs`. */
-  override forward(batch: LabelledSequences): Float32Array {
+  override forward(batch: LabelledSequences): Tensor {
     return Tape.once(this.engine, {}, (tape) => finiteOutputs(tape, this.outputs(tape, batch), "forward"));
   }
 
@@ -133,6 +133,7 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
    * ones.
    */
   cache(capacity: number, sequences = 1): KvCache {
+    this.expectLive("cache");
     const withVirtual = capacity + this.virtualLength("decoder");
     return new KvCache(this.engine, { ...this.body.cache, capacity: withVirtual, sequences });
   }

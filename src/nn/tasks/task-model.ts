@@ -6,6 +6,7 @@ import type { Engine } from "../../wasm/engine.ts";
 import type { InputKind } from "../pass/inputs.ts";
 import type { PassOptions } from "../pass/pass.ts";
 import type { Labelled, LabelledSequences, Sequences } from "../pass/sequences.ts";
+import type { ModelUses } from "./model-uses.ts";
 
 /** Losses and logits of one batch, from one forward pass. */
 export interface Measured {
@@ -32,6 +33,13 @@ export interface TaskModel {
   readonly problemType: ProblemType | null;
   /** Replaces every dropout probability of the config in training, when set. Adapters keep their own. */
   dropout: number | null;
+  /** What runs on the model over several turns of the event loop and allows no change to it. */
+  readonly uses: ModelUses;
+  /**
+   * For a call that reads the model over several turns of the event loop: a function that throws StateError once the
+   * model is not what it is now, because it was trained, other adapters became active or it was disposed of.
+   */
+  watch(doing: string): () => void;
   /**
    * Losses in nats [R, 1] of all labels in a batch, recorded on `tape`. Seed the backward pass with 1 / (labels of the
    * optimizer step) for the mean. R is the sum of `countLabels`, plus the rows that an adapter adds.
@@ -84,6 +92,12 @@ export abstract class ModelAround<M extends TaskModel> implements TaskModel {
   }
   set dropout(p: number | null) {
     this.base.dropout = p;
+  }
+  get uses(): ModelUses {
+    return this.base.uses;
+  }
+  watch(doing: string): () => void {
+    return this.base.watch(doing);
   }
   loss(tape: Tape, batch: LabelledSequences, options?: PassOptions): Value {
     return this.base.loss(tape, batch, options);

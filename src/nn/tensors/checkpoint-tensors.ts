@@ -9,8 +9,8 @@ import { expectFinite, firstNonFinite, isChecked, nonFinite } from "../../core/n
 import { Philox } from "../../core/philox.ts";
 import { listProblems } from "../../core/problems.ts";
 import { formatShape, type Shape, sameShape, sizeOf } from "../../core/shape.ts";
-import { allocateFrozen, type FrozenWriter, frozenWriter } from "../../tensor/frozen.ts";
-import { type Dense, type DenseDtype, type FrozenDtype, Param, type Weight } from "../../tensor/tensor.ts";
+import { allocateFrozen, type FrozenWriter, frozenWriter, withoutMemory } from "../../tensor/frozen.ts";
+import { type DenseDtype, type FrozenDtype, Param, type Weight } from "../../tensor/tensor.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { Ptr } from "../../wasm/memory.ts";
 import type { Init, Role, Tensors } from "../layers/weights.ts";
@@ -28,8 +28,11 @@ const dtypes: ReadonlyMap<string, DenseDtype> = new Map([
 ]);
 
 export interface LoadOptions {
-  /** Called after each piece with the bytes loaded so far and the total. */
-  onProgress?: (loaded: number, total: number) => void;
+  /**
+   * Called after each piece with the bytes loaded so far and the total. Loading waits for a promise that it returns, and
+   * ends with the callback's error.
+   */
+  onProgress?: (loaded: number, total: number) => unknown;
   signal?: AbortSignal;
   /**
    * How the matrices of the base are kept in memory: as stored by default, or converted tensor by tensor while loading.
@@ -103,19 +106,19 @@ export class CheckpointTensors implements Tensors {
     else if (!sameShape(stored.shape, shape)) {
       this.#problems.push(`${name}: file has ${formatShape(stored.shape)}, the config needs ${formatShape(shape)}`);
     }
-    if (this.#problems.length > 0) return { kind: "frozen", name, shape, dtype: "f32", ptr: 0 as Ptr };
+    if (this.#problems.length > 0) return withoutMemory(name, shape);
     const kept = keptDtype(this.#options.weights ?? "stored", role, shape, dtype!);
-    const tensor = this.#savedAs(this.#allocate(name, shape, kept, role === "in-out"), dtype!);
+    const tensor = this.#allocate(name, shape, kept, role === "in-out", this.#savedAs(shape, dtype!));
     this.#placements.push({ tensor, stored: stored! });
     return tensor;
   }
 
   /** Vectors are f32 in memory; a file that is written from them has the dtype that was requested, or their own. */
-  #savedAs(tensor: Weight, stored: DenseDtype): Weight {
-    if (tensor.kind === "param" || tensor.shape.length > 1) return tensor;
+  #savedAs({ length }: Shape, stored: DenseDtype): DenseDtype | undefined {
+    if (length > 1) return undefined;
     const { weights = "stored" } = this.#options;
     const dtype = weights === "stored" || weights === "int8" || weights === "nf4" ? stored : weights;
-    return dtype === "f32" ? tensor : ({ ...tensor, storedAs: dtype } as Dense);
+    return dtype === "f32" ? undefined : dtype;
   }
 
   head(name: string, shape: Shape, init: Init): Weight {
@@ -135,10 +138,10 @@ export class CheckpointTensors implements Tensors {
     return tensor;
   }
 
-  #allocate(name: string, shape: Shape, dtype: FrozenDtype, perColumn: boolean): Weight {
+  #allocate(name: string, shape: Shape, dtype: FrozenDtype, perColumn: boolean, storedAs?: DenseDtype): Weight {
     const { memory } = this.#engine;
     if (this.#options.trainable) return new Param(memory, name, shape);
-    return allocateFrozen(memory, name, shape, dtype, perColumn);
+    return allocateFrozen(memory, name, shape, dtype, perColumn, storedAs);
   }
 
   /**
@@ -164,7 +167,7 @@ export class CheckpointTensors implements Tensors {
       if (isLast) placed.finish();
       if (pass > 0) continue;
       loaded += end - start;
-      onProgress?.(loaded, total);
+      await onProgress?.(loaded, total);
     }
   }
 
@@ -226,15 +229,13 @@ export class CheckpointTensors implements Tensors {
 
   /** Frees the allocated tensors. */
   dispose(): void {
-    for (const tensor of [...this.#placements.splice(0).map((placed) => placed.tensor), ...this.#starts.splice(0)]) {
-      if (tensor.kind === "param") tensor.dispose();
-      else this.#engine.memory.free(tensor.ptr);
-    }
+    for (const { tensor } of this.#placements.splice(0)) tensor.dispose();
+    for (const tensor of this.#starts.splice(0)) tensor.dispose();
   }
 }
 
 /** A trained weight is written like a frozen f32 weight. */
 function floatWriter(engine: Engine, tensor: Weight): FrozenWriter {
   const { name, shape, ptr } = tensor;
-  return frozenWriter(engine, tensor.kind === "frozen" ? tensor : { kind: "frozen", name, shape, ptr, dtype: "f32" });
+  return frozenWriter(engine, tensor.kind === "frozen" ? tensor : withoutMemory(name, shape, ptr));
 }

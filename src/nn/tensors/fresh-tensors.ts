@@ -1,10 +1,9 @@
 /** Tensors of a model without a checkpoint: random, or shapes without memory. */
 import { Philox } from "../../core/philox.ts";
 import { type Shape, sizeOf } from "../../core/shape.ts";
-import { allocateFrozen, frozenWriter } from "../../tensor/frozen.ts";
+import { allocateFrozen, frozenWriter, withoutMemory } from "../../tensor/frozen.ts";
 import { type DenseDtype, type Frozen, Param, type Weight } from "../../tensor/tensor.ts";
 import type { Engine } from "../../wasm/engine.ts";
-import type { Ptr } from "../../wasm/memory.ts";
 import type { Init, Role, Tensors } from "../layers/weights.ts";
 import { type KeptWeights, keptDtype } from "./kept-dtype.ts";
 
@@ -28,8 +27,9 @@ const BLOCK = 1021;
  * request order is its random stream, so the values depend only on the seed. They are written by `begin`, once all have been
  * requested: a model that is too large for the engine is refused before.
  */
-export function randomTensors(engine: Engine, options: RandomOptions): Tensors & { begin(): void } {
+export function randomTensors(engine: Engine, options: RandomOptions): Tensors & { begin(): void; dispose(): void } {
   const { seed, std, fast = false, weights = null, stored = "f32" } = options;
+  const made: Weight[] = [];
   const starts: (() => void)[] = [];
   const get = (name: string, shape: Shape, init: Init, role: Role = "other"): Weight => {
     if (weights !== null) {
@@ -40,11 +40,13 @@ export function randomTensors(engine: Engine, options: RandomOptions): Tensors &
         keptDtype(weights, role, shape, stored),
         role === "in-out",
       );
+      made.push(tensor);
       const stream = starts.length;
       starts.push(() => beginFrozen(engine, tensor, init, std, () => new Philox(seed, stream), fast));
       return tensor;
     }
     const param = new Param(engine.memory, name, shape);
+    made.push(param);
     const stream = starts.length;
     starts.push(() => beginTensor(param.values(), init, std, new Philox(seed, stream), fast));
     return param;
@@ -52,7 +54,7 @@ export function randomTensors(engine: Engine, options: RandomOptions): Tensors &
   const begin = () => {
     if (!engine.memory.measuring) for (const start of starts) start();
   };
-  return { get, head: get, begin };
+  return { get, head: get, begin, dispose: () => made.forEach((weight) => void weight.dispose()) };
 }
 
 /** Floats made at a time: 4 MB. */
@@ -97,6 +99,5 @@ export function beginTensor(values: Float32Array, init: Init, std: number, rando
 
 /** Names and shapes only: for counting parameters of an unloaded model. Computing with them is an error. */
 export function shapesOnly(): Tensors {
-  const get = (name: string, shape: Shape): Frozen => ({ kind: "frozen", name, shape, dtype: "f32", ptr: 0 as Ptr });
-  return { get, head: get };
+  return { get: (name, shape) => withoutMemory(name, shape), head: (name, shape) => withoutMemory(name, shape) };
 }

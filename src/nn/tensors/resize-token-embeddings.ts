@@ -37,6 +37,8 @@ const MOST = 4096;
  * resizeTokenEmbeddings(base, tokenizer.vocabSize, { padToMultipleOf: 64 });
  */
 export function resizeTokenEmbeddings(model: Model, rows: number | null, options: ResizeOptions = {}): number {
+  model.expectLive("resizeTokenEmbeddings");
+  model.uses.expectNone("resizeTokenEmbeddings");
   if (model.adapterCount > 0)
     throw new StateError(
       "the model has an adapter, whose tensors fit its table of tokens as it is: resize the model first",
@@ -57,8 +59,7 @@ export function resizeTokenEmbeddings(model: Model, rows: number | null, options
   for (const [i, table] of [...tables].entries()) {
     const resized = resizedTable(model, table, count, { ...options, seed: (options.seed ?? 0) + i });
     for (const module of model.modules.values()) if (module.weight === table) (module as Module).weight = resized;
-    if (table.kind === "param") table.dispose();
-    else model.engine.memory.free(table.ptr);
+    table.dispose();
   }
   model.resized(count);
   return count;

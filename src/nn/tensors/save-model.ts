@@ -24,6 +24,7 @@ const published = { f32: ["F32", "float32"], f16: ["F16", "float16"], bf16: ["BF
 export async function saveModel(model: Model, to: TargetLike, { dtype }: SaveModelOptions = {}): Promise<void> {
   const target = openTarget(to);
   const { memory } = model.engine;
+  const expectUnchanged = model.watch("saveModel");
   const weights = Array.from(model.namedWeights(), ([name, weight]) => {
     return { name, weight, dtype: dtype ?? fileDtype(weight) };
   });
@@ -31,7 +32,10 @@ export async function saveModel(model: Model, to: TargetLike, { dtype }: SaveMod
     name,
     dtype: published[dtype][0],
     shape: weight.shape,
-    bytes: () => bytesOf(weight, dtype, memory),
+    bytes: () => {
+      expectUnchanged();
+      return bytesOf(weight, dtype, memory);
+    },
   }));
   const { writeSafetensors } = await import("../../checkpoint/safetensors.ts");
   await writeSafetensors(target, "model.safetensors", tensors);

@@ -1,10 +1,10 @@
 import type { Value } from "../../tape/tape.ts";
-import { columnsOf, rowsOf } from "../checks.ts";
+import { expectMatrix } from "../checks.ts";
 
 /** p = exp(x) / Σ exp(x) over each row of x [T, N]. Computed on the host in f64: for a few columns. */
 export function softmax(x: Value): Value {
   const { tape } = x;
-  const [rows, columns] = [rowsOf(x.shape), columnsOf(x.shape)];
+  const [rows, columns] = expectMatrix("softmax", x.shape);
   const size = rows * columns;
   const p = tape.value(x.shape, [x]);
   if (!tape.planning) softmaxRows(tape.memory.f32(p.ptr, size), tape.memory.f32(x.ptr, size), columns);

@@ -10,6 +10,7 @@ import type { Ptr } from "../../wasm/memory.ts";
 import { columnsOf, rowsOf } from "../checks.ts";
 import { Layout, multiplyBlocks } from "./multiply.ts";
 
+/** Which factors of a product are given transposed. */
 export interface Transposes {
   readonly transposeA?: boolean;
   readonly transposeB?: boolean;

@@ -8,8 +8,7 @@
  *
  * and Σ exp(l − m)·W is gathered in the same walk, rescaled whenever m rises: each logit is computed once. Where W is
  * trained, dW = (softmax(l) − onehot)ᵀ·h needs the final S, so its chunks are computed again in the backward pass.
- *
- * The gradient that comes back to the losses must be one number for all rows, as it is for their mean or sum.
+ * Every row has its own incoming gradient g: above, dh and the rows of softmax(l) − onehot are multiplied by it.
  */
 import { expectLast, sizeOf } from "../../core/shape.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
@@ -48,9 +47,8 @@ export function headCrossEntropy(h: Value, head: Weight, labels: Ids): Value {
   const { lse, sum } = running.finish(loss);
   const kept = sums ? [sums, sum] : [h, lse];
   tape.record(loss, kept, (dloss) => {
-    const scale = tape.planning ? 0 : tape.memory.f32(dloss, 1)[0]!;
-    if (sums) frozenHeadBackward(h, head, labels, sums, sum, scale);
-    else trainedHeadBackward(h, head, labels, lse, scale);
+    if (sums) frozenHeadBackward(h, head, labels, sums, sum, dloss);
+    else trainedHeadBackward(h, head, labels, lse, dloss);
   });
   return loss;
 }
@@ -132,15 +130,15 @@ function eachChunk(
   tape.free(logits);
 }
 
-/** dh = scale·(Σ exp(l − m)·W / S − W[label]). */
-function frozenHeadBackward(h: Value, head: Weight, labels: Ids, sums: Value, sum: Value, scale: number): void {
+/** dh = g·(Σ exp(l − m)·W / S − W[label]). */
+function frozenHeadBackward(h: Value, head: Weight, labels: Ids, sums: Value, sum: Value, dloss: Ptr): void {
   const { tape } = h;
   const [rows, width] = h.shape as [number, number];
   const labelRows = tape.alloc(rows * width * 4);
   pickRows(labelRows, head, labels);
   const { ptr, fresh } = tape.gradientSlot(h);
   const dh = fresh ? ptr : tape.alloc(rows * width * 4);
-  tape.kernels.head_dx_f32(dh, sums.ptr, sum.ptr, labelRows, scale, width, 0, rows);
+  tape.kernels.head_dx_f32(dh, sums.ptr, sum.ptr, labelRows, dloss, width, 0, rows);
   if (!fresh) {
     tape.addGradient(h, dh);
     tape.free(dh);
@@ -148,13 +146,13 @@ function frozenHeadBackward(h: Value, head: Weight, labels: Ids, sums: Value, su
   tape.free(labelRows);
 }
 
-/** Chunk by chunk: dl = scale·(exp(l − lse) − onehot), dW = dlᵀ·h, dh = dl·W. */
-function trainedHeadBackward(h: Value, head: Weight, labels: Ids, lse: Value, scale: number): void {
+/** Chunk by chunk: dl = g·(exp(l − lse) − onehot), dW = dlᵀ·h, dh = dl·W. */
+function trainedHeadBackward(h: Value, head: Weight, labels: Ids, lse: Value, dloss: Ptr): void {
   const { tape } = h;
   const [rows, width] = h.shape as [number, number];
   const dh = h.needsGrad ? tape.gradient(h) : null;
   eachChunk(h, head, (dl, first, count, rowsOfHead) => {
-    tape.kernels.softmax_dlogits_f32(dl, lse.ptr, labels.ptr, first, count, count, scale, 0, rows);
+    tape.kernels.softmax_dlogits_f32(dl, lse.ptr, labels.ptr, dloss, first, count, count, 0, rows);
     if (dh !== null) {
       multiply(tape, { c: dh, a: dl, b: rowsOfHead, rows, columns: width, inner: count, layout: Layout.accumulate });
     }
@@ -184,10 +182,9 @@ export function crossEntropy(logits: Value, labels: Ids): Value {
   tape.free(copy);
   const { lse } = running.finish(loss);
   tape.record(loss, [logits, lse], (dloss) => {
-    const scale = tape.planning ? 0 : tape.memory.f32(dloss, 1)[0]!;
     const dl = tape.alloc(size * 4);
     tape.copy(dl, logits.ptr, size * 4);
-    tape.kernels.softmax_dlogits_f32(dl, lse.ptr, labels.ptr, 0, vocabulary, vocabulary, scale, 0, rows);
+    tape.kernels.softmax_dlogits_f32(dl, lse.ptr, labels.ptr, dloss, 0, vocabulary, vocabulary, 0, rows);
     tape.addGradient(logits, dl);
     tape.free(dl);
   });

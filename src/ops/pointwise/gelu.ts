@@ -4,6 +4,7 @@ import type { Value } from "../../tape/tape.ts";
 /** GELU (Hendrycks and Gimpel 2016): "erf" is x·Φ(x), "tanh" the published approximation that GPT-2 uses. */
 export type GeluForm = "tanh" | "erf";
 
+/** y = x·Φ(x) of every element, or its approximation. */
 export function gelu(x: Value, form: GeluForm): Value {
   const { tape } = x;
   const size = sizeOf(x.shape);

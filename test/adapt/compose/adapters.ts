@@ -57,7 +57,7 @@ export async function threeAdapters(form: (typeof forms)[number], model?: Model)
 
 export function logits(peft: PeftModel, setup: string | string[] | CompositionNode, of = batch): Float32Array {
   peft.setAdapter(setup);
-  return peft.forward(of);
+  return peft.forward(of).data;
 }
 
 export const alone = (ids: readonly number[]) => concatenateLabelled([{ inputIds: ids, labels: ids }]);

@@ -28,19 +28,19 @@ describe.each(forms)("%s", (form) => {
     near("parallel", logits(peft, parallel("a", "c")), want);
     near(
       "disabled",
-      peft.disableAdapter(() => peft.forward(batch)),
+      peft.disableAdapter(() => peft.forward(batch).data),
       peft.disableAdapter(() => logits(peft, "a")),
     );
   });
 
   test("each sequence of a batch may name its own adapter, or the base", async () => {
     const peft = await threeAdapters(form);
-    const plain = peft.disableAdapter(() => peft.forward(alone(texts[1]!)));
+    const plain = peft.disableAdapter(() => peft.forward(alone(texts[1]!)).data);
     const want = [...logits(peft, "a", alone(texts[0]!)), ...plain, ...logits(peft, "b", alone(texts[2]!))];
     peft.setAdapter("c");
-    const before = peft.forward(batch);
-    near("routed", peft.forward(batch, { adapterNames: ["a", "__base__", "b"] }), want);
-    expect(peft.forward(batch)).toEqual(before);
+    const before = peft.forward(batch).data;
+    near("routed", peft.forward(batch, { adapterNames: ["a", "__base__", "b"] }).data, want);
+    expect(peft.forward(batch).data).toEqual(before);
   });
 
   test("the average of an adapter with itself is the adapter; a weight counts as often as it says", async () => {
@@ -109,7 +109,7 @@ test("what is saved beside each other is loaded as it was: adapters, fusion and 
   );
   const again = await PeftModel.fromPretrained(await base(), files);
   expect(again.activeAdapters).toEqual(["c", "a", "b"]);
-  expect(again.forward(batch)).toEqual(peft.forward(batch));
+  expect(again.forward(batch).data).toEqual(peft.forward(batch).data);
 });
 
 test("what cannot be composed is refused with the way out", async () => {

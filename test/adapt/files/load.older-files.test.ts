@@ -42,7 +42,7 @@ async function load(files: Map<string, Uint8Array>, options: object = {}) {
   const warnings: string[] = [];
   const onWarning = (message: string) => void warnings.push(message);
   const model = await PeftModel.fromPretrained(await base(), files, { onWarning, ...options });
-  return { model, outputs: model.forward(batch), warnings: warnings.join("\n") };
+  return { model, outputs: model.forward(batch).data, warnings: warnings.join("\n") };
 }
 
 const extra = (name: string): TensorToWrite => {
@@ -160,7 +160,7 @@ describe("ensure_weight_tying", () => {
     const files = await saved(model);
     const config = JSON.parse(new TextDecoder().decode(files.get("adapter_config.json")));
     files.set("adapter_config.json", new TextEncoder().encode(JSON.stringify({ ...config, ...named })));
-    return { files, outputs: model.forward(batch) };
+    return { files, outputs: model.forward(batch).data };
   }
 
   test.each([
@@ -174,7 +174,7 @@ describe("ensure_weight_tying", () => {
     const { files, outputs } = await tied(both, { ...named, ensure_weight_tying: true });
     const options = { onWarning: () => {} };
     const model = await PeftModel.fromPretrained(await base("llama-tied"), files, options);
-    expect(model.forward(batch)).toEqual(outputs);
+    expect(model.forward(batch).data).toEqual(outputs);
     const training = PeftModel.fromPretrained(await base("llama-tied"), files, { ...options, isTrainable: true });
     await expect(training).rejects.toThrow(
       /trained with "ensure_weight_tying", which this version can run but not train/,

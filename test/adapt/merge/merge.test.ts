@@ -46,9 +46,9 @@ describe("merging", () => {
   test("merged weights of a bf16 base are rounded once: they are the nearest to the exact sum", async () => {
     const { model, plain } = await twoAdapters("llama-bf16");
     model.setAdapter(["default", "other"]);
-    const exact = model.forward(batch);
+    const exact = model.forward(batch).data;
     model.mergeAdapter();
-    expectClose("logits", model.forward(batch), exact, 0.2, 0.02);
+    expectClose("logits", model.forward(batch).data, exact, 0.2, 0.02);
     expect(plain.namedWeights().get("model.layers.0.self_attn.q_proj.weight")!.dtype).toBe("bf16");
   });
 
@@ -59,17 +59,17 @@ describe("merging", () => {
       onWarning: (w) => warnings.push(w),
     });
     warned.mergeAdapter();
-    const once = warned.forward(batch);
+    const once = warned.forward(batch).data;
     warned.mergeAdapter();
     expect(warnings).toEqual(["all adapters are already merged, nothing to do"]);
-    expect(warned.forward(batch)).toEqual(once);
+    expect(warned.forward(batch).data).toEqual(once);
     model.setAdapter(["default", "other"]);
-    const both = model.forward(batch);
+    const both = model.forward(batch).data;
     model.mergeAdapter({ adapterNames: ["other"] });
     expect(model.mergedAdapters).toEqual(["other"]);
-    expectClose("one merged, one applied", model.forward(batch), both, 1e-4, 1e-4);
+    expectClose("one merged, one applied", model.forward(batch).data, both, 1e-4, 1e-4);
     model.mergeAdapter({ adapterNames: ["default"] });
-    expectClose("both merged", model.forward(batch), both, 1e-4, 1e-4);
+    expectClose("both merged", model.forward(batch).data, both, 1e-4, 1e-4);
     model.setAdapter("default");
     expect(model.mergedAdapters).toEqual([]);
   });
@@ -102,8 +102,8 @@ describe("merging", () => {
     const plain = await base("llama-bias");
     const model = getPeftModel(plain, lora({ bias: "all", modulesToSave: ["lm_head", "norm"] }), silent);
     scramble(model, "default");
-    const applied = model.forward(batch);
-    expectClose("merged", model.mergeAndUnload().forward(batch), applied, 1e-4, 1e-4);
+    const applied = model.forward(batch).data;
+    expectClose("merged", model.mergeAndUnload().forward(batch).data, applied, 1e-4, 1e-4);
     expect(plain.config.tie_word_embeddings).toBe(false);
   });
 
@@ -114,10 +114,10 @@ describe("merging", () => {
     scramble(model, "default", 1);
     scramble(model, "other", 2);
     model.setAdapter(["default", "other"]);
-    const applied = model.forward(batch);
+    const applied = model.forward(batch).data;
     expect(() => model.mergeAdapter()).toThrow("is trained by another active adapter");
-    expect(model.forward(batch)).toEqual(applied);
-    expectClose("merged", model.mergeAndUnload({ safeMerge: true }).forward(batch), applied, 1e-4, 1e-4);
+    expect(model.forward(batch).data).toEqual(applied);
+    expectClose("merged", model.mergeAndUnload({ safeMerge: true }).forward(batch).data, applied, 1e-4, 1e-4);
     expect(() => lora({ loraBias: true, bias: "all" })).toThrow(UnsupportedError);
   });
 
@@ -127,10 +127,10 @@ describe("merging", () => {
     const model = getPeftModel(plain, lora({ modulesToSave: ["lm_head"] }), { onWarning: (w) => warnings.push(w) });
     expect(warnings.join()).toContain('"lm_head" is tied to the embedding');
     scramble(model, "default");
-    const applied = model.forward(batch);
+    const applied = model.forward(batch).data;
     const embedding = weightBytes(plain).get("model.embed_tokens.weight")!;
     const merged = model.mergeAndUnload();
-    expectClose("merged", merged.forward(batch), applied, 1e-4, 1e-4);
+    expectClose("merged", merged.forward(batch).data, applied, 1e-4, 1e-4);
     expect(merged.config.tie_word_embeddings).toBe(false);
     expect([...merged.namedWeights().keys()]).toContain("lm_head.weight");
     expect(weightBytes(plain).get("model.embed_tokens.weight")).toEqual(embedding);

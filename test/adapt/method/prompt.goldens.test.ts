@@ -88,7 +88,7 @@ function backward(model: PeftModel, batch: Batch): number {
 }
 
 function expectLogits(peft: PeftModel, { batches }: Case, expected: Expected): void {
-  expectClose("logits", peft.forward(batchOf(batches[0]!)), expected.get("logits")!.values, 1e-4, 2e-4);
+  expectClose("logits", peft.forward(batchOf(batches[0]!)).data, expected.get("logits")!.values, 1e-4, 2e-4);
 }
 
 function expectLossAndGradients(peft: PeftModel, { batches }: Case, expected: Expected): void {

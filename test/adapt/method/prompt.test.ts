@@ -105,12 +105,12 @@ test("sequences of one batch have prompts of different lengths, a prefix, LoRA o
   for (const name of new Set(names)) if (name !== "__base__") scramble(peft, name);
   const texts = [[5, 9, 31], [8], [77, 2, 14, 6], [40, 41], [19, 20, 21], [33, 34], [33, 34], [60, 61, 62, 63]];
   const tasks = [0, 0, 0, 0, 0, 2, 1, 0];
-  const all = peft.forward({ ...concatenate(texts), taskIds: Int32Array.from(tasks) }, { adapterNames: names });
+  const all = peft.forward({ ...concatenate(texts), taskIds: Int32Array.from(tasks) }, { adapterNames: names }).data;
   let row = 0;
   names.forEach((name, s) => {
     const alone = { ...concatenate([texts[s]!]), taskIds: Int32Array.of(tasks[s]!) };
     if (name !== "__base__") peft.setAdapter(name);
-    const want = name === "__base__" ? peft.disableAdapter(() => peft.forward(alone)) : peft.forward(alone);
+    const want = name === "__base__" ? peft.disableAdapter(() => peft.forward(alone).data) : peft.forward(alone).data;
     const got = all.subarray(row, row + want.length);
     expectClose(`logits of sequence ${s} (${name})`, got, want, 1e-5, 1e-4);
     row += want.length;
@@ -122,7 +122,7 @@ test("sequences of one batch have prompts of different lengths, a prefix, LoRA o
 
 test("adaption prompts cannot be one of several adapters in a batch, and say so", async () => {
   const { peft } = await adapted("llama", adaptionPrompt({ adapterLen: 2, adapterLayers: 1 }));
-  expect(() => peft.forward(concatenate([[5], [6]]), { adapterNames: ["default", "__base__"] })).toThrow(
+  expect(() => peft.forward(concatenate([[5], [6]]), { adapterNames: ["default", "__base__"] }).data).toThrow(
     UnsupportedError,
   );
 });
@@ -204,7 +204,7 @@ describe("what does not fit is told with what to do", () => {
   test("a task that the prompt does not have", async () => {
     const { peft } = await adapted("llama", multitaskPromptTuning({ numVirtualTokens: 2, numTasks: 2 }));
     const batch = { ...concatenate([[5]]), taskIds: Int32Array.of(2) };
-    expect(() => peft.forward(batch)).toThrow(/task id 2 must be from 0 to 1/);
+    expect(() => peft.forward(batch).data).toThrow(/task id 2 must be from 0 to 1/);
   });
 
   test("two prompts at once", async () => {

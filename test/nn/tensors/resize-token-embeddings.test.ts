@@ -29,10 +29,10 @@ function meanOf({ values, width }: { values: Float32Array; width: number }, rows
 for (const name of ["llama", "llama-tied", "llama-bf16", "gpt2"]) {
   test(`${name}: old logits stay, new rows are the old ones' mean, and the folder written is of the new size`, async () => {
     const model = await load(name);
-    const before = model.forward(batch);
+    const before = model.forward(batch).data;
     expect(resizeTokenEmbeddings(model, 101, { padToMultipleOf: 16 })).toBe(112);
     expect(model.vocabSize).toBe(112);
-    const after = model.forward(batch);
+    const after = model.forward(batch).data;
     for (let row = 0; row < 4; row++)
       expect(after.slice(row * 112, row * 112 + 97)).toEqual(before.slice(row * 97, (row + 1) * 97));
     const tables = [...model.namedWeights().keys()].filter((key) => /embed_tokens|wte|lm_head/.test(key));
@@ -55,7 +55,7 @@ for (const name of ["llama", "llama-tied", "llama-bf16", "gpt2"]) {
     await saveModel(model, files);
     using opened = await AutoModelForCausalLM.fromPretrained(files);
     expect(opened.config.vocab_size).toBe(112);
-    expectClose("opened", opened.forward(withNew), model.forward(withNew), 1e-4, 1e-4);
+    expectClose("opened", opened.forward(withNew).data, model.forward(withNew).data, 1e-4, 1e-4);
   });
 }
 
@@ -92,9 +92,9 @@ describe("adapters", () => {
     resizeTokenEmbeddings(model, 100);
     peft.addAdapter("later", lora({ targetModules: ["lm_head"] }));
     peft.setAdapter("later");
-    expect(peft.forward(batch)).toHaveLength(400);
+    expect(peft.forward(batch).data).toHaveLength(400);
     peft.dispose();
-    expect(model.forward(batch)).toHaveLength(400);
+    expect(model.forward(batch).data).toHaveLength(400);
   });
 
   test.each([
@@ -110,6 +110,6 @@ describe("adapters", () => {
     const other = await load("llama");
     resizeTokenEmbeddings(other, 101, { seed: 2 });
     const again = await PeftModel.fromPretrained(other, files, { onWarning: () => {} });
-    expectClose("outputs", again.forward(withNew), peft.forward(withNew), 1e-3, 1e-3);
+    expectClose("outputs", again.forward(withNew).data, peft.forward(withNew).data, 1e-3, 1e-3);
   });
 });

@@ -52,6 +52,20 @@ for (const build of builds) {
   });
 }
 
+test.each(builds)("multiplyEach (%s) is the product with each of the matrices, with both gradients", async (build) => {
+  using gym = await Gym.open(build);
+  const [a, x] = [gym.param("a", [2, 3]), gym.param("x", [6, 4])];
+  const op = (tape: Tape) => multiplyEach(leaf(tape, a), leaf(tape, x), 2);
+  const got = Tape.once(gym.engine, {}, (tape) => tape.download(op(tape)));
+  const want = Array.from({ length: 16 }, (_, e) => {
+    const [block, i, j] = [Math.floor(e / 8), Math.floor((e % 8) / 4), e % 4];
+    const term = (k: number) => a.values()[i * 3 + k]! * x.values()[(block * 3 + k) * 4 + j]!;
+    return term(0) + term(1) + term(2);
+  });
+  expectClose("products", got, want, 1e-6, 1e-6);
+  expectGradients(gym.engine, [a, x], op);
+});
+
 test("kronecker refuses an input of another width, and multiplyEach rows that are no whole matrices", async () => {
   using gym = await Gym.open("baseline");
   const [x, a, b] = [gym.param("x", [3, 11]), gym.param("a", [2, 3]), gym.param("b", [5, 4])];

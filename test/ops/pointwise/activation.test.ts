@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { activation, activations, leakyRelu } from "../../../src/ops/pointwise/activation.ts";
+import {
+  activation,
+  activations,
+  leakyRelu,
+  relu,
+  sigmoid,
+  silu,
+  tanh,
+} from "../../../src/ops/pointwise/activation.ts";
 import type { Tape } from "../../../src/tape/tape.ts";
 import { expectClose } from "../../golden-files.ts";
 import { geluErf } from "../../reference/gelu.ts";
@@ -34,6 +42,20 @@ for (const build of builds) {
     using gym = await Gym.open(build);
     const x = gym.param("x", [2]);
     x.values().set([-2, 3]);
-    expect(Array.from(run(gym, (tape) => leakyRelu(leaf(tape, x), 0.25)))).toEqual([-0.5, 3]);
+    const op = (tape: Tape) => leakyRelu(leaf(tape, x), 0.25);
+    expect(Array.from(run(gym, op))).toEqual([-0.5, 3]);
+    expectGradients(gym.engine, [x], op);
   });
+
+  test.each(["relu", "sigmoid", "silu", "tanh"] as const)(
+    `%s (${build}) is the activation of its name`,
+    async (name) => {
+      using gym = await Gym.open(build);
+      const named = { relu, sigmoid, silu, tanh }[name];
+      const x = gym.param("x", [2, 5]);
+      const op = (tape: Tape) => named(leaf(tape, x));
+      expect(run(gym, op)).toEqual(run(gym, (tape) => activation(leaf(tape, x), name)));
+      expectGradients(gym.engine, [x], op);
+    },
+  );
 }
