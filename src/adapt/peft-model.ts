@@ -12,6 +12,7 @@ import type { KvCache } from "../nn/pass/kv-cache.ts";
 import { allBlocks, type PassOptions } from "../nn/pass/pass.ts";
 import type { LabelledSequences, Sequences } from "../nn/pass/sequences.ts";
 import type { CausalLM } from "../nn/tasks/causal-lm.ts";
+import { finiteOutputs } from "../nn/tasks/finite-outputs.ts";
 import { Model } from "../nn/tasks/model.ts";
 import { type Measured, ModelAround } from "../nn/tasks/task-model.ts";
 import { concatenateRows } from "../ops/layout/rows.ts";
@@ -186,7 +187,7 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
   }
   /** Outputs of a batch on the host: see `Model.forward`. `adapterNames` gives each sequence its own adapter. */
   forward(sequences: Sequences, options: RoutedOptions = {}): Tensor {
-    return Tape.once(this.engine, {}, (tape) => tape.read(this.outputs(tape, sequences, options)));
+    return Tape.once(this.engine, {}, (tape) => finiteOutputs(tape, this.outputs(tape, sequences, options), "forward"));
   }
   override measure(tape: Tape, batch: LabelledSequences): Measured | null {
     this.#set.applied();

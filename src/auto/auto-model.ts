@@ -179,7 +179,7 @@ export async function loadPretrained<T extends Task>(
         `${source.name}: weights: "${kept}" was requested together with trainable: true, but trained weights are float32; omit one of the two`,
       );
     }
-    const std = reader.float("initializer_range", 0.02);
+    const std = initialStd(reader);
     const placing = { prefix: definition.prefix, std, trainable, seed, ignoreMismatchedSizes, weights: kept };
     return await inEngine(
       options.engine,
@@ -211,6 +211,14 @@ export async function loadPretrained<T extends Task>(
   } finally {
     await source.close();
   }
+}
+
+/** The standard deviation of fresh weights: beyond 1e3 products overflow. */
+function initialStd(config: ConfigReader): number {
+  const key = "initializer_range";
+  const std = config.float(key, 0.02);
+  if (std >= 0 && std <= 1000) return std;
+  throw config.wrong(key, std, "a number from 0 to 1000");
 }
 
 /**
@@ -272,7 +280,7 @@ export async function modelFromConfig<T extends Task>(
   const { architecture, build } = headFor(definition, chosen, "config");
   const reader = new ConfigReader(raw, "config");
   const config = definition.config(reader);
-  const std = reader.float("initializer_range", 0.02);
+  const std = initialStd(reader);
   const start = { seed, std, fast, weights: kept ?? null, stored };
   return inEngine(
     given,
@@ -280,6 +288,7 @@ export async function modelFromConfig<T extends Task>(
     async (engine, tensors) => {
       const weights = new Weights(tensors);
       const body = build(config, weights, engine);
+      tensors.begin();
       const parts = {
         ...{ engine, task: taskDefinitions[chosen], definition, architecture, config: raw, body, weights },
         ...{ nameOrPath: "", ownsEngine: !given },

@@ -56,6 +56,8 @@ test.each([
   [[3, Number.NaN], "the prompt has NaN at position 1, expected token ids"],
   [[-1], "the prompt has -1 at position 0"],
   [[3, 53], "the prompt has id 53 at position 1, expected ids from 0 to 52"],
+  [[3, 4294967301], "the prompt has id 4294967301 at position 1, expected ids from 0 to 52"],
+  [[3, undefined], "the prompt has undefined at position 1, expected token ids"],
   [[[3], [3, 99]], "prompt 1 has id 99 at position 1"],
   [[[3], []], "prompt 1 has no tokens"],
   [[3, [3]], "the prompt has [3] at position 1"],

@@ -72,7 +72,7 @@ async function read(
   set: AdapterSet,
   from: SourceLike,
   name: string,
-  { isTrainable = false, values = {}, subfolder = "", keyMapping = {} }: LoadAdapterOptions,
+  { isTrainable = false, values = {}, subfolder = "", keyMapping = {}, allowNonFinite = false }: LoadAdapterOptions,
   expectStill: () => void,
 ): Promise<Adapter> {
   const { layers, model } = set;
@@ -84,7 +84,7 @@ async function read(
     expectStill(); // the model may have changed while files were read
     const adapter = unfilled(set, source.name, name, config, tensors);
     try {
-      await readTensors(adapter, layers, tensors, model, source.name);
+      await readTensors(adapter, layers, tensors, model, source.name, { allowNonFinite });
       adapter.labels = await labelsFor(adapter, source, model);
       adapter.setTrainable(isTrainable);
       return adapter;
@@ -124,7 +124,7 @@ function unfilled(set: AdapterSet, source: string, name: string, config: MethodC
 export async function loadAdapterFusion(
   set: AdapterSet,
   from: SourceLike,
-  { adapterNames, isTrainable = false, values = {} }: LoadFusionOptions,
+  { adapterNames, isTrainable = false, values = {}, allowNonFinite = false }: LoadFusionOptions,
 ): Promise<string> {
   const source = await verifiedSource(openSource(from), set.warn);
   try {
@@ -132,7 +132,7 @@ export async function loadAdapterFusion(
     const name = (adapterNames ?? named).join(",");
     const fusion = set.addFusion(name, { ...options, ...values }, 0, tensors);
     try {
-      await readFusion(fusion, tensors, source.name);
+      await readFusion(fusion, tensors, source.name, { allowNonFinite });
       fusion.setTrainable(isTrainable);
       return name;
     } catch (error) {

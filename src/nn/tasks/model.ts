@@ -14,6 +14,7 @@ import type { InputKind } from "../pass/inputs.ts";
 import { Pass, type PassOptions } from "../pass/pass.ts";
 import type { Labelled, LabelledSequences, Sequences } from "../pass/sequences.ts";
 import type { Stack, VirtualTokens } from "../pass/virtual-tokens.ts";
+import { finiteOutputs } from "./finite-outputs.ts";
 import { ModelUses } from "./model-uses.ts";
 import type { Measured, TaskModel } from "./task-model.ts";
 import type { TaskTraits } from "./task-traits.ts";
@@ -184,14 +185,14 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   abstract outputs(tape: Tape, sequences: Sequences, options?: PassOptions): Value;
 
   /**
-   * `outputs` on the host, with their shape. Convenience for small batches.
+   * `outputs` on the host, with their shape. Convenience for small batches. Throws StateError where one is not finite.
    *
    * @example
    * const { data, shape } = model.forward(concatenate([ids]));
    * const [rows, width] = shape;
    */
   forward(sequences: Sequences): Tensor {
-    return Tape.once(this.engine, {}, (tape) => tape.read(this.outputs(tape, sequences)));
+    return Tape.once(this.engine, {}, (tape) => finiteOutputs(tape, this.outputs(tape, sequences), "forward"));
   }
 
   /** Every weight once, by its published name: a tied head appears only as the embedding. */

@@ -4,7 +4,8 @@
 import { openTarget, type TargetLike } from "../../checkpoint/open.ts";
 import { callOptions } from "../../core/call-options.ts";
 import { StateError, UnsupportedError } from "../../core/errors.ts";
-import { f32ToBf16, f32ToF16 } from "../../core/half.ts";
+import { f32ToBf16 } from "../../core/half.ts";
+import { narrowToF16 } from "../../core/non-finite.ts";
 import { oneOf, orNull } from "../../core/options.ts";
 import { expectDense, readElements, storedBytes } from "../../tensor/elements.ts";
 import type { DenseDtype, Weight } from "../../tensor/tensor.ts";
@@ -84,6 +85,7 @@ function bytesOf(weight: Weight, dtype: DenseDtype, memory: Memory): Uint8Array 
       `"${weight.name}" is ${weight.dtype} in memory; saving it as ${dtype} would lose precision`,
     );
   const values = readElements(memory, dense);
-  const bytes = dtype === "f32" ? values : (dtype === "f16" ? f32ToF16 : f32ToBf16)(values);
-  return new Uint8Array(bytes.buffer);
+  if (dtype === "f32") return new Uint8Array(values.buffer);
+  const bits = dtype === "f16" ? narrowToF16(`"${weight.name}"`, values) : f32ToBf16(values);
+  return new Uint8Array(bits.buffer);
 }

@@ -1,5 +1,5 @@
 /** Goes through the text of a pattern. */
-import { FormatError, UnsupportedError } from "../../core/errors.ts";
+import { FormatError, UnsupportedError } from "../errors.ts";
 
 export class PatternReader {
   readonly source: string;

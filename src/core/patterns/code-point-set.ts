@@ -11,10 +11,16 @@ export function readRanges(text: string): [first: number, last: number][] {
   });
 }
 
+/** A character as regular expressions write it. */
+export function charSource(char: number): string {
+  return `\\u{${char.toString(16)}}`;
+}
+
 /** Ranges as a character class of a regular expression writes them. */
 export function classRanges(ranges: readonly (readonly [number, number])[]): string {
-  const hex = (char: number) => `\\u{${char.toString(16)}}`;
-  return ranges.map(([first, last]) => (first === last ? hex(first) : `${hex(first)}-${hex(last)}`)).join("");
+  return ranges
+    .map(([first, last]) => (first === last ? charSource(first) : `${charSource(first)}-${charSource(last)}`))
+    .join("");
 }
 
 /**
