@@ -124,4 +124,5 @@ export type { ProgressReport, TrainResult } from "./train/train-result.ts";
 export { fullTraining, type Trainable } from "./train/trainable.ts";
 export { type PredictionOutput, Trainer } from "./train/trainer.ts";
 export type { ExampleSource, TrainerOptions } from "./train/trainer-options.ts";
+export type * from "./types.ts";
 export { createEngine, type Engine, type EngineOptions } from "./wasm/engine.ts";

@@ -10,7 +10,7 @@ import { type Json, parseJson } from "../core/python-json.ts";
 import { expectPixels, MAX_PIXELS, type RgbImage } from "./image-size.ts";
 import { resize } from "./resize.ts";
 
-interface Size {
+export interface ImageSize {
   readonly height: number;
   readonly width: number;
 }
@@ -18,9 +18,9 @@ interface Size {
 /** The steps for each image. */
 export interface ImageConfig {
   /** The new size, or the new length of the shorter side, with Pillow's number of the filter; null keeps the size. */
-  readonly resize: { readonly size: Size | { readonly shortestEdge: number }; readonly resample: number } | null;
+  readonly resize: { readonly size: ImageSize | { readonly shortestEdge: number }; readonly resample: number } | null;
   /** The size of the center crop; null keeps everything. Areas outside the image are black. */
-  readonly centerCrop: Size | null;
+  readonly centerCrop: ImageSize | null;
   /** The factor for a pixel (0 to 255): 1 leaves it unchanged. */
   readonly rescaleFactor: number;
   /** Per channel; null if not normalized. */
@@ -101,7 +101,7 @@ class ConfigReader {
     return [0, 0, 0];
   }
 
-  #size(key: string, shorter: boolean): Size | { shortestEdge: number } {
+  #size(key: string, shorter: boolean): ImageSize | { shortestEdge: number } {
     const value = this.#file[key] ?? 224;
     const whole = (v: Json | undefined) => typeof v === "number" && Number.isInteger(v) && v > 0 && v <= LONGEST_SIDE;
     if (whole(value)) {
@@ -144,14 +144,14 @@ export function preprocess(image: RgbImage, config: ImageConfig): Float32Array {
   return normalized(shaped, config);
 }
 
-function sizeFor({ width, height }: RgbImage, size: Size | { readonly shortestEdge: number }): Size {
+function sizeFor({ width, height }: RgbImage, size: ImageSize | { readonly shortestEdge: number }): ImageSize {
   if ("height" in size) return size;
   const edge = size.shortestEdge;
   const longer = Math.trunc((edge * Math.max(width, height)) / Math.min(width, height));
   return width <= height ? { width: edge, height: longer } : { width: longer, height: edge };
 }
 
-function centerCrop({ data, width, height }: RgbImage, size: Size): RgbImage {
+function centerCrop({ data, width, height }: RgbImage, size: ImageSize): RgbImage {
   const left = offset(width, size.width);
   const top = offset(height, size.height);
   const out = new Uint8Array(size.height * size.width * 3);

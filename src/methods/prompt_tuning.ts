@@ -90,7 +90,7 @@ function sites(model: ModelShape, values: Values, make: MakeAt): SiteParts {
   return { virtual };
 }
 
-interface TextStart {
+export interface TextStart {
   readonly promptTuningInit: string;
   readonly promptTuningInitText: string | null;
   readonly tokenizerNameOrPath: string | null;

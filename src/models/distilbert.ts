@@ -12,7 +12,7 @@ import { type Activation, activation, relu } from "../ops/pointwise/activation.t
 import { add } from "../ops/pointwise/add.ts";
 import type { Value } from "../tape/tape.ts";
 
-interface DistilbertConfig extends EncoderHeadConfig {
+export interface DistilbertConfig extends EncoderHeadConfig {
   readonly vocabSize: number;
   readonly contextLength: number;
   readonly inner: number;

@@ -11,7 +11,7 @@ import { type Activation, activation } from "../ops/pointwise/activation.ts";
 import { add } from "../ops/pointwise/add.ts";
 import type { Value } from "../tape/tape.ts";
 
-interface Gpt2Config {
+export interface Gpt2Config {
   readonly vocabSize: number;
   readonly contextLength: number;
   readonly width: number;

@@ -15,7 +15,7 @@ import { type Activation, activation } from "../ops/pointwise/activation.ts";
 import { add } from "../ops/pointwise/add.ts";
 import type { Value } from "../tape/tape.ts";
 
-interface VitConfig {
+export interface VitConfig {
   readonly grid: PatchGrid;
   readonly width: number;
   readonly inner: number;

@@ -11,14 +11,14 @@ export interface Port {
 }
 
 /** A worker or port of the web: `Worker`, `MessagePort`, or the global object of a worker. */
-interface WebPort {
+export interface WebPort {
   postMessage(message: unknown): void;
   addEventListener(type: string, listener: (event: { data?: unknown; message?: string }) => void): void;
   start?(): void;
 }
 
 /** A worker or port of node:worker_threads. */
-interface NodePort {
+export interface NodePort {
   postMessage(message: unknown): void;
   on(event: string, listener: (value: unknown) => void): unknown;
   terminate?(): unknown;

@@ -7,7 +7,7 @@ export interface StandsFor<T> {
 }
 
 /** What is copied. */
-type Data =
+export type Copied =
   | undefined
   | null
   | boolean
@@ -23,7 +23,7 @@ type Data =
   | AbortSignal;
 
 /** What arrives when a value is sent: data as it is, everything else as a stand-in. */
-export type Sent<T> = T extends Data
+export type Sent<T> = T extends Copied
   ? T
   : T extends readonly unknown[]
     ? { [K in keyof T]: Sent<T[K]> }
@@ -36,14 +36,14 @@ export type Sent<T> = T extends Data
           : Remote<T>;
 
 /** Objects with functions among their properties, and functions, stay where they are. */
-type IsPlain<T> = T extends (...given: never) => unknown
+export type IsPlain<T> = T extends (...given: never) => unknown
   ? false
   : Extract<T[keyof T], (...given: never) => unknown> extends never
     ? true
     : false;
 
 /** What may be given where T is expected: T itself, or with stand-ins for things in it. */
-export type Given<T> = T extends Data
+export type Given<T> = T extends Copied
   ? T
   : T extends (...given: never) => unknown
     ? T
@@ -51,7 +51,7 @@ export type Given<T> = T extends Data
       ? T | { readonly [K in keyof T]: Given<T[K]> }
       : StandsFor<T> | { readonly [K in keyof T]: Given<T[K]> };
 
-type GivenAll<A extends readonly unknown[]> = { [K in keyof A]: Given<A[K]> };
+export type GivenAll<A extends readonly unknown[]> = { [K in keyof A]: Given<A[K]> };
 
 /** A thing in another thread: its functions and properties are promises of what they are there. */
 export type Remote<T> = (T extends abstract new (
@@ -64,12 +64,12 @@ export type Remote<T> = (T extends abstract new (
     : T extends (...given: infer A) => infer R
       ? (...given: GivenAll<A>) => Promise<Sent<Awaited<R>>>
       : unknown) & {
-    readonly [K in keyof T as K extends string ? K : never]: Property<NonNullable<T[K]>, T[K]>;
+    readonly [K in keyof T as K extends string ? K : never]: RemoteProperty<NonNullable<T[K]>, T[K]>;
   } & StandsFor<T>;
 
-type Property<T, Whole> = T extends ((...given: never) => unknown) | (abstract new (...given: never) => unknown)
+export type RemoteProperty<T, Whole> = T extends ((...given: never) => unknown) | (abstract new (...given: never) => unknown)
   ? Remote<T>
-  : T extends Data
+  : T extends Copied
     ? Promise<Whole>
     : IsPlain<T> extends true
       ? Promise<Sent<Whole>>

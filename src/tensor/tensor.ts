@@ -17,7 +17,7 @@ export type FrozenDtype = DenseDtype | "int8" | "nf4";
 
 export const bytesPerElement: Record<DenseDtype, number> = { f32: 4, f16: 2, bf16: 2 };
 
-interface Loaded {
+export interface LoadedTensor {
   readonly kind: "frozen";
   readonly name: string;
   readonly shape: Shape;
@@ -26,14 +26,14 @@ interface Loaded {
   dispose(): void;
 }
 
-export interface Dense extends Loaded {
+export interface Dense extends LoadedTensor {
   readonly dtype: DenseDtype;
   /** The dtype that files hold it in, where memory holds it in another. */
   readonly storedAs?: DenseDtype;
 }
 
 /** w = scale·q with q in −127..127, one scale per output feature. */
-export interface Int8 extends Loaded {
+export interface Int8 extends LoadedTensor {
   readonly dtype: "int8";
   /** f32, one per stored row or per stored column. */
   readonly scales: Ptr;
@@ -41,11 +41,11 @@ export interface Int8 extends Loaded {
 }
 
 /** Four bits per element, blocks of 64 with quantized scales: QLoRA (Dettmers et al. 2023). */
-export interface Nf4 extends Loaded {
+export interface Nf4 extends LoadedTensor {
   readonly dtype: "nf4";
 }
 
-/** Loaded from a checkpoint. It has no gradient, so the tape cannot record one by accident. */
+/** LoadedTensor from a checkpoint. It has no gradient, so the tape cannot record one by accident. */
 export type Frozen = Dense | Int8 | Nf4;
 
 /**

@@ -21,7 +21,7 @@ import { type EncodeOptions, type Encoding, frame } from "./frame.ts";
 import { type Offsets, offsetsInUnits } from "./offsets.ts";
 import { StreamDecoder, type StreamDecoderOptions } from "./stream-decoder.ts";
 
-type JsonObject = Readonly<Record<string, Json>>;
+export type JsonObject = Readonly<Record<string, Json>>;
 
 /** Parsed files of a tokenizer. Only the first is needed to encode and decode. */
 export interface TokenizerFiles {

@@ -191,10 +191,10 @@ export const settings = {
 export interface Settings extends ValuesOf<typeof settings> {}
 
 /** Any subset of these values. */
-type Some<Values> = { -readonly [Name in keyof Values]?: Values[Name] };
+export type SomeOf<Values> = { -readonly [Name in keyof Values]?: Values[Name] };
 
 /** The user's input: any of the settings. */
-export type TrainingArguments = Some<Omit<Settings, "optim">> & {
+export type TrainingArguments = SomeOf<Omit<Settings, "optim">> & {
   /** The optimizer, by its name here or in transformers. */
   optim?: OptimizerName | PublishedOptimizerName;
 };

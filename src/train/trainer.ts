@@ -41,7 +41,7 @@ export function countSteps(examples: readonly TrainingExample[], args: TrainingA
 }
 
 /** The loss in a report, by its name. */
-type LossOf<P extends string> = Readonly<Record<`${P}_loss`, number>>;
+export type LossOf<P extends string> = Readonly<Record<`${P}_loss`, number>>;
 
 /** The predictions of a model for a data set, and how good they are. */
 export interface PredictionOutput<E extends TrainingExample = TrainingExample, P extends string = "test">

@@ -135,7 +135,7 @@ export class Engine {
   }
 }
 
-type EngineSizes = Pick<EngineOptions, "threads" | "maxBytes" | "measuring">;
+export type EngineSizes = Pick<EngineOptions, "threads" | "maxBytes" | "measuring">;
 
 /**
  * Compiles the kernels and creates an engine. The loaders call this if no engine is given.

@@ -10,7 +10,7 @@ import { didYouMean } from "../../core/similar.ts";
 import type { Label } from "./define-row.ts";
 
 /** A row as far as its labels go: its own, or one for each word. */
-interface LabelledRow {
+export interface LabelledRow {
   readonly kind: string;
   readonly label?: Label;
   readonly words?: readonly string[];

@@ -42,7 +42,7 @@ export interface CallbackContext {
   readonly metrics?: LogEntry;
 }
 
-type Moment = (
+export type CallbackMoment = (
   args: Readonly<Settings>,
   state: TrainerState,
   control: TrainerControl,
@@ -62,20 +62,20 @@ type Moment = (
  */
 export interface TrainerCallback {
   /** Before the first step, also of a resumed run. */
-  onTrainBegin?: Moment;
+  onTrainBegin?: CallbackMoment;
   /** Before the first step of a pass over the data. */
-  onEpochBegin?: Moment;
-  onStepBegin?: Moment;
+  onEpochBegin?: CallbackMoment;
+  onStepBegin?: CallbackMoment;
   /** After an optimizer step, before its report, evaluation and checkpoint. */
-  onStepEnd?: Moment;
-  onEpochEnd?: Moment;
+  onStepEnd?: CallbackMoment;
+  onEpochEnd?: CallbackMoment;
   /** After each report. */
-  onLog?: Moment;
-  onEvaluate?: Moment;
+  onLog?: CallbackMoment;
+  onEvaluate?: CallbackMoment;
   /** After each checkpoint. */
-  onSave?: Moment;
+  onSave?: CallbackMoment;
   /** After the last step, before the result is written. */
-  onTrainEnd?: Moment;
+  onTrainEnd?: CallbackMoment;
 }
 
 const moments: Readonly<Record<keyof TrainerCallback, true>> = {
