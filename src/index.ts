@@ -50,6 +50,7 @@ export type { FeatureExtractor, Pooling } from "./nn/tasks/feature-extractor.ts"
 export type { Model } from "./nn/tasks/model.ts";
 export type { QuestionAnswerer } from "./nn/tasks/question-answering.ts";
 export type { Seq2SeqLM } from "./nn/tasks/seq2seq-lm.ts";
+export type { SuggestedRate } from "./nn/tasks/suggested-rate.ts";
 export type { TaskModel } from "./nn/tasks/task-model.ts";
 export type { TokenClassifier } from "./nn/tasks/token-classifier.ts";
 export { type ResizeOptions, resizeTokenEmbeddings } from "./nn/tensors/resize-token-embeddings.ts";
@@ -69,6 +70,7 @@ export { AutoTokenizer } from "./text/auto-tokenizer.ts";
 export type { Tokenizer } from "./text/tokenizer.ts";
 export type { TrainingArguments } from "./train/arguments.ts";
 export type { TrainingExample } from "./train/check-examples.ts";
+export { chooseArguments } from "./train/chosen-settings.ts";
 export { diagnoseRun, type Finding, type FinishedRun } from "./train/diagnosis.ts";
 export type { ComputeMetrics, EvalPrediction, PreprocessLogits } from "./train/evaluation/eval-prediction.ts";
 export { type EvaluateOptions, type Evaluation, evaluateLoss } from "./train/evaluation/evaluate.ts";

@@ -11,6 +11,7 @@ import { allBlocks, type PassOptions } from "../nn/pass/pass.ts";
 import type { LabelledSequences, Sequences } from "../nn/pass/sequences.ts";
 import type { CausalLM } from "../nn/tasks/causal-lm.ts";
 import { Model } from "../nn/tasks/model.ts";
+import type { SuggestedRate } from "../nn/tasks/suggested-rate.ts";
 import { type Measured, ModelAround } from "../nn/tasks/task-model.ts";
 import { concatenateRows } from "../ops/layout/rows.ts";
 import { scaleBy } from "../ops/pointwise/elementwise.ts";
@@ -29,6 +30,7 @@ import { methodNamed } from "./files/known-methods.ts";
 import type { LoadAdapterOptions, LoadFusionOptions } from "./files/load-options.ts";
 import { mergeAdapters, mergeForGood, unmergeAdapters, withoutAdapters } from "./merge-adapters.ts";
 import { type MethodConfig, withValues } from "./method/define-method.ts";
+import { lowestRate } from "./method/method-rate.ts";
 import { snakeCase } from "./method/options.ts";
 import { type Spelling, trainableLine } from "./trainable-line.ts";
 import { copyState, countParams, namedTrainable, writeState } from "./trained-params.ts";
@@ -397,6 +399,15 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
    */
   namedTrainable(): Map<string, Param> {
     return namedTrainable(this.#set);
+  }
+
+  /** A peak learning rate for AdamW that suits the trained adapters: the lowest of theirs. */
+  get suggestedRate(): SuggestedRate {
+    const trained = this.#set.applied().filter(({ trainable }) => trainable);
+    return lowestRate(
+      trained.map(({ config }) => config.method),
+      this.base.width,
+    );
   }
 
   /** Lets methods with a schedule act after an optimizer step: see `Trainable`. */

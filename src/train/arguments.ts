@@ -47,6 +47,7 @@ export const settings = {
     placeholder: "n",
     alsoSpelled: ["num-epochs"],
     common: true,
+    cli: { default: 3, shown: "3, or for 100 steps", reason: "few rows need more passes" },
   }),
   /** Optimizer steps, instead of `numTrainEpochs`. */
   maxSteps: wholeOrNull(1, {
@@ -81,7 +82,11 @@ export const settings = {
     help: "peak learning rate",
     alsoSpelled: ["lr"],
     common: true,
-    cli: { default: 2e-4, reason: "adapters need higher rates than whole models; a method may state its own" },
+    cli: {
+      default: 2e-4,
+      shown: "by model",
+      reason: "adapters need higher rates than whole models, and small models higher ones than large",
+    },
     fixedOnResume,
   }),
   /** The learning-rate schedule. */

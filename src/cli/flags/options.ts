@@ -107,7 +107,7 @@ export function kebab(name: string): string {
 function helpOf(declared: Option<unknown>): string {
   const { help, expected, choices = [] } = declared;
   const words = choices.length > 1 ? [choices.join(", ")] : [];
-  const fallback = isSwitch(declared) || declared.required ? "" : plainText(defaultOf(declared));
+  const fallback = isSwitch(declared) || declared.required ? "" : shownDefault(declared);
   const more = [...words, ...(fallback === "" ? [] : [`default: ${fallback}`])];
   return more.length === 0 ? help || expected : `${help || expected} (${more.join("; ")})`;
 }
@@ -116,6 +116,11 @@ function helpOf(declared: Option<unknown>): string {
 export function plainText(value: unknown): string {
   if (value === null || (typeof value === "object" && Object.keys(value).length === 0)) return "";
   return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** An option's default on the command line, as help shows it. */
+export function shownDefault(declared: Option<unknown>): string {
+  return declared.cli?.shown ?? plainText(defaultOf(declared));
 }
 
 /** An option's default on the command line. */
