@@ -3,15 +3,13 @@
  * fusion's name.
  */
 import { FormatError } from "../core/errors.ts";
+import { windowsFault } from "../core/portable-name.ts";
 
 /** The adapter at the root of a folder; others have subfolders with their names. */
 export const DEFAULT_ADAPTER = "default";
 
 /** Means no adapter when each sequence of a batch has its own, as in PEFT. */
 export const BASE_ROUTE = "__base__";
-
-/** Device names that Windows does not allow as folders, with any extension. */
-const devices = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])$/i;
 
 /** Throws FormatError unless the name is valid for an adapter. */
 export function expectAdapterName(name: string): void {
@@ -28,7 +26,8 @@ function faultOf(name: string): string | null {
   const character = /[./\\:*?"<>|,\p{Cc}\p{Cs}]/u.exec(name)?.[0];
   if (character !== undefined) return `it contains ${JSON.stringify(character)}`;
   if (name !== name.trim()) return "it starts or ends with a space";
-  if (devices.test(name)) return "Windows reserves it for a device";
+  const fault = windowsFault(name);
+  if (fault !== null) return fault;
   if (name in {}) return "every JavaScript object has a property of this name";
   return name === BASE_ROUTE ? "it means the base without an adapter" : null;
 }

@@ -22,6 +22,21 @@ export function namedTrainable(set: AdapterSet): Map<string, Param> {
   );
 }
 
+/** Weights of the base and of adapters that are not trained, in a fixed order. */
+export function frozenWeights(set: AdapterSet): Weight[] {
+  const trained = new Set<Weight>(namedTrainable(set).values());
+  const weights = new Set<Weight>();
+  for (const module of set.layers.layers.values()) {
+    const { weight, bias } = set.layers.weightsOf(module);
+    weights.add(weight);
+    if (bias) weights.add(bias);
+  }
+  for (const { params } of [...set.adapters.values(), ...set.fusions.values()]) {
+    for (const param of params.values()) weights.add(param);
+  }
+  return [...weights].filter((weight) => !trained.has(weight));
+}
+
 /** The number of trained parameters and the total: base, adapters, copied modules. */
 export function countParams(set: AdapterSet): { trainable: number; all: number } {
   const weights = new Set<Weight>();

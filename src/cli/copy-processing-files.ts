@@ -1,12 +1,13 @@
 /** Files next to a model's weights that also belong to a model derived from it. */
 import { readJson } from "../checkpoint/checkpoint.ts";
+import { HASHES_FILE } from "../checkpoint/file-hashes.ts";
 import { openSource } from "../checkpoint/open.ts";
 import type { Source, Target } from "../core/host.ts";
 
 /** Files of weights in any library's format, their indexes, and what a trainer leaves beside them. */
-const WEIGHTS = /\.(safetensors|bin|pt|pth|ckpt|h5|msgpack|onnx|gguf|ot|tflite|npz)(\.index\.json)?$/i;
+export const WEIGHTS = /\.(safetensors|bin|pt|pth|ckpt|h5|msgpack|onnx|gguf|ot|tflite|npz)(\.index\.json)?$/i;
 /** Written anew, or about an adapter or a run rather than the model. */
-const OTHERS = new Set(["config.json", "adapter_config.json", "trainer_state.json"]);
+const OTHERS = new Set(["config.json", "adapter_config.json", "trainer_state.json", HASHES_FILE]);
 /** What a tokenizer is read from. */
 const TOKENIZER =
   /^(tokenizer|special_tokens_map|added_tokens|chat_template|vocab|merges|spiece|sentencepiece|spm|additional_chat_templates\/)/;

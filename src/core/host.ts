@@ -48,8 +48,25 @@ export interface RunFolder {
   append(file: string, text: string): Promise<void>;
   /** Removes a file or subfolder, if it exists. */
   remove(name: string): Promise<void>;
-  /** Cleans up what a killed process left behind, and restores a subfolder that it had moved aside. */
+  /**
+   * Cleans up what a killed process left behind, and restores a subfolder that it had moved aside. What a living process
+   * is writing is left alone.
+   */
   recover(): Promise<void>;
+  /**
+   * Reserves the folder for one run until the returned function is called. Throws StateError that names the owner if
+   * another run has it. The lock of a run that no longer lives is taken over, which `notice` says. From then on, writing
+   * throws StateError once another run has taken this lock over.
+   */
+  lock(notice: (text: string) => void): Promise<() => Promise<void>>;
+}
+
+/** A SHA-256 being computed. */
+export interface Sha256 {
+  /** The bytes may be a view of memory that is reused. */
+  update(bytes: Uint8Array): void;
+  /** 64 lowercase hexadecimal digits. */
+  hex(): Promise<string>;
 }
 
 /** What the hub keeps. */
@@ -92,6 +109,8 @@ export interface Host {
   folderTarget(path: string): Target;
   /** A folder for the files of a training run. */
   openRun(path: string): RunFolder;
+  /** A new SHA-256; null where the host has none, as browsers on pages without https. */
+  sha256(): Promise<Sha256 | null>;
   /** A compiled build of the kernels; `shared` is for memory shared by several threads. */
   compileBuild(build: "baseline" | "relaxed", shared?: boolean): Promise<WebAssembly.Module>;
   /**

@@ -5,10 +5,12 @@
  */
 import { FormatError } from "./errors.ts";
 import { didYouMean } from "./similar.ts";
+import { shownValue } from "./whole-numbers.ts";
 
 /** What an option holds, which determines how text on the command line is parsed. */
 export type Kind =
   | "flag" // true or false
+  | "flag-or-text" // true or false, or text: a flag whose value may be omitted
   | "whole" // a whole number
   | "number"
   | "choice" // one of several words
@@ -96,6 +98,15 @@ export function option<T>(
 /** true or false. */
 export function flag(fallback: boolean, about?: string | OptionDetails<boolean>): Option<boolean> {
   return option(fallback, "true or false", (value) => typeof value === "boolean", about, "flag");
+}
+
+/** true or false, or text that matches a pattern, such as the name of what a true flag would choose itself. */
+export function flagOrText(
+  fallback: boolean,
+  { expected, pattern, ...about }: OptionDetails<boolean | string> & { expected: string; pattern: RegExp },
+): Option<boolean | string> {
+  const is = (value: unknown) => typeof value === "boolean" || (isString(value) && pattern.test(value));
+  return option<boolean | string>(fallback, `true, false or ${expected}`, is, about, "flag-or-text");
 }
 
 /** A whole number of at least `range`, or in it. */
@@ -206,24 +217,6 @@ export function expectedOf({ expected, nullable }: Option<unknown>): string {
   return nullable ? `${expected} or null` : expected;
 }
 
-/** The longest value that messages quote. */
-const QUOTED = 100;
-
-/** A value as shown in messages: short, and safe for any value. */
-function shown(value: unknown): string {
-  if (typeof value === "number" || typeof value === "bigint" || value === undefined) return String(value); // JSON has no NaN
-  if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
-  const kind =
-    typeof value === "object" && value !== null ? Object.getPrototypeOf(value)?.constructor?.name : undefined;
-  if (kind !== undefined && kind !== "Object" && kind !== "Array") return `a ${kind}`;
-  try {
-    const text = JSON.stringify(value);
-    return text.length > QUOTED ? `${text.slice(0, QUOTED)}...` : text;
-  } catch {
-    return "an object"; // it contains itself
-  }
-}
-
 /** How a message spells an option's name: as in the library, as in a file, or as a flag. */
 export type Spell = (name: string) => string;
 
@@ -254,7 +247,8 @@ export function completeOptions<S extends Options>(
     if (value === undefined) continue;
     const one = Object.hasOwn(options, name) ? options[name]! : null;
     if (one === null) problems.push(`"${name}" is not an option.${didYouMean(name, Object.keys(options).map(spell))}`);
-    else if (!one.is(value)) problems.push(`"${spell(name)}" is ${shown(value)}, expected ${expectedOf(one)}`);
+    else if (!one.is(value))
+      problems.push(`"${spell(name)}" is ${shownValue(value, 200)}, expected ${expectedOf(one)}`);
     else values[name] = one.aliases?.[value as string] ?? value;
   }
   const more = problems.length === 0 ? (together?.(values as ValuesOf<S>) ?? null) : null;

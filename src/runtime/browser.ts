@@ -5,9 +5,10 @@ import { openHub } from "../hub/open-hub.ts";
 import type { Build } from "../kernels/builds.ts";
 import { compileBundled } from "../kernels/bundled.ts";
 import { noFolders } from "./no-folders.ts";
+import { sha256 } from "./web-sha256.ts";
 
 export const { openFolder, exists, folderTarget, openRun } = noFolders("a browser");
-export { openHub };
+export { openHub, sha256 };
 
 /** A build of the kernels, compiled. */
 export function compileBuild(build: Build, shared = false): Promise<WebAssembly.Module> {
@@ -48,5 +49,5 @@ export function ownPort(): Pick<Worker, "postMessage" | "addEventListener"> {
 /** This platform. */
 export const host: Host = {
   ...{ name: "browser", openFolder, exists, openHub, folderTarget, openRun },
-  ...{ compileBuild, parallelism, startThread, checksAddresses },
+  ...{ sha256, compileBuild, parallelism, startThread, checksAddresses },
 };

@@ -4,7 +4,22 @@
  */
 import { mkdir, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { StateError } from "../core/errors.ts";
+import { FormatError, StateError } from "../core/errors.ts";
+import { expectInside } from "../core/host.ts";
+import { windowsFault } from "../core/portable-name.ts";
+
+/** Returns a relative name that stays inside its folder and that this system takes for a file. Throws FormatError. */
+export function expectFileName(source: string, file: string, windows = process.platform === "win32"): string {
+  const inside = expectInside(source, file);
+  const fault = windows
+    ? (inside
+        .split("/")
+        .map(windowsFault)
+        .find((each) => each !== null) ?? null)
+    : null;
+  if (fault === null) return inside;
+  throw new FormatError(`${source}: file name ${JSON.stringify(file)} cannot be used here: ${fault}`);
+}
 
 /** The result, or null if the file or folder does not exist. Throws StateError for any other failure. */
 export async function orAbsent<T>(reading: Promise<T>, what: string): Promise<T | null> {
@@ -32,15 +47,26 @@ export async function makeFolder(path: string, above = true): Promise<void> {
     }
     const there = await stat(path).catch(() => null);
     if (!there?.isDirectory()) throw cause;
+    return;
   }
+  await flushFolder(dirname(path));
 }
 
-/** Makes renames in a folder survive a power failure. On systems that cannot flush a folder this is best effort. */
+/**
+ * What systems answer that cannot flush a folder: Windows opens none (EISDIR, EPERM, EACCES), and some file systems
+ * of networks and in user space know no fsync of folders (EINVAL, ENOTSUP, EOPNOTSUPP, ENOSYS, EBADF). Renames there survive
+ * a power failure as well as the system manages. A folder that may be written but not read (EACCES) is one of them.
+ */
+const CANNOT_FLUSH = ["EISDIR", "EPERM", "EACCES", "EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EBADF"];
+
+/** Makes renames and new names in a folder survive a power failure. Throws what the disk refuses, such as EIO. */
 export async function flushFolder(path: string): Promise<void> {
   try {
     const handle = await open(path, "r");
     await handle.sync().finally(() => handle.close());
-  } catch {}
+  } catch (cause) {
+    if (!CANNOT_FLUSH.includes(codeOf(cause) ?? "")) throw cause;
+  }
 }
 
 /** Signal 0 is not delivered: it only checks whether the process exists. */
@@ -64,6 +90,8 @@ const REASONS = new Map([
   ["EEXIST", "a file exists where a folder is expected"],
   ["ENAMETOOLONG", "the name is too long"],
   ["EMFILE", "too many files are open"],
+  ["ELOOP", "its symbolic links lead in a circle"],
+  ["EIO", "the disk reports an error"],
 ]);
 
 /** A StateError for a refusal of the operating system; any other error unchanged. */

@@ -5,9 +5,10 @@ import { openHub } from "../hub/open-hub.ts";
 import baseline from "../kernels/baseline.wasm";
 import relaxed from "../kernels/relaxed.wasm";
 import { noFolders } from "./no-folders.ts";
+import { sha256 } from "./web-sha256.ts";
 
 export const { openFolder, exists, folderTarget, openRun } = noFolders("workerd");
-export { openHub };
+export { openHub, sha256 };
 
 /** A build of the kernels. workerd has compiled it already. */
 export async function compileBuild(build: "baseline" | "relaxed"): Promise<WebAssembly.Module> {
@@ -30,5 +31,5 @@ export const ownPort: () => never = noThreads;
 /** This platform. */
 export const host: Host = {
   ...{ name: "workerd", openFolder, exists, openHub, folderTarget, openRun, compileBuild, parallelism },
-  ...{ startThread, checksAddresses },
+  ...{ sha256, startThread, checksAddresses },
 };

@@ -87,6 +87,20 @@ export class StepSchedule {
     return epoch + count(steps.slice(0, position)) / count(steps);
   }
 
+  /** The position after `steps` steps, with the micro-batches and tokens up to there. */
+  reached(steps: number): Position & { readonly microStep: number; readonly tokens: number } {
+    let at: Position = { epoch: 0, position: 0 };
+    let microStep = 0;
+    let tokens = 0;
+    for (let step = 0; step < steps; step++) {
+      const batches = this.epoch(at.epoch)[at.position]!;
+      microStep += batches.length;
+      for (const batch of batches) for (const i of batch) tokens += this.#lengths[i]!;
+      at = this.after(at);
+    }
+    return { ...at, microStep, tokens };
+  }
+
   /** All micro-batches of the run in order. */
   *microBatches(): Iterable<readonly number[]> {
     let at: Position = { epoch: 0, position: 0 };
@@ -97,6 +111,11 @@ export class StepSchedule {
   }
 
   #countSteps(epochs: number): number {
+    const whole = Math.floor(epochs);
+    if (this.#args.tokensPerBatch === null) {
+      const { length } = this.epoch(0); // all epochs have as many
+      return Math.ceil(length * whole + length * (epochs - whole));
+    }
     let steps = 0;
     for (let epoch = 0; epoch < epochs; epoch++) steps += this.epoch(epoch).length * Math.min(1, epochs - epoch);
     return Math.ceil(steps);

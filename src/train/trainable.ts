@@ -4,7 +4,7 @@ import type { Target } from "../core/host.ts";
 import type { Model } from "../nn/tasks/model.ts";
 import { type SuggestedRate, wholeRate } from "../nn/tasks/suggested-rate.ts";
 import { ModelAround, type TaskModel } from "../nn/tasks/task-model.ts";
-import type { Param } from "../tensor/tensor.ts";
+import type { Param, Weight } from "../tensor/tensor.ts";
 
 /** A model with trainable parameters: a PeftModel, or a whole model through `fullTraining`. */
 export interface Trainable extends TaskModel {
@@ -12,6 +12,8 @@ export interface Trainable extends TaskModel {
   readonly adapterBytes: number;
   /** The trained parameters by their names in a file, always in the same order. */
   namedTrainable(): Map<string, Param>;
+  /** The weights that training reads and does not change, always in the same order. */
+  frozenWeights?(): Iterable<Weight>;
   /** Writes the trained model or adapter in the form that users load. */
   savePretrained(target: Target): Promise<void>;
   /** Whether training itself changes this key of a .json file that `savePretrained` writes. */

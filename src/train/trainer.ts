@@ -6,12 +6,12 @@
  * counter-based generators, so a run that stops at a checkpoint and resumes ends with the same bits as one that never
  * stopped.
  */
-
 import { openOutput } from "../checkpoint/open.ts";
 import { callOptions } from "../core/call-options.ts";
 import { StateError } from "../core/errors.ts";
 import type { RunFolder } from "../core/host.ts";
-import { asNamed, flag, option, type Spell } from "../core/options.ts";
+import { asNamed, option, type Spell } from "../core/options.ts";
+import { expectTrainedClasses } from "../data/classes.ts";
 import type { ModelUse } from "../nn/tasks/model-uses.ts";
 import type { Optimizer } from "../optim/define-optimizer.ts";
 import { schedule } from "../optim/schedules.ts";
@@ -26,6 +26,7 @@ import { makeOptimizer } from "./make-optimizer.ts";
 import { largestBatch, type MemoryPlan, planOf } from "./memory-plan.ts";
 import { plannedBytes, trainingBytes } from "./micro-batch.ts";
 import { Objective, tokensOf } from "./objective.ts";
+import { RESUME_NAME, type Resume } from "./run/choose-checkpoint.ts";
 import { atStart, type LogEntry } from "./run/progress.ts";
 import type { RunIdentity } from "./run/run-identity.ts";
 import type { RunOutput } from "./run/run-output.ts";
@@ -128,7 +129,10 @@ export class Trainer<M extends Trainable = Trainable, E extends TrainingExample 
   #hold(train: readonly E[], evaluation: readonly E[] | null): void {
     const limits = { model: this.#model, tokensPerBatch: this.args.tokensPerBatch };
     checkExamples("training data", train, limits);
-    if (evaluation) checkExamples("evaluation data", evaluation, limits);
+    if (evaluation) {
+      checkExamples("evaluation data", evaluation, limits);
+      expectTrainedClasses(train, evaluation, this.#model.labelNames, "evaluation data");
+    }
     const { sampler, groupBy } = this.#options;
     const groups = groupBy ? numbered(train.map(groupBy)) : undefined;
     this.#data = { train, evaluation, schedule: new StepSchedule(train.map(tokensOf), this.args, { sampler, groups }) };
@@ -203,44 +207,45 @@ export class Trainer<M extends Trainable = Trainable, E extends TrainingExample 
 
   /**
    * Trains to the end, or until the signal. With `resume` it continues from the newest checkpoint in `outputDir`, or
-   * starts from the beginning if there is none. Throws StateError before the first step if the run does not fit into
-   * memory, if the model is being trained already, and also when the loss or the gradient is no longer finite: parameters
-   * then keep their values from the previous step.
+   * starts from the beginning if there is none; `resume: "checkpoint-300"` names one. A damaged checkpoint is passed over for
+   * the one before it, which `onWarning` says. Throws StateError if another run is using `outputDir` or the model is being
+   * trained already; before the first step if the run does not fit into memory; and when the loss or the gradient is no
+   * longer finite: parameters then keep their values from the previous step.
    */
-  train(options: { resume?: boolean } = {}): Promise<TrainResult> {
+  train(options: { resume?: Resume } = {}): Promise<TrainResult> {
     return this.#model.uses.during(training, async () => {
       this.#model.watch("train"); // throws where the model is gone
       return this.#train(options);
     });
   }
 
-  async #train(options: { resume?: boolean }): Promise<TrainResult> {
-    const { resume } = callOptions("train", { resume: flag(false) }, options);
+  async #train(options: { resume?: Resume }): Promise<TrainResult> {
+    const { resume } = callOptions("train", { resume: resumeOption }, options);
     await this.prepare();
     await this.#expectRoom();
     const bytes = this.plan();
     this.#cache?.clear();
     const { engine } = this.#model;
+    const output = await this.#openOutput(resume);
     const optimizer = makeOptimizer(this.#model, this.args, this.#spell);
     try {
       engine.takeArena(bytes);
       engine.returnArena();
-      const output = await this.#openOutput(resume);
       const identity = { ...this.#options.identity, ...(output && (await this.#ownIdentity())) };
       await output?.prepare(resume);
-      const progress = resume && output ? await output.restore(optimizer, identity) : atStart;
+      const progress = resume !== false && output ? await output.restore(resume, optimizer, identity) : atStart;
       const loop = await this.#loop({ optimizer, bytes, identity, output }, progress);
       return await this.#withDropout(() => loop.train());
     } finally {
       optimizer.dispose();
-      await this.#writeProfile();
+      await this.#writeProfile().finally(() => output?.close());
     }
   }
 
-  async #openOutput(resume: boolean): Promise<RunOutput | null> {
+  async #openOutput(resume: Resume): Promise<RunOutput | null> {
     const folder = this.#folder;
     if (folder === null) {
-      if (resume) throw new StateError("train: resume needs outputDir, the folder of the run to continue");
+      if (resume !== false) throw new StateError("train: resume needs outputDir, the folder of the run to continue");
       return null;
     }
     const { RunOutput } = await files();
@@ -397,6 +402,12 @@ function orderOf(schedule: StepSchedule): string {
 function prefix(fallback: string) {
   return option(fallback, "a word", (value) => typeof value === "string" && /^\w+$/.test(value));
 }
+
+const resumeOption = option<Resume>(
+  false,
+  'true, false or the name of a checkpoint, such as "checkpoint-300"',
+  (value) => typeof value === "boolean" || (typeof value === "string" && RESUME_NAME.pattern.test(value)),
+);
 
 const training: ModelUse = {
   call: "train",

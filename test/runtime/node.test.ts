@@ -1,6 +1,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -75,6 +84,18 @@ describe("a folder to read", () => {
     expect(await openFolder(join(dir, "none")).has("f")).toBe(false);
   });
 
+  test("refuses bytes of a file that was replaced between two reads, and reads it anew after that", async () => {
+    const source = openFolder(dir);
+    await put(folderTarget(dir), "f", "0123");
+    expect((await source.read("f", 0, 2)).length).toBe(2);
+    await put(folderTarget(dir), "f", "4567");
+    utimesSync(join(dir, "f"), 1, 1);
+    await expect(source.read("f", 2, 4)).rejects.toThrow(
+      new FormatError(`"f" in folder "${dir}" was replaced while it was being read; read it again`),
+    );
+    expect(new TextDecoder().decode(await source.read("f"))).toBe("4567");
+  });
+
   test("says why a file that is there cannot be read", async () => {
     symlinkSync("loop", join(dir, "loop"));
     await expect(openFolder(dir).read("loop")).rejects.toThrow(StateError);
@@ -116,7 +137,8 @@ describe("a folder to write", () => {
     ["ENOSPC", "the disk is full (ENOSPC)"],
     ["EROFS", "the file system is read-only (EROFS)"],
     ["EACCES", "permission denied (EACCES)"],
-    ["EIO", "EIO: refused, write (EIO)"],
+    ["EIO", "the disk reports an error (EIO)"],
+    ["ENXIO", "ENXIO: refused, write (ENXIO)"],
   ])("%s is told in words and leaves the old file", async (code, words) => {
     writeFileSync(join(dir, "f"), "old");
     await expect(folderTarget(dir).write("f", failing(refusal(code)))).rejects.toThrow(

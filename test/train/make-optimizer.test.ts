@@ -108,6 +108,7 @@ test("a checkpoint from before there was a choice goes on with AdamW, and with n
     delete state.identity[name];
   }
   run.files.set(path, new TextEncoder().encode(JSON.stringify(state)));
+  run.files.delete("checkpoint-3/SHA256SUMS");
   const refused = train(await wideModel(), { ...settings.adamw, optim: "adamw8bit" }, run, 0, true);
   await expect(refused).rejects.toThrow(/optim: was adamw, is adamw8bit/);
   const second = await train(await wideModel(), settings.adamw, run, 0, true);

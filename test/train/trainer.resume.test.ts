@@ -54,12 +54,14 @@ async function train(
   return { values: valuesOf(model), losses, stopped };
 }
 
-/** All files of a run without what depends on the clock. */
+/** All files of a run without what depends on the clock, such as the hashes of reports. */
 function contents(run: MemoryRun): Record<string, string> {
   const clock = /"(eval_runtime|eval_samples_per_second|train_\w+_per_second|train_runtime)": [^,\n]+/g;
   return Object.fromEntries(
     [...run.files].map(([file, bytes]) => {
-      return [file, file.endsWith(".safetensors") ? bytes.join() : new TextDecoder().decode(bytes).replace(clock, "")];
+      const text = new TextDecoder().decode(bytes);
+      if (file.endsWith(".safetensors")) return [file, bytes.join()];
+      return [file, text.replace(clock, "").replace(/[0-9a-f]{64}(?=.*(trainer_state|trainer)\.json)/g, "")];
     }),
   );
 }
@@ -164,6 +166,7 @@ test("a state with tensors that are not trained, missing or of another shape is 
     return changed;
   };
   run.files.set(file, rename(run.files.get(file)!));
+  run.files.delete("checkpoint-2/SHA256SUMS"); // as an earlier version wrote it
   const resumed = () => train(run, {}, { resume: true });
   await expect(resumed()).rejects.toThrow(/param.transformer.wpe.weighx: not trained now/);
   await expect(resumed()).rejects.toThrow(/param.transformer.wpe.weight: missing/);

@@ -61,6 +61,7 @@ export default defineConfig({
           "guides/classify-texts",
           "guides/chat-model",
           "guides/defaults",
+          "guides/pipelines",
           "guides/many-adapters",
           "guides/memory-and-speed",
           "guides/resume",

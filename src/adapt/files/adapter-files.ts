@@ -2,11 +2,17 @@
  * Loads and saves the adapters of a set; load.ts, save.ts and adapterhub.ts handle the files. `PeftModel` loads this
  * module on first use.
  */
-import { openSource, openTarget, type SourceLike, type TargetLike } from "../../checkpoint/open.ts";
+import { hasCheckpoint } from "../../checkpoint/checkpoint.ts";
+import { writeHashed } from "../../checkpoint/file-hashes.ts";
+import { openOutput, openSource, openTarget, type SourceLike, type TargetLike } from "../../checkpoint/open.ts";
+import { verifiedSource } from "../../checkpoint/verified-source.ts";
 import { FormatError, StateError } from "../../core/errors.ts";
-import type { Source } from "../../core/host.ts";
+import type { Source, Target } from "../../core/host.ts";
+import type { RawConfig } from "../../nn/config.ts";
+import { labelNames, withLabels } from "../../nn/tasks/label-names.ts";
+import type { Model } from "../../nn/tasks/model.ts";
 import { Adapter } from "../adapter.ts";
-import { DEFAULT_ADAPTER } from "../adapter-name.ts";
+import { DEFAULT_ADAPTER, quoted } from "../adapter-name.ts";
 import type { AdapterSet } from "../adapter-set.ts";
 import { type CompositionNode, namesIn, nodesIn } from "../compose/composition.ts";
 import { type MethodConfig, methodName, withValues } from "../method/define-method.ts";
@@ -16,7 +22,8 @@ import { readSetup, subFolder, writeSetup } from "./adapterhub-setup.ts";
 import { openTensorsFor, readAdapterConfig, readFusion, readTensors } from "./load.ts";
 import type { LoadAdapterOptions, LoadFusionOptions } from "./load-options.ts";
 import { mapped, unwrapped } from "./renamed-keys.ts";
-import { writeAdapter, writeFusion } from "./save.ts";
+import { type Write, writeAdapter, writeFusion } from "./save.ts";
+import { readLabels } from "./saved-labels.ts";
 import { withTiedLayers } from "./tied-layers.ts";
 
 /** Loads an adapter under a name and activates it, or loads a folder with several adapters and their composition. */
@@ -65,11 +72,11 @@ async function read(
   set: AdapterSet,
   from: SourceLike,
   name: string,
-  { isTrainable = false, values = {}, subfolder = "", keyMapping = {} }: LoadAdapterOptions,
+  { isTrainable = false, values = {}, subfolder = "", keyMapping = {}, allowNonFinite = false }: LoadAdapterOptions,
   expectStill: () => void,
 ): Promise<Adapter> {
   const { layers, model } = set;
-  const source = subFolder(openSource(from), subfolder);
+  const source = await verifiedSource(subFolder(openSource(from), subfolder), set.warn);
   try {
     const config = withTiedLayers(withValues(await readAdapterConfig(source, set.warn), values), layers);
     const stored = mapped(await openTensorsFor(config, source, layers), keyMapping);
@@ -77,7 +84,8 @@ async function read(
     expectStill(); // the model may have changed while files were read
     const adapter = unfilled(set, source.name, name, config, tensors);
     try {
-      await readTensors(adapter, layers, tensors, model, source.name);
+      await readTensors(adapter, layers, tensors, model, source.name, { allowNonFinite });
+      adapter.labels = await labelsFor(adapter, source, model);
       adapter.setTrainable(isTrainable);
       return adapter;
     } catch (error) {
@@ -87,6 +95,16 @@ async function read(
   } finally {
     await source.close();
   }
+}
+
+/** The labels of the head in an adapter folder, or null. Throws FormatError for another count than the head has. */
+async function labelsFor({ replaced }: Adapter, source: Source, { labelNames: own }: Model): Promise<RawConfig | null> {
+  const labels = own === null || replaced.length === 0 ? null : await readLabels(source);
+  const names = labels === null ? null : labelNames(labels, `config.json of ${source.name}`);
+  if (names === null || names.length === own!.length) return labels;
+  throw new FormatError(
+    `config.json of ${source.name} names ${names.length} labels, but the head has ${own!.length} outputs`,
+  );
 }
 
 /** Creates an adapter to fill from a file. If the config matches no layer, the error names the file and its base. */
@@ -106,15 +124,15 @@ function unfilled(set: AdapterSet, source: string, name: string, config: MethodC
 export async function loadAdapterFusion(
   set: AdapterSet,
   from: SourceLike,
-  { adapterNames, isTrainable = false, values = {} }: LoadFusionOptions,
+  { adapterNames, isTrainable = false, values = {}, allowNonFinite = false }: LoadFusionOptions,
 ): Promise<string> {
-  const source = openSource(from);
+  const source = await verifiedSource(openSource(from), set.warn);
   try {
     const { adapterNames: named, options, tensors } = await openHubFusion(source, set.layers);
     const name = (adapterNames ?? named).join(",");
     const fusion = set.addFusion(name, { ...options, ...values }, 0, tensors);
     try {
-      await readFusion(fusion, tensors, source.name);
+      await readFusion(fusion, tensors, source.name, { allowNonFinite });
       fusion.setTrainable(isTrainable);
       return name;
     } catch (error) {
@@ -150,16 +168,55 @@ export async function saveAdapters(set: AdapterSet, to: TargetLike, selected?: r
   const names = selected ?? [...adapters.keys(), ...fusions.keys()];
   const chosen = names.filter((name) => !fusions.has(name)).map((name) => set.get(name));
   const target = openTarget(to);
+  expectDistinct(names);
   // All of it is copied before the first file is written: training may continue meanwhile.
-  const writes = names.flatMap((name) => {
+  const writes: { readonly folder: string; readonly write: Write }[] = names.flatMap((name) => {
     const fusion = fusions.get(name);
     if (fusion === undefined) return [];
-    return [writeFusion(fusion, set.get(name.split(",").at(-1)!).config, layers, model)];
+    const { config } = set.get(name.split(",").at(-1)!);
+    return [{ folder: fusion.name, write: writeFusion(fusion, config, layers, model) }];
   });
   if (selected === undefined && set.active.length > 1 && set.composes(set.active)) {
     const { composition } = set;
-    writes.push((to) => writeSetup(composition, to));
+    writes.push({ folder: "", write: (root) => writeSetup(composition, root) });
   }
-  for (const adapter of chosen) writes.push(writeAdapter(adapter, layers, model));
-  for (const write of writes) await write(target);
+  for (const adapter of chosen) {
+    const folder = adapter.name === DEFAULT_ADAPTER ? "" : adapter.name;
+    const { modelType, architecture } = model;
+    const config = withLabels(model.config, set.labelsOf(adapter));
+    writes.push({ folder, write: writeAdapter(adapter, layers, { modelType, architecture, config }) });
+  }
+  if (typeof to === "string") await expectNoModel(openOutput(to)!.source());
+  for (const folder of new Set(writes.map((one) => one.folder))) {
+    const own = writes.filter((one) => one.folder === folder);
+    await writeHashed(folder === "" ? target : below(target, folder), async (to) => {
+      for (const { write } of own) await write(to);
+    });
+  }
+}
+
+/** Throws StateError if a folder holds a model: its config.json would be overwritten with the labels of an adapter's head. */
+async function expectNoModel(folder: Source): Promise<void> {
+  if (!(await hasCheckpoint(folder))) return;
+  throw new StateError(`${folder.name} holds a model: save an adapter to another folder, such as one below it`);
+}
+
+/** A subfolder of a target. */
+function below(target: Target, folder: string): Target {
+  return { name: target.name, write: (file, chunks) => target.write(`${folder}/${file}`, chunks) };
+}
+
+/** Throws StateError if two names are the same folder where capital letters do not count, as on Windows and macOS. */
+function expectDistinct(names: readonly string[]): void {
+  const folders = new Map<string, string>();
+  for (const name of names) {
+    const other = folders.get(name.toLowerCase());
+    if (other !== undefined) {
+      throw new StateError(
+        `adapters ${quoted([other, name])} cannot be saved together: their folders would be the same on Windows and macOS. ` +
+          "Save them to different folders with selectedAdapters",
+      );
+    }
+    folders.set(name.toLowerCase(), name);
+  }
 }

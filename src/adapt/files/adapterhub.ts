@@ -134,19 +134,13 @@ function readFusionOptions(config: PyJson, what: string): FusionOptions {
 
 // ---- writing
 
-/** The destination of files: a folder of a target, "" for its root. */
-export interface HubFolder {
-  readonly target: Target;
-  readonly folder: string;
-}
-
 /** Writes an adapter, and the head that was trained with it to separate files, as AdapterHub's `save_adapter` does. */
 export async function writeHubAdapter(
   { name, config }: Adapter,
   tensors: readonly TensorToWrite[],
   base: Base,
   model: ModelClass,
-  to: HubFolder,
+  to: Target,
 ): Promise<void> {
   const { own, head } = named(tensors, "adapters", name);
   await writeFiles(to, ADAPTER, own, writeHubConfig(config, name, base, model));
@@ -160,7 +154,7 @@ export async function writeHubFusion(
   base: Base,
   model: ModelClass,
   config: MethodConfig,
-  to: HubFolder,
+  to: Target,
 ): Promise<void> {
   const fields = Object.fromEntries(Object.entries(options).map(([option, value]) => [snakeCase(option), value]));
   const facts = { ...madeFor(base, model, config), version: HUB_VERSION, config: fields, name };
@@ -177,13 +171,7 @@ function named(tensors: readonly TensorToWrite[], marker: string, name: string) 
   return { own: own.map((tensor) => ({ ...tensor, name: tensor.name.replace(inside, `${inside}${name}.`) })), head };
 }
 
-async function writeFiles(
-  { target, folder }: HubFolder,
-  files: Files,
-  tensors: readonly TensorToWrite[],
-  config: string,
-) {
-  const path = (file: string) => (folder === "" ? file : `${folder}/${file}`);
-  await writeSafetensors(target, path(files.weights), tensors, null);
-  await target.write(path(files.config), [new TextEncoder().encode(config)]);
+async function writeFiles(target: Target, files: Files, tensors: readonly TensorToWrite[], config: string) {
+  await writeSafetensors(target, files.weights, tensors, null);
+  await target.write(files.config, [new TextEncoder().encode(config)]);
 }

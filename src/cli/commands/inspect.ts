@@ -26,6 +26,7 @@ import { expectFile, expectNoFile } from "../paths/mistaken-paths.ts";
 import { adapterFolder, splitPath } from "../paths/paths.ts";
 import { grouped, notice, print } from "../terminal.ts";
 import { showPlan } from "./inspect-plan.ts";
+import { verify } from "./inspect-verify.ts";
 
 interface Line {
   name: string;
@@ -45,6 +46,10 @@ const shown = {
   }),
   grouped: flag(false, "print counts in the format of newer PEFT versions: 2,359,296 and four digits"),
   json: flag(false, { help: "print one JSON object", common }),
+  verify: flag(false, {
+    help: "check every file against the hashes that were written with it: of an adapter, a checkpoint or a whole run",
+    common,
+  }),
   plan: flag(false, {
     help: "show how much memory training would need, based on config.json and the options below",
     common,
@@ -88,6 +93,7 @@ const EXAMPLES = `
   $ lorikeet inspect examples/pocket
   $ lorikeet inspect runs/sonnets/adapter --json
   $ lorikeet inspect base --adapter-config adapter_config.json
+  $ lorikeet inspect runs/sonnets --verify
   $ lorikeet inspect base --plan --batch-size 4 --max-length 1024
   $ lorikeet inspect bigscience/mt0-large --plan --weights int8 --method ia3
   $ lorikeet inspect base --plan --method lora --r 16 --use-dora --gradient-checkpointing --json`;
@@ -101,7 +107,8 @@ async function run(dir: string, command: Command, chosen: TrainingMethod, plansO
   expectNoFile(dir, "inspect");
   const source = openSource(dir);
   try {
-    if (await source.has(CONFIG_FILE)) await showAdapter(source, flags);
+    if (flags.verify) await verify(source, flags.json);
+    else if (await source.has(CONFIG_FILE)) await showAdapter(source, flags);
     else if (await source.has("config.json")) await showModel(source, flags);
     else {
       await source.list(); // reports a missing folder

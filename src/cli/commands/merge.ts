@@ -1,14 +1,8 @@
-/**
- * lorikeet merge: merges adapters into their base and writes an ordinary model folder, or combines them into one
- * adapter.
- */
-import { realpathSync } from "node:fs";
-import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { DEFAULT_ADAPTER } from "../../adapt/adapter-name.ts";
 import { COMBINATIONS } from "../../adapt/derive/combine.ts";
 import { PeftModel } from "../../adapt/peft-model.ts";
-import { openTarget } from "../../checkpoint/open.ts";
+import { adapterFacts, headFrom } from "../../auto/adapter-facts.ts";
 import { StateError } from "../../core/errors.ts";
 import { flag, number, oneOf, orNull, type ValuesOf, whole, wholeOrNull } from "../../core/options.ts";
 import { saveModel } from "../../nn/tensors/save-model.ts";
@@ -17,9 +11,10 @@ import { commandOf } from "../command.ts";
 import { copyProcessingFiles } from "../copy-processing-files.ts";
 import { expectSameOutputs, probeFor } from "../expect-same-outputs.ts";
 import { outputPath, RequiredFlag } from "../flags/options.ts";
-import { headFrom, loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";
+import { loadBase, modelOptions, openEngine } from "../model-options.ts";
 import { expectAdapter, expectModel, expectNoFile } from "../paths/mistaken-paths.ts";
 import { adapterFolder } from "../paths/paths.ts";
+import { replaceOutput, samePlace } from "../replace-output.ts";
 import { notice, print } from "../terminal.ts";
 
 interface Weighted {
@@ -79,22 +74,23 @@ async function run(flags: Flags): Promise<void> {
   for (const { folder } of flags.adapter) expectAdapter(folder);
   expectNoFile(flags.output, "--output");
   const engine = await openEngine(flags);
-  const told = await toldByAdapter(flags.adapter[0]!.folder);
+  const told = await adapterFacts(flags.adapter[0]!.folder);
   const base = await loadBase(flags.model, engine, told.task, headFrom(told));
   const model = new PeftModel(base, { onWarning: notice });
   const result = await combined(model, flags);
   model.setAdapter(result);
-  const target = openTarget(flags.output);
   if (flags.adapterOnly) {
-    await model.savePretrained(target, { selectedAdapters: [result] });
+    await replaceOutput(flags.output, (target) => model.savePretrained(target, { selectedAdapters: [result] }));
     print(`wrote the adapter to ${flags.output}`);
     return;
   }
   const probe = probeFor(base);
   const expected = model.forward(probe).data;
   const merged = model.mergeAndUnload({ safeMerge: flags.safe });
-  await saveModel(merged, target);
-  await copyProcessingFiles(flags.model, target, flags.adapter[0]!.folder);
+  await replaceOutput(flags.output, async (target) => {
+    await saveModel(merged, target);
+    await copyProcessingFiles(flags.model, target, flags.adapter[0]!.folder);
+  });
   merged.dispose(); // its place is needed
   const written = await loadBase(flags.output, engine, base.task);
   expectSameOutputs(flags.output, written, probe, expected);
@@ -114,17 +110,4 @@ async function combined(model: PeftModel, { adapter: adapters, combine, rank, de
   const options = { combination: combine, rank, density, seed };
   model.addWeightedAdapter(names, weights, DEFAULT_ADAPTER, options);
   return DEFAULT_ADAPTER;
-}
-
-/** Whether two paths refer to the same folder, through any spelling or link. */
-function samePlace(a: string, b: string): boolean {
-  return placeOf(a) === placeOf(b);
-}
-
-function placeOf(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return resolve(path); // does not exist yet
-  }
 }

@@ -5,9 +5,11 @@ import { CONFIG_FILE } from "../../adapt/files/config-file.ts";
 import type { Method } from "../../adapt/method/define-method.ts";
 import { PeftModel } from "../../adapt/peft-model.ts";
 import { trainableLine } from "../../adapt/trainable-line.ts";
+import { adapterFacts } from "../../auto/adapter-facts.ts";
 import type { RunFolder } from "../../core/host.ts";
 import {
   flag,
+  flagOrText,
   files as listOfFiles,
   type Options,
   oneOf,
@@ -31,10 +33,10 @@ import { type Choice, chooseEpochs, chooseRate, chosenValues } from "../../train
 import { diagnoseRun, type Finding } from "../../train/diagnosis.ts";
 import type { FrozenCacheReport } from "../../train/frozen-cache.ts";
 import { Profiler } from "../../train/profiler.ts";
+import { RESUME_NAME, savedIdentity } from "../../train/run/choose-checkpoint.ts";
 import type { LogEntry } from "../../train/run/progress.ts";
 import { type RunIdentity, settingsOfIdentity } from "../../train/run/run-identity.ts";
 import { expectNoRun } from "../../train/run/run-output.ts";
-import { savedIdentity } from "../../train/run/run-state.ts";
 import type { ProgressReport, TrainResult } from "../../train/train-result.ts";
 import { fullTraining, type Trainable } from "../../train/trainable.ts";
 import { countSteps, Trainer } from "../../train/trainer.ts";
@@ -58,7 +60,7 @@ import {
 import { applyRunFile } from "../flags/run-file.ts";
 import { expectRoom, measuredBase } from "../memory.ts";
 import { beside, methodOption, methodOptions } from "../method-options.ts";
-import { loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";
+import { loadBase, modelOptions, openEngine } from "../model-options.ts";
 import { type FinishedRun, nextCommands } from "../next-commands.ts";
 import { expectAdapter, expectFile, expectNoFile } from "../paths/mistaken-paths.ts";
 import { adapterFolder } from "../paths/paths.ts";
@@ -88,10 +90,12 @@ const running = {
   preview: whole(0, 0, "number of examples to show before training, as `data preview` does"),
   profile: flag(false, "time kernels and layers: writes profile.md, and trace.json for a browser's performance panel"),
   profileSteps: whole(10, 1, "number of steps to profile, after one warm-up step"),
-  resume: flag(false, {
-    help: "continue from the newest checkpoint in --output, bit for bit as if never interrupted; omitted settings are taken from the run",
+  resume: flagOrText(false, {
+    help: "continue from the newest checkpoint in --output, or from the one that is named, bit for bit as if never interrupted; omitted settings are taken from the run",
+    placeholder: "checkpoint-N",
     insteadOf: { "resume-from-checkpoint": "--resume continues from the newest checkpoint in --output" },
     common: true,
+    ...RESUME_NAME,
   }),
   config: text({
     help: "a YAML file with any of these options, one per line; the command line overrides it",
@@ -172,14 +176,14 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   if (paths.initAdapter !== null) expectAdapter(paths.initAdapter, "--init-adapter");
   if (paths.adapterConfig !== null) expectFile(paths.adapterConfig, "--adapter-config", CONFIG_FILE);
   const output = openRun(paths.output);
-  const saved = paths.resume ? await savedIdentity(output) : {};
+  const saved = paths.resume ? await savedIdentity(output, paths.resume, notice) : {};
   const flags = { ...paths, validSplit: validSplitOf(command, paths, saved) };
   const given = givenArguments(command, settingsOfIdentity(saved));
   const asked = trainingArguments(command, given, flags.valid !== null || flags.validSplit > 0);
   const spell = spellAsFlags(command, { evalDataset: "--valid", outputDir: "--output" });
   if (!flags.resume && !asked.overwriteOutputDir) await expectNoRun(output, spell); // before anything is loaded
   const engine = await openEngine(flags);
-  const told = flags.initAdapter === null ? null : await toldByAdapter(flags.initAdapter);
+  const told = flags.initAdapter === null ? null : await adapterFacts(flags.initAdapter);
   const full = chosen.method === null && flags.adapterConfig === null && flags.initAdapter === null;
   const data = await trainingData(flags, { engine, seed: asked.seed, trainable: full, told });
   const { train, valid, test, task, loading, shapes } = data;
@@ -203,7 +207,7 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   });
   const base = await loadBase(flags.model, engine, task, loading);
   const model = await made(base, notice);
-  if (flags.resume && model instanceof PeftModel) await expectSameAdapter(output, model);
+  if (flags.resume && model instanceof PeftModel) await expectSameAdapter(output, flags.resume, model);
   const reporter =
     flags.logFormat === "json" ? new JsonReporter() : new LineReporter(flags, args.loggingSteps, base, spell);
   const stop = new AbortController();
@@ -312,11 +316,13 @@ interface Reporter {
 
 /** One JSON object per line: each report, and the result. */
 class JsonReporter implements Reporter {
+  #choices: readonly Choice[] = [];
+
   preview(examples: readonly ExamplePreview[]): void {
     for (const example of examples) print(JSON.stringify({ preview: example }));
   }
   begin(_model: Trainable, _data: TrainingData, _trainer: Trainer, choices: readonly Choice[]): void {
-    for (const { name, value, reason } of choices) print(JSON.stringify({ chosen: name, value, reason }));
+    this.#choices = choices;
   }
   progress(): void {}
   log(entry: LogEntry): void {
@@ -336,7 +342,8 @@ class JsonReporter implements Reporter {
   end(result: TrainResult, findings: readonly Finding[], _seconds: number, output: string): void {
     const { curve: _, ...ended } = result;
     const advice = findings.map(({ message }) => message);
-    print(JSON.stringify({ ...ended, output, ...(advice.length > 0 && { advice }) }));
+    const told = { ...(this.#choices.length > 0 && { chosen: this.#choices }), ...(advice.length > 0 && { advice }) };
+    print(JSON.stringify({ ...ended, output, ...told }));
   }
   next(): void {}
 }

@@ -18,6 +18,7 @@ import {
 /** The placeholder for a value in help. */
 const placeholders: Readonly<Record<Kind, string>> = {
   flag: "true|false",
+  "flag-or-text": "name",
   whole: "n",
   number: "x",
   choice: "name",
@@ -33,7 +34,8 @@ const placeholders: Readonly<Record<Kind, string>> = {
 
 /** How to parse text for each kind of option; undefined if the text is not of that kind. */
 const readers: Readonly<Record<Kind, (text: string, one: Option<unknown>) => unknown>> = {
-  flag: (text) => (text === "true" ? true : text === "false" ? false : undefined),
+  flag: readFlag,
+  "flag-or-text": (text) => readFlag(text) ?? text,
   whole: readWhole,
   number: readNumber,
   choice: readChoice,
@@ -46,6 +48,10 @@ const readers: Readonly<Record<Kind, (text: string, one: Option<unknown>) => unk
   renames: readRenames,
   json: readJson,
 };
+
+function readFlag(text: string): boolean | undefined {
+  return text === "true" ? true : text === "false" ? false : undefined;
+}
 
 /** Parses the text of an option. Throws InvalidArgumentError that states what was expected. */
 export function readText(text: string, one: Option<unknown>): unknown {
@@ -69,7 +75,7 @@ export class DeclaredFlag extends Flag {
         ...((before as string[]) ?? []),
         ...(readText(text, declared) as string[]),
       ]);
-    else if (this.required) this.argParser((text) => readText(text, declared));
+    else if (this.required || this.optional) this.argParser((text) => readText(text, declared));
   }
   override attributeName(): string {
     return this.#name;
@@ -96,7 +102,9 @@ function isSwitch({ kind, fallback, spelled = "" }: Option<unknown>): boolean {
 function flagsOf(name: string, declared: Option<unknown>): string {
   const long = declared.spelled ?? kebab(name);
   const more = declared.kind === "files" ? "..." : "";
-  return isSwitch(declared) ? `--${long}` : `--${long} <${declared.placeholder ?? placeholders[declared.kind]}${more}>`;
+  const placeholder = declared.placeholder ?? placeholders[declared.kind];
+  if (declared.kind === "flag-or-text") return `--${long} [${placeholder}]`;
+  return isSwitch(declared) ? `--${long}` : `--${long} <${placeholder}${more}>`;
 }
 
 /** `maxLength` as flags spell it: `max-length`. */
@@ -107,7 +115,8 @@ export function kebab(name: string): string {
 function helpOf(declared: Option<unknown>): string {
   const { help, expected, choices = [] } = declared;
   const words = choices.length > 1 ? [choices.join(", ")] : [];
-  const fallback = isSwitch(declared) || declared.required ? "" : shownDefault(declared);
+  const silent = isSwitch(declared) || declared.required || declared.kind === "flag-or-text";
+  const fallback = silent ? "" : shownDefault(declared);
   const more = [...words, ...(fallback === "" ? [] : [`default: ${fallback}`])];
   return more.length === 0 ? help || expected : `${help || expected} (${more.join("; ")})`;
 }

@@ -73,7 +73,7 @@ function applyEntry(command: Command, key: string, value: unknown): string | nul
 }
 
 function parsed(option: Option, named: string, value: unknown): unknown {
-  if (!option.required) {
+  if (!option.required && !(option.optional && typeof value === "string")) {
     if (typeof value !== "boolean") throw new InvalidArgumentError("Expected true or false.");
     return option.negate && option.long === `--${named}` ? !value : value;
   }

@@ -179,7 +179,7 @@ export class TrainingLoop {
     const metric = rankOf(found, args, spell);
     const { best, evaluationsSinceBest, step } = this.#progress;
     if (isBetter(metric, best && (best.metric ?? best.loss), args)) {
-      await output?.saveBest(optimizer);
+      await output?.saveBest(optimizer, step);
       this.#progress = { ...this.#progress, best: { loss: found.loss, step, metric }, evaluationsSinceBest: 0 };
     } else this.#progress = { ...this.#progress, evaluationsSinceBest: evaluationsSinceBest + 1 };
     const entry = evaluationLog(found, examples.length);

@@ -1,7 +1,9 @@
 /** What a resumed run must share with the run that it continues, to end as if it had never stopped. */
 
+import { hashOf } from "../../checkpoint/file-hashes.ts";
 import type { Option } from "../../core/options.ts";
 import { parseJson } from "../../core/python-json.ts";
+import { storedBytes } from "../../tensor/elements.ts";
 import { type Settings, settings } from "../arguments.ts";
 import { fingerprint, type TrainingExample } from "../check-examples.ts";
 import type { Trainable } from "../trainable.ts";
@@ -46,7 +48,28 @@ export async function identityOf(
     trainingData: fingerprint(trainDataset),
     evaluationData: evalDataset === null ? null : fingerprint(evalDataset),
     ...(await describe(model)),
+    ...(await weightsOf(model)),
   };
+}
+
+/** The hash of the weights that are not trained: their values as the engine holds them. */
+export const BASE_WEIGHTS = "baseWeights";
+/** Bytes hashed at a time. */
+const PIECE = 2 ** 24;
+
+/** Nothing if every weight is trained, or where the host has no SHA-256. */
+async function weightsOf(model: Trainable): Promise<RunIdentity> {
+  const { memory } = model.engine;
+  const hashes: (string | null)[] = [];
+  for (const weight of model.frozenWeights?.() ?? []) {
+    const pieces = function* () {
+      const { length } = storedBytes(memory, weight);
+      for (let at = 0; at < length; at += PIECE) yield storedBytes(memory, weight).subarray(at, at + PIECE);
+    };
+    hashes.push(await hashOf(pieces()));
+  }
+  const whole = await hashOf([new TextEncoder().encode(hashes.join("\n"))]);
+  return hashes.length === 0 || whole === null ? {} : { [BASE_WEIGHTS]: whole.slice(0, 32) };
 }
 
 /**

@@ -1,7 +1,7 @@
 /** A run folder in memory, for hosts without a file system. */
-
 import { mapSource, memoryTarget } from "../../checkpoint/source.ts";
 import { expectArgument } from "../../core/call-options.ts";
+import { StateError } from "../../core/errors.ts";
 import type { RunFolder } from "../../core/host.ts";
 
 /** `files` holds everything that was written, by path: "metrics.jsonl", "adapter/adapter_config.json". */
@@ -22,6 +22,7 @@ export function memoryRun(name = "memory"): MemoryRun {
   const files = new Map<string, Uint8Array>();
   const below = (sub: string) => [...files].filter(([path]) => path.startsWith(`${sub}/`));
   const top = memoryTarget(name);
+  let locked = false;
   return {
     name,
     files,
@@ -57,5 +58,13 @@ export function memoryRun(name = "memory"): MemoryRun {
       for (const [each] of below(path)) files.delete(each);
     },
     recover: async () => {},
+    async lock() {
+      if (locked)
+        throw new StateError(`${name} is in use by another run: wait for its end, or use another memoryRun()`);
+      locked = true;
+      return async () => {
+        locked = false;
+      };
+    },
   };
 }

@@ -1,14 +1,16 @@
 /** The folder of a run: its checkpoints, its best model, its result, and the files that report on it. Loaded for the first run that has one. */
-import { StateError } from "../../core/errors.ts";
-import type { RunFolder } from "../../core/host.ts";
+import { writeHashed } from "../../checkpoint/file-hashes.ts";
+import { FormatError, StateError } from "../../core/errors.ts";
+import type { RunFolder, Source, Target } from "../../core/host.ts";
 import type { Spell } from "../../core/options.ts";
 import type { Optimizer } from "../../optim/define-optimizer.ts";
 import type { Settings } from "../arguments.ts";
 import type { StepSchedule } from "../step-schedule.ts";
 import type { Trainable } from "../trainable.ts";
+import { checkpointsOf, expectIntact, expectWhole, fromCheckpoint, type Resume } from "./choose-checkpoint.ts";
 import { atStart, type LogEntry, type Progress } from "./progress.ts";
 import type { RunIdentity } from "./run-identity.ts";
-import { checkpointsOf, readParams, readState, writeParams, writeState } from "./run-state.ts";
+import { PARAMS, readParams, readState, writeParams, writeState } from "./run-state.ts";
 import { appendMetrics, rewriteMetrics, trainerState } from "./trainer-state.ts";
 
 export { identityOf } from "./run-identity.ts";
@@ -39,36 +41,70 @@ export interface RunOutputOptions {
 
 export class RunOutput {
   readonly #of: RunOutputOptions;
+  #release: (() => Promise<void>) | null = null;
 
   constructor(options: RunOutputOptions) {
     this.#of = options;
   }
 
-  /** Makes the folder ready. Throws StateError if it already has a run that is neither continued nor overwritten. */
-  async prepare(resume: boolean): Promise<void> {
-    const { folder, args, spell } = this.#of;
+  /**
+   * Locks the folder and makes it ready. Throws StateError if another run is using it, or if it already has a run that is
+   * neither continued nor overwritten. `close` releases it.
+   */
+  async prepare(resume: Resume): Promise<void> {
+    const { folder, args, spell, warn } = this.#of;
+    this.#release = await folder.lock(warn);
     await folder.recover();
-    if (resume) return;
+    if (resume !== false) return;
     const ours = (await folder.list()).filter((name) => OURS.test(name));
     if (!args.overwriteOutputDir) await expectNoRun(folder, spell);
     for (const name of ours) await folder.remove(name);
     await rewriteMetrics(folder, []); // fails early if the folder is not writable
   }
 
-  /** Reads the newest checkpoint into the model and the optimizer. Starts from the beginning if there is none. */
-  async restore(optimizer: Optimizer, identity: RunIdentity): Promise<Progress> {
-    const { folder, spell, warn } = this.#of;
-    const newest = (await checkpointsOf(folder)).at(-1);
-    if (newest === undefined) {
-      warn(`${folder.name} has no checkpoint to resume from: starting from the beginning`);
-      await rewriteMetrics(folder, []);
-      return atStart;
-    }
-    const source = folder.source(`checkpoint-${newest}`);
+  /** Lets other runs use the folder. */
+  async close(): Promise<void> {
+    const release = this.#release;
+    this.#release = null;
+    await release?.();
+  }
+
+  /**
+   * Reads the newest checkpoint that is not damaged, or the one that is named, into the model and the optimizer. Starts from
+   * the beginning if there is none.
+   */
+  async restore(resume: true | string, optimizer: Optimizer, identity: RunIdentity): Promise<Progress> {
+    const { folder, spell, warn, schedule } = this.#of;
+    const { steps } = schedule;
+    const reached = (step: number) => schedule.reached(step);
+    const resumed = { optimizer, method: this.#method, identity, steps, reached, spell };
+    const read = async (source: Source, name: string) => {
+      await expectWhole(source, warn);
+      const progress = await readState(source, resumed);
+      if (name === `checkpoint-${progress.step}`) return progress;
+      throw new FormatError(`${source.name} holds the state after ${progress.step} steps`);
+    };
+    const progress = await fromCheckpoint(folder, resume, read, warn);
+    if (progress === null) warn(`${folder.name} has no checkpoint to resume from: starting from the beginning`);
+    else if (progress.best) await this.#expectBest();
+    await rewriteMetrics(folder, progress?.log ?? []);
+    return progress ?? atStart;
+  }
+
+  /** The best model was not trained by the process that resumes: it must be what was written. */
+  async #expectBest(): Promise<void> {
+    const { folder, args, spell, warn } = this.#of;
+    const source = folder.source("best");
     try {
-      const progress = await readState(source, { optimizer, method: this.#method, identity, spell });
-      await rewriteMetrics(folder, progress.log);
-      return progress;
+      await expectIntact(source);
+      if (args.loadBestModelAtEnd && !(await source.has(PARAMS)))
+        throw new FormatError(`${source.name} lacks "${PARAMS}"`);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      const advice = "Resume from a checkpoint before it by its name, and it is written again";
+      const text = `the best model of ${folder.name} is damaged: ${error.message}. ${advice}`;
+      if (args.loadBestModelAtEnd) throw new StateError(`${spell("loadBestModelAtEnd")}: ${text}`);
+      warn(text);
     } finally {
       await source.close();
     }
@@ -78,7 +114,7 @@ export class RunOutput {
   async save(optimizer: Optimizer, identity: RunIdentity, progress: Progress): Promise<void> {
     const { folder, model, args } = this.#of;
     const state = this.#stateText(progress);
-    await folder.replace(`checkpoint-${progress.step}`, async (target) => {
+    await this.#replace(`checkpoint-${progress.step}`, async (target) => {
       await model.savePretrained(target);
       await writeState(target, optimizer, this.#method, progress, identity);
       await target.write("trainer_state.json", [state]);
@@ -86,17 +122,16 @@ export class RunOutput {
     await folder.target().write("trainer_state.json", [state]);
     const { saveTotalLimit } = args;
     if (saveTotalLimit === null) return;
-    for (const step of (await checkpointsOf(folder)).slice(0, -saveTotalLimit)) {
-      await folder.remove(`checkpoint-${step}`);
-    }
+    const older = (await checkpointsOf(folder)).filter((step) => step <= progress.step); // later ones are another run's end
+    for (const step of older.slice(0, -saveTotalLimit)) await folder.remove(`checkpoint-${step}`);
   }
 
   /** Keeps the model of the best evaluation. */
-  async saveBest(optimizer: Optimizer): Promise<void> {
-    const { folder, model, args } = this.#of;
-    await folder.replace("best", async (target) => {
+  async saveBest(optimizer: Optimizer, step: number): Promise<void> {
+    const { model, args } = this.#of;
+    await this.#replace("best", async (target) => {
       await model.savePretrained(target);
-      if (args.loadBestModelAtEnd) await writeParams(target, optimizer);
+      if (args.loadBestModelAtEnd) await writeParams(target, optimizer, step);
     });
   }
 
@@ -108,9 +143,19 @@ export class RunOutput {
   /** Writes the result: the parameters of the best evaluation if that is what the settings ask for. */
   async finish(optimizer: Optimizer, progress: Progress): Promise<void> {
     const { folder, model, args } = this.#of;
-    if (args.loadBestModelAtEnd && progress.best) await readParams(folder.source("best"), optimizer);
-    await folder.replace("adapter", (target) => model.savePretrained(target));
+    if (args.loadBestModelAtEnd && progress.best) {
+      const best = folder.source("best");
+      await expectIntact(best);
+      await readParams(best, optimizer, progress.best.step);
+    }
+    await this.#replace("adapter", (target) => model.savePretrained(target));
     await folder.target().write("trainer_state.json", [this.#stateText(progress)]);
+    await rewriteMetrics(folder, progress.log); // the same lines, flushed
+  }
+
+  /** Replaces a subfolder, with the hashes of its files. */
+  #replace(sub: string, write: (target: Target) => Promise<void>): Promise<void> {
+    return this.#of.folder.replace(sub, (target) => writeHashed(target, write));
   }
 
   get #method(): ReadonlyMap<string, Float32Array> {

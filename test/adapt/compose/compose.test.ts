@@ -105,6 +105,7 @@ test("what is saved beside each other is loaded as it was: adapters, fusion and 
     [
       ...["a", "b", "c"].flatMap((name) => [`${name}/adapter.safetensors`, `${name}/adapter_config.json`]),
       ...["a,b/adapter_fusion_config.json", "a,b/model_adapter_fusion.safetensors", "adapter_setup.json"],
+      ...["", "a/", "b/", "c/", "a,b/"].map((folder) => `${folder}SHA256SUMS`),
     ].sort(),
   );
   const again = await PeftModel.fromPretrained(await base(), files);

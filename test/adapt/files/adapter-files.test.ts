@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { getPeftModel, PeftModel } from "../../../src/adapt/peft-model.ts";
 import { FormatError } from "../../../src/core/errors.ts";
@@ -10,8 +13,10 @@ describe("files", () => {
     const { model } = await twoAdapters();
     const files = await saved(model);
     expect([...files.keys()].sort()).toEqual([
+      "SHA256SUMS",
       "adapter_config.json",
       "adapter_model.safetensors",
+      "other/SHA256SUMS",
       "other/adapter_config.json",
       "other/adapter_model.safetensors",
     ]);
@@ -73,6 +78,56 @@ describe("files", () => {
     );
   });
 
+  test("adapters whose folders are the same where capital letters do not count are refused together, and saved apart", async () => {
+    const { model } = await twoAdapters();
+    model.addAdapter("Other", lora({ r: 2 }));
+    await expect(model.savePretrained(new Map())).rejects.toThrow(
+      /adapters "other", "Other" cannot be saved together: their folders would be the same on Windows and macOS/,
+    );
+    const files = new Map<string, Uint8Array>();
+    await model.savePretrained(files, { selectedAdapters: ["Other"] });
+    expect([...files.keys()]).toContain("Other/SHA256SUMS");
+  });
+
+  test("an adapter is not saved into the folder of a model", async () => {
+    const { model } = await twoAdapters();
+    const folder = mkdtempSync(join(tmpdir(), "lorikeet-base-"));
+    try {
+      writeFileSync(join(folder, "model.safetensors"), "weights");
+      await expect(model.savePretrained(folder)).rejects.toThrow(/holds a model: save an adapter to another folder/);
+      expect(readdirSync(folder)).toEqual(["model.safetensors"]);
+      await model.savePretrained(join(folder, "adapter"));
+      expect(readdirSync(join(folder, "adapter")).sort()).toContain("SHA256SUMS");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("a change of any byte of a saved adapter is refused, warned of, or changes nothing", async () => {
+    const files = await saved((await twoAdapters()).model);
+    const right = (await PeftModel.fromPretrained(await base(), files, silent)).forward(batch);
+    const again = await base();
+    for (const file of ["adapter_model.safetensors", "adapter_config.json", "SHA256SUMS"]) {
+      const bytes = files.get(file)!;
+      const step = Math.ceil(bytes.length / 60);
+      for (let at = 0; at < bytes.length; at += step) {
+        const changed = bytes.slice();
+        changed[at]! ^= 1 << (at & 7);
+        const warnings: string[] = [];
+        const onWarning = (text: string) => void warnings.push(text);
+        try {
+          const model = await PeftModel.fromPretrained(again, new Map(files).set(file, changed), { onWarning });
+          if (warnings.length === 0) expect(model.forward(batch), `${file}, byte ${at}`).toEqual(right);
+          model.unload();
+        } catch (error) {
+          expect((error as Error).name, `${file}, byte ${at}: ${error}`).toMatch(
+            /^(Format|Unsupported|State|Shape)Error$/,
+          );
+        }
+      }
+    }
+  });
+
   test("a base embedding that differs from the model's own says that the adapter belongs to another base", async () => {
     const files = await saved(getPeftModel(await base("llama"), lora({ targetModules: ["embed_tokens"] }), silent));
     const bytes = files.get("adapter_model.safetensors")!;
@@ -87,6 +142,7 @@ describe("files", () => {
     expect(text).toContain("embed_tokens.base_layer.weight");
     const at = tensorStart(bytes, "base_model.model.model.embed_tokens.base_layer.weight");
     bytes.subarray(at, at + 4).set([0, 0, 0x80, 0x41]);
+    files.delete("SHA256SUMS");
     await expect(PeftModel.fromPretrained(await base("llama"), files, silent)).rejects.toThrow(
       "embed_tokens.base_layer.weight: differs from the model's own weight",
     );

@@ -145,7 +145,11 @@ describe("what a run writes", () => {
       "metrics.jsonl",
       "trainer_state.json",
     ]);
-    expect(readdirSync(at("whole/adapter")).sort()).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
+    expect(readdirSync(at("whole/adapter")).sort()).toEqual([
+      "SHA256SUMS",
+      "adapter_config.json",
+      "adapter_model.safetensors",
+    ]);
     expect(configOf("whole")).toMatchObject({ peft_type: "LORA", r: 8, lora_alpha: 16, task_type: "CAUSAL_LM" });
     const state = JSON.parse(readFileSync(at("whole/trainer_state.json"), "utf8"));
     expect(state).toMatchObject({ global_step: 10, max_steps: 10, epoch: 2, logging_steps: 2 });
@@ -400,24 +404,26 @@ describe("a run that is stopped", () => {
     expect(checkpoints("interrupted")).toHaveLength(1);
     expect(checkpoints("killed").at(-1)).toBeGreaterThanOrEqual(8);
     const steps = ["--steps", String(last + 3)];
-    await Promise.all([
+    const [, again] = await Promise.all([
       succeed(work, ...train("interrupted", ...steps, "--resume")),
-      succeed(work, ...train("killed", ...steps, "--save-steps", "4", "--resume")),
+      lorikeet(work, ...train("killed", ...steps, "--save-steps", "4", "--resume")),
       succeed(work, ...train("straight", ...steps)),
     ]);
+    expect(again.code).toBe(0);
+    expect(again.stderr).toMatch(/^folder "killed": took over the lock of process \d+ on .*without releasing it\n$/);
     for (const resumed of ["interrupted", "killed"]) {
       expect(adapterBytes(resumed)).toBe(adapterBytes("straight"));
       expect(metrics(resumed)).toEqual(metrics("straight"));
-      expect(readdirSync(at(resumed)).filter((name) => /tmp|old/.test(name))).toEqual([]);
+      expect(readdirSync(at(resumed)).filter((name) => /tmp|old|lock/.test(name))).toEqual([]);
     }
   });
 
   test("with --resume and other settings is refused by name; without a checkpoint it starts, and says so", async () => {
-    const [other, adapter, fresh] = await Promise.all([
-      lorikeet(work, ...train("straight", "--steps", "40", "--resume", "--seed", "4", "--batch-size", "3")),
-      lorikeet(work, ...train("straight", "--steps", "40", "--resume", "--lora-alpha", "32", "--lora-dropout", "0.2")),
-      lorikeet(work, ...train("fresh", "--steps", "1", "--resume")),
-    ]);
+    const resumed = (...changes: string[]) =>
+      lorikeet(work, ...train("straight", "--steps", "40", "--resume", ...changes));
+    const other = await resumed("--seed", "4", "--batch-size", "3"); // one at a time: the folder is locked
+    const adapter = await resumed("--lora-alpha", "32", "--lora-dropout", "0.2");
+    const fresh = await lorikeet(work, ...train("fresh", "--steps", "1", "--resume"));
     expectRefused(other, /the run has changed \(2 problems\)\n {2}--batch-size: was 2, is 3\n {2}--seed: was 3, is 4/);
     expectRefused(
       adapter,
@@ -435,6 +441,31 @@ describe("a run that is stopped", () => {
     expect(metrics("bare")).toEqual(metrics("unbroken"));
     const other = await lorikeet(work, ...plain, ...drop, "--seed", "42");
     expectRefused(other, /the run has changed \(1 problem\)\n {2}--seed: was 3, is 42\n/);
+  });
+
+  test("passes over a damaged checkpoint loudly, which --verify finds; --resume CHECKPOINT names another", async () => {
+    const steps = ["--save-steps", "2", "--steps", "6"];
+    await succeed(work, ...train("damaged", ...steps));
+    expect(await succeed(work, "inspect", "damaged", "--verify")).toMatch(/^\d+ files are as they were written$/m);
+    const before = adapterBytes("damaged");
+    const file = at("damaged/checkpoint-6/state/optimizer.safetensors");
+    const bytes = readFileSync(file);
+    bytes[bytes.length - 1]! ^= 1;
+    writeFileSync(file, bytes);
+    expectRefused(
+      await lorikeet(work, "inspect", "damaged", "--verify"),
+      /not as they were written \(1 problem\)\n {2}checkpoint-6\/: "state\/optimizer.safetensors" has changed/,
+    );
+    const missing = await lorikeet(work, ...train("damaged", ...steps, "--resume", "checkpoint-5"));
+    expectRefused(missing, /has no checkpoint "checkpoint-5": it has checkpoint-6, checkpoint-4/);
+    const again = await lorikeet(work, ...train("damaged", ...steps, "--resume"));
+    expect(again.code).toBe(0);
+    expect(again.stderr).toMatch(
+      /passed over checkpoints that are damaged \(1 problem\)\n {2}checkpoint-6: .*\nContinuing from/,
+    );
+    expect(adapterBytes("damaged")).toBe(before);
+    await succeed(work, ...train("damaged", ...steps, "--resume", "checkpoint-4"));
+    expect(adapterBytes("damaged")).toBe(before);
   });
 
   test("nobody reading its reports any more does not stop it", async () => {
@@ -545,8 +576,10 @@ describe("a run with a test set", () => {
     expect(both).not.toContain("note:");
     const given = ["--steps", "12", "--learning-rate", "1e-3"];
     expect(await succeed(work, "train", ...six, ...given, "--output", "given")).not.toContain("chosen");
-    const json = await succeed(work, "train", ...six, "--steps", "2", "--log-format", "json", "--output", "json");
-    expect(JSON.parse(json.split("\n")[0]!)).toMatchObject({ chosen: "learningRate", value: 3e-3 });
+    const json = await succeed(work, "train", ...six, "--steps", "2", "--log-format", "json", "--output", "told");
+    expect(JSON.parse(json.trimEnd().split("\n").at(-1)!)).toMatchObject({
+      chosen: [{ name: "learningRate", value: 3e-3, reason: "for a model of width 32" }],
+    });
     const whole = await succeed(work, "train", ...six, "--steps", "2", "--method", "full", "--output", "whole-rate");
     expect(whole).toContain("chosen: --learning-rate 0.0003 (for all weights of a model of width ");
   });

@@ -8,7 +8,7 @@ import { build } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openRun } from "#host";
 import { openSafetensors } from "../../../src/checkpoint/safetensors.ts";
-import { checkpointsOf } from "../../../src/train/run/run-state.ts";
+import { checkpointsOf } from "../../../src/train/run/choose-checkpoint.ts";
 
 const KILLS = 6;
 const root = mkdtempSync(join(tmpdir(), "lorikeet-kill-"));
