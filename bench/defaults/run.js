@@ -50,7 +50,7 @@ async function measure(name, { base, metric, targets, train, valid }) {
     withAdapter(async (model) => {
       const trainer = new Trainer({ model, trainDataset: train, args: { seed: 1, ...args } });
       const result = await trainer.train();
-      const findings = diagnoseRun({ result, args: trainer.args, examples: train.length });
+      const findings = await diagnoseRun({ result, args: trainer.args, examples: train.length });
       const { loss, metrics } = await evaluateLoss(model, valid, { batchSize: 16 });
       console.error(
         `${name}: ${JSON.stringify({ ...args, step: result.step, loss, ...metrics })} ${findings.map(({ kind }) => kind)}`,
