@@ -49,18 +49,11 @@ export function chosenValues(choices: readonly (Choice | null)[]): Partial<Pick<
   return Object.fromEntries(choices.flatMap((choice) => (choice === null ? [] : [[choice.name, choice.value]])));
 }
 
-/**
- * The given arguments, with a learning rate and a number of epochs that suit the model and the data where they are missing: the
- * defaults of the command line. A `Trainer` alone has those of transformers.
- *
- * @example
- * const args = chooseArguments(model, trainDataset, { seed: 1 });
- * await new Trainer({ model, trainDataset, args }).train();
- */
+/** See load-chosen-settings.ts, through which users reach it. */
 export function chooseArguments(
   model: Trainable,
   trainDataset: readonly TrainingExample[],
-  args: TrainingArguments = {},
+  args: TrainingArguments,
 ): TrainingArguments {
   return { ...args, ...chosenValues([chooseEpochs(trainDataset, args), chooseRate(model, args)]) };
 }

@@ -62,5 +62,5 @@ test("six rows are learned with what is chosen, and not with the trainer's own d
   };
   const first = await last({ maxSteps: 1, learningRate: 0 });
   expect(await last(completeArguments({}))).toBeGreaterThan(0.99 * first);
-  expect(await last(chooseArguments(await tinyModel(), rows))).toBeLessThan(0.8 * first);
+  expect(await last(chooseArguments(await tinyModel(), rows, {}))).toBeLessThan(0.8 * first);
 });

@@ -177,7 +177,7 @@ describe("what a run writes", () => {
       "  lorikeet merge --model llama --adapter whole/adapter --output whole/adapter-merged",
     ]);
     expect(lines.slice(0, 3).map((line) => line.split(/ +/)[0])).toEqual(["data", "train", "valid"]);
-    expect(lines).toHaveLength(3 + 3 + 6 + 3 + 1 + 4);
+    expect(lines).toHaveLength(3 + 4 + 6 + 3 + 1 + 4);
   });
 
   test("is refused a second time, unless with --overwrite, and then is the same to the bit", async () => {
