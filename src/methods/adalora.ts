@@ -81,7 +81,6 @@ export const adalora = defineMethod({
     paper: "Zhang et al. 2023, arXiv:2303.10512",
     equation: "y = x·Wᵀ + (alpha / initR)·(x·(E ∘ A)ᵀ)·Bᵀ, with pruned E",
     when: "For a fixed budget of ranks when it is unknown which layers need them. Needs the length of the run.",
-    learningRate: 5e-4,
     example: { totalStep: 1000 },
   },
   additive: true,

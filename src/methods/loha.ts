@@ -42,7 +42,6 @@ export const loha = defineMethod({
     paper: "Hyeon-Woo et al. 2021 (FedPara), arXiv:2108.06098; Yeh et al. 2023 (LyCORIS), arXiv:2309.14859",
     equation: "y = x·Wᵀ + (alpha / r)·x·((A₁·B₁) ∘ (A₂·B₂))ᵀ",
     when: "For styles and concepts that low ranks miss: a change of rank up to r² with the parameters of a LoRA of rank 2r.",
-    learningRate: 5e-4,
   },
   additive: true,
   options,

@@ -50,6 +50,7 @@ export const settings = {
       placeholder: "n",
       alsoSpelled: ["num-epochs"],
       common: true,
+      cli: { default: 3, shown: "by rows", reason: "3 passes, or as many as make 100 steps of few rows" },
     },
     { above: 0, most: 100_000 },
   ),
@@ -86,7 +87,11 @@ export const settings = {
     help: "peak learning rate",
     alsoSpelled: ["lr"],
     common: true,
-    cli: { default: 2e-4, reason: "adapters need higher rates than whole models; a method may state its own" },
+    cli: {
+      default: 2e-4,
+      shown: "by model",
+      reason: "adapters need higher rates than whole models, and small models higher ones than large",
+    },
     fixedOnResume,
   }),
   /** The learning-rate schedule. */

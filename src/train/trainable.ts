@@ -2,6 +2,7 @@
 import { expectArgument } from "../core/call-options.ts";
 import type { Target } from "../core/host.ts";
 import type { Model } from "../nn/tasks/model.ts";
+import { type SuggestedRate, wholeRate } from "../nn/tasks/suggested-rate.ts";
 import { ModelAround, type TaskModel } from "../nn/tasks/task-model.ts";
 import type { Param, Weight } from "../tensor/tensor.ts";
 
@@ -22,6 +23,8 @@ export interface Trainable extends TaskModel {
    * available.
    */
   afterStep?(step: number, gradScale: number): void;
+  /** A peak learning rate for AdamW that suits what is trained. */
+  readonly suggestedRate?: SuggestedRate;
   /** What a checkpoint stores in addition to the trained tensors, by name: the live arrays. */
   namedState?(): ReadonlyMap<string, Float32Array>;
 }
@@ -55,6 +58,9 @@ class WholeModel extends ModelAround<Model> implements Trainable {
   }
   get adapterBytes(): number {
     return Array.from(this.named.values()).reduce((sum, { bytes }) => sum + bytes / 2, 0);
+  }
+  get suggestedRate(): SuggestedRate {
+    return wholeRate(this.base.width);
   }
   namedTrainable(): Map<string, Param> {
     return this.named;

@@ -169,7 +169,7 @@ export interface MethodAbout {
   readonly when: string;
   /** Options for counting its parameters, if some are required. */
   readonly example?: Readonly<Record<string, unknown>>;
-  /** A suggested peak learning rate, if LoRA's 2e-4 does not suit. */
+  /** A suggested peak learning rate, if the one that follows from the width of the model does not suit. */
   readonly learningRate?: number;
 }
 

@@ -6,8 +6,7 @@ import { common, type Method, optionsOf } from "../../adapt/method/define-method
 import { type DescribedModel, describeModel } from "../../auto/auto-model.ts";
 import { UnsupportedError } from "../../core/errors.ts";
 import type { Option } from "../../core/options.ts";
-import { settings } from "../../train/arguments.ts";
-import { defaultOf } from "../flags/options.ts";
+import { adapterRate } from "../../nn/tasks/suggested-rate.ts";
 import { grouped } from "../terminal.ts";
 import { optionTable } from "./settings-page.ts";
 
@@ -44,7 +43,7 @@ export async function methodsPage(): Promise<string> {
 }
 
 function section(name: string, method: Method, model: DescribedModel): string {
-  const { title, paper, equation, when, learningRate = defaultOf(settings.learningRate) } = method.about;
+  const { title, paper, equation, when, learningRate = byWidth() } = method.about;
   return `## ${name}: ${title}
 
 \`\`\`text
@@ -59,6 +58,12 @@ ${equation}
 
 ${optionTable(Object.fromEntries(ownOptions(method)))}
 `;
+}
+
+/** The rates of methods without their own, for two widths. */
+function byWidth(): string {
+  const [narrow, wide] = [768, 4096].map((width) => `${adapterRate(width).value} at width ${width}`);
+  return `by the width of the model: ${narrow}, ${wide}`;
 }
 
 function ownOptions(method: Method): [string, Option<unknown>][] {

@@ -58,7 +58,10 @@ export function optionTable(options: Options, flags = false): string {
     ["description", (_, { help = "", fixedOnResume }) => (fixedOnResume ? `${help} (*fixed*)` : help)],
     ["values", (_, one) => expectedOf(one)],
     ["default", (_, { fallback }) => `\`${JSON.stringify(fallback)}\``],
-    ["on the command line", (_, { cli }) => (cli ? `\`${JSON.stringify(cli.default)}\`: ${cli.reason}` : "")],
+    [
+      "on the command line",
+      (_, { cli }) => (cli ? `${cli.shown ?? `\`${JSON.stringify(cli.default)}\``}: ${cli.reason}` : ""),
+    ],
   ];
   const columns = all.filter(([, cell]) => entries.some(([name, one]) => cell(name, one) !== ""));
   const rows = [

@@ -14,6 +14,7 @@ import {
   type Options,
   oneOf,
   orNull,
+  type Spell,
   text,
   type ValuesOf,
   whole,
@@ -28,6 +29,7 @@ import type { Model } from "../../nn/tasks/model.ts";
 import type { KeptWeights } from "../../nn/tensors/kept-dtype.ts";
 import { saveModel } from "../../nn/tensors/save-model.ts";
 import { completeArguments, type Settings, settings } from "../../train/arguments.ts";
+import { type Choice, chooseEpochs, chooseRate, chosenValues } from "../../train/chosen-settings.ts";
 import { diagnoseRun, type Finding } from "../../train/diagnosis.ts";
 import type { FrozenCacheReport } from "../../train/frozen-cache.ts";
 import { Profiler } from "../../train/profiler.ts";
@@ -49,7 +51,6 @@ import { dataTable } from "../data-table.ts";
 import {
   addOptions,
   alternatives,
-  defaultOf,
   expectRequired,
   givenFlags,
   givenOf,
@@ -108,12 +109,12 @@ const running = {
 const options = { ...files, weights, task, ...lengthOptions, ...running, ...engineOptions };
 type Flags = ValuesOf<typeof options>;
 
-/** The settings of the trainer, with a learning rate that suits the method; null trains every weight. */
+/** The settings of the trainer, with the learning rate of the method where it has its own. */
 function settingsFor(method: Method | null): typeof settings {
   const { learningRate } = settings;
-  const { cli } = learningRate;
-  const rate = method === null ? learningRate.fallback : (method.about.learningRate ?? defaultOf(learningRate));
-  return { ...settings, learningRate: { ...learningRate, cli: { ...cli!, default: rate } } };
+  const own = method?.about.learningRate;
+  if (own === undefined) return settings;
+  return { ...settings, learningRate: { ...learningRate, cli: { default: own, reason: learningRate.cli!.reason } } };
 }
 
 /** The command, including the options of one method. */
@@ -151,58 +152,63 @@ async function applyConfig(command: Command): Promise<void> {
   if (config !== null) await applyRunFile(command, config);
 }
 
-/**
- * The arguments of the trainer. For settings missing from the command line, a resumed run provides the values: `fixed`.
- */
-function trainingArguments(
-  command: Command,
-  { method }: TrainingMethod,
-  { evaluates, fixed }: { readonly evaluates: boolean; readonly fixed: Partial<Settings> },
-): Settings {
+/** The settings that the command line gives. For those that it does not, a resumed run provides the values: `fixed`. */
+function givenArguments(command: Command, fixed: Partial<Settings>): Partial<Settings> {
   const given = givenOf(command, settings);
   const { optimArgs, ...others } = fixed;
   const kept = given.optim === undefined || given.optim === fixed.optim ? fixed : others; // another optimizer's
-  const values = { ...valuesOf(command, settingsFor(method)), ...kept, ...given };
+  return { ...kept, ...given };
+}
+
+/** All settings of the trainer, before those that follow from model and data are chosen. */
+function trainingArguments(command: Command, given: Partial<Settings>, evaluates: boolean): Settings {
+  const values = { ...valuesOf(command, settings), ...given };
   return completeArguments(evaluates ? values : { ...values, evalSteps: null }, spellAsFlags(command));
 }
 
 async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   const began = performance.now();
   outliveReader();
-  const asked = valuesOf(command, options);
-  const given = { ...asked, initAdapter: asked.initAdapter && adapterFolder(asked.initAdapter) };
-  expectNoFile(given.output, "--output");
-  if (given.initAdapter !== null) expectAdapter(given.initAdapter, "--init-adapter");
-  if (given.adapterConfig !== null) expectFile(given.adapterConfig, "--adapter-config", CONFIG_FILE);
-  const output = openRun(given.output);
-  const saved = given.resume ? await savedIdentity(output, given.resume, notice) : {};
-  const fixed = settingsOfIdentity(saved);
-  const flags = { ...given, validSplit: validSplitOf(command, given, saved) };
-  const args = trainingArguments(command, chosen, { evaluates: flags.valid !== null || flags.validSplit > 0, fixed });
+  const typed = valuesOf(command, options);
+  const paths = { ...typed, initAdapter: typed.initAdapter && adapterFolder(typed.initAdapter) };
+  expectNoFile(paths.output, "--output");
+  if (paths.initAdapter !== null) expectAdapter(paths.initAdapter, "--init-adapter");
+  if (paths.adapterConfig !== null) expectFile(paths.adapterConfig, "--adapter-config", CONFIG_FILE);
+  const output = openRun(paths.output);
+  const saved = paths.resume ? await savedIdentity(output, paths.resume, notice) : {};
+  const flags = { ...paths, validSplit: validSplitOf(command, paths, saved) };
+  const given = givenArguments(command, settingsOfIdentity(saved));
+  const asked = trainingArguments(command, given, flags.valid !== null || flags.validSplit > 0);
   const spell = spellAsFlags(command, { evalDataset: "--valid", outputDir: "--output" });
-  if (!flags.resume && !args.overwriteOutputDir) await expectNoRun(output, spell); // before anything is loaded
+  if (!flags.resume && !asked.overwriteOutputDir) await expectNoRun(output, spell); // before anything is loaded
   const engine = await openEngine(flags);
   const told = flags.initAdapter === null ? null : await adapterFacts(flags.initAdapter);
   const full = chosen.method === null && flags.adapterConfig === null && flags.initAdapter === null;
-  const data = await trainingData(flags, { engine, seed: args.seed, trainable: full, told });
+  const data = await trainingData(flags, { engine, seed: asked.seed, trainable: full, told });
   const { train, valid, test, task, loading, shapes } = data;
+  const epochs = chooseEpochs(train, given);
+  const steps = countSteps(train, { ...asked, ...chosenValues([epochs]) });
   const made = async (base: Model, warn: (text: string) => void): Promise<Trainable> => {
-    base.dropout = args.dropout;
+    base.dropout = asked.dropout;
     if (full) return wholeModel(base, flags.model);
-    const described = { ...flags, dropout: args.dropout, seed: args.seed };
-    return adapted(base, described, command, chosen, { steps: countSteps(train, args), warn });
+    const described = { ...flags, dropout: asked.dropout, seed: asked.seed };
+    return adapted(base, described, command, chosen, { steps, warn });
   };
   const remade = async (weights: KeptWeights) =>
     made(await measuredBase(flags.model, engine, task, { ...loading, weights }), () => {});
+  const shaped = await made(shapes, () => {});
+  const choices = [epochs, chooseRate(shaped, given)].filter((choice) => choice !== null);
+  const args = { ...asked, ...chosenValues(choices) };
   await expectRoom(engine, {
-    model: await made(shapes, () => {}),
+    model: shaped,
     ...{ trainDataset: train, evalDataset: valid, args, spell },
     ...(!full && { weights: flags.weights, remade }),
   });
   const base = await loadBase(flags.model, engine, task, loading);
   const model = await made(base, notice);
   if (flags.resume && model instanceof PeftModel) await expectSameAdapter(output, flags.resume, model);
-  const reporter = flags.logFormat === "json" ? new JsonReporter() : new LineReporter(flags, args.loggingSteps, base);
+  const reporter =
+    flags.logFormat === "json" ? new JsonReporter() : new LineReporter(flags, args.loggingSteps, base, spell);
   const stop = new AbortController();
   const profiler = flags.profile ? new Profiler({ steps: flags.profileSteps }) : null;
   const trainer = new Trainer({
@@ -220,7 +226,7 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
     profiler,
   });
   if (flags.preview > 0) reporter.preview(await previewsOf(data, flags.model, flags.preview));
-  reporter.begin(model, data, trainer);
+  reporter.begin(model, data, trainer, choices);
   const signalled = stopOnSignals(stop, reporter);
   const result = await trainer.train({ resume: flags.resume });
   if (trainer.frozenCache) reporter.cache(trainer.frozenCache);
@@ -294,7 +300,7 @@ function stopOnSignals(stop: AbortController, reporter: Reporter): () => number 
 /** Reports the progress of a run on standard output. */
 interface Reporter {
   preview(examples: readonly ExamplePreview[]): void;
-  begin(model: Trainable, data: TrainingData, trainer: Trainer): void;
+  begin(model: Trainable, data: TrainingData, trainer: Trainer, choices: readonly Choice[]): void;
   progress(report: ProgressReport): void;
   log(entry: LogEntry): void;
   cache(report: FrozenCacheReport): void;
@@ -309,10 +315,14 @@ interface Reporter {
 
 /** One JSON object per line: each report, and the result. */
 class JsonReporter implements Reporter {
+  #choices: readonly Choice[] = [];
+
   preview(examples: readonly ExamplePreview[]): void {
     for (const example of examples) print(JSON.stringify({ preview: example }));
   }
-  begin(): void {}
+  begin(_model: Trainable, _data: TrainingData, _trainer: Trainer, choices: readonly Choice[]): void {
+    this.#choices = choices;
+  }
   progress(): void {}
   log(entry: LogEntry): void {
     print(JSON.stringify(entry));
@@ -331,7 +341,8 @@ class JsonReporter implements Reporter {
   end(result: TrainResult, findings: readonly Finding[], _seconds: number, output: string): void {
     const { curve: _, ...ended } = result;
     const advice = findings.map(({ message }) => message);
-    print(JSON.stringify({ ...ended, output, ...(advice.length > 0 && { advice }) }));
+    const told = { ...(this.#choices.length > 0 && { chosen: this.#choices }), ...(advice.length > 0 && { advice }) };
+    print(JSON.stringify({ ...ended, output, ...told }));
   }
   next(): void {}
 }
@@ -342,19 +353,26 @@ class LineReporter implements Reporter {
   readonly #flags: Flags;
   readonly #loggingSteps: number;
   readonly #base: Model;
+  readonly #spell: Spell;
   /** What is trained. Both kinds are written to adapter/, so that scripts find the result there. */
   #what = "adapter";
 
-  constructor(flags: Flags, loggingSteps: number, base: Model) {
+  constructor(flags: Flags, loggingSteps: number, base: Model, spell: Spell) {
     this.#line = new LiveLine(process.stdout, flags.logFormat);
     this.#flags = flags;
     this.#loggingSteps = loggingSteps;
     this.#base = base;
+    this.#spell = spell;
   }
   preview(examples: readonly ExamplePreview[]): void {
     print(previewText(examples, process.stdout.isTTY === true && !process.env.NO_COLOR));
   }
-  begin(model: Trainable, { train: examples, valid, test, shapes }: TrainingData, trainer: Trainer): void {
+  begin(
+    model: Trainable,
+    { train: examples, valid, test, shapes }: TrainingData,
+    trainer: Trainer,
+    choices: readonly Choice[],
+  ): void {
     print(dataTable({ train: examples, valid, test }, shapes.task, shapes.labelNames));
     const tokens = examples.reduce((sum, { inputIds }) => sum + inputIds.length, 0);
     const { architecture } = this.#base;
@@ -366,6 +384,7 @@ class LineReporter implements Reporter {
       `${counted(examples.length, "row")}, ${counted(tokens, "token")}; ${counted(trainer.steps, "step")}; ` +
         `working memory ${formatBytes(trainer.plan())}`,
     );
+    for (const { name, value, reason } of choices) print(`chosen: ${this.#spell(name)} ${value} (${reason})`);
   }
   progress({ step, steps, loss, tokensPerSecond, secondsLeft }: ProgressReport): void {
     this.#line.show(

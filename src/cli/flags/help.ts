@@ -1,7 +1,7 @@
 /** Help that fits on a screen: the options that most people need, and all of them with --help-all. */
 import { type Command, type Option as Flag, Help } from "commander";
 import type { Option } from "../../core/options.ts";
-import { DeclaredFlag, defaultOf, plainText } from "./options.ts";
+import { DeclaredFlag, defaultOf, shownDefault } from "./options.ts";
 
 /** A command with no more options than this shows all of them. */
 const FEW = 12;
@@ -46,7 +46,7 @@ function isCommon(flag: Flag): boolean {
 function brief(declared: Option<unknown>): string {
   const { help = declared.expected, choices = [] } = declared;
   const [first = ""] = help.split(/; /);
-  const fallback = defaultOf(declared) === 0 || declared.required ? "" : plainText(defaultOf(declared));
+  const fallback = defaultOf(declared) === 0 || declared.required ? "" : shownDefault(declared);
   const words = choices.length > MOST_CHOICES ? [] : [choices.join(", ")];
   const more = [...words, fallback && fallback !== "false" ? `default: ${fallback}` : ""].filter((part) => part !== "");
   return more.length === 0 ? first : `${first} (${more.join("; ")})`;

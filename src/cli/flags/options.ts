@@ -116,7 +116,7 @@ function helpOf(declared: Option<unknown>): string {
   const { help, expected, choices = [] } = declared;
   const words = choices.length > 1 ? [choices.join(", ")] : [];
   const silent = isSwitch(declared) || declared.required || declared.kind === "flag-or-text";
-  const fallback = silent ? "" : plainText(defaultOf(declared));
+  const fallback = silent ? "" : shownDefault(declared);
   const more = [...words, ...(fallback === "" ? [] : [`default: ${fallback}`])];
   return more.length === 0 ? help || expected : `${help || expected} (${more.join("; ")})`;
 }
@@ -125,6 +125,11 @@ function helpOf(declared: Option<unknown>): string {
 export function plainText(value: unknown): string {
   if (value === null || (typeof value === "object" && Object.keys(value).length === 0)) return "";
   return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** An option's default on the command line, as help shows it. */
+export function shownDefault(declared: Option<unknown>): string {
+  return declared.cli?.shown ?? plainText(defaultOf(declared));
 }
 
 /** An option's default on the command line. */

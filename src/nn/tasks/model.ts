@@ -145,6 +145,15 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   get vocabSize(): number {
     return this.body.vocabSize;
   }
+  /** The numbers in a hidden row: what most of its linear layers take. */
+  get width(): number {
+    const counts = new Map<number, number>();
+    for (const module of this.modules.values()) {
+      if (module.kind === "linear") counts.set(module.inFeatures, (counts.get(module.inFeatures) ?? 0) + 1);
+    }
+    const [[width] = [0]] = [...counts].sort(([, one], [, other]) => other - one);
+    return width;
+  }
   /** The longest sequence of given tokens: the positions minus those of virtual tokens. */
   get contextLength(): number {
     return this.body.contextLength - this.virtualLength(this.stack);

@@ -177,7 +177,7 @@ describe("what a run writes", () => {
       "  lorikeet merge --model llama --adapter whole/adapter --output whole/adapter-merged",
     ]);
     expect(lines.slice(0, 3).map((line) => line.split(/ +/)[0])).toEqual(["data", "train", "valid"]);
-    expect(lines).toHaveLength(3 + 3 + 6 + 3 + 1 + 4);
+    expect(lines).toHaveLength(3 + 4 + 6 + 3 + 1 + 4);
   });
 
   test("is refused a second time, unless with --overwrite, and then is the same to the bit", async () => {
@@ -563,6 +563,32 @@ describe("a run with a test set", () => {
     expect(stderr).toContain(
       '--metric-for-best-model is "accuracy", but evaluations have loss, perplexity: choose one of these',
     );
+  });
+
+  test("chooses epochs and learning rate that are not given, and says so", async () => {
+    const rows = readFileSync(join(work, "rows.jsonl"), "utf8").trimEnd().split("\n").slice(0, 6).join("\n");
+    writeFileSync(join(work, "six.jsonl"), rows);
+    const six = ["--model", "llama", "--data", "six.jsonl"];
+    const both = await succeed(work, "train", ...six, "--output", "six");
+    expect(both).toContain("chosen: --epochs 100 (100 steps, of which an epoch has 1)\n");
+    expect(both).toMatch(/^chosen: --learning-rate 0\.003 \(for a model of width \d+\)$/m);
+    expect(both).toMatch(/^done at step 100, /m);
+    expect(both).not.toContain("note:");
+    const given = ["--steps", "12", "--learning-rate", "1e-3"];
+    expect(await succeed(work, "train", ...six, ...given, "--output", "given")).not.toContain("chosen");
+    const json = await succeed(work, "train", ...six, "--steps", "2", "--log-format", "json", "--output", "told");
+    expect(JSON.parse(json.trimEnd().split("\n").at(-1)!)).toMatchObject({
+      chosen: [{ name: "learningRate", value: 3e-3, reason: "for a model of width 32" }],
+    });
+    const whole = await succeed(work, "train", ...six, "--steps", "2", "--method", "full", "--output", "whole-rate");
+    expect(whole).toContain("chosen: --learning-rate 0.0003 (for all weights of a model of width ");
+  });
+
+  test("--init-adapter is trained with the rate of its own method", async () => {
+    const short = ["--model", "llama", "--data", "rows.jsonl", "--steps", "2"];
+    await succeed(work, "train", ...short, "--method", "ia3", "--output", "ia3-first");
+    const on = await succeed(work, "train", ...short, "--init-adapter", "ia3-first/adapter", "--output", "ia3-on");
+    expect(on).toContain("chosen: --learning-rate 0.005 (for (IA)³)");
   });
 
   test("says that three steps teach nothing, and that a loss did not move", async () => {
