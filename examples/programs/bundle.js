@@ -1,6 +1,6 @@
 // Bundles function.js, the library and the model into one file, and calls it in a fresh process in an empty folder.
 import { spawnSync } from "node:child_process";
-import { mkdtemp, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -10,13 +10,12 @@ const outfile = join(folder, "function.mjs");
 await build({
   entryPoints: ["examples/programs/function.js"],
   outfile,
-  bundle: true,
-  minify: true,
-  format: "esm",
-  platform: "node",
+  ...{ bundle: true, minify: true, format: "esm" },
+  ...{ platform: "node", target: "node20" }, // a target without Uint8Array.fromBase64, which Node 20 does not have
   loader: { ".safetensors": "binary" },
 });
-console.log(`one file of ${((await stat(outfile)).size / 1e6).toFixed(1)} MB, ${(await stat("examples/pocket/model.safetensors")).size / 1e6} MB of it the model`);
+const megabytes = async (file) => `${((await stat(file)).size / 1e6).toFixed(1)} MB`;
+console.log(`one file of ${await megabytes(outfile)}; the model was ${await megabytes("examples/pocket/model.safetensors")}`);
 
 const caller = `
   import handler from "./function.mjs";
@@ -25,6 +24,6 @@ const caller = `
     console.log(response.status, await response.text());
   }`;
 await writeFile(join(folder, "call.mjs"), caller);
-const { status, stdout, stderr } = spawnSync(process.execPath, ["call.mjs"], { cwd: folder, encoding: "utf8" });
-console.log(stdout + stderr);
+const { status } = spawnSync(process.execPath, ["call.mjs"], { cwd: folder, stdio: "inherit" });
+await rm(folder, { recursive: true });
 process.exit(status);

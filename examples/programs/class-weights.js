@@ -9,7 +9,9 @@ const spam = all.filter(({ label }) => label === "spam").slice(0, 5);
 const rows = [...spam, ...all.filter(({ label }) => label === "ham")];
 
 async function recallWith(classWeights) {
-  const base = await AutoModelForSequenceClassification.fromPretrained("examples/pocket", { config: { id2label: { 0: "ham", 1: "spam" } } });
+  const base = await AutoModelForSequenceClassification.fromPretrained("examples/pocket", {
+    config: { id2label: { 0: "ham", 1: "spam" } },
+  });
   const model = getPeftModel(base, lora({ r: 8, taskType: "SEQ_CLS" }));
   const trainer = new Trainer({
     model,

@@ -1,11 +1,10 @@
 // Classifies mails: a new head on the base, own metrics beside those of the task, predictions for held-out mails, and a pipeline.
-import { AutoModelForSequenceClassification, AutoTokenizer, getPeftModel, labelNamesOf, loadDataset, lora, pipeline, readRows, Trainer } from "lorikeet";
+import { AutoModelForSequenceClassification, AutoTokenizer, getPeftModel, loadDataset, lora, pipeline, Trainer } from "lorikeet";
 
 const data = "examples/programs/data";
-const labelNames = labelNamesOf(await readRows(`${data}/mails.jsonl`));
 const tokenizer = await AutoTokenizer.fromPretrained("examples/pocket");
 const base = await AutoModelForSequenceClassification.fromPretrained("examples/pocket", {
-  config: { id2label: Object.fromEntries(labelNames.entries()) },
+  config: { id2label: { 0: "ham", 1: "spam" } },
 });
 const model = getPeftModel(base, lora({ r: 8, taskType: "SEQ_CLS", targetModules: "all-linear" }));
 const testDataset = await loadDataset(`${data}/mails-test.jsonl`, tokenizer, base);
@@ -16,18 +15,17 @@ const trainer = new Trainer({
   evalDataset: testDataset,
   args: { numTrainEpochs: 8, learningRate: 3e-3 },
   computeMetrics({ predictions, labelIds }) {
-    const spam = labelNames.indexOf("spam");
-    const found = predictions.map((logits) => logits.indexOf(Math.max(...logits)) === spam);
-    const caught = found.filter((each, i) => each && labelIds[i][0] === spam).length;
-    return { spam_recall: caught / labelIds.filter(([label]) => label === spam).length };
+    const caught = predictions.filter(([ham, spam], i) => spam > ham && labelIds[i][0] === 1);
+    return { spam_recall: caught.length / labelIds.filter(([label]) => label === 1).length };
   },
 });
 const before = await trainer.evaluate();
 await trainer.train();
 const { metrics } = await trainer.predict(testDataset);
 console.log(`accuracy ${before.eval_accuracy.toFixed(2)} before, ${metrics.test_accuracy.toFixed(2)} after`);
-console.log(metrics);
+console.log(`F1 ${metrics.test_f1.toFixed(2)}, own metric ${metrics.test_spam_recall.toFixed(2)}`);
 
 const classify = await pipeline("text-classification", { model, tokenizer });
-console.log(await classify(["Free gold! Click here today.", "My brother will meet you at the station."]));
+const texts = ["Free gold! Click here today.", "My brother will meet you at the station."];
+for (const [i, { label, score }] of (await classify(texts)).entries()) console.log(`${texts[i]} -> ${label} ${score.toFixed(2)}`);
 if (metrics.test_accuracy < 0.8) throw new Error("too little was learned");

@@ -11,7 +11,14 @@ const trainer = new Trainer({
   trainDataset: await loadDataset("examples/sonnets/train.jsonl", tokenizer, base),
   evalDataset: await loadDataset("examples/sonnets/valid.jsonl", tokenizer, base),
   outputDir: "runs/fine-tune",
-  args: { maxSteps: 20, perDeviceTrainBatchSize: 4, learningRate: 4e-3, evalSteps: 10, loadBestModelAtEnd: true, overwriteOutputDir: true },
+  args: {
+    maxSteps: 20,
+    perDeviceTrainBatchSize: 4,
+    learningRate: 4e-3,
+    evalSteps: 10,
+    loadBestModelAtEnd: true,
+    overwriteOutputDir: true,
+  },
   onProgress: ({ step, steps, loss }) => step % 5 === 0 && console.log(`step ${step}/${steps}  loss ${loss.toFixed(3)}`),
 });
 const before = await trainer.evaluate();
@@ -22,6 +29,6 @@ console.log(`perplexity ${before.perplexity.toFixed(1)} before, ${after.perplexi
 const again = await PeftModel.fromPretrained(await AutoModelForCausalLM.fromPretrained("examples/pocket"), "runs/fine-tune/best");
 const options = { maxNewTokens: 40, temperature: 0.7, seed: 1 };
 const texts = await Promise.all([model, again].map((each) => generate(each, tokenizer.encode("Shall I"), options)));
-console.log(`Shall I${tokenizer.decode(texts[0])}`);
+console.log(`Shall I${tokenizer.decode(texts[0]).replaceAll("\n", " / ")}`);
 if (String(texts[0]) !== String(texts[1])) throw new Error("the saved adapter writes another text");
 if (after.perplexity > before.perplexity * 0.7) throw new Error("too little was learned");

@@ -12,15 +12,19 @@ const files = {
   "tokenizer.json": json(tokenizerJson),
   "tokenizer_config.json": json(tokenizerConfig),
 };
-let loaded; // once for all calls of an instance
 async function load() {
   const engine = await createEngine({ threads: 1, maxBytes: 64 * 1024 * 1024 });
-  return { tokenizer: await AutoTokenizer.fromPretrained(files), model: await AutoModelForCausalLM.fromPretrained(files, { engine }) };
+  return {
+    tokenizer: await AutoTokenizer.fromPretrained(files),
+    model: await AutoModelForCausalLM.fromPretrained(files, { engine }),
+  };
 }
 
+let loading; // once for all calls of an instance
 export default {
   async fetch(request) {
-    const { tokenizer, model } = await (loaded ??= load());
+    loading ??= load();
+    const { tokenizer, model } = await loading;
     const prompt = new URL(request.url).searchParams.get("prompt");
     const ids = await generate(model, tokenizer.encode(prompt), { maxNewTokens: 12, temperature: 0 });
     return new Response(prompt + tokenizer.decode(ids));

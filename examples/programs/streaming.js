@@ -22,5 +22,7 @@ let ticks = 0;
 const clock = setInterval(() => ticks++, 1); // other work of the program goes on
 const late = await read("It was a", AbortSignal.timeout(300), () => {});
 clearInterval(clock);
-console.log(`after 300 ms: ${late.pieces > 0 && late.pieces < 400 ? "cut" : "not cut"}, the clock ${ticks > 0 ? "went on" : "stood still"}`);
+console.log(
+  `after 300 ms: ${late.pieces > 0 && late.pieces < 400 ? "cut" : "not cut"}, the clock ${ticks > 0 ? "went on" : "stood still"}`,
+);
 if (left.pieces !== 25 || late.pieces === 400 || !ticks) throw new Error("the streams did not end when they should");

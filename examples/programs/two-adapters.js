@@ -10,8 +10,9 @@ model.addAdapter("mails", config);
 const rows = { sonnets: "examples/sonnets/valid.jsonl", mails: "examples/programs/data/mails.jsonl" };
 for (const [name, file] of Object.entries(rows)) {
   model.setAdapter(name);
+  model.setTrainable(name, true);
   const trainDataset = await loadDataset(file, tokenizer, base);
-  const args = { maxSteps: 15, perDeviceTrainBatchSize: 4, learningRate: 4e-3 };
+  const args = { maxSteps: 12, perDeviceTrainBatchSize: 3, learningRate: 4e-3 };
   const { lastLoss } = await new Trainer({ model, trainDataset, args }).train();
   console.log(`${name}: last loss ${lastLoss.toFixed(2)}`);
 }
