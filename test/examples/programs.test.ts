@@ -7,8 +7,8 @@ import { finish, root, workFolder } from "../cli/bed.ts";
 
 const folder = join(root, "examples/programs");
 const page = readFileSync(join(folder, "README.md"), "utf8");
-const files = readdirSync(folder).filter((file) => file.endsWith(".js"));
-const programs = files.filter((file) => file !== "function.js"); // bundle.js runs it
+const files = readdirSync(folder).filter((file) => file.endsWith(".mjs"));
+const programs = files.filter((file) => file !== "function.mjs"); // bundle.mjs runs it
 
 const work = workFolder();
 symlinkSync(join(root, "examples"), join(work, "examples"));
@@ -34,7 +34,7 @@ const halves = [0, 1].map((half) => programs.filter((_, i) => i % 2 === half));
 
 test("each prints what its page shows", async () => {
   const run = async (file: string) => {
-    const child = spawn(process.execPath, [join(folder, file)], { cwd: work, timeout: 60_000 });
+    const child = spawn(process.execPath, [join(folder, file)], { cwd: work, timeout: 120_000 });
     const { code, stdout, stderr } = await finish(child);
     const [, shown] = new RegExp(`\n## ${file}\n\n\`\`\`text\n([^]*?)\`\`\``).exec(page)!;
     const complaints = stderr.split("\n").filter((line) => !/^"score.weight" not in folder|^$/.test(line));
@@ -50,4 +50,4 @@ test("each prints what its page shows", async () => {
       for (const file of half) await run(file);
     }),
   );
-}, 300_000);
+}, 600_000);

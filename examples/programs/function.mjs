@@ -1,4 +1,4 @@
-// What bundle.js packs: a function as serverless hosts call it, with its model in the bundle.
+// What bundle.mjs packs: a function as serverless hosts call it, with its model in the bundle.
 import { AutoModelForCausalLM, AutoTokenizer, createEngine, generate } from "lorikeet";
 import config from "../pocket/config.json";
 import weights from "../pocket/model.safetensors";

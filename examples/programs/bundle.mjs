@@ -1,4 +1,4 @@
-// Bundles function.js, the library and the model into one file, and calls it in a fresh process in an empty folder.
+// Bundles function.mjs, the library and the model into one file, and calls it in a fresh process in an empty folder.
 import { spawnSync } from "node:child_process";
 import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { build } from "esbuild";
 const folder = await mkdtemp(join(tmpdir(), "function-"));
 const outfile = join(folder, "function.mjs");
 await build({
-  entryPoints: ["examples/programs/function.js"],
+  entryPoints: ["examples/programs/function.mjs"],
   outfile,
   ...{ bundle: true, minify: true, format: "esm" },
   ...{ platform: "node", target: "node20" }, // a target without Uint8Array.fromBase64, which Node 20 does not have
