@@ -1,4 +1,4 @@
-// A contrastive loop of one's own: keywords should find the lines they are from, measured on sonnets that it has not seen.
+// An own contrastive loop: keywords should find the lines they are from, measured on sonnets that it has not seen.
 import { AdamW, AutoModelForCausalLM, AutoTokenizer, concatenate, getPeftModel, lora, readRows, Tape } from "lorikeet";
 import * as ops from "lorikeet/ops";
 

@@ -1,4 +1,4 @@
-// A DPO loop of one's own: learns to prefer "thou" to "you", measured on sonnets that it has not seen.
+// An own DPO loop: learns to prefer "thou" to "you", measured on sonnets that it has not seen.
 import { AdamW, AutoModelForCausalLM, AutoTokenizer, concatenateLabelled, getPeftModel, lora, readRows, Tape } from "lorikeet";
 import * as ops from "lorikeet/ops";
 
