@@ -35,14 +35,13 @@ const say = (text = "") => console.log(text);
 const engine = await createEngine();
 const tokenizer = await AutoTokenizer.fromPretrained(flags.model);
 const base = await AutoModelForCausalLM.fromPretrained(flags.model, { engine });
-const examples = async (file) =>
-  encodeRows(file, await parseRows(file, readFileSync(here(`sonnets/${file}`))), {
-    tokenizer,
-    vocabSize: base.vocabSize,
-    contextLength: base.contextLength,
-  });
-const train = await examples("train.jsonl");
-const valid = await examples("valid.jsonl");
+const examples = async (file, few) => {
+  const rows = await parseRows(file, readFileSync(here(`sonnets/${file}`)));
+  const { vocabSize, contextLength } = base;
+  return encodeRows(file, rows.slice(0, flags.short ? few : rows.length), { tokenizer, vocabSize, contextLength });
+};
+const train = await examples("train.jsonl", 16);
+const valid = await examples("valid.jsonl", 5);
 
 say(
   `base     ${relative(".", flags.model)}: ${base.modelType}, ${millions(parameters(base))} parameters, ${engine.build} kernels, ${engine.threads === 1 ? "one thread" : `${engine.threads} threads`}`,
@@ -54,7 +53,7 @@ const model = getPeftModel(base, lora({ r: 8, loraAlpha: 16, targetModules: "all
 });
 const trainer = new Trainer({
   model,
-  trainDataset: flags.short ? train.slice(0, 32) : train,
+  trainDataset: train,
   evalDataset: valid,
   outputDir: flags.output,
   args: {

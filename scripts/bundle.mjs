@@ -28,7 +28,7 @@ export async function bundle(folder, modules) {
     input: Object.fromEntries(modules.map((file) => [file.slice(0, -".js".length), resolve(folder, file)])),
     external: (id) => id.endsWith(".wasm") || (!id.startsWith(".") && !isAbsolute(id)),
     ...{ platform: "neutral", treeshake: false, preserveEntrySignatures: "allow-extension" },
-    plugins: [pureDeclarations],
+    plugins: [pureDeclarations, noBareImports],
     checks: { ineffectiveDynamicImport: false }, // methods are imported by name, and found by name in files
   });
   await build.write({
@@ -82,6 +82,14 @@ const pureDeclarations = {
     const wrapped = (text, { start, end }) =>
       `${text.slice(0, start)}/* @__PURE__ */ (() => (${text.slice(start, end)}))()${text.slice(end)}`;
     return declarations.filter((init) => init && runs(init)).reduceRight(wrapped, code);
+  },
+};
+
+/** The bundler loads files whose declarations a module no longer needs. Importing does nothing, and esbuild warns a user of it. */
+const noBareImports = {
+  name: "no-bare-imports",
+  generateBundle(_options, files) {
+    for (const chunk of Object.values(files)) chunk.code = chunk.code?.replaceAll(/^import "\.[^"]*";\n/gm, "");
   },
 };
 

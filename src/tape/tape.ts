@@ -387,7 +387,7 @@ export class Tape {
     if (!this.recording) throw new StateError("backward: this tape does not record; create it with recording: true");
     if (!loss.needsGrad) {
       throw new StateError(
-        "backward: the loss depends on nothing that is trained; activate a trainable adapter, or compute the loss from the model's outputs",
+        "backward: the loss depends on nothing that is trained; activate an adapter and make it trainable (setTrainable), or compute the loss from the model's outputs",
       );
     }
     const { ptr } = this.gradientSlot(loss);

@@ -126,7 +126,8 @@ const bundling = {
 } satisfies BuildOptions;
 
 async function bundled(options: BuildOptions = {}): Promise<Uint8Array> {
-  const { outputFiles } = await build({ ...bundling, ...options });
+  const { outputFiles, warnings } = await build({ ...bundling, ...options });
+  expect(warnings).toEqual([]);
   expect(outputFiles).toHaveLength(1);
   return outputFiles![0]!.contents;
 }

@@ -147,7 +147,9 @@ test("backward counts each element once by default, and refuses a loss that depe
   expect(Array.from(x.gradient())).toEqual([1, 1, 1, 1]);
   x.setTrainable(false);
   expect(() => Tape.once(gym.engine, { recording: true }, step)).toThrow(StateError);
-  expect(() => Tape.once(gym.engine, { recording: true }, step)).toThrow("depends on nothing that is trained");
+  expect(() => Tape.once(gym.engine, { recording: true }, step)).toThrow(
+    "depends on nothing that is trained; activate an adapter and make it trainable (setTrainable)",
+  );
 });
 
 test("read gives the numbers of a Value with their shape, zeros in a plan", async () => {
