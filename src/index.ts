@@ -18,7 +18,20 @@ export {
   AutoModelForTokenClassification,
   autoModelFor,
 } from "./auto/auto-classes.ts";
+export { AutoConfig } from "./auto/auto-config.ts";
 export type { FromConfigOptions, FromPretrainedOptions } from "./auto/auto-model.ts";
+export {
+  AutoPeftModel,
+  type AutoPeftModelClass,
+  AutoPeftModelForCausalLM,
+  AutoPeftModelForFeatureExtraction,
+  AutoPeftModelForImageClassification,
+  AutoPeftModelForQuestionAnswering,
+  AutoPeftModelForSeq2SeqLM,
+  AutoPeftModelForSequenceClassification,
+  AutoPeftModelForTokenClassification,
+  type AutoPeftOptions,
+} from "./auto/auto-peft-classes.ts";
 export type { SourceLike, TargetLike } from "./checkpoint/open.ts";
 export { FormatError, ShapeError, StateError, UnsupportedError } from "./core/errors.ts";
 export type { HubOptions, RunFolder, Source, Target } from "./core/host.ts";
@@ -27,29 +40,43 @@ export type { Example } from "./data/examples.ts";
 export type { Row } from "./data/known-tasks.ts";
 export {
   type Dataset,
+  type EncodeRowsOptions,
   type ExampleLimits,
   encodeRows,
   type LoadDatasetOptions,
   loadDataset,
   parseRows,
   readRows,
+  rowsFrom,
 } from "./data/load-dataset.ts";
 export type { ReadRowsOptions } from "./data/read-files.ts";
 export type { RowChoice } from "./data/read-row.ts";
 export { type SplitRows, splitRows } from "./data/split-rows.ts";
-export type { GenerateOptions, GenerationModel } from "./generate/generate.ts";
-export { generate, stream } from "./generate/load-generate.ts";
+export type {
+  GenerateOptions,
+  GenerateOutput,
+  GenerationModel,
+  ScoredOptions,
+  TokenIds,
+} from "./generate/generate-options.ts";
+export type {
+  GenerativeCausalLM as CausalLM,
+  GenerativeSeq2SeqLM as Seq2SeqLM,
+} from "./generate/generative-models.ts";
+export type { JsonSchema } from "./generate/json/json-schema.ts";
+export { type GenerateMethod, generate, stream } from "./generate/load-generate.ts";
+export { PrefixCache } from "./generate/prefix-cache.ts";
+export type { LogitsProcessor } from "./generate/processors/logits-processor.ts";
 export type { StreamTokenizer } from "./generate/stream-text.ts";
 export * from "./methods/exports.generated.ts";
+export type { RawConfig } from "./nn/config.ts";
 export type { Input } from "./nn/pass/inputs.ts";
 export { pixelInput } from "./nn/pass/pixels.ts";
 export { concatenate, concatenateLabelled, type Sequences, stripPadding } from "./nn/pass/sequences.ts";
-export type { CausalLM } from "./nn/tasks/causal-lm.ts";
 export type { ImageClassifier, SequenceClassifier } from "./nn/tasks/classifier.ts";
 export type { FeatureExtractor, Pooling } from "./nn/tasks/feature-extractor.ts";
-export type { Model } from "./nn/tasks/model.ts";
+export type { Model, SaveModelOptions } from "./nn/tasks/model.ts";
 export type { QuestionAnswerer } from "./nn/tasks/question-answering.ts";
-export type { Seq2SeqLM } from "./nn/tasks/seq2seq-lm.ts";
 export type { TaskModel } from "./nn/tasks/task-model.ts";
 export type { TokenClassifier } from "./nn/tasks/token-classifier.ts";
 export { type ResizeOptions, resizeTokenEmbeddings } from "./nn/tensors/resize-token-embeddings.ts";
@@ -63,9 +90,24 @@ export { Lion, type LionOptions } from "./optim/lion.ts";
 export { type LoraPlusOptions, loraPlusGroups } from "./optim/loraplus.ts";
 export { type Schedule, type ScheduleLength, type SchedulerType, schedule } from "./optim/schedules.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
+export {
+  type FeatureExtractionPipeline,
+  type ImageClassificationPipeline,
+  type PipelineOptions,
+  type PipelineParts,
+  type Pipelines,
+  pipeline,
+  type QuestionAnsweringPipeline,
+  type Text2TextGenerationPipeline,
+  type TextClassificationPipeline,
+  type TextGenerationPipeline,
+  type TokenClassificationPipeline,
+} from "./pipelines/pipeline.ts";
+export type * from "./pipelines/results.ts";
 export { Tape, type TapeOptions, type Tensor, type Value } from "./tape/tape.ts";
 export { labelNamesOf } from "./tasks/kit/labels.ts";
-export { AutoTokenizer } from "./text/auto-tokenizer.ts";
+export { AutoTokenizer, type PretrainedTokenizer } from "./text/auto-tokenizer.ts";
+export type { BatchEncoding, TokenizerCall, TokenizerCallOptions } from "./text/call-tokenizer.ts";
 export type { Tokenizer } from "./text/tokenizer.ts";
 export type { TrainingArguments } from "./train/arguments.ts";
 export type { TrainingExample } from "./train/check-examples.ts";

@@ -4,6 +4,8 @@
  */
 import { StateError, UnsupportedError } from "../core/errors.ts";
 import { didYouMean } from "../core/similar.ts";
+import type { RawConfig } from "../nn/config.ts";
+import { labelsOf, withLabels } from "../nn/tasks/label-names.ts";
 import type { AdaptersOnModel, Model } from "../nn/tasks/model.ts";
 import type { Param } from "../tensor/tensor.ts";
 import { type Base, baseOf } from "./adaptable-model.ts";
@@ -27,6 +29,15 @@ interface ActiveAdapters {
   readonly enabled: boolean;
 }
 
+/** Passes with certain adapters. */
+export interface Pin {
+  run<T>(pass: () => T): T;
+  /** Throws StateError unless the adapters are as they were. */
+  expectSame(): void;
+  /** All that the adapters' effect depends on: the same things, the same effect. */
+  readonly acting: readonly unknown[];
+}
+
 /** The adapters that a `PeftModel` holds. `put` is the only way to add an adapter, whatever its origin. */
 export class AdapterSet implements AdaptersOnModel {
   readonly model: Model;
@@ -44,6 +55,9 @@ export class AdapterSet implements AdaptersOnModel {
   #merged: readonly string[] = [];
   #enabled = true;
   #ended = false;
+  /** Labels that the model has from an active adapter, and those that it had before. */
+  #labels: RawConfig | null = null;
+  #ownLabels: RawConfig | null = null;
 
   constructor(model: Model, warn: Warn) {
     this.model = model;
@@ -357,10 +371,10 @@ export class AdapterSet implements AdaptersOnModel {
   }
 
   /**
-   * A function that runs passes with the adapters that are active now, or with one by its name (null for none), whatever is active
-   * by then. It throws StateError when these adapters are deleted, replaced, merged or trained in between.
+   * Runs passes with the adapters that are active now, or with one by its name (null for none), whatever is active by then. Throws
+   * StateError when these adapters are deleted, replaced, merged or trained in between.
    */
-  pin(name?: string | null): <T>(pass: () => T) => T {
+  pin(name?: string | null): Pin {
     let own = this.#acting();
     if (name !== undefined) {
       this.#expectUnmerged("giving a text an adapter by name");
@@ -368,17 +382,23 @@ export class AdapterSet implements AdaptersOnModel {
       own = { active, composition: { type: "Stack", children: active }, enabled: true };
     }
     const parts = [...own.active.map((each) => this.get(each)), ...this.appliedFusions()];
-    const params = parts.flatMap((each) => [...each.params.values()]);
-    const updates = () => params.reduce((sum, param) => sum + param.updates, 0);
+    const updatesOf = (adapters: readonly (Adapter | Fusion)[]) => {
+      const params = adapters.flatMap((each) => [...each.params.values()]);
+      return () => params.reduce((sum, param) => sum + param.updates, 0);
+    };
+    const updates = updatesOf(parts);
     const before = updates();
     const merged = this.#merged.join();
-    return (pass) => {
+    const expectSame = () => {
       const gone = parts.find((each) => ![this.#adapters, this.#fusions].some((map) => map.get(each.name) === each));
       const what =
         (gone && `"${gone.name}" was deleted or replaced`) ??
         (this.#merged.join() !== merged ? "adapters were merged or unmerged" : null) ??
         (updates() !== before ? `${quoted(own.active)} were trained` : null);
       if (what !== null) throw new StateError(`adapters: ${what} while the model was generating`);
+    };
+    const run = <T>(pass: () => T): T => {
+      expectSame();
       const now = this.#acting();
       if (now.active === own.active && now.composition === own.composition && now.enabled === own.enabled)
         return pass();
@@ -389,6 +409,9 @@ export class AdapterSet implements AdaptersOnModel {
         this.#act(now);
       }
     };
+    const folded = this.#merged.map((each) => this.get(each));
+    const acting = [...parts, before, ...folded, updatesOf(folded)(), JSON.stringify(own.composition), own.enabled];
+    return { run, expectSame, acting };
   }
 
   #acting(): ActiveAdapters {
@@ -454,6 +477,22 @@ export class AdapterSet implements AdaptersOnModel {
       else site.deltas = applied.flatMap(({ sites }) => sites.attention?.get(site) ?? []);
     }
     this.model.virtual = applied.flatMap(({ sites }) => sites.virtual ?? []).at(-1) ?? null;
+    this.#relabel(active.findLast(({ labels }) => labels !== null)?.labels ?? null);
+  }
+
+  /** Gives the model the labels of the head that acts, or its own. */
+  #relabel(labels: RawConfig | null): void {
+    if (labels === this.#labels) return;
+    const { config } = this.model;
+    const own = this.#ownLabels ?? labelsOf(config);
+    this.#ownLabels = labels === null ? null : own;
+    this.#labels = labels;
+    this.model.config = withLabels(config, labels ?? own);
+  }
+
+  /** The labels of an adapter's head, as a config has them: its own, or the base's. */
+  labelsOf(adapter: Adapter): RawConfig {
+    return adapter.labels ?? this.#ownLabels ?? labelsOf(this.model.config);
   }
 
   /** What the adapters' effect on the model depends on: the same things, the same effect. */

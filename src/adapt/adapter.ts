@@ -3,7 +3,9 @@
  * that it trains.
  */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { StepBudget } from "../core/patterns/match-program.ts";
 import { sizeOf } from "../core/shape.ts";
+import type { RawConfig } from "../nn/config.ts";
 import type { Embedding } from "../nn/layers/embedding.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import type { Module } from "../nn/layers/weights.ts";
@@ -11,7 +13,7 @@ import { readElements } from "../tensor/elements.ts";
 import type { Param, Weight } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { Base } from "./adaptable-model.ts";
-import { byPattern, findCopied, findTargets } from "./matching.ts";
+import { byPattern, findCopied, findTargets, STEPS } from "./matching.ts";
 import {
   type EmbeddingPart,
   type Lifecycle,
@@ -64,8 +66,12 @@ export class Adapter {
   readonly lifecycle: Lifecycle;
   /** The weights that it was made for. */
   readonly weightChanges: number;
+  /** The labels of the head that it brings, as a config has them: null where it has no head, or is for the base's labels. */
+  labels: RawConfig | null = null;
   readonly #maker: TensorMaker;
   readonly #prefix: string;
+  /** The values of single layers, by the options that hold patterns. */
+  readonly #patterns: ReadonlyMap<string, (name: string) => number | undefined>;
 
   /** Creates all tensors; they are not trainable yet. Leaves nothing behind if it throws. */
   constructor(name: string, config: MethodConfig, base: Base, { purpose, stored }: AdapterOrigin, warn: Warn) {
@@ -75,6 +81,9 @@ export class Adapter {
     const { layers, values } = settled(config, base, warn, purpose === "load");
     this.config = { ...config, values };
     this.#prefix = method.keyPrefix ?? KEY_PREFIX;
+    this.#patterns = new Map(
+      Object.keys(method.patterns ?? {}).map((option) => [option, byPattern(patternsIn(values, option), option)]),
+    );
     this.#maker = new TensorMaker({
       engine: base.engine,
       seed: values.seed,
@@ -181,7 +190,7 @@ export class Adapter {
       this.#copyLayer(layer, base, `.${method.copies}`);
       return;
     }
-    const here = { ...values, ...patternValues(this.config, layer.name) };
+    const here = { ...values, ...this.#patternValues(layer.name) };
     const make = this.#maker.at(layer.name);
     if (layer.kind === "linear") this.linear.set(layer, method.linear!(layer, here, make, shared));
     else if (layer.kind === "embedding") this.embedding.set(layer, method.embedding!(layer, here, make, shared));
@@ -248,11 +257,23 @@ export class Adapter {
     const { method, values } = this.config;
     const names = [...this.linear.keys(), ...this.embedding.keys()].map((layer) => layer.name);
     for (const option of Object.keys(method.patterns ?? {})) {
-      const patterns = patternsIn(values, option);
-      const fits = (key: string) => names.some((name) => byPattern({ [key]: 0 }, name, option) !== undefined);
-      const idle = Object.keys(patterns).filter((key) => !fits(key));
+      const budget = new StepBudget(STEPS);
+      const idle = Object.keys(patternsIn(values, option)).filter((key) => {
+        const fits = byPattern({ [key]: 0 }, option, budget);
+        return !names.some((name) => fits(name) !== undefined);
+      });
       if (idle.length > 0) warn(`${option} ${JSON.stringify(idle)} match no adapted module`);
     }
+  }
+
+  /** The options of one layer that patterns override. */
+  #patternValues(name: string): Record<string, number> {
+    const found: Record<string, number> = {};
+    for (const [option, replaces] of Object.entries(this.config.method.patterns ?? {})) {
+      const value = this.#patterns.get(option)!(name);
+      if (value !== undefined) found[replaces as string] = value;
+    }
+    return found;
   }
 
   /** PEFT wraps the module "shared", which its stacks do not run: each of them has the table under a separate name. */
@@ -359,16 +380,6 @@ function adaptable(layers: readonly Module[], { method }: MethodConfig): readonl
 /** The `bias` option of methods that have it. */
 export function biasOf({ values }: MethodConfig): string {
   return ((values as Readonly<Record<string, unknown>>).bias as string | undefined) ?? "none";
-}
-
-/** The options of one layer, including overrides by patterns. */
-function patternValues({ method, values }: MethodConfig, name: string): Record<string, number> {
-  const found: Record<string, number> = {};
-  for (const [option, replaces] of Object.entries(method.patterns ?? {})) {
-    const value = byPattern(patternsIn(values, option), name, option);
-    if (value !== undefined) found[replaces as string] = value;
-  }
-  return found;
 }
 
 function patternsIn(values: MethodValues, option: string): Readonly<Record<string, number>> {

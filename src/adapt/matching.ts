@@ -1,6 +1,7 @@
 /** Determines which modules of a model an adapter adapts: PEFT's rules for `target_modules` and related options. */
 import { compareCodePoints } from "../core/code-points.ts";
 import { FormatError } from "../core/errors.ts";
+import { StepBudget } from "../core/patterns/match-program.ts";
 import { didYouMean } from "../core/similar.ts";
 import type { CommonValues } from "./method/define-method.ts";
 import { fullMatch, matchStart } from "./method/python-pattern.ts";
@@ -35,6 +36,9 @@ export interface Matched {
   /** The values for the adapter's config. */
   readonly targetModules: readonly string[] | string;
 }
+
+/** Steps that all patterns of one option may take with all names: a second or less. */
+export const STEPS = 50_000_000;
 
 /** PEFT shortens longer lists before saving them. */
 const LONG_LIST = 20;
@@ -83,9 +87,10 @@ function endsIn(name: string, entry: string): boolean {
 }
 
 function targetRule({ targetModules, layersToTransform, layersPattern }: Matching): (name: string) => boolean {
-  if (typeof targetModules === "string") return fullMatch(targetModules, "targetModules");
+  const budget = new StepBudget(STEPS);
+  if (typeof targetModules === "string") return fullMatch(targetModules, "targetModules", budget);
   const entries = targetModules ?? [];
-  const inLayer = layerRule(layersToTransform, layersPattern);
+  const inLayer = layerRule(layersToTransform, layersPattern, budget);
   return (name) => entries.includes(name) || (entries.some((entry) => endsIn(name, entry)) && inLayer(name));
 }
 
@@ -93,25 +98,28 @@ function targetRule({ targetModules, layersToTransform, layersPattern }: Matchin
 function layerRule(
   layers: Matching["layersToTransform"],
   pattern: Matching["layersPattern"],
+  budget: StepBudget,
 ): (name: string) => boolean {
   if (layers === null || (Array.isArray(layers) && layers.length === 0)) return () => true;
   const wanted = typeof layers === "number" ? [layers] : layers;
   const patterns = pattern === null || pattern.length === 0 ? [] : [pattern].flat();
-  const searches =
+  const sources =
     patterns.length === 0
-      ? [matchStart(".*?\\.[^.]*\\.(?<idx>\\d+)\\.", "layersPattern")]
-      : patterns.map((each) => matchStart(`(?:^|.*?\\.)${each}\\.(?<idx>\\d+)\\.`, "layersPattern"));
+      ? [".*?\\.[^.]*\\.(?P<idx>\\d+)\\."]
+      : patterns.map((each) => `(?:^|.*?\\.)${each}\\.(?P<idx>\\d+)\\.`);
+  const searches = sources.map((source) => matchStart(source, "layersPattern", budget));
   return (name) => {
     const match = searches.map((search) => search(name)).find((found) => found !== null);
-    return match !== undefined && match !== null && wanted.includes(Number(match.groups!.idx));
+    return match !== undefined && match !== null && wanted.includes(Number(match.idx));
   };
 }
 
 function exclusionRule({ excludeModules, modulesToSave }: Matching): (name: string) => boolean {
-  const saved = (modulesToSave ?? []).map((entry) => matchStart(`(^|.*\\.)${entry}($|\\..*)`, "modulesToSave"));
+  const budget = new StepBudget(STEPS);
+  const saved = (modulesToSave ?? []).map((entry) => matchStart(`(^|.*\\.)${entry}($|\\..*)`, "modulesToSave", budget));
   const excluded =
     typeof excludeModules === "string"
-      ? fullMatch(excludeModules, "excludeModules")
+      ? fullMatch(excludeModules, "excludeModules", budget)
       : (name: string) => (excludeModules ?? []).some((entry) => endsIn(name, entry));
   return (name) => excluded(name) || saved.some((rule) => rule(name) !== null);
 }
@@ -189,14 +197,16 @@ export function findCopied(
 }
 
 /**
- * The value of the first pattern that matches a layer's name, or undefined. A pattern is a regular expression for its
- * last parts.
+ * A look-up of the value of the first pattern that matches a layer's name, or undefined. A pattern is a regular expression
+ * for its last parts.
  */
 export function byPattern(
   patterns: Readonly<Record<string, number>>,
-  name: string,
   option: string,
-): number | undefined {
-  const key = Object.keys(patterns).find((each) => matchStart(`(.*\\.)?(${each})$`, option)(name) !== null);
-  return key === undefined ? undefined : patterns[key];
+  budget: StepBudget = new StepBudget(STEPS),
+): (name: string) => number | undefined {
+  const rules = Object.entries(patterns).map(([key, value]) => {
+    return { fits: matchStart(`(.*\\.)?(${key})$`, option, budget), value };
+  });
+  return (name) => rules.find(({ fits }) => fits(name) !== null)?.value;
 }

@@ -1,5 +1,6 @@
 /** Merges the adapters of a set into the base, temporarily or permanently. */
 
+import { withLabels } from "../nn/tasks/label-names.ts";
 import type { ModelUse } from "../nn/tasks/model-uses.ts";
 import { quoted } from "./adapter-name.ts";
 import type { AdapterSet } from "./adapter-set.ts";
@@ -46,10 +47,12 @@ export function mergeForGood(set: AdapterSet, names: readonly string[], safeMerg
   expectUntieable(set.model, layers, adapters);
   untieForGood(set.model, layers, adapters, set.warn);
   bakeReplaced(layers, adapters);
+  const { labels = null } = adapters.findLast((adapter) => adapter.labels !== null) ?? {};
   set.deactivate();
   mergeInto(layers, adapters, null);
   set.model.weightChanges++;
   set.clear();
+  if (labels !== null) set.model.config = withLabels(set.model.config, labels); // the base has the adapter's head
 }
 
 const withoutAny: ModelUse = {

@@ -6,10 +6,13 @@ import type { SourceLike, TargetLike } from "../checkpoint/open.ts";
 import { callback, callOptions, expectArgument } from "../core/call-options.ts";
 import { StateError } from "../core/errors.ts";
 import { option, whole } from "../core/options.ts";
+import type { PinnedPass } from "../generate/generate-options.ts";
+import { type GenerateMethod, generateMethod } from "../generate/load-generate.ts";
 import type { KvCache } from "../nn/pass/kv-cache.ts";
 import { allBlocks, type PassOptions } from "../nn/pass/pass.ts";
 import type { LabelledSequences, Sequences } from "../nn/pass/sequences.ts";
 import type { CausalLM } from "../nn/tasks/causal-lm.ts";
+import { finiteOutputs } from "../nn/tasks/finite-outputs.ts";
 import { Model } from "../nn/tasks/model.ts";
 import { type Measured, ModelAround } from "../nn/tasks/task-model.ts";
 import { concatenateRows } from "../ops/layout/rows.ts";
@@ -184,7 +187,7 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
   }
   /** Outputs of a batch on the host: see `Model.forward`. `adapterNames` gives each sequence its own adapter. */
   forward(sequences: Sequences, options: RoutedOptions = {}): Tensor {
-    return Tape.once(this.engine, {}, (tape) => tape.read(this.outputs(tape, sequences, options)));
+    return Tape.once(this.engine, {}, (tape) => finiteOutputs(tape, this.outputs(tape, sequences, options), "forward"));
   }
   override measure(tape: Tape, batch: LabelledSequences): Measured | null {
     this.#set.applied();
@@ -196,13 +199,36 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
   }
 
   /**
-   * A function that runs passes with the adapters that are active now, whatever is active by then: for work in several passes, such
-   * as generating, between which others may use the model. `adapterNames` has one name instead, "__base__" for none. The function
-   * throws StateError when these adapters are deleted, merged or trained in between.
+   * Generates text: see the function `generate`.
+   *
+   * @example
+   * const texts = await model.generate([[1, 5, 9], [1, 7]], { adapterNames: ["poems", "__base__"] });
    */
-  pin(adapterNames?: readonly string[]): <T>(pass: () => T) => T {
-    const [name] = adapterNames ?? [];
-    return this.#set.pin(name === BASE_ROUTE ? null : name);
+  readonly generate: GenerateMethod = generateMethod(this);
+
+  /**
+   * Runs passes with the adapters that are active now, whatever is active by then: for work in several passes, such as generating,
+   * between which others may use the model. `adapterNames` has the adapter of each prompt instead, "__base__" for none. Throws
+   * StateError when these adapters are deleted, merged or trained in between.
+   */
+  pin(adapterNames?: readonly string[]): PinnedPass {
+    const pinOf = (name?: string) => this.#set.pin(name === BASE_ROUTE ? null : name);
+    if (adapterNames === undefined) {
+      const { run, acting } = pinOf();
+      return { run: (pass) => run(() => pass({})), acting: () => acting };
+    }
+    const pins = new Map(adapterNames.map((name) => [name, pinOf(name)]));
+    if (pins.size > 1) this.#routed({ adapterNames }, () => {}); // refuses what cannot be routed at once
+    return {
+      acting: (prompt) => pins.get(adapterNames[prompt]!)!.acting,
+      run: (pass, prompts) => {
+        const names = prompts.map((prompt) => adapterNames[prompt]!);
+        const [first, ...others] = new Set(names);
+        if (others.length === 0) return pins.get(first!)!.run(() => pass({}));
+        for (const name of [first!, ...others]) pins.get(name)!.expectSame();
+        return this.#routed({ adapterNames: names }, pass);
+      },
+    };
   }
 
   #routed<T>({ adapterNames, ...options }: RoutedOptions, run: (options: PassOptions) => T): T {

@@ -1,13 +1,12 @@
 /** The `AutoModel` classes, one per task. The code that loads and creates models is loaded on first use. */
 import type { SourceLike } from "../checkpoint/open.ts";
 import type { Task } from "../core/task.ts";
+import type { GenerativeCausalLM, GenerativeSeq2SeqLM } from "../generate/generative-models.ts";
 import type { RawConfig } from "../nn/config.ts";
-import type { CausalLM } from "../nn/tasks/causal-lm.ts";
 import type { ImageClassifier, SequenceClassifier } from "../nn/tasks/classifier.ts";
 import type { FeatureExtractor } from "../nn/tasks/feature-extractor.ts";
 import type { Model } from "../nn/tasks/model.ts";
 import type { QuestionAnswerer } from "../nn/tasks/question-answering.ts";
-import type { Seq2SeqLM } from "../nn/tasks/seq2seq-lm.ts";
 import type { TokenClassifier } from "../nn/tasks/token-classifier.ts";
 import type { FromConfigOptions, FromPretrainedOptions, ModelFor } from "./auto-model.ts";
 
@@ -44,9 +43,9 @@ export function autoModelFor<T extends Task>(task: T): AutoModelClass<ModelFor[T
  * @example
  * const model = await AutoModelForCausalLM.fromPretrained("models/stories260K");
  */
-export const AutoModelForCausalLM: AutoModelClass<CausalLM> = autoModelFor("CAUSAL_LM");
+export const AutoModelForCausalLM: AutoModelClass<GenerativeCausalLM> = autoModelFor("CAUSAL_LM");
 /** Encoder-decoder language models: T5, mT5. */
-export const AutoModelForSeq2SeqLM: AutoModelClass<Seq2SeqLM> = autoModelFor("SEQ_2_SEQ_LM");
+export const AutoModelForSeq2SeqLM: AutoModelClass<GenerativeSeq2SeqLM> = autoModelFor("SEQ_2_SEQ_LM");
 /** Text classification and regression. */
 export const AutoModelForSequenceClassification: AutoModelClass<SequenceClassifier> = autoModelFor("SEQ_CLS");
 /** Token classification. */

@@ -4,8 +4,11 @@
  */
 import { type Checkpoint, openCheckpoint, readJson } from "../checkpoint/checkpoint.ts";
 import { nameOf, openSource, type SourceLike } from "../checkpoint/open.ts";
+import { anObject, callback, callOptions, expectArgument } from "../core/call-options.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import type { Source } from "../core/host.ts";
+import { flag, type Options, oneOf, whole } from "../core/options.ts";
+import { isObject } from "../core/python-json.ts";
 import { type Task, tasks } from "../core/task.ts";
 import { copies, files } from "../models/index.generated.ts";
 import { ConfigReader, type RawConfig } from "../nn/config.ts";
@@ -15,7 +18,8 @@ import type { Model, ModelParts } from "../nn/tasks/model.ts";
 import type { ModelOfShapes } from "../nn/tasks/model-of-shapes.ts";
 import { CheckpointTensors, type LoadOptions } from "../nn/tensors/checkpoint-tensors.ts";
 import { type RandomOptions, randomTensors, shapesOnly } from "../nn/tensors/fresh-tensors.ts";
-import type { KeptWeights } from "../nn/tensors/kept-dtype.ts";
+import { type KeptWeights, weightsOption } from "../nn/tensors/kept-dtype.ts";
+import { saveModel } from "../nn/tensors/save-model.ts";
 import { taskDefinitions } from "../tasks/index.generated.ts";
 import type { TaskDefinition } from "../tasks/kit/define-task.ts";
 import { createEngine, type Engine } from "../wasm/engine.ts";
@@ -118,12 +122,47 @@ export async function describeModel(
   return { definition, traits: taskDefinitions[task], architecture, config, weights, body, headName, engine };
 }
 
+/** The parsed config.json of a model folder, of a type that is known. */
+export async function loadConfig(from: SourceLike): Promise<RawConfig> {
+  const source = openSource(from);
+  try {
+    const config = (await readJson(source, "config.json")) as RawConfig;
+    await definitionFor(config, `config.json of ${source.name}`);
+    return config;
+  } finally {
+    await source.close();
+  }
+}
+
+/** Options of `fromPretrained`. */
+const loading = {
+  engine: anObject("an engine"),
+  config: anObject("keys of a config"),
+  onWarning: callback(),
+  onProgress: callback(),
+  signal: anObject("an AbortSignal"),
+  weights: weightsOption,
+  trainable: flag(false),
+  seed: whole(0, 0),
+  ignoreMismatchedSizes: flag(false),
+} satisfies Options;
+
+/** Options of `fromConfig`. */
+const creating = {
+  engine: loading.engine,
+  seed: loading.seed,
+  fast: flag(false),
+  weights: weightsOption,
+  stored: oneOf(["f32", "f16", "bf16"], "f32"),
+} satisfies Options;
+
 /** Loads a model folder for the task that its config names, or for `task`. */
 export async function loadPretrained<T extends Task>(
   from: SourceLike,
   task: T | null,
   options: FromPretrainedOptions = {},
 ): Promise<ModelFor[T]> {
+  callOptions("fromPretrained", loading, options);
   const source = openSource(from);
   try {
     const raw = { ...((await readJson(source, "config.json")) as RawConfig), ...options.config };
@@ -140,7 +179,7 @@ export async function loadPretrained<T extends Task>(
         `${source.name}: weights: "${kept}" was requested together with trainable: true, but trained weights are float32; omit one of the two`,
       );
     }
-    const std = reader.float("initializer_range", 0.02);
+    const std = initialStd(reader);
     const placing = { prefix: definition.prefix, std, trainable, seed, ignoreMismatchedSizes, weights: kept };
     return await inEngine(
       options.engine,
@@ -172,6 +211,14 @@ export async function loadPretrained<T extends Task>(
   } finally {
     await source.close();
   }
+}
+
+/** The standard deviation of fresh weights: beyond 1e3 products overflow. */
+function initialStd(config: ConfigReader): number {
+  const key = "initializer_range";
+  const std = config.float(key, 0.02);
+  if (std >= 0 && std <= 1000) return std;
+  throw config.wrong(key, std, "a number from 0 to 1000");
 }
 
 /**
@@ -223,14 +270,17 @@ function freshHead(names: readonly string[], source: string): string {
 export async function modelFromConfig<T extends Task>(
   raw: RawConfig,
   task: T | null,
-  { engine: given, seed = 0, fast = false, weights: kept, stored = "f32" }: FromConfigOptions = {},
+  options: FromConfigOptions = {},
 ): Promise<ModelFor[T]> {
+  const { engine: given, seed = 0, fast = false, weights: kept, stored = "f32" } = options;
+  callOptions("fromConfig", creating, options);
+  expectArgument("fromConfig", "the config", raw, isObject(raw), "the keys of a config.json, such as AutoConfig reads");
   const definition = await definitionFor(raw, "config");
   const chosen = task ?? taskOf(definition, raw);
   const { architecture, build } = headFor(definition, chosen, "config");
   const reader = new ConfigReader(raw, "config");
   const config = definition.config(reader);
-  const std = reader.float("initializer_range", 0.02);
+  const std = initialStd(reader);
   const start = { seed, std, fast, weights: kept ?? null, stored };
   return inEngine(
     given,
@@ -238,6 +288,7 @@ export async function modelFromConfig<T extends Task>(
     async (engine, tensors) => {
       const weights = new Weights(tensors);
       const body = build(config, weights, engine);
+      tensors.begin();
       const parts = {
         ...{ engine, task: taskDefinitions[chosen], definition, architecture, config: raw, body, weights },
         ...{ nameOrPath: "", ownsEngine: !given },
@@ -247,7 +298,7 @@ export async function modelFromConfig<T extends Task>(
   );
 }
 
-async function modelOf(task: Task, parts: ModelParts): Promise<Model> {
+async function modelOf(task: Task, parts: Omit<ModelParts, "save">): Promise<Model> {
   const Class = await (taskDefinitions[task] as TaskDefinition).model();
-  return new Class(parts as ModelParts<never>);
+  return new Class({ ...parts, save: saveModel } as ModelParts<never>);
 }

@@ -2,6 +2,7 @@
  * Converts what users pass as a source or target (a folder, a URL, files in memory) to one that can be read or written.
  */
 import { exists, folderTarget, openFolder, openHub, openRun } from "#host";
+import { FormatError } from "../core/errors.ts";
 import type { RunFolder, Source, Target } from "../core/host.ts";
 import { shownUrl } from "../core/io/shown-url.ts";
 import { type HubName, parseHubName } from "./hub-name.ts";
@@ -15,15 +16,17 @@ export type TargetLike = string | Map<string, Uint8Array> | Target;
 
 /**
  * Opens the files that a user refers to. Nothing is read yet. A name such as "gpt2", "org/name" or "org/name@revision"
- * is a model on the hub unless a folder or file with that name exists; "./name" is always a folder. Throws
- * UnsupportedError for a folder on a host without folders.
+ * is a model on the hub unless a folder or file with that name exists, or a folder "org" that it may be meant to be in;
+ * "hf://org/name" is always on the hub, "./name" always a folder. Throws UnsupportedError for a folder on a host without
+ * folders.
  */
 export function openSource(from: SourceLike): Source {
   if (from instanceof URL)
     return from.protocol === "file:" ? openFolder(decodeURIComponent(from.pathname)) : urlSource(from);
   if (typeof from !== "string") return isSource(from) ? from : mapSource(from as ReadonlyMap<string, FileBytes>);
   if (/^https?:\/\//.test(from)) return urlSource(from);
-  return hubName(from) === null ? openFolder(from) : openHub(from);
+  const name = hubName(from);
+  return name === null ? openFolder(from) : openHub(asText(name));
 }
 
 /**
@@ -39,9 +42,27 @@ function isUrl(text: string): boolean {
   return /^https?:\/\//.test(text) && URL.canParse(text);
 }
 
-/** The model on the hub that the text names, or null if it names something else. */
+const HUB = "hf://";
+
+/**
+ * The model on the hub that the text names, or null if it names something else. A path into a folder that exists is a path, however
+ * it is misspelled: its name is nobody else's business.
+ */
 function hubName(from: string): HubName | null {
-  return exists(from) ? null : parseHubName(from);
+  if (from.startsWith(HUB)) return expectHubAddress(from);
+  const [folder] = from.split("/");
+  const isPath = exists(from) || (folder !== from && exists(folder!));
+  return isPath ? null : parseHubName(from);
+}
+
+function expectHubAddress(from: string): HubName {
+  const name = parseHubName(from.slice(HUB.length));
+  if (name !== null) return name;
+  throw new FormatError(`"${from}" is not a model: expected hf://org/name, and @revision after it or not`);
+}
+
+function asText({ repo, revision }: HubName): string {
+  return revision === null ? repo : `${repo}@${revision}`;
 }
 
 /**

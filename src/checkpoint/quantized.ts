@@ -9,7 +9,8 @@
  * What is read is rounded to the dtype that the model computes in, as those libraries do. Other formats are refused by name.
  */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
-import { f32ToBf16, f32ToF16 } from "../core/half.ts";
+import { f32ToBf16 } from "../core/half.ts";
+import { narrowToF16 } from "../core/non-finite.ts";
 import { parseJson } from "../core/python-json.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
 import type { Checkpoint, CheckpointTensor } from "./checkpoint.ts";
@@ -202,7 +203,7 @@ function decodedTensor(stored: CheckpointTensor, shape: Shape, dtype: Decoded, d
   const { name, file, start, end } = stored;
   const read = async (from = 0, to = byteLength) => {
     const values = await decode(from / bytes, to / bytes);
-    const rounded = dtype === "F32" ? values : dtype === "F16" ? f32ToF16(values) : f32ToBf16(values);
+    const rounded = dtype === "F32" ? values : dtype === "F16" ? narrowToF16(`"${name}"`, values) : f32ToBf16(values);
     return new Uint8Array(rounded.buffer);
   };
   return { name, dtype, shape, file, start, end, byteLength, read };

@@ -12,7 +12,7 @@ import { type Dtype, dtypeBytes, dtypes, isDtype } from "../core/dtype.ts";
 import { FormatError, ShapeError } from "../core/errors.ts";
 import { expectRange, type Source, type Target } from "../core/host.ts";
 import { listProblems } from "../core/problems.ts";
-import { isObject, type Json, parseJson } from "../core/python-json.ts";
+import { isObject, type PyJson, parsePythonJson, pythonJson } from "../core/python-json.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
 import { expectNoPointer, mayBePointer } from "./git-lfs.ts";
 
@@ -87,9 +87,12 @@ async function headerLength(source: Source, file: string, size: number, what: st
   );
 }
 
-function parseHeader(bytes: Uint8Array, what: string): Readonly<Record<string, Json>> {
-  const header = parseJson(decode(bytes, what), `header of ${what}`, { duplicates: "refuse" });
-  if (isObject(header)) return header;
+/** Sizes written as floats and integers beyond 2^53 are kept apart from others: the reference refuses them. */
+type HeaderJson = Readonly<Record<string, PyJson>>;
+
+function parseHeader(bytes: Uint8Array, what: string): HeaderJson {
+  const header = parsePythonJson(decode(bytes, what), `header of ${what}`, { duplicates: "refuse" });
+  if (isObject(header)) return header as HeaderJson;
   throw new FormatError(`header of ${what}: found ${brief(header)}, expected an object of tensors`);
 }
 
@@ -101,10 +104,12 @@ function decode(bytes: Uint8Array, what: string): string {
   }
 }
 
-function readMetadata(header: Readonly<Record<string, Json>>, problems: string[]): Record<string, string> | null {
+function readMetadata(header: HeaderJson, problems: string[]): Record<string, string> | null {
   const metadata = Object.hasOwn(header, "__metadata__") ? header.__metadata__! : null;
   if (metadata === null) return null;
   if (isObject(metadata) && Object.values(metadata).every((text) => typeof text === "string")) {
+    const odd = Object.entries(metadata as Record<string, string>).find((entry) => entry.some(isBroken));
+    if (odd) problems.push(`__metadata__: ${brief(odd[0])} ${HALF}`);
     return metadata as Record<string, string>;
   }
   problems.push(`__metadata__: found ${brief(metadata)}, expected an object whose values are all text`);
@@ -120,13 +125,14 @@ export interface TensorExtent {
 }
 
 /** One entry of the header, or null after adding to `problems`. */
-function readInfo(name: string, info: Json, problems: string[]): TensorExtent | null {
+function readInfo(name: string, info: PyJson, problems: string[]): TensorExtent | null {
   const problem = (text: string) => {
     problems.push(`${JSON.stringify(name)}: ${text}`);
     return null;
   };
+  if (isBroken(name)) return problem(HALF);
   if (!isObject(info)) return problem(`found ${brief(info)}, expected { dtype, shape, data_offsets }`);
-  const { dtype, shape, data_offsets: offsets } = info;
+  const { dtype, shape, data_offsets: offsets } = info as HeaderJson;
   if (!isDtype(dtype)) return problem(`dtype is ${brief(dtype)}, expected one of ${dtypes.join(", ")}`);
   if (!isSizes(shape)) return problem(`shape is ${brief(shape)}, expected a list of whole numbers of at least 0`);
   if (!isSizes(offsets) || offsets.length !== 2) {
@@ -261,12 +267,19 @@ function checkedBytes(tensor: TensorToWrite, bytes: Uint8Array): Uint8Array {
   );
 }
 
-function isSizes(value: Json | undefined): value is readonly number[] {
-  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+const HALF = "has half of a surrogate pair, which is no text";
+
+function isBroken(text: string): boolean {
+  return /\p{Surrogate}/u.test(text);
+}
+
+function isSizes(value: PyJson | undefined): value is readonly number[] {
+  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0 && !Object.is(n, -0));
 }
 
 /** A value as shown in messages: its JSON, truncated to 60 characters. */
-function brief(value: Json | undefined): string {
-  const text = value === undefined ? "missing" : JSON.stringify(value);
+function brief(value: PyJson | undefined): string {
+  const text =
+    value === undefined ? "missing" : pythonJson(value, { indent: null, sortKeys: false }).replace(/([,:]) /g, "$1");
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

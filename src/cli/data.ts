@@ -43,10 +43,12 @@ export function validFiles(help: string): Option<readonly string[] | null> {
 export async function rowsOf(
   paths: readonly string[],
   modelFolder: string,
-  choice: RowChoice = {},
+  { task = null, columns = null, maxUnpackedBytes, maxPixels }: RowChoice = {},
   flag = "--data",
 ): Promise<Row[]> {
   expectDataFiles(paths, flag);
+  const limits = { ...(maxUnpackedBytes && { maxUnpackedBytes }), ...(maxPixels && { maxPixels }) };
+  const choice = { task, columns, ...limits };
   const rows = await readRows(paths, choice);
   const naming = rows.map((row) => kindOfRow(row).files).find((files) => files !== undefined);
   if (naming === undefined) return rows;

@@ -1,16 +1,9 @@
 /** Shared by commands that run a model: their options, and loading the model and adapter. */
-import { CONFIG_FILE } from "../adapt/files/config-file.ts";
-import { headSize } from "../adapt/files/load.ts";
 import { PeftModel } from "../adapt/peft-model.ts";
+import { adapterFacts, headFrom } from "../auto/adapter-facts.ts";
 import { type FromPretrainedOptions, loadPretrained } from "../auto/auto-model.ts";
-import { readJson } from "../checkpoint/checkpoint.ts";
-import { openSource } from "../checkpoint/open.ts";
-import { numberedLabels } from "../core/labels.ts";
 import { type Options, oneOf, orNull, text, type ValuesOf } from "../core/options.ts";
 import { type Task, tasks } from "../core/task.ts";
-import { taskDefinition } from "../data/known-tasks.ts";
-import type { RawConfig } from "../nn/config.ts";
-import { LABEL_KEYS, labelConfig } from "../nn/tasks/label-names.ts";
 import type { Model } from "../nn/tasks/model.ts";
 import { weightsOption } from "../nn/tensors/kept-dtype.ts";
 import { createEngine, type Engine } from "../wasm/engine.ts";
@@ -63,7 +56,7 @@ export async function loadModel(flags: LoadFlags): Promise<Loaded> {
   if (flags.adapter !== null) expectAdapter(flags.adapter);
   const adapter = flags.adapter && adapterFolder(flags.adapter);
   const engine = await openEngine(flags);
-  const told = adapter === null ? nothingTold : await toldByAdapter(adapter);
+  const told = adapter === null ? { task: null, config: {} } : await adapterFacts(adapter);
   const options = { ...(adapter === null && { onWarning: askForAdapter }), ...headFrom(told), weights: flags.weights };
   const base = await loadBase(flags.model, engine, flags.task ?? told.task, options);
   const model = adapter === null ? base : await PeftModel.fromPretrained(base, adapter, { onWarning: notice });
@@ -96,43 +89,5 @@ export async function loadBase(
   }
 }
 
-/** How to load a base whose head comes from an adapter: the base itself may have another head or none. */
-export function headFrom({
-  config,
-}: Told): Pick<FromPretrainedOptions, "config" | "ignoreMismatchedSizes" | "onWarning"> {
-  const brings = Object.keys(config).length > 0;
-  return brings ? { config, ignoreMismatchedSizes: true, onWarning: () => {} } : { config };
-}
-
 /** The size in bytes from which loading progress is shown; smaller models load quickly. */
 const SHOWN = 200 << 20;
-
-/** What an adapter folder states about its base model. */
-export interface Told {
-  readonly task: Task | null;
-  /** Labels of the head that was trained with it. */
-  readonly config: RawConfig;
-}
-
-const nothingTold: Told = { task: null, config: {} };
-
-export async function toldByAdapter(folder: string): Promise<Told> {
-  const source = openSource(folder);
-  try {
-    const adapter = (await source.has(CONFIG_FILE)) ? ((await readJson(source, CONFIG_FILE)) as RawConfig) : {};
-    const named = tasks.find((task) => task === adapter.task_type) ?? null;
-    if (!(await source.has("config.json"))) return { task: named, config: await labelsOfHead(folder) };
-    const config = (await readJson(source, "config.json")) as RawConfig;
-    const labels = Object.fromEntries(LABEL_KEYS.filter((key) => key in config).map((key) => [key, config[key]]));
-    return { task: named, config: labels };
-  } finally {
-    await source.close();
-  }
-}
-
-/** One label per output of the head in an adapter's file. */
-async function labelsOfHead(folder: string): Promise<RawConfig> {
-  const heads = tasks.map(taskDefinition).flatMap(({ classes, headModules }) => (classes ? headModules : []));
-  const count = await headSize(openSource(folder), [...new Set(heads)]);
-  return count === null ? {} : labelConfig(numberedLabels(count));
-}

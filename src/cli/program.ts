@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { didYouMean } from "../core/similar.ts";
 import { command as addTokens } from "./commands/add-tokens.ts";
 import { bench } from "./commands/bench.ts";
+import { command as chat } from "./commands/chat.ts";
 import { command as data } from "./commands/data.ts";
 import { command as demo } from "./commands/demo.ts";
 import { command as evaluate } from "./commands/eval.ts";
@@ -35,6 +36,7 @@ export async function program(argv: readonly string[]): Promise<Command> {
 Examples:
   $ lorikeet train --model base --data train.jsonl --output runs/first --steps 200
   $ lorikeet generate --model base --adapter runs/first/adapter --prompt "Once upon a time"
+  $ lorikeet chat --model chat --adapter runs/first/adapter
   $ lorikeet <command> --help`,
     );
   lorikeet.on("command:*", ([name = ""]: string[]) => lorikeet.error(`error: ${unknownCommand(lorikeet, name)}`));
@@ -42,6 +44,7 @@ Examples:
     train,
     data,
     generate,
+    chat,
     evaluate,
     predict,
     merge,

@@ -1,13 +1,17 @@
 /** What a run is trained and evaluated on, and the model that fits it, without its weights. */
+
+import { type AdapterFacts, headFrom } from "../auto/adapter-facts.ts";
 import { readJson } from "../checkpoint/checkpoint.ts";
 import { openSource } from "../checkpoint/open.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import type { ValuesOf } from "../core/options.ts";
 import type { Task } from "../core/task.ts";
+import { classCounts, expectTrainedClasses } from "../data/classes.ts";
 import type { dataOptions, splitOptions } from "../data/data-options.ts";
 import type { Example } from "../data/examples.ts";
 import { type Row, taskOfRows } from "../data/known-tasks.ts";
 import type { lengthOptions } from "../data/length-options.ts";
+import { oddClasses } from "../data/odd-classes.ts";
 import { type ExamplePreview, previewExample } from "../data/preview-example.ts";
 import { splitRows } from "../data/split-rows.ts";
 import type { RawConfig } from "../nn/config.ts";
@@ -18,7 +22,6 @@ import { AutoTokenizer } from "../text/auto-tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { configForLabels, examplesOf, rowsOf } from "./data.ts";
 import { type EngineLike, measuredBase } from "./memory.ts";
-import { headFrom, type Told } from "./model-options.ts";
 import { expectModel } from "./paths/mistaken-paths.ts";
 import { notice } from "./terminal.ts";
 
@@ -58,7 +61,7 @@ export interface DataContext {
   /** Whether every weight is trained. */
   readonly trainable: boolean;
   /** What an adapter to continue says of the model. */
-  readonly told: Told | null;
+  readonly told: Pick<AdapterFacts, "task" | "config"> | null;
 }
 
 /** Reads the data, decides on task and head, and encodes the rows. */
@@ -67,7 +70,8 @@ export async function trainingData(flags: DataFlags, context: DataContext): Prom
   expectModel(flags.model);
   const { rows, validRows, testRows } = await readParts(flags, seed);
   const task = flags.task ?? told?.task ?? taskOfRows(rows);
-  const config = told?.config ?? (await headConfig(flags, [...rows, ...(validRows ?? []), ...(testRows ?? [])], task));
+  const known = flags.validSplit > 0 ? [...rows, ...(validRows ?? [])] : rows; // a class of --valid alone is not learned
+  const config = told?.config ?? (await headConfig(flags, known, task));
   const head = told === null ? { config, ignoreMismatchedSizes: true } : headFrom(told); // the head is for the labels of the data
   const loading = { ...head, weights: flags.weights, trainable, seed };
   const shapes = await measuredBase(flags.model, engine, task, loading);
@@ -76,7 +80,22 @@ export async function trainingData(flags: DataFlags, context: DataContext): Prom
   const train = await examplesOf(flags.data, rows, shapes, limits);
   const valid = validRows === null ? null : await examplesOf(flags.valid ?? flags.data, validRows, shapes, limits);
   const test = testRows === null ? null : await examplesOf(flags.test ?? [], testRows, shapes, limits);
+  checkClasses(flags, { train, valid, test }, shapes);
   return { train, valid, test, task, loading, shapes };
+}
+
+/** Refuses classes of --valid and --test that were not learned, unless --labels names them, and points out odd ones. */
+function checkClasses(
+  flags: DataFlags,
+  { train, valid, test }: Pick<TrainingData, "train" | "valid" | "test">,
+  { labelNames }: Model,
+): void {
+  if (labelNames === null) return;
+  if (flags.labels === null) {
+    if (flags.valid !== null) expectTrainedClasses(train, valid ?? [], labelNames, "--valid");
+    expectTrainedClasses(train, test ?? [], labelNames, "--test");
+  }
+  for (const odd of oddClasses(classCounts(train, labelNames) ?? new Map())) notice(odd);
 }
 
 interface Parts {

@@ -32,6 +32,13 @@ export function callOptions<S extends Options>(what: string, options: S, given: 
   return completeOptions(what, options, given as Readonly<Record<string, unknown>>);
 }
 
+/** Options with names as in Python, such as `top_k`, by their names here. */
+export function camelKeys(given: unknown): unknown {
+  if (typeof given !== "object" || given === null || Array.isArray(given)) return given;
+  const camel = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return Object.fromEntries(Object.entries(given).map(([name, value]) => [camel(name), value]));
+}
+
 /** The error for an argument that is not what its place is for. */
 export function wrongArgument(what: string, place: string, found: unknown, expected: string): FormatError {
   return new FormatError(`${what}: ${place} is ${inWords(found)}, expected ${expected}`);
@@ -47,6 +54,7 @@ function inWords(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   if (typeof value === "function") return "a function";
+  if (typeof value === "bigint") return `the bigint ${value}`;
   if (typeof value !== "object") return `the ${typeof value} ${String(JSON.stringify(value) ?? value).slice(0, 40)}`;
   const name = Object.getPrototypeOf(value)?.constructor?.name;
   return name === undefined || name === "Object" ? "an object" : `a ${name}`;

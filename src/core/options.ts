@@ -5,6 +5,7 @@
  */
 import { FormatError } from "./errors.ts";
 import { didYouMean } from "./similar.ts";
+import { shownValue } from "./whole-numbers.ts";
 
 /** What an option holds, which determines how text on the command line is parsed. */
 export type Kind =
@@ -216,24 +217,6 @@ export function expectedOf({ expected, nullable }: Option<unknown>): string {
   return nullable ? `${expected} or null` : expected;
 }
 
-/** The longest value that messages quote. */
-const QUOTED = 100;
-
-/** A value as shown in messages: short, and safe for any value. */
-function shown(value: unknown): string {
-  if (typeof value === "number" || typeof value === "bigint" || value === undefined) return String(value); // JSON has no NaN
-  if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
-  const kind =
-    typeof value === "object" && value !== null ? Object.getPrototypeOf(value)?.constructor?.name : undefined;
-  if (kind !== undefined && kind !== "Object" && kind !== "Array") return `a ${kind}`;
-  try {
-    const text = JSON.stringify(value);
-    return text.length > QUOTED ? `${text.slice(0, QUOTED)}...` : text;
-  } catch {
-    return "an object"; // it contains itself
-  }
-}
-
 /** How a message spells an option's name: as in the library, as in a file, or as a flag. */
 export type Spell = (name: string) => string;
 
@@ -264,7 +247,8 @@ export function completeOptions<S extends Options>(
     if (value === undefined) continue;
     const one = Object.hasOwn(options, name) ? options[name]! : null;
     if (one === null) problems.push(`"${name}" is not an option.${didYouMean(name, Object.keys(options).map(spell))}`);
-    else if (!one.is(value)) problems.push(`"${spell(name)}" is ${shown(value)}, expected ${expectedOf(one)}`);
+    else if (!one.is(value))
+      problems.push(`"${spell(name)}" is ${shownValue(value, 200)}, expected ${expectedOf(one)}`);
     else values[name] = one.aliases?.[value as string] ?? value;
   }
   const more = problems.length === 0 ? (together?.(values as ValuesOf<S>) ?? null) : null;

@@ -143,8 +143,8 @@ export function parseJson(text: string, name: string, options: ParseJsonOptions 
  * The same, keeping what `pythonJson` needs to write the text again: a whole number written as a float becomes a
  * `PyFloat`, an integer beyond 2^53 a `bigint`, and `keyOrder` returns the order of the keys.
  */
-export function parsePythonJson(text: string, name = "JSON"): PyJson {
-  return new Reader(text, name, false, pythonNumber, true).document();
+export function parsePythonJson(text: string, name = "JSON", options: ParseJsonOptions = {}): PyJson {
+  return new Reader(text, name, options.duplicates === "refuse", pythonNumber, true).document();
 }
 
 function pythonNumber(literal: string): PyJson {

@@ -1,27 +1,12 @@
-import type { ImageConfig } from "../image/preprocess.ts";
-import { labelNamesOf, problemTypeOf } from "../tasks/kit/labels.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import type { Dataset, ExampleLimits, LoadDatasetOptions } from "./dataset.ts";
 import type { EncodeRowsOptions, Example } from "./examples.ts";
 import type { Row } from "./known-tasks.ts";
 import type { ReadRowsOptions } from "./read-files.ts";
 import type { RowChoice } from "./read-row.ts";
 
-/** What a trainer takes: examples in the order of the file. */
-export type Dataset = readonly Example[];
-
-/** How rows become examples. */
-export interface LoadDatasetOptions
-  extends Omit<EncodeRowsOptions, "tokenizer" | "vocabSize" | "contextLength" | "inputKinds">,
-    Pick<ReadRowsOptions, "columns" | "hub" | "maxPixels" | "maxUnpackedBytes"> {
-  /** What is done to files that rows name: the model's preprocessor_config.json, for images read by `readImageConfig`. */
-  readonly imageConfig?: ImageConfig | null;
-}
-
-/** What examples must fit: a model, for instance, with its task and its labels. */
-export interface ExampleLimits extends Pick<EncodeRowsOptions, "inputKinds" | "task" | "labelNames" | "problemType"> {
-  readonly vocabSize: number;
-  readonly contextLength: number | null;
-}
+export type { Dataset, ExampleLimits, LoadDatasetOptions } from "./dataset.ts";
+export type { EncodeRowsOptions } from "./examples.ts";
 
 /**
  * Rows of one data file or several: a path or URL, a pattern in a file's name (`data/*.jsonl`), or a data set on the hub
@@ -34,8 +19,7 @@ export interface ExampleLimits extends Pick<EncodeRowsOptions, "inputKinds" | "t
  * const others = await readRows(["a.csv", "b.csv"], { columns: { text: "body", label: "class" } });
  */
 export async function readRows(paths: string | readonly string[], options: ReadRowsOptions = {}): Promise<Row[]> {
-  const { readFiles } = await import("./read-files.ts");
-  return readFiles(paths, options);
+  return (await calls()).readRows(paths, options);
 }
 
 /**
@@ -46,46 +30,41 @@ export async function readRows(paths: string | readonly string[], options: ReadR
  * const rows = await parseRows("train.jsonl", bytes);
  */
 export async function parseRows(file: string, bytes: Uint8Array, choice: RowChoice = {}): Promise<Row[]> {
-  const rows = await import("./rows.ts");
-  return rows.parseRows(file, bytes, choice);
+  return (await calls()).parseRows(file, bytes, choice);
 }
 
 /**
- * The dataset of data files, which are given as `readRows` takes them. A tokenizer given as a function is loaded only if some row is
- * text. Without `task`, `labelNames` and `problemType` they are those of the model in `limits`; labels that it does not name are as
- * the data suggests. Throws one FormatError that
- * lists everything wrong in the file.
+ * The rows of objects, as a file with them would give: whatever makes them in a program needs no file. Typed arrays count as lists.
+ * `name` is what messages call them. Throws one FormatError that lists every malformed row, counted from 1, or says that there is
+ * none.
+ *
+ * @example
+ * const rows = await rowsFrom([{ text: "What a lovely shop.", label: "praise" }]);
+ * const trainDataset = await loadDataset(rows, tokenizer, model);
+ */
+export async function rowsFrom(
+  objects: Iterable<object>,
+  options: RowChoice & { readonly name?: string } = {},
+): Promise<Row[]> {
+  return (await calls()).rowsFrom(objects, options);
+}
+
+/**
+ * The dataset of data files, which are given as `readRows` takes them, or of rows. A tokenizer given as a function is loaded only if
+ * some row is text. Task, classes and problem type are those of `model`, so that a file that lacks a class does not number the others
+ * anew; without a model to ask, those of the options, or else of the rows. Throws one FormatError that lists everything wrong in the
+ * file, and FormatError where the model only numbers its classes and the rows name them.
  *
  * @example
  * const trainDataset = await loadDataset("train.jsonl", tokenizer, model, { maxLength: 256 });
  */
 export async function loadDataset(
-  paths: string | readonly string[],
+  from: string | readonly string[] | readonly Row[],
   tokenizer: Tokenizer | (() => Promise<Tokenizer>) | null,
-  limits: ExampleLimits,
-  { imageConfig = null, columns = null, hub = {}, maxPixels, maxUnpackedBytes, ...options }: LoadDatasetOptions = {},
+  model: ExampleLimits,
+  options: LoadDatasetOptions = {},
 ): Promise<Dataset> {
-  const { vocabSize, contextLength, inputKinds = [] } = limits;
-  const task = options.task ?? limits.task;
-  const limited = { ...(maxPixels && { maxPixels }), ...(maxUnpackedBytes && { maxUnpackedBytes }) };
-  const rows = await readRows(paths, { preparation: imageConfig, task: task ?? null, columns, hub, ...limited });
-  const [{ encodeRows: encode }, { kindOfRow, taskDefinition }] = await Promise.all([
-    import("./examples.ts"),
-    import("./known-tasks.ts"),
-  ]);
-  const isText = rows.some((row) => kindOfRow(row).isText);
-  const loaded = typeof tokenizer !== "function" ? tokenizer : isText ? await tokenizer() : null;
-  const problemType = options.problemType ?? limits.problemType ?? problemTypeOf(rows);
-  const hasClasses = task !== undefined && taskDefinition(task).classes !== undefined;
-  const ofData = !hasClasses ? null : labelNamesOf(rows, problemType);
-  const labelNames = options.labelNames ?? (isNamed(limits.labelNames) ? limits.labelNames : ofData);
-  const fit = { vocabSize, contextLength, inputKinds, ...(task !== undefined && { task }) };
-  return encode([paths].flat()[0] ?? "", rows, { ...options, ...fit, tokenizer: loaded, problemType, labelNames });
-}
-
-/** Whether a model names its labels: numbered ones are what every config has. */
-function isNamed(names: readonly string[] | null | undefined): names is readonly string[] {
-  return (names ?? []).some((name, i) => name !== `LABEL_${i}`);
+  return (await calls()).loadDataset(from, tokenizer, model, options);
 }
 
 /**
@@ -99,6 +78,7 @@ function isNamed(names: readonly string[] | null | undefined): names is readonly
  * const labeled = await encodeRows("reviews.jsonl", rows, { ...limits, task: "SEQ_CLS", labelNames: labelNamesOf(rows) });
  */
 export async function encodeRows(file: string, rows: readonly Row[], options: EncodeRowsOptions): Promise<Example[]> {
-  const examples = await import("./examples.ts");
-  return examples.encodeRows(file, rows, options);
+  return (await calls()).encodeRows(file, rows, options);
 }
+
+const calls = () => import("./checked-calls.ts");

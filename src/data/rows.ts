@@ -1,5 +1,6 @@
 /** What a person puts into a data file, before any tokenizer sees it: the files of src/tasks/ say which rows there are. */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { type JsonRow, kindOf } from "../tasks/kit/define-row.ts";
 import { MAX_UNPACKED } from "./data-options.ts";
 import { asUtf8, expectUtf8 } from "./files/decode-text.ts";
 import { gunzip } from "./files/gunzip.ts";
@@ -38,6 +39,22 @@ export async function parseRows(file: string, bytes: Uint8Array, choice: RowChoi
   const isText = (column: string) => text.has(given.get(column) ?? column);
   const table = expectUtf8(file, asUtf8(content));
   return rowsOf(file, await tableRecords(file, table, { isTabbed: ending === ".tsv", isText }), choice);
+}
+
+/** The rows of objects that are no file's; `name` is what messages call them. */
+export function rowsFrom(objects: Iterable<object>, choice: RowChoice, name: string): Row[] {
+  const records = Array.from(objects, (object, i): FileRecord => {
+    const isRow = typeof object === "object" && object !== null && !Array.isArray(object);
+    return { line: i + 1, row: isRow ? plainRow(object) : `should be an object, found ${kindOf(object)}` };
+  });
+  return rowsOf(name, records, choice);
+}
+
+/** A row with lists in place of typed arrays, and without keys that are not given. */
+function plainRow(row: object): JsonRow {
+  const isTyped = (value: unknown): value is Int32Array => ArrayBuffer.isView(value) && !(value instanceof DataView);
+  const given = Object.entries(row).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given.map(([key, value]) => [key, isTyped(value) ? Array.from(value) : value]));
 }
 
 /** The rows of a file that is not packed, of JSON or plain text. */

@@ -1,4 +1,5 @@
 /** A part of the rows held out to evaluate on. */
+import { expectArgument } from "../core/call-options.ts";
 import { StateError } from "../core/errors.ts";
 import { Philox } from "../core/philox.ts";
 import type { Row } from "./known-tasks.ts";
@@ -21,6 +22,9 @@ const STREAM = 2 ** 41;
  * const { train, valid } = splitRows(await readRows("reviews.csv"), 0.1, 42);
  */
 export function splitRows(rows: readonly Row[], share: number, seed: number): SplitRows {
+  expectArgument("splitRows", "the first argument", rows, Array.isArray(rows), "rows as readRows gives them");
+  expectArgument("splitRows", "the share", share, share > 0 && share < 1, "a number between 0 and 1, such as 0.1");
+  expectArgument("splitRows", "the seed", seed, Number.isSafeInteger(seed), "a whole number");
   if (rows.length < 2)
     throw new StateError(`a part of the data cannot be held out: it needs at least 2 rows, there is ${rows.length}`);
   const order = Array.from(rows, (_, i) => i);

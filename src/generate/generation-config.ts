@@ -6,7 +6,7 @@
  *   3. with a generation_config.json, transformers' default where it changes which token is next: greedy, and top_k 50 when drawing
  *   4. the library's own default
  *
- * Beam search that the caller asks for takes the place of drawing that the file asks for. A key that this library has no equal for
+ * A key that this library has no equal for
  * is an error where its value would change the text; keys that change nothing but speed or the form of the output are passed over.
  */
 import { FormatError, UnsupportedError } from "../core/errors.ts";
@@ -50,7 +50,7 @@ const unsupported: Readonly<Record<string, readonly unknown[]>> = {
 /** Options that only drawing has. */
 const drawing = ["temperature", "topK", "topP", "minP", "typicalP", "epsilonCutoff", "etaCutoff"] as const;
 /** Options that no file has. */
-const callers = ["seed", "followGenerationConfig"];
+const callers = ["seed", "numReturnSequences", "followGenerationConfig"];
 
 const fileOptions = {
   ...Object.fromEntries(Object.entries(generationOptions).filter(([name]) => !callers.includes(name))),
@@ -129,21 +129,44 @@ function draws(
   if (isGiven("doSample") && values.doSample !== null) return values.doSample;
   if (isGiven("temperature")) return values.temperature > 0;
   if (drawing.some(isGiven)) return true;
-  if (isGiven("numBeams") && values.numBeams > 1) return false;
   return doSample ?? !(isFile || values.numBeams > 1);
 }
 
+/** Options that only beam search has. */
+const beams = ["lengthPenalty", "earlyStopping"] as const;
+
+/** Throws FormatError for options that transformers refuses, or warns of, together. */
 function expectTogether(values: Values, isGiven: (name: keyof Values) => boolean, doSample: boolean): void {
-  if (values.doSample && isGiven("doSample") && values.temperature === 0) {
-    throw new FormatError(
-      'generate: "doSample" is true and "temperature" is 0, which is greedy; give only one of them',
+  const { numBeams, numReturnSequences, maxNewTokens, minNewTokens } = values;
+  const told = (name: keyof Values) => `"${name}" is ${JSON.stringify(values[name])}`;
+  const idle = (names: readonly (keyof Values)[]) =>
+    names.find((name) => isGiven(name) && values[name] !== generationOptions[name].fallback);
+  const problems: (string | false | null | undefined)[] = [
+    values.doSample &&
+      isGiven("doSample") &&
+      values.temperature === 0 &&
+      `"doSample" is true and ${told("temperature")}, which is greedy; give only one of them`,
+  ];
+  const unused =
+    values.doSample === false && isGiven("doSample")
+      ? idle(drawing.filter((name) => name !== "temperature" || values.temperature > 0))
+      : undefined;
+  if (unused) problems.push(`${told(unused)} and "doSample" is false: only sampling has it; leave one out`);
+  const lonely = numBeams === 1 ? idle(beams) : undefined;
+  if (lonely)
+    problems.push(`${told(lonely)} and "numBeams" is 1: only beam search has it; leave it out, or give numBeams`);
+  if (numBeams === 1 && numReturnSequences > 1 && !(doSample && values.temperature > 0))
+    problems.push(
+      `${told("numReturnSequences")} and the likeliest token is taken each time, which gives one text; sample (doSample: true), or give numBeams`,
     );
-  }
-  if (values.numBeams === 1 || !doSample) return;
-  throw new UnsupportedError(
-    "generate: beam search does not sample; leave out temperature, topK and topP, or use numBeams 1" +
-      (drawing.some(isGiven) || isGiven("doSample") ? "" : " (the model's config has do_sample and num_beams)"),
-  );
+  if (numBeams > 1 && numReturnSequences > numBeams)
+    problems.push(`${told("numReturnSequences")}, expected at most "numBeams", which is ${numBeams}`);
+  if (isGiven("maxNewTokens") && isGiven("maxLength") && values.maxLength !== null)
+    problems.push(`${told("maxNewTokens")} and ${told("maxLength")}: both limit the text; give one of them`);
+  if (isGiven("minNewTokens") && isGiven("maxNewTokens") && (minNewTokens ?? 0) > maxNewTokens)
+    problems.push(`${told("minNewTokens")}, expected at most "maxNewTokens", which is ${maxNewTokens}`);
+  const found = problems.filter((problem) => typeof problem === "string");
+  if (found.length > 0) throw new FormatError(found.map((problem) => `generate: ${problem}`).join("\n"));
 }
 
 /** How long a text may become: by the caller's words first, then by the file's. */

@@ -14,8 +14,8 @@ import {
   whole,
   wholeOrNull,
 } from "../core/options.ts";
-import type { EarlyStopping } from "./beam-search.ts";
-import type { SequenceBias } from "./token-bans.ts";
+import type { SequenceBias } from "./processors/token-bans.ts";
+import type { EarlyStopping } from "./search/beam-search.ts";
 
 type Ids = readonly number[];
 
@@ -132,8 +132,13 @@ export const generationOptions = {
       { placeholder: "texts", help: "end the text when it has one of these: a text, or a JSON list" },
     ),
   ),
-  /** More than 1 is beam search: this many sequences are written side by side, without sampling, and the best is returned. */
-  numBeams: whole(1, 1, { help: "beam search with this many beams, instead of sampling" }),
+  /** How many texts are written for each prompt: drawn ones, or the best of beam search. */
+  numReturnSequences: whole(1, 1, { help: "write so many texts: drawn ones, or the best of beam search" }),
+  /**
+   * More than 1 is beam search: this many sequences are written side by side, and the best is returned. With `doSample`, or an option
+   * for sampling, they are drawn.
+   */
+  numBeams: whole(1, 1, { help: "beam search with this many beams; with an option for sampling they are drawn" }),
   /** For beam search: scores are divided by length to this power. Above 0 favors long sequences, below 0 short ones. */
   lengthPenalty: number(1, { help: "for beam search: above 0 favors long texts, below 0 short ones" }),
   /** For beam search: when to stop looking. */

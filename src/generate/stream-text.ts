@@ -1,6 +1,7 @@
 /** A text as it is written. */
 import { FormatError } from "../core/errors.ts";
-import { type GenerateOptions, type GenerationModel, generateTokens } from "./generate.ts";
+import { generateTokens } from "./generate.ts";
+import type { GenerateOptions, GenerationModel, TokenIds } from "./generate-options.ts";
 import type { Decodes } from "./stop-strings.ts";
 
 /** What is asked of a tokenizer: `Tokenizer` is one. */
@@ -14,16 +15,16 @@ export interface StreamTokenizer extends Decodes {
 export async function* streamText(
   model: GenerationModel,
   tokenizer: StreamTokenizer,
-  prompt: string | readonly number[],
+  prompt: string | TokenIds,
   options: GenerateOptions = {},
 ): AsyncGenerator<string, void> {
   const isTokenizer = typeof tokenizer?.streamDecoder === "function";
   if (!isTokenizer) throw new FormatError("stream: the second argument is not a tokenizer, expected the model's own");
   const ids = typeof prompt === "string" ? tokenizer.encode(prompt) : prompt;
-  const decoder = tokenizer.streamDecoder({ after: isContinued(model) ? ids : [] });
+  const decoder = tokenizer.streamDecoder({ after: isContinued(model) ? [...ids] : [] });
   const { onToken, ...rest } = options;
   for await (const id of generateTokens(model, ids, { eosTokenId: tokenizer.stopTokenIds, tokenizer, ...rest })) {
-    onToken?.(id);
+    onToken?.(id, 0);
     const piece = decoder.push(id);
     if (piece !== "") yield piece;
   }

@@ -17,6 +17,7 @@ import { fullMatch } from "../adapt/method/python-pattern.ts";
 import type { Make } from "../adapt/method/tensor-maker.ts";
 import { FormatError } from "../core/errors.ts";
 import { flag, namesOrPattern } from "../core/options.ts";
+import { StepBudget } from "../core/patterns/match-program.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import type { Module } from "../nn/layers/weights.ts";
 import { scaleColumns } from "../ops/layout/columns.ts";
@@ -31,6 +32,9 @@ const options = {
   fanInFanOut,
   initIa3Weights: flag(true, "start with ones, which change nothing"),
 };
+
+/** Names are short: no sensible pattern needs as many. */
+const STEPS_A_NAME = 500_000;
 
 type Values = MethodValues<typeof options>;
 
@@ -83,7 +87,7 @@ function settle(
 
 /** A list holds plain endings, with no dot needed before them. */
 function isFeedforward(name: string, modules: CommonValues["targetModules"]): boolean {
-  if (typeof modules === "string") return fullMatch(modules, "feedforwardModules")(name);
+  if (typeof modules === "string") return fullMatch(modules, "feedforwardModules", new StepBudget(STEPS_A_NAME))(name);
   return modules?.some((ending) => name.endsWith(ending)) ?? false;
 }
 

@@ -40,7 +40,7 @@ const options = {
   eps: number(6e-5, "with coft: the largest norm of Q if its blocks are equal"),
   blockShare: flag(false, "one rotation for all blocks of a layer"),
   useCayleyNeumann: flag(true, "a series instead of the exact rotation: faster, but not quite orthogonal"),
-  numCayleyNeumannTerms: whole(5, 1, "terms of the series"),
+  numCayleyNeumannTerms: whole(5, { least: 1, most: 1000 }, "terms of the series"),
 };
 
 type Values = MethodValues<typeof options>;

@@ -3,6 +3,7 @@
  * nothing here. test/nn/config-keys.test.ts holds that every key of transformers' config classes is one of these.
  */
 import { UnsupportedError } from "../core/errors.ts";
+import { shownValue } from "../core/whole-numbers.ts";
 import { ConfigReader } from "./config.ts";
 
 /** The keys that a model does not read. A key is in one place only; a model's own word goes before the common one. */
@@ -60,7 +61,7 @@ export function refuseUnsupported({ raw, name }: ConfigReader, only: Required<Co
     const value = raw[key];
     if (value === undefined || supported.some((each) => isSame(each, value))) continue;
     const values = supported.map((each) => JSON.stringify(each)).join(" or ");
-    throw new UnsupportedError(`${name}: "${key}" is ${JSON.stringify(value)}, this version supports only ${values}`);
+    throw new UnsupportedError(`${name}: "${key}" is ${shownValue(value, 200)}, this version supports only ${values}`);
   }
 }
 

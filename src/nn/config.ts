@@ -1,5 +1,6 @@
 /** Reads a published config.json, naming any key that is missing, ill-typed or out of its range. */
 import { FormatError } from "../core/errors.ts";
+import { shownValue } from "../core/whole-numbers.ts";
 
 /** A config.json as it was parsed. */
 export type RawConfig = Readonly<Record<string, unknown>>;
@@ -78,7 +79,7 @@ export class ConfigReader {
 
   /** The error for a value of `key`, or for what it stands for where the file leaves it out. */
   wrong(key: string, found: unknown, expected: string): FormatError {
-    return new FormatError(`${this.name}: "${key}" is ${JSON.stringify(found)}, expected ${expected}`);
+    return new FormatError(`${this.name}: "${key}" is ${shownValue(found, 200)}, expected ${expected}`);
   }
 
   #read<T>(key: string, expected: string, is: (v: unknown) => v is T, missing?: T): T {

@@ -47,7 +47,7 @@ export const task = defineTask({
   headOutsideAllLinear: false,
   stacks: ["decoder"],
   auto: "AutoModelForCausalLM",
-  model: async () => (await import("../nn/tasks/causal-lm.ts")).CausalLM,
+  model: async () => (await import("../generate/generative-models.ts")).GenerativeCausalLM,
   rows,
   needs: '{"text"}, {"prompt", "completion"}, {"messages"}, {"instruction", "output"} or {"input_ids", "labels"?}',
   encode,

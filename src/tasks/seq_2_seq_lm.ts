@@ -37,7 +37,7 @@ export const task = defineTask({
   headOutsideAllLinear: false,
   stacks: ["encoder", "decoder"],
   auto: "AutoModelForSeq2SeqLM",
-  model: async () => (await import("../nn/tasks/seq2seq-lm.ts")).Seq2SeqLM,
+  model: async () => (await import("../generate/generative-models.ts")).GenerativeSeq2SeqLM,
   rows: [sourceRow, tokensRow, textRow],
   needs: '{"source", "target"} or {"input_ids", "labels"}',
   suggestedBy: ({ kind }) => kind === "source",

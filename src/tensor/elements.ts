@@ -28,11 +28,11 @@ function readInt8(memory: Memory, { shape, ptr, scales, perColumn }: Int8, start
 
 /**
  * Overwrites elements from `start` on, rounding to the weight's dtype: to nearest, ties to even. Throws
- * UnsupportedError for a quantized weight because its scales would no longer fit.
+ * UnsupportedError for a quantized weight because its scales would no longer fit, FormatError for a finite number beyond f16.
  */
 export function writeElements(memory: Memory, weight: Weight, start: number, values: Float32Array): void {
   const dense = expectDense(weight);
-  writeDense(memory, dense.dtype, addressOf(dense, start), values);
+  writeDense(memory, dense, addressOf(dense, start), values);
 }
 
 /** The values after storing: the result of `writeElements` followed by `readElements`. */

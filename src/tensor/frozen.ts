@@ -1,5 +1,6 @@
 /** Builds frozen weights in the requested dtype from f32 numbers that arrive piece by piece. */
-import { f32ToBf16, f32ToF16 } from "../core/half.ts";
+import { f32ToBf16 } from "../core/half.ts";
+import { narrowToF16 } from "../core/non-finite.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
 import { Block } from "../wasm/block.ts";
 import type { Engine } from "../wasm/engine.ts";
@@ -69,18 +70,28 @@ export function frozenWriter(engine: Engine, tensor: Frozen): FrozenWriter {
   if (tensor.dtype === "int8")
     return tensor.perColumn ? int8ColumnWriter(engine, tensor) : int8RowWriter(engine, tensor);
   if (tensor.dtype === "nf4") return nf4Writer(engine, tensor);
-  const { dtype, ptr } = tensor;
+  const { name, dtype, ptr } = tensor;
   return {
     passes: 1,
-    write: (values, start) => writeDense(engine.memory, dtype, (ptr + start * bytesPerElement[dtype]) as Ptr, values),
+    write(values, start) {
+      writeDense(engine.memory, { name, dtype }, (ptr + start * bytesPerElement[dtype]) as Ptr, values);
+    },
     finish: () => {},
   };
 }
 
-/** Overwrites numbers from `ptr` on, rounding to nearest, ties to even. */
-export function writeDense(memory: Memory, dtype: DenseDtype, ptr: Ptr, values: Float32Array): void {
+/**
+ * Overwrites numbers of a weight from `ptr` on, rounding to nearest, ties to even. Throws FormatError where a finite number
+ * would become infinite.
+ */
+export function writeDense(
+  memory: Memory,
+  { name, dtype }: { readonly name: string; readonly dtype: DenseDtype },
+  ptr: Ptr,
+  values: Float32Array,
+): void {
   if (dtype === "f32") memory.f32(ptr, values.length).set(values);
-  else if (dtype === "f16") f32ToF16(values, memory.u16(ptr, values.length));
+  else if (dtype === "f16") narrowToF16(`"${name}"`, values, memory.u16(ptr, values.length));
   else f32ToBf16(values, memory.u16(ptr, values.length));
 }
 

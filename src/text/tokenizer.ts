@@ -3,11 +3,18 @@
  * `tokenizer_config.json` beside it names the special tokens and holds the chat template. Both are settled by
  * load-tokenizer.ts, which carries out what the files of a folder say.
  */
+
+import { callOptions } from "../core/call-options.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { IGNORED } from "../core/labels.ts";
 import { isObject, type Json } from "../core/python-json.ts";
+import type { TokenEncoding } from "../tokenizers/encoding.ts";
 import { JsonTokenizer } from "../tokenizers/json-tokenizer.ts";
+import type { TruncationRule } from "../tokenizers/truncation.ts";
+import { callTokenizer, type TokenizerCallOptions } from "./call-tokenizer.ts";
+import { Callable } from "./callable.ts";
 import { ChatTemplate, type Message, type RenderOptions, type Span } from "./chat.ts";
+import { chatOptions, expectMessages } from "./chat-options.ts";
 import { type ChatTemplates, chooseTemplate, configuredTemplates } from "./chat-template-files.ts";
 import { cleanUpSpaces } from "./clean-up-spaces.ts";
 import { type EncodeOptions, type Encoding, frame } from "./frame.ts";
@@ -48,8 +55,8 @@ const SPECIAL_NAMES = [
   "cls_token",
   "mask_token",
 ] as const;
-/** One tokenizer. Token numbers index the rows of the model's embedding. */
-export class Tokenizer {
+/** One tokenizer. Token numbers index the rows of the model's embedding. A call gives a batch: see `TokenizerCall`. */
+export class Tokenizer extends Callable {
   /** What messages call it. */
   readonly name: string;
   /** Begins a text, ends one, fills up a batch: null where the files name none. */
@@ -58,10 +65,20 @@ export class Tokenizer {
   readonly padTokenId: number | null;
   /** Stands for the whole text in front of it, as [CLS] does; null where the files name none. */
   readonly clsTokenId: number | null;
+  /** Stands for what has no token; null where the files name none. */
+  readonly unkTokenId: number | null;
+  /** Whether the vocabulary marks tokens that continue a word, as WordPiece does with ##. */
+  readonly marksSubwords: boolean;
   /** Tokens at which generation stops: `eosTokenId`, and those of generation_config.json or else of config.json. */
   readonly stopTokenIds: readonly number[];
   /** One more than the highest token number. A model's embedding may have more rows than that. */
   readonly vocabSize: number;
+  /** The most tokens that the model takes, where the files say it. */
+  readonly modelMaxLength: number | null;
+  /** Whether a text is cut at its beginning. */
+  readonly truncatesLeft: boolean;
+  /** Whether padding goes in front of a text. */
+  readonly padsLeft: boolean;
   readonly #json: JsonTokenizer;
   readonly #cleanUp: boolean;
   readonly #templates: ChatTemplates | null;
@@ -70,12 +87,12 @@ export class Tokenizer {
   readonly #compiled = new Map<string, ChatTemplate>();
   /** What is put before a word that is given alone, so that it is one inside a text. */
   readonly #wordPrefix: string;
-  readonly #truncatesLeft: boolean;
   /** Whether the model is given token types; if not, all are 0. */
   readonly #typed: boolean;
 
   /** Throws FormatError when the parts of the files do not fit each other. */
   constructor(name: string, { tokenizer, config = {}, fallbacks = [], chatTemplate }: TokenizerFiles) {
+    super();
     this.name = name;
     this.#json = build(name, tokenizer);
     this.#cleanUp = config.clean_up_tokenization_spaces === true;
@@ -87,16 +104,25 @@ export class Tokenizer {
     this.eosTokenId = idOf("eos_token");
     this.padTokenId = idOf("pad_token");
     this.clsTokenId = idOf("cls_token");
+    this.unkTokenId = idOf("unk_token");
+    const { continuing_subword_prefix: mark } = (tokenizer.model ?? {}) as JsonObject;
+    this.marksSubwords = typeof mark === "string" && mark !== "";
     this.#wordPrefix = splitsAtBlanks(tokenizer.pre_tokenizer) ? " " : "";
-    this.#truncatesLeft = config.truncation_side === "left";
+    this.truncatesLeft = config.truncation_side === "left";
     const inputs = config.model_input_names;
     this.#typed = !Array.isArray(inputs) || inputs.includes("token_type_ids");
+    this.modelMaxLength = typeof config.model_max_length === "number" ? config.model_max_length : null;
+    this.padsLeft = config.padding_side === "left";
     const ends = fallbacks.find((file) => file.eos_token_id !== undefined && file.eos_token_id !== null)?.eos_token_id;
     const stops = [ends ?? []].flat().filter((id) => typeof id === "number");
     this.stopTokenIds = [...new Set([...(this.eosTokenId === null ? [] : [this.eosTokenId]), ...stops])];
 
     this.#templates = chatTemplate ?? configuredTemplates(config.chat_template);
     this.#templateVariables = namedTokens(settings);
+  }
+
+  protected called(text: unknown, options?: TokenizerCallOptions) {
+    return callTokenizer(this.#json, this, this.#typed, text, options);
   }
 
   /** Whether conversations can be written as text. */
@@ -119,7 +145,7 @@ export class Tokenizer {
   encodePair(first: string, second: string | null = null, options: EncodeOptions = {}): Encoding {
     const texts = second === null ? [first] : [first, second];
     const ids = texts.map((text) => this.encode(text, { addSpecialTokens: false }));
-    const encoding = frame(this.#json, ids, options, this.#truncatesLeft);
+    const encoding = frame(this.#json, ids, options, this.truncatesLeft);
     return this.#typed ? encoding : { ...encoding, tokenTypes: encoding.tokenTypes.map(() => 0) };
   }
 
@@ -133,7 +159,7 @@ export class Tokenizer {
         wordOf.push(w);
       }
     });
-    const encoding = frame(this.#json, [ids], options, this.#truncatesLeft);
+    const encoding = frame(this.#json, [ids], options, this.truncatesLeft);
     return { ...encoding, wordIds: encoding.places.map((place) => wordOf[place] ?? null) };
   }
 
@@ -146,10 +172,30 @@ export class Tokenizer {
     return offsetsInUnits(text, this.#json.encode(text, null, options));
   }
 
+  /**
+   * A text or a pair with all that is known of its tokens: their texts, words and places in code points. `truncation` cuts it, and
+   * the pieces that overflow come along.
+   */
+  tokens(text: string, pair: string | null = null, truncation: TruncationRule | null = null): TokenEncoding {
+    const encoding = this.#json.encode(text, pair, { truncation, padding: null });
+    if (!this.#typed) for (const each of [encoding, ...encoding.overflowing]) each.typeIds.fill(0);
+    return encoding;
+  }
+
+  /** The text of tokens that are given by their own texts, as `tokens` has them. */
+  decodeTokens(tokens: readonly string[]): string {
+    return this.#json.decodeTokens(tokens);
+  }
+
   /** The text of `ids`. Numbers beyond the vocabulary have no text. */
   decode(ids: Iterable<number>, { skipSpecialTokens = false }: { skipSpecialTokens?: boolean } = {}): string {
     const text = this.#json.decode(ids, { skipSpecialTokens });
     return this.#cleanUp ? cleanUpSpaces(text) : text;
+  }
+
+  /** The bytes that a token adds to a text, at a place other than its beginning; null for special tokens. */
+  tokenBytes(id: number): Uint8Array | null {
+    return this.#json.tokenBytes(id);
   }
 
   /** Text from tokens as they come. */
@@ -168,8 +214,11 @@ export class Tokenizer {
   applyChatTemplate(messages: readonly Message[], options: RenderOptions & { tokenize: true }): number[];
   applyChatTemplate(
     messages: readonly Message[],
-    { tokenize = false, ...options }: RenderOptions & { tokenize?: boolean } = {},
+    given: RenderOptions & { tokenize?: boolean } = {},
   ): string | number[] {
+    callOptions("applyChatTemplate", chatOptions, given);
+    expectMessages(messages);
+    const { tokenize = false, ...options } = given;
     const text = this.#chatTemplate(options).render(messages, options);
     return tokenize ? this.encode(text, { addSpecialTokens: false }) : text;
   }

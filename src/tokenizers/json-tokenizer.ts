@@ -9,6 +9,7 @@ import { FormatError } from "../core/errors.ts";
 import { type AddedToken, AddedTokens, readAddedToken } from "./added-tokens.ts";
 import type { PieceDecoder } from "./decoders/decoder.ts";
 import { readDecoder } from "./decoders/read-decoder.ts";
+import { tokenBytesOf } from "./decoders/token-bytes.ts";
 import { TokenEncoding } from "./encoding.ts";
 import { Fields } from "./fields.ts";
 import type { TokenModel } from "./models/model.ts";
@@ -47,6 +48,7 @@ export class JsonTokenizer {
   readonly #postProcessor: PostProcessor | null;
   readonly #decode: PieceDecoder | null;
   readonly #added: AddedTokens;
+  readonly #bytes: (token: string) => Uint8Array;
 
   /** Throws FormatError when a part is wrong, UnsupportedError when it asks for what is not done here. */
   constructor(json: unknown) {
@@ -60,6 +62,7 @@ export class JsonTokenizer {
     this.#model = readModel(fields.part("model"));
     this.#postProcessor = part("post_processor", readPostProcessor);
     this.#decode = part("decoder", readDecoder);
+    this.#bytes = tokenBytesOf(fields.has("decoder") ? fields.raw("decoder") : null, this.#decode);
     const added = fields.has("added_tokens") ? fields.parts("added_tokens").map(readAddedToken) : [];
     this.#added = new AddedTokens(added, this.#model, normalize);
     let end = this.#model.idEnd;
@@ -73,6 +76,12 @@ export class JsonTokenizer {
 
   idToToken(id: number): string | undefined {
     return this.#added.token(id) ?? this.#model.idToToken(id);
+  }
+
+  /** The bytes that a token adds to a text, at a place other than its beginning; null for special tokens. */
+  tokenBytes(id: number): Uint8Array | null {
+    const token = this.idToToken(id);
+    return token === undefined || this.#added.isSpecial(token) ? null : this.#bytes(token);
   }
 
   addedTokens(): Iterable<[number, AddedToken]> {
@@ -157,8 +166,13 @@ export class JsonTokenizer {
       const token = this.idToToken(id);
       if (token !== undefined && !(skipSpecialTokens && this.#added.isSpecial(token))) tokens.push(token);
     }
+    return this.decodeTokens(tokens);
+  }
+
+  /** The text of tokens that are given by their own texts. */
+  decodeTokens(tokens: readonly string[]): string {
     if (this.#decode === null) return tokens.join(" ");
-    return tokens.length === 0 ? "" : this.#decode(tokens).join("");
+    return tokens.length === 0 ? "" : this.#decode([...tokens]).join("");
   }
 
   #pieces(text: string): PreTokenizedString {

@@ -12,6 +12,7 @@ import {
   completeOptions,
   flag,
   fraction,
+  number,
   type Options,
   oneOf,
   option,
@@ -41,13 +42,17 @@ const EVERY = "--eval-steps, --save-steps and --logging-steps say after how many
  */
 export const settings = {
   /** Passes over the data; a fraction ends inside a pass. Ignored when `maxSteps` is given. */
-  numTrainEpochs: aboveZero(3, {
-    help: "number of passes over the data",
-    spelled: "epochs",
-    placeholder: "n",
-    alsoSpelled: ["num-epochs"],
-    common: true,
-  }),
+  numTrainEpochs: number(
+    3,
+    {
+      help: "number of passes over the data",
+      spelled: "epochs",
+      placeholder: "n",
+      alsoSpelled: ["num-epochs"],
+      common: true,
+    },
+    { above: 0, most: 100_000 },
+  ),
   /** Optimizer steps, instead of `numTrainEpochs`. */
   maxSteps: wholeOrNull(1, {
     help: "number of optimizer steps, instead of epochs",

@@ -2,6 +2,7 @@
 
 import { FormatError } from "../core/errors.ts";
 import { listProblems } from "../core/problems.ts";
+import { isList, shownValue } from "../core/whole-numbers.ts";
 import type { Example } from "../data/examples.ts";
 import type { Trainable } from "./trainable.ts";
 
@@ -52,6 +53,8 @@ function notNumbers(example: unknown): string | null {
 }
 
 function wrongWith(example: TrainingExample, { model, tokensPerBatch }: Limits): string | null {
+  const missing = (["inputIds", "labels"] as const).find((key) => !isList(example[key]));
+  if (missing !== undefined) return `"${missing}" is ${shownValue(example[missing])}, expected a list of numbers`;
   const { length } = example.inputIds;
   if (tokensPerBatch !== null && length > tokensPerBatch) {
     return `${length} tokens, a batch may have ${tokensPerBatch} (tokensPerBatch)`;
@@ -73,7 +76,7 @@ export function fingerprint(examples: readonly TrainingExample[]): string {
     two ^= two >>> 13;
   };
   const addAll = (numbers: Int32Array | Float32Array) => {
-    new Int32Array(numbers.slice().buffer).forEach(add);
+    new Int32Array((numbers instanceof Float32Array ? numbers : Int32Array.from(numbers)).slice().buffer).forEach(add);
   };
   add(examples.length);
   for (const { inputIds, labels, tokenTypes, inputs = [], taskId } of examples) {

@@ -111,6 +111,11 @@ export class StepSchedule {
   }
 
   #countSteps(epochs: number): number {
+    const whole = Math.floor(epochs);
+    if (this.#args.tokensPerBatch === null) {
+      const { length } = this.epoch(0); // all epochs have as many
+      return Math.ceil(length * whole + length * (epochs - whole));
+    }
     let steps = 0;
     for (let epoch = 0; epoch < epochs; epoch++) steps += this.epoch(epoch).length * Math.min(1, epochs - epoch);
     return Math.ceil(steps);

@@ -11,6 +11,7 @@ import { callOptions } from "../core/call-options.ts";
 import { StateError } from "../core/errors.ts";
 import type { RunFolder } from "../core/host.ts";
 import { asNamed, option, type Spell } from "../core/options.ts";
+import { expectTrainedClasses } from "../data/classes.ts";
 import type { ModelUse } from "../nn/tasks/model-uses.ts";
 import type { Optimizer } from "../optim/define-optimizer.ts";
 import { schedule } from "../optim/schedules.ts";
@@ -128,7 +129,10 @@ export class Trainer<M extends Trainable = Trainable, E extends TrainingExample 
   #hold(train: readonly E[], evaluation: readonly E[] | null): void {
     const limits = { model: this.#model, tokensPerBatch: this.args.tokensPerBatch };
     checkExamples("training data", train, limits);
-    if (evaluation) checkExamples("evaluation data", evaluation, limits);
+    if (evaluation) {
+      checkExamples("evaluation data", evaluation, limits);
+      expectTrainedClasses(train, evaluation, this.#model.labelNames, "evaluation data");
+    }
     const { sampler, groupBy } = this.#options;
     const groups = groupBy ? numbered(train.map(groupBy)) : undefined;
     this.#data = { train, evaluation, schedule: new StepSchedule(train.map(tokensOf), this.args, { sampler, groups }) };

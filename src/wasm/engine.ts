@@ -145,7 +145,12 @@ type EngineSizes = Pick<EngineOptions, "threads" | "maxBytes" | "measuring">;
  */
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
   callOptions("createEngine", checkedOptions, options);
-  const { build = "auto", maxBytes, module, measuring = false } = options;
+  const { build = "auto", maxBytes = MAX_BYTES, module, measuring = false } = options;
+  if (typeof WebAssembly === "undefined") {
+    throw new UnsupportedError(
+      "createEngine: this JavaScript engine has no WebAssembly, in which the kernels run; Node has none with --jitless",
+    );
+  }
   const threads = countThreads(options);
   if (build === "relaxed" && !relaxedSupported()) {
     throw new UnsupportedError(

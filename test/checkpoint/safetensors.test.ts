@@ -152,12 +152,39 @@ const lies: readonly (readonly [string, Uint8Array, string])[] = [
     fileOf({ a: at(0, 1, { shape: [-1] }) }, 4),
     '"a": shape is [-1], expected a list of whole numbers of at least 0',
   ],
+  // What Rust's reader refuses as well.
+  [
+    "a size written as a float",
+    fileOf('{"a":{"dtype":"U8","shape":[2.0],"data_offsets":[0,2]}}', 2),
+    '"a": shape is [2.0]',
+  ],
+  [
+    "a size with an exponent",
+    fileOf('{"a":{"dtype":"U8","shape":[1e1],"data_offsets":[0,10]}}', 10),
+    '"a": shape is [10.0]',
+  ],
+  [
+    "an offset below zero",
+    fileOf('{"a":{"dtype":"U8","shape":[0],"data_offsets":[-0,0]}}'),
+    '"a": data_offsets is [-0.0,0]',
+  ],
+  [
+    "an offset written as a float",
+    fileOf('{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2.0]}}', 2),
+    '"a": data_offsets is [0,2.0]',
+  ],
+  [
+    "half of a surrogate pair in a name",
+    fileOf('{"a\\ud800":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}', 2),
+    "has half of a surrogate pair",
+  ],
+  ["half of a surrogate pair in metadata", fileOf('{"__metadata__":{"a":"\\udc00"}}'), "has half of a surrogate pair"],
   ["half an element", fileOf({ a: at(0, 1, { shape: [0.5] }) }, 4), '"a": shape is [0.5]'],
   ["a size in text", fileOf({ a: at(0, 1, { shape: ["1"] }) }, 4), '"a": shape is ["1"]'],
   [
     "a size beyond 2^53",
     fileOf('{"a":{"dtype":"U8","shape":[9007199254740993],"data_offsets":[0,0]}}'),
-    '"a": shape is [9007199254740992]',
+    '"a": shape is [9007199254740993]',
   ],
   [
     "sizes whose product overflows",

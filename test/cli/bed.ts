@@ -28,9 +28,9 @@ export function workFolder(): string {
 }
 
 /** Starts `lorikeet ...args` in a folder, with pipes. */
-export function start(cwd: string, args: readonly string[]): ChildProcess {
+export function start(cwd: string, args: readonly string[], stdin: "ignore" | "pipe" = "ignore"): ChildProcess {
   const env = { ...process.env, HF_HUB_OFFLINE: "1" }; // a folder's name that is wrong is asked for on the hub
-  return spawn(process.execPath, [main, ...args], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  return spawn(process.execPath, [main, ...args], { cwd, env, stdio: [stdin, "pipe", "pipe"] });
 }
 
 /** Waits for the end of a command and collects what it wrote. */

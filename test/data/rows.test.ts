@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
 import type { RowChoice } from "../../src/data/read-row.ts";
-import { parseTextRows } from "../../src/data/rows.ts";
+import { parseTextRows, rowsFrom } from "../../src/data/rows.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const parse = (...lines: (string | object)[]) =>
@@ -128,11 +128,38 @@ test("a line that is not UTF-8 is reported by its number", () => {
   expect(text).toContain("d.jsonl:2: not UTF-8 text");
 });
 
+test("a problem that many rows have is told once, with a count", () => {
+  const text = message(() => parse(...Array.from({ length: 57 }, () => ({ txt: "a" })), { text: 1 }));
+  expect(text.split("\n").slice(0, 4)).toEqual([
+    'data file "d.jsonl" cannot be used because of 58 rows',
+    '  d.jsonl:1: has only the keys "txt". Did you mean "text"?',
+    `    the same in 56 other rows: ${[2, 3, 4, 5, 6, 7, 8, 9].map((line) => `d.jsonl:${line}`).join(", ")} and 48 more`,
+    '  d.jsonl:58: "text" should be a text, found the number 1',
+  ]);
+});
+
 test("of many malformed rows 20 are listed and the rest counted", () => {
-  const text = message(() => parse(...Array.from({ length: 57 }, () => "nope")));
+  const text = message(() => parse(...Array.from({ length: 57 }, (_, i) => ({ text: i }))));
   expect(text).toContain("because of 57 rows");
   expect(text.match(/d\.jsonl:\d+:/g)).toHaveLength(20);
   expect(text).toContain("and 37 more");
+});
+
+test("objects become the rows that a file of them would give", () => {
+  const objects = [
+    { text: "a", label: "yes", note: undefined },
+    { input_ids: Int32Array.of(1, 2), labels: [1, 2] },
+    { pixel_values: Float32Array.of(1, 2), label: 0 },
+  ];
+  const lines: object[] = [objects[0]!, { input_ids: [1, 2], labels: [1, 2] }, { pixel_values: [1, 2], label: 0 }];
+  expect(rowsFrom(objects, {}, "rows")).toEqual(parse(...lines));
+  expect(rowsFrom([{ body: "a" }], { columns: { text: "body" } }, "rows")).toEqual([
+    { line: 1, kind: "text", text: "a" },
+  ]);
+  expect(message(() => rowsFrom([{ text: "a" }, null as never], {}, "mails"))).toMatch(
+    /data file "mails" cannot be used(.*\n)*.*mails:2: should be an object, found null/,
+  );
+  expect(message(() => rowsFrom([], {}, "mails"))).toContain('"mails" is empty');
 });
 
 test("an empty file is an error, whatever its format", () => {

@@ -1,7 +1,8 @@
 /** What a caller gives is checked when the program runs: JavaScript has no types. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
-import { type GenerateOptions, generate } from "../../src/generate/generate.ts";
+import type { GenerateOptions } from "../../src/generate/generate-options.ts";
+import { generate } from "../../src/generate/load-generate.ts";
 import type { RawConfig } from "../../src/nn/config.ts";
 import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
 import { tinyConfigs } from "../models/tiny.ts";
@@ -23,7 +24,19 @@ test.each([
   [{ onToken: 3 }, '"onToken" is 3, expected a function'],
   [{ signal: {} }, '"signal" is {}, expected an AbortSignal'],
   [{ logitsProcessor: [3] }, '"logitsProcessor" is [3], expected a list of functions'],
-  [{ adapterNames: ["a", "b"] }, '"adapterNames" is ["a","b"], expected a list of one name'],
+  [{ adapterNames: ["a", "b"] }, '"adapterNames" has 2 names for 1 prompt, expected one for each prompt'],
+  [{ adapterNames: "a" }, '"adapterNames" is "a", expected a list of names, one for each prompt'],
+  [{ prefixCache: {} }, '"prefixCache" is {}, expected a PrefixCache'],
+  [{ outputLogProbs: true }, '"outputLogProbs" is true, expected one of raw, processed'],
+  [{ numReturnSequences: 2 }, "one prompt gives one text; give the prompt in a list, [ids]"],
+  [{ numReturnSequences: 2, temperature: 0 }, "the likeliest token is taken each time, which gives one text"],
+  [{ numReturnSequences: 3, numBeams: 2 }, '"numReturnSequences" is 3, expected at most "numBeams", which is 2'],
+  [{ doSample: false, topP: 0.5 }, '"topP" is 0.5 and "doSample" is false: only sampling has it'],
+  [{ lengthPenalty: 2 }, '"lengthPenalty" is 2 and "numBeams" is 1: only beam search has it'],
+  [{ maxNewTokens: 3, maxLength: 9 }, '"maxNewTokens" is 3 and "maxLength" is 9: both limit the text'],
+  [{ maxNewTokens: 3, minNewTokens: 4 }, '"minNewTokens" is 4, expected at most "maxNewTokens", which is 3'],
+  [{ jsonSchema: 3 }, '"jsonSchema" is 3, expected a JSON schema: an object'],
+  [{ jsonSchema: {} }, '"jsonSchema" needs the tokenizer; give it as the option "tokenizer"'],
   [{ adapterNames: ["a"] }, '"adapterNames" is given, but the model has no adapters'],
   [{ stopStrings: "" }, '"stopStrings" is "", expected a string or a list of strings'],
   [{ stopStrings: "x" }, 'stop strings ["x"] need the tokenizer'],
@@ -34,10 +47,20 @@ test.each([
 });
 
 test.each([
-  ["Call me", "the prompt is a string, expected a list of token ids: such as tokenizer.encode(text)"],
-  [{ inputIds: prompt }, "the prompt is an object, expected a list of token ids: give its inputIds"],
-  [[3, 1.5], "the prompt has 1.5, expected token ids"],
-  [[[3]], "the prompt has [3], expected token ids"],
+  [
+    "Call me",
+    "the prompt is a string, expected a list of token ids, such as tokenizer.encode(text), or a list of such lists",
+  ],
+  [{ inputIds: prompt }, "or a list of such lists: give its inputIds"],
+  [[3, 1.5], "the prompt has 1.5 at position 1, expected token ids"],
+  [[3, Number.NaN], "the prompt has NaN at position 1, expected token ids"],
+  [[-1], "the prompt has -1 at position 0"],
+  [[3, 53], "the prompt has id 53 at position 1, expected ids from 0 to 52"],
+  [[3, 4294967301], "the prompt has id 4294967301 at position 1, expected ids from 0 to 52"],
+  [[3, undefined], "the prompt has undefined at position 1, expected token ids"],
+  [[[3], [3, 99]], "prompt 1 has id 99 at position 1"],
+  [[[3], []], "prompt 1 has no tokens"],
+  [[3, [3]], "the prompt has [3] at position 1"],
   [null, "the prompt is null"],
 ])("the prompt %j is refused", async (ids, message) => {
   await expect(generate(model, ids as never)).rejects.toThrow(message);

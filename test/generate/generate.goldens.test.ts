@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { PeftModel } from "../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../src/auto/auto-classes.ts";
 import type { Writer } from "../../src/generate/decoding.ts";
-import { type GenerateOptions, generate, searchBeams } from "../../src/generate/generate.ts";
+import type { GenerateOptions } from "../../src/generate/generate-options.ts";
+import { generate } from "../../src/generate/load-generate.ts";
 import { createEngine, type Engine } from "../../src/wasm/engine.ts";
 import { cases, GOLDEN, readCase } from "../golden-files.ts";
 import { builds } from "../ops/gradients.ts";
@@ -54,8 +55,9 @@ for (const build of builds) {
         const { ids, score } = results[i]!;
         expect(await generate(model, source, optionsOf(options)), `source ${i}`).toEqual(ids);
         if (score === undefined) continue;
-        const found = await searchBeams(base, source, options.max_new_tokens, optionsOf(options));
-        expect(Math.abs(found.score - score), `source ${i}: score ${found.score} for ${score}`).toBeLessThan(1e-4);
+        const scored = { ...optionsOf(options), outputLogProbs: "raw" } as const;
+        const [found] = (await generate(base, source, scored)).sequencesScores!;
+        expect(Math.abs(found! - score), `source ${i}: score ${found} for ${score}`).toBeLessThan(1e-4);
       }
     });
   });

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { openSource } from "../../src/checkpoint/open.ts";
-import { generate } from "../../src/generate/generate.ts";
+import { generate } from "../../src/generate/load-generate.ts";
 import { AutoTokenizer } from "../../src/text/auto-tokenizer.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
 import { builds } from "../kernels/bed.ts";

@@ -6,7 +6,7 @@ import {
   AutoModelForSequenceClassification,
 } from "../../src/auto/auto-classes.ts";
 import { Decoding, type Writer } from "../../src/generate/decoding.ts";
-import { generate, searchBeams } from "../../src/generate/generate.ts";
+import { generate } from "../../src/generate/load-generate.ts";
 import type { RawConfig } from "../../src/nn/config.ts";
 import { concatenate, concatenateLabelled } from "../../src/nn/pass/sequences.ts";
 import { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
@@ -48,14 +48,12 @@ describe.each(writers)("$name", ({ open }) => {
     }
     const ids = await generate(model, prompt, { maxNewTokens: 10, temperature: 0, eosTokenId: null });
     expect(ids).toEqual(want);
-    const { ids: beam } = await searchBeams(model, prompt, 10, { numBeams: 1, eosTokenId: null });
-    expect(beam).toEqual(want);
   });
 
   test("after a reordering each sequence goes on as its parent would", async () => {
     using model = await open();
-    using decoding = new Decoding(model, prompt, 6, { sequences: 3 });
-    const first = decoding.begin();
+    using decoding = new Decoding(model, [{ inputIds: prompt, room: 6 }], { sequences: 3 });
+    const first = decoding.begin(0);
     expect(Math.max(...lastLogits(model, []).map((l, i) => Math.abs(l - first[i]!)))).toBeLessThan(2e-5);
     let made: number[][] = [[], [], []];
     for (const [parents, ids] of [
@@ -90,9 +88,11 @@ describe.each(writers)("$name", ({ open }) => {
       logProbabilities(model, [a]).map((second, b) => ({ ids: [a, b], score: (first + second) / 2 })),
     );
     const best = scores.reduce((x, y) => (y.score > x.score ? y : x));
-    const found = await searchBeams(model, prompt, 2, { numBeams: 7 });
-    expect(found.ids).toEqual(best.ids);
-    expect(Math.abs(found.score - best.score)).toBeLessThan(1e-5);
+    const options = { maxNewTokens: 2, numBeams: 7, outputLogProbs: "raw" } as const;
+    const { sequences, sequencesScores, logProbs } = await generate(model, prompt, options);
+    expect(sequences).toEqual([best.ids]);
+    expect(Math.abs(sequencesScores![0]! - best.score)).toBeLessThan(1e-5);
+    expect(Math.abs((logProbs[0]![0]! + logProbs[0]![1]!) / 2 - best.score)).toBeLessThan(1e-5);
   });
 
   test("beams are told of at the end, and the same as are returned", async () => {
@@ -115,14 +115,15 @@ describe.each(writers)("$name", ({ open }) => {
     expect(await generate(model, prompt, { ...options, eosTokenId: null })).toEqual(whole);
   });
 
-  test("a signal ends the search, and what there is so far is returned", async () => {
+  test("a signal ends the search, and what there is so far is returned; one that is aborted already, before it begins", async () => {
     using model = await open();
     const stop = new AbortController();
-    const written = generate(model, prompt, { maxNewTokens: 30, numBeams: 2, eosTokenId: null, signal: stop.signal });
-    stop.abort();
-    const { length } = await written;
-    expect(length).toBeGreaterThan(0);
-    expect(length).toBeLessThan(20);
+    let steps = 0;
+    const logitsProcessor = [() => void (++steps === 6 && stop.abort())];
+    const options = { maxNewTokens: 30, numBeams: 2, eosTokenId: null, signal: stop.signal, logitsProcessor };
+    expect(await generate(model, prompt, options)).toHaveLength(3);
+    expect(await generate(model, prompt, options)).toEqual([]);
+    expect(steps).toBe(6);
   });
 
   test("everything that writing took is given back, also when it fails", async () => {
@@ -131,16 +132,12 @@ describe.each(writers)("$name", ({ open }) => {
     await generate(model, prompt, { maxNewTokens: 9, temperature: 0, eosTokenId: null });
     const before = model.engine.memory.usedBytes;
     await generate(model, prompt, { maxNewTokens: 9, numBeams: 3, eosTokenId: null });
-    await expect(generate(model, [3, 999], { maxNewTokens: 9 })).rejects.toThrow("id 999 at position 1");
+    await expect(generate(model, [3, 999], { maxNewTokens: 9 })).rejects.toThrow("the prompt has 999");
     expect(model.engine.memory.usedBytes).toBe(before);
   });
 
   test("what beam search cannot do is refused", async () => {
     using model = await open(small);
-    await expect(generate(model, prompt, { numBeams: 2, temperature: 0.7 })).rejects.toThrow(
-      "beam search does not sample",
-    );
-    await expect(generate(model, prompt, { numBeams: 2, topK: 5 })).rejects.toThrow("beam search does not sample");
     for (const numBeams of [0, 1.5, 8]) {
       await expect(generate(model, prompt, { numBeams })).rejects.toThrow(
         `"numBeams" is ${numBeams}, expected a whole number`,

@@ -1,9 +1,9 @@
 /** What `generate` of transformers writes under each setting of generation_config.json, greedy and by beams, and what its filters keep. */
 import { describe, expect, test } from "vitest";
 import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../src/auto/auto-classes.ts";
-import { generate } from "../../src/generate/generate.ts";
 import { settingsOf } from "../../src/generate/generation-config.ts";
-import { samplingFilters } from "../../src/generate/processors.ts";
+import { generate } from "../../src/generate/load-generate.ts";
+import { samplingFilters } from "../../src/generate/processors-of.ts";
 import type { RawConfig } from "../../src/nn/config.ts";
 import { GOLDEN, readCase } from "../golden-files.ts";
 

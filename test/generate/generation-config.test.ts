@@ -89,13 +89,11 @@ describe("what is refused", () => {
     );
   });
 
-  test("drawing and beams together; the caller's beams take the place of the file's drawing", () => {
-    expect(() => settingsOf(of({ do_sample: true, num_beams: 3 }), {})).toThrow(
-      "the model's config has do_sample and num_beams",
-    );
-    expect(() => settingsOf(of({}), { numBeams: 2, temperature: 0.7 })).toThrow("beam search does not sample");
-    expect(() => settingsOf(of({}), { numBeams: 2, doSample: true })).toThrow("beam search does not sample");
-    expect(settingsOf(of({ do_sample: true }), { numBeams: 2 })).toMatchObject({ numBeams: 2, doSample: false });
+  test("drawing and beams together draw beams, as in transformers; greedy and sampling contradict each other", () => {
+    expect(settingsOf(of({ do_sample: true, num_beams: 3 }), {})).toMatchObject({ numBeams: 3, doSample: true });
+    expect(settingsOf(of({}), { numBeams: 2, temperature: 0.7 })).toMatchObject({ numBeams: 2, doSample: true });
+    expect(settingsOf(of({ do_sample: true }), { numBeams: 2 })).toMatchObject({ numBeams: 2, doSample: true });
+    expect(settingsOf(of(null), { numBeams: 2 })).toMatchObject({ numBeams: 2, doSample: false });
     expect(() => settingsOf(of({}), { doSample: true, temperature: 0 })).toThrow("give only one of them");
   });
 });

@@ -48,6 +48,34 @@ test("ends at the tokenizer's stop tokens, or where the text has a stop string",
   expect(made.length).toBeLessThan(text.length);
 });
 
+test("other work has its turn after each piece, and a signal ends the text at the next token", async () => {
+  using model = await open();
+  const immediate = () => new Promise((resolve) => setImmediate(resolve));
+  const stop = new AbortController();
+  let immediates = 0;
+  const count = async () => {
+    while (!stop.signal.aborted) {
+      await immediate();
+      immediates++;
+    }
+  };
+  const counting = count();
+  let told = 0;
+  const onToken = () => void (++told === 6 && setImmediate(() => stop.abort()));
+  const pieces: string[] = [];
+  const more = { ...options, maxNewTokens: 20, onToken, signal: stop.signal };
+  for await (const piece of stream(model, pocket, "Call me", more)) pieces.push(piece);
+  await counting;
+  expect(told).toBe(6);
+  expect(immediates).toBeGreaterThanOrEqual(5);
+  expect(pieces.length).toBeGreaterThan(2);
+});
+
+test("several prompts are refused", async () => {
+  using model = await open();
+  await expect(stream(model, pocket, [[1], [2]] as never, options).next()).rejects.toThrow("stream: several prompts");
+});
+
 test("what is not a tokenizer is refused", async () => {
   using model = await open();
   await expect(stream(model, {} as never, "x").next()).rejects.toThrow("the second argument is not a tokenizer");

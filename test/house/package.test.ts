@@ -166,7 +166,7 @@ test("the entry bundles for browsers with both builds in it, for workerd without
  * chat templates, every model, readers of files, image decoders.
  */
 const kB = 1000;
-const budgets = { build: 27 * kB, entry: 148 * kB, everything: 364 * kB };
+const budgets = { build: 27 * kB, entry: 153 * kB, everything: 375 * kB };
 const packed = (bytes: Uint8Array) => gzipSync(bytes, { level: 9 }).length;
 const total = (chunks: Uint8Array[]) => chunks.reduce((sum, chunk) => sum + packed(chunk), 0);
 

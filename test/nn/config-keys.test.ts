@@ -156,6 +156,7 @@ test.each<[string, RawConfig, string]>([
   ["llama", { rms_norm_eps: -1 }, '"rms_norm_eps" is -1, expected a number above 0'],
   ["llama", { rope_theta: 0 }, '"rope_theta" is 0, expected a number above 0'],
   ["llama", { head_dim: 7 }, '"head_dim" is 7, expected an even number'],
+  ["llama", { head_dim: 1e9 }, '"head_dim" is 1000000000, expected at most 65536'],
   ["llama", { num_hidden_layers: 1e9 }, '"num_hidden_layers" is 1000000000, expected a whole number from 1 to 10000'],
   ["llama", { vocab_size: -5 }, '"vocab_size" is -5, expected a whole number from 1'],
   ["mistral", { sliding_window: -3 }, '"sliding_window" is -3, expected a whole number from 1'],

@@ -192,6 +192,7 @@ async function compareAll(python, work) {
   const made = ["--output", golden, "--seed", options.seed];
   runPython(python, "make_goldens.py", made);
   runPython(python, "make_method_goldens.py", made);
+  runPython(python, "make_pipeline_goldens.py", made);
   const hub = findHubPython();
   if (hub !== null) runPython(hub, "make_hub_goldens.py", made);
   const rows = goldenSuites(

@@ -25,6 +25,7 @@ from safetensors.torch import save_file
 
 from generation import make_generation
 from generation_config import make_generation_config
+from generation_scores import make_generation_scores
 from lora_cases import INITIALISED, TRAINED, WRITTEN
 from task_cases import CASES, make_task_batch
 from tasks import outputs_of, task_loss
@@ -231,12 +232,14 @@ def main():
     torch.set_num_threads(1)
     arguments.output.mkdir(parents=True, exist_ok=True)
     os.chdir(arguments.output)  # so that the paths PEFT writes down are relative: models/<name>
-    for folder in ("models", "tasks", "generation", "generation-config", "methods/lora", "methods/lora-init", "config"):
+    generation = ("generation", "generation-config", "generation-scores")
+    for folder in ("models", "tasks", *generation, "methods/lora", "methods/lora-init", "config"):
         shutil.rmtree(folder, ignore_errors=True)
     for case in CASES:
         make_model(case, arguments.seed)
     make_generation(arguments.seed)
     make_generation_config(arguments.seed)
+    make_generation_scores(arguments.seed)
     for name, case in TRAINED.items():
         make_trained(name, case, arguments.seed)
     for name, case in INITIALISED.items():

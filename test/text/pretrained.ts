@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { mapSource, type Source } from "../../src/checkpoint/source.ts";
-import { AutoTokenizer } from "../../src/text/auto-tokenizer.ts";
+import { AutoTokenizer, type PretrainedTokenizer } from "../../src/text/auto-tokenizer.ts";
 import { Tokenizer, type TokenizerFiles } from "../../src/text/tokenizer.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -26,8 +26,11 @@ export const storiesFolder = folder("../shared/models/stories260K");
 export const pocket = await AutoTokenizer.fromPretrained(pocketFolder);
 
 /** The pocket tokenizer with something changed. */
-export function pocketWith({ config = {}, ...changes }: Partial<TokenizerFiles>): Tokenizer {
+export function pocketWith({ config = {}, ...changes }: Partial<TokenizerFiles>): PretrainedTokenizer {
   const read = (name: string) => JSON.parse(readFileSync(new URL(`examples/pocket/${name}`, ROOT), "utf8"));
   const files = { tokenizer: read("tokenizer.json"), ...changes };
-  return new Tokenizer("pocket", { ...files, config: { ...read("tokenizer_config.json"), ...config } });
+  return new Tokenizer("pocket", {
+    ...files,
+    config: { ...read("tokenizer_config.json"), ...config },
+  }) as PretrainedTokenizer;
 }

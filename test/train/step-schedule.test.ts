@@ -60,3 +60,11 @@ test("any epoch can be found again, in any order, by another course of the same 
   expect(other.epoch(3)).toEqual(later);
   expect(course({ shuffle: true, seed: 2 }).epoch(3)).not.toEqual(later);
 });
+
+test("many epochs are counted without going through them, and fractions end inside one", () => {
+  expect(course({ numTrainEpochs: 99_999.5 }).steps).toBe(199_999);
+  expect(course({ numTrainEpochs: 0.5 }).steps).toBe(1);
+  expect(course({ numTrainEpochs: 2.25 }).steps).toBe(5);
+  const budget = { perDeviceTrainBatchSize: 1, tokensPerBatch: 10 } as unknown as Partial<typeof settings>;
+  expect(course({ ...budget, numTrainEpochs: 2.25 }).steps).toBe(5);
+});

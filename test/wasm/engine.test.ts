@@ -17,6 +17,19 @@ test.each([0, -1, 1.5, Number.NaN, 65])("threads: %f is refused", async (threads
   await expect(createEngine({ threads })).rejects.toThrow("expected a whole number from 1 to 64");
 });
 
+test.each([0, -1, Number.NaN, "x"])("maxBytes: %s is refused", async (maxBytes) => {
+  await expect(createEngine({ maxBytes: maxBytes as number })).rejects.toThrow(`maxBytes is ${maxBytes}, expected`);
+});
+
+test("without WebAssembly the error says so", async () => {
+  vi.stubGlobal("WebAssembly", undefined);
+  try {
+    await expect(createEngine()).rejects.toThrow("this JavaScript engine has no WebAssembly");
+  } finally {
+    vi.unstubAllGlobals();
+  }
+});
+
 test("a module of one's own is used instead of the bundled one", async () => {
   const compile = vi.spyOn(WebAssembly, "Module");
   const module = await compileBuild("baseline");

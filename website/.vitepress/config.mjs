@@ -60,6 +60,7 @@ export default defineConfig({
         section("Guides", [
           "guides/classify-texts",
           "guides/chat-model",
+          "guides/pipelines",
           "guides/many-adapters",
           "guides/memory-and-speed",
           "guides/resume",

@@ -2,13 +2,15 @@
  * Loads and saves the adapters of a set; load.ts, save.ts and adapterhub.ts handle the files. `PeftModel` loads this
  * module on first use.
  */
-
 import { hasCheckpoint } from "../../checkpoint/checkpoint.ts";
 import { writeHashed } from "../../checkpoint/file-hashes.ts";
 import { openOutput, openSource, openTarget, type SourceLike, type TargetLike } from "../../checkpoint/open.ts";
 import { verifiedSource } from "../../checkpoint/verified-source.ts";
 import { FormatError, StateError } from "../../core/errors.ts";
 import type { Source, Target } from "../../core/host.ts";
+import type { RawConfig } from "../../nn/config.ts";
+import { labelNames, withLabels } from "../../nn/tasks/label-names.ts";
+import type { Model } from "../../nn/tasks/model.ts";
 import { Adapter } from "../adapter.ts";
 import { DEFAULT_ADAPTER, quoted } from "../adapter-name.ts";
 import type { AdapterSet } from "../adapter-set.ts";
@@ -21,6 +23,7 @@ import { openTensorsFor, readAdapterConfig, readFusion, readTensors } from "./lo
 import type { LoadAdapterOptions, LoadFusionOptions } from "./load-options.ts";
 import { mapped, unwrapped } from "./renamed-keys.ts";
 import { type Write, writeAdapter, writeFusion } from "./save.ts";
+import { readLabels } from "./saved-labels.ts";
 import { withTiedLayers } from "./tied-layers.ts";
 
 /** Loads an adapter under a name and activates it, or loads a folder with several adapters and their composition. */
@@ -69,7 +72,7 @@ async function read(
   set: AdapterSet,
   from: SourceLike,
   name: string,
-  { isTrainable = false, values = {}, subfolder = "", keyMapping = {} }: LoadAdapterOptions,
+  { isTrainable = false, values = {}, subfolder = "", keyMapping = {}, allowNonFinite = false }: LoadAdapterOptions,
   expectStill: () => void,
 ): Promise<Adapter> {
   const { layers, model } = set;
@@ -81,7 +84,8 @@ async function read(
     expectStill(); // the model may have changed while files were read
     const adapter = unfilled(set, source.name, name, config, tensors);
     try {
-      await readTensors(adapter, layers, tensors, model, source.name);
+      await readTensors(adapter, layers, tensors, model, source.name, { allowNonFinite });
+      adapter.labels = await labelsFor(adapter, source, model);
       adapter.setTrainable(isTrainable);
       return adapter;
     } catch (error) {
@@ -91,6 +95,16 @@ async function read(
   } finally {
     await source.close();
   }
+}
+
+/** The labels of the head in an adapter folder, or null. Throws FormatError for another count than the head has. */
+async function labelsFor({ replaced }: Adapter, source: Source, { labelNames: own }: Model): Promise<RawConfig | null> {
+  const labels = own === null || replaced.length === 0 ? null : await readLabels(source);
+  const names = labels === null ? null : labelNames(labels, `config.json of ${source.name}`);
+  if (names === null || names.length === own!.length) return labels;
+  throw new FormatError(
+    `config.json of ${source.name} names ${names.length} labels, but the head has ${own!.length} outputs`,
+  );
 }
 
 /** Creates an adapter to fill from a file. If the config matches no layer, the error names the file and its base. */
@@ -110,7 +124,7 @@ function unfilled(set: AdapterSet, source: string, name: string, config: MethodC
 export async function loadAdapterFusion(
   set: AdapterSet,
   from: SourceLike,
-  { adapterNames, isTrainable = false, values = {} }: LoadFusionOptions,
+  { adapterNames, isTrainable = false, values = {}, allowNonFinite = false }: LoadFusionOptions,
 ): Promise<string> {
   const source = await verifiedSource(openSource(from), set.warn);
   try {
@@ -118,7 +132,7 @@ export async function loadAdapterFusion(
     const name = (adapterNames ?? named).join(",");
     const fusion = set.addFusion(name, { ...options, ...values }, 0, tensors);
     try {
-      await readFusion(fusion, tensors, source.name);
+      await readFusion(fusion, tensors, source.name, { allowNonFinite });
       fusion.setTrainable(isTrainable);
       return name;
     } catch (error) {
@@ -169,7 +183,9 @@ export async function saveAdapters(set: AdapterSet, to: TargetLike, selected?: r
   }
   for (const adapter of chosen) {
     const folder = adapter.name === DEFAULT_ADAPTER ? "" : adapter.name;
-    writes.push({ folder, write: writeAdapter(adapter, layers, model) });
+    const { modelType, architecture } = model;
+    const config = withLabels(model.config, set.labelsOf(adapter));
+    writes.push({ folder, write: writeAdapter(adapter, layers, { modelType, architecture, config }) });
   }
   for (const folder of new Set(writes.map((one) => one.folder))) {
     const own = writes.filter((one) => one.folder === folder);

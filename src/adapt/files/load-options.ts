@@ -12,6 +12,8 @@ export interface LoadAdapterOptions {
    * each key after "base_model.model.", and what takes their place. The first that is found counts, as in PEFT.
    */
   keyMapping?: Readonly<Record<string, string>>;
+  /** Load numbers that are NaN or infinite, too; otherwise they are an error. */
+  allowNonFinite?: boolean;
 }
 
 export interface LoadFusionOptions extends LoadAdapterOptions {

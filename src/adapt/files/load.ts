@@ -5,6 +5,7 @@ import { openSafetensors } from "../../checkpoint/safetensors.ts";
 import { dtypeBytes } from "../../core/dtype.ts";
 import { FormatError } from "../../core/errors.ts";
 import type { Source } from "../../core/host.ts";
+import { expectFinite } from "../../core/non-finite.ts";
 import { listProblems } from "../../core/problems.ts";
 import { parsePythonJson } from "../../core/python-json.ts";
 import { formatShape, type Shape, sameShape, sizeOf } from "../../core/shape.ts";
@@ -21,6 +22,7 @@ import { namedForModel, openHubWeights } from "./adapterhub.ts";
 import { isHubConfig, type Keys, readHubConfig } from "./adapterhub-config.ts";
 import { CONFIG_FILE, type ModelClass, parseConfig, readConfig, WEIGHTS_FILE } from "./config-file.ts";
 import { methodFor, methodOfFormat } from "./known-methods.ts";
+import type { LoadAdapterOptions } from "./load-options.ts";
 
 /** The name of the text in messages, and the receiver of warnings. */
 export interface ConfigOptions {
@@ -110,7 +112,7 @@ async function withoutEqual(
 
 async function equals(memory: Memory, weight: Weight, tensor: CheckpointTensor): Promise<boolean> {
   if (!sameShape(weight.shape, tensor.shape) || !isFloat(tensor.dtype)) return false;
-  const theirs = await readFloats(tensor);
+  const theirs = await readFloats(tensor, true);
   return readElements(memory, weight).every((x, i) => x === theirs[i]);
 }
 
@@ -133,6 +135,7 @@ export async function readTensors(
   tensors: ReadonlyMap<string, CheckpointTensor>,
   model: ModelClass,
   from: string,
+  { allowNonFinite = false }: Pick<LoadAdapterOptions, "allowNonFinite"> = {},
 ): Promise<void> {
   const { saved, kept } = adapter;
   const savedBase = adapter.savedBase(base);
@@ -147,10 +150,10 @@ export async function readTensors(
   if (found.length > 0) throw new FormatError(misfit(adapter, model, from, found));
   if (base.engine.memory.measuring) return;
   const values = new Map<string, Float32Array>();
-  for (const [key] of needed) values.set(key, await readFloats(tensors.get(key)!));
+  for (const [key] of needed) values.set(key, await readFloats(tensors.get(key)!, allowNonFinite));
   for (const [key, param] of needed) param.values().set(values.get(key)!);
   for (const { weight, start, tensor } of added)
-    writeElements(base.engine.memory, weight, start, (await readFloats(tensor)).subarray(start));
+    writeElements(base.engine.memory, weight, start, (await readFloats(tensor, allowNonFinite)).subarray(start));
 }
 
 /** Rows of a table that were added by resizing it, as a file has them: an adapter is made on its own draws. */
@@ -166,13 +169,14 @@ export async function readFusion(
   { name, params }: Fusion,
   tensors: ReadonlyMap<string, CheckpointTensor>,
   from: string,
+  { allowNonFinite = false }: Pick<LoadAdapterOptions, "allowNonFinite"> = {},
 ): Promise<void> {
   const needed = Array.from(params, ([key, { shape }]) => mismatch(key, tensors.get(key), shape));
   const extra = [...tensors.keys()].filter((key) => key.includes("adapter_fusion_layer") && !params.has(key));
   const problems = [...needed, ...extra.map((key) => `${key}: in the file, but the fusion has no such site`)];
   const found = problems.filter((problem) => problem !== null);
   if (found.length > 0) throw new FormatError(listProblems(`fusion "${name}" of ${from} does not fit`, found));
-  const values = await Promise.all(Array.from(params.keys(), (key) => readFloats(tensors.get(key)!)));
+  const values = await Promise.all(Array.from(params.keys(), (key) => readFloats(tensors.get(key)!, allowNonFinite)));
   [...params.values()].forEach((param, i) => void param.values().set(values[i]!));
 }
 
@@ -250,9 +254,11 @@ async function sameNumbers(
   return true;
 }
 
-/** A tensor in f32. */
-async function readFloats(tensor: CheckpointTensor): Promise<Float32Array> {
-  return toFloats(tensor.dtype, await tensor.read());
+/** A tensor in f32. Throws FormatError for a number that is not finite, unless that is allowed. */
+async function readFloats(tensor: CheckpointTensor, allowNonFinite = false): Promise<Float32Array> {
+  const values = toFloats(tensor.dtype, await tensor.read());
+  if (!allowNonFinite) expectFinite(`"${tensor.name}" in "${tensor.file}"`, values);
+  return values;
 }
 
 function misfit(

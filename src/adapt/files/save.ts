@@ -2,7 +2,7 @@
 import { type TensorToWrite, writeSafetensors } from "../../checkpoint/safetensors.ts";
 import type { Target } from "../../core/host.ts";
 import type { RawConfig } from "../../nn/config.ts";
-import { LABEL_KEYS } from "../../nn/tasks/label-names.ts";
+import { labelsOf } from "../../nn/tasks/label-names.ts";
 import { readElements, storedBytes } from "../../tensor/elements.ts";
 import { isQuantised } from "../../tensor/tensor.ts";
 import type { Base } from "../adaptable-model.ts";
@@ -11,6 +11,7 @@ import type { Fusion } from "../compose/fusion.ts";
 import type { MethodConfig } from "../method/define-method.ts";
 import { writeHubAdapter, writeHubFusion } from "./adapterhub.ts";
 import { CONFIG_FILE, type ModelClass, WEIGHTS_FILE, writeConfig } from "./config-file.ts";
+import { writeLabels } from "./saved-labels.ts";
 
 const published = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
 
@@ -41,23 +42,12 @@ export function writeAdapter(adapter: Adapter, base: Base, model: ModelClass & {
     return (folder) => writeHubAdapter(adapter, tensors, base, model, folder);
   }
   const config = writeConfig(savedConfig(adapter), model);
-  const labels = adapter.replaced.length > 0 ? labelsIn(model.config) : null;
+  const labels = adapter.replaced.length > 0 ? labelsOf(model.config) : {};
   return async (folder) => {
     await writeSafetensors(folder, WEIGHTS_FILE, tensors);
     await folder.write(CONFIG_FILE, [new TextEncoder().encode(config)]);
-    if (labels === null) return;
-    const told = { model_type: model.modelType, architectures: [model.architecture], ...labels };
-    await folder.write(LABELS_FILE, [new TextEncoder().encode(`${JSON.stringify(told, null, 2)}\n`)]);
+    if (Object.keys(labels).length > 0) await writeLabels(labels, model, folder);
   };
-}
-
-/** The file with the labels of a head that was trained with the adapter; PEFT does not read it. */
-const LABELS_FILE = "config.json";
-
-/** The labels in a config, or null. */
-function labelsIn(config: RawConfig): RawConfig | null {
-  const told = LABEL_KEYS.filter((key) => config[key] !== undefined && config[key] !== null);
-  return told.length === 0 ? null : Object.fromEntries(told.map((key) => [key, config[key]]));
 }
 
 /** The config including changes made by training. */

@@ -15,6 +15,7 @@ import {
   text,
   type ValuesOf,
   whole,
+  wholeOrNull,
 } from "../../core/options.ts";
 import type { Shape } from "../../core/shape.ts";
 import type { RawConfig } from "../../nn/config.ts";
@@ -139,7 +140,7 @@ export const promptCommon = {
     cli: { default: 20, reason: "PEFT has no default; 20 is the prompt length of its examples" },
   }),
   tokenDim: sizeOrNull({ filledIn: true }),
-  numTransformerSubmodules: sizeOrNull({ filledIn: true }),
+  numTransformerSubmodules: wholeOrNull({ least: 1, most: 2 }, { filledIn: true }),
   numAttentionHeads: sizeOrNull({ filledIn: true }),
   numLayers: sizeOrNull({ filledIn: true }),
   modulesToSave: common.modulesToSave,

@@ -1,53 +1,55 @@
 /**
- * Converts Python's regular expressions to JavaScript's. Patterns in adapter files are matched by Python's `re`; the
- * two languages agree on nearly everything that patterns over module names use, and the rest is rewritten or refused.
+ * Patterns in adapter files, which Python matches by its `re`. They are read as `re` reads them and matched with a limit
+ * on steps, as the file may be anybody's.
  */
-import { FormatError, UnsupportedError } from "../../core/errors.ts";
+import { ProgramMatch, StepBudget } from "../../core/patterns/match-program.ts";
+import { PatternReader } from "../../core/patterns/pattern-reader.ts";
+import type { PatternNode } from "../../core/patterns/pattern-tree.ts";
+import { programOf } from "../../core/patterns/program.ts";
+import { parsePythonPattern } from "./parse-python-pattern.ts";
 
-/** Features that JavaScript lacks: conditionals, atomic groups, comments, possessive repeats. */
-const lacking: readonly (readonly [RegExp, string])[] = [
-  [/\(\?\(/, "conditional groups"],
-  [/\(\?>/, "atomic groups"],
-  [/\(\?#/, "comments"],
-  [/\(\?[a-zA-Z]*-?[a-zA-Z]+[):]/, "inline flags"],
-  [/[^\\][*+?}]\+/, "possessive repeats"],
-];
+/** What making an instruction counts as. */
+const STEPS_AN_INSTRUCTION = 100;
 
-/** A test for whole texts, as `re.fullmatch(pattern, text)`. `option` names the pattern in messages. */
-export function fullMatch(pattern: string, option: string): (text: string) => boolean {
-  const expression = compile(`^(?:${translate(pattern, option)})$`, pattern, option);
-  return (text) => expression.test(text);
+/** What the groups of a match hold, by name: undefined for one that matched nothing. */
+export type NamedGroups = Readonly<Record<string, string | undefined>>;
+
+/**
+ * A test for whole texts, as `re.fullmatch(pattern, text)`. `option` names the pattern in messages. Throws FormatError or
+ * UnsupportedError; the test throws FormatError beyond the budget, which several patterns can share.
+ */
+export function fullMatch(pattern: string, option: string, budget = new StepBudget()): (text: string) => boolean {
+  const end: PatternNode = { kind: "edge", atStart: false };
+  const match = compile(pattern, option, budget, (tree) => ({ kind: "sequence", parts: [tree, end] }));
+  return (text) => match(text) !== null;
 }
 
-/** A search from the start of texts, as `re.match(pattern, text)`: null, or the match. */
-export function matchStart(pattern: string, option: string): (text: string) => RegExpExecArray | null {
-  const expression = compile(`^(?:${translate(pattern, option)})`, pattern, option);
-  return (text) => expression.exec(text);
+/** A search from the start of texts, as `re.match(pattern, text)`: null, or the named groups. */
+export function matchStart(
+  pattern: string,
+  option: string,
+  budget = new StepBudget(),
+): (text: string) => NamedGroups | null {
+  return compile(pattern, option, budget, (tree) => tree);
 }
 
-function translate(pattern: string, option: string): string {
-  const found = lacking.find(([form]) => form.test(pattern));
-  if (found) {
-    throw new UnsupportedError(
-      `${option} ${JSON.stringify(pattern)}: ${found[1]} are not supported; write the pattern without them`,
-    );
-  }
-  return pattern
-    .replace(/\(\?P</g, "(?<")
-    .replace(/\(\?P=(\w+)\)/g, "\\k<$1>")
-    .replace(/\\A/g, "^")
-    .replace(/\\Z/g, "$")
-    .replace(/\{,(\d+)\}/g, "{0,$1}")
-    .replace(/\[(\^?)\]/g, "[$1\\]");
-}
-
-function compile(source: string, pattern: string, option: string): RegExp {
-  try {
-    return new RegExp(source);
-  } catch (cause) {
-    const reason = (cause as Error).message.split(": ").at(-1);
-    throw new FormatError(`${option} ${JSON.stringify(pattern)} is not a valid regular expression: ${reason}`, {
-      cause,
+function compile(
+  pattern: string,
+  option: string,
+  budget: StepBudget,
+  whole: (tree: PatternNode) => PatternNode,
+): (text: string) => NamedGroups | null {
+  const name = `${option} ${JSON.stringify(pattern.slice(0, 200))}`;
+  const { tree, names } = parsePythonPattern(new PatternReader(pattern, option));
+  const program = programOf(whole(tree), name);
+  budget.take(STEPS_AN_INSTRUCTION * program.code.length, name);
+  return (text) => {
+    const places = new ProgramMatch(program, text, name, budget).match(0);
+    if (places === null) return null;
+    const groups = Array.from(names, ([group, index]) => {
+      const [start, end] = [places[2 * index]!, places[2 * index + 1]!];
+      return [group, end < 0 ? undefined : text.slice(start, end)] as const;
     });
-  }
+    return Object.fromEntries(groups);
+  };
 }

@@ -4,8 +4,9 @@ import { readText } from "../../checkpoint/checkpoint.ts";
 import { openSource } from "../../checkpoint/open.ts";
 import { FormatError, ShapeError, UnsupportedError } from "../../core/errors.ts";
 import { flag, text, type ValuesOf } from "../../core/options.ts";
-import { generate } from "../../generate/generate.ts";
 import { generationOptions } from "../../generate/generation-options.ts";
+import type { JsonSchema } from "../../generate/json/json-schema.ts";
+import { generate } from "../../generate/load-generate.ts";
 import { AutoTokenizer } from "../../text/auto-tokenizer.ts";
 import type { Message } from "../../text/message.ts";
 import type { Tokenizer } from "../../text/tokenizer.ts";
@@ -32,6 +33,10 @@ const options = {
     common: true,
   }),
   ...generationOptions,
+  jsonSchema: text({
+    placeholder: "file|json",
+    help: "write JSON of this schema: the schema, or a file that holds it",
+  }),
   weights,
   task,
   json: flag(false, { help: "print one JSON object instead of streaming", common: true }),
@@ -63,26 +68,31 @@ async function run(flags: Flags, command: Command): Promise<void> {
         );
   const answers = messages !== null || base.traits.stacks.length > 1;
   const decoder = tokenizer.streamDecoder({ after: answers ? [] : inputIds });
-  const stream = (text: string) => void (flags.json || process.stdout.write(text));
+  const isOne = flags.numReturnSequences === 1;
+  const stream = (text: string) => void (flags.json || !isOne || process.stdout.write(text));
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort());
   if (!answers) stream(wanted as string);
+  const jsonSchema = flags.jsonSchema === null ? undefined : await schemaOf(flags.jsonSchema);
   const started = performance.now();
-  const ids = await generate(model, inputIds, {
+  const all = await generate(model, [inputIds], {
     ...givenOf(command, generationOptions),
     eosTokenId: tokenizer.stopTokenIds,
     signal: stop.signal,
-    tokenizer,
+    ...{ tokenizer, jsonSchema },
     onToken: (id) => stream(decoder.push(id)),
   });
   stream(`${decoder.end()}\n`);
   const seconds = (performance.now() - started) / 1000;
+  const count = all.reduce((sum, ids) => sum + ids.length, 0);
+  const textOf = (ids: readonly number[]) => tokenizer.decode(ids, { skipSpecialTokens: true });
   if (flags.json) {
-    const text = tokenizer.decode(ids, { skipSpecialTokens: true });
     const given = messages === null ? { prompt: wanted } : { messages };
-    print(JSON.stringify({ ...given, text, tokens: ids, seconds, tokens_per_second: ids.length / seconds }));
+    const speed = { seconds, tokens_per_second: count / seconds };
+    for (const ids of all) print(JSON.stringify({ ...given, text: textOf(ids), tokens: ids, ...speed }));
   } else {
-    notice(`${counted(ids.length, "token")}, ${(ids.length / seconds).toFixed(0)} tokens/s`);
+    if (!isOne) all.forEach((ids, i) => void print(`[${i + 1}] ${answers ? "" : wanted}${textOf(ids)}`));
+    notice(`${counted(count, "token")}, ${(count / seconds).toFixed(0)} tokens/s`);
   }
   if (stop.signal.aborted) process.exitCode = 130;
 }
@@ -100,9 +110,29 @@ async function wantedText({ prompt, messages, system, raw }: Flags): Promise<str
     throw new FormatError(`--raw continues a prompt without the chat template, and ${other} needs it: leave one out`);
   }
   if (messages === null) return prompt!;
-  const isJson = messages.trimStart().startsWith("[");
-  const where = isJson ? "--messages" : `--messages ${messages}`;
-  return messagesOf(where, isJson ? messages : await readFileText(messages));
+  const { where, value } = await jsonOf("--messages", messages);
+  return messagesOf(where, value);
+}
+
+/** A JSON schema, or the one in a file. */
+async function schemaOf(given: string): Promise<JsonSchema> {
+  const { where, value } = await jsonOf("--json-schema", given);
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonSchema;
+  throw new FormatError(
+    `${where} is not a JSON schema, expected an object such as {"type": "object", "properties": ...}`,
+  );
+}
+
+/** JSON that is given, or else the JSON of a file. */
+async function jsonOf(flag: string, given: string): Promise<{ where: string; value: unknown }> {
+  const isJson = /^\s*[[{]/.test(given);
+  const where = isJson ? flag : `${flag} ${given}`;
+  try {
+    return { where, value: JSON.parse(isJson ? given : await readFileText(given)) };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new FormatError(`${where} is not JSON: ${error.message}`);
+  }
 }
 
 async function readFileText(path: string): Promise<string> {
@@ -116,14 +146,8 @@ async function readFileText(path: string): Promise<string> {
   }
 }
 
-function messagesOf(where: string, json: string): readonly Message[] {
+function messagesOf(where: string, found: unknown): readonly Message[] {
   const isMessage = (each: unknown) => typeof (each as Partial<Message> | null)?.role === "string";
-  let found: unknown;
-  try {
-    found = JSON.parse(json);
-  } catch (error) {
-    throw new FormatError(`${where} is not JSON: ${(error as Error).message}`);
-  }
   if (Array.isArray(found) && found.length > 0 && found.every(isMessage)) return found as Message[];
   throw new FormatError(`${where} is not a list of messages, expected [{"role": "user", "content": "..."}, ...]`);
 }

@@ -8,6 +8,7 @@ import type { Example } from "../../data/examples.ts";
 import { taskDefinition, taskOfRows } from "../../data/known-tasks.ts";
 import { lengthOptions } from "../../data/length-options.ts";
 import { concatenateLabelled } from "../../nn/pass/sequences.ts";
+import { finiteOutputs } from "../../nn/tasks/finite-outputs.ts";
 import { Tape } from "../../tape/tape.ts";
 import { AutoTokenizer } from "../../text/auto-tokenizer.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";
@@ -113,7 +114,7 @@ function outputsOf({ engine, model }: Loaded, example: Example, shapeOnly = fals
   const run = (tape: Tape) => {
     const outputs = model.outputs(tape, batch);
     shape = outputs.shape;
-    return tape.download(outputs);
+    return finiteOutputs(tape, outputs, `predict: ${example.where ?? "a row"}`).data;
   };
   if (!shapeOnly) return { values: Tape.once(engine, {}, run), shape };
   Tape.plan(engine, {}, run);

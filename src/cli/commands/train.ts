@@ -5,6 +5,7 @@ import { CONFIG_FILE } from "../../adapt/files/config-file.ts";
 import type { Method } from "../../adapt/method/define-method.ts";
 import { PeftModel } from "../../adapt/peft-model.ts";
 import { trainableLine } from "../../adapt/trainable-line.ts";
+import { adapterFacts } from "../../auto/adapter-facts.ts";
 import type { RunFolder } from "../../core/host.ts";
 import {
   flag,
@@ -58,7 +59,7 @@ import {
 import { applyRunFile } from "../flags/run-file.ts";
 import { expectRoom, measuredBase } from "../memory.ts";
 import { beside, methodOption, methodOptions } from "../method-options.ts";
-import { loadBase, modelOptions, openEngine, toldByAdapter } from "../model-options.ts";
+import { loadBase, modelOptions, openEngine } from "../model-options.ts";
 import { type FinishedRun, nextCommands } from "../next-commands.ts";
 import { expectAdapter, expectFile, expectNoFile } from "../paths/mistaken-paths.ts";
 import { adapterFolder } from "../paths/paths.ts";
@@ -182,7 +183,7 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   const spell = spellAsFlags(command, { evalDataset: "--valid", outputDir: "--output" });
   if (!flags.resume && !args.overwriteOutputDir) await expectNoRun(output, spell); // before anything is loaded
   const engine = await openEngine(flags);
-  const told = flags.initAdapter === null ? null : await toldByAdapter(flags.initAdapter);
+  const told = flags.initAdapter === null ? null : await adapterFacts(flags.initAdapter);
   const full = chosen.method === null && flags.adapterConfig === null && flags.initAdapter === null;
   const data = await trainingData(flags, { engine, seed: args.seed, trainable: full, told });
   const { train, valid, test, task, loading, shapes } = data;

@@ -19,6 +19,9 @@ export interface RotaryFrequencies {
 
 const { fround } = Math;
 
+/** Far above the width of any published head: the table of frequencies is made before any weight. */
+const MOST_DIM = 65_536;
+
 /** What all scalings start from. */
 interface Plain {
   readonly dim: number;
@@ -41,9 +44,10 @@ export function rotaryFrequencies(config: ConfigReader, dim: number, positions: 
   const scaling = config.object("rope_scaling") ?? config.object("rope_parameters");
   const theta = scaling?.has("rope_theta") ? scaling : config;
   const base = theta.positive("rope_theta", 10000);
+  if (dim % 2 !== 0) throw config.wrong("head_dim", dim, "an even number, since rotary positions turn pairs");
+  if (dim > MOST_DIM) throw config.wrong("head_dim", dim, `at most ${MOST_DIM}`);
   const periods = periodsOf(base, dim);
   const plain = { dim, base, positions, periods, frequencies: inverse(periods) };
-  if (dim % 2 !== 0) throw config.wrong("head_dim", dim, "an even number, since rotary positions turn pairs");
   if (scaling === null) return constant(plain.frequencies, positions);
   const type = typeOf(scaling);
   const found = Object.hasOwn(scalings, type) ? scalings[type]! : null;

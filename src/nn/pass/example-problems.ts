@@ -1,5 +1,6 @@
 /** Problems of examples, independent of the task, as text for the errors that list them. */
 import { IGNORED } from "../../core/labels.ts";
+import { shownValue } from "../../core/whole-numbers.ts";
 import type { InputKind } from "./inputs.ts";
 import type { Labelled } from "./sequences.ts";
 
@@ -32,14 +33,23 @@ export function inputProblem({ inputIds, inputs }: Labelled, model: Omit<Countin
   if (inTheirPlace) return null;
   if (inputIds.length === 0) return "no tokens, expected at least one";
   if (inputIds.length > contextLength) return `${inputIds.length} tokens, but the model's context is ${contextLength}`;
-  const id = Array.prototype.find.call(inputIds, (each: number) => each < 0 || each >= vocabSize);
-  return id === undefined ? null : `token ${id} must be from 0 to ${vocabSize - 1}, the model's vocabulary`;
+  const at = firstOutside(inputIds, vocabSize);
+  return at < 0 ? null : `token ${shownValue(inputIds[at])} must be from 0 to ${vocabSize - 1}, the model's vocabulary`;
+}
+
+/** Where the first value is that is no whole number from 0 to `count` − 1 and not `ignored`, or -1. */
+function firstOutside(values: ArrayLike<number>, count: number, ignored?: number): number {
+  return Array.prototype.findIndex.call(
+    values,
+    (each) => each !== ignored && !(Number.isInteger(each) && each >= 0 && each < count),
+  );
 }
 
 /** A description of a label outside 0 to `classes` − 1 that is not ignored, or null. */
 function labelProblem(labels: Labelled["labels"], classes: number, { vocabSize }: Counting): string | null {
-  const label = Array.prototype.find.call(labels, (each: number) => each !== IGNORED && (each < 0 || each >= classes));
-  if (label === undefined) return null;
+  const at = firstOutside(labels, classes, IGNORED);
+  if (at < 0) return null;
+  const label = shownValue(labels[at]);
   return classes === vocabSize
     ? `token ${label} must be from 0 to ${classes - 1}, the model's vocabulary`
     : `label ${label} must be from 0 to ${classes - 1}, the model's classes`;

@@ -16,22 +16,27 @@ export interface KvCacheShape {
 
 export class KvCache {
   readonly shape: KvCacheShape;
-  /** The number of cached tokens of each sequence. */
-  readonly lengths: Int32Array;
+  #lengths: Int32Array;
   readonly #engine: Engine;
   readonly #block: Block;
   /** The slot of each sequence: slot n is rows n · capacity to (n + 1) · capacity. */
   #slots: number[];
-  /** The number of rows at the start of every slot that all slots share. */
-  #common = 0;
+  /** What each slot begins with: slots with the same one have these rows in common. */
+  readonly #beginnings: { readonly rows: number }[];
 
   constructor(engine: Engine, shape: KvCacheShape) {
     this.#engine = engine;
     this.shape = shape;
-    this.lengths = new Int32Array(shape.sequences);
-    this.#slots = Array.from(this.lengths.keys());
+    this.#lengths = new Int32Array(shape.sequences);
+    this.#slots = Array.from(this.#lengths.keys());
+    this.#beginnings = this.#slots.map(() => ({ rows: 0 }));
     const floats = 2 * shape.layers * shape.sequences * shape.capacity * shape.width;
     this.#block = new Block(engine.memory, floats * 4, `a key-value cache of ${shape.capacity} tokens`);
+  }
+
+  /** The number of cached tokens of each sequence. */
+  get lengths(): Int32Array {
+    return this.#lengths;
   }
 
   /** All sequences' keys (part 0) or values (part 1) of a layer, [sequences · capacity, width]. */
@@ -47,7 +52,7 @@ export class KvCache {
 
   /** Throws a StateError unless `counts[s]` more tokens of each sequence fit. */
   expectRoom(counts: ArrayLike<number>): void {
-    this.lengths.forEach((length, s) => {
+    this.#lengths.forEach((length, s) => {
       if (length + counts[s]! <= this.shape.capacity) return;
       throw new StateError(
         `key-value cache: sequence ${s} has ${length} tokens and gets ${counts[s]} more, but the capacity is ${this.shape.capacity}`,
@@ -65,7 +70,7 @@ export class KvCache {
     const stride = heads.value.shape[1]!;
     for (let s = 0; s + 1 < starts.length; s++) {
       for (let row = starts[s]!; row < starts[s + 1]!; row++) {
-        const to = kept.ptr + (this.firstRow(s) + this.lengths[s]! + row - starts[s]!) * width * 4;
+        const to = kept.ptr + (this.firstRow(s) + this.#lengths[s]! + row - starts[s]!) * width * 4;
         const from = heads.value.ptr + (row * stride + heads.column) * 4;
         tape.copy(to as Ptr, from as Ptr, width * 4);
       }
@@ -74,34 +79,45 @@ export class KvCache {
 
   /** Counts the new tokens after all layers have been appended to. */
   advance(starts: Int32Array): void {
-    for (let s = 0; s + 1 < starts.length; s++) this.lengths[s]! += starts[s + 1]! - starts[s]!;
+    for (let s = 0; s + 1 < starts.length; s++) this.#lengths[s]! += starts[s + 1]! - starts[s]!;
   }
 
   /**
-   * Starts every sequence of this empty cache with the only sequence of another. Throws StateError if it does not fit.
+   * Starts some sequences, all by default, with the first `length` rows of the only sequence of another cache. Throws StateError if
+   * they do not fit.
    */
-  beginWith(prompt: KvCache): void {
-    const length = prompt.lengths[0]!;
-    this.expectRoom(new Int32Array(this.shape.sequences).fill(length));
-    for (const slot of this.#slots) this.#copy(prompt, 0, slot, 0, length);
-    this.lengths.fill(length);
-    this.#common = length;
+  beginWith(prompt: KvCache, sequences: Iterable<number> = this.#slots.keys(), length = prompt.lengths[0]!): void {
+    const beginning = { rows: length };
+    for (const s of sequences) {
+      const slot = this.#slots[s]!;
+      this.#lengths[s] = 0;
+      this.expectRoom(this.#lengths.map((_, each) => (each === s ? length : 0)));
+      this.#copy(prompt, 0, slot, 0, length);
+      this.#lengths[s] = length;
+      this.#beginnings[slot] = beginning;
+    }
   }
 
   /**
-   * Sequence s continues from sequence `parents[s]`. The first child of a parent takes over its slot; for other
-   * children, rows are copied to the slots of sequences without children, except for the start that all have in common.
+   * Sequence s of those that are kept from now on continues from sequence `parents[s]`: at most as many as the cache has been made
+   * for. The first child of a parent takes over its slot; for other children, rows are copied to free slots, except for a
+   * beginning that both have.
    */
   reorder(parents: readonly number[]): void {
     const slots = this.#slots;
-    const free = slots.filter((_, s) => !parents.includes(s));
+    const kept = new Set(parents.map((parent) => slots[parent]!));
+    const free = this.#beginnings.map((_, slot) => slot).filter((slot) => !kept.has(slot));
     this.#slots = parents.map((parent, s) => {
-      if (parents.indexOf(parent) === s) return slots[parent]!;
-      const slot = free.pop()!;
-      this.#copy(this, slots[parent]!, slot, this.#common, this.lengths[parent]!);
+      const from = slots[parent]!;
+      if (parents.indexOf(parent) === s) return from;
+      const beginning = this.#beginnings[from]!;
+      const near = free.findIndex((slot) => this.#beginnings[slot] === beginning);
+      const [slot] = free.splice(Math.max(0, near), 1) as [number];
+      this.#copy(this, from, slot, near < 0 ? 0 : beginning.rows, this.#lengths[parent]!);
+      this.#beginnings[slot] = beginning;
       return slot;
     });
-    this.lengths.set(parents.map((parent) => this.lengths[parent]!));
+    this.#lengths = Int32Array.from(parents, (parent) => this.#lengths[parent]!);
   }
 
   /** Copies rows `start` to `end` of a slot of another cache to one of this. */

@@ -16,7 +16,7 @@ import { dropout } from "../../ops/pointwise/dropout.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import { type BatchInput, type InputKind, rowStarts } from "./inputs.ts";
 import type { KvCache } from "./kv-cache.ts";
-import { expectIds, type SequenceRows, type Sequences } from "./sequences.ts";
+import { expectIds, expectSequences, type SequenceRows, type Sequences } from "./sequences.ts";
 import type { Stack, VirtualRows, VirtualTokens } from "./virtual-tokens.ts";
 
 export interface PassOptions {
@@ -102,6 +102,7 @@ export class Pass implements PassRows {
   readonly #prompts: Int32Array;
 
   constructor(tape: Tape, sequences: Sequences, limits: PassLimits, options: PassOptions = {}) {
+    expectSequences(sequences);
     const { ids } = sequences;
     const starts = rowStarts(sequences.inputs ?? [], limits.inputs ?? [], sequences.starts);
     this.tape = tape;

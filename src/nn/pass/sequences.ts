@@ -1,6 +1,7 @@
 /** Concatenated token sequences: a batch has no padding. */
 import { FormatError, ShapeError } from "../../core/errors.ts";
 import { IGNORED } from "../../core/labels.ts";
+import { copyWholeNumbers, lengthOf, shownValue, type WholeNumbers, wholeNumbers } from "../../core/whole-numbers.ts";
 import { type BatchInput, type Input, joinInputs } from "./inputs.ts";
 
 /** `ids` [T] of all sequences; sequence s is ids[starts[s]] to ids[starts[s + 1]] (exclusive). */
@@ -39,9 +40,12 @@ export interface Labelled {
   readonly taskId?: number;
 }
 
-/** Concatenates sequences of ids to a batch for the models. */
-export function concatenate(sequences: readonly ArrayLike<number>[]): Sequences {
-  return { ids: join(sequences), starts: startsOf(sequences) };
+/**
+ * Concatenates sequences of ids to a batch for the models. Each is a list of whole numbers: plain, or a typed array of any
+ * width. Throws FormatError for anything else.
+ */
+export function concatenate(sequences: readonly WholeNumbers[]): Sequences {
+  return { starts: startsOf("input ids", sequences), ids: join("input ids", sequences) };
 }
 
 /** The concatenated inputs of examples, without their labels. */
@@ -51,34 +55,53 @@ export function concatenateInputs(examples: readonly Omit<Labelled, "labels">[])
     ids,
     starts,
     ...(examples.some((e) => e.tokenTypes) && {
-      tokenTypes: join(examples.map((e) => e.tokenTypes ?? new Int32Array(e.inputIds.length))),
+      tokenTypes: join(
+        "token types",
+        examples.map((e) => e.tokenTypes ?? new Int32Array(e.inputIds.length)),
+      ),
     }),
     ...(examples.some((e) => e.inputs) && { inputs: joinInputs(examples.map((e) => e.inputs)) }),
-    ...(examples.some((e) => e.taskId) && { taskIds: Int32Array.from(examples, (e) => e.taskId ?? 0) }),
+    ...(examples.some((e) => e.taskId) && {
+      taskIds: wholeNumbers(
+        "task ids",
+        examples.map((e) => e.taskId ?? 0),
+      ),
+    }),
   };
 }
 
-/** Sequences with their labels. */
+/** Sequences with their labels: whole numbers, or finite ones where any is a fraction. Throws FormatError for others. */
 export function concatenateLabelled(examples: readonly Labelled[]): LabelledSequences {
   const labels = examples.map((e) => e.labels);
-  const floats = labels.some((each) => Array.prototype.some.call(each, (label) => !Number.isInteger(label)));
+  const labelStarts = startsOf("labels", labels);
+  const isFraction = (label: unknown) => Number.isFinite(label) && !Number.isInteger(label);
+  const floats = labels.some((each) => !(each instanceof Int32Array) && Array.prototype.some.call(each, isFraction));
   return {
     ...concatenateInputs(examples),
-    labels: floats ? Float32Array.from(labels.flatMap((each) => Array.from(each))) : join(labels),
-    labelStarts: startsOf(labels),
+    labels: floats
+      ? Float32Array.from(labels.flatMap((each) => Array.from(each, finiteLabel)))
+      : join("labels", labels),
+    labelStarts,
   };
+}
+
+function finiteLabel(label: unknown, at: number): number {
+  if (Number.isFinite(label)) return label as number;
+  throw new FormatError(`labels: ${shownValue(label)} at position ${at}, expected a number`);
 }
 
 /** Removes the padding of a rectangular batch: rows of ids with a mask of ones (real) and zeros (padding). */
-export function stripPadding(
-  inputIds: readonly ArrayLike<number>[],
-  attentionMask: readonly ArrayLike<number>[],
-): Sequences {
+export function stripPadding(inputIds: readonly WholeNumbers[], attentionMask: readonly WholeNumbers[]): Sequences {
   return concatenate(
     inputIds.map((row, i) => {
-      const mask = attentionMask[i];
-      if (mask?.length === row.length) return Array.from(row).filter((_, j) => mask[j] !== 0);
-      throw new ShapeError(`attention mask of row ${i} has ${mask?.length ?? 0} entries, expected ${row.length}`);
+      const what = `attention mask of row ${i}`;
+      const mask = wholeNumbers(what, attentionMask[i] ?? []);
+      const ids = wholeNumbers(`input ids of row ${i}`, row);
+      if (mask.length !== ids.length)
+        throw new ShapeError(`${what} has ${mask.length} entries, expected ${ids.length}`);
+      const odd = mask.find((bit) => bit !== 0 && bit !== 1);
+      if (odd !== undefined) throw new FormatError(`${what}: ${odd}, expected zeros and ones`);
+      return ids.filter((_, j) => mask[j] === 1);
     }),
   );
 }
@@ -103,7 +126,7 @@ export function targetsOf(
       targets.push(labels[t]!);
     }
   }
-  return { rows: Int32Array.from(rows), targets: Int32Array.from(targets) };
+  return { rows: Int32Array.from(rows), targets: wholeNumbers("labels", targets) };
 }
 
 /** Throws ShapeError unless each sequence has as many labels as ids. */
@@ -122,19 +145,42 @@ export function expectIds(what: string, ids: Int32Array, count: number, because 
   throw new FormatError(`${what}: id ${ids[at]} at position ${at} must be from 0 to ${count - 1}, ${because}`);
 }
 
-function startsOf(parts: readonly ArrayLike<number>[]): Int32Array {
+/**
+ * Throws FormatError or ShapeError unless the arrays of a batch are of 32-bit integers and cut its ids into sequences: views
+ * of other types would be read as other numbers.
+ */
+export function expectSequences({ ids, starts, tokenTypes, taskIds, inputs }: Sequences): void {
+  const arrays = { ids, starts, ...(tokenTypes && { tokenTypes }), ...(taskIds && { taskIds }) };
+  for (const [name, array] of Object.entries(arrays)) {
+    if (array instanceof Int32Array) continue;
+    const found = Object.prototype.toString.call(array).slice("[object ".length, -1);
+    throw new FormatError(
+      `sequences: "${name}" has type ${found}, expected an Int32Array; concatenate makes them of lists`,
+    );
+  }
+  const wrong = starts.findIndex((start, s) => (s === 0 ? start !== 0 : start < starts[s - 1]!));
+  if (wrong >= 0 || starts.length < 2 || (starts.at(-1) !== ids.length && !inputs)) {
+    throw new ShapeError(
+      `sequences: "starts" is ${starts.length > 8 ? `${starts.subarray(0, 8)},...` : starts}, expected numbers that rise from 0 to ${ids.length}, the number of ids`,
+    );
+  }
+  if (tokenTypes && tokenTypes.length !== ids.length)
+    throw new ShapeError(`sequences: ${tokenTypes.length} token types for ${ids.length} ids, expected one per id`);
+  if (taskIds && taskIds.length !== starts.length - 1)
+    throw new ShapeError(`sequences: ${taskIds.length} task ids for ${starts.length - 1} sequences, expected one each`);
+}
+
+function startsOf(what: string, parts: readonly WholeNumbers[]): Int32Array {
   const starts = new Int32Array(parts.length + 1);
-  parts.forEach((part, i) => {
-    starts[i + 1] = starts[i]! + part.length;
-  });
+  for (let i = 0; i < parts.length; i++) starts[i + 1] = starts[i]! + lengthOf(what, parts[i]);
   return starts;
 }
 
-function join(parts: readonly ArrayLike<number>[]): Int32Array {
+function join(what: string, parts: readonly WholeNumbers[]): Int32Array {
   const joined = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
-    joined.set(part, at);
+    copyWholeNumbers(what, part, joined, at);
     at += part.length;
   }
   return joined;

@@ -1,6 +1,8 @@
 /** Models that predict a class, several classes, or numbers for each sequence, text or image. */
+
 import { ShapeError } from "../../core/errors.ts";
 import type { ProblemType } from "../../core/labels.ts";
+import { wholeNumbers } from "../../core/whole-numbers.ts";
 import { crossEntropy } from "../../ops/loss/cross-entropy.ts";
 import { binaryCrossEntropy, squaredError } from "../../ops/loss/losses.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
@@ -33,7 +35,7 @@ export class SequenceClassifier extends LabellingModel {
   #lossesOf(logits: Value, { labels }: LabelledSequences): Value {
     const { tape } = logits;
     if (this.problemType === "single_label_classification") {
-      const classes = Int32Array.from(labels);
+      const classes = wholeNumbers("labels", labels);
       expectIds("labels", classes, this.numLabels);
       return crossEntropy(logits, { tape, ptr: tape.upload(classes), count: classes.length });
     }

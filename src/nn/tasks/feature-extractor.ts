@@ -7,6 +7,7 @@ import type { Encoder } from "../define-model.ts";
 import { inputProblem } from "../pass/example-problems.ts";
 import type { PassOptions } from "../pass/pass.ts";
 import type { Labelled, Sequences } from "../pass/sequences.ts";
+import { finiteOutputs } from "./finite-outputs.ts";
 import { Model } from "./model.ts";
 
 /** How the rows of a sequence become one vector: their mean, the first one, or the published pooler. */
@@ -39,7 +40,11 @@ export class FeatureExtractor extends Model<Encoder> {
    * const vectors = encoder.embed(concatenate([tokenizer.encode("a text")]), "mean");
    */
   embed(sequences: Sequences, pooling: Pooling = "mean"): Float32Array {
-    return Tape.once(this.engine, {}, (tape) => tape.download(this.pooled(tape, sequences, pooling)));
+    return Tape.once(
+      this.engine,
+      {},
+      (tape) => finiteOutputs(tape, this.pooled(tape, sequences, pooling), "embed").data,
+    );
   }
 
   override loss(): Value {

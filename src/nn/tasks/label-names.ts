@@ -50,3 +50,16 @@ export function labelConfig(names: readonly string[]): RawConfig {
 
 /** The keys of a config that define the meaning of labels. */
 export const LABEL_KEYS = ["num_labels", "id2label", "label2id", "problem_type"] as const;
+
+/** The keys of a config that define the meaning of labels, where they are given. */
+export function labelsOf(config: RawConfig): RawConfig {
+  return Object.fromEntries(
+    LABEL_KEYS.filter((key) => (config[key] ?? null) !== null).map((key) => [key, config[key]]),
+  );
+}
+
+/** A config with these labels instead of those it has. */
+export function withLabels(config: RawConfig, labels: RawConfig): RawConfig {
+  const others = Object.entries(config).filter(([key]) => !(LABEL_KEYS as readonly string[]).includes(key));
+  return { ...Object.fromEntries(others), ...labels };
+}

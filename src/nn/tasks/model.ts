@@ -1,9 +1,11 @@
 /** Shared by all models, independent of the task: weights by published name, and a loss for training. */
+
+import type { TargetLike } from "../../checkpoint/open.ts";
 import { StateError } from "../../core/errors.ts";
 import type { ProblemType } from "../../core/labels.ts";
 import type { Task } from "../../core/task.ts";
 import { Tape, type Tensor, type Value } from "../../tape/tape.ts";
-import type { Param, Weight } from "../../tensor/tensor.ts";
+import type { DenseDtype, Param, Weight } from "../../tensor/tensor.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { RawConfig } from "../config.ts";
 import type { Body, DefaultTargets, ModelDefinition } from "../define-model.ts";
@@ -12,6 +14,7 @@ import type { InputKind } from "../pass/inputs.ts";
 import { Pass, type PassOptions } from "../pass/pass.ts";
 import type { Labelled, LabelledSequences, Sequences } from "../pass/sequences.ts";
 import type { Stack, VirtualTokens } from "../pass/virtual-tokens.ts";
+import { finiteOutputs } from "./finite-outputs.ts";
 import { ModelUses } from "./model-uses.ts";
 import type { Measured, TaskModel } from "./task-model.ts";
 import type { TaskTraits } from "./task-traits.ts";
@@ -30,6 +33,14 @@ export interface ModelParts<B extends Body = Body> {
   readonly generationConfig?: RawConfig | null;
   /** Whether the engine was created for this model and is disposed of with it. */
   readonly ownsEngine: boolean;
+  /** Writes the model as a folder. */
+  readonly save: (model: Model, to: TargetLike, options?: SaveModelOptions) => Promise<void>;
+}
+
+/** How a model is written. */
+export interface SaveModelOptions {
+  /** One dtype for all tensors; by default each keeps the one it was loaded with. Rounding is to nearest even. */
+  dtype?: DenseDtype;
 }
 
 /** The adapters on a model, as it knows them. */
@@ -75,6 +86,7 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   readonly uses: ModelUses = new ModelUses();
   protected readonly body: B;
   readonly #ownsEngine: boolean;
+  readonly #save: ModelParts["save"];
   #disposed = false;
 
   constructor(parts: ModelParts<B>) {
@@ -90,6 +102,7 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
     this.sites = parts.weights.sites;
     this.body = parts.body;
     this.#ownsEngine = parts.ownsEngine;
+    this.#save = parts.save;
   }
 
   /** Whether its weights are freed. */
@@ -172,14 +185,14 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   abstract outputs(tape: Tape, sequences: Sequences, options?: PassOptions): Value;
 
   /**
-   * `outputs` on the host, with their shape. Convenience for small batches.
+   * `outputs` on the host, with their shape. Convenience for small batches. Throws StateError where one is not finite.
    *
    * @example
    * const { data, shape } = model.forward(concatenate([ids]));
    * const [rows, width] = shape;
    */
   forward(sequences: Sequences): Tensor {
-    return Tape.once(this.engine, {}, (tape) => tape.read(this.outputs(tape, sequences)));
+    return Tape.once(this.engine, {}, (tape) => finiteOutputs(tape, this.outputs(tape, sequences), "forward"));
   }
 
   /** Every weight once, by its published name: a tied head appears only as the embedding. */
@@ -191,6 +204,18 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
       if (bias) named.set(bias.name, bias);
     }
     return named;
+  }
+
+  /**
+   * Writes config.json, model.safetensors and, where the model has one, generation_config.json to a folder, a map, or a Target:
+   * transformers' `save_pretrained`. The tokenizer's files are not part of the model. Throws StateError while adapters are on it: see
+   * `mergeAndUnload`.
+   *
+   * @example
+   * await model.mergeAndUnload().savePretrained("models/merged");
+   */
+  async savePretrained(to: TargetLike, options?: SaveModelOptions): Promise<void> {
+    await this.#save(this, to, options);
   }
 
   /** Takes note that the table of tokens has `rows` rows from now on. */

@@ -1,4 +1,5 @@
 /** A model that finds the answer to a question as a span of the text. */
+import { wholeNumbers } from "../../core/whole-numbers.ts";
 import { spanCrossEntropy } from "../../ops/loss/span-cross-entropy.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import type { Headed } from "../define-model.ts";
@@ -29,7 +30,7 @@ export class QuestionAnswerer extends Model<Headed> {
   override measure(tape: Tape, batch: LabelledSequences, options: PassOptions = {}): Measured {
     const pass = this.pass(tape, batch, options);
     const outputs = this.body.forward(pass);
-    const targets = Int32Array.from(batch.labels, (position, i) => position + pass.promptLength(i >> 1));
+    const targets = wholeNumbers("labels", batch.labels).map((position, i) => position + pass.promptLength(i >> 1));
     const losses = spanCrossEntropy(outputs, pass.starts, targets);
     return { losses, outputs, rows: (s) => [pass.starts[s]! + pass.promptLength(s), pass.starts[s + 1]!] };
   }

@@ -1,6 +1,8 @@
 /** An encoder-decoder language model: reads a source, writes a target. */
+
 import { StateError } from "../../core/errors.ts";
 import { countLabelled, IGNORED } from "../../core/labels.ts";
+import { wholeNumbers } from "../../core/whole-numbers.ts";
 import { gatherRows, type Ids } from "../../ops/embed/embedding.ts";
 import { crossEntropy, headCrossEntropy } from "../../ops/loss/cross-entropy.ts";
 import { Tape, type Tensor, type Value } from "../../tape/tape.ts";
@@ -11,6 +13,7 @@ import { KvCache } from "../pass/kv-cache.ts";
 import { allBlocks, type Pass, type PassOptions } from "../pass/pass.ts";
 import { expectIds, type Labelled, type LabelledSequences, type Sequences } from "../pass/sequences.ts";
 import { shiftRight } from "../pass/shift-right.ts";
+import { finiteOutputs } from "./finite-outputs.ts";
 import { Model } from "./model.ts";
 
 /**
@@ -37,7 +40,7 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
       }
     });
     if (rows.length === 0) throw new StateError("loss: no position of the batch has a label");
-    const labels = Int32Array.from(targets);
+    const labels = wholeNumbers("labels", targets);
     expectIds("labels", labels, this.vocabSize);
     const ids = (data: Int32Array): Ids => ({ tape, ptr: tape.upload(data), count: data.length });
     const { head } = this.body;
@@ -57,7 +60,10 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
    */
   shiftRight({ labels, labelStarts, taskIds }: LabelledSequences): Sequences {
     const padding = (this.config.pad_token_id as number | undefined) ?? 0;
-    const given = Array.from(labels, (label) => (label === IGNORED ? padding : label));
+    const given = wholeNumbers(
+      "labels",
+      Array.from(labels, (label) => (label === IGNORED ? padding : label)),
+    );
     const ids = shiftRight(given, labelStarts, this.decoderStartTokenId);
     return { ids, starts: labelStarts, ...(taskIds && { taskIds }) };
   }
@@ -90,7 +96,7 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
 
   /** Logits on the host: see `outputs`. */
   override forward(batch: LabelledSequences): Tensor {
-    return Tape.once(this.engine, {}, (tape) => tape.read(this.outputs(tape, batch)));
+    return Tape.once(this.engine, {}, (tape) => finiteOutputs(tape, this.outputs(tape, batch), "forward"));
   }
 
   /** Encodes the sources, once for all decoding steps, and keeps what cross-attention needs. */

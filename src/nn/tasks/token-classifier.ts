@@ -1,6 +1,8 @@
 /** A model that classifies each token: named entities, parts of speech. */
+
 import { StateError } from "../../core/errors.ts";
 import { countLabelled, IGNORED } from "../../core/labels.ts";
+import { wholeNumbers } from "../../core/whole-numbers.ts";
 import { gatherRows, type Ids } from "../../ops/embed/embedding.ts";
 import { crossEntropy } from "../../ops/loss/cross-entropy.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
@@ -49,7 +51,7 @@ export class TokenClassifier extends LabellingModel {
       }
     }
     if (rows.length === 0) throw new StateError("loss: no token of the batch has a label");
-    const classes = Int32Array.from(targets);
+    const classes = wholeNumbers("labels", targets);
     expectIds("labels", classes, this.numLabels);
     return { rows: Int32Array.from(rows), classes };
   }

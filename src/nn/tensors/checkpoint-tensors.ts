@@ -5,6 +5,7 @@ import type { Checkpoint, CheckpointTensor } from "../../checkpoint/checkpoint.t
 import { FLOATS, toFloats } from "../../checkpoint/floats.ts";
 import { dtypeBytes } from "../../core/dtype.ts";
 import { FormatError } from "../../core/errors.ts";
+import { expectFinite, firstNonFinite, isChecked, nonFinite } from "../../core/non-finite.ts";
 import { Philox } from "../../core/philox.ts";
 import { listProblems } from "../../core/problems.ts";
 import { formatShape, type Shape, sameShape, sizeOf } from "../../core/shape.ts";
@@ -43,6 +44,8 @@ export interface LoadOptions {
   seed?: number;
   /** Whether a head for different labels than the config's is replaced by a random one; otherwise it is an error. */
   ignoreMismatchedSizes?: boolean;
+  /** Load weights that are NaN or infinite, too; otherwise they are an error. */
+  allowNonFinite?: boolean;
 }
 
 export interface CheckpointTensorsOptions
@@ -56,6 +59,27 @@ export interface CheckpointTensorsOptions
 interface Placement {
   readonly tensor: Weight;
   readonly stored: CheckpointTensor;
+}
+
+/** Bytes [start, end) of a tensor, for one of the passes that its writer takes. */
+interface Piece {
+  readonly stored: CheckpointTensor;
+  readonly placed: Pick<FrozenWriter, "passes" | "finish"> & {
+    write(bytes: Uint8Array, start: number, pass: number): void;
+  };
+  readonly start: number;
+  readonly end: number;
+  readonly pass: number;
+  readonly isLast: boolean;
+}
+
+/** Begins to read the next piece, while the one before is checked and placed: hosts read in other threads. */
+function readNext(pieces: Iterator<Piece, undefined>): { piece: Piece; bytes: Promise<Uint8Array> } | null {
+  const piece = pieces.next().value;
+  if (piece === undefined) return null;
+  const bytes = piece.stored.read(piece.start, piece.end);
+  bytes.catch(() => {}); // loading may end before it is awaited
+  return { piece, bytes };
 }
 
 export class CheckpointTensors implements Tensors {
@@ -124,7 +148,7 @@ export class CheckpointTensors implements Tensors {
    * Reads all requested tensors; nothing if the engine only measures. Throws one FormatError with every mismatch before
    * reading any weights.
    */
-  async load({ onProgress, signal }: LoadOptions = {}): Promise<void> {
+  async load({ onProgress, signal, allowNonFinite = false }: LoadOptions = {}): Promise<void> {
     if (this.#problems.length > 0) {
       this.dispose();
       throw new FormatError(listProblems(`weights in ${this.#checkpoint.name} do not fit config.json`, this.#problems));
@@ -132,22 +156,46 @@ export class CheckpointTensors implements Tensors {
     if (this.#engine.memory.measuring) return;
     const total = this.#placements.reduce((sum, { stored }) => sum + stored.byteLength, 0);
     let loaded = 0;
+    const pieces = this.#pieces();
+    for (let ahead = readNext(pieces); ahead !== null; ) {
+      signal?.throwIfAborted();
+      const { stored, placed, start, end, pass, isLast } = ahead.piece;
+      const bytes = await ahead.bytes;
+      ahead = readNext(pieces);
+      if (pass === 0 && !allowNonFinite) this.#expectFinite(stored, bytes, start);
+      placed.write(bytes, start, pass);
+      if (isLast) placed.finish();
+      if (pass > 0) continue;
+      loaded += end - start;
+      await onProgress?.(loaded, total);
+    }
+  }
+
+  /** All tensors piece by piece, each as often as it is to be passed. */
+  *#pieces(): Generator<Piece, undefined> {
     for (const { tensor, stored } of this.#placements) {
       const placed = this.#writer(tensor, stored);
       const row = stored.byteLength / (sizeOf(stored.shape) / (stored.shape.at(-1) ?? 1));
-      const piece = Math.max(row, PIECE - (PIECE % row)); // whole rows
+      const size = Math.max(row, PIECE - (PIECE % row)); // whole rows
       for (let pass = 0; pass < placed.passes; pass++) {
-        for (let start = 0; start < stored.byteLength; start += piece) {
-          signal?.throwIfAborted();
-          const end = Math.min(start + piece, stored.byteLength);
-          placed.write(await stored.read(start, end), start, pass);
-          if (pass > 0) continue;
-          loaded += end - start;
-          await onProgress?.(loaded, total);
+        for (let start = 0; start < stored.byteLength; start += size) {
+          const end = Math.min(start + size, stored.byteLength);
+          yield { stored, placed, start, end, pass, isLast: end === stored.byteLength && pass === placed.passes - 1 };
         }
       }
-      placed.finish();
+      if (stored.byteLength === 0) placed.finish();
     }
+  }
+
+  #expectFinite({ name, dtype }: CheckpointTensor, bytes: Uint8Array, start: number): void {
+    const what = `"${name}" in ${this.#checkpoint.name}`;
+    const first = start / dtypeBytes[dtype];
+    if (!isChecked(dtype)) {
+      expectFinite(what, toFloats(dtype, bytes), first);
+      return;
+    }
+    const at = firstNonFinite(dtype, bytes);
+    if (at >= 0) throw nonFinite(what, first + at, toFloats(dtype, bytes)[at]!);
   }
 
   /** By its own name, with or without the prefix, or by the names of norms in old checkpoints. */

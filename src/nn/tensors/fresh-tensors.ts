@@ -24,12 +24,13 @@ const BLOCK = 1021;
 
 /**
  * Random f32 tensors, for training from scratch: matrices N(0, std²), norms one, biases zero. A tensor's number in
- * request order is its random stream, so the values depend only on the seed.
+ * request order is its random stream, so the values depend only on the seed. They are written by `begin`, once all have been
+ * requested: a model that is too large for the engine is refused before.
  */
-export function randomTensors(engine: Engine, options: RandomOptions): Tensors & { dispose(): void } {
+export function randomTensors(engine: Engine, options: RandomOptions): Tensors & { begin(): void; dispose(): void } {
   const { seed, std, fast = false, weights = null, stored = "f32" } = options;
   const made: Weight[] = [];
-  let stream = 0;
+  const starts: (() => void)[] = [];
   const get = (name: string, shape: Shape, init: Init, role: Role = "other"): Weight => {
     if (weights !== null) {
       const tensor = allocateFrozen(
@@ -40,16 +41,20 @@ export function randomTensors(engine: Engine, options: RandomOptions): Tensors &
         role === "in-out",
       );
       made.push(tensor);
-      const own = stream++;
-      if (!engine.memory.measuring) beginFrozen(engine, tensor, init, std, () => new Philox(seed, own), fast);
+      const stream = starts.length;
+      starts.push(() => beginFrozen(engine, tensor, init, std, () => new Philox(seed, stream), fast));
       return tensor;
     }
     const param = new Param(engine.memory, name, shape);
     made.push(param);
-    beginTensor(param.values(), init, std, new Philox(seed, stream++), fast);
+    const stream = starts.length;
+    starts.push(() => beginTensor(param.values(), init, std, new Philox(seed, stream), fast));
     return param;
   };
-  return { get, head: get, dispose: () => made.forEach((weight) => void weight.dispose()) };
+  const begin = () => {
+    if (!engine.memory.measuring) for (const start of starts) start();
+  };
+  return { get, head: get, begin, dispose: () => made.forEach((weight) => void weight.dispose()) };
 }
 
 /** Floats made at a time: 4 MB. */

@@ -2,25 +2,29 @@
  * Writes a model folder in the format of the Hugging Face hub: config.json and model.safetensors with published names.
  */
 import { openTarget, type TargetLike } from "../../checkpoint/open.ts";
-import { UnsupportedError } from "../../core/errors.ts";
-import { f32ToBf16, f32ToF16 } from "../../core/half.ts";
+import { callOptions } from "../../core/call-options.ts";
+import { StateError, UnsupportedError } from "../../core/errors.ts";
+import { f32ToBf16 } from "../../core/half.ts";
+import { narrowToF16 } from "../../core/non-finite.ts";
+import { oneOf, orNull } from "../../core/options.ts";
 import { expectDense, readElements, storedBytes } from "../../tensor/elements.ts";
 import type { DenseDtype, Weight } from "../../tensor/tensor.ts";
 import type { Memory } from "../../wasm/memory.ts";
-import type { Model } from "../tasks/model.ts";
-
-export interface SaveModelOptions {
-  /** One dtype for all tensors; by default each keeps the one it was loaded with. Rounding is to nearest even. */
-  dtype?: DenseDtype;
-}
+import type { Model, SaveModelOptions } from "../tasks/model.ts";
 
 const published = { f32: ["F32", "float32"], f16: ["F16", "float16"], bf16: ["BF16", "bfloat16"] } as const;
 
 /**
- * Writes config.json and model.safetensors to a folder, a map, or a Target. The tokenizer's files are not part of the
- * model: copy them separately.
+ * Writes config.json, model.safetensors and, where the model has one, generation_config.json to a folder, a map, or a Target. The
+ * tokenizer's files are not part of the model: copy them separately.
  */
-export async function saveModel(model: Model, to: TargetLike, { dtype }: SaveModelOptions = {}): Promise<void> {
+export async function saveModel(model: Model, to: TargetLike, options: SaveModelOptions = {}): Promise<void> {
+  callOptions("savePretrained", saving, options);
+  const { dtype } = options;
+  if (model.adapterCount > 0)
+    throw new StateError(
+      "savePretrained: the model has an adapter, which the PeftModel saves; mergeAndUnload() or unload() gives a model to save",
+    );
   const target = openTarget(to);
   const { memory } = model.engine;
   const expectUnchanged = model.watch("saveModel");
@@ -42,7 +46,14 @@ export async function saveModel(model: Model, to: TargetLike, { dtype }: SaveMod
     model,
     weights.map((each) => each.dtype),
   );
-  await target.write("config.json", [new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)]);
+  await target.write("config.json", [json(config)]);
+  if (model.generationConfig !== null) await target.write("generation_config.json", [json(model.generationConfig)]);
+}
+
+const saving = { dtype: orNull(oneOf(["f32", "f16", "bf16"], "f32")) };
+
+function json(value: unknown): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
 }
 
 function fileDtype(weight: Weight): DenseDtype {
@@ -74,6 +85,7 @@ function bytesOf(weight: Weight, dtype: DenseDtype, memory: Memory): Uint8Array 
       `"${weight.name}" is ${weight.dtype} in memory; saving it as ${dtype} would lose precision`,
     );
   const values = readElements(memory, dense);
-  const bytes = dtype === "f32" ? values : (dtype === "f16" ? f32ToF16 : f32ToBf16)(values);
-  return new Uint8Array(bytes.buffer);
+  if (dtype === "f32") return new Uint8Array(values.buffer);
+  const bits = dtype === "f16" ? narrowToF16(`"${weight.name}"`, values) : f32ToBf16(values);
+  return new Uint8Array(bits.buffer);
 }

@@ -39,6 +39,7 @@ export interface AnswerSource {
   readonly texts: readonly string[];
 }
 
+/** How rows become examples. */
 export interface EncodeRowsOptions {
   /** What the model is for; by default a decoder-only language model. */
   readonly task?: Task;

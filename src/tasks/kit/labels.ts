@@ -2,9 +2,10 @@
  * What an example's label may be, and how it becomes numbers. A label is a class (its name or number), several classes
  * (a list of names, or a 0 or 1 for each class), or a value or values to be met (regression).
  */
+import { expectArgument } from "../../core/call-options.ts";
 import { compareCodePoints } from "../../core/code-points.ts";
 import { FormatError } from "../../core/errors.ts";
-import { IGNORED, numberedLabels, type ProblemType } from "../../core/labels.ts";
+import { IGNORED, numberedLabels, type ProblemType, problemTypes } from "../../core/labels.ts";
 import { didYouMean } from "../../core/similar.ts";
 import type { Label } from "./define-row.ts";
 
@@ -35,10 +36,11 @@ export function problemTypeOf(rows: readonly LabelledRow[]): ProblemType {
  * @example
  * const labelNames = labelNamesOf(rows); // ["negative", "positive"]
  */
-export function labelNamesOf(
-  rows: readonly LabelledRow[],
-  problemType: ProblemType = problemTypeOf(rows),
-): string[] | null {
+export function labelNamesOf(rows: readonly LabelledRow[], problemType?: ProblemType | null): string[] | null {
+  expectArgument("labelNamesOf", "the first argument", rows, Array.isArray(rows), "rows as readRows gives them");
+  const known = [null, undefined, ...problemTypes].includes(problemType);
+  expectArgument("labelNamesOf", "the problem type", problemType, known, `one of ${problemTypes.join(", ")}`);
+  const problem = problemType ?? problemTypeOf(rows);
   const labels = labelsOf(rows);
   if (labels.length === 0) return null;
   const values = labels.flat();
@@ -50,7 +52,7 @@ export function labelNamesOf(
   }
   const longest = labels.reduce<number>((most, label) => Math.max(most, Array.isArray(label) ? label.length : 1), 1);
   const highest = values.reduce<number>((most, value) => Math.max(most, Number(value)), 0);
-  const asList = problemType !== "single_label_classification" && !rows.some(({ words }) => words !== undefined);
+  const asList = problem !== "single_label_classification" && !rows.some(({ words }) => words !== undefined);
   return numberedLabels(asList ? longest : Math.floor(highest) + 1);
 }
 

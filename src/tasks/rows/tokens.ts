@@ -1,4 +1,5 @@
 import { IGNORED } from "../../core/labels.ts";
+import { isWholeNumber } from "../../core/whole-numbers.ts";
 import { defineRow, kindOf, type Label, withLabel } from "../kit/define-row.ts";
 
 export interface TokensContent {
@@ -81,7 +82,7 @@ function wrongAligned(key: string, list: unknown, ids: readonly number[]): strin
 function wrongTokens(key: string, ids: unknown, ignored: number): string | null {
   if (!Array.isArray(ids) || ids.length === 0)
     return `"${key}" should be a list of whole numbers, found ${kindOf(ids)}`;
-  const at = ids.findIndex((id) => !Number.isInteger(id) || (id < 0 && id !== ignored));
+  const at = ids.findIndex((id) => !isWholeNumber(id) || (id < 0 && id !== ignored));
   if (at < 0) return null;
   const wanted = ignored < 0 ? `0 or more, or ${ignored}` : "0 or more";
   return `"${key}"[${at}] should be a whole number of ${wanted}, found ${JSON.stringify(ids[at])}`;

@@ -3,6 +3,12 @@ import type { PieceDecoder } from "./decoder.ts";
 
 const BYTE = /^<0x([0-9A-Fa-f]{2}|\+[0-9A-Fa-f])>$/;
 
+/** The byte that a token such as <0xE2> stands for, null for another token. */
+export function byteOf(token: string): number | null {
+  const byte = BYTE.exec(token)?.[1];
+  return byte === undefined ? null : Number.parseInt(byte, 16);
+}
+
 /** Bytes that are no UTF-8 become U+FFFD each. */
 export const byteFallback: PieceDecoder = (tokens) => {
   const pieces: string[] = [];
@@ -12,8 +18,8 @@ export const byteFallback: PieceDecoder = (tokens) => {
     bytes = [];
   };
   for (const token of tokens) {
-    const byte = BYTE.exec(token)?.[1];
-    if (byte !== undefined) bytes.push(Number.parseInt(byte, 16));
+    const byte = byteOf(token);
+    if (byte !== null) bytes.push(byte);
     else {
       flush();
       pieces.push(token);

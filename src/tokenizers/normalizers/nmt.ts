@@ -1,6 +1,7 @@
 /** Controls go, unusual blanks become blanks. Rust counterpart: `normalizers/unicode.rs`. */
+
+import { codePointSet } from "../../core/patterns/code-point-set.ts";
 import type { Fields } from "../fields.ts";
-import { codePointSet } from "../unicode/code-point-set.ts";
 import { mapChars } from "./map-chars.ts";
 import type { Normalizer } from "./normalizer.ts";
 

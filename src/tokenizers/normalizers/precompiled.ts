@@ -7,9 +7,9 @@
  * replaces all of it; other characters are looked up one by one.
  */
 import { UnsupportedError } from "../../core/errors.ts";
+import { classRanges, readRanges } from "../../core/patterns/code-point-set.ts";
 import { type Fields, wrong } from "../fields.ts";
 import { TextChange } from "../normalized-string.ts";
-import { classRanges, readRanges } from "../unicode/code-point-set.ts";
 import { AFTER_16 } from "../unicode/tables.ts";
 import { utf8Length } from "../utf8.ts";
 import type { Normalizer } from "./normalizer.ts";

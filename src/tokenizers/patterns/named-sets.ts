@@ -2,7 +2,7 @@
  * The sets of characters that Oniguruma's patterns name, as it knows them: those of Unicode 16. Each is written as a
  * class of a regular expression with the flag "v".
  */
-import { classRanges, readRanges } from "../unicode/code-point-set.ts";
+import { classRanges, readRanges } from "../../core/patterns/code-point-set.ts";
 import { AFTER_16 } from "../unicode/tables.ts";
 
 const WORD = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}";

@@ -1,14 +1,11 @@
 /** Bracketed classes of Oniguruma's patterns, and escapes of single characters. */
 import { FormatError } from "../../core/errors.ts";
+import { charSource } from "../../core/patterns/code-point-set.ts";
+import type { PatternReader } from "../../core/patterns/pattern-reader.ts";
 import { foldRange, rangeFoldsToSeveral } from "./case-folding.ts";
 import { posixSet, propertySet, shorthandSet } from "./named-sets.ts";
-import type { PatternReader } from "./pattern-reader.ts";
 
 const CONTROLS: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, r: 13, a: 7, e: 27 };
-
-export function charSource(char: number): string {
-  return `\\u{${char.toString(16)}}`;
-}
 
 /** Reads a class behind its "[". Returns it as a class of a regular expression. */
 export function readClass(reader: PatternReader, ignoresCase: boolean): string {

@@ -2,11 +2,12 @@
  * Reads the patterns that Rust's tokenizers give to Oniguruma (Ruby's syntax): "^" and "$" hold at every line, "(?m)" lets
  * "." match line ends, "a{1,2}+" repeats a repetition. Back references, calls, conditions, \K, \G, \X are refused.
  */
+import { charSource } from "../../core/patterns/code-point-set.ts";
+import { PatternReader } from "../../core/patterns/pattern-reader.ts";
+import { canBeEmpty, type PatternNode } from "../../core/patterns/pattern-tree.ts";
 import { foldsToSeveral, holdsSeveral, sameFold } from "./case-folding.ts";
 import { shorthandSet } from "./named-sets.ts";
-import { charSource, readCharEscape, readClass, readSetEscape } from "./parse-class.ts";
-import { PatternReader } from "./pattern-reader.ts";
-import type { PatternNode } from "./pattern-tree.ts";
+import { readCharEscape, readClass, readSetEscape } from "./parse-class.ts";
 
 interface Flags {
   readonly ignoresCase: boolean;
@@ -188,26 +189,9 @@ function readRepeats(reader: PatternReader, atom: PatternNode, flags: Flags): Pa
   }
 }
 
-function canBeEmpty(node: PatternNode): boolean {
-  switch (node.kind) {
-    case "set":
-      return false;
-    case "sequence":
-      return node.parts.every(canBeEmpty);
-    case "choice":
-      return node.parts.some(canBeEmpty);
-    case "repeat":
-      return node.min === 0 || canBeEmpty(node.part);
-    case "atomic":
-      return canBeEmpty(node.part);
-    default:
-      return true;
-  }
-}
-
 /** Whether something in it may match nothing before it tries to match more: lazily, by an alternative, or by looking. */
 function prefersEmpty(node: PatternNode): boolean {
-  if (node.kind === "set" || node.kind === "edge") return false;
+  if (node.kind === "set" || node.kind === "edge" || node.kind === "reference") return false;
   if (node.kind === "look") return true;
   if (node.kind === "choice" && node.parts.slice(0, -1).some(canBeEmpty)) return true;
   if (node.kind === "sequence" || node.kind === "choice") return node.parts.some(prefersEmpty);

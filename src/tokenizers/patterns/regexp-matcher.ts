@@ -4,9 +4,10 @@ import type { Matcher } from "../split-behavior.ts";
 /** Searches from `from` on; null when nothing matches. Reads `start` and `end` of the result. */
 export type Search = (text: string, from: number) => { readonly start: number; readonly end: number } | null;
 
-/** An empty match right behind the last one does not count. */
-export function matcherOf(search: Search): Matcher {
+/** `begin` is called for each text. An empty match right behind the last one does not count. */
+export function matcherOf(begin: (text: string) => Search): Matcher {
   return (text) => {
+    const search = begin(text);
     const matches: number[] = [];
     let last = 0; // the end of the last match
     let accepted = -1;

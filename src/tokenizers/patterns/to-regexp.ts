@@ -1,34 +1,97 @@
 /** Patterns as regular expressions of the engine, for those that it matches in reasonable time. */
-import type { PatternNode } from "./pattern-tree.ts";
+import type { PatternNode } from "../../core/patterns/pattern-tree.ts";
 
-/** Sets in a row that repeat without end may share characters, so that many ways to share them are tried. */
-const MAX_ENDLESS = 2;
-
-/**
- * Whether matching takes at most a time that grows with the square of a match's length: only single characters repeat
- * without end, or what has one length, and not too many of them in a row.
- */
-export function isTame(node: PatternNode): boolean {
-  return endless(node) <= MAX_ENDLESS;
+/** More repetitions than this count as without end. */
+const SHORT = 1000;
+/** What an attempt that fails at a place has tried there. */
+export interface Tries {
+  /** Repetitions without end behind one another: each may look at all that follows. */
+  readonly endless: number;
+  /** Ways to go on between them, a few characters long. */
+  readonly ways: number;
 }
 
-/** How many repetitions without end one way through the pattern has; Infinity if one holds choices. */
-function endless(node: PatternNode): number {
+const ONE_WAY: Tries = { endless: 0, ways: 1 };
+
+/** `isLast` where nothing that follows can fail: what has matched there is not tried another way. */
+export function triesOf(node: PatternNode, isLast = true): Tries {
   switch (node.kind) {
     case "set":
     case "edge":
-      return 0;
+      return ONE_WAY;
+    case "sequence": {
+      let tries = ONE_WAY;
+      let last = isLast;
+      for (const part of [...node.parts].reverse()) {
+        const { endless, ways } = triesOf(part, last);
+        tries = { endless: tries.endless + endless, ways: tries.ways * ways };
+        last = last && alwaysMatches(part);
+      }
+      return tries;
+    }
+    case "choice": {
+      const parts = node.parts.map((part) => triesOf(part, isLast));
+      const ways = parts.reduce((sum, part) => sum + part.ways, 0);
+      return { endless: Math.max(...parts.map(({ endless }) => endless)), ways };
+    }
+    case "group":
+      return triesOf(node.part, isLast);
+    case "look": {
+      const { ways } = triesOf(node.part);
+      return { endless: isEndless(node.part) ? Number.POSITIVE_INFINITY : 0, ways }; // it may look far where it matches, too
+    }
+    case "atomic": {
+      const { endless, ways } = triesOf(node.part);
+      return { endless: Math.max(endless, Number(!isLast && isEndless(node.part))), ways };
+    }
+    case "repeat":
+      return triesOfRepeat(node, isLast);
+    case "reference":
+      return { endless: Number.POSITIVE_INFINITY, ways: 1 };
+  }
+}
+
+function triesOfRepeat(node: PatternNode & { kind: "repeat" }, isLast: boolean): Tries {
+  const { part, min, max, mode } = node;
+  if (max === 1) {
+    const { endless, ways } = triesOf(part, isLast);
+    return { endless, ways: mode === "possessive" ? ways : ways + 1 };
+  }
+  if (!isFixed(part)) return { endless: Number.POSITIVE_INFINITY, ways: 1 };
+  if (isLast && mode !== "lazy" && part.kind === "set" && min <= SHORT) return ONE_WAY;
+  return max > SHORT ? { endless: 1, ways: 1 } : { endless: 0, ways: mode === "possessive" ? 1 : max - min + 1 };
+}
+
+/** Whether it may look at all that follows. */
+function isEndless(node: PatternNode): boolean {
+  switch (node.kind) {
+    case "repeat":
+      return node.max > SHORT || isEndless(node.part);
     case "sequence":
-      return node.parts.reduce((sum, part) => sum + endless(part), 0);
     case "choice":
-      return Math.max(...node.parts.map(endless));
+      return node.parts.some(isEndless);
     case "look":
     case "atomic":
-      return endless(node.part);
+    case "group":
+      return isEndless(node.part);
+    default:
+      return false;
+  }
+}
+
+function alwaysMatches(node: PatternNode): boolean {
+  switch (node.kind) {
     case "repeat":
-      if (node.part.kind === "set") return node.max > 1000 ? 1 : 0;
-      if (node.max === 1) return endless(node.part);
-      return isFixed(node.part) ? (node.max > 1000 ? 1 : 0) : Infinity;
+      return node.min === 0 || alwaysMatches(node.part);
+    case "sequence":
+      return node.parts.every(alwaysMatches);
+    case "choice":
+      return node.parts.some(alwaysMatches);
+    case "atomic":
+    case "group":
+      return alwaysMatches(node.part);
+    default:
+      return false;
   }
 }
 
@@ -39,8 +102,9 @@ function isFixed(node: PatternNode): boolean {
   return node.kind === "repeat" && node.min === node.max && node.max <= 100 && isFixed(node.part);
 }
 
-export function toRegExp(node: PatternNode): RegExp {
-  return new RegExp(write(node, { groups: 0 }), "gv");
+/** Only for patterns without references to groups. */
+export function toRegExp(node: PatternNode, flags: "gv" | "yv"): RegExp {
+  return new RegExp(write(node, { groups: 0 }), flags);
 }
 
 function write(node: PatternNode, counter: { groups: number }): string {
@@ -59,6 +123,10 @@ function write(node: PatternNode, counter: { groups: number }): string {
       return writeAtomic(node.part, counter);
     case "repeat":
       return writeRepeat(node, counter);
+    case "group":
+      return `(?:${write(node.part, counter)})`;
+    case "reference":
+      throw new RangeError("a reference to a group is matched by programs only");
   }
 }
 

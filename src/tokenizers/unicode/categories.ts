@@ -1,5 +1,5 @@
 /** Classes of characters, as the crates know them that Rust's tokenizers are built with. */
-import { codePointSet } from "./code-point-set.ts";
+import { codePointSet } from "../../core/patterns/code-point-set.ts";
 import { NOT_COMBINING, NOT_NONSPACING, NOT_PUNCTUATION } from "./tables.ts";
 
 /** Rust's `char::is_whitespace`. */

@@ -3,8 +3,9 @@
  * unicode-normalization-alignments. The engine's own `normalize` tells decompositions, compositions and which of two
  * marks comes first, so no tables are needed but those of what the crate does not know.
  */
+
+import { classRanges, codePointSet, readRanges } from "../../core/patterns/code-point-set.ts";
 import { type NormalizedString, TextChange } from "../normalized-string.ts";
-import { classRanges, codePointSet, readRanges } from "./code-point-set.ts";
 import { NOT_NORMALIZED, NOT_NORMALIZED_COMPATIBLY } from "./tables.ts";
 
 export type Form = "NFC" | "NFD" | "NFKC" | "NFKD";

@@ -5,7 +5,7 @@ import { getPeftModel, type PeftModel } from "../../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../../src/auto/auto-classes.ts";
 import { FormatError, UnsupportedError } from "../../../src/core/errors.ts";
 import { Philox } from "../../../src/core/philox.ts";
-import { generate } from "../../../src/generate/generate.ts";
+import { generate } from "../../../src/generate/load-generate.ts";
 import { adaptionPrompt } from "../../../src/methods/adaption_prompt.ts";
 import { lora } from "../../../src/methods/lora.ts";
 import { multitaskPromptTuning } from "../../../src/methods/multitask_prompt_tuning.ts";

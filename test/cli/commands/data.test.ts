@@ -109,3 +109,27 @@ test("a part is held out class by class, the same for the same seed", async () =
     /'--valid <file...>' cannot be used with option '--valid-split/,
   );
 });
+
+test("a class that only --valid has is refused with its row, and odd classes are pointed out", async () => {
+  const rows = Array.from({ length: 40 }, (_, i) => ({
+    text: "abcdefghij".slice(i % 10),
+    label: i % 2 ? "praise" : "blame",
+  }));
+  writeRows(at("train.jsonl"), [...rows, { text: "ab", label: "prasie" }]);
+  writeRows(at("valid.jsonl"), [rows[0], { text: "ab", label: "prais" }]);
+  const args = "data preview --model llama --data train.jsonl".split(" ");
+  expect((await lorikeet(work, ...args)).stderr).toBe(
+    'class "prasie" (1 example) is spelled almost like "praise" (20): a typo?\n',
+  );
+  expectRefused(
+    await lorikeet(work, ...args, "--valid", "valid.jsonl"),
+    /valid\.jsonl:2: label "prais" is not known\. Did you mean "praise"/,
+  );
+  threeClasses();
+  writeRows(at("good.jsonl"), [{ text: "ab", label: "good" }]);
+  const numbers = "data preview --model three --data numbers.jsonl --valid good.jsonl".split(" ");
+  expect((await lorikeet(work, ...numbers)).stderr).toMatch(
+    /error: --valid has classes that the training data lacks(.*\n)*.*"good" in good\.jsonl:1/,
+  );
+  expect((await lorikeet(work, ...numbers, "--labels", "bad,fine,good")).code).toBe(0);
+});

@@ -74,6 +74,26 @@ describe("generate", () => {
     expectRefused(system, /--system needs a chat template, and .* has none/);
   });
 
+  test("--num-return-sequences writes several texts, --json-schema JSON of a schema", async () => {
+    const drawn = ["--model", "llama", "--prompt", "ab", "--max-new-tokens", "6", "--seed", "4"];
+    const { code, stdout } = await lorikeet(work, "generate", ...drawn, "--num-return-sequences", "3", "--top-k", "40");
+    expect(code).toBe(0);
+    expect(stdout.split("\n").map((line) => line.slice(0, 6))).toEqual(["[1] ab", "[2] ab", "[3] ab", ""]);
+    const greedy = await lorikeet(work, "generate", ...drawn, "--num-return-sequences", "3", "--temperature", "0");
+    expectRefused(greedy, /"numReturnSequences" is 3 and the likeliest token is taken each time/);
+    const schema = { type: "array", items: { type: "integer", minimum: 10, maximum: 99 }, minItems: 2, maxItems: 2 };
+    writeFileSync(at("schema.json"), JSON.stringify(schema));
+    const run = (given: string) => succeed(work, "generate", ...drawn.slice(0, 4), "--json", "--json-schema", given);
+    for (const given of [JSON.stringify(schema), "schema.json"]) {
+      const [{ text }] = jsonLines(await run(given)) as [{ text: string }];
+      expect(JSON.parse(text)).toHaveLength(2);
+    }
+    const wrong = await lorikeet(work, "generate", ...drawn, "--json-schema", '{"type": "strin"}');
+    expectRefused(wrong, /jsonSchema: #\/type is "strin", expected one of object/);
+    const list = await lorikeet(work, "generate", ...drawn, "--json-schema", "[]");
+    expectRefused(list, /--json-schema/);
+  });
+
   const model = stories();
   test.skipIf(model === null)("stories260K writes its published text", async () => {
     const args = ["--prompt", "", "--temperature", "0", "--max-new-tokens", "200"];
