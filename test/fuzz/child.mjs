@@ -19,24 +19,27 @@ const corpus = readCorpus(name);
 const seen = new Map();
 const counts = { cases: 0, accepted: 0, refused: 0, compared: 0, stricter: 0 };
 const file = openSync(place, "r+");
-const number = Buffer.alloc(8);
+const number = Buffer.alloc(16);
 const reference = python && campaign.reference ? new Reference(python, name) : null;
 let waiting = [];
+let resident = 0;
 
 function say(message) {
   writeSync(1, `${JSON.stringify(message)}\n`);
 }
 
-function at(index) {
-  number.writeDoubleLE(index);
-  writeSync(file, number, 0, 8, 0);
+/** `tries` tell the attempts to make an input smaller from one another. */
+function at(index, tries = 0) {
+  number.writeDoubleLE(index, 0);
+  number.writeDoubleLE(tries, 8);
+  writeSync(file, number, 0, 16, 0);
 }
 
 const inputOf = (index) => (index < 0 ? corpus[-1 - index].files : caseOf(campaign, seed, index));
 
 async function each(index) {
-  at(index);
   const files = inputOf(index);
+  at(index);
   const outcome = await outcomeOf(campaign, files);
   counts.cases++;
   counts[outcome.accepted ? "accepted" : "refused"]++;
@@ -45,11 +48,23 @@ async function each(index) {
   if (waiting.length >= BATCH) await compare();
 }
 
+/** Takes the garbage of earlier inputs away, so that the memory of one can be seen. */
+function collect() {
+  if (process.memoryUsage.rss() > resident + 100e6) {
+    globalThis.gc?.();
+    resident = process.memoryUsage.rss();
+  }
+}
+
 async function failed(index, files, { column, message, place, signature }) {
   const times = seen.get(signature) ?? 0;
   seen.set(signature, times + 1);
   const isNew = times === 0 && seen.size <= MOST_KEPT && index >= 0;
-  const same = async (tried) => (await outcomeOf(campaign, tried)).signature === signature;
+  let tries = 0;
+  const same = async (tried) => {
+    at(index, ++tries);
+    return (await outcomeOf(campaign, tried)).signature === signature;
+  };
   const small = isNew ? await minimized(files, same, campaign.tries ?? MINIMIZE) : null;
   say({ failure: { index, column, message, place, files: small && encoded(small) } });
 }
@@ -75,7 +90,9 @@ async function judged({ index, files, outcome }, answer) {
   const times = seen.get(kind) ?? 0;
   seen.set(kind, times + 1);
   const isNew = times === 0 && index >= 0;
+  let tries = 0;
   const same = async (tried) => {
+    at(index, ++tries);
     const [there] = await reference.ask([tried]);
     return verdict(await outcomeOf(campaign, tried), there) === column;
   };
@@ -106,8 +123,8 @@ if (only !== undefined) {
   const end = performance.now() + (seconds ?? Number.POSITIVE_INFINITY) * 1000;
   for (let index = from; index < count && performance.now() < end; index++) {
     await each(index);
-    if (index % 512 === 511) {
-      globalThis.gc?.();
+    if (index % 256 === 255) {
+      collect();
       say({ counts });
     }
   }

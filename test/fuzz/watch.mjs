@@ -21,7 +21,7 @@ const TICKS = 100;
 export async function watch(task, { memory, heard }) {
   const folder = mkdtempSync(join(tmpdir(), "lorikeet-fuzz-"));
   const place = join(folder, "case");
-  writeFileSync(place, Buffer.alloc(8));
+  writeFileSync(place, Buffer.alloc(16));
   if (task.files) writeFileSync(join(folder, "files.json"), task.files);
   const only = task.files ? { path: join(folder, "files.json") } : task.only;
   const options = ["--expose-gc", "--max-old-space-size=1500"];
@@ -29,7 +29,7 @@ export async function watch(task, { memory, heard }) {
   const running = spawn(process.execPath, [...options, child, JSON.stringify({ ...rest, only, place })], {
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const state = { ready: false, done: false, base: 0, index: 0, since: 0 };
+  const state = { ready: false, done: false, base: 0, doing: "", since: 0 };
   let ended = null;
   let errors = "";
   running.stderr.on("data", (text) => {
@@ -45,8 +45,9 @@ export async function watch(task, { memory, heard }) {
   const timer = setInterval(() => {
     if (!state.ready || state.done || ended !== null) return;
     const cpu = cpuOf(running.pid);
-    const index = numberIn(place);
-    if (index !== state.index) Object.assign(state, { index, since: cpu });
+    const [index, tries] = numbersIn(place);
+    const doing = `${index} ${tries}`;
+    if (doing !== state.doing) Object.assign(state, { doing, since: cpu });
     const seconds = cpu - state.since;
     const taken = residentOf(running.pid) - state.base;
     if (seconds > HANG) ended = { column: "hangs", index, message: `${seconds.toFixed(1)} s of the processor` };
@@ -55,18 +56,18 @@ export async function watch(task, { memory, heard }) {
   }, EVERY);
   const [code, signal] = await new Promise((resolve) => running.on("close", (...how) => resolve(how)));
   clearInterval(timer);
-  const index = numberIn(place);
+  const [index] = numbersIn(place);
   rmSync(folder, { recursive: true, force: true });
   if (ended !== null || state.done) return ended;
   return { column: "crashes", index, message: `the process ended (${signal ?? code}): ${errors.trim().slice(-500)}` };
 }
 
-function numberIn(place) {
-  const bytes = Buffer.alloc(8);
+function numbersIn(place) {
+  const bytes = Buffer.alloc(16);
   const file = openSync(place, "r");
-  readSync(file, bytes, 0, 8, 0);
+  readSync(file, bytes, 0, 16, 0);
   closeSync(file);
-  return bytes.readDoubleLE();
+  return [bytes.readDoubleLE(0), bytes.readDoubleLE(8)];
 }
 
 /** Seconds of the processor that a process has taken. */

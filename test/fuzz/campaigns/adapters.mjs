@@ -41,7 +41,6 @@ export function mutate({ [BASE]: base, ...files }, random, all, words) {
   return { ...mutateFiles(files, random, others, words), [BASE]: base };
 }
 
-const withEngine = engines(MOST);
 const input = concatenate([[1, 2, 3]]);
 
 async function loadBases(engine) {
@@ -52,6 +51,8 @@ async function loadBases(engine) {
   return bases;
 }
 
+const withEngine = engines(MOST, loadBases);
+
 export async function run({ [BASE]: name, ...files }) {
   await withEngine(async (_, bases) => {
     const base = bases.get(Buffer.from(name).toString());
@@ -61,5 +62,5 @@ export async function run({ [BASE]: name, ...files }) {
     } finally {
       model.dispose();
     }
-  }, loadBases);
+  });
 }

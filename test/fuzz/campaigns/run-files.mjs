@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { trainCommand } from "../../../dist/cli/commands/train.js";
 import { methodOrNull } from "../../../dist/cli/method-options.js";
-import { applyRunFile } from "../../../dist/cli/run-file.js";
+import { applyRunFile } from "../../../dist/cli/flags/run-file.js";
 import { text } from "../seeds.mjs";
 
 const method = { name: "lora", method: await methodOrNull("lora") };

@@ -10,16 +10,20 @@ const TEXTS = [
 ];
 /** Stands for text that JSON.stringify cannot write; `encodeJson` puts it in. */
 const MARK = "\u0001raw:";
+const MARKED = "\\u0001raw:";
+/** Documents do not grow beyond so many bytes, or twice what they were. */
+const MOST = 50_000;
 
 /** The bytes of a JSON document with changes. Bytes that are no JSON come back as null. */
 export function mutateJson(bytes, random, others = []) {
   const root = parse(bytes);
   if (root === undefined) return null;
-  const donors = others.map(parse).filter((value) => value !== undefined);
+  const donors = others.length > 0 && random.chance(0.3) ? [parse(random.pick(others))].filter(Boolean) : [];
   const holder = { root };
   try {
     for (let left = 1 + random.below(3); left > 0; left--) mutateOnce(holder, random, donors);
-    return encodeJson(holder.root);
+    const made = encodeJson(holder.root);
+    return made.length > Math.max(MOST, 2 * bytes.length) ? null : made;
   } catch (error) {
     if (error instanceof RangeError) return null; // nested more deeply than is written here
     throw error;
@@ -27,8 +31,8 @@ export function mutateJson(bytes, random, others = []) {
 }
 
 export function encodeJson(value) {
-  const text = JSON.stringify(value, (_, each) => (typeof each === "bigint" ? Number(each) : each)) ?? "null";
-  return new TextEncoder().encode(text.replaceAll(/"\\u0001raw:([^"]*)"/g, "$1"));
+  const text = JSON.stringify(value) ?? "null";
+  return new TextEncoder().encode(text.includes(MARKED) ? text.replaceAll(/"\\u0001raw:([^"]*)"/g, "$1") : text);
 }
 
 /** Changes one place inside `holder.root`. */
@@ -80,7 +84,7 @@ function text(value, random) {
   const put = random.pick(TEXTS);
   return random.pick([
     ...[put, value + put, value.slice(0, at) + put + value.slice(at + cut), value.slice(0, at), value.slice(at)],
-    ...[value.toUpperCase(), value.repeat(random.pick([2, 50])), "x".repeat(random.pick([100, 10_000]))],
+    ...[value.toUpperCase(), value.slice(0, 1000).repeat(random.pick([2, 50])), "x".repeat(random.pick([100, 10_000]))],
   ]);
 }
 
@@ -91,11 +95,13 @@ function list(value, random) {
     case 1:
       return value.toReversed();
     case 2:
-      return Array.from({ length: random.pick([2, 100, 2000]) }, () => value[0] ?? 0);
+      return Array.from({ length: random.pick(isLarge(value[0]) ? [2, 20] : [2, 100, 2000]) }, () => value[0] ?? 0);
     default:
-      return value.flatMap((each) => [each, each]);
+      return [...value, ...value.slice(0, 100)];
   }
 }
+
+const isLarge = (value) => typeof value === "object" || (typeof value === "string" && value.length > 100);
 
 function remove(parent, key) {
   if (Array.isArray(parent)) parent.splice(Number(key), 1);

@@ -34,7 +34,7 @@ export function mutatePng(bytes, random, others) {
 function repacked(data, random) {
   try {
     const raw = inflateSync(data);
-    const bomb = random.chance(0.05) ? new Uint8Array(20_000_000) : new Uint8Array();
+    const bomb = random.chance(0.01) ? new Uint8Array(20_000_000) : new Uint8Array();
     return deflateSync(joined(mutateBytes(raw, random), bomb));
   } catch {
     return mutateBytes(data, random);
@@ -66,7 +66,7 @@ export function mutateGzip(bytes, random, others) {
   if (random.chance(0.4)) return mutateBytes(bytes, random, others);
   try {
     const inner = gunzipSync(bytes, { maxOutputLength: 2 ** 22 });
-    if (random.chance(0.02)) return gzipSync(new Uint8Array(2 ** 26).fill(0x61));
+    if (random.chance(0.004)) return gzipSync(new Uint8Array(2 ** 26).fill(0x61));
     return gzipSync(random.chance(0.5) ? mutateText(inner, random) : mutateBytes(inner, random), { level: 1 });
   } catch {
     return mutateBytes(bytes, random, others);
