@@ -50,9 +50,13 @@ export function isWholeNumber(value: unknown): value is number {
 /** A value as messages show it, shortened: JSON has no NaN and no bigint. */
 export function shownValue(value: unknown, most = 60): string {
   if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "number") return String(value);
+  if (typeof value === "number" || value === undefined) return String(value); // JSON has no NaN
+  if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
+  const kind = typeof value === "object" && value !== null ? Object.getPrototypeOf(value)?.constructor?.name : "";
+  if (kind && kind !== "Object" && kind !== "Array") return `a ${kind}`;
   try {
-    return JSON.stringify(value)?.slice(0, most) ?? String(value);
+    const text = JSON.stringify(value);
+    return text.length > most ? `${text.slice(0, most)}...` : text;
   } catch {
     return "a value that cannot be written"; // nested too deep, or in a circle
   }

@@ -169,7 +169,6 @@ export async function saveAdapters(set: AdapterSet, to: TargetLike, selected?: r
   const chosen = names.filter((name) => !fusions.has(name)).map((name) => set.get(name));
   const target = openTarget(to);
   expectDistinct(names);
-  if (typeof to === "string") await expectNoModel(openOutput(to)!.source());
   // All of it is copied before the first file is written: training may continue meanwhile.
   const writes: { readonly folder: string; readonly write: Write }[] = names.flatMap((name) => {
     const fusion = fusions.get(name);
@@ -187,6 +186,7 @@ export async function saveAdapters(set: AdapterSet, to: TargetLike, selected?: r
     const config = withLabels(model.config, set.labelsOf(adapter));
     writes.push({ folder, write: writeAdapter(adapter, layers, { modelType, architecture, config }) });
   }
+  if (typeof to === "string") await expectNoModel(openOutput(to)!.source());
   for (const folder of new Set(writes.map((one) => one.folder))) {
     const own = writes.filter((one) => one.folder === folder);
     await writeHashed(folder === "" ? target : below(target, folder), async (to) => {

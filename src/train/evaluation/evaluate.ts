@@ -142,7 +142,9 @@ export async function evaluateLoss(
 ): Promise<Evaluation> {
   callOptions("evaluateLoss", evaluateOptions, options);
   checkExamples("evaluation data", examples, { model, tokensPerBatch: options.tokensPerBatch ?? null });
+  const expectUnchanged = model.watch("evaluation");
   const { evaluateIn } = await import("./run-evaluation.ts");
+  expectUnchanged();
   const plain = plainEvaluation(model);
   const {
     isText: _,
