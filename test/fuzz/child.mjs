@@ -86,7 +86,9 @@ async function judged({ index, files, outcome }, answer) {
     seen.set(kind, 1);
   }
   if (column === null) return;
-  const kind = `${column} ${String(answer.message).replaceAll(/\d+|'[^']*'|"[^"]*"/g, "#").slice(0, 60)}`;
+  const kind = `${column} ${String(answer.message)
+    .replaceAll(/\d+|'[^']*'|"[^"]*"/g, "#")
+    .slice(0, 60)}`;
   const times = seen.get(kind) ?? 0;
   seen.set(kind, times + 1);
   const isNew = times === 0 && index >= 0;
@@ -109,7 +111,9 @@ function verdict({ accepted, digest, column }, answer) {
 }
 
 function encoded(files) {
-  return Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, Buffer.from(bytes).toString("base64")]));
+  return Object.fromEntries(
+    Object.entries(files).map(([name, bytes]) => [name, Buffer.from(bytes).toString("base64")]),
+  );
 }
 
 await outcomeOf(campaign, campaign.seeds()[0]); // what is loaded on demand is there
@@ -136,5 +140,7 @@ process.exit(0);
 
 function decodedFile(path) {
   const files = JSON.parse(readFileSync(path, "utf8"));
-  return Object.fromEntries(Object.entries(files).map(([name, text]) => [name, new Uint8Array(Buffer.from(text, "base64"))]));
+  return Object.fromEntries(
+    Object.entries(files).map(([name, text]) => [name, new Uint8Array(Buffer.from(text, "base64"))]),
+  );
 }

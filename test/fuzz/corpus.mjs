@@ -42,7 +42,10 @@ export async function minimized(files, fails, tries) {
     for (let piece = 2 ** Math.floor(Math.log2(Math.max(1, files[name].length))); piece >= 1; piece /= 2) {
       for (let at = 0; at < best[name].length && tries > 0; ) {
         const bytes = best[name];
-        const tried = { ...best, [name]: new Uint8Array(Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + piece)])) };
+        const tried = {
+          ...best,
+          [name]: new Uint8Array(Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + piece)])),
+        };
         tries--;
         if (await fails(tried)) best = tried;
         else at += piece;

@@ -45,7 +45,8 @@ async function runCampaign(name) {
   const fail = ({ index, column, message, place = "", files = null }) => {
     row[column]++;
     const kept = files && keep(name, column, files);
-    if (files !== null || index < 0) console.error(`  ${name}: ${column} at ${index}: ${message} ${place}${kept ? `\n    kept in ${kept}` : ""}`);
+    if (files !== null || index < 0)
+      console.error(`  ${name}: ${column} at ${index}: ${message} ${place}${kept ? `\n    kept in ${kept}` : ""}`);
   };
   const began = performance.now();
   const count = Math.ceil(Number(flags.count) * share);
@@ -81,18 +82,33 @@ async function confirm(name, campaign, { index, column, message }, { memory, fai
 }
 
 function encoded(files) {
-  return Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, Buffer.from(bytes).toString("base64")]));
+  return Object.fromEntries(
+    Object.entries(files).map(([name, bytes]) => [name, Buffer.from(bytes).toString("base64")]),
+  );
 }
 
 function decoded(files) {
-  return Object.fromEntries(Object.entries(files).map(([name, text]) => [name, new Uint8Array(Buffer.from(text, "base64"))]));
+  return Object.fromEntries(
+    Object.entries(files).map(([name, text]) => [name, new Uint8Array(Buffer.from(text, "base64"))]),
+  );
 }
 
 function print(rows) {
-  const columns = ["campaign", "cases", "refused", "compared", "crashes", "wrongAccepts", "hangs", "memory", "otherBits"];
+  const columns = [
+    "campaign",
+    "cases",
+    "refused",
+    "compared",
+    "crashes",
+    "wrongAccepts",
+    "hangs",
+    "memory",
+    "otherBits",
+  ];
   const lines = [columns, ...rows.map((row) => columns.map((column) => String(row[column])))];
   const widths = columns.map((_, i) => Math.max(...lines.map((line) => line[i].length)));
-  for (const line of lines) console.log(line.map((text, i) => (i ? text.padStart(widths[i]) : text.padEnd(widths[i]))).join("  "));
+  for (const line of lines)
+    console.log(line.map((text, i) => (i ? text.padStart(widths[i]) : text.padEnd(widths[i]))).join("  "));
 }
 
 const began = performance.now();
@@ -104,9 +120,19 @@ const worker = async () => {
 await Promise.all(Array.from({ length: Number(flags.jobs) }, worker));
 rows.sort((a, b) => (a.campaign < b.campaign ? -1 : 1));
 print(rows);
-console.log(`${rows.reduce((sum, { cases }) => sum + cases, 0)} inputs in ${Math.round((performance.now() - began) / 1000)} s`);
+console.log(
+  `${rows.reduce((sum, { cases }) => sum + cases, 0)} inputs in ${Math.round((performance.now() - began) / 1000)} s`,
+);
 const before = existsSync(output) ? JSON.parse(readFileSync(output, "utf8")) : [];
 const others = before.filter(({ campaign }) => !chosen.includes(campaign));
 mkdirSync(fileURLToPath(new URL(".", `file://${output}`)), { recursive: true });
-writeFileSync(output, `${JSON.stringify([...others, ...rows].sort((a, b) => (a.campaign < b.campaign ? -1 : 1)), null, 2)}\n`);
-if (rows.some((row) => row.crashes + row.wrongAccepts + row.hangs + row.memory + row.otherBits > 0)) process.exitCode = 1;
+writeFileSync(
+  output,
+  `${JSON.stringify(
+    [...others, ...rows].sort((a, b) => (a.campaign < b.campaign ? -1 : 1)),
+    null,
+    2,
+  )}\n`,
+);
+if (rows.some((row) => row.crashes + row.wrongAccepts + row.hangs + row.memory + row.otherBits > 0))
+  process.exitCode = 1;

@@ -1,8 +1,8 @@
 /** Small valid inputs. */
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { mapSource, memoryTarget } from "../../dist/checkpoint/source.js";
 import { writeSafetensors } from "../../dist/checkpoint/safetensors.js";
+import { mapSource, memoryTarget } from "../../dist/checkpoint/source.js";
 
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
@@ -18,7 +18,8 @@ export async function safetensors(tensors, metadata = { format: "pt" }) {
   const target = memoryTarget();
   const all = Object.entries(tensors).map(([name, [dtype, ...shape]]) => {
     const count = shape.reduce((a, b) => a * b, 1);
-    const bytes = dtype === "F32" ? new Float32Array(count).map((_, i) => Math.sin(i)) : new Uint8Array(count * sizes[dtype]);
+    const bytes =
+      dtype === "F32" ? new Float32Array(count).map((_, i) => Math.sin(i)) : new Uint8Array(count * sizes[dtype]);
     return { name, dtype, shape, bytes: () => new Uint8Array(bytes.buffer) };
   });
   await writeSafetensors(target, "x", all, metadata);

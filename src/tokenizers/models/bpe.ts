@@ -74,6 +74,7 @@ function readMerges(fields: Fields, { ids }: Vocabulary, prefix: string): Merges
       throw wrong(`${path}[${i}]`, pairs[i], legacy ? "two tokens with a blank between them" : "a pair of tokens");
     }
     const [left, right] = pair as [string, string];
+    if (right.length < prefix.length) throw wrong(`${path}[${i}]`, pair, `a second token that begins with "${prefix}"`);
     table.set(idOf(left, i), idOf(right, i), i, idOf(left + right.slice(prefix.length), i));
     junctions.add(left, right);
   }

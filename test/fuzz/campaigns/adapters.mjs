@@ -28,7 +28,9 @@ const found = readdirSync(folder, { recursive: true, encoding: "utf8" })
     try {
       const { model } = parsed(golden(`${path}/case.json`));
       if (!models.has(model)) return [];
-      return [{ [CONFIG]: golden(`${path}/${CONFIG}`), [WEIGHTS]: golden(`${path}/${WEIGHTS}`), [BASE]: Buffer.from(model) }];
+      return [
+        { [CONFIG]: golden(`${path}/${CONFIG}`), [WEIGHTS]: golden(`${path}/${WEIGHTS}`), [BASE]: Buffer.from(model) },
+      ];
     } catch {
       return []; // of several adapters
     }

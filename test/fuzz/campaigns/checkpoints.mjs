@@ -20,7 +20,14 @@ const trainDataset = Array.from({ length: 6 }, (_, i) => {
   const inputIds = Int32Array.from({ length: 4 + (i % 3) }, (_, t) => (i * 7 + t * 11) % 32);
   return { inputIds, labels: inputIds.slice(), where: `row ${i + 1}` };
 });
-const args = { maxSteps: 4, saveSteps: 1, saveTotalLimit: 2, loggingSteps: 1, perDeviceTrainBatchSize: 2, learningRate: 0.02 };
+const args = {
+  maxSteps: 4,
+  saveSteps: 1,
+  saveTotalLimit: 2,
+  loggingSteps: 1,
+  perDeviceTrainBatchSize: 2,
+  learningRate: 0.02,
+};
 
 const engine = await createEngine({ threads: 1, build: "baseline", maxBytes: 64e6 });
 
@@ -28,7 +35,9 @@ async function train(outputDir, { stopAfter = 0, resume = true } = {}) {
   const base = await AutoModelForCausalLM.fromConfig(config, { engine, seed: 1 });
   const stop = new AbortController();
   try {
-    const model = getPeftModel(base, lora({ r: 2, loraDropout: 0.2, targetModules: ["q_proj", "v_proj"] }), { seed: 3 });
+    const model = getPeftModel(base, lora({ r: 2, loraDropout: 0.2, targetModules: ["q_proj", "v_proj"] }), {
+      seed: 3,
+    });
     const onProgress = ({ step }) => step === stopAfter && stop.abort();
     const quiet = { onWarning: () => {}, onProgress, signal: stop.signal };
     await new Trainer({ model, args, trainDataset, outputDir, ...quiet }).train({ resume });
@@ -57,7 +66,9 @@ function rehashed(files) {
   const made = { ...files };
   for (const record of Object.keys(made).filter((name) => name.endsWith(`/${SUMS}`))) {
     const folder = record.slice(0, -SUMS.length);
-    const below = Object.keys(made).filter((name) => name.startsWith(folder) && name !== record).sort();
+    const below = Object.keys(made)
+      .filter((name) => name.startsWith(folder) && name !== record)
+      .sort();
     const lines = below.map((name) => `${hash(made[name])}  ${name.slice(folder.length)}\n`);
     made[record] = text(`# files: ${below.length}\n${lines.join("")}`);
   }

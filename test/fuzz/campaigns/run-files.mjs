@@ -3,8 +3,8 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { trainCommand } from "../../../dist/cli/commands/train.js";
-import { methodOrNull } from "../../../dist/cli/method-options.js";
 import { applyRunFile } from "../../../dist/cli/flags/run-file.js";
+import { methodOrNull } from "../../../dist/cli/method-options.js";
 import { text } from "../seeds.mjs";
 
 const method = { name: "lora", method: await methodOrNull("lora") };
@@ -17,8 +17,16 @@ const contents = [
 ];
 
 export const words = [
-  ..."&a|*a|<<: *a|!!binary x|!!set|---|...|? x|- |[|]|{|}|: |: |#|'|\"|>-||!!js/function x|~|.inf|.nan|0x7fffffff|1e999|2020-01-01".split("|"),
-  ...["[*a,*a,*a,*a,*a,*a,*a,*a,*a]", "&b [*a,*a,*a,*a,*a,*a,*a,*a,*a]", "&c [*b,*b,*b,*b,*b,*b,*b,*b,*b]", "__proto__:", "constructor:"],
+  ..."&a|*a|<<: *a|!!binary x|!!set|---|...|? x|- |[|]|{|}|: |: |#|'|\"|>-||!!js/function x|~|.inf|.nan|0x7fffffff|1e999|2020-01-01".split(
+    "|",
+  ),
+  ...[
+    "[*a,*a,*a,*a,*a,*a,*a,*a,*a]",
+    "&b [*a,*a,*a,*a,*a,*a,*a,*a,*a]",
+    "&c [*b,*b,*b,*b,*b,*b,*b,*b,*b]",
+    "__proto__:",
+    "constructor:",
+  ],
 ];
 
 export const seeds = () => contents.map((content) => ({ "run.yaml": text(content) }));

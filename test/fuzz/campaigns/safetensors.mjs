@@ -19,7 +19,9 @@ const bits = (bytes) => createHash("sha256").update(bytes).digest("hex").slice(0
 export async function run(files) {
   const { tensors } = await openSafetensors(sourceOf(files), "x.safetensors");
   const rows = [];
-  for (const { name, dtype, shape, ...tensor } of tensors.values()) rows.push([name, dtype, shape, bits(await tensors.get(name).read())]);
+  for (const tensor of tensors.values()) {
+    rows.push([tensor.name, tensor.dtype, tensor.shape, bits(await tensor.read())]);
+  }
   const order = rows.map((row) => [...row]).sort(([a], [b]) => comparePoints(a, b));
   return bits(ascii(JSON.stringify(order)));
 }
@@ -30,4 +32,4 @@ function comparePoints(a, b) {
   for (let i = 0; i < Math.min(left.length, right.length); i++) if (left[i] !== right[i]) return left[i] - right[i];
   return left.length - right.length;
 }
-const ascii = (text) => text.replace(/[\u007f-\uffff]/g, (c) => (c === "\u007f" ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`));
+const ascii = (text) => text.replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);

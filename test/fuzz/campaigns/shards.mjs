@@ -3,7 +3,10 @@ import { openCheckpoint } from "../../../dist/checkpoint/checkpoint.js";
 import { json, safetensors, sourceOf } from "../seeds.mjs";
 
 const [first, second] = [await safetensors({ a: ["F32", 2, 2], b: ["F16", 3] }), await safetensors({ c: ["F32", 4] })];
-const index = { metadata: { total_size: 38 }, weight_map: { a: "one.safetensors", b: "one.safetensors", c: "two.safetensors" } };
+const index = {
+  metadata: { total_size: 38 },
+  weight_map: { a: "one.safetensors", b: "one.safetensors", c: "two.safetensors" },
+};
 
 export const seeds = () => [
   { "model.safetensors.index.json": json(index), "one.safetensors": first, "two.safetensors": second },

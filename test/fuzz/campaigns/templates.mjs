@@ -9,14 +9,52 @@ const constructs = Object.values(parsed(golden("templates/constructs.json"))).fl
 const small = constructs.flatMap((each) => (typeof each?.template === "string" ? [text(each.template)] : []));
 
 export const seeds = () =>
-  [...list("golden/templates", ".jinja").map((file) => golden(`templates/${file}`)), ...small].map((bytes) => ({ [FILE]: bytes }));
+  [...list("golden/templates", ".jinja").map((file) => golden(`templates/${file}`)), ...small].map((bytes) => ({
+    [FILE]: bytes,
+  }));
 
 export const words = [
-  ..."{% for m in messages %}|{% endfor %}|{% if x %}|{% else %}|{% endif %}|{{ messages }}|{{ m.content }}|{% set x = x + x %}".split("|"),
-  ...["{% macro f(x) %}", "{% endmacro %}", "{{ f(f) }}", "{% set ns = namespace(a='x') %}", "{% set ns.a = ns.a + ns.a %}", "{% generation %}"],
-  ...["range(1000000000)", "range(99999)", "x ** 99999", "x * 999999", "[x] * 99999", "recursive", "loop(messages)", "loop.index", "is defined"],
-  ..."| tojson|| length|| upper|| trim|| replace('a', 'aa')|| join(',')|| sort|| list|| batch(3)|| indent(99999)|| center(99999)".split("||").map((w) => `|${w}`),
-  ...["'%999999d' % 1", "'{:>999999}'.format(x)", ".split('')", ".join(messages)", ".__class__", "[::-1]", "[-9:99]", "and", "not", "in", "**", "//", "%", "~"],
+  ..."{% for m in messages %}|{% endfor %}|{% if x %}|{% else %}|{% endif %}|{{ messages }}|{{ m.content }}|{% set x = x + x %}".split(
+    "|",
+  ),
+  ...[
+    "{% macro f(x) %}",
+    "{% endmacro %}",
+    "{{ f(f) }}",
+    "{% set ns = namespace(a='x') %}",
+    "{% set ns.a = ns.a + ns.a %}",
+    "{% generation %}",
+  ],
+  ...[
+    "range(1000000000)",
+    "range(99999)",
+    "x ** 99999",
+    "x * 999999",
+    "[x] * 99999",
+    "recursive",
+    "loop(messages)",
+    "loop.index",
+    "is defined",
+  ],
+  ..."| tojson|| length|| upper|| trim|| replace('a', 'aa')|| join(',')|| sort|| list|| batch(3)|| indent(99999)|| center(99999)"
+    .split("||")
+    .map((w) => `|${w}`),
+  ...[
+    "'%999999d' % 1",
+    "'{:>999999}'.format(x)",
+    ".split('')",
+    ".join(messages)",
+    ".__class__",
+    "[::-1]",
+    "[-9:99]",
+    "and",
+    "not",
+    "in",
+    "**",
+    "//",
+    "%",
+    "~",
+  ],
 ];
 
 export async function run(files) {

@@ -11,7 +11,12 @@ const parts = goldenCases();
 
 export const seeds = () => [...whole, ...parts].map((bytes) => ({ [FILE]: bytes }));
 
-const TEXTS = ["Hello, the cat's 123 <s>[MASK]\u00e9\u4e16\u{1f600}  x\ty", "", `${"a".repeat(300)}!`, "aaab ".repeat(40)];
+const TEXTS = [
+  "Hello, the cat's 123 <s>[MASK]\u00e9\u4e16\u{1f600}  x\ty",
+  "",
+  `${"a".repeat(300)}!`,
+  "aaab ".repeat(40),
+];
 
 /** Every part of the format, each with its model. */
 function goldenCases() {

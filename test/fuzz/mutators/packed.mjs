@@ -19,7 +19,10 @@ export function mutatePng(bytes, random, others) {
       chunks.splice(random.below(chunks.length), 0, chunk);
       break;
     case 2:
-      chunks[at] = { ...chunk, type: random.pick(["IHDR", "IDAT", "IEND", "PLTE", "tRNS", "iCCP", "zTXt", "abCd", "ABCD"]) };
+      chunks[at] = {
+        ...chunk,
+        type: random.pick(["IHDR", "IDAT", "IEND", "PLTE", "tRNS", "iCCP", "zTXt", "abCd", "ABCD"]),
+      };
       break;
     case 3:
       if (chunk.type === "IDAT") chunks[at] = { ...chunk, data: repacked(chunk.data, random) };

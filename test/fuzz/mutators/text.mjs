@@ -35,7 +35,19 @@ function changed(text, random, others, words) {
       break;
     }
     case 5:
-      parts[at] = random.pick(["0", "-1", "1e999", "9".repeat(40), "NaN", "\u0000", "\ufeff", "\ud83d", "é", "\r", "\t"]);
+      parts[at] = random.pick([
+        "0",
+        "-1",
+        "1e999",
+        "9".repeat(40),
+        "NaN",
+        "\u0000",
+        "\ufeff",
+        "\ud83d",
+        "é",
+        "\r",
+        "\t",
+      ]);
       break;
     default:
       if (words.length > 0) parts.splice(at, random.below(2), random.pick(words));
