@@ -1,7 +1,7 @@
 /** Synthetic rows for the benchmark, the same on every run. */
 
 import { IGNORED } from "../dist/core/labels.js";
-import { Philox } from "../dist/core/philox.js";
+import { Philox } from "../dist/core/random/philox.js";
 
 /** "random": every token labeled, all rows as long. "instruction": as people train, see `instructionRows`. */
 export const dataKinds = ["random", "instruction"];

@@ -111,9 +111,10 @@ export type { BatchEncoding, TokenizerCall, TokenizerCallOptions } from "./text/
 export type { Tokenizer } from "./text/tokenizer.ts";
 export type { TrainingArguments } from "./train/arguments.ts";
 export type { TrainingExample } from "./train/check-examples.ts";
-export { diagnoseRun, type Finding, type FinishedRun } from "./train/diagnosis.ts";
+export type { Finding, FinishedRun } from "./train/diagnosis.ts";
 export type { ComputeMetrics, EvalPrediction, PreprocessLogits } from "./train/evaluation/eval-prediction.ts";
 export { type EvaluateOptions, type Evaluation, evaluateLoss } from "./train/evaluation/evaluate.ts";
+export { diagnoseRun } from "./train/load-diagnosis.ts";
 export type { CallbackContext, TrainerCallback, TrainerControl, TrainerState } from "./train/loop/callbacks.ts";
 export { type MemoryPlan, planMemory } from "./train/memory-plan.ts";
 export type { Batch, CollatorContext, ComputeLoss, CountedLosses, DataCollator } from "./train/objective.ts";

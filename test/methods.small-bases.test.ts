@@ -5,7 +5,7 @@ import type { Method } from "../src/adapt/method/define-method.ts";
 import { getPeftModel } from "../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../src/auto/auto-classes.ts";
 import { memoryTarget } from "../src/checkpoint/source.ts";
-import { Philox } from "../src/core/philox.ts";
+import { Philox } from "../src/core/random/philox.ts";
 import { concatenateLabelled } from "../src/nn/pass/sequences.ts";
 import type { KeptWeights } from "../src/nn/tensors/kept-dtype.ts";
 import { saveModel } from "../src/nn/tensors/save-model.ts";

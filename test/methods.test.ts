@@ -6,7 +6,7 @@ import { type Method, type MethodConfig, methodName, optionsOf } from "../src/ad
 import { getPeftModel, PeftModel } from "../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../src/auto/auto-classes.ts";
 import { UnsupportedError } from "../src/core/errors.ts";
-import { Philox } from "../src/core/philox.ts";
+import { Philox } from "../src/core/random/philox.ts";
 import { concatenateLabelled } from "../src/nn/pass/sequences.ts";
 import type { CausalLM } from "../src/nn/tasks/causal-lm.ts";
 import { AdamW } from "../src/optim/adamw.ts";

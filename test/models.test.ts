@@ -6,7 +6,7 @@ import { describeModel } from "../src/auto/auto-model.ts";
 import { memoryTarget } from "../src/checkpoint/source.ts";
 import { FormatError } from "../src/core/errors.ts";
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../src/core/half.ts";
-import { Philox } from "../src/core/philox.ts";
+import { Philox } from "../src/core/random/philox.ts";
 import { sizeOf } from "../src/core/shape.ts";
 import type { RawConfig } from "../src/nn/config.ts";
 import { concatenate, concatenateLabelled, stripPadding, targetsOf } from "../src/nn/pass/sequences.ts";

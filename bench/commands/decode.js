@@ -44,8 +44,8 @@ async function run(flags) {
   const { engine } = model;
   const bytes = bytesPerToken(model);
   const reading = new ReadRate(engine);
-  const decoding = new Decoding(model, [1], flags.tokens * (flags.rounds + 1));
-  decoding.begin();
+  const decoding = new Decoding(model, [{ inputIds: [1], room: flags.tokens * (flags.rounds + 1) }]);
+  decoding.begin(0);
   const write = () => {
     for (let i = 0; i < flags.tokens; i++) decoding.step([i % model.vocabSize]);
   };

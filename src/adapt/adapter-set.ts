@@ -112,8 +112,8 @@ export class AdapterSet implements AdaptersOnModel {
   /** Throws StateError once the set has ended, and while another has adapters on the model. */
   expectOpen(): void {
     if (this.#ended) throw new StateError("this PeftModel was disposed of: use its base, or make another");
-    const { adapters } = this.model;
-    if (adapters === null || adapters === this) return;
+    const { adapted } = this.model;
+    if (adapted === null || adapted === this) return;
     throw new StateError("the model has the adapters of another PeftModel: use that one, or unload() it first");
   }
 
@@ -176,7 +176,7 @@ export class AdapterSet implements AdaptersOnModel {
     }
     this.#adapters.set(adapter.name, adapter);
     this.model.adapterCount++;
-    this.model.adapters = this;
+    this.model.adapted = this;
   }
 
   /** Throws StateError unless the adapter with this name can be replaced now. */
@@ -214,7 +214,7 @@ export class AdapterSet implements AdaptersOnModel {
       throw new StateError(`adapter "${name}" is part of fusion "${fusion}": delete the fusion first`);
     this.#adapters.delete(name);
     this.model.adapterCount--;
-    if (this.#adapters.size === 0) this.model.adapters = null;
+    if (this.#adapters.size === 0) this.model.adapted = null;
     this.#active = this.#active.filter((other) => other !== name);
     const [next] = [...this.#adapters.keys()].sort();
     if (this.#active.length === 0 && next !== undefined) {
@@ -519,7 +519,7 @@ export class AdapterSet implements AdaptersOnModel {
     this.#fusions.clear();
     for (const adapter of this.#adapters.values()) adapter.dispose();
     this.model.adapterCount -= this.#adapters.size;
-    this.model.adapters = null;
+    this.model.adapted = null;
     this.#adapters.clear();
   }
 }

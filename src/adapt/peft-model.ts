@@ -13,7 +13,7 @@ import { allBlocks, type PassOptions } from "../nn/pass/pass.ts";
 import type { LabelledSequences, Sequences } from "../nn/pass/sequences.ts";
 import type { CausalLM } from "../nn/tasks/causal-lm.ts";
 import { finiteOutputs } from "../nn/tasks/finite-outputs.ts";
-import { Model } from "../nn/tasks/model.ts";
+import type { Model } from "../nn/tasks/model.ts";
 import { type Measured, ModelAround } from "../nn/tasks/task-model.ts";
 import { concatenateRows } from "../ops/layout/rows.ts";
 import { scaleBy } from "../ops/pointwise/elementwise.ts";
@@ -59,7 +59,7 @@ export function getPeftModel<M extends Model>(
   options: GetPeftModelOptions = {},
 ): PeftModel<M> {
   callOptions("getPeftModel", peftOptions, options);
-  expectArgument("getPeftModel", "the model", model, model instanceof Model, "a model as an AutoModel class loads it");
+  expectArgument("getPeftModel", "the model", model, isModel(model), "a model as an AutoModel class loads it");
   const isMethod = typeof config === "object" && config !== null && "values" in config;
   expectArgument(
     "getPeftModel",
@@ -92,6 +92,11 @@ export interface MergeOptions {
   adapterNames?: readonly string[];
   /** Change nothing if any result is not finite. */
   safeMerge?: boolean;
+}
+
+/** Looks at the parts of a model instead of its class, whose code is loaded with the first model. */
+function isModel(given: unknown): boolean {
+  return typeof given === "object" && given !== null && "modules" in given && "sites" in given && "traits" in given;
 }
 
 /** A model with named adapters on it: add, load, activate, train, merge and save them. */

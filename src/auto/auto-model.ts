@@ -145,6 +145,7 @@ const loading = {
   trainable: flag(false),
   seed: whole(0, 0),
   ignoreMismatchedSizes: flag(false),
+  allowNonFinite: flag(false),
 } satisfies Options;
 
 /** Options of `fromConfig`. */
@@ -222,8 +223,8 @@ function initialStd(config: ConfigReader): number {
 }
 
 /**
- * Makes a model of tensors in the given engine, or in one of its own. If that fails, the tensors are freed and an engine
- * of its own ends with its threads. Throws StateError if the engine is disposed of, before or meanwhile.
+ * Makes a model of tensors in the given engine, or in a new one. If that fails, the tensors are freed and the
+ * new engine ends with its threads. Throws StateError if the engine is disposed of, before or meanwhile.
  */
 async function inEngine<S extends { dispose(): void }, M extends Model>(
   given: Engine | undefined,

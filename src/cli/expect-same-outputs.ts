@@ -1,6 +1,6 @@
 /** Holds a written model against the one that it was made from, by what both say of the same few sequences. */
 import { StateError } from "../core/errors.ts";
-import { Philox } from "../core/philox.ts";
+import { Philox } from "../core/random/philox.ts";
 import type { Input } from "../nn/pass/inputs.ts";
 import { concatenateLabelled, type LabelledSequences } from "../nn/pass/sequences.ts";
 import type { Model } from "../nn/tasks/model.ts";

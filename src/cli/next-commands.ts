@@ -6,7 +6,7 @@ import { taskDefinition } from "../data/known-tasks.ts";
 import { quoted } from "./paths/paths.ts";
 
 /** What a run was given and what it made. */
-export interface FinishedRun {
+export interface EndedRun {
   readonly model: string;
   /** Where the adapter is, or the model if every weight was trained. */
   readonly made: string;
@@ -18,7 +18,7 @@ export interface FinishedRun {
 }
 
 /** Command lines with the paths of a run, of the commands that exist. */
-export function nextCommands(run: FinishedRun, existing: readonly string[]): string[] {
+export function nextCommands(run: EndedRun, existing: readonly string[]): string[] {
   const { model, made, isAdapter, merges, task, measured } = run;
   const using = isAdapter ? `--model ${quoted(model)} --adapter ${quoted(made)}` : `--model ${quoted(made)}`;
   const data = measured.map(quoted).join(" ");

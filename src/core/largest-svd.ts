@@ -21,7 +21,7 @@ import {
   svd,
   transpose,
 } from "./linalg.ts";
-import { Philox } from "./philox.ts";
+import { Philox } from "./random/philox.ts";
 
 /** Below this size all singular values are computed; above it, only the requested ones. */
 const SMALL = 128;

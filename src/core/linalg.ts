@@ -3,7 +3,7 @@
  * training.
  */
 import { ShapeError } from "./errors.ts";
-import { Philox } from "./philox.ts";
+import { Philox } from "./random/philox.ts";
 
 /** A dense row-major matrix. */
 export interface Matrix {

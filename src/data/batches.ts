@@ -1,6 +1,6 @@
 /** Which examples go into which batch: a pure function of seed and epoch, so a resumed run sees what it would have. */
 import { ShapeError } from "../core/errors.ts";
-import { Philox } from "../core/philox.ts";
+import { Philox } from "../core/random/philox.ts";
 
 export interface BatchScheduleOptions {
   /** Tokens of each example. */

@@ -1,7 +1,7 @@
 /** A part of the rows held out to evaluate on. */
 import { expectArgument } from "../core/call-options.ts";
 import { StateError } from "../core/errors.ts";
-import { Philox } from "../core/philox.ts";
+import { Philox } from "../core/random/philox.ts";
 import type { Row } from "./known-tasks.ts";
 
 /** Rows for training, and rows held out for validation. */

@@ -1,7 +1,7 @@
 /** Makes of a call's arguments what is to be written. */
 import { FormatError, StateError, UnsupportedError } from "../core/errors.ts";
 import { completeOptions } from "../core/options.ts";
-import { Philox } from "../core/philox.ts";
+import { Philox } from "../core/random/philox.ts";
 import { CausalLM } from "../nn/tasks/causal-lm.ts";
 import { Seq2SeqLM } from "../nn/tasks/seq2seq-lm.ts";
 import type { DecodingOptions, PromptRoom, Writer } from "./decoding.ts";

@@ -16,7 +16,7 @@ import { fanInFanOut, settledFanInFanOut } from "../adapt/method/fan-in-fan-out.
 import { dropoutRate } from "../adapt/method/options.ts";
 import type { Make, MakeAt } from "../adapt/method/tensor-maker.ts";
 import { flag, number, oneOf, whole } from "../core/options.ts";
-import { TorchRandom } from "../core/torch-random.ts";
+import { TorchRandom } from "../core/random/torch-random.ts";
 import type { Linear } from "../nn/layers/linear.ts";
 import type { Module } from "../nn/layers/weights.ts";
 import { scaleColumns, sliceColumns } from "../ops/layout/columns.ts";

@@ -8,7 +8,7 @@ import { StateError } from "../core/errors.ts";
 import { atLeastZero, completeOptions, type Option, type Options, option, type ValuesOf } from "../core/options.ts";
 import { type Shape, sizeOf } from "../core/shape.ts";
 import type { Param } from "../tensor/tensor.ts";
-import { Block } from "../wasm/block.ts";
+import { MemoryBlock } from "../wasm/block.ts";
 import type { Engine } from "../wasm/engine.ts";
 import { aligned, type Ptr } from "../wasm/memory.ts";
 
@@ -129,9 +129,9 @@ export function defineOptimizer<S extends Options>(definition: OptimizerDefiniti
     steps = 0;
     readonly #engine: Engine;
     readonly #values: ValuesOf<S>;
-    readonly #shared: Block | null;
+    readonly #shared: MemoryBlock | null;
     /** All of its memory. */
-    readonly #blocks: Block[] = [];
+    readonly #blocks: MemoryBlock[] = [];
     #disposed = false;
 
     constructor(
@@ -166,8 +166,8 @@ export function defineOptimizer<S extends Options>(definition: OptimizerDefiniti
       }
     }
 
-    #block(bytes: number, what: string): Block {
-      const block = new Block(this.#engine.memory, bytes, what);
+    #block(bytes: number, what: string): MemoryBlock {
+      const block = new MemoryBlock(this.#engine.memory, bytes, what);
       this.#blocks.push(block);
       return block;
     }

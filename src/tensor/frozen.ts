@@ -2,7 +2,7 @@
 import { f32ToBf16 } from "../core/half.ts";
 import { narrowToF16 } from "../core/non-finite.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
-import { Block } from "../wasm/block.ts";
+import { MemoryBlock } from "../wasm/block.ts";
 import type { Engine } from "../wasm/engine.ts";
 import { aligned, type Memory, type Ptr } from "../wasm/memory.ts";
 import { finishNf4, nf4Blocks, nf4Bytes, nf4Codes } from "./nf4.ts";
@@ -37,7 +37,7 @@ export function allocateFrozen(
   perColumn: boolean,
   storedAs?: DenseDtype,
 ): Frozen {
-  const block = new Block(memory, frozenBytes(shape, dtype, perColumn), `"${name}" ${formatShape(shape)}`);
+  const block = new MemoryBlock(memory, frozenBytes(shape, dtype, perColumn), `"${name}" ${formatShape(shape)}`);
   const tensor = {
     ...({ kind: "frozen", name, shape, dtype, perColumn } as const),
     ...(storedAs && { storedAs }),
@@ -53,7 +53,7 @@ export function allocateFrozen(
   return tensor as Frozen;
 }
 
-/** A frozen f32 tensor that has no memory of its own. */
+/** A frozen f32 tensor that has no memory. */
 export function withoutMemory(name: string, shape: Shape, ptr: Ptr = 0 as Ptr): Dense {
   return { kind: "frozen", name, shape, dtype: "f32", ptr, dispose: () => {} };
 }

@@ -4,7 +4,7 @@
  */
 import { StateError } from "../core/errors.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
-import { Block } from "../wasm/block.ts";
+import { MemoryBlock } from "../wasm/block.ts";
 import { aligned, type Memory, type Ptr } from "../wasm/memory.ts";
 
 /** Dtypes whose elements are stored individually. */
@@ -60,15 +60,15 @@ export class Param {
   readonly memory: Memory;
   /** How often its value was replaced or an optimizer moved it: who keeps results of it looks here. */
   updates = 0;
-  readonly #block: Block;
-  #grad: Block | null = null;
+  readonly #block: MemoryBlock;
+  #grad: MemoryBlock | null = null;
 
   /** Contents are undefined until written. */
   constructor(memory: Memory, name: string, shape: Shape) {
     this.memory = memory;
     this.name = name;
     this.shape = shape;
-    this.#block = new Block(memory, sizeOf(shape) * 4, `"${name}" ${formatShape(shape)}`);
+    this.#block = new MemoryBlock(memory, sizeOf(shape) * 4, `"${name}" ${formatShape(shape)}`);
   }
 
   /** The address of its value. Throws StateError once it is disposed of, as all that follow from it do. */
@@ -99,7 +99,7 @@ export class Param {
     this.#grad = null;
     if (!trainable) return;
     this.#block.expectHeld();
-    this.#grad = new Block(this.memory, this.size * 4, `the gradient of "${this.name}"`);
+    this.#grad = new MemoryBlock(this.memory, this.size * 4, `the gradient of "${this.name}"`);
     this.gradient().fill(0);
   }
 

@@ -36,10 +36,6 @@ const GUESSING = 0.97;
 /**
  * The findings about a run, none if it learned. It compares the first quarter of the run with the last one, and does not alarm where
  * the difference could be noise in the direction of learning.
- *
- * @example
- * const result = await trainer.train();
- * for (const { message } of diagnoseRun({ result, args: trainer.args, examples: trainDataset.length })) console.warn(message);
  */
 export function diagnoseRun(run: FinishedRun): Finding[] {
   const { step, curve } = run.result;

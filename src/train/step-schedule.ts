@@ -112,7 +112,8 @@ export class StepSchedule {
 
   #countSteps(epochs: number): number {
     const whole = Math.floor(epochs);
-    if (this.#args.tokensPerBatch === null) {
+    const { sampler, groups } = this.#order;
+    if (this.#args.tokensPerBatch === null && !sampler && !groups) {
       const { length } = this.epoch(0); // all epochs have as many
       return Math.ceil(length * whole + length * (epochs - whole));
     }

@@ -5,7 +5,7 @@ import type { Memory, Ptr } from "./memory.ts";
  * A block of memory that belongs to one owner and knows when it is freed. Addresses are reused, so a bare `Ptr` that
  * outlives its block points at another tensor.
  */
-export class Block {
+export class MemoryBlock {
   readonly #memory: Pick<Memory, "alloc" | "free">;
   readonly #what: string;
   #ptr: Ptr | null;

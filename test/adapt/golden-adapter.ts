@@ -1,6 +1,6 @@
 /** Adapters on a golden model. */
 import { getPeftModel, type PeftModel } from "../../src/adapt/peft-model.ts";
-import { Philox } from "../../src/core/philox.ts";
+import { Philox } from "../../src/core/random/philox.ts";
 import { lora } from "../../src/methods/lora.ts";
 import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
 import { storedBytes } from "../../src/tensor/elements.ts";

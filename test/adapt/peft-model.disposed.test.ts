@@ -47,6 +47,7 @@ const onModel: Calls<CausalLM> = {
   pass: (it, engine) => taped((tape) => it.outputs(tape, batch))(engine),
   expectLive: (it) => it.expectLive("test"),
   resized: (it) => resizeTokenEmbeddings(it, 40),
+  savePretrained: (it) => it.savePretrained(new Map()),
 };
 /** These say something that does not depend on weights. */
 const ofModel = ["constructor", "measure", "countLabels", "problemWith", "virtualLength", "dispose"];
@@ -85,6 +86,7 @@ const onPeft: Calls<PeftModel<CausalLM>> = {
   adapterState: (it) => it.adapterState("default"),
   loadAdapterState: (it) => it.loadAdapterState("default", new Map()),
   savePretrained: (it) => it.savePretrained(new Map()),
+  frozenWeights: (it) => [...it.frozenWeights()],
   peftConfig: (it) => it.peftConfig,
   activeAdapters: (it) => it.activeAdapters,
   mergedAdapters: (it) => it.mergedAdapters,

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { getPeftModel } from "../../src/adapt/peft-model.ts";
 import { modelFromConfig } from "../../src/auto/auto-model.ts";
-import { Philox } from "../../src/core/philox.ts";
+import { Philox } from "../../src/core/random/philox.ts";
 import type { Task } from "../../src/core/task.ts";
 import { lora } from "../../src/methods/lora.ts";
 import type { RawConfig } from "../../src/nn/config.ts";

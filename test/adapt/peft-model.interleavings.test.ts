@@ -7,7 +7,7 @@ import { beforeAll, expect, test } from "vitest";
 import { getPeftModel, type PeftModel } from "../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
 import { StateError } from "../../src/core/errors.ts";
-import { Philox } from "../../src/core/philox.ts";
+import { Philox } from "../../src/core/random/philox.ts";
 import { generate } from "../../src/generate/load-generate.ts";
 import { lora } from "../../src/methods/lora.ts";
 import { concatenate } from "../../src/nn/pass/sequences.ts";

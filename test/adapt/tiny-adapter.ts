@@ -1,7 +1,7 @@
 /** Adapters on a tiny Llama: what tests of methods share. */
 import type { PeftModel } from "../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
-import { Philox } from "../../src/core/philox.ts";
+import { Philox } from "../../src/core/random/philox.ts";
 import { concatenateLabelled } from "../../src/nn/pass/sequences.ts";
 import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
 import { createEngine } from "../../src/wasm/engine.ts";

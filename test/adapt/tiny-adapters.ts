@@ -2,7 +2,7 @@
 import { expect } from "vitest";
 import { getPeftModel, type PeftModel } from "../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
-import { Philox } from "../../src/core/philox.ts";
+import { Philox } from "../../src/core/random/philox.ts";
 import { lora } from "../../src/methods/lora.ts";
 import { concatenate } from "../../src/nn/pass/sequences.ts";
 import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";

@@ -4,7 +4,7 @@ import { openSafetensors } from "../../src/checkpoint/safetensors.ts";
 import { mapSource } from "../../src/checkpoint/source.ts";
 import { dtypeBytes } from "../../src/core/dtype.ts";
 import { FormatError } from "../../src/core/errors.ts";
-import { Philox } from "../../src/core/philox.ts";
+import { Philox } from "../../src/core/random/philox.ts";
 import { sizeOf } from "../../src/core/shape.ts";
 
 const fixtures = ["mixed", "no-metadata", "empty"].map(

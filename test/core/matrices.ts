@@ -1,7 +1,7 @@
 /** What the tests of matrices share. */
 import { expect } from "vitest";
 import { type Matrix, matrix, product, qr, type Svd, transpose } from "../../src/core/linalg.ts";
-import { Philox } from "../../src/core/philox.ts";
+import { Philox } from "../../src/core/random/philox.ts";
 
 /** Entries N(0, 1), the same for the same seed. */
 export function random(rows: number, columns: number, seed = 1): Matrix {

@@ -132,7 +132,7 @@ describe.each(writers)("$name", ({ open }) => {
     await generate(model, prompt, { maxNewTokens: 9, temperature: 0, eosTokenId: null });
     const before = model.engine.memory.usedBytes;
     await generate(model, prompt, { maxNewTokens: 9, numBeams: 3, eosTokenId: null });
-    await expect(generate(model, [3, 999], { maxNewTokens: 9 })).rejects.toThrow("the prompt has 999");
+    await expect(generate(model, [3, 999], { maxNewTokens: 9 })).rejects.toThrow("the prompt has id 999");
     expect(model.engine.memory.usedBytes).toBe(before);
   });
 

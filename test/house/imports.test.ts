@@ -141,6 +141,7 @@ test("only the places that are listed import on demand: listings, kernels, and w
     "runtime/node.ts", // the hub's cache, and zlib
     "text/auto-tokenizer.ts",
     "train/evaluation/evaluate.ts", // tasks and their metrics
+    "train/load-diagnosis.ts",
     "train/trainer.ts", // checkpoints
     "worker.ts", // the library, in the worker
   ]);

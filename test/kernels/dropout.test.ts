@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { philox4x32 } from "../../src/core/philox.ts";
+import { philox4x32 } from "../../src/core/random/philox.ts";
 import { dropout, type Mask, maskFactors } from "../reference/dropout.ts";
 import { expectGradient, numbers } from "../reference/finite-differences.ts";
 import { around4, Bed, builds } from "./bed.ts";
@@ -33,7 +33,7 @@ test("the f64 gradient of dropout matches finite differences", () => {
 });
 
 for (const build of builds) {
-  test(`philox4x32 (${build}) gives the published words, and those of src/core/philox.ts`, () => {
+  test(`philox4x32 (${build}) gives the published words, and those of src/core/random/philox.ts`, () => {
     const bed = new Bed(build);
     const out = new Uint32Array(bed.memory.buffer, bed.scratch(16), 4);
     for (const [counter, key, words] of published) {
@@ -59,7 +59,7 @@ for (const build of builds) {
     bed.checkGuards();
   });
 
-  test(`dropout_f32 and its gradient (${build}) match the mask of src/core/philox.ts for every tail and probability`, () => {
+  test(`dropout_f32 and its gradient (${build}) match the mask of src/core/random/philox.ts for every tail and probability`, () => {
     for (const n of around4) {
       for (const p of [0, 0.1, 0.5, 0.99].map(Math.fround)) {
         const { bed, x, y, dx, forward, backward } = prepare(build, n, { ...mask, p });

@@ -1,5 +1,5 @@
 /** What the tests of kernels on weights in four bits share: a tensor as the host makes it, and products with it. */
-import { Philox } from "../../src/core/philox.ts";
+import { Philox } from "../../src/core/random/philox.ts";
 import { allocateFrozen, frozenWriter } from "../../src/tensor/frozen.ts";
 import { readNf4 } from "../../src/tensor/nf4.ts";
 import type { Engine } from "../../src/wasm/engine.ts";

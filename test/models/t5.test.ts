@@ -8,7 +8,7 @@ import {
 import { describeModel, loadPretrained, modelFromConfig } from "../../src/auto/auto-model.ts";
 import { memoryTarget } from "../../src/checkpoint/source.ts";
 import { FormatError } from "../../src/core/errors.ts";
-import { Philox } from "../../src/core/philox.ts";
+import { Philox } from "../../src/core/random/philox.ts";
 import { sizeOf } from "../../src/core/shape.ts";
 import type { Task } from "../../src/core/task.ts";
 import type { RawConfig } from "../../src/nn/config.ts";

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { openSource, openTarget } from "../../dist/checkpoint/open.js";
 import { openSafetensors, writeSafetensors } from "../../dist/checkpoint/safetensors.js";
 import { fuse } from "../../dist/composition.js";
-import { Philox } from "../../dist/core/philox.js";
+import { Philox } from "../../dist/core/random/philox.js";
 import {
   AutoModel,
   AutoModelForCausalLM,

@@ -1,4 +1,4 @@
-import { philox4x32 } from "../../src/core/philox.ts";
+import { philox4x32 } from "../../src/core/random/philox.ts";
 import type { Reference } from "../kernels/bed.ts";
 
 export interface Mask {

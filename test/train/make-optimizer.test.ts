@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { getPeftModel } from "../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../../src/auto/auto-classes.ts";
-import { Philox } from "../../src/core/philox.ts";
+import { Philox } from "../../src/core/random/philox.ts";
 import { ia3 } from "../../src/methods/ia3.ts";
 import { lora } from "../../src/methods/lora.ts";
 import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";

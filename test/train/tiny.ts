@@ -1,7 +1,7 @@
 /** A model small enough to train in milliseconds, and examples for it. */
 import { getPeftModel, type PeftModel } from "../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM, AutoModelForSequenceClassification } from "../../src/auto/auto-classes.ts";
-import { Philox } from "../../src/core/philox.ts";
+import { Philox } from "../../src/core/random/philox.ts";
 import { lora } from "../../src/methods/lora.ts";
 import type { CausalLM } from "../../src/nn/tasks/causal-lm.ts";
 import type { SequenceClassifier } from "../../src/nn/tasks/classifier.ts";

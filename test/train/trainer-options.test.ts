@@ -23,7 +23,7 @@ test("every option of a trainer is checked when it is made", async () => {
   ];
   for (const [more, message] of wrong) expect(failing(more), message).toThrow(message);
   const base = await tinyLlama();
-  expect(failing({ model: base })).toThrow('"model" is a CausalLM, expected a model to train: getPeftModel');
+  expect(failing({ model: base })).toThrow('"model" is a GenerativeCausalLM, expected a model to train: getPeftModel');
   expect(() => new Trainer(undefined as never)).toThrow("Trainer: the options is undefined, expected an object");
   await expect(new Trainer(given).train({ resum: true } as never)).rejects.toThrow('train: "resum" is not an option');
 });

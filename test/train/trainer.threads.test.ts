@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { getPeftModel } from "../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../src/auto/auto-classes.ts";
-import { Philox } from "../../src/core/philox.ts";
+import { Philox } from "../../src/core/random/philox.ts";
 import { bottleneck } from "../../src/methods/bottleneck.ts";
 import { lora } from "../../src/methods/lora.ts";
 import { Trainer } from "../../src/train/trainer.ts";

@@ -1,16 +1,16 @@
 import { expect, test } from "vitest";
 import { StateError } from "../../src/core/errors.ts";
-import { Block } from "../../src/wasm/block.ts";
+import { MemoryBlock } from "../../src/wasm/block.ts";
 import { Memory } from "../../src/wasm/memory.ts";
 
 test("a block that is freed keeps no address, not even once another has its place", () => {
   const memory = new Memory();
-  const block = new Block(memory, 100, '"w" [5, 5]');
+  const block = new MemoryBlock(memory, 100, '"w" [5, 5]');
   const { ptr } = block;
   block.free();
   block.free();
   expect(memory.usedBytes).toBe(0);
-  const next = new Block(memory, 100, "another");
+  const next = new MemoryBlock(memory, 100, "another");
   expect(next.ptr).toBe(ptr);
   expect(() => block.ptr).toThrow(new StateError('"w" [5, 5] was disposed of: its memory is free or in other use'));
   block.free();
@@ -19,9 +19,9 @@ test("a block that is freed keeps no address, not even once another has its plac
 
 test("a memory that is closed frees blocks and makes none", () => {
   const memory = new Memory();
-  const block = new Block(memory, 100, "a block");
+  const block = new MemoryBlock(memory, 100, "a block");
   memory.close();
-  expect(() => new Block(memory, 100, "another")).toThrow("another: this engine was disposed of; create another");
+  expect(() => new MemoryBlock(memory, 100, "another")).toThrow("another: this engine was disposed of; create another");
   block.free();
   expect(memory.usedBytes).toBe(0);
 });

@@ -6,7 +6,7 @@ import { instantiateSync } from "@assemblyscript/loader";
 import { describe, expect, test } from "vitest";
 import { StateError } from "../../src/core/errors.ts";
 import type { StartThread } from "../../src/core/host.ts";
-import { Philox } from "../../src/core/philox.ts";
+import { Philox } from "../../src/core/random/philox.ts";
 import { type Build, relaxedSupported } from "../../src/kernels/builds.ts";
 import { compileBuild, startThread } from "../../src/runtime/node.ts";
 import { createEngine, type Engine } from "../../src/wasm/engine.ts";

@@ -1,6 +1,6 @@
 /** Derives adapters from others: weighted sums of several, and any weight change as plain LoRA. */
 import { StateError, UnsupportedError } from "../../core/errors.ts";
-import { Philox } from "../../core/philox.ts";
+import { Philox } from "../../core/random/philox.ts";
 import type { Module } from "../../nn/layers/weights.ts";
 import { Tape } from "../../tape/tape.ts";
 import { readElements } from "../../tensor/elements.ts";

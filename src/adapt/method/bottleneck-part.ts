@@ -1,7 +1,7 @@
 /** One bottleneck adapter at one residual connection: its tensors, how they start, and what it computes. */
 
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
-import { Philox } from "../../core/philox.ts";
+import { Philox } from "../../core/random/philox.ts";
 import type { Residual } from "../../nn/layers/residual.ts";
 import { scaleColumns } from "../../ops/layout/columns.ts";
 import { reshape } from "../../ops/layout/reshape.ts";

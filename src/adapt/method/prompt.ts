@@ -4,7 +4,7 @@
  */
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
 import type { ValuesOf } from "../../core/options.ts";
-import { Philox } from "../../core/philox.ts";
+import { Philox } from "../../core/random/philox.ts";
 import type { Shape } from "../../core/shape.ts";
 import type { Attention } from "../../nn/layers/attention.ts";
 import type { Embedding } from "../../nn/layers/embedding.ts";

@@ -1,5 +1,5 @@
 /** Creates a method's tensors: it handles names, memory and reproducible random numbers. */
-import { Philox } from "../../core/philox.ts";
+import { Philox } from "../../core/random/philox.ts";
 import type { Shape } from "../../core/shape.ts";
 import { Tape } from "../../tape/tape.ts";
 import { Param } from "../../tensor/tensor.ts";

@@ -31,8 +31,9 @@ import { completeArguments, type Settings, settings } from "../../train/argument
 import { diagnoseRun, type Finding } from "../../train/diagnosis.ts";
 import type { FrozenCacheReport } from "../../train/frozen-cache.ts";
 import { Profiler } from "../../train/profiler.ts";
-import { RESUME_NAME, savedIdentity } from "../../train/run/choose-checkpoint.ts";
+import { savedIdentity } from "../../train/run/choose-checkpoint.ts";
 import type { LogEntry } from "../../train/run/progress.ts";
+import { RESUME_NAME } from "../../train/run/resume.ts";
 import { type RunIdentity, settingsOfIdentity } from "../../train/run/run-identity.ts";
 import { expectNoRun } from "../../train/run/run-output.ts";
 import type { ProgressReport, TrainResult } from "../../train/train-result.ts";
@@ -60,7 +61,7 @@ import { applyRunFile } from "../flags/run-file.ts";
 import { expectRoom, measuredBase } from "../memory.ts";
 import { beside, methodOption, methodOptions } from "../method-options.ts";
 import { loadBase, modelOptions, openEngine } from "../model-options.ts";
-import { type FinishedRun, nextCommands } from "../next-commands.ts";
+import { type EndedRun, nextCommands } from "../next-commands.ts";
 import { expectAdapter, expectFile, expectNoFile } from "../paths/mistaken-paths.ts";
 import { adapterFolder } from "../paths/paths.ts";
 import { previewText } from "../preview.ts";
@@ -77,9 +78,7 @@ const files = {
   valid: validFiles("data files to evaluate on"),
   ...splitOptions,
   test: orNull(listOfFiles({ help: "data files to evaluate on once, after training", placeholder: "file" })),
-  output: outputPath(
-    "run folder: adapter/, best/, checkpoint-N/, metrics.jsonl, trainer_state.json, test_results.json",
-  ),
+  output: outputPath("run folder: adapter/, best/, checkpoint-N/, reports"),
   adapterConfig: text({ help: "a PEFT adapter_config.json instead of the method's options", placeholder: "file" }),
   initAdapter: text({ help: "continue training an existing adapter", placeholder: "dir" }),
 } satisfies Options;
@@ -90,7 +89,7 @@ const running = {
   profile: flag(false, "time kernels and layers: writes profile.md, and trace.json for a browser's performance panel"),
   profileSteps: whole(10, 1, "number of steps to profile, after one warm-up step"),
   resume: flagOrText(false, {
-    help: "continue from the newest checkpoint in --output, or from the one that is named, bit for bit as if never interrupted; omitted settings are taken from the run",
+    help: "continue from the newest checkpoint, or from the one named, bit for bit; omitted settings are taken from the run",
     placeholder: "checkpoint-N",
     insteadOf: { "resume-from-checkpoint": "--resume continues from the newest checkpoint in --output" },
     common: true,
@@ -237,7 +236,7 @@ function namesOf({ parent }: Command): string[] {
   return (parent?.commands ?? []).map((command) => command.name());
 }
 
-function finished(flags: Flags, { method }: TrainingMethod, model: Trainable, task: Task): FinishedRun {
+function finished(flags: Flags, { method }: TrainingMethod, model: Trainable, task: Task): EndedRun {
   const isAdapter = model instanceof PeftModel;
   const merges = method !== null && Boolean(method.linear || method.embedding || method.copies);
   const made = `${flags.output}/adapter`;

@@ -39,7 +39,7 @@ export function expectAdapter(path: string, flag = "--adapter"): void {
   );
 }
 
-/** Throws FormatError if a path is no file. `flag` with `inside` is what to type for a folder that holds such files. */
+/** Throws FormatError if a path is not a file. `flag` with `inside` is what to type for a folder that holds such files. */
 export function expectFile(path: string, flag: string, inside: string): void {
   if (existsSync(path)) {
     if (!statSync(path).isDirectory()) return;

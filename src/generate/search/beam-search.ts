@@ -5,7 +5,7 @@
  *   score = Σ log p(token) / length^lengthPenalty       (Wu et al. 2016)
  */
 
-import type { Philox } from "../../core/philox.ts";
+import type { Philox } from "../../core/random/philox.ts";
 import { logSumExp } from "../processors/softmax.ts";
 import { type Draft, expectChoice, logProbOf, type Search, type SearchOptions } from "./search.ts";
 

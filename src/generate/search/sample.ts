@@ -1,5 +1,5 @@
 /** Picks the next token from scores. */
-import type { Philox } from "../../core/philox.ts";
+import type { Philox } from "../../core/random/philox.ts";
 import { softmax } from "../processors/softmax.ts";
 
 /** The id with the largest score, the first of equals. */

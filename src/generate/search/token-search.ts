@@ -1,5 +1,5 @@
 /** Each token the likeliest, or drawn. */
-import type { Philox } from "../../core/philox.ts";
+import type { Philox } from "../../core/random/philox.ts";
 import { argmax, sample } from "./sample.ts";
 import { type Draft, expectChoice, logProbOf, type Search, type SearchOptions } from "./search.ts";
 

@@ -1,6 +1,6 @@
 /** Rotary position tables in the engine's memory: cos and sin of every angle that a pass needs (Su et al. 2021). */
 
-import { Block } from "../../wasm/block.ts";
+import { MemoryBlock } from "../../wasm/block.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { Ptr } from "../../wasm/memory.ts";
 import type { RotaryFrequencies } from "./rotary-frequencies.ts";
@@ -15,8 +15,8 @@ export class RotaryTable {
   /** Those that the table is made of. */
   #frequencies: Float32Array;
   #positions = 0;
-  #cos: Block | null = null;
-  #sin: Block | null = null;
+  #cos: MemoryBlock | null = null;
+  #sin: MemoryBlock | null = null;
 
   constructor(engine: Engine, rotary: RotaryFrequencies) {
     this.#engine = engine;
@@ -42,11 +42,11 @@ export class RotaryTable {
     this.#sin = this.#fill(Math.sin);
   }
 
-  #fill(of: (angle: number) => number): Block {
+  #fill(of: (angle: number) => number): MemoryBlock {
     const { memory } = this.#engine;
     const { scale } = this.#rotary;
     const half = this.#frequencies.length;
-    const block = new Block(memory, this.#positions * half * 4, "the rotary position table");
+    const block = new MemoryBlock(memory, this.#positions * half * 4, "the rotary position table");
     const table = memory.f32(block.ptr, this.#positions * half);
     for (let p = 0; p < this.#positions; p++) {
       for (let i = 0; i < half; i++) table[p * half + i] = scale * of(Math.fround(p * this.#frequencies[i]!));

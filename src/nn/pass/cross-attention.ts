@@ -1,7 +1,7 @@
 /** The encoder's side of cross-attention: computed in the same pass, or kept from an earlier one for decoding. */
 import { type AttentionShape, allHeads, type Heads, type KeptHeads } from "../../ops/attention/attention.ts";
 import type { Value } from "../../tape/tape.ts";
-import { Block } from "../../wasm/block.ts";
+import { MemoryBlock } from "../../wasm/block.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { Ptr } from "../../wasm/memory.ts";
 import type { Pass } from "./pass.ts";
@@ -39,13 +39,13 @@ export class CrossCache implements CrossAttention {
   /** The source that a sequence of the decoder reads: several beams share one. */
   sourceOf: (sequence: number) => number = (s) => s;
   readonly #width: number;
-  readonly #block: Block;
+  readonly #block: MemoryBlock;
 
   constructor(engine: Engine, shape: { layers: number; width: number }, starts: Int32Array) {
     this.#width = shape.width;
     this.starts = starts;
     const bytes = 2 * shape.layers * starts.at(-1)! * shape.width * 4;
-    this.#block = new Block(engine.memory, bytes, `keys and values of ${starts.at(-1)} encoder rows`);
+    this.#block = new MemoryBlock(engine.memory, bytes, `keys and values of ${starts.at(-1)} encoder rows`);
   }
 
   keep(layer: number, k: Value, v: Value): void {

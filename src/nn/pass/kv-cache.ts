@@ -1,7 +1,7 @@
 /** Keys and values of the previous tokens, per layer and sequence, so that a new token costs one row. */
 import { StateError } from "../../core/errors.ts";
 import type { Heads, KeptHeads } from "../../ops/attention/attention.ts";
-import { Block } from "../../wasm/block.ts";
+import { MemoryBlock } from "../../wasm/block.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { Ptr } from "../../wasm/memory.ts";
 
@@ -18,7 +18,7 @@ export class KvCache {
   readonly shape: KvCacheShape;
   #lengths: Int32Array;
   readonly #engine: Engine;
-  readonly #block: Block;
+  readonly #block: MemoryBlock;
   /** The slot of each sequence: slot n is rows n · capacity to (n + 1) · capacity. */
   #slots: number[];
   /** What each slot begins with: slots with the same one have these rows in common. */
@@ -31,7 +31,7 @@ export class KvCache {
     this.#slots = Array.from(this.#lengths.keys());
     this.#beginnings = this.#slots.map(() => ({ rows: 0 }));
     const floats = 2 * shape.layers * shape.sequences * shape.capacity * shape.width;
-    this.#block = new Block(engine.memory, floats * 4, `a key-value cache of ${shape.capacity} tokens`);
+    this.#block = new MemoryBlock(engine.memory, floats * 4, `a key-value cache of ${shape.capacity} tokens`);
   }
 
   /** The number of cached tokens of each sequence. */

@@ -74,7 +74,7 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   /** How many adapters there are on the model, active or not. */
   adapterCount = 0;
   /** Who holds them; null if there are none. */
-  adapters: AdaptersOnModel | null = null;
+  adapted: AdaptersOnModel | null = null;
   /** Rows that the table of tokens had before it was first resized; null if it never was. */
   resizedFrom: number | null = null;
   /** Virtual tokens before every sequence: those of the active prompt method. */
@@ -121,8 +121,8 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
     this.expectLive(doing);
     const params = [...this.namedWeights().values()].filter((weight) => weight.kind === "param");
     const state = () => [
-      ...[this.adapters, this.weightChanges, params.reduce((sum, param) => sum + param.updates, 0)],
-      ...(this.adapters?.effect ?? []),
+      ...[this.adapted, this.weightChanges, params.reduce((sum, param) => sum + param.updates, 0)],
+      ...(this.adapted?.effect ?? []),
     ];
     const before = state();
     return () => {
@@ -215,6 +215,7 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
    * await model.mergeAndUnload().savePretrained("models/merged");
    */
   async savePretrained(to: TargetLike, options?: SaveModelOptions): Promise<void> {
+    this.expectLive("savePretrained");
     await this.#save(this, to, options);
   }
 
@@ -254,7 +255,7 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   dispose(): void {
     if (this.#disposed) return;
     this.uses.expectNone("dispose");
-    this.adapters?.clear();
+    this.adapted?.clear();
     const weights = Array.from(this.modules.values(), ({ weight, bias }) => [weight, bias]).flat();
     this.#disposed = true;
     for (const weight of weights) weight?.dispose();

@@ -1,5 +1,5 @@
 /** Tensors of a model without a checkpoint: random, or shapes without memory. */
-import { Philox } from "../../core/philox.ts";
+import { Philox } from "../../core/random/philox.ts";
 import { type Shape, sizeOf } from "../../core/shape.ts";
 import { allocateFrozen, frozenWriter, withoutMemory } from "../../tensor/frozen.ts";
 import { type DenseDtype, type Frozen, Param, type Weight } from "../../tensor/tensor.ts";

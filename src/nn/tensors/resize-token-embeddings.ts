@@ -5,7 +5,7 @@
  * embeddings for pretrained language models"); where there are not more old rows than columns Σ is singular, and they are μ.
  */
 import { StateError } from "../../core/errors.ts";
-import { Philox } from "../../core/philox.ts";
+import { Philox } from "../../core/random/philox.ts";
 import { expectDense, readElements, storedBytes, writeElements } from "../../tensor/elements.ts";
 import { allocateFrozen } from "../../tensor/frozen.ts";
 import { Param, type Weight } from "../../tensor/tensor.ts";

@@ -1,4 +1,5 @@
 /** Which checkpoint a run continues from: the one that is named, or the newest that is not damaged. */
+
 import { compareHashes } from "../../checkpoint/file-hashes.ts";
 import { openSafetensors } from "../../checkpoint/safetensors.ts";
 import { FormatError, StateError } from "../../core/errors.ts";
@@ -6,15 +7,6 @@ import type { RunFolder, Source } from "../../core/host.ts";
 import { listProblems } from "../../core/problems.ts";
 import type { RunIdentity } from "./run-identity.ts";
 import { OPTIMIZER, readTrainer, STATE_FILES, TRAINER } from "./run-state.ts";
-
-/** Whether a run continues, and from where: `true` for the newest checkpoint, or the name of one. */
-export type Resume = boolean | string;
-
-/** What the name of a checkpoint looks like. */
-export const RESUME_NAME = {
-  pattern: /^checkpoint-\d+$/,
-  expected: 'the name of a checkpoint, such as "checkpoint-300"',
-};
 
 /** Steps of the checkpoints of a run, oldest first, whether damaged or not. */
 export async function checkpointsOf(run: RunFolder): Promise<number[]> {

@@ -2,7 +2,7 @@
 import type { CompositionNode } from "../../../src/adapt/compose/composition.ts";
 import { PeftModel } from "../../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM } from "../../../src/auto/auto-classes.ts";
-import { Philox } from "../../../src/core/philox.ts";
+import { Philox } from "../../../src/core/random/philox.ts";
 import { bottleneck } from "../../../src/methods/bottleneck.ts";
 import { concatenateLabelled, type Labelled } from "../../../src/nn/pass/sequences.ts";
 import type { Model } from "../../../src/nn/tasks/model.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { average, fuse } from "../../../src/adapt/compose/composition.ts";
-import { Philox } from "../../../src/core/philox.ts";
+import { Philox } from "../../../src/core/random/philox.ts";
 import { expectClose } from "../../golden-files.ts";
 import { forms, gradients, logits, threeAdapters } from "./adapters.ts";
 

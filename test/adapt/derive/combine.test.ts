@@ -11,7 +11,7 @@ import {
 } from "../../../src/adapt/derive/combine.ts";
 import type { Factors } from "../../../src/adapt/method/factors.ts";
 import { matrix, svd } from "../../../src/core/linalg.ts";
-import { Philox } from "../../../src/core/philox.ts";
+import { Philox } from "../../../src/core/random/philox.ts";
 
 const [OUT, IN] = [4, 5];
 const noRandom = () => {

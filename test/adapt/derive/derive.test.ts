@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { COMBINATIONS } from "../../../src/adapt/derive/combine.ts";
 import { getPeftModel, PeftModel } from "../../../src/adapt/peft-model.ts";
-import { Philox } from "../../../src/core/philox.ts";
+import { Philox } from "../../../src/core/random/philox.ts";
 import { lora } from "../../../src/methods/lora.ts";
 import { base, batch, furthest, silent, three, with_ } from "../tiny-adapters.ts";
 

@@ -4,7 +4,7 @@ import type { MethodConfig } from "../../../src/adapt/method/define-method.ts";
 import { getPeftModel, type PeftModel } from "../../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../../src/auto/auto-classes.ts";
 import { FormatError, UnsupportedError } from "../../../src/core/errors.ts";
-import { Philox } from "../../../src/core/philox.ts";
+import { Philox } from "../../../src/core/random/philox.ts";
 import { generate } from "../../../src/generate/load-generate.ts";
 import { adaptionPrompt } from "../../../src/methods/adaption_prompt.ts";
 import { lora } from "../../../src/methods/lora.ts";

@@ -89,7 +89,7 @@ describe("generate", () => {
       expect(JSON.parse(text)).toHaveLength(2);
     }
     const wrong = await lorikeet(work, "generate", ...drawn, "--json-schema", '{"type": "strin"}');
-    expectRefused(wrong, /jsonSchema: #\/type is "strin", expected one of object/);
+    expectRefused(wrong, /--json-schema: #\/type is "strin", expected one of object/);
     const list = await lorikeet(work, "generate", ...drawn, "--json-schema", "[]");
     expectRefused(list, /--json-schema/);
   });

@@ -79,8 +79,8 @@ describe.each(methods)("--method %s", (method) => {
     expect(tokens.length).toBeGreaterThan(0);
   });
 
-  test("has its options in --help", async () => {
-    const help = await succeed(work, "train", "--method", method, "--help");
+  test("has its options in --help-all", async () => {
+    const help = await succeed(work, "train", "--method", method, "--help-all");
     for (const flag of needed[method] ?? []) if (flag.startsWith("--")) expect(help).toContain(` ${flag} `);
   });
 });

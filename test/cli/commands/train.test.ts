@@ -172,9 +172,9 @@ describe("what a run writes", () => {
     expect(lines.at(-5)).toMatch(/^done at step 10, last loss .*; adapter in whole\/adapter$/);
     expect(lines.slice(-4)).toEqual([
       "next:",
-      '  lorikeet generate --model base --adapter whole/adapter --prompt "..."',
-      "  lorikeet eval --model base --adapter whole/adapter --data valid.jsonl",
-      "  lorikeet merge --model base --adapter whole/adapter --output whole/adapter-merged",
+      '  lorikeet generate --model llama --adapter whole/adapter --prompt "..."',
+      "  lorikeet eval --model llama --adapter whole/adapter --data valid.jsonl",
+      "  lorikeet merge --model llama --adapter whole/adapter --output whole/adapter-merged",
     ]);
     expect(lines.slice(0, 3).map((line) => line.split(/ +/)[0])).toEqual(["data", "train", "valid"]);
     expect(lines).toHaveLength(3 + 3 + 6 + 3 + 1 + 4);

@@ -120,7 +120,7 @@ test("everything wrong in a --config file is listed at once", async () => {
   expect(wrong!.stderr).toContain('"steps" is "x". Expected a whole number of at least 1.');
   expect(wrong!.stderr).toContain('"lr-scheduler" is "foo". Expected one of constant, linear, cosine.');
   expect(wrong!.stderr).toContain('"lerning-rate" is not an option of train. Did you mean "learning-rate"');
-  expect(wrong!.stderr).toContain('"resume" is "yes please". Expected true or false.');
+  expect(wrong!.stderr).toContain('"resume" is "yes please". Expected true, false or the name of a checkpoint');
   expect(wrong!.stderr).toContain('"no-shuffle" is 1. Expected true or false.');
   expectRefused(damaged!, /"damaged.yaml" is not YAML: .* at line 2/);
   expectRefused(list!, /"list.yaml": expected option names with values/);

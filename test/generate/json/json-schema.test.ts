@@ -1,6 +1,6 @@
 /** Texts of schemas: every one is valid JSON of its schema, and valid JSON in the usual form is one. */
 import { expect, test } from "vitest";
-import { Philox } from "../../../src/core/philox.ts";
+import { Philox } from "../../../src/core/random/philox.ts";
 import { Automaton, type State } from "../../../src/generate/json/grammar.ts";
 import { grammarOf, type JsonSchema } from "../../../src/generate/json/json-schema.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Philox } from "../../../src/core/philox.ts";
+import { Philox } from "../../../src/core/random/philox.ts";
 import { BeamSearch, type EarlyStopping } from "../../../src/generate/search/beam-search.ts";
 
 describe("when to stop looking", () => {

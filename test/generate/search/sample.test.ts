@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Philox } from "../../../src/core/philox.ts";
+import { Philox } from "../../../src/core/random/philox.ts";
 import { samplingFilters } from "../../../src/generate/processors-of.ts";
 import { argmax, sample } from "../../../src/generate/search/sample.ts";
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { getPeftModel } from "../../../src/adapt/peft-model.ts";
 import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../../src/auto/auto-classes.ts";
 import { memoryTarget } from "../../../src/checkpoint/source.ts";
-import { Philox } from "../../../src/core/philox.ts";
+import { Philox } from "../../../src/core/random/philox.ts";
 import { sizeOf } from "../../../src/core/shape.ts";
 import { lora } from "../../../src/methods/lora.ts";
 import { concatenateLabelled } from "../../../src/nn/pass/sequences.ts";
@@ -166,6 +166,7 @@ test("merging into a quantized base is refused, with the way out; so are saving 
       model.namedWeights().get("model.layers.0.self_attn.q_proj.weight")!,
     );
     expect(after).toEqual(before);
+    peft.unload();
     await expect(saveModel(model, memoryTarget())).rejects.toThrow(/load the base with weights: "stored"/);
     await expect(AutoModelForCausalLM.fromPretrained(folder, { weights, trainable: true })).rejects.toThrow(
       /omit one of the two/,

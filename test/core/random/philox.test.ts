@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Philox, philox4x32, type Words2, type Words4 } from "../../src/core/philox.ts";
+import { Philox, philox4x32, type Words2, type Words4 } from "../../../src/core/random/philox.ts";
 
 /** Known answers published with the paper's Random123 library: counter, key, output. */
 const published: readonly (readonly [Words4, Words2, Words4])[] = [

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { TorchRandom } from "../../src/core/torch-random.ts";
+import { TorchRandom } from "../../../src/core/random/torch-random.ts";
 
 /** All expected numbers are torch 2.13's, from torch.Generator().manual_seed(seed), on a machine with AVX2. */
 const f32 = (values: readonly number[]) => [...Float32Array.from(values)];

@@ -3,7 +3,7 @@
  * 1, 2, 3" (SC 2011). Block number `counter` of the stream `key` is a pure function of both: any position can
  * be computed without the ones before it, and the whole state is a few small numbers.
  */
-import { FormatError, ShapeError } from "./errors.ts";
+import { FormatError, ShapeError } from "../errors.ts";
 
 /** Four 32-bit words, each an unsigned integer below 2^32. */
 export type Words4 = readonly [number, number, number, number];

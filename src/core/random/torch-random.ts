@@ -7,7 +7,7 @@
  * the last bit; 16 or more match its AVX2 and AVX-512 code within 3 units in the last place (its code for other
  * machines rounds the angle at another point and differs by up to 2e-6 of the standard deviation).
  */
-import { ShapeError, UnsupportedError } from "./errors.ts";
+import { ShapeError, UnsupportedError } from "../errors.ts";
 
 const WORDS = 624;
 const MIDDLE = 397;
