@@ -33,4 +33,14 @@ const originals = new Map(
 /** A golden, also one that same.json leaves out. */
 export const golden = (path) => read(`golden/${originals.get(path) ?? path}`);
 
+/** The files of a folder of goldens, those included that same.json leaves out. */
+export function goldenFiles(folder) {
+  const copies = [...originals.keys()].flatMap((copy) =>
+    copy.startsWith(`${folder}/`) ? [copy.slice(folder.length + 1)] : [],
+  );
+  return Object.fromEntries(
+    [...list(`golden/${folder}`, ""), ...copies].map((file) => [file, golden(`${folder}/${file}`)]),
+  );
+}
+
 export const sourceOf = (files) => mapSource(files, "the input");

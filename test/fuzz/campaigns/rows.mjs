@@ -82,7 +82,5 @@ export const seeds = () => [
 ];
 
 export async function run(files) {
-  for (const [name, bytes] of Object.entries(files)) {
-    for (const row of await parseRows(name, bytes, { maxUnpackedBytes: UNPACKED })) JSON.stringify(row);
-  }
+  for (const [name, bytes] of Object.entries(files)) await parseRows(name, bytes, { maxUnpackedBytes: UNPACKED });
 }
