@@ -132,7 +132,8 @@ function readInfo(name: string, info: PyJson, problems: string[]): TensorExtent 
   };
   if (isBroken(name)) return problem(HALF);
   if (!isObject(info)) return problem(`found ${brief(info)}, expected { dtype, shape, data_offsets }`);
-  const { dtype, shape, data_offsets: offsets } = info as HeaderJson;
+  const { dtype, shape, data_offsets: offsets, ...ignored } = info as HeaderJson;
+  if (holdsBroken(ignored)) return problem(HALF);
   if (!isDtype(dtype)) return problem(`dtype is ${brief(dtype)}, expected one of ${dtypes.join(", ")}`);
   if (!isSizes(shape)) return problem(`shape is ${brief(shape)}, expected a list of whole numbers of at least 0`);
   if (!isSizes(offsets) || offsets.length !== 2) {
@@ -271,6 +272,13 @@ const HALF = "has half of a surrogate pair, which is no text";
 
 function isBroken(text: string): boolean {
   return /\p{Surrogate}/u.test(text);
+}
+
+/** Whether a text inside is broken, keys included. */
+function holdsBroken(value: PyJson): boolean {
+  if (typeof value === "string") return isBroken(value);
+  if (Array.isArray(value)) return value.some(holdsBroken);
+  return isObject(value) && Object.entries(value as HeaderJson).some((entry) => entry.some(holdsBroken));
 }
 
 function isSizes(value: PyJson | undefined): value is readonly number[] {

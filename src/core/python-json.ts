@@ -55,6 +55,14 @@ export function keyOrder(object: object): readonly string[] {
   return isCurrent ? order : keys;
 }
 
+/** A value as messages show it: JSON on one line, integers beyond 2^53 included. Undefined is "nothing". */
+export function shownJson(value: unknown): string {
+  if (typeof value === "bigint") return String(value);
+  const plain = (_: string, each: unknown) =>
+    typeof each === "bigint" ? Number(each) : each instanceof PyFloat ? each.value : each;
+  return JSON.stringify(value, plain) ?? "nothing";
+}
+
 /** How to write. `indent: null` puts everything on one line with ", " and ": ", Python's default. */
 export interface PythonJsonStyle {
   readonly indent?: number | null;

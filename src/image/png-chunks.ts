@@ -13,8 +13,12 @@ export interface PngChunk {
   readonly data: Uint8Array;
 }
 
-/** The chunks up to the last one, IEND. Throws FormatError for one whose checksum differs, and for a file that ends before IEND. */
+/**
+ * The chunks up to the last one, IEND. Throws FormatError for a wrong signature, for a chunk whose checksum differs, and for
+ * a file that ends before IEND.
+ */
 export function* pngChunks(bytes: Uint8Array): Generator<PngChunk> {
+  if (PNG_SIGNATURE.some((byte, i) => bytes[i] !== byte)) throw new FormatError("its signature is damaged");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = PNG_SIGNATURE.length; ; ) {
     const length = at + 12 <= bytes.length ? view.getUint32(at) : Number.POSITIVE_INFINITY;

@@ -84,6 +84,7 @@ function readChunks(bytes: Uint8Array, maxPixels: number) {
   const data: Uint8Array[] = [];
   for (const chunk of pngChunks(bytes)) {
     if (header === null) header = readHeader(chunk, maxPixels);
+    else if (chunk.type === "PLTE" && data.length > 0) throw new FormatError("its palette follows its pixels");
     else if (chunk.type === "PLTE") palette = chunk.data;
     else if (chunk.type === "IDAT") data.push(chunk.data);
     else if (/^[A-Z]/.test(chunk.type)) throw new UnsupportedError(`it has a "${chunk.type}" chunk, which is not read`);

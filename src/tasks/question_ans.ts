@@ -3,6 +3,7 @@
  * positions of the first and last token of the first answer. A question without an answer, or whose answer was cut off, has the
  * position of [CLS] twice. A context is cut once, not spread over several examples.
  */
+import { shownJson } from "../core/python-json.ts";
 import type { Offsets } from "../text/offsets.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { defineRow, isWhole, type JsonRow, notTexts, type RowOf } from "./kit/define-row.ts";
@@ -57,7 +58,7 @@ function sideBySide({ text, answer_start: starts }: JsonRow): unknown[] | null {
 function readAnswer(answer: unknown, i: number, context: string): Answer | string {
   const { text, answer_start: start } = (answer ?? {}) as JsonRow;
   if (typeof text !== "string" || !isWhole(start)) {
-    return `"answers"[${i}] should have a "text" and a whole "answer_start", found ${JSON.stringify(answer)}`;
+    return `"answers"[${i}] should have a "text" and a whole "answer_start", found ${shownJson(answer)}`;
   }
   const there = Array.from(context)
     .slice(start, start + Array.from(text).length)

@@ -17,7 +17,7 @@ export interface Padding {
 export function readPadding(fields: Fields): Padding {
   fields.only("strategy", "direction", "pad_to_multiple_of", "pad_id", "pad_type_id", "pad_token");
   const strategy = fields.raw("strategy");
-  const fixed = isObject(strategy) ? strategy.Fixed : undefined;
+  const fixed = isObject(strategy) && Object.keys(strategy).length === 1 ? strategy.Fixed : undefined;
   if (strategy !== "BatchLongest" && (!Number.isSafeInteger(fixed) || (fixed as number) < 0)) {
     throw wrong(`${fields.path}.strategy`, strategy, '"BatchLongest" or {"Fixed": length}');
   }

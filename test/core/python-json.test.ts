@@ -1,6 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { FormatError } from "../../src/core/errors.ts";
-import { keyOrder, type PyJson, parseJson, parsePythonJson, pyFloat, pythonJson } from "../../src/core/python-json.ts";
+import {
+  keyOrder,
+  type PyJson,
+  parseJson,
+  parsePythonJson,
+  pyFloat,
+  pythonJson,
+  shownJson,
+} from "../../src/core/python-json.ts";
 
 /** What Python 3's `json.dumps(float)` prints for each number. */
 const floats: readonly (readonly [number, string])[] = [
@@ -159,4 +167,11 @@ test("the order of keys that are numbers is kept, until the object changes", () 
   expect(keyOrder({ b: 1, 2: 1 })).toEqual(["2", "b"]);
   read.c = 4;
   expect(keyOrder(read)).toEqual(["2", "10", "b", "c"]);
+});
+
+test("messages show any value on one line, integers beyond 2^53 included", () => {
+  const read = parsePythonJson('{"a": 9223372036854775807, "b": [16.0, null]}');
+  expect(shownJson(read)).toBe('{"a":9223372036854776000,"b":[16,null]}');
+  expect(shownJson(9223372036854775807n)).toBe("9223372036854775807");
+  expect(shownJson(undefined)).toBe("nothing");
 });

@@ -21,7 +21,7 @@ import { filesBelow, read, root } from "./source.ts";
 const { command: bench }: { command: Command } = await import(new URL("../../bench/command.js", import.meta.url).href);
 
 const manifest = JSON.parse(read("package.json")) as { version: string; scripts: Record<string, string> };
-const pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+const pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"];
 for (const folder of ["docs", "examples"]) {
   pages.push(
     ...filesBelow(folder)

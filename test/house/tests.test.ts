@@ -9,7 +9,7 @@ import { filesBelow, root, sources } from "./source.ts";
 const FLOOR = 0.47;
 const MEGABYTE = 1e6;
 /** Rooms of tests that are not of one source: the house, kernels (kernels.test.ts), the package in its hosts, other folders. */
-const elsewhere = /^(house|docs|scripts|kernels|runtimes|bench|examples)\//;
+const elsewhere = /^(house|docs|scripts|kernels|runtimes|bench|examples|fuzz)\//;
 
 const tests = filesBelow("test")
   .filter((file) => file.endsWith(".test.ts"))

@@ -69,7 +69,7 @@ export default defineConfig({
           "guides/trainer",
         ]),
         section("Reference", ["data", "methods", "optimizers", "training-settings", "troubleshooting", "glossary"]),
-        section("Inside", ["architecture", "decisions", "differences"]),
+        section("Inside", ["architecture", "decisions", "differences", "reliability"]),
         section("Extend", ["extend/add-a-method", "extend/add-a-model", "extend/add-a-task", "extend/add-a-kernel"]),
       ],
     },

@@ -4,7 +4,7 @@
  */
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
 import { numberedLabels } from "../../core/labels.ts";
-import { type PyJson, pyFloat, pythonJson } from "../../core/python-json.ts";
+import { type PyJson, pyFloat, pythonJson, shownJson } from "../../core/python-json.ts";
 import { labelNames } from "../../nn/tasks/label-names.ts";
 import type { Base } from "../adaptable-model.ts";
 import type { Warn } from "../adapter.ts";
@@ -74,7 +74,7 @@ function fieldsOf(keys: Keys, name: string): Keys {
   const { architecture = null } = fields;
   if (architecture !== null) {
     throw new UnsupportedError(
-      `${name}: "architecture" is ${JSON.stringify(architecture)}, but the only AdapterHub method that this version reads is bottleneck adapters`,
+      `${name}: "architecture" is ${shownJson(architecture)}, but the only AdapterHub method that this version reads is bottleneck adapters`,
     );
   }
   const without = required.filter((key) => fields[key] === undefined);

@@ -1,7 +1,7 @@
 /** adapter_config.json: a method's options as PEFT writes and reads them. */
 import { compareCodePoints } from "../../core/code-points.ts";
 import { FormatError } from "../../core/errors.ts";
-import { type PyJson, parsePythonJson, pyFloat, pythonJson } from "../../core/python-json.ts";
+import { type PyJson, parsePythonJson, pyFloat, pythonJson, shownJson } from "../../core/python-json.ts";
 import { checkedValues, type Method, type MethodConfig, optionsOf, publishedNames } from "../method/define-method.ts";
 import { plain, sameJson } from "../method/options.ts";
 
@@ -26,9 +26,7 @@ export function parseConfig(
   const keys = json as Readonly<Record<string, PyJson>>;
   const { peft_type: peftType } = keys;
   if (typeof peftType === "string") return { keys, peftType };
-  throw new FormatError(
-    `${name}: "peft_type" is ${JSON.stringify(peftType) ?? "missing"}, expected the published name of a method`,
-  );
+  throw new FormatError(`${name}: "peft_type" is ${shownJson(peftType)}, expected the published name of a method`);
 }
 
 /**

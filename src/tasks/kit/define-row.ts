@@ -2,6 +2,7 @@
  * A kind of row in a data file: the keys that identify it, and how it is read. A task's file defines the kinds that are
  * its own; those that several tasks take are in src/tasks/rows/.
  */
+import { shownJson } from "../../core/python-json.ts";
 
 /** A row of JSON Lines as it was parsed. */
 export type JsonRow = Readonly<Record<string, unknown>>;
@@ -85,7 +86,7 @@ function wrongLabel(label: unknown): string | null {
   const plain = (value: unknown) => typeof value === "string" || (typeof value === "number" && Number.isFinite(value));
   if (plain(label)) return null;
   const expected = '"label" should be a name, a number, or a list of names or of numbers';
-  if (!Array.isArray(label)) return `${expected}, found ${JSON.stringify(label).slice(0, 40)}`;
+  if (!Array.isArray(label)) return `${expected}, found ${shownJson(label).slice(0, 40)}`;
   const one = label.every((each) => plain(each) && typeof each === typeof label[0]);
   return one ? null : `${expected}, found a list of other things`;
 }
@@ -104,5 +105,5 @@ export function isWhole(value: unknown): value is number {
 export function kindOf(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
-  return typeof value === "object" ? "an object" : `the ${typeof value} ${JSON.stringify(value).slice(0, 40)}`;
+  return typeof value === "object" ? "an object" : `the ${typeof value} ${shownJson(value).slice(0, 40)}`;
 }

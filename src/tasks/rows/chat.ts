@@ -1,4 +1,5 @@
 /** Conversations: `messages` as templates take them, or ShareGPT's `conversations`. */
+import { shownJson } from "../../core/python-json.ts";
 import type { Message } from "../../text/chat.ts";
 import { defineRow, type JsonRow, kindOf } from "../kit/define-row.ts";
 
@@ -59,7 +60,7 @@ function messageOf(turn: JsonRow | null): JsonRow | string {
   const { from, value } = turn ?? {};
   const role = SPEAKERS.get(from);
   if (role === undefined)
-    return `should be "from" one of ${[...SPEAKERS.keys()].join(", ")}, found ${from === undefined ? kindOf(turn) : JSON.stringify(from)}`;
+    return `should be "from" one of ${[...SPEAKERS.keys()].join(", ")}, found ${from === undefined ? kindOf(turn) : shownJson(from)}`;
   return typeof value === "string" ? { role, content: value } : `should have a text "value", found ${kindOf(value)}`;
 }
 

@@ -1,4 +1,5 @@
 import { IGNORED } from "../../core/labels.ts";
+import { shownJson } from "../../core/python-json.ts";
 import { isWholeNumber } from "../../core/whole-numbers.ts";
 import { defineRow, kindOf, type Label, withLabel } from "../kit/define-row.ts";
 
@@ -85,5 +86,5 @@ function wrongTokens(key: string, ids: unknown, ignored: number): string | null 
   const at = ids.findIndex((id) => !isWholeNumber(id) || (id < 0 && id !== ignored));
   if (at < 0) return null;
   const wanted = ignored < 0 ? `0 or more, or ${ignored}` : "0 or more";
-  return `"${key}"[${at}] should be a whole number of ${wanted}, found ${JSON.stringify(ids[at])}`;
+  return `"${key}"[${at}] should be a whole number of ${wanted}, found ${shownJson(ids[at])}`;
 }

@@ -1,10 +1,24 @@
 /** tokenizer.json while it is being put together: the model, its added tokens, and the parts around it. */
 import { FormatError } from "../../core/errors.ts";
 import type { Json } from "../../core/python-json.ts";
+import { readAddedToken as readListedToken } from "../added-tokens.ts";
+import { Fields } from "../fields.ts";
+import { readPadding } from "../padding.ts";
+import { readTruncation } from "../truncation.ts";
 import { AddedTokenSetting, AddedVocabulary, readAddedToken } from "./added-token.ts";
 import { isObject, type JsonFields } from "./json.ts";
 
-type Part = "truncation" | "padding" | "normalizer" | "pre_tokenizer" | "post_processor" | "decoder";
+const PARTS = ["normalizer", "pre_tokenizer", "post_processor", "decoder"] as const;
+type Part = "truncation" | "padding" | (typeof PARTS)[number];
+
+/** Checks what a tokenizer.json says that is replaced before it runs: Rust refuses the file for it. */
+function expectReadable(file: Fields): void {
+  file.only("version", "truncation", "padding", "added_tokens", ...PARTS, "model");
+  if (file.raw("version") !== undefined) file.oneOf("version", ["1.0"]);
+  if (file.has("truncation")) readTruncation(file.part("truncation"));
+  if (file.has("padding")) readPadding(file.part("padding"));
+  if (file.has("added_tokens")) for (const token of file.parts("added_tokens")) readListedToken(token);
+}
 
 export class Backend {
   readonly model: JsonFields;
@@ -19,8 +33,9 @@ export class Backend {
     this.parts = { ...none, post_processor: null, decoder: null, ...parts };
   }
 
-  /** Throws FormatError when the file has no model, or a part is not an object. */
+  /** Throws FormatError when the file has no model, or a part is not an object, also of parts that are not run. */
   static read(file: JsonFields): Backend {
+    expectReadable(new Fields(file, "tokenizer"));
     if (!isObject(file.model)) throw new FormatError('it should have an object "model"');
     const part = (name: Part): JsonFields | null => {
       const value = file[name] ?? null;
@@ -35,7 +50,7 @@ export class Backend {
       post_processor: part("post_processor"),
       decoder: part("decoder"),
     });
-    const listed = Array.isArray(file.added_tokens) ? (file.added_tokens as readonly Json[]) : [];
+    const listed = (file.added_tokens ?? []) as readonly Json[];
     backend.added.add(listed.map((token) => readAddedToken(token, '"added_tokens" of tokenizer.json')));
     return backend;
   }

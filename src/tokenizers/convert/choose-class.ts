@@ -1,6 +1,6 @@
 /** Which of transformers' fast tokenizer classes a folder is read as. */
 import { UnsupportedError } from "../../core/errors.ts";
-import type { Json } from "../../core/python-json.ts";
+import { type Json, shownJson } from "../../core/python-json.ts";
 import { classFacts } from "./class-facts.ts";
 import type { JsonFields } from "./json.ts";
 
@@ -22,9 +22,13 @@ export function chooseClass(folder: string, config: JsonFields | null, modelConf
   }
   const type = modelConfig?.model_type ?? null;
   if (type === null) return PLAIN;
-  const found = Object.entries(classFacts).find(([, { modelTypes }]) => modelTypes?.includes(String(type)));
+  const found = Object.entries(classFacts).find(
+    ([, { modelTypes }]) => typeof type === "string" && modelTypes?.includes(type),
+  );
   if (found !== undefined) return found[0];
-  throw unsupported(`${folder}: no file names a "tokenizer_class", and models of type "${type}" have no known one`);
+  throw unsupported(
+    `${folder}: no file names a "tokenizer_class", and models of type ${shownJson(type)} have no known one`,
+  );
 }
 
 function fastClass(named: Json, describe: (name: string) => string): string {
@@ -34,7 +38,7 @@ function fastClass(named: Json, describe: (name: string) => string): string {
     }
     if (named === PLAIN_IN_VERSION_5) return PLAIN;
   }
-  throw unsupported(describe(String(named)));
+  throw unsupported(describe(typeof named === "string" ? named : shownJson(named)));
 }
 
 function unsupported(what: string): UnsupportedError {

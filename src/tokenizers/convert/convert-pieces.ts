@@ -6,7 +6,7 @@ import { metaspace, type NumberedToken, type PrependScheme, replace, sequence, s
 import type { JsonFields } from "./json.ts";
 import { mergesOf } from "./merges.ts";
 import { MODEL_TYPES, PIECE_TYPES, type SentencePieceModel } from "./sentencepiece-model.ts";
-import type { SlowTokenizer } from "./slow-tokenizer.ts";
+import { type SlowTokenizer, sentinelCount } from "./slow-tokenizer.ts";
 
 type Scored = readonly [string, number];
 
@@ -177,7 +177,7 @@ function byteDecoder(scheme: PrependScheme): JsonFields {
 
 const t5: Layout = {
   vocab(slow, model) {
-    const count = Number(slow.settings.get("extra_ids"));
+    const count = sentinelCount(slow.settings);
     const sentinels = Array.from({ length: count }, (_, i): Scored => [`<extra_id_${count - 1 - i}>`, 0]);
     return [...piecesOf(slow, model), ...sentinels];
   },

@@ -5,7 +5,7 @@
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
 import type { Source } from "../../core/host.ts";
 import { readWhole } from "../../core/io/read-whole.ts";
-import { type Json, parseJson } from "../../core/python-json.ts";
+import { type Json, parseJson, shownJson } from "../../core/python-json.ts";
 import { Backend } from "./backend.ts";
 import { chooseClass } from "./choose-class.ts";
 import { classFacts } from "./class-facts.ts";
@@ -53,7 +53,7 @@ export async function readTokenizerFolder(source: Source): Promise<TokenizerFold
     await readObject(source, "config.json"),
   ];
   refuseUnhonored(source.name, config);
-  const tokenizer = await readObject(source, "tokenizer.json");
+  const tokenizer = await readObject(source, "tokenizer.json", true);
   const name = chooseClass(source.name, config, modelConfig);
   const files: SettingFiles = { config, specialTokensMap, addedTokens, tokenizer };
   const convertsAnew = needsSlow(name, new Map(Object.entries(config ?? {})));
@@ -175,7 +175,11 @@ function describe({
     throw new FormatError(`tokenizer settings: "${key}" should be "left" or "right", found ${JSON.stringify(value)}`);
   };
   const length = settings.get("model_max_length") ?? settings.get("max_len") ?? null;
-  const names = (settings.get("model_input_names") ?? facts.inputNames) as readonly string[];
+  const names: unknown = settings.get("model_input_names") ?? facts.inputNames;
+  if (!isNames(names)) {
+    const found = shownJson(names);
+    throw new FormatError(`tokenizer settings: "model_input_names" should be a list of names, found ${found}`);
+  }
   const types = name === "CodeGenTokenizerFast" && settings.get("return_token_type_ids") === true;
   return {
     tokenizer: backend.toJson(),
@@ -192,18 +196,35 @@ function describe({
   };
 }
 
-/** A JSON object, or null when the file is not there. Large files are parsed by the engine's own parser first. */
-async function readObject(source: Source, file: string): Promise<JsonFields | null> {
+const isNames = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((each) => typeof each === "string");
+
+/**
+ * A JSON object, or null when the file is not there. Large files are parsed by the engine's own parser first. Python reads NaN
+ * and Infinity; Rust, which reads tokenizer.json, does not: `strict`.
+ */
+async function readObject(source: Source, file: string, strict = false): Promise<JsonFields | null> {
   if (!(await source.has(file))) return null;
-  const text = new TextDecoder().decode(await readWhole(source, file));
+  const what = `"${file}" in ${source.name}`;
+  const text = decoded(await readWhole(source, file), what);
   const parse = (): Json => {
     try {
       return JSON.parse(text);
-    } catch {
-      return parseJson(text, `"${file}" in ${source.name}`);
+    } catch (cause) {
+      const read = parseJson(text, what);
+      if (strict) throw new FormatError(`${what} is not JSON: it has NaN or Infinity`, { cause });
+      return read;
     }
   };
   const value = parse();
   if (isObject(value)) return value;
-  throw new FormatError(`"${file}" in ${source.name} should hold a JSON object`);
+  throw new FormatError(`${what} should hold a JSON object`);
+}
+
+function decoded(bytes: Uint8Array, what: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new FormatError(`${what} is not UTF-8 text: the file is damaged`, { cause });
+  }
 }

@@ -2,7 +2,8 @@
  * A slow tokenizer of transformers as far as its conversion asks for it: settings, special tokens and their numbers. The
  * constructors of its classes decide which tokens are added, and with which flags.
  */
-import { UnsupportedError } from "../../core/errors.ts";
+import { FormatError, UnsupportedError } from "../../core/errors.ts";
+import { shownJson } from "../../core/python-json.ts";
 import { AddedTokenSetting } from "./added-token.ts";
 import { classFacts } from "./class-facts.ts";
 import type { SentencePieceModel } from "./sentencepiece-model.ts";
@@ -120,11 +121,22 @@ function additionalOf(given: TokenizerSettings): Setting[] {
   return Array.isArray(tokens) ? [...tokens] : [];
 }
 
+/** More sentinels than any model has. */
+const MOST_SENTINELS = 10_000;
+
+/** How many `<extra_id_N>` tokens T5 has. Throws FormatError for a setting that is no such number. */
+export function sentinelCount(given: TokenizerSettings): number {
+  const count: unknown = given.get("extra_ids") ?? 0;
+  if (Number.isInteger(count) && (count as number) >= 0 && (count as number) <= MOST_SENTINELS) return count as number;
+  const expected = `expected a whole number from 0 to ${MOST_SENTINELS}`;
+  throw new FormatError(`tokenizer_config.json: "extra_ids" is ${shownJson(count)}, ${expected}`);
+}
+
 /** T5 has `<extra_id_0>` and on, as many as `extra_ids`, unless the additional tokens name some. */
 export function prepareSentinels(given: TokenizerSettings): void {
   const additional = additionalOf(given);
   const named = sentinelsIn(additional);
-  const count = Number(given.get("extra_ids"));
+  const count = sentinelCount(given);
   if (named.length === 0) additional.push(...Array.from({ length: count }, (_, i) => `<extra_id_${i}>`));
   else if (count > 0 && count !== named.length) {
     throw new UnsupportedError(
@@ -176,7 +188,7 @@ function ownTokens(name: string, given: TokenizerSettings, files: VocabularyFile
     return ["<s>NOTUSED", pad, "</s>NOTUSED", unk, "<unk>NOTUSED"].map((token, id) => [id, special(token)]);
   }
   if ((name !== "T5Tokenizer" && name !== "MT5Tokenizer") || files.kind !== "pieces") return [];
-  const all = Number(given.get("extra_ids"));
+  const all = sentinelCount(given);
   const named = given.get(ADDITIONAL) === null ? all : sentinelsIn(additionalOf(given)).length;
   const flags = { lstrip: true, rstrip: true, special: true, normalized: false };
   const last = files.model.pieces.length - 1 + all;

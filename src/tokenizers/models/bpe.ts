@@ -55,6 +55,8 @@ interface Merges {
 }
 
 /** Merges are pairs of tokens, or "left right" in files of older versions. */
+const byteLength = (text: string): number => new TextEncoder().encode(text).length;
+
 function readMerges(fields: Fields, { ids }: Vocabulary, prefix: string): Merges {
   const json = fields.raw("merges");
   const path = `${fields.path}.merges`;
@@ -74,6 +76,8 @@ function readMerges(fields: Fields, { ids }: Vocabulary, prefix: string): Merges
       throw wrong(`${path}[${i}]`, pairs[i], legacy ? "two tokens with a blank between them" : "a pair of tokens");
     }
     const [left, right] = pair as [string, string];
+    if (prefix !== "" && byteLength(right) < byteLength(prefix))
+      throw wrong(`${path}[${i}]`, pair, `a second token that begins with "${prefix}"`);
     table.set(idOf(left, i), idOf(right, i), i, idOf(left + right.slice(prefix.length), i));
     junctions.add(left, right);
   }

@@ -15,7 +15,7 @@ export function readUnigram(fields: Fields): TokenModel {
   if (!Array.isArray(vocabulary))
     throw wrong(`${fields.path}.vocab`, vocabulary, "an array of tokens and their scores");
   vocabulary.forEach((entry: unknown, i) => {
-    const isToken = Array.isArray(entry) && typeof entry[0] === "string" && typeof entry[1] === "number";
+    const isToken = Array.isArray(entry) && typeof entry[0] === "string" && Number.isFinite(entry[1]);
     if (!isToken || entry.length !== 2) throw wrong(`${fields.path}.vocab[${i}]`, entry, "a token and its score");
   });
   const unknownId = fields.has("unk_id") ? fields.id("unk_id") : null;

@@ -58,6 +58,7 @@ function readSpecialTokens(fields: Fields): Map<string, SpecialToken[]> {
 
 function readTokens(fields: Fields): SpecialToken[] {
   const tokens = fields.only("id", "ids", "tokens").list("tokens");
+  fields.string("id");
   const ids = fields.list("ids");
   if (ids.length !== tokens.length) throw wrong(`${fields.path}.ids`, ids.length, `${tokens.length} numbers`);
   return tokens.map(({ value, path }, i) => {
