@@ -80,7 +80,7 @@ export type { Backbone } from ".//nn/tasks/decoder-heads.ts";
 export type { EncoderDecoderConfig, EncoderDecoderHeads } from ".//nn/tasks/encoder-decoder-heads.ts";
 export type { EncoderHeadConfig, OfFirstRows } from ".//nn/tasks/encoder-heads.ts";
 export type { LabellingModel } from ".//nn/tasks/labelling-model.ts";
-export type { AdaptersOnModel, ModelParts } from ".//nn/tasks/model.ts";
+export type { ActingOnModel, ModelParts } from ".//nn/tasks/model.ts";
 export type { ModelUse, ModelUses } from ".//nn/tasks/model-uses.ts";
 export type { Seq2SeqLM as BareSeq2SeqLM } from ".//nn/tasks/seq2seq-lm.ts";
 export type { Measured, ModelAround } from ".//nn/tasks/task-model.ts";

@@ -29,8 +29,8 @@ export type RemoteLorikeet = Remote<typeof Lorikeet> & {
  * const lorikeet = inWorker();
  * const tokenizer = await lorikeet.AutoTokenizer.fromPretrained("examples/pocket");
  * const model = await lorikeet.AutoModelForCausalLM.fromPretrained("examples/pocket");
- * const ids = await lorikeet.generate(model, await tokenizer.encode("Shall I"), { maxNewTokens: 20 });
- * console.log(await tokenizer.decode(ids));
+ * const texts = await lorikeet.generate(model, [await tokenizer.encode("Shall I")], { maxNewTokens: 20 });
+ * for (const ids of texts) console.log(await tokenizer.decode(ids));
  * lorikeet.end();
  */
 export function inWorker(worker: PortLike | null = null): RemoteLorikeet {

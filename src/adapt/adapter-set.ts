@@ -6,7 +6,7 @@ import { StateError, UnsupportedError } from "../core/errors.ts";
 import { didYouMean } from "../core/similar.ts";
 import type { RawConfig } from "../nn/config.ts";
 import { labelsOf, withLabels } from "../nn/tasks/label-names.ts";
-import type { AdaptersOnModel, Model } from "../nn/tasks/model.ts";
+import type { ActingOnModel, Model } from "../nn/tasks/model.ts";
 import type { Param } from "../tensor/tensor.ts";
 import { type Base, baseOf } from "./adaptable-model.ts";
 import { Adapter, biasOf, type Replaced, type Warn } from "./adapter.ts";
@@ -39,7 +39,7 @@ export interface Pin {
 }
 
 /** The adapters that a `PeftModel` holds. `put` is the only way to add an adapter, whatever its origin. */
-export class AdapterSet implements AdaptersOnModel {
+export class AdapterSet implements ActingOnModel {
   readonly model: Model;
   /** The model's own layers and weights. */
   layers: Base;

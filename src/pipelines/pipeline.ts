@@ -117,7 +117,7 @@ export interface Pipelines {
  *
  * @example
  * const classify = await pipeline("text-classification", { model: "models/base", adapter: "runs/mails/adapter" });
- * const [{ label, score }] = await classify("You have won a prize!");
+ * const [best] = await classify("You have won a prize!"); // { label, score }
  */
 export async function pipeline<T extends keyof Pipelines>(task: T, options: PipelineOptions): Promise<Pipelines[T]> {
   const { makePipeline } = await import("./make-pipeline.ts");

@@ -67,7 +67,11 @@ export type Remote<T> = (T extends abstract new (
     readonly [K in keyof T as K extends string ? K : never]: RemoteProperty<NonNullable<T[K]>, T[K]>;
   } & StandsFor<T>;
 
-export type RemoteProperty<T, Whole> = T extends ((...given: never) => unknown) | (abstract new (...given: never) => unknown)
+export type RemoteProperty<T, Whole> = T extends
+  | ((...given: never) => unknown)
+  | (abstract new (
+      ...given: never
+    ) => unknown)
   ? Remote<T>
   : T extends Copied
     ? Promise<Whole>

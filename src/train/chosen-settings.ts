@@ -39,7 +39,7 @@ export function chooseRate({ suggestedRate }: Trainable, args: TrainingArguments
   const optimizer = optim === "lion" || optim === "lion_32bit" ? LION : 1;
   // LoRA+ multiplies the rate of one factor: both are scaled so that their product stays.
   const plus = isGiven(loraplusLrRatio) ? 1 / Math.sqrt(loraplusLrRatio) : 1;
-  const parts = [suggestedRate.reason, optimizer < 1 && "with lion", plus < 1 && "with LoRA+"];
+  const parts = [suggestedRate.reason, optimizer < 1 && "with lion", plus < 1 && "with two rates"];
   const value = rounded(suggestedRate.value * optimizer * plus);
   return { name: "learningRate", value, reason: parts.filter(Boolean).join(", ") };
 }

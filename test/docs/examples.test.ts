@@ -16,7 +16,7 @@ declare const engine: Engine;
 declare const base: CausalLM;
 declare const model: PeftModel<CausalLM>;
 declare const encoder: FeatureExtractor;
-declare const t5: Seq2SeqLM;
+declare const t5: GenerativeSeq2SeqLM;
 declare const tokenizer: Tokenizer;
 declare const trainDataset: Example[];
 declare const testDataset: Example[];
@@ -56,6 +56,15 @@ function examplesOf(file: string, source: ts.SourceFile): Example[] {
 /** Exported names of src/ and the file that declares each. The public face goes first where a name occurs twice. */
 function exportedNames(): Map<string, string> {
   const found = new Map<string, string>();
+  for (const statement of sources.get("index.ts")!.statements) {
+    if (!ts.isExportDeclaration(statement) || !statement.exportClause || !ts.isNamedExports(statement.exportClause))
+      continue;
+    const from = (statement.moduleSpecifier as ts.StringLiteral).text;
+    if (!from.startsWith("./")) continue;
+    for (const { name, propertyName } of statement.exportClause.elements) {
+      if (propertyName === undefined) found.set(name.text, from.slice(2));
+    }
+  }
   for (const [file, source] of sources) {
     if (file.endsWith(".generated.ts")) continue;
     for (const statement of source.statements) {

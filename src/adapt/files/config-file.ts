@@ -26,7 +26,8 @@ export function parseConfig(
   const keys = json as Readonly<Record<string, PyJson>>;
   const { peft_type: peftType } = keys;
   if (typeof peftType === "string") return { keys, peftType };
-  throw new FormatError(`${name}: "peft_type" is ${shownJson(peftType)}, expected the published name of a method`);
+  const found = peftType === undefined ? "missing" : shownJson(peftType);
+  throw new FormatError(`${name}: "peft_type" is ${found}, expected the published name of a method`);
 }
 
 /**

@@ -85,7 +85,9 @@ export function inspectCommand(chosen: TrainingMethod): Command {
   addOptions(command, planned, "With --plan");
   addOptions(command, { ...method, ...own }, chosen.method?.about.title ?? "Full training");
   const idle = [...Object.keys(method), ...Object.keys(planned), ...Object.keys(own)];
-  command.action((dir: string) => run(adapterFolder(dir), command, chosen, idle));
+  command.action((dir: string) =>
+    run(valuesOf(command, options).verify ? dir : adapterFolder(dir), command, chosen, idle),
+  );
   return alternatives(command, ["adapterConfig"], Object.keys(own));
 }
 

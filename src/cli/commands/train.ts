@@ -38,6 +38,7 @@ import type { LogEntry } from "../../train/run/progress.ts";
 import { RESUME_NAME } from "../../train/run/resume.ts";
 import { type RunIdentity, settingsOfIdentity } from "../../train/run/run-identity.ts";
 import { expectNoRun } from "../../train/run/run-output.ts";
+import { plannedSteps } from "../../train/run/trainer-state.ts";
 import type { ProgressReport, TrainResult } from "../../train/train-result.ts";
 import { fullTraining, type Trainable } from "../../train/trainable.ts";
 import { countSteps, Trainer } from "../../train/trainer.ts";
@@ -177,7 +178,10 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   const output = openRun(paths.output);
   const saved = paths.resume ? await savedIdentity(output, paths.resume, notice) : {};
   const flags = { ...paths, validSplit: validSplitOf(command, paths, saved) };
-  const given = givenArguments(command, settingsOfIdentity(saved));
+  const typedOrSaved = givenArguments(command, settingsOfIdentity(saved));
+  const isLong = typedOrSaved.numTrainEpochs !== undefined || typedOrSaved.maxSteps !== undefined;
+  const planned = paths.resume && !isLong ? await plannedSteps(output) : null;
+  const given = { ...typedOrSaved, ...(planned !== null && { maxSteps: planned }) };
   const asked = trainingArguments(command, given, flags.valid !== null || flags.validSplit > 0);
   const spell = spellAsFlags(command, { evalDataset: "--valid", outputDir: "--output" });
   if (!flags.resume && !asked.overwriteOutputDir) await expectNoRun(output, spell); // before anything is loaded

@@ -44,7 +44,7 @@ export interface SaveModelOptions {
 }
 
 /** The adapters on a model, as it knows them. */
-export interface AdaptersOnModel {
+export interface ActingOnModel {
   /** What their effect depends on: the same things, the same effect. */
   readonly effect: readonly unknown[];
   /** Takes them off and frees them. */
@@ -74,7 +74,7 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
   /** How many adapters there are on the model, active or not. */
   adapterCount = 0;
   /** Who holds them; null if there are none. */
-  adapted: AdaptersOnModel | null = null;
+  adapted: ActingOnModel | null = null;
   /** Rows that the table of tokens had before it was first resized; null if it never was. */
   resizedFrom: number | null = null;
   /** Virtual tokens before every sequence: those of the active prompt method. */
@@ -130,7 +130,7 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
       const now = state();
       if (now.length === before.length && now.every((part, i) => part === before[i])) return;
       throw new StateError(
-        `${doing}: the model was trained, or other adapters became active on it, before this ended; wait for one before the other`,
+        `${doing}: the model was trained, or what acts on it changed, before this ended; wait for one before the other`,
       );
     };
   }

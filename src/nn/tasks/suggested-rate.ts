@@ -8,7 +8,7 @@ export interface SuggestedRate {
 
 /** At this width LoRA takes the rate of published recipes; narrower models need higher rates, wider ones lower. */
 const WIDTH = 4096;
-const LORA = 2e-4;
+const RATE = 2e-4;
 /** Runs of narrow models become unstable above this rate. */
 const HIGHEST = 3e-3;
 const LOWEST = 1e-4;
@@ -31,7 +31,7 @@ export function wholeRate(width: number): SuggestedRate {
 }
 
 function byWidth(width: number): number {
-  return Math.min(HIGHEST, Math.max(LOWEST, (LORA * WIDTH) / width));
+  return Math.min(HIGHEST, Math.max(LOWEST, (RATE * WIDTH) / width));
 }
 
 /** A rate is no more exact than one digit. */

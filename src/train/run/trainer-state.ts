@@ -4,6 +4,7 @@ import type { Settings } from "../arguments.ts";
 import type { LogEntry, Progress } from "./progress.ts";
 
 const METRICS = "metrics.jsonl";
+const STATE = "trainer_state.json";
 /**
  * Values that depend on the clock: omitted from metrics.jsonl, so that a repeated or resumed run gives the same lines.
  */
@@ -35,6 +36,22 @@ export function trainerState(progress: Progress, args: Settings, steps: number, 
     trial_params: null,
   };
   return `${JSON.stringify(state, null, 2)}\n`;
+}
+
+/** The optimizer steps of the run in a folder, as its trainer_state.json has them; null where there is none that says so. */
+export async function plannedSteps(run: RunFolder): Promise<number | null> {
+  const source = run.source();
+  try {
+    if (!(await source.has(STATE))) return null;
+    const state: unknown = JSON.parse(new TextDecoder().decode(await source.read(STATE)));
+    const steps = (state as { max_steps?: unknown } | null)?.max_steps;
+    return Number.isSafeInteger(steps) && (steps as number) > 0 ? (steps as number) : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null; // it only reports; checkpoints hold the state
+    throw error;
+  } finally {
+    await source.close();
+  }
 }
 
 /** Appends one report to metrics.jsonl. */

@@ -528,7 +528,7 @@ describe("--optim", () => {
   });
 
   test("a wrong name, a wrong option and LoRA+ without LoRA are told", async () => {
-    const refused = async (...given: string[]) => lorikeet(work, "train", ...short, "--output", "none", ...given);
+    const refused = async (...given: string[]) => lorikeet(work, "train", ...short, "--output", "refused", ...given);
     expectRefused(await refused("--optim", "adam"), /'adam' is invalid. Expected one of adamw, .*Did you mean "adamw"/);
     expectRefused(await refused("--optim", "sgd", "--optim-args", "momentum"), /"momentum" is not name=value/);
     expectRefused(
@@ -551,8 +551,9 @@ describe("a run with a test set", () => {
     expect(results.test_loss).toBe(last.eval_loss);
     expect(results.test_perplexity).toBe(last.perplexity);
     const lines = stdout.trimEnd().split("\n");
-    expect(lines.at(-2)).toMatch(/^test loss \d+\.\d{4} {2}perplexity \d+\.\d{4}$/);
-    expect(lines.at(-1)).toMatch(
+    const done = lines.findIndex((line) => line.startsWith("done at"));
+    expect(lines[done - 1]).toMatch(/^test loss \d+\.\d{4} {2}perplexity \d+\.\d{4}$/);
+    expect(lines[done]).toMatch(
       /^done at step 12, last loss \d\.\d+ \(mean of the run \d\.\d+\), eval loss \d\.\d+, .*; adapter in tested\/adapter$/,
     );
   });
