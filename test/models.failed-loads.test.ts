@@ -52,7 +52,7 @@ test("an engine that was made for a model ends with a load that fails", async ()
   await expect(load({}, { onProgress: fails })).rejects.toThrow("from the callback");
   expect(ended).toHaveBeenCalledOnce();
   ended.mockClear();
-  await expect(modelFromConfig({ ...config!, architectures: ["None"] }, null)).rejects.toThrow();
+  await expect(modelFromConfig({ ...config!, hidden_size: -1 }, null)).rejects.toThrow();
   expect(ended.mock.calls.length, "none is made, or it ends").toBeLessThanOrEqual(1);
   ended.mockRestore();
 });

@@ -107,7 +107,7 @@ test("every npm script in the documents exists, and every script's file", () => 
   expect(named).toContain("demo");
   expect(named.filter((name) => !Object.hasOwn(manifest.scripts, name))).toEqual([]);
   const files = Object.values(manifest.scripts).flatMap((script) =>
-    Array.from(script.matchAll(/node ([\w./-]+)/g), ([, file]) => file!),
+    Array.from(script.matchAll(/node (?:--[\w-]+ )*([\w./-]+)/g), ([, file]) => file!),
   );
   expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
 });

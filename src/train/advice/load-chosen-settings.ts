@@ -1,6 +1,6 @@
-import type { TrainingArguments } from "./arguments.ts";
-import type { TrainingExample } from "./check-examples.ts";
-import type { Trainable } from "./trainable.ts";
+import type { TrainingArguments } from "../arguments.ts";
+import type { TrainingExample } from "../check-examples.ts";
+import type { Trainable } from "../trainable.ts";
 
 /**
  * The given arguments, with a learning rate and a number of epochs that suit the model and the data where they are missing: the

@@ -1,7 +1,7 @@
 /** Says of a finished run whether it learned anything, and what to change if it did not. */
-import { asNamed, type Spell } from "../core/options.ts";
-import type { Settings } from "./arguments.ts";
-import type { TrainResult } from "./train-result.ts";
+import { asNamed, type Spell } from "../../core/options.ts";
+import type { Settings } from "../arguments.ts";
+import type { TrainResult } from "../train-result.ts";
 
 /** What is wrong with a run: too few steps, a loss that did not fall, or one that rose. */
 export interface Finding {

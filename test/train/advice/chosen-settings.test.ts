@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import { getPeftModel } from "../../src/adapt/peft-model.ts";
-import { ia3 } from "../../src/methods/ia3.ts";
-import { lora } from "../../src/methods/lora.ts";
-import { promptTuning } from "../../src/methods/prompt_tuning.ts";
-import { completeArguments } from "../../src/train/arguments.ts";
-import { chooseArguments, chooseEpochs, chooseRate } from "../../src/train/chosen-settings.ts";
-import { Trainer } from "../../src/train/trainer.ts";
-import { examples, tinyLlama, tinyModel } from "./tiny.ts";
+import { getPeftModel } from "../../../src/adapt/peft-model.ts";
+import { ia3 } from "../../../src/methods/ia3.ts";
+import { lora } from "../../../src/methods/lora.ts";
+import { promptTuning } from "../../../src/methods/prompt_tuning.ts";
+import { chooseArguments, chooseEpochs, chooseRate } from "../../../src/train/advice/chosen-settings.ts";
+import { completeArguments } from "../../../src/train/arguments.ts";
+import { Trainer } from "../../../src/train/trainer.ts";
+import { examples, tinyLlama, tinyModel } from "../tiny.ts";
 
 const epochs = (rows: number, args = {}) => chooseEpochs(examples(rows), args)?.value;
 

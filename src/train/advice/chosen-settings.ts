@@ -1,11 +1,11 @@
 /** Settings that follow from what is trained on what, for a run that does not give them. */
 
-import { rounded } from "../nn/tasks/suggested-rate.ts";
-import { completeArguments, type Settings, type TrainingArguments } from "./arguments.ts";
-import type { TrainingExample } from "./check-examples.ts";
-import { tokensOf } from "./objective.ts";
-import { StepSchedule } from "./step-schedule.ts";
-import type { Trainable } from "./trainable.ts";
+import { rounded } from "../../nn/tasks/suggested-rate.ts";
+import { completeArguments, type Settings, type TrainingArguments } from "../arguments.ts";
+import type { TrainingExample } from "../check-examples.ts";
+import { tokensOf } from "../objective.ts";
+import { StepSchedule } from "../step-schedule.ts";
+import type { Trainable } from "../trainable.ts";
 
 /** A small data set teaches too little in fewer optimizer steps than this. */
 const ENOUGH = 100;

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { completeArguments, type TrainingArguments } from "../../src/train/arguments.ts";
-import { diagnoseRun } from "../../src/train/diagnosis.ts";
-import { Trainer } from "../../src/train/trainer.ts";
-import { examples, labelledExamples, tinyClassifier, tinyModel } from "./tiny.ts";
+import { diagnoseRun } from "../../../src/train/advice/diagnosis.ts";
+import { completeArguments, type TrainingArguments } from "../../../src/train/arguments.ts";
+import { Trainer } from "../../../src/train/trainer.ts";
+import { examples, labelledExamples, tinyClassifier, tinyModel } from "../tiny.ts";
 
 async function findings(args: TrainingArguments, count = 16) {
   const trainer = new Trainer({ model: await tinyModel(), args, trainDataset: examples(count) });
