@@ -10,6 +10,7 @@ export function kernelTable(kernels) {
   return [
     `${MADE} from the files of assembly/.`,
     `import type { Split } from "../split.ts";`,
+    "/** The kernels of a build, by name. */",
     "export interface Kernels {",
     ...kernels.map(signature),
     "}",

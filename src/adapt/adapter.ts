@@ -44,6 +44,7 @@ export interface Replaced {
   readonly standsIn: boolean;
 }
 
+/** Receives a warning. */
 export type Warn = (message: string) => void;
 
 /** The purpose of an adapter, and the file that fills it. */

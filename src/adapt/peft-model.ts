@@ -38,12 +38,14 @@ import { snakeCase } from "./method/options.ts";
 import { type Spelling, trainableLine } from "./trainable-line.ts";
 import { copyState, countParams, frozenWeights, namedTrainable, writeState } from "./trained-params.ts";
 
+/** How an adapter is named, and who hears warnings. */
 export interface AdapterOptions {
   adapterName?: string;
   /** Receives warnings. `console.warn` by default. */
   onWarning?: Warn;
 }
 
+/** How a fresh adapter is made. */
 export interface GetPeftModelOptions extends AdapterOptions {
   /** The seed of the initialization; the config's own `seed` by default. */
   seed?: number;
@@ -84,11 +86,13 @@ const peftOptions = {
   onWarning: callback(),
 };
 
+/** How a pass over several adapters runs. */
 export interface RoutedOptions extends PassOptions {
   /** The adapter of each sequence, "__base__" for none; all run in one pass of the base. */
   readonly adapterNames?: readonly string[];
 }
 
+/** How adapters are merged into the base. */
 export interface MergeOptions {
   /** Which adapters, the active ones by default. */
   adapterNames?: readonly string[];

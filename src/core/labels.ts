@@ -12,6 +12,7 @@ export function countLabelled(labels: ArrayLike<number>, first = 0): number {
 
 /** The meaning of a classifier's outputs, under the names that transformers uses. */
 export const problemTypes = ["single_label_classification", "multi_label_classification", "regression"] as const;
+/** The meaning of a classifier's outputs, as transformers names it. */
 export type ProblemType = (typeof problemTypes)[number];
 
 /** Default class names, the same as in transformers. */

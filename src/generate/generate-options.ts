@@ -58,6 +58,7 @@ export type TokenIds = readonly number[] | Int32Array;
 /** A model that writes, or one with adapters on it. */
 export type GenerationModel = Model | AdaptedModel;
 
+/** A model with adapters, as generation knows it. */
 export interface AdaptedModel {
   readonly base: Model;
   pin?(adapterNames?: readonly string[]): PinnedPass;

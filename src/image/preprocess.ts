@@ -10,6 +10,7 @@ import { type Json, parseJson } from "../core/python-json.ts";
 import { expectPixels, MAX_PIXELS, type RgbImage } from "./image-size.ts";
 import { resize } from "./resize.ts";
 
+/** The size of an image, in pixels. */
 export interface ImageSize {
   readonly height: number;
   readonly width: number;

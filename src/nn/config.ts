@@ -11,6 +11,7 @@ const MOST = 2 ** 31 - 1;
 /** More layers than any published model has. A config that asks for more is damaged, or meant to fill memory. */
 export const MOST_LAYERS = 10_000;
 
+/** Reads the fields of a config.json with checks of type and range. */
 export class ConfigReader {
   readonly raw: RawConfig;
   readonly name: string;

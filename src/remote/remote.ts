@@ -51,6 +51,7 @@ export type Given<T> = T extends Copied
       ? T | { readonly [K in keyof T]: Given<T[K]> }
       : StandsFor<T> | { readonly [K in keyof T]: Given<T[K]> };
 
+/** What may be given for a list of arguments. */
 export type GivenAll<A extends readonly unknown[]> = { [K in keyof A]: Given<A[K]> };
 
 /** A thing in another thread: its functions and properties are promises of what they are there. */
@@ -67,6 +68,7 @@ export type Remote<T> = (T extends abstract new (
     readonly [K in keyof T as K extends string ? K : never]: RemoteProperty<NonNullable<T[K]>, T[K]>;
   } & StandsFor<T>;
 
+/** What a property of a thing in another thread is here. */
 export type RemoteProperty<T, Whole> = T extends
   | ((...given: never) => unknown)
   | (abstract new (

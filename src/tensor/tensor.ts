@@ -17,6 +17,7 @@ export type FrozenDtype = DenseDtype | "int8" | "nf4";
 
 export const bytesPerElement: Record<DenseDtype, number> = { f32: 4, f16: 2, bf16: 2 };
 
+/** A frozen tensor in memory. */
 export interface LoadedTensor {
   readonly kind: "frozen";
   readonly name: string;
@@ -26,6 +27,7 @@ export interface LoadedTensor {
   dispose(): void;
 }
 
+/** A frozen tensor of floats. */
 export interface Dense extends LoadedTensor {
   readonly dtype: DenseDtype;
   /** The dtype that files hold it in, where memory holds it in another. */

@@ -12,6 +12,7 @@ import type { Message, Span } from "./message.ts";
 
 export type { Message, Span } from "./message.ts";
 
+/** How a chat template is rendered. */
 export interface RenderOptions {
   /** End with the start of an assistant's turn, which the model continues. */
   readonly addGenerationPrompt?: boolean;

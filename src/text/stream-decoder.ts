@@ -5,6 +5,7 @@ export interface TokenDecoder {
   decode(ids: readonly number[], options: { skipSpecialTokens: boolean }): string;
 }
 
+/** How tokens become text piece by piece. */
 export interface StreamDecoderOptions {
   /** Tokens that come before the first one, such as the prompt: they decide whether a leading blank is kept. */
   readonly after?: readonly number[];

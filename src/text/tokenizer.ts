@@ -21,6 +21,7 @@ import { type EncodeOptions, type Encoding, frame } from "./frame.ts";
 import { type Offsets, offsetsInUnits } from "./offsets.ts";
 import { StreamDecoder, type StreamDecoderOptions } from "./stream-decoder.ts";
 
+/** An object as JSON has it. */
 export type JsonObject = Readonly<Record<string, Json>>;
 
 /** Parsed files of a tokenizer. Only the first is needed to encode and decode. */

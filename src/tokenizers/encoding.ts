@@ -1,6 +1,7 @@
 /** Tokens of a text or a pair with all that is known of them. Rust counterpart: `tokenizer/encoding.rs`. */
 import { StateError } from "../core/errors.ts";
 
+/** The side on which something is added or cut. */
 export type Direction = "Left" | "Right";
 
 /** All arrays have one entry per token. */

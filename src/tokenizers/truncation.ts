@@ -5,6 +5,7 @@ import type { Fields } from "./fields.ts";
 
 export const STRATEGIES = ["LongestFirst", "OnlyFirst", "OnlySecond"] as const;
 
+/** How long texts are cut. */
 export interface TruncationRule {
   /** Tokens at most, special ones included. */
   readonly maxLength: number;

@@ -10,6 +10,7 @@ interface Hole {
   bytes: number;
 }
 
+/** The memory of one step: blocks by offset from a base. */
 export class Arena {
   readonly base: number;
   readonly capacity: number;

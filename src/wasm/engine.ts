@@ -135,6 +135,7 @@ export class Engine {
   }
 }
 
+/** The options of an engine that determine its size. */
 export type EngineSizes = Pick<EngineOptions, "threads" | "maxBytes" | "measuring">;
 
 /**

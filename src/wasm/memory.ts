@@ -26,6 +26,7 @@ interface Block {
   bytes: number;
 }
 
+/** One linear memory, and the blocks in it. */
 export class Memory {
   /** Whether it only assigns addresses and holds nothing: see src/wasm/measured-memory.ts. */
   readonly measuring: boolean = false;

@@ -11,6 +11,7 @@ export const RULES = {
   dare_ties: { keep: "random", elect: true },
   magnitude_prune: { keep: "largest", elect: false },
 } as const;
+/** The name of a rule for combining adapters. */
 export type Rule = keyof typeof RULES;
 export type MajoritySign = "total" | "frequency";
 

@@ -16,6 +16,7 @@ export interface LoadAdapterOptions {
   allowNonFinite?: boolean;
 }
 
+/** How a fusion of adapters is loaded. */
 export interface LoadFusionOptions extends LoadAdapterOptions {
   /** The fused adapters in the order of the file, if they have other names here. */
   adapterNames?: readonly string[];

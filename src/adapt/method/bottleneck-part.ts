@@ -23,6 +23,7 @@ import { kaimingUniform, type Make, type MakeAt, type Start } from "./tensor-mak
 
 /** A factor, or factors by layer number with "default" for the rest. */
 export type Reduction = number | Readonly<Record<string, number>>;
+/** The factor of a bottleneck: a number, one that is learned, or one for each channel. */
 export type Scaling = number | "learned" | "channel";
 
 /** The fields of AdapterHub's BnConfig that define what an adapter computes, in camelCase. */

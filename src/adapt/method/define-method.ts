@@ -49,12 +49,14 @@ export interface Foldable {
   readonly change?: object;
 }
 
+/** What an adapter does at a linear layer. */
 export interface LinearPart extends LinearDelta, Foldable, Factored {
   /**
    * The same for individual rows, if a batch has an adapter per sequence. Omitted by methods that do not support this.
    */
   forwardRows?(x: Value, rows: Rows, below: (x: Value) => Value): Value;
 }
+/** What an adapter does at an embedding. */
 export interface EmbeddingPart extends EmbeddingDelta, Foldable, Factored {}
 
 /** What a method does outside its target layers. */
@@ -152,6 +154,7 @@ export function commonOnly<K extends keyof typeof common>(...keys: readonly K[])
   return Object.fromEntries(keys.map((key) => [key, common[key]])) as Pick<typeof common, K>;
 }
 
+/** The values of the options that all methods have. */
 export type CommonValues = ValuesOf<typeof common>;
 
 /** All values of a method's options, its own and the common ones. */
@@ -182,6 +185,7 @@ export type FromFile = (
   file: { readonly name: string; readonly warn: (message: string) => void; readonly trained: boolean },
 ) => { readonly values: Readonly<Record<string, unknown>>; readonly inferenceOnly: readonly string[] };
 
+/** What the file of a method declares. */
 export interface MethodDefinition<S extends Options> {
   /** The published `peft_type`. The file of the method has this name in lower case, or `file`. */
   readonly peftType: string;
@@ -264,6 +268,7 @@ export interface MethodConfig {
   readonly file: Readonly<Record<string, unknown>> | null;
 }
 
+/** A PEFT method, complete. */
 export interface Method<S extends Options = Options> extends MethodDefinition<S> {
   /**
    * Chooses options; omitted ones have PEFT's defaults. Throws FormatError for an unknown name or a value of the wrong

@@ -22,6 +22,7 @@ export function kaimingUniform(inputs: number): Start {
   return { uniform: 1 / Math.sqrt(inputs) };
 }
 
+/** Makes the tensors of an adapter. */
 export interface Make {
   readonly engine: Engine;
   /** Runs a computation that reads the base, in separate working memory. */

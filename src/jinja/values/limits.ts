@@ -4,6 +4,7 @@
  */
 import { TemplateError } from "./errors.ts";
 
+/** Limits on what a template may do. */
 export interface TemplateLimits {
   /** Steps: one for each expression, statement and item, and one for each 16 characters that an operation reads or makes. */
   readonly steps: number;

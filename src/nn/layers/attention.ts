@@ -9,6 +9,7 @@ export interface AttentionDelta {
   forward(y: Value, q: Heads, pass: Pass): Value;
 }
 
+/** What an attention layer is made of. */
 export interface AttentionParts {
   readonly shape: AttentionShape;
   /** The projection of the attended values. */

@@ -46,6 +46,7 @@ export class Residual {
   }
 }
 
+/** What closes a sub-layer: its output, its input and what acts there. */
 export interface ResidualParts {
   readonly subLayer: SubLayer;
   /** The index of the layer in its stack. */

@@ -31,6 +31,7 @@ export interface Tensors {
   head(name: string, shape: readonly number[], init: Init): Weight;
 }
 
+/** Sizes of a linear layer. */
 export interface LinearShape {
   readonly inFeatures: number;
   readonly outFeatures: number;

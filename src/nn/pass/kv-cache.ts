@@ -5,6 +5,7 @@ import { MemoryBlock } from "../../wasm/block.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { Ptr } from "../../wasm/memory.ts";
 
+/** Layers and width of a cache. */
 export interface KvCacheShape {
   readonly layers: number;
   /** kvHeads · headDim */
@@ -14,6 +15,7 @@ export interface KvCacheShape {
   readonly sequences: number;
 }
 
+/** Keys and values of the tokens that were read, for each layer. */
 export class KvCache {
   readonly shape: KvCacheShape;
   #lengths: Int32Array;

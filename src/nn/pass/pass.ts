@@ -19,6 +19,7 @@ import type { KvCache } from "./kv-cache.ts";
 import { expectIds, expectSequences, type SequenceRows, type Sequences } from "./sequences.ts";
 import type { Stack, VirtualRows, VirtualTokens } from "./virtual-tokens.ts";
 
+/** How a pass runs. */
 export interface PassOptions {
   readonly cache?: KvCache | null;
   /** Replaces every dropout probability of the model's config. */
@@ -78,6 +79,7 @@ export interface Block<Shared extends readonly unknown[]> {
   run(x: Value, pass: Pass, ...shared: Shared): Value;
 }
 
+/** One pass over the sequences of a batch. */
 export class Pass implements PassRows {
   readonly tape: Tape;
   readonly stack: Stack;

@@ -39,6 +39,7 @@ export interface EncoderDecoderFamily<Config> {
   decoder(config: Config, w: Weights, tokens: Embedding): Pick<EncoderDecoder, "decode" | "project">;
 }
 
+/** The heads of an encoder-decoder architecture, by task. */
 export type EncoderDecoderHeads<Config> = {
   readonly [H in "encoderDecoder" | "sequenceLabels" | "tokenLabels" | "answerSpan" | "features"]: HeadDefinition<
     Config,

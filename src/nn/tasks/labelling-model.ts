@@ -7,6 +7,7 @@ import type { Sequences } from "../pass/sequences.ts";
 import { labelNames } from "./label-names.ts";
 import { Model } from "./model.ts";
 
+/** A model that gives labels: to sequences, tokens or images. */
 export abstract class LabellingModel extends Model<Headed> {
   /** Outputs of the head. */
   get numLabels(): number {

@@ -1,6 +1,7 @@
 /** Calls on one model that last over several turns of the event loop and allow no change to it meanwhile. */
 import { StateError } from "../../core/errors.ts";
 
+/** A use of a model that excludes others, for messages. */
 export interface ModelUse {
   /** The call, as messages name it: "train". */
   readonly call: string;
@@ -10,6 +11,7 @@ export interface ModelUse {
   readonly next: string;
 }
 
+/** The uses of a model that exclude others. */
 export class ModelUses {
   #running: ModelUse | null = null;
 

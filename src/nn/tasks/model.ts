@@ -19,6 +19,7 @@ import { ModelUses } from "./model-uses.ts";
 import type { Measured, TaskModel } from "./task-model.ts";
 import type { TaskTraits } from "./task-traits.ts";
 
+/** What a model is made of. */
 export interface ModelParts<B extends Body = Body> {
   readonly engine: Engine;
   readonly task: TaskTraits;

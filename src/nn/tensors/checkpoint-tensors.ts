@@ -27,6 +27,7 @@ const dtypes: ReadonlyMap<string, DenseDtype> = new Map([
   ["F64", "f32"],
 ]);
 
+/** How tensors are read. */
 export interface LoadOptions {
   /**
    * Called after each piece with the bytes loaded so far and the total. Loading waits for a promise that it returns, and

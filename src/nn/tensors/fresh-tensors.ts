@@ -7,6 +7,7 @@ import type { Engine } from "../../wasm/engine.ts";
 import type { Init, Role, Tensors } from "../layers/weights.ts";
 import { type KeptWeights, keptDtype } from "./kept-dtype.ts";
 
+/** How random weights are made. */
 export interface RandomOptions {
   readonly seed: number;
   /** Standard deviation of matrices. */

@@ -33,6 +33,7 @@ export interface Segments {
   readonly lengths: readonly (readonly [queries: number, keys: number])[];
 }
 
+/** Heads, head size and kind of an attention. */
 export interface AttentionShape {
   readonly heads: number;
   readonly kvHeads: number;

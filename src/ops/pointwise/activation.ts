@@ -16,6 +16,7 @@ export const activations = [
   "leakyrelu",
 ] as const;
 
+/** The name of an activation function. */
 export type Activation = (typeof activations)[number];
 
 /** y = the activation that `name` means, of every element. "linear" returns x itself; "leakyrelu" has a slope of 0.01. */

@@ -33,6 +33,7 @@ export interface FileReading<C extends RowContent = RowContent> {
   load(row: C, files: RowFiles): Promise<RowContent | string>;
 }
 
+/** A kind of rows: its keys, and how one is read. */
 export interface RowKind<C extends RowContent = RowContent> {
   readonly kind: string;
   /** Other kinds that `read` may give, under the same title. */

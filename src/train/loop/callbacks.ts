@@ -42,6 +42,7 @@ export interface CallbackContext {
   readonly metrics?: LogEntry;
 }
 
+/** A method of a callback: what happens at one moment of a run. */
 export type CallbackMoment = (
   args: Readonly<Settings>,
   state: TrainerState,
