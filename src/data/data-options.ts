@@ -23,7 +23,7 @@ export const dataOptions = {
 export const splitOptions = {
   /** The part of the rows that `splitRows` holds out. */
   validSplit: fraction(0, {
-    help: "part of the data to hold out and evaluate on, such as 0.1; a resumed run must have the same",
+    help: "part of the data to hold out, such as 0.1; a resumed run must have the same",
     alsoSpelled: ["val-split", "validation-split", "val-set-size", "test-size"],
     common: true,
   }),
