@@ -75,7 +75,8 @@ function note(name) {
 const modules = new Map();
 for (const symbol of needed) {
   const file = fileOf(symbol)
-    .slice(at("dist/").length)
+    .slice(at("dist").length)
+    .replace(/^\/+/, "")
     .replace(/\.d\.ts$/, "");
   modules.set(file, [...(modules.get(file) ?? []), symbol.name]);
 }

@@ -1,7 +1,7 @@
 /** A class whose objects can be called, as transformers' tokenizers and pipelines are. */
-export abstract class Callable {
+export abstract class CallableObject {
   constructor() {
-    const self = (...given: never[]) => (self as unknown as Callable).called(...given);
+    const self = (...given: never[]) => (self as unknown as CallableObject).called(...given);
     // biome-ignore lint/correctness/noConstructorReturn: only a function can be called
     return Object.setPrototypeOf(self, Object.getPrototypeOf(this));
   }

@@ -12,7 +12,7 @@ import type { TokenEncoding } from "../tokenizers/encoding.ts";
 import { JsonTokenizer } from "../tokenizers/json-tokenizer.ts";
 import type { TruncationRule } from "../tokenizers/truncation.ts";
 import { callTokenizer, type TokenizerCallOptions } from "./call-tokenizer.ts";
-import { Callable } from "./callable.ts";
+import { CallableObject } from "./callable.ts";
 import { ChatTemplate, type Message, type RenderOptions, type Span } from "./chat.ts";
 import { chatOptions, expectMessages } from "./chat-options.ts";
 import { type ChatTemplates, chooseTemplate, configuredTemplates } from "./chat-template-files.ts";
@@ -22,16 +22,16 @@ import { type Offsets, offsetsInUnits } from "./offsets.ts";
 import { StreamDecoder, type StreamDecoderOptions } from "./stream-decoder.ts";
 
 /** An object as JSON has it. */
-export type JsonObject = Readonly<Record<string, Json>>;
+export type TokenizerJson = Readonly<Record<string, Json>>;
 
 /** Parsed files of a tokenizer. Only the first is needed to encode and decode. */
 export interface TokenizerFiles {
   /** Contents of tokenizer.json. */
-  readonly tokenizer: JsonObject;
+  readonly tokenizer: TokenizerJson;
   /** Contents of tokenizer_config.json. */
-  readonly config?: JsonObject;
+  readonly config?: TokenizerJson;
   /** Contents of generation_config.json and config.json, the first to be asked first. */
-  readonly fallbacks?: readonly JsonObject[];
+  readonly fallbacks?: readonly TokenizerJson[];
   /** One Jinja template, or several by name; they go before those in tokenizer_config.json. */
   readonly chatTemplate?: ChatTemplates;
 }
@@ -57,7 +57,7 @@ const SPECIAL_NAMES = [
   "mask_token",
 ] as const;
 /** One tokenizer. Token numbers index the rows of the model's embedding. A call gives a batch: see `TokenizerCall`. */
-export class Tokenizer extends Callable {
+export class Tokenizer extends CallableObject {
   /** What messages call it. */
   readonly name: string;
   /** Begins a text, ends one, fills up a batch: null where the files name none. */
@@ -106,7 +106,7 @@ export class Tokenizer extends Callable {
     this.padTokenId = idOf("pad_token");
     this.clsTokenId = idOf("cls_token");
     this.unkTokenId = idOf("unk_token");
-    const { continuing_subword_prefix: mark } = (tokenizer.model ?? {}) as JsonObject;
+    const { continuing_subword_prefix: mark } = (tokenizer.model ?? {}) as TokenizerJson;
     this.marksSubwords = typeof mark === "string" && mark !== "";
     this.#wordPrefix = splitsAtBlanks(tokenizer.pre_tokenizer) ? " " : "";
     this.truncatesLeft = config.truncation_side === "left";
@@ -272,7 +272,7 @@ function shared(own: readonly number[], ids: readonly number[]): { whole: number
 }
 
 /** Makes the tokenizer of the file. */
-function build(name: string, tokenizer: JsonObject): JsonTokenizer {
+function build(name: string, tokenizer: TokenizerJson): JsonTokenizer {
   try {
     return new JsonTokenizer(tokenizer);
   } catch (cause) {
@@ -293,7 +293,7 @@ function splitsAtBlanks(preTokenizer: Json | undefined): boolean {
 }
 
 /** The number of, say, "bos_token": by its text in the first file that names it, else by "bos_token_id". */
-function tokenId(json: JsonTokenizer, settings: readonly JsonObject[], which: string): number | null {
+function tokenId(json: JsonTokenizer, settings: readonly TokenizerJson[], which: string): number | null {
   for (const file of settings) {
     const text = tokenText(file[which]);
     const id = text === null ? undefined : json.tokenToId(text);
@@ -307,7 +307,7 @@ function tokenId(json: JsonTokenizer, settings: readonly JsonObject[], which: st
 }
 
 /** The special tokens' texts, by the names templates know them by. */
-function namedTokens(settings: readonly JsonObject[]): Record<string, unknown> {
+function namedTokens(settings: readonly TokenizerJson[]): Record<string, unknown> {
   const found = SPECIAL_NAMES.map((name) => [
     name,
     settings.map((file) => tokenText(file[name])).find((text) => text !== null),

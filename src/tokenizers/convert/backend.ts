@@ -4,6 +4,7 @@ import type { Json } from "../../core/python-json.ts";
 import { readAddedToken as readListedToken } from "../added-tokens.ts";
 import { Fields } from "../fields.ts";
 import { readPadding } from "../padding.ts";
+import { readPreTokenizer } from "../pre-tokenizers/read-pre-tokenizer.ts";
 import { readTruncation } from "../truncation.ts";
 import { AddedTokenSetting, AddedVocabulary, readAddedToken } from "./added-token.ts";
 import { isObject, type JsonFields } from "./json.ts";
@@ -17,6 +18,7 @@ function expectReadable(file: Fields): void {
   if (file.raw("version") !== undefined) file.oneOf("version", ["1.0"]);
   if (file.has("truncation")) readTruncation(file.part("truncation"));
   if (file.has("padding")) readPadding(file.part("padding"));
+  if (file.has("pre_tokenizer")) readPreTokenizer(file.part("pre_tokenizer")); // the class may rewrite its add_prefix_space
   if (file.has("added_tokens")) for (const token of file.parts("added_tokens")) readListedToken(token);
 }
 

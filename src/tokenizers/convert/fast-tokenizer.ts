@@ -6,7 +6,7 @@ import type { Json } from "../../core/python-json.ts";
 import { AddedTokenSetting } from "./added-token.ts";
 import type { Backend } from "./backend.ts";
 import { finish } from "./finish.ts";
-import type { Given } from "./settings.ts";
+import type { GivenSettings } from "./settings.ts";
 import {
   prepareInfilling,
   prepareMadeUpWords,
@@ -27,7 +27,7 @@ export interface BackendSource {
   /** tokenizer.json, or null when the folder has none. */
   readonly read: (() => Backend) | null;
   /** The slow tokenizer of the folder's files, with what its constructor is given. */
-  slow(given: Given): SlowTokenizer;
+  slow(given: GivenSettings): SlowTokenizer;
   convert(slow: SlowTokenizer): Backend;
 }
 
@@ -42,8 +42,8 @@ export interface FastTokenizer {
 export function buildFastTokenizer(
   name: string,
   source: BackendSource,
-  given: Given,
-  slowGiven: () => Given,
+  given: GivenSettings,
+  slowGiven: () => GivenSettings,
 ): FastTokenizer {
   const settings = withDefaults(name, given.settings);
   prepare[name]?.(settings);

@@ -14,7 +14,7 @@ import { convertPieces } from "./convert-pieces.ts";
 import { convertWords } from "./convert-words.ts";
 import { type BackendSource, buildFastTokenizer, type FastTokenizer, needsSlow } from "./fast-tokenizer.ts";
 import { isObject, type JsonFields } from "./json.ts";
-import { type Given, readSettings, type SettingFiles } from "./settings.ts";
+import { type GivenSettings, readSettings, type SettingFiles } from "./settings.ts";
 import { SlowTokenizer } from "./slow-tokenizer.ts";
 import { contentOf } from "./special-tokens.ts";
 import { type RawFiles, readVocabularyFiles } from "./vocabulary-files.ts";
@@ -133,7 +133,7 @@ function slowTokenizer(
   folder: string,
   name: string,
   raw: RawFiles | null,
-  given: Given,
+  given: GivenSettings,
   hasJson: boolean,
 ): SlowTokenizer {
   const { slow, files = {} } = classFacts[name]!;

@@ -29,14 +29,14 @@ export interface SettingFiles {
 }
 
 /** What a tokenizer's constructor is given. */
-export interface Given {
+export interface GivenSettings {
   readonly settings: TokenizerSettings;
   /** Tokens that are to be added, by the numbers the files give them. */
   readonly added: Map<number, AddedTokenSetting>;
 }
 
 /** Read anew at each call, since constructors change the tokens that they are given. */
-export function readSettings(files: SettingFiles): Given {
+export function readSettings(files: SettingFiles): GivenSettings {
   const settings: TokenizerSettings = new Map();
   for (const [key, value] of Object.entries(files.config ?? {})) settings.set(key, value);
   const added = new Map<number, AddedTokenSetting>();

@@ -7,7 +7,7 @@ import { shownJson } from "../../core/python-json.ts";
 import { AddedTokenSetting } from "./added-token.ts";
 import { classFacts } from "./class-facts.ts";
 import type { SentencePieceModel } from "./sentencepiece-model.ts";
-import type { Given } from "./settings.ts";
+import type { GivenSettings } from "./settings.ts";
 import { FAIRSEQ_FIRST, pieceVocabulary, type SlowVocabulary, wordVocabulary } from "./slow-vocabulary.ts";
 import { ADDITIONAL, type Setting, SpecialTokens, type TokenizerSettings } from "./special-tokens.ts";
 
@@ -27,7 +27,7 @@ export class SlowTokenizer {
   readonly #tokens = new Map<number, AddedTokenSetting>();
   readonly #ids = new Map<string, number>();
 
-  constructor(name: string, files: VocabularyFiles, { settings, added }: Given) {
+  constructor(name: string, files: VocabularyFiles, { settings, added }: GivenSettings) {
     this.name = name;
     this.files = files;
     const given = withDefaults(name, settings);

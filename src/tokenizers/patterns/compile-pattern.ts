@@ -7,7 +7,7 @@ import { ProgramMatch } from "../../core/patterns/match-program.ts";
 import { type Program, programOf } from "../../core/patterns/program.ts";
 import type { Matcher } from "../split-behavior.ts";
 import { parsePattern } from "./parse-pattern.ts";
-import { matcherOf, nativeSearch, type Search } from "./regexp-matcher.ts";
+import { matcherOf, nativeSearch, type PatternSearch } from "./regexp-matcher.ts";
 import { toRegExp, triesOf } from "./to-regexp.ts";
 
 /** Ways through a pattern that JavaScript's expressions try one after another at a place. */
@@ -33,9 +33,9 @@ export function compilePattern(source: string, path: string): Matcher {
 }
 
 /** JavaScript's own search, until too much of a text was looked at in vain. `pattern` has the flag "y". */
-function guardedSearch(pattern: RegExp, ways: number, otherwise: (text: string) => Search): Search {
+function guardedSearch(pattern: RegExp, ways: number, otherwise: (text: string) => PatternSearch): PatternSearch {
   let inVain = 0;
-  let other: Search | null = null;
+  let other: PatternSearch | null = null;
   return (text, from) => {
     for (let at = from; at <= text.length; ) {
       if (other !== null) return other(text, at);
@@ -50,7 +50,7 @@ function guardedSearch(pattern: RegExp, ways: number, otherwise: (text: string) 
   };
 }
 
-function rememberingSearch(program: Program, text: string, path: string): Search {
+function rememberingSearch(program: Program, text: string, path: string): PatternSearch {
   const match = new ProgramMatch(program, text, path);
   return (_, from) => {
     const found = match.search(from);

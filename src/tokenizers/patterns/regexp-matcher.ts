@@ -2,10 +2,10 @@
 import type { Matcher } from "../split-behavior.ts";
 
 /** Searches from `from` on; null when nothing matches. Reads `start` and `end` of the result. */
-export type Search = (text: string, from: number) => { readonly start: number; readonly end: number } | null;
+export type PatternSearch = (text: string, from: number) => { readonly start: number; readonly end: number } | null;
 
 /** `begin` is called for each text. An empty match right behind the last one does not count. */
-export function matcherOf(begin: (text: string) => Search): Matcher {
+export function matcherOf(begin: (text: string) => PatternSearch): Matcher {
   return (text) => {
     const search = begin(text);
     const matches: number[] = [];
@@ -31,7 +31,7 @@ export function matcherOf(begin: (text: string) => Search): Matcher {
 }
 
 /** The engine's own search. The expression must have the flag "g". */
-export function nativeSearch(pattern: RegExp): Search {
+export function nativeSearch(pattern: RegExp): PatternSearch {
   return (text, from) => {
     pattern.lastIndex = from;
     const match = pattern.exec(text);
