@@ -85,6 +85,7 @@ export interface ReadOptions {
   readonly maxTargetLength?: number | null;
   /** What to do about rows of which the limit cuts off all labels. */
   readonly labelsCut?: "skip" | "error";
+  readonly trainOn?: "answers" | "all";
   /** Accept rows without labels as well, for computing outputs rather than measuring. */
   readonly unlabelled?: boolean;
   /** What a model that writes is to continue, instead of what it learns from. */
@@ -99,6 +100,7 @@ export async function examplesOf(
   options: ReadOptions,
 ): Promise<Example[]> {
   const { modelFolder, maxLength = null, maxTargetLength = null, labelsCut = "skip", unlabelled = false } = options;
+  const { trainOn = "answers" } = options;
   const { task, vocabSize, contextLength } = model;
   const isText = rows.some((row) => kindOfRow(row).isText);
   const encode = options.prompts ? encodePrompts : encodeRows;
@@ -114,6 +116,7 @@ export async function examplesOf(
     inputKinds: model.inputKinds,
     unlabelled,
     labelsCut,
+    trainOn,
     onWarning: notice,
   });
 }

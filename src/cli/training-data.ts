@@ -75,8 +75,8 @@ export async function trainingData(flags: DataFlags, context: DataContext): Prom
   const head = told === null ? { config, ignoreMismatchedSizes: true } : headFrom(told); // the head is for the labels of the data
   const loading = { ...head, weights: flags.weights, trainable, seed };
   const shapes = await measuredBase(flags.model, engine, task, loading);
-  const { model: modelFolder, maxLength, maxTargetLength, labelsCut } = flags;
-  const limits = { modelFolder, maxLength, maxTargetLength, labelsCut };
+  const { model: modelFolder, maxLength, maxTargetLength, labelsCut, trainOn } = flags;
+  const limits = { modelFolder, maxLength, maxTargetLength, labelsCut, trainOn };
   const train = await examplesOf(flags.data, rows, shapes, limits);
   const valid = validRows === null ? null : await examplesOf(flags.valid ?? flags.data, validRows, shapes, limits);
   const test = testRows === null ? null : await examplesOf(flags.test ?? [], testRows, shapes, limits);

@@ -7,7 +7,7 @@ import { type Task, tasks } from "../core/task.ts";
 import { labelNamesOf, problemTypeOf } from "../tasks/kit/labels.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { classCounts } from "./classes.ts";
-import { dataOptions } from "./data-options.ts";
+import { dataOptions, splitOptions } from "./data-options.ts";
 import type { Dataset, ExampleLimits, LoadDatasetOptions } from "./dataset.ts";
 import { type EncodeRowsOptions, type Example, encodeRows as encode } from "./examples.ts";
 import { kindOfRow, type Row, taskDefinition } from "./known-tasks.ts";
@@ -28,6 +28,7 @@ const reading = { ...choice, preparation: anything(), hub: anObject("options of 
 /** What makes examples of rows, whatever the model. */
 const encoding = {
   ...lengthOptions,
+  trainOn: splitOptions.trainOn,
   task,
   labelNames: listOf("a list of names", isText),
   problemType: orNull(oneOf(problemTypes, problemTypes[0])),

@@ -1,6 +1,6 @@
 /** How data files are read: options of `readRows`, and of the commands that read data. */
 
-import { bytes, fraction, names, type Options, renames, whole } from "../core/options.ts";
+import { bytes, fraction, names, type Options, oneOf, renames, whole } from "../core/options.ts";
 import { MAX_PIXELS } from "../image/image-size.ts";
 
 /** As much as fits into the memory of most machines: 1 GB. */
@@ -26,6 +26,15 @@ export const splitOptions = {
     help: "part of the data to hold out, such as 0.1; a resumed run must have the same",
     alsoSpelled: ["val-split", "validation-split", "val-set-size", "test-size"],
     common: true,
+  }),
+  /** What of a text is learned: the answers of prompts and conversations, or all of it. */
+  trainOn: oneOf(["answers", "all"], "answers", {
+    help: "what rows of a language model teach: the answers to prompts and in conversations, or all of their text",
+    insteadOf: {
+      "train-on-inputs": "--train-on all learns the prompts too",
+      "mask-prompt": "--train-on answers, the default, does not learn the prompt",
+      "completion-only-loss": "--train-on answers is the default",
+    },
   }),
   /** Classes of the head, in the order of their numbers; by default the model's where it has those of the data, else the data's. */
   labels: names({

@@ -13,6 +13,9 @@ export type { AnswerSource, EncodeRowsOptions, Example } from "../tasks/kit/exam
 export function encodeRows(file: string, rows: readonly Row[], options: EncodeRowsOptions): Example[] {
   const definition = taskDefinition(options.task ?? "CAUSAL_LM");
   expectMaxLength(rows, options);
+  if (options.trainOn === "all" && !(definition.labelsAreTokens && definition.labelsAlign === "ids")) {
+    throw new FormatError(`trainOn is "all", which is for language models; ${definition.name} has labels of its rows`);
+  }
   expectLabelNames(rows, definition, options);
   const examples: Example[] = [];
   const problems: RowProblem[] = [];

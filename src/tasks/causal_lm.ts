@@ -16,7 +16,7 @@ import type { LabelledIds, Tokenizer } from "../text/tokenizer.ts";
 import { defineRow, type RowOf } from "./kit/define-row.ts";
 import { defineTask } from "./kit/define-task.ts";
 import { type EncodeContext, type Example, outOfRange } from "./kit/example.ts";
-import { chatRow, conversationsRow } from "./rows/chat.ts";
+import { type ChatContent, chatRow, conversationsRow } from "./rows/chat.ts";
 import { type ChatCompletionContent, completionRow } from "./rows/completion.ts";
 import { type InstructionContent, instructionRow } from "./rows/instruction.ts";
 import { textRow } from "./rows/text.ts";
@@ -65,7 +65,9 @@ function encode(row: CausalRow, context: EncodeContext): Example[] | string | nu
   const encoded = sequencesOf(row, context);
   if (encoded === null || typeof encoded === "string") return encoded;
   const examples: Example[] = [];
-  for (const { inputIds, labels } of encoded) {
+  const learnsAll = context.trainOn === "all" && row.kind !== "tokens";
+  for (const { inputIds, labels: answers } of encoded) {
+    const labels = learnsAll ? inputIds : answers;
     const wrong = outOfRange(inputIds, labels, context.vocabSize) ?? tooLong(inputIds.length, context);
     if (wrong !== null) return wrong;
     const kept = context.maxLength ?? inputIds.length;
@@ -91,6 +93,7 @@ function sequencesOf(row: CausalRow, context: EncodeContext): LabelledIds[] | st
     case "completion":
       return [completion(row.prompt, row.completion, tokenizer())];
     case "chat":
+      if (context.trainOn === "all") return [whole(conversation(row, tokenizer()))];
       if (!row.messages.some(({ role }) => role === "assistant"))
         return 'has no turn of the "assistant" to learn from; `predict` and `generate` can continue it';
       return [tokenizer().encodeChat(row.messages, row.tools)];
@@ -136,6 +139,10 @@ function instruction({ system, instruction, output }: InstructionContent, tokeni
     { role: "assistant", content: output },
   ];
   return tokenizer.encodeChat(system === "" ? turns : [{ role: "system", content: system }, ...turns]);
+}
+
+function conversation({ messages, tools }: ChatContent, tokenizer: Tokenizer): number[] {
+  return tokenizer.applyChatTemplate(messages, { tools, tokenize: true });
 }
 
 function whole(inputIds: number[]): LabelledIds {

@@ -60,6 +60,11 @@ export interface EncodeRowsOptions {
   readonly labelNames?: readonly string[] | null;
   /** What the labels of texts are; one class by default. */
   readonly problemType?: ProblemType | null;
+  /**
+   * What rows of a language model teach: the answers to prompts and in conversations (the default), or all of their text. Rows of
+   * ids have their own labels.
+   */
+  readonly trainOn?: "answers" | "all";
   /** What to do about a row of which the length limit cuts off all labels: leave it out with a warning, or refuse the file. */
   readonly labelsCut?: "skip" | "error";
   /** Told what was left out. */
