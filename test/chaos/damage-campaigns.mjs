@@ -61,7 +61,7 @@ async function adapters(ledger, { random, perFile }) {
   const outputs = async (folder, onWarning) => {
     const model = await PeftModel.fromPretrained(base, folder, { onWarning });
     try {
-      return Buffer.from(model.forward({ ids: inputIds[0], starts: Int32Array.of(0, 9) }).buffer).toString("hex");
+      return Buffer.from(model.forward({ ids: inputIds[0], starts: Int32Array.of(0, 9) }).data.buffer).toString("hex");
     } finally {
       model.unload();
     }

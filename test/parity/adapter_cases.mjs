@@ -53,7 +53,7 @@ const lora = [
 
 const adaloraSchedule = { initR: 4, targetR: 2, loraAlpha: 6, totalStep: 4, tinit: 1, tfinal: 1, deltaT: 1 };
 const lstm = { encoderReparameterizationType: "LSTM", encoderHiddenSize: 5 };
-const queries = ["q_proj", "q", "query", "q_lin"];
+const queries = ".*\\.(q_proj|q|query|q_lin)"; // as the architecture calls them
 
 const others = [
   ["adalora", "plain", ["llama", "gpt2", "bert-seq-cls", "mt5-seq-2-seq-lm"], adaloraSchedule],

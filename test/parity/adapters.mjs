@@ -233,10 +233,15 @@ async function withModel(folder, task, body) {
   }
 }
 
+/** Labels as an example has them: classes and tokens are whole numbers, values are not. */
+function numbers(labels) {
+  return labels.every(Number.isInteger) ? Int32Array.from(labels) : Float32Array.from(labels);
+}
+
 function examplesOf({ sequences, pixel_values: images, token_type_ids: types, task_ids: tasks, labels }) {
   return (sequences ?? images).map((values, i) => ({
     inputIds: Int32Array.from(sequences ? values : []),
-    labels: labels?.[i] ?? [],
+    labels: numbers(labels?.[i] ?? []),
     ...(types && { tokenTypes: types[i] }),
     ...(tasks && { taskId: tasks[i] }),
     ...(images && { inputs: [{ kind: "pixels", values: Float32Array.from(values) }] }),
