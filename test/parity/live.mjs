@@ -193,6 +193,7 @@ async function compareAll(python, work) {
   runPython(python, "make_goldens.py", made);
   runPython(python, "make_method_goldens.py", made);
   runPython(python, "make_pipeline_goldens.py", made);
+  runPython(python, "make_loss_goldens.py", made);
   const hub = findHubPython();
   if (hub !== null) runPython(hub, "make_hub_goldens.py", made);
   const rows = goldenSuites(

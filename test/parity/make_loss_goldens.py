@@ -1,12 +1,17 @@
 """Losses of one's own and their gradients as torch computes them. Writes test/golden/losses.json."""
 
+import argparse
 import json
 import pathlib
 
 import torch
 import torch.nn.functional as F
 
-torch.manual_seed(0)
+parser = argparse.ArgumentParser()
+parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path(__file__).parents[1] / "golden")
+parser.add_argument("--seed", type=int, default=0)
+arguments = parser.parse_args()
+torch.manual_seed(arguments.seed)
 
 
 def numbers(tensor):
@@ -63,4 +68,4 @@ def contrastive():
 
 
 golden = {"weighted": weighted(), "dpo": dpo(), "contrastive": contrastive()}
-(pathlib.Path(__file__).parents[1] / "golden" / "losses.json").write_text(json.dumps(golden) + "\n")
+(arguments.output / "losses.json").write_text(json.dumps(golden) + "\n")
