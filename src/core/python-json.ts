@@ -60,7 +60,11 @@ export function shownJson(value: unknown): string {
   if (typeof value === "bigint") return String(value);
   const plain = (_: string, each: unknown) =>
     typeof each === "bigint" ? Number(each) : each instanceof PyFloat ? each.value : each;
-  return JSON.stringify(value, plain) ?? "nothing";
+  try {
+    return JSON.stringify(value, plain) ?? "nothing";
+  } catch {
+    return "a value that is nested too deep";
+  }
 }
 
 /** How to write. `indent: null` puts everything on one line with ", " and ": ", Python's default. */

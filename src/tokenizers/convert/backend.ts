@@ -1,6 +1,6 @@
 /** tokenizer.json while it is being put together: the model, its added tokens, and the parts around it. */
 import { FormatError } from "../../core/errors.ts";
-import type { Json } from "../../core/python-json.ts";
+import { type Json, shownJson } from "../../core/python-json.ts";
 import { readAddedToken as readListedToken } from "../added-tokens.ts";
 import { Fields } from "../fields.ts";
 import { readPadding } from "../padding.ts";
@@ -42,7 +42,7 @@ export class Backend {
     const part = (name: Part): JsonFields | null => {
       const value = file[name] ?? null;
       if (value === null || isObject(value)) return value;
-      throw new FormatError(`its "${name}" should be an object or null, found ${JSON.stringify(value)}`);
+      throw new FormatError(`its "${name}" should be an object or null, found ${shownJson(value)}`);
     };
     const backend = new Backend(file.model, {
       truncation: part("truncation"),

@@ -84,7 +84,7 @@ function refuseUnhonored(folder: string, config: JsonFields | null): void {
     const value = config?.[key] ?? false;
     if (value !== false) {
       throw new UnsupportedError(
-        `"${key}" in tokenizer_config.json of ${folder} is ${JSON.stringify(value)}, which is not honored. ${wayOut(folder)}`,
+        `"${key}" in tokenizer_config.json of ${folder} is ${shownJson(value)}, which is not honored. ${wayOut(folder)}`,
       );
     }
   }
@@ -172,7 +172,7 @@ function describe({
   const side = (key: string, usual: "left" | "right") => {
     const value = settings.get(key) ?? usual;
     if (value === "left" || value === "right") return value;
-    throw new FormatError(`tokenizer settings: "${key}" should be "left" or "right", found ${JSON.stringify(value)}`);
+    throw new FormatError(`tokenizer settings: "${key}" should be "left" or "right", found ${shownJson(value)}`);
   };
   const length = settings.get("model_max_length") ?? settings.get("max_len") ?? null;
   const names: unknown = settings.get("model_input_names") ?? facts.inputNames;

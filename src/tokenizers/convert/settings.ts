@@ -3,7 +3,7 @@
  * tokens, the older special_tokens_map.json and added_tokens.json. Read as transformers' `from_pretrained` reads them.
  */
 import { FormatError } from "../../core/errors.ts";
-import type { Json } from "../../core/python-json.ts";
+import { type Json, shownJson } from "../../core/python-json.ts";
 import { AddedTokenSetting, readAddedToken, type TokenFlags } from "./added-token.ts";
 import { isObject, type JsonFields } from "./json.ts";
 import {
@@ -91,9 +91,7 @@ function readOlderFiles(
 
 function expectId(id: Json | undefined, { content }: AddedTokenSetting): number {
   if (typeof id === "number" && Number.isSafeInteger(id) && id >= 0) return id;
-  throw new FormatError(
-    `added token ${JSON.stringify(content)}: its number should be whole, found ${JSON.stringify(id)}`,
-  );
+  throw new FormatError(`added token ${JSON.stringify(content)}: its number should be whole, found ${shownJson(id)}`);
 }
 
 /** Sets what special_tokens_map.json names. Returns the text of the last additional token that it lists, or null. */
