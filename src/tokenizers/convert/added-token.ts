@@ -1,6 +1,6 @@
 /** A token that is found in a text before anything else looks at it, and the vocabulary of such tokens. */
 import { FormatError } from "../../core/errors.ts";
-import type { Json } from "../../core/python-json.ts";
+import { type Json, shownJson } from "../../core/python-json.ts";
 import { isObject, type JsonFields } from "./json.ts";
 
 /** How a token is looked for, by the names files know it by. `normalized` is the opposite of `special` unless given. */
@@ -73,7 +73,7 @@ export class AddedTokenSetting {
 /** A token as files write it: an object with `content` and flags. Throws FormatError for anything else. */
 export function readAddedToken(value: Json, where: string): AddedTokenSetting {
   if (!isObject(value) || typeof value.content !== "string") {
-    throw new FormatError(`${where}: expected an object with the "content" of a token, found ${JSON.stringify(value)}`);
+    throw new FormatError(`${where}: expected an object with the "content" of a token, found ${shownJson(value)}`);
   }
   return new AddedTokenSetting(value.content, value as TokenFlags);
 }

@@ -1,6 +1,6 @@
 /** The special tokens of a tokenizer, by name: `bos_token` and its like, in the order in which transformers adds them. */
 import { FormatError } from "../../core/errors.ts";
-import type { Json } from "../../core/python-json.ts";
+import { type Json, shownJson } from "../../core/python-json.ts";
 import { AddedTokenSetting } from "./added-token.ts";
 import { isObject } from "./json.ts";
 
@@ -83,5 +83,5 @@ function expectToken(name: string, value: Setting): SpecialTokenSetting {
 }
 
 function wrong(name: string, expected: string, found: Setting): FormatError {
-  return new FormatError(`tokenizer settings: "${name}" should be ${expected}, found ${JSON.stringify(found)}`);
+  return new FormatError(`tokenizer settings: "${name}" should be ${expected}, found ${shownJson(found)}`);
 }
