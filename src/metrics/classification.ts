@@ -18,13 +18,6 @@ export function f1Of({ tp, fp, fn }: Tally): number {
   return tp === 0 ? 0 : (2 * tp) / (2 * tp + fp + fn);
 }
 
-/** The index of the largest value, the first of equal ones. */
-export function argmax(values: ArrayLike<number>): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
-  return best;
-}
-
 /**
  * Accuracy, F1 as the unweighted mean over the classes that occur or are predicted, and for two classes F1 of class 1.
  * Both arrays [examples].

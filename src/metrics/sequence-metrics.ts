@@ -1,5 +1,6 @@
 /** Metrics of predictions for whole sequences: a class, several classes, or values. */
-import { argmax, classScores, multiLabelScores } from "./classification.ts";
+import { argmax } from "../core/scores.ts";
+import { classScores, multiLabelScores } from "./classification.ts";
 import type { Metrics, MetricsOptions, Prediction } from "./metrics.ts";
 import { regressionScores } from "./regression.ts";
 

@@ -1,6 +1,7 @@
 /** Metrics of token classification. */
 import { IGNORED } from "../core/labels.ts";
-import { argmax, classScores } from "./classification.ts";
+import { argmax } from "../core/scores.ts";
+import { classScores } from "./classification.ts";
 import type { Metrics, MetricsOptions, Prediction, Scored } from "./metrics.ts";
 import { marksSpans, spanScores } from "./spans.ts";
 

@@ -1,22 +1,8 @@
 /** Outputs as scores, and the best of them. */
 import { numberedLabels } from "../core/labels.ts";
+import { softmax } from "../core/scores.ts";
 import type { Model } from "../nn/tasks/model.ts";
 import type { Classification, ClassificationOptions } from "./results.ts";
-
-export function softmax(logits: ArrayLike<number>): number[] {
-  const values = Array.from(logits);
-  const largest = Math.max(...values);
-  const exps = values.map((x) => Math.exp(x - largest));
-  const sum = exps.reduce((total, x) => total + x, 0);
-  return exps.map((x) => x / sum);
-}
-
-/** The place of the largest, of equals the first. */
-export function argmax(values: ArrayLike<number>): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
-  return best;
-}
 
 /** The names of a model's outputs. */
 export function namesOf(base: Model, count: number): readonly string[] {
@@ -38,7 +24,7 @@ export function rankedClasses(
   const apply = asked ?? (regresses && problem === "regression" ? "none" : isSeveral ? "sigmoid" : "softmax");
   const scores =
     apply === "softmax"
-      ? softmax(logits)
+      ? Array.from(softmax(logits))
       : Array.from(logits, (x) => (apply === "sigmoid" ? 1 / (1 + Math.exp(-x)) : x));
   const names = namesOf(base, logits.length);
   const all = scores.map((score, i) => ({ label: names[i]!, score })).sort((a, b) => b.score - a.score);

@@ -1,11 +1,12 @@
 /** Labels of tokens, and entities made of them, as transformers makes them. */
 import { callOptions, camelKeys, expectArgument, listOf } from "../core/call-options.ts";
 import { type Options, oneOf } from "../core/options.ts";
+import { argmax, softmax } from "../core/scores.ts";
 import type { PretrainedTokenizer } from "../text/auto-tokenizer.ts";
 import { offsetsInUnits } from "../text/offsets.ts";
 import { forEach, outputsOf, type PipelineModel } from "./loaded.ts";
 import type { Entity, TokenClassificationOptions } from "./results.ts";
-import { argmax, namesOf, softmax } from "./scores.ts";
+import { namesOf } from "./scores.ts";
 
 const options = {
   aggregationStrategy: oneOf(["none", "simple", "first", "average", "max"], "none"),
@@ -60,7 +61,7 @@ function scored(loaded: PipelineModel, text: string): { tokens: ScoredToken[]; n
       ? Array.from(token).length !== Array.from(shown).length
       : start > 0 && !text.slice(start - 1, start + 1).includes(" ");
     const word = isUnknown ? shown : token;
-    return [{ word, scores: softmax(rows[index]!), start, end, index, isSubword: goesOn && !isUnknown }];
+    return [{ word, scores: Array.from(softmax(rows[index]!)), start, end, index, isSubword: goesOn && !isUnknown }];
   });
   return { tokens, names: namesOf(loaded.base, rows[0]?.length ?? 0) };
 }

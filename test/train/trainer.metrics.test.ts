@@ -1,8 +1,8 @@
 /** Own metrics, predictions, and the best model by a metric. */
 import { expect, test } from "vitest";
 import { getPeftModel } from "../../src/adapt/peft-model.ts";
+import { argmax } from "../../src/core/scores.ts";
 import { promptTuning } from "../../src/methods/prompt_tuning.ts";
-import { argmax } from "../../src/metrics/classification.ts";
 import { concatenate } from "../../src/nn/pass/sequences.ts";
 import type { TrainingArguments } from "../../src/train/arguments.ts";
 import { evaluateLoss } from "../../src/train/evaluation/evaluate.ts";

@@ -1,4 +1,6 @@
 /** Processors for drawing alone: they flatten the distribution, or cut off what is unlikely. Each keeps at least one token. */
+
+import { argmax } from "../../core/scores.ts";
 import type { LogitsProcessor } from "./logits-processor.ts";
 import { softmax } from "./softmax.ts";
 
@@ -38,7 +40,7 @@ export function topP(p: number): LogitsProcessor {
 export function minP(share: number): LogitsProcessor {
   return (_, scores) => {
     const probabilities = softmax(scores);
-    const best = argmaxOf(scores);
+    const best = argmax(scores);
     const least = Math.fround(share) * probabilities[best]!;
     cut(scores, (id) => id !== best && probabilities[id]! < Math.fround(least));
   };
@@ -78,7 +80,7 @@ export function etaCutoff(epsilon: number): LogitsProcessor {
 }
 
 function cutBelow(scores: Float32Array, probabilities: Float32Array, least: number): void {
-  const largest = scores[argmaxOf(scores)]!;
+  const largest = scores[argmax(scores)]!;
   cut(scores, (id) => probabilities[id]! < Math.fround(least) && scores[id]! < largest);
 }
 
@@ -90,10 +92,6 @@ function cut(scores: Float32Array, goes: (id: number) => boolean): void {
 /** Ids in the order of their values, the smallest first. */
 function ascending(values: Float32Array): number[] {
   return Array.from(values.keys()).sort((a, b) => values[a]! - values[b]! || a - b || 0);
-}
-
-function argmaxOf(scores: Float32Array): number {
-  return scores.reduce((best, score, id) => (score > scores[best]! ? id : best), 0);
 }
 
 function entropy(probabilities: Float32Array): number {

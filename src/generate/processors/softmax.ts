@@ -1,9 +1,8 @@
-/** Probabilities [V] of scores. A score of -Infinity has probability 0. */
+import { softmax as probabilitiesOf } from "../../core/scores.ts";
+
+/** Probabilities [V] of scores, in float32. A score of -Infinity has probability 0. */
 export function softmax(scores: Float32Array): Float32Array {
-  const largest = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  const weights = Float64Array.from(scores, (score) => Math.exp(score - largest));
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  return Float32Array.from(weights, (weight) => weight / total);
+  return new Float32Array(probabilitiesOf(scores));
 }
 
 /** The logarithm of what softmax divides by. */

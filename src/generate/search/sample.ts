@@ -1,13 +1,7 @@
 /** Picks the next token from scores. */
 import type { Philox } from "../../core/random/philox.ts";
+import { argmax } from "../../core/scores.ts";
 import { softmax } from "../processors/softmax.ts";
-
-/** The id with the largest score, the first of equals. */
-export function argmax(scores: Float32Array): number {
-  let best = 0;
-  for (let i = 1; i < scores.length; i++) if (scores[i]! > scores[best]!) best = i;
-  return best;
-}
 
 /** One id drawn from softmax(scores). One whose score is -Infinity is never drawn. */
 export function sample(scores: Float32Array, random: Philox): number {

@@ -1,6 +1,7 @@
 /** Each token the likeliest, or drawn. */
 import type { Philox } from "../../core/random/philox.ts";
-import { argmax, sample } from "./sample.ts";
+import { argmax } from "../../core/scores.ts";
+import { sample } from "./sample.ts";
 import { type Draft, expectChoice, logProbOf, type Search, type SearchOptions } from "./search.ts";
 
 export interface TokenSearchOptions extends SearchOptions {

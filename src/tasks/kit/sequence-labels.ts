@@ -1,4 +1,5 @@
 /** What tasks share that say something of a whole sequence: a class, several, or values. */
+import { softmax } from "../../core/scores.ts";
 import type { Model } from "../../nn/tasks/model.ts";
 import type { Presenting } from "./define-task.ts";
 import type { Example } from "./example.ts";
@@ -27,13 +28,6 @@ export async function presentLabels({ outputs, labelNames, problemType }: Presen
         labels: labelNames.filter((_, i) => (found as Int32Array)[i] === 1),
         probabilities: Array.from(values, (x) => 1 / (1 + Math.exp(-x))),
       };
-    return { label: labelNames[found as number], probabilities: softmax(values) };
+    return { label: labelNames[found as number], probabilities: Array.from(softmax(values)) };
   };
-}
-
-function softmax(logits: Float32Array): number[] {
-  const largest = Math.max(...logits);
-  const exps = Array.from(logits, (x) => Math.exp(x - largest));
-  const sum = exps.reduce((total, x) => total + x, 0);
-  return exps.map((x) => x / sum);
 }

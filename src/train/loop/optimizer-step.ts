@@ -44,10 +44,8 @@ export async function takeStep(run: StepContext, { step, microStep }: Progress, 
   const { model, objective, args, examples, optimizer } = run;
   const batches = indices.map((chosen, i) => {
     const context = { seed: [args.seed, microStep + i] as const, training: true };
-    return objective.batch(
-      chosen.map((index) => examples[index]!),
-      context,
-    ); // prettier-ignore
+    const taken = chosen.map((index) => examples[index]!);
+    return objective.batch(taken, context);
   });
   const labels = objective.hasOwnLoss ? 1 : batches.reduce((sum, batch) => sum + batch.labels, 0);
   optimizer.zeroGrad();

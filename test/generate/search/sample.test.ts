@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { Philox } from "../../../src/core/random/philox.ts";
+import { argmax } from "../../../src/core/scores.ts";
 import { samplingFilters } from "../../../src/generate/processors-of.ts";
-import { argmax, sample } from "../../../src/generate/search/sample.ts";
+import { sample } from "../../../src/generate/search/sample.ts";
 
 type Sampling = Parameters<typeof samplingFilters>[0];
 
