@@ -124,7 +124,7 @@ export class AdapterSet implements ActingOnModel {
     this.model.uses.expectNone(doing);
   }
 
-  /** Throws StateError if the model's weights are no longer those that an adapter was made for. */
+  /** Throws StateError if the model's weights have changed since the adapter was made. */
   #expectMadeForThis({ name, weightChanges }: Adapter): void {
     if (weightChanges === this.model.weightChanges) return;
     throw new StateError(`adapter "${name}": the weights of the model changed while it was loaded; load it again`);

@@ -6,7 +6,7 @@ import type { Target } from "../core/host.ts";
 import { WEIGHTS } from "./copy-processing-files.ts";
 
 /**
- * Writes a folder under a temporary name and replaces `path` with it; a symbolic link goes on leading to it. Files of
+ * Writes a folder under a temporary name and replaces `path` with it. A symbolic link stays and points to the new folder. Files of
  * the old folder that are neither written nor weights are kept. A folder that cannot change its place is written file by
  * file: a mount point, the working folder, one in a folder that may not be changed.
  */

@@ -37,7 +37,7 @@ export interface OptionDetails<T> {
   readonly common?: boolean;
   /** The placeholder for the value in help, if the kind's default does not fit: `dir` for `--model <dir>`. */
   readonly placeholder?: string;
-  /** The command line's default, if it differs from the library's, and the reason; `shown` stands for one that depends on the run. */
+  /** The command line's default, if it differs from the library's, and the reason. Help shows `shown` instead if it depends on the run. */
   readonly cli?: { readonly default: T; readonly reason: string; readonly shown?: string };
   /** It is not written to files: only the caller can set it. */
   readonly unsaved?: boolean;

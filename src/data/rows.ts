@@ -41,7 +41,7 @@ export async function parseRows(file: string, bytes: Uint8Array, choice: RowChoi
   return rowsOf(file, await tableRecords(file, table, { isTabbed: ending === ".tsv", isText }), choice);
 }
 
-/** The rows of objects that are no file's; `name` is what messages call them. */
+/** Rows of objects that a program passes; messages call them `name`. */
 export function rowsFrom(objects: Iterable<object>, choice: RowChoice, name: string): Row[] {
   const records = Array.from(objects, (object, i): FileRecord => {
     const isRow = typeof object === "object" && object !== null && !Array.isArray(object);

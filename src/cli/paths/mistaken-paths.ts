@@ -6,7 +6,7 @@ import { FormatError } from "../../core/errors.ts";
 import { didYouMean } from "../../core/similar.ts";
 import { quoted, splitPath } from "./paths.ts";
 
-/** Throws FormatError if a local path is no model folder. Others are names on the hub. */
+/** Throws FormatError if a path exists but does not hold a model. Other paths are names on the hub. */
 export function expectModel(path: string, flag = "--model"): void {
   if (!existsSync(path) || existsSync(join(path, "config.json"))) return;
   expectNoFile(path, flag);
@@ -24,7 +24,7 @@ export function expectModel(path: string, flag = "--model"): void {
   throw new FormatError(`folder "${path}" has no file "config.json", expected a model folder; it has ${listed(path)}`);
 }
 
-/** Throws FormatError if a local path is no adapter folder. */
+/** Throws FormatError if a path exists but does not hold an adapter. */
 export function expectAdapter(path: string, flag = "--adapter"): void {
   if (!existsSync(path)) return;
   expectNoFile(path, flag);
@@ -72,7 +72,7 @@ function baseOf(adapter: string): string {
     const { base_model_name_or_path: base } = JSON.parse(readFileSync(join(adapter, CONFIG_FILE), "utf8"));
     return typeof base === "string" && base !== "" ? base : "BASE";
   } catch {
-    return "BASE"; // read with an error of its own where it is used
+    return "BASE"; // whoever loads the adapter reports the damage
   }
 }
 

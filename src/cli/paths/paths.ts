@@ -8,7 +8,7 @@ export function splitPath(path: string): [folder: string, file: string] {
   return [dirname(path), basename(path)];
 }
 
-/** The folder of an adapter: the folder of a run stands for the adapter that it made. */
+/** The folder of an adapter: the given one, or `adapter` in the folder of a run. */
 export function adapterFolder(path: string): string {
   const made = join(path, "adapter");
   return !existsSync(join(path, CONFIG_FILE)) && existsSync(join(made, CONFIG_FILE)) ? made : path;

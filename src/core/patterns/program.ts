@@ -10,7 +10,7 @@ export type Instruction =
   /** Tries `first`, then `second`. Its number among forks is `fork`. */
   | { readonly op: "fork"; readonly fork: number; first: number; second: number }
   | { readonly op: "jump"; to: number }
-  /** Matches the instructions behind it by themselves, up to an "end"; goes on at `next`. */
+  /** Runs the instructions after it as a separate match up to an "end", then continues at `next`. */
   | { readonly op: "inner"; readonly look: "at" | "not" | null; next: number }
   | { readonly op: "save"; readonly slot: number }
   | { readonly op: "reference"; readonly index: number; readonly backwards: boolean }

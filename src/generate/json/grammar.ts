@@ -89,7 +89,7 @@ export class Automaton {
     return state;
   }
 
-  /** Collects all stacks that a stack stands for. */
+  /** Expands a stack: adds it, and every stack that its top rule can become. */
   #open(stack: Stack | null, seen: Set<Stack | null>): void {
     if (seen.has(stack)) return;
     seen.add(stack);

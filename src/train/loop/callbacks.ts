@@ -91,7 +91,7 @@ const moments: Readonly<Record<keyof TrainerCallback, true>> = {
   onTrainEnd: true,
 };
 
-/** Throws FormatError for what is no callback, and for a method that no moment calls: `on_step_end`, or one misspelled. */
+/** Throws FormatError unless each is a callback, and for a method that is never called: `on_step_end`, or a misspelled name. */
 export function expectCallbacks(callbacks: readonly unknown[]): void {
   callbacks.forEach((callback, i) => {
     if (typeof callback !== "object" || callback === null)
