@@ -132,7 +132,7 @@ export type { Resume } from "./train/run/resume.ts";
 export type { RunIdentity } from "./train/run/run-identity.ts";
 export type { LossOf } from "./train/trainer.ts";
 export type { Arena } from "./wasm/arena.ts";
-export type { EngineSizes } from "./wasm/engine.ts";
+export type { BuildChoice, EngineSizes } from "./wasm/engine.ts";
 export type { Kernels } from "./wasm/generated/kernels.ts";
 export type { Memory, Ptr } from "./wasm/memory.ts";
 export type { KernelObserver, StepUnderWay } from "./wasm/observed-kernels.ts";

@@ -5,8 +5,8 @@
  *   across   lanes lie side by side in memory:   sliver[p, i] = src[p·row + i]
  *   down     lanes are rows of the matrix:       sliver[p, i] = src[i·row + p]
  *
- * `row` is a step in bytes. A whole sliver has 5 to 8 lanes: two overlapping groups of four cover any of these widths. A
- * sliver at the matrix's edge has fewer `lanes` than its width and gets zeros for the rest.
+ * `row` is a step in bytes. A whole sliver has 5 to 8 lanes, which two overlapping groups of four cover, or 16, filled in two halves.
+ * A sliver at the matrix's edge has fewer `lanes` than its width and gets zeros for the rest.
  */
 import { load1, load4 } from "../simd/half";
 
@@ -15,28 +15,38 @@ import { load1, load4 } from "../simd/half";
 export function fill<T>(sliver: usize, width: i32, src: usize, row: usize, across: bool, lanes: i32, depth: i32): void {
   if (lanes < width) {
     const one = sizeof<T>();
-    fillScaled<T>(sliver, width, src, across ? one : row, across ? row : one, lanes, depth, 1);
-  } else if (across) {
-    fillAcross<T>(sliver, width, src, row, depth);
+    fillScaled<T>(sliver, <usize>(width << 2), width, src, across ? one : row, across ? row : one, lanes, depth, 1);
   } else {
-    fillDown<T>(sliver, width, src, row, depth);
+    const half = WIDE ? min(width, 8) : width, step = <usize>(width << 2);
+    fillWhole<T>(sliver, step, half, src, row, across, depth);
+    if (WIDE && width > 8) fillWhole<T>(sliver + 32, step, half, src + 8 * (across ? sizeof<T>() : row), row, across, depth);
   }
 }
 
-/** Any orientation, any number of lanes, times a factor: sliver[p, i] = scale·src[i·stepLane + p·stepDepth]. */
-export function fillScaled<T>(
-  sliver: usize, width: i32, src: usize, stepLane: usize, stepDepth: usize, lanes: i32, depth: i32, scale: f32,
+/** `width` lanes, 5 to 8, of slivers that are `step` bytes wide. */
+// @ts-ignore: decorator
+@inline
+function fillWhole<T>(
+  sliver: usize, step: usize, width: i32, src: usize, row: usize, across: bool, depth: i32,
 ): void {
-  for (let p = 0; p < depth; p++, src += stepDepth) {
+  if (across) fillAcross<T>(sliver, step, width, src, row, depth);
+  else fillDown<T>(sliver, step, width, src, row, depth);
+}
+
+/** Any orientation, any number of lanes, times a factor: sliver[p, i] = scale·src[i·stepLane + p·stepDepth], `step` bytes from p to p. */
+export function fillScaled<T>(
+  sliver: usize, step: usize, width: i32, src: usize, stepLane: usize, stepDepth: usize, lanes: i32, depth: i32, scale: f32,
+): void {
+  for (let p = 0; p < depth; p++, sliver += step, src += stepDepth) {
     let from = src;
-    for (let i = 0; i < width; i++, sliver += 4, from += stepLane) {
-      store<f32>(sliver, i < lanes ? scale * load1<T>(from) : 0);
+    for (let i = 0; i < width; i++, from += stepLane) {
+      store<f32>(sliver + (i << 2), i < lanes ? scale * load1<T>(from) : 0);
     }
   }
 }
 
-function fillAcross<T>(sliver: usize, width: i32, src: usize, row: usize, depth: i32): void {
-  const step = <usize>(width << 2), second = <usize>(width - 4);
+function fillAcross<T>(sliver: usize, step: usize, width: i32, src: usize, row: usize, depth: i32): void {
+  const second = <usize>(width - 4);
   const end = sliver + <usize>depth * step;
   for (; sliver < end; sliver += step, src += row) {
     v128.store(sliver, load4<T>(src));
@@ -47,8 +57,8 @@ function fillAcross<T>(sliver: usize, width: i32, src: usize, row: usize, depth:
 /** Both groups advance together: eight streams from memory rather than four twice. */
 // @ts-ignore: decorator
 @inline
-function fillDown<T>(sliver: usize, width: i32, src: usize, row: usize, depth: i32): void {
-  const step = <usize>(width << 2), second = <usize>(width - 4);
+function fillDown<T>(sliver: usize, step: usize, width: i32, src: usize, row: usize, depth: i32): void {
+  const second = <usize>(width - 4);
   const other = second * row;
   let row1 = src + row, row2 = row1 + row, row3 = row2 + row;
   const end = src + <usize>depth * sizeof<T>(), end4 = src + <usize>(depth & ~3) * sizeof<T>();
@@ -61,7 +71,7 @@ function fillDown<T>(sliver: usize, width: i32, src: usize, row: usize, depth: i
     row1 += 4 * sizeof<T>(), row2 += 4 * sizeof<T>(), row3 += 4 * sizeof<T>(), sliver += 4 * step;
   }
   const rest = <i32>((end - src) / sizeof<T>());
-  fillScaled<T>(sliver, width, src, row, sizeof<T>(), width, rest, 1);
+  fillScaled<T>(sliver, step, width, src, row, sizeof<T>(), width, rest, 1);
 }
 
 /** Lane i of the four vectors becomes the i-th stored vector. */

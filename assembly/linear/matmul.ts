@@ -38,7 +38,7 @@ import { COLS, FEWER_ROWS, ROWS, tile, tileByLanes } from "./tile";
  */
 const HEIGHT: i32 = 360;
 /** Most terms of a sum per pass over C: a sliver of each operand, 22 KB, in L1. */
-const DEPTH: i32 = 400;
+const DEPTH: i32 = WIDE ? 256 : 400;
 
 /** Bytes of working memory that a matmul needs, 16-byte aligned; their contents do not matter. */
 export function matmul_workspace(): i32 {
@@ -133,7 +133,7 @@ function matmul<T>(
   const blockA = sliverB + COLS * DEPTH * 4;
   memory.fill(workspace, 0, ZEROS);
   const total = k + r;
-  const few = (layout & FEW_LOADS) != 0;
+  const few = !WIDE && (layout & FEW_LOADS) != 0;
   const depth = evenShare(total, DEPTH, 1), height = evenShare(rowEnd - rowStart, HEIGHT, few ? FEWER_ROWS : ROWS);
   for (let i = rowStart; i < rowEnd; i += height) {
     const rows = min(height, rowEnd - i);
@@ -180,7 +180,7 @@ function fillBlockA(
     }
     if (depth2 > 0) {
       const q = <usize>(p + depth - k);
-      fillScaled<f32>(block, width, a2 + down * row2 + (q << 2), row2, 4, lanes, depth2, scale);
+      fillScaled<f32>(block, <usize>(width << 2), width, a2 + down * row2 + (q << 2), row2, 4, lanes, depth2, scale);
       block += depth2 * width << 2;
     }
   }
@@ -237,7 +237,6 @@ function sweep(
 
 function copy(to: usize, rowTo: usize, from: usize, rowFrom: usize, rows: i32, cols: i32): void {
   for (let i = 0; i < rows; i++, to += rowTo, from += rowFrom) {
-    storePart(to, loadPart(from, cols), cols);
-    if (cols > 4) storePart(to + 16, loadPart(from + 16, cols - 4), cols - 4);
+    for (let j = 0; j < cols; j += 4) storePart(to + (j << 2), loadPart(from + (j << 2), cols - j), cols - j);
   }
 }

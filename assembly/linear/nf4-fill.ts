@@ -1,8 +1,8 @@
 /**
- * Fills one sliver of eight lanes, as fill.ts does, from weights in four bits (simd/nf4-read.ts).
+ * Fills one sliver of COLS lanes, as fill.ts does, from weights in four bits (simd/nf4-read.ts).
  *
  *   across   sliver[p, i] = w[e + p·ld + i]
- *   down     sliver[p, i] = w[e + i·ld + p]      rows are widened one by one into `scratch`, 8·depth floats
+ *   down     sliver[p, i] = w[e + i·ld + p]      rows are widened one by one into `scratch`, COLS·depth floats
  */
 import { absmax, BLOCK, codesLow, codesOf, levels, plane, widen } from "../simd/nf4-read";
 import { fill } from "./fill";
@@ -12,7 +12,7 @@ export function fillNf4(
   sliver: usize, w: usize, e: i32, ld: i32, across: bool, lanes: i32, depth: i32, scratch: usize,
 ): void {
   if (across) {
-    if (lanes == COLS && ((e | ld) & (COLS - 1)) == 0) fillAcross(sliver, w, e, ld, depth);
+    if (lanes == COLS && ((e | ld) & 7) == 0) for (let i = 0; i < COLS; i += 8) fillAcross(sliver + (i << 2), w, e + i, ld, depth);
     else fillEdge(sliver, w, e, ld, lanes, depth);
     return;
   }

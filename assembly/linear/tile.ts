@@ -11,12 +11,14 @@
  *
  * Registers decide the shape: x86 engines give 15. Multiply-then-add needs a temporary beside the accumulators, the two
  * vectors of b and the splat of a: 5x8. Fused multiply-add does without: 6x8. V8 spills if the loop is unrolled by hand.
+ * Where V8 merges pairs of vectors (WIDE), the same registers hold twice as much: 6x16.
  */
 import { madd } from "../simd/lanes";
+import { wideTile } from "./wide-tile";
 
 export const ROWS: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
 export const FEWER_ROWS: i32 = 5;
-export const COLS: i32 = 8;
+export const COLS: i32 = WIDE ? 16 : 8;
 
 /**
  * Four floats, one by one at offsets 0, 4, 8 and 12, where the loop reads its splats of a. V8 11 keeps the sum of memory
@@ -33,6 +35,10 @@ function loadByLanes(p: usize): v128 {
 }
 
 export function tile(a: usize, b: usize, depth: i32, c: usize, rowC: usize, from: usize, rowFrom: usize): void {
+  if (WIDE) {
+    wideTile(a, b, depth, c, rowC, from, rowFrom);
+    return;
+  }
   let c00 = loadByLanes(from), c01 = v128.load(from, 16);
   from += rowFrom;
   let c10 = v128.load(from), c11 = v128.load(from, 16);

@@ -6,14 +6,18 @@ import { fittingSettings, type MeasuredRun, tooLittleMemory } from "../train/mem
 import { planMemory } from "../train/memory-plan.ts";
 import { Trainer } from "../train/trainer.ts";
 import type { TrainerOptions } from "../train/trainer-options.ts";
-import { createEngine, type Engine, type EngineOptions } from "../wasm/engine.ts";
+import { type BuildChoice, createEngine, type Engine, preferred } from "../wasm/engine.ts";
 
 /** The build and threads of an engine, or the requested ones. */
-export type EngineLike = Pick<EngineOptions, "build"> & { readonly threads?: number | null };
+export interface EngineLike {
+  readonly build?: BuildChoice | null;
+  readonly threads?: number | null;
+}
 
 /** An engine that only measures. */
-export function measuringEngine({ build = "auto", threads }: EngineLike): Promise<Engine> {
-  return createEngine({ build, ...(typeof threads === "number" && { threads }), measuring: true });
+export function measuringEngine({ build, threads }: EngineLike): Promise<Engine> {
+  const sizes = typeof threads === "number" ? { threads } : {};
+  return createEngine({ build: build ?? preferred("fastest"), ...sizes, measuring: true });
 }
 
 /** The model of a folder in a separate engine that only measures, with the build and the threads of another engine. */

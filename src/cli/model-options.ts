@@ -6,7 +6,7 @@ import { type Options, oneOf, orNull, text, type ValuesOf } from "../core/option
 import { type Task, tasks } from "../core/task.ts";
 import type { Model } from "../nn/tasks/model.ts";
 import { weightsOption } from "../nn/tensors/kept-dtype.ts";
-import { createEngine, type Engine } from "../wasm/engine.ts";
+import { createEngine, type Engine, preferred } from "../wasm/engine.ts";
 import type { engineOptions } from "../wasm/engine-options.ts";
 import { formatBytes } from "../wasm/memory.ts";
 import { requiredText } from "./flags/options.ts";
@@ -36,8 +36,10 @@ export const modelOptions = {
   ),
 } satisfies Options;
 
-export async function openEngine({ threads, build = "auto" }: EngineFlags): Promise<Engine> {
-  return createEngine({ build, ...(typeof threads === "number" && { threads }) });
+/** The command line owns its process, so it may set V8's flag: it asks for "fastest" by default. */
+export async function openEngine({ threads, build }: EngineFlags): Promise<Engine> {
+  const sizes = typeof threads === "number" ? { threads } : {};
+  return createEngine({ build: build ?? preferred("fastest"), ...sizes, onWarning: notice });
 }
 
 /** The model that a command requests. */

@@ -138,9 +138,11 @@ function quote(text: string): string {
   return JSON.stringify(text).replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** How to handle a key that occurs twice in one object: keep the last, as JSON and Python do, or refuse. */
 export interface ParseJsonOptions {
+  /** How to handle a key that occurs twice in one object: keep the last, as JSON and Python do, or refuse. */
   readonly duplicates?: "last" | "refuse";
+  /** Levels of objects and lists within one another. Default 500: far above any real file, far below the limit of the stack. */
+  readonly maxDepth?: number;
 }
 
 /**
@@ -148,7 +150,7 @@ export interface ParseJsonOptions {
  * FormatError with the line and column (in UTF-16 units).
  */
 export function parseJson(text: string, name: string, options: ParseJsonOptions = {}): Json {
-  return new Reader(text, name, options.duplicates === "refuse", Number, false).document() as Json;
+  return new Reader(text, name, options, Number, false).document() as Json;
 }
 
 /**
@@ -156,7 +158,7 @@ export function parseJson(text: string, name: string, options: ParseJsonOptions 
  * `PyFloat`, an integer beyond 2^53 a `bigint`, and `keyOrder` returns the order of the keys.
  */
 export function parsePythonJson(text: string, name = "JSON", options: ParseJsonOptions = {}): PyJson {
-  return new Reader(text, name, options.duplicates === "refuse", pythonNumber, true).document();
+  return new Reader(text, name, options, pythonNumber, true).document();
 }
 
 function pythonNumber(literal: string): PyJson {
@@ -175,7 +177,6 @@ const WORDS = new Map<string, boolean | number | null>([
   ["Infinity", Number.POSITIVE_INFINITY],
   ["-Infinity", Number.NEGATIVE_INFINITY],
 ]);
-/** Far above the depth of any real file, far below the limit of the stack. */
 const MAX_DEPTH = 500;
 
 /** A recursive-descent parser for one text. */
@@ -183,6 +184,7 @@ class Reader {
   readonly #text: string;
   readonly #name: string;
   readonly #refuseDuplicates: boolean;
+  readonly #maxDepth: number;
   readonly #number: (literal: string) => PyJson;
   readonly #keepsOrder: boolean;
   #at = 0;
@@ -190,13 +192,14 @@ class Reader {
   constructor(
     text: string,
     name: string,
-    refuseDuplicates: boolean,
+    { duplicates, maxDepth = MAX_DEPTH }: ParseJsonOptions,
     number: (literal: string) => PyJson,
     keepsOrder: boolean,
   ) {
     this.#text = text;
     this.#name = name;
-    this.#refuseDuplicates = refuseDuplicates;
+    this.#refuseDuplicates = duplicates === "refuse";
+    this.#maxDepth = maxDepth;
     this.#number = number;
     this.#keepsOrder = keepsOrder;
   }
@@ -209,11 +212,12 @@ class Reader {
   }
 
   #value(depth: number): PyJson {
-    if (depth > MAX_DEPTH) this.#fail(`at most ${MAX_DEPTH} levels of nesting`);
     this.#space();
     const first = this.#text[this.#at];
-    if (first === "{") return this.#object(depth);
-    if (first === "[") return this.#array(depth);
+    if (first === "{" || first === "[") {
+      if (depth >= this.#maxDepth) this.#fail(`at most ${this.#maxDepth} levels of nesting`);
+      return first === "{" ? this.#object(depth) : this.#array(depth);
+    }
     if (first === '"') return this.#string();
     const word = this.#match(WORD);
     if (word !== null) return WORDS.get(word)!;

@@ -1,7 +1,10 @@
 /** The builds of the kernels, and how to detect which of them this JavaScript engine can run. */
 
-/** baseline: SIMD128. relaxed: the same source with fused multiply-add. */
-export type Build = "baseline" | "relaxed";
+/**
+ * baseline: SIMD128. relaxed: the same source with fused multiply-add. wide: relaxed, in the shape that V8 merges into vectors of 256
+ * bits.
+ */
+export type Build = "baseline" | "relaxed" | "wide";
 
 /**
  * A module with one function, `f32x4.relaxed_madd` of three constants: valid exactly where relaxed SIMD is supported.

@@ -2,7 +2,6 @@
 import { StateError } from "../core/errors.ts";
 import type { Host, StartThread } from "../core/host.ts";
 import { openHub } from "../hub/open-hub.ts";
-import type { Build } from "../kernels/builds.ts";
 import { compileBundled } from "../kernels/bundled.ts";
 import { noFolders } from "./no-folders.ts";
 import { sha256 } from "./web-sha256.ts";
@@ -11,9 +10,13 @@ export const { openFolder, exists, folderTarget, openRun } = noFolders("a browse
 export { openHub, sha256 };
 
 /** A build of the kernels, compiled. */
-export function compileBuild(build: Build, shared = false): Promise<WebAssembly.Module> {
+export function compileBuild(build: "baseline" | "relaxed", shared = false): Promise<WebAssembly.Module> {
   return compileBundled(build, shared);
 }
+
+/** No page can set V8's flags, and no page has an environment. */
+export const compileWide = null;
+export const preferredBuild = (): undefined => undefined;
 
 /** The number of logical processors, as browsers report it; 0 where there are no workers. */
 export function parallelism(): number {
@@ -49,5 +52,5 @@ export function ownPort(): Pick<Worker, "postMessage" | "addEventListener"> {
 /** This platform. */
 export const host: Host = {
   ...{ name: "browser", openFolder, exists, openHub, folderTarget, openRun },
-  ...{ sha256, compileBuild, parallelism, startThread, checksAddresses },
+  ...{ sha256, compileBuild, compileWide, preferredBuild, parallelism, startThread, checksAddresses },
 };

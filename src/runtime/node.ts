@@ -2,7 +2,6 @@
 import { existsSync as exists } from "node:fs";
 import type { Host, HubOptions, Sha256, Source } from "../core/host.ts";
 import { deferredHub } from "../hub/deferred-hub.ts";
-import type { Build } from "../kernels/builds.ts";
 import { compileBundled } from "../kernels/bundled.ts";
 import { folderTarget } from "./folder-target.ts";
 import { checksAddresses, ownPort, parallelism, startModule, startThread } from "./node-threads.ts";
@@ -12,10 +11,24 @@ import { openRun } from "./run-folder.ts";
 export { checksAddresses, exists, folderTarget, openFolder, openRun, ownPort, parallelism, startModule, startThread };
 
 /** A build of the kernels, compiled. */
-export async function compileBuild(build: Build, shared = false): Promise<WebAssembly.Module> {
+export async function compileBuild(build: "baseline" | "relaxed", shared = false): Promise<WebAssembly.Module> {
   const { inflateSync } = await import("node:zlib"); // a stream takes five times as long to start
   return compileBundled(build, shared, (packed) => new Uint8Array(inflateSync(packed)));
 }
+
+/** V8 can merge vectors from Node 23.5 on, on x86. Deno's checks of addresses stand between the vectors; Bun has no V8. */
+const merges =
+  process.arch === "x64" &&
+  process.versions.bun === undefined &&
+  !checksAddresses &&
+  process.versions.node.localeCompare("23.5", "en", { numeric: true }) >= 0;
+
+/** The wide build, compiled and tried. */
+export const compileWide: Host["compileWide"] = merges
+  ? async (shared) => (await import("./wide-build.ts")).compileWide(shared)
+  : null;
+
+export const preferredBuild = (): string | undefined => process.env.LORIKEET_BUILD;
 
 /** A new SHA-256. */
 export async function sha256(): Promise<Sha256> {
@@ -35,5 +48,5 @@ export function openHub(name: string, options: HubOptions = {}): Source {
 /** This platform. */
 export const host: Host = {
   ...{ name: "node", openFolder, exists, openHub, folderTarget, openRun },
-  ...{ sha256, compileBuild, parallelism, startThread, checksAddresses },
+  ...{ sha256, compileBuild, compileWide, preferredBuild, parallelism, startThread, checksAddresses },
 };

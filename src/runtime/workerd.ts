@@ -15,6 +15,10 @@ export async function compileBuild(build: "baseline" | "relaxed"): Promise<WebAs
   return build === "relaxed" ? relaxed : baseline;
 }
 
+/** Nobody can set V8's flags, and there is no environment. */
+export const compileWide = null;
+export const preferredBuild = (): undefined => undefined;
+
 /** workerd has no threads. */
 export const parallelism = (): number => 0;
 export const checksAddresses = true;
@@ -31,5 +35,5 @@ export const ownPort: () => never = noThreads;
 /** This platform. */
 export const host: Host = {
   ...{ name: "workerd", openFolder, exists, openHub, folderTarget, openRun, compileBuild, parallelism },
-  ...{ sha256, startThread, checksAddresses },
+  ...{ sha256, compileWide, preferredBuild, startThread, checksAddresses },
 };

@@ -5,6 +5,8 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Token numbers index rows of an embedding, so none lies beyond what one can have. */
 const MAX_ID = 2 ** 24;
+/** Token types are 32-bit numbers: a larger one would wrap. */
+const MAX_TYPE = 2 ** 31 - 1;
 /** Parts inside parts: no file needs more, and a hostile one must not exhaust the stack. */
 const MAX_DEPTH = 32;
 
@@ -71,6 +73,12 @@ export class Fields {
       throw wrong(`${this.path}.${key}`, value, "a whole number of at least 0");
     }
     return value as number;
+  }
+
+  tokenType(key: string): number {
+    const value = this.count(key);
+    if (value <= MAX_TYPE) return value;
+    throw wrong(`${this.path}.${key}`, value, `a token type from 0 to ${MAX_TYPE}`);
   }
 
   id(key: string): number {

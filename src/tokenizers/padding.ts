@@ -26,7 +26,7 @@ export function readPadding(fields: Fields): Padding {
     direction: fields.oneOf("direction", ["Left", "Right"]),
     multipleOf: fields.has("pad_to_multiple_of") ? fields.count("pad_to_multiple_of") : null,
     id: checkedId(fields.raw("pad_id"), `${fields.path}.pad_id`),
-    typeId: fields.count("pad_type_id"),
+    typeId: fields.tokenType("pad_type_id"),
     token: fields.string("pad_token"),
   };
 }

@@ -1,5 +1,5 @@
 /** Options of `createEngine` that the command line also has. */
-import { type Options, oneOf, wholeOrNull } from "../core/options.ts";
+import { type Options, oneOf, orNull, wholeOrNull } from "../core/options.ts";
 import { MOST_THREADS } from "./engine.ts";
 
 const DEVICES = [
@@ -28,7 +28,9 @@ export const engineOptions = {
       common: true,
     },
   ),
-  build: oneOf(["auto", "baseline", "relaxed"], "auto", {
-    help: "kernel build: relaxed uses fused multiply-add, baseline gives the same bits on every machine",
-  }),
+  build: orNull(
+    oneOf(["fastest", "auto", "baseline", "relaxed", "wide"], "fastest", {
+      help: "kernel build (default: LORIKEET_BUILD or, on the command line, fastest): baseline gives the same bits on every machine, relaxed uses fused multiply-add, wide also merges vectors (Node 23.5+ on x86); fastest and auto choose, auto never sets V8's flag for wide",
+    }),
+  ),
 } satisfies Options;

@@ -42,7 +42,10 @@ test("unknown options and wrong values are refused by name", async () => {
     [call(fullTraining, base), "fullTraining: the second argument is undefined, expected a function that saves"],
     [call(memoryRun, 3), "memoryRun: the name is the number 3, expected a string"],
     [call(createEngine, { thread: 2 }), 'createEngine: "thread" is not an option. Did you mean "threads"?'],
-    [call(createEngine, { build: "fast" }), '"build" is "fast", expected one of auto, baseline, relaxed'],
+    [
+      call(createEngine, { build: "fast" }),
+      '"build" is "fast", expected one of auto, fastest, baseline, relaxed, wide',
+    ],
     [call(createEngine, { maxBytes: "2GB" }), '"maxBytes" is "2GB", expected a whole number from 1 to'],
     [call(getPeftModel, base, lora({ r: 2 }), { name: "x" }), 'getPeftModel: "name" is not an option'],
     [call(getPeftModel, base, lora), "the second argument is a function, expected a method with its options"],

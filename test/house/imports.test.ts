@@ -139,7 +139,8 @@ test("only the places that are listed import on demand: listings, kernels, and w
     "models/index.generated.ts",
     "nn/tensors/save-model.ts", // files of tensors
     "pipelines/pipeline.ts",
-    "runtime/node.ts", // the hub's cache, and zlib
+    "runtime/node.ts",
+    "runtime/wide-build.ts", // the hub's cache, and zlib
     "text/auto-tokenizer.ts",
     "train/advice/load-chosen-settings.ts", // what the command line says of a run
     "train/advice/load-diagnosis.ts",

@@ -10,8 +10,8 @@ import type { Kernels } from "../../src/wasm/generated/kernels.ts";
 const bytes = (build: string) => readFileSync(new URL(`../../build/${build}.wasm`, import.meta.url));
 
 /** The builds that this engine can run. */
-export const builds: string[] = ["baseline", "relaxed"].filter((build) => WebAssembly.validate(bytes(build)));
-if (!builds.includes("relaxed")) console.warn("SKIPPED: this engine has no relaxed SIMD, its build is not tested");
+export const builds: string[] = ["baseline", "relaxed", "wide"].filter((build) => WebAssembly.validate(bytes(build)));
+if (!builds.includes("relaxed")) console.warn("SKIPPED: this engine has no relaxed SIMD, its builds are not tested");
 
 /** Lengths around the vector width and around two cache lines. */
 export const around4 = [1, 3, 4, 5, 8, 63, 64, 65];

@@ -31,4 +31,19 @@ for (const build of builds) {
     expect([...out]).toEqual([264, 96, 96]); // c = c/2 + 1 settles at 2
     bed.checkGuards();
   });
+
+  test(`simd_peak_pairs (${build}) advances every chain of both vectors, in the wide build`, () => {
+    const bed = new Bed(build);
+    const out = bed.zeros(3 * 96);
+    bed.kernels.simd_peak_pairs(out.byteOffset, 0, 0.5, 0, 2);
+    const starts = Array.from({ length: 96 }, (_, i) => Math.floor(i / 8));
+    if (build !== "wide") {
+      expect([...out]).toEqual(Array<number>(3 * 96).fill(0));
+      return;
+    }
+    expect([...out]).toEqual([...starts, ...starts, ...Array<number>(96).fill(0)]);
+    bed.kernels.simd_peak_pairs(out.byteOffset, 1000, 0.5, 1, 3);
+    expect([...out]).toEqual([...starts, ...Array<number>(192).fill(2)]);
+    bed.checkGuards();
+  });
 }

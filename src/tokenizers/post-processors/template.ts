@@ -45,7 +45,7 @@ function readSlot(fields: Fields, named: ReadonlyMap<string, readonly SpecialTok
   if (kind === undefined || fields.keys().length !== 1)
     throw wrong(fields.path, fields.keys(), "Sequence or SpecialToken");
   const part = fields.part(kind).only("id", "type_id");
-  const type = part.count("type_id");
+  const type = part.tokenType("type_id");
   if (kind === "Sequence") return { sequence: part.oneOf("id", ["A", "B"]) === "A" ? 0 : 1, tokens: [], type };
   const tokens = named.get(part.string("id"));
   if (tokens !== undefined) return { sequence: null, tokens, type };
