@@ -13,7 +13,7 @@ import { type Task, tasks } from "../core/task.ts";
 import { copies, files } from "../models/index.generated.ts";
 import { ConfigReader, type RawConfig } from "../nn/config.ts";
 import type { Body, HeadDefinition, ModelDefinition } from "../nn/define-model.ts";
-import { Weights } from "../nn/layers/weights.ts";
+import { type Near, type Tensors, Weights } from "../nn/layers/weights.ts";
 import type { Model, ModelParts } from "../nn/tasks/model.ts";
 import type { ModelOfShapes } from "../nn/tasks/model-of-shapes.ts";
 import { CheckpointTensors, type LoadOptions } from "../nn/tensors/checkpoint-tensors.ts";
@@ -184,7 +184,8 @@ export async function loadPretrained<T extends Task>(
     const placing = { prefix: definition.prefix, std, trainable, seed, ignoreMismatchedSizes, weights: kept };
     return await inEngine(
       options.engine,
-      (engine) => new CheckpointTensors(engine, checkpoint, placing),
+      (engine, near) => new CheckpointTensors(engine, checkpoint, { ...placing, near }),
+      (weights, engine) => build(config, weights, engine),
       async (engine, tensors) => {
         const weights = new Weights(tensors);
         const body = build(config, weights, engine);
@@ -226,14 +227,17 @@ function initialStd(config: ConfigReader): number {
  * Makes a model of tensors in the given engine, or in a new one. If that fails, the tensors are freed and the
  * new engine ends with its threads. Throws StateError if the engine is disposed of, before or meanwhile.
  */
-async function inEngine<S extends { dispose(): void }, M extends Model>(
+async function inEngine<S extends Tensors & { dispose(): void }, M extends Model>(
   given: Engine | undefined,
-  place: (engine: Engine) => S,
+  place: (engine: Engine, near?: Near) => S,
+  build: (weights: Weights, engine: Engine) => Body,
   make: (engine: Engine, tensors: S) => Promise<M>,
 ): Promise<M> {
   given?.expectLive("loading a model");
   const engine = given ?? (await createEngine());
-  const tensors = place(engine);
+  const several = engine.memory.each.length > 1;
+  const near = several ? await (await import("../nn/tensors/spread.ts")).spread(engine, place, build) : undefined;
+  const tensors = place(engine, near);
   try {
     const model = await make(engine, tensors);
     engine.expectLive("loading a model");
@@ -285,7 +289,8 @@ export async function modelFromConfig<T extends Task>(
   const start = { seed, std, fast, weights: kept ?? null, stored };
   return inEngine(
     given,
-    (engine) => randomTensors(engine, start),
+    (engine, near) => randomTensors(engine, { ...start, near }),
+    (weights, engine) => build(config, weights, engine),
     async (engine, tensors) => {
       const weights = new Weights(tensors);
       const body = build(config, weights, engine);

@@ -41,9 +41,9 @@ export async function expectRoom(
 ): Promise<void> {
   const { model, trainDataset, evalDataset, args, spell } = run;
   const largest = planMemory(model, trainDataset, args);
-  if (largest.total <= memory.offer(largest.total)) return;
+  if (largest.total <= memory.offer(largest.total, largest.memories)) return;
   const trained = { model, trainDataset, args, ...(evalDataset && { evalDataset }), ...(spell && { spell }) };
   const plan = new Trainer(trained).memory(); // batch by batch: the longest rows may be in different batches
-  const allowed = memory.offer(plan.total);
+  const allowed = memory.offer(plan.total, plan.memories);
   if (plan.total > allowed) throw tooLittleMemory(plan, allowed, await fittingSettings(run, allowed), run.spell);
 }

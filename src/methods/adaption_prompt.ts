@@ -98,11 +98,8 @@ function gatedPrompt(site: Attention, length: number, model: ModelShape, make: M
     forward(y, q, pass) {
       const { tape } = y;
       const queries = y.shape[0]!;
-      const segments = {
-        ptr: tape.upload(Int32Array.of(0, queries, 0, length)),
-        count: 1,
-        lengths: [[queries, length] as const],
-      };
+      const lengths = [[queries, length] as const];
+      const segments = Object.assign(tape.ids(Int32Array.of(0, queries, 0, length)), { count: 1, lengths });
       const [k, v] = project(lift(tape, prompt, [length, width]));
       const attended = attention(q, k, v, ownShape, segments);
       const gates = product(lift(tape, gate, [1, 1]), constantRow(tape, attended.shape[1]!, 1));

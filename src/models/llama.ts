@@ -137,7 +137,7 @@ export function buildLlama(config: LlamaConfig, w: Weights, engine: Engine): Bac
   const tokens = w.embedding("embed_tokens", config.vocabSize, config.hidden);
   const blocks = w.blocks("layers", config.layers, (part, i) => ({ run: block(config, i, part) }));
   const norm = w.rmsNorm("norm", config.hidden, config.eps);
-  const table = new RotaryTable(engine, config.rotary);
+  const tables = engine.memory.each.map(() => new RotaryTable(engine, config.rotary));
   return {
     vocabSize: config.vocabSize,
     contextLength: config.rotary.contextLength,
@@ -146,14 +146,21 @@ export function buildLlama(config: LlamaConfig, w: Weights, engine: Engine): Bac
     tokens,
     cache: { layers: config.layers, width: config.kvHeads * config.headDim },
     forward(pass) {
-      const rotation = { positions: pass.positions.ptr, ...table.upTo(pass.length) };
+      const rotation = () => {
+        const positions = pass.positions.ptr;
+        return { positions, ...tables[engine.memory.indexOf(positions)]!.upTo(pass.length, positions) };
+      };
       return norm.forward(pass.through(blocks, () => pass.embed(tokens), rotation));
     },
-    dispose: () => table.dispose(),
+    dispose: () => tables.forEach((table) => void table.dispose()),
   };
 }
 
-function block(config: LlamaConfig, layer: number, w: Weights): (x: Value, pass: Pass, rotation: Rotation) => Value {
+function block(
+  config: LlamaConfig,
+  layer: number,
+  w: Weights,
+): (x: Value, pass: Pass, rotation: () => Rotation) => Value {
   const attend = selfAttention(config, layer, w);
   const feed = feedForward(config, w);
   const width = config.hidden;
@@ -169,7 +176,7 @@ function selfAttention(
   config: LlamaConfig,
   layer: number,
   w: Weights,
-): (x: Value, pass: Pass, rotation: Rotation) => Value {
+): (x: Value, pass: Pass, rotationOf: () => Rotation) => Value {
   const { hidden, heads, kvHeads, headDim, eps } = config;
   const part = w.at("self_attn");
   const into = (count: number) => ({ inFeatures: hidden, outFeatures: count * headDim, bias: config.qkvBias });
@@ -189,7 +196,8 @@ function selfAttention(
     window: config.windows[layer]!,
   };
   const attention = w.attention("self_attn", { shape, out, layer });
-  return (x, pass, rotation) => {
+  return (x, pass, rotationOf) => {
+    const rotation = rotationOf();
     const h = norm.forward(x);
     const normed = (y: Value, headNorm: typeof qNorm) => (headNorm ? headNorm.forward(y) : y);
     const queries = rotate(normed(q.forward(h, pass), qNorm), heads, rotation);

@@ -125,7 +125,7 @@ function embeddings({ grid, width, dropout }: VitConfig, w: Weights): { rows: nu
   const embed = (pass: Pass) => {
     const { tape, starts } = pass;
     const projected = projection.forward(patches(tape, pass.input("pixels").values as Float32Array, grid));
-    const first = embedding({ tape, ptr: tape.upload(Int32Array.of(0)), count: 1 }, classToken.weight);
+    const first = embedding(tape.ids(Int32Array.of(0)), classToken.weight);
     const images = starts.length - 1;
     const rows = insertRows(
       projected,

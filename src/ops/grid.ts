@@ -72,7 +72,7 @@ export function windows(grid: Grid, { height, width, stride = 1, padding = 0 }: 
     return { height: down, width: across };
   });
   const padded = padding > 0 ? concatenateRows([value, zeroRow(tape, channels)]) : value;
-  const picked = gatherRows(padded, { tape, ptr: tape.upload(Int32Array.from(rows)), count: rows.length });
+  const picked = gatherRows(padded, tape.ids(Int32Array.from(rows)));
   const size = height * width;
   return { value: reshape(picked, [rows.length / size, size * channels]), planes: made };
 }

@@ -10,7 +10,7 @@ import { type Shape, sizeOf } from "../core/shape.ts";
 import type { Param } from "../tensor/tensor.ts";
 import { MemoryBlock } from "../wasm/block.ts";
 import type { Engine } from "../wasm/engine.ts";
-import { aligned, type Ptr } from "../wasm/memory.ts";
+import { aligned, byMemory, type Ptr } from "../wasm/memory.ts";
 
 /** A tensor that an optimizer keeps for a parameter, zero at the start. */
 export interface StateTensor {
@@ -129,7 +129,8 @@ export function defineOptimizer<S extends Options>(definition: OptimizerDefiniti
     steps = 0;
     readonly #engine: Engine;
     readonly #values: ValuesOf<S>;
-    readonly #shared: MemoryBlock | null;
+    /** By memory. */
+    readonly #shared: readonly (MemoryBlock | null)[];
     /** All of its memory. */
     readonly #blocks: MemoryBlock[] = [];
     #disposed = false;
@@ -151,30 +152,39 @@ export function defineOptimizer<S extends Options>(definition: OptimizerDefiniti
           return {
             name: key,
             param,
-            state: tensors.map((tensor) => this.#zeros(key, tensor)),
+            state: tensors.map((tensor) => this.#zeros(key, tensor, param.ptr)),
             lrFactor: group?.lrFactor ?? 1,
             weightDecay: group?.weightDecay ?? (values.weightDecay as number),
           };
         });
-        const shapes = Array.from(params.values(), ({ shape }) => shape);
-        const shared = sharedBytes(shapes, engine.threads);
-        this.#shared = shared === 0 ? null : this.#block(shared, `the working memory of ${name}`);
-        if (this.#shared !== null) definition.prepare?.(engine, this.#shared.ptr);
+        this.#shared = byMemory(engine.memory, params.values()).map((own) => {
+          const bytes =
+            own.length === 0
+              ? 0
+              : sharedBytes(
+                  own.map(({ shape }) => shape),
+                  engine.threads,
+                );
+          if (bytes === 0) return null;
+          const shared = this.#block(bytes, `the working memory of ${name}`, own[0]!.ptr);
+          definition.prepare?.(engine, shared.ptr);
+          return shared;
+        });
       } catch (error) {
         this.dispose();
         throw error;
       }
     }
 
-    #block(bytes: number, what: string): MemoryBlock {
-      const block = new MemoryBlock(this.#engine.memory, bytes, what);
+    #block(bytes: number, what: string, near: Ptr): MemoryBlock {
+      const block = new MemoryBlock(this.#engine.memory, bytes, what, near);
       this.#blocks.push(block);
       return block;
     }
 
-    #zeros(param: string, tensor: StateTensor): StateTensor & { readonly ptr: Ptr } {
+    #zeros(param: string, tensor: StateTensor, near: Ptr): StateTensor & { readonly ptr: Ptr } {
       const bytes = bytesOf(tensor);
-      const block = this.#block(bytes, `the optimizer's state of "${param}"`);
+      const block = this.#block(bytes, `the optimizer's state of "${param}"`, near);
       this.#engine.memory.u8(block.ptr, bytes).fill(0);
       return {
         ...tensor,
@@ -208,7 +218,7 @@ export function defineOptimizer<S extends Options>(definition: OptimizerDefiniti
           weightDecay,
           gradScale,
           t: this.steps,
-          shared: this.#shared?.ptr ?? (0 as Ptr),
+          shared: this.#shared[this.#engine.memory.indexOf(param.ptr)]?.ptr ?? (0 as Ptr),
           options: this.#values,
         });
       }

@@ -12,7 +12,7 @@
 import { StateError } from "../core/errors.ts";
 import { type Shape, sizeOf } from "../core/shape.ts";
 import type { Param } from "../tensor/tensor.ts";
-import { Arena } from "../wasm/arena.ts";
+import type { Arena } from "../wasm/arena.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { Kernels } from "../wasm/generated/kernels.ts";
 import type { Memory, Ptr } from "../wasm/memory.ts";
@@ -33,12 +33,20 @@ export interface Tensor {
   readonly shape: Shape;
 }
 
-interface Slot extends Value {
+/** A Value as the tape knows it. */
+export interface Slot extends Value {
   grad: Ptr | null;
   holders: number;
   scopeEnded: boolean;
   /** The number of Values that the tape had made before. */
   readonly order: number;
+}
+
+/** Ids in the step's memory. */
+export interface Ids {
+  readonly tape: Tape;
+  readonly ptr: Ptr; // i32 [count]
+  readonly count: number;
 }
 
 interface Step {
@@ -102,7 +110,7 @@ export class Tape {
   place = "";
   /** Whether the backward pass is running. */
   unwinding = false;
-  readonly #arena: Arena;
+  protected readonly arena: Arena;
   #steps: Step[] = [];
   #scopes: Slot[][] = [];
   #streams = 0;
@@ -110,8 +118,8 @@ export class Tape {
   #unrecorded: Unrecorded | null = null;
   #released = false;
 
-  private constructor(engine: Engine, arena: Arena, planning: boolean, options: TapeOptions, scratch = true) {
-    this.#arena = arena;
+  protected constructor(engine: Engine, arena: Arena, planning: boolean, options: TapeOptions, scratch = true) {
+    this.arena = arena;
     this.planning = planning;
     this.memory = engine.memory;
     this.fewLoads = engine.fewLoads;
@@ -124,8 +132,8 @@ export class Tape {
   }
 
   /**
-   * Runs `step` without computing and returns the bytes of working memory that it needs; without the workspaces of
-   * kernels if `scratch` is false.
+   * Runs `step` without computing and returns the bytes of working memory that it needs, in each of the engine's memories; without
+   * the workspaces of kernels if `scratch` is false.
    */
   static plan(
     engine: Engine,
@@ -133,8 +141,8 @@ export class Tape {
     step: (tape: Tape) => void,
     { scratch = true }: { scratch?: boolean } = {},
   ): number {
-    const arena = new Arena(0, Number.POSITIVE_INFINITY);
-    step(new Tape(engine, arena, true, options, scratch));
+    const arena = engine.planningArena();
+    step(new (tapesOf(engine))(engine, arena, true, options, scratch));
     return arena.peakBytes;
   }
 
@@ -143,7 +151,7 @@ export class Tape {
    * promise: a step ends before anything else runs.
    */
   static run<T>(engine: Engine, bytes: number, options: TapeOptions, step: (tape: Tape) => T): T {
-    const tape = new Tape(engine, engine.takeArena(bytes), false, options);
+    const tape = new (tapesOf(engine))(engine, engine.takeArena(bytes), false, options);
     engine.step = tape;
     try {
       const result = step(tape);
@@ -201,14 +209,14 @@ export class Tape {
 
   /** Raw working memory, contents undefined. Freed by `free`, or at the end of the step. */
   alloc(byteLength: number): Ptr {
-    this.#expectRunning();
-    return this.#arena.alloc(byteLength);
+    this.expectRunning();
+    return this.arena.alloc(byteLength);
   }
   free(ptr: Ptr): void {
-    this.#expectRunning();
-    this.#arena.free(ptr);
+    this.expectRunning();
+    this.arena.free(ptr);
   }
-  #expectRunning(): void {
+  protected expectRunning(): void {
     if (this.#released) throw new StateError("this tape was released: its step is over");
   }
 
@@ -222,9 +230,22 @@ export class Tape {
     return ptr;
   }
 
+  /** Ids, or rows or ranges of rows, in the step's memory. */
+  ids(data: Int32Array): Ids {
+    return { tape: this, ptr: this.upload(data), count: data.length };
+  }
+
+  /**
+   * Runs `body`, which computes with what is at `near`: where the engine has several memories, in that one. The Values that it reads
+   * are handed over.
+   */
+  at<T>(_near: Ptr, body: () => T): T {
+    return body();
+  }
+
   /** A copy of a Value's numbers on the host. Zeros in a plan. */
   download(x: Value): Float32Array {
-    this.#expectRunning();
+    this.expectRunning();
     const size = sizeOf(x.shape);
     return this.planning ? new Float32Array(size) : this.memory.f32(x.ptr, size).slice();
   }
@@ -241,7 +262,7 @@ export class Tape {
 
   /** Copies `byteLength` bytes inside the memory. */
   copy(to: Ptr, from: Ptr, byteLength: number): void {
-    if (!this.planning) new Uint8Array(this.memory.wasm.buffer).copyWithin(to, from, from + byteLength);
+    if (!this.planning) this.memory.copy(to, from, byteLength);
   }
 
   /** A number for each random op of the step; it is the same when the step is rerun. */
@@ -255,10 +276,10 @@ export class Tape {
 
   /** Bytes of working memory allocated so far, and those in use now. */
   get takenBytes(): number {
-    return this.#arena.takenBytes;
+    return this.arena.takenBytes;
   }
   get usedBytes(): number {
-    return this.#arena.usedBytes;
+    return this.arena.usedBytes;
   }
 
   // ---- scopes
@@ -285,7 +306,12 @@ export class Tape {
   #endScope(slot: Slot): void {
     if (slot.scopeEnded) return;
     slot.scopeEnded = true;
-    if (slot.holders === 0) this.#arena.free(slot.ptr);
+    if (slot.holders === 0) this.drop(slot);
+  }
+
+  /** Frees the memory of a Value. */
+  protected drop(slot: Slot): void {
+    this.arena.free(slot.ptr);
   }
 
   /**
@@ -309,7 +335,7 @@ export class Tape {
     const y = this.scope(() => body(x)) as Slot;
     this.#unrecorded = null;
     if (reads.has(y)) return y;
-    this.#record(y, [...reads], false, () => this.#backThroughAgain(y, streams, () => body(x)));
+    this.note(y, [...reads], false, () => this.#backThroughAgain(y, streams, () => body(x)));
     return y;
   }
 
@@ -337,7 +363,7 @@ export class Tape {
    * nothing if `y` needs no gradient.
    */
   record(y: Value, kept: readonly Value[], backward: (dy: Ptr) => void): void {
-    this.#record(y as Slot, kept as readonly Slot[], false, backward);
+    this.note(y as Slot, kept as readonly Slot[], false, backward);
   }
 
   /**
@@ -345,10 +371,10 @@ export class Tape {
    * also in place.
    */
   recordInPlace(x: Value, kept: readonly Value[], backward: (dx: Ptr) => void): void {
-    this.#record(x as Slot, kept as readonly Slot[], true, backward);
+    this.note(x as Slot, kept as readonly Slot[], true, backward);
   }
 
-  #record(y: Slot, kept: readonly Slot[], inPlace: boolean, backward: (dy: Ptr) => void): void {
+  protected note(y: Slot, kept: readonly Slot[], inPlace: boolean, backward: (dy: Ptr) => void): void {
     if (!y.needsGrad || this.#unrecorded !== null) return;
     for (const slot of kept) slot.holders++;
     this.#steps.push({ y, kept, inPlace, place: this.place, backward });
@@ -383,7 +409,7 @@ export class Tape {
    * depends on nothing that is trained.
    */
   backward(loss: Value, seed = 1): void {
-    this.#expectRunning();
+    this.expectRunning();
     if (!this.recording) throw new StateError("backward: this tape does not record; create it with recording: true");
     if (!loss.needsGrad) {
       throw new StateError(
@@ -412,14 +438,19 @@ export class Tape {
       // Some kernels compute the gradients of all operands at once, needed or not.
       if (!slot.needsGrad) this.#freeGradient(slot);
       slot.holders--;
-      if (slot.holders === 0 && slot.scopeEnded) this.#arena.free(slot.ptr);
+      if (slot.holders === 0 && slot.scopeEnded) this.drop(slot);
     }
   }
 
   #freeGradient(slot: Slot): void {
-    if (slot.grad !== null) this.#arena.free(slot.grad);
+    if (slot.grad !== null) this.arena.free(slot.grad);
     slot.grad = null;
   }
+}
+
+/** The class of the tapes of an engine. */
+function tapesOf(engine: Engine): typeof Tape {
+  return (engine.tapes as typeof Tape | null) ?? Tape;
 }
 
 function isPromise(result: unknown): result is PromiseLike<unknown> {

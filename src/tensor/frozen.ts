@@ -28,7 +28,7 @@ function outputsOf(shape: Shape, perColumn: boolean): number {
   return perColumn ? shape.at(-1)! : sizeOf(shape) / shape.at(-1)!;
 }
 
-/** A frozen tensor with undefined contents; see `Dense` for `storedAs`. */
+/** A frozen tensor with undefined contents; see `Dense` for `storedAs` and `Memory.alloc` for `near`. */
 export function allocateFrozen(
   memory: Memory,
   name: string,
@@ -36,8 +36,9 @@ export function allocateFrozen(
   dtype: FrozenDtype,
   perColumn: boolean,
   storedAs?: DenseDtype,
+  near?: Ptr,
 ): Frozen {
-  const block = new MemoryBlock(memory, frozenBytes(shape, dtype, perColumn), `"${name}" ${formatShape(shape)}`);
+  const block = new MemoryBlock(memory, frozenBytes(shape, dtype, perColumn), `"${name}" ${formatShape(shape)}`, near);
   const tensor = {
     ...({ kind: "frozen", name, shape, dtype, perColumn } as const),
     ...(storedAs && { storedAs }),
@@ -95,9 +96,9 @@ export function writeDense(
   else f32ToBf16(values, memory.u16(ptr, values.length));
 }
 
-/** Calls `use` with the address of a copy of `values` in the engine's memory. */
-function staged(memory: Memory, values: Float32Array, use: (ptr: Ptr) => void): void {
-  const ptr = memory.alloc(values.byteLength, "a piece of a weight");
+/** Calls `use` with the address of a copy of `values` in the memory of what they are for. */
+function staged(memory: Memory, values: Float32Array, near: Ptr, use: (ptr: Ptr) => void): void {
+  const ptr = memory.alloc(values.byteLength, "a piece of a weight", near);
   try {
     memory.f32(ptr, values.length).set(values);
     use(ptr);
@@ -113,7 +114,7 @@ function int8RowWriter({ memory, kernels }: Engine, { ptr, scales, shape }: Int8
     write(values, start) {
       const rows = values.length / width;
       const to = [ptr + start, scales + (start / width) * 4] as const;
-      staged(memory, values, (from) => kernels.quantize_int8(...to, from, rows, width, width, 0, rows));
+      staged(memory, values, ptr, (from) => kernels.quantize_int8(...to, from, rows, width, width, 0, rows));
     },
     finish: () => {},
   };
@@ -127,7 +128,7 @@ function int8ColumnWriter({ memory, kernels }: Engine, { ptr, scales, shape }: I
     passes: 2,
     write(values, start, pass) {
       const rows = values.length / width;
-      staged(memory, values, (from) => {
+      staged(memory, values, ptr, (from) => {
         if (pass === 0) kernels.absmax_columns_f32(scales, from, rows, width, 0, width);
         else kernels.quantize_int8_columns(ptr + start, scales, from, rows, width, width, 0, rows);
       });
@@ -157,9 +158,9 @@ function nf4Writer({ memory, kernels }: Engine, { ptr, shape }: Nf4): FrozenWrit
       const count = last ? Math.ceil(whole.length / 64) : Math.floor(whole.length / 64);
       const first = (start - carried.length) / 64;
       carried = whole.slice(count * 64);
-      const scales = memory.alloc(Math.max(1, count) * 4, "scales of a weight");
+      const scales = memory.alloc(Math.max(1, count) * 4, "scales of a weight", ptr);
       try {
-        staged(memory, whole, (from) => {
+        staged(memory, whole, ptr, (from) => {
           kernels.quantize_nf4(nf4Codes(ptr) + first * 32, scales, from, whole.length, 0, count);
         });
         absmax.set(memory.f32(scales, count), first);

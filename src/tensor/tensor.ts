@@ -65,12 +65,12 @@ export class Param {
   readonly #block: MemoryBlock;
   #grad: MemoryBlock | null = null;
 
-  /** Contents are undefined until written. */
-  constructor(memory: Memory, name: string, shape: Shape) {
+  /** Contents are undefined until written. For `near` see `Memory.alloc`. */
+  constructor(memory: Memory, name: string, shape: Shape, near?: Ptr) {
     this.memory = memory;
     this.name = name;
     this.shape = shape;
-    this.#block = new MemoryBlock(memory, sizeOf(shape) * 4, `"${name}" ${formatShape(shape)}`);
+    this.#block = new MemoryBlock(memory, sizeOf(shape) * 4, `"${name}" ${formatShape(shape)}`, near);
   }
 
   /** The address of its value. Throws StateError once it is disposed of, as all that follow from it do. */
@@ -101,7 +101,7 @@ export class Param {
     this.#grad = null;
     if (!trainable) return;
     this.#block.expectHeld();
-    this.#grad = new MemoryBlock(this.memory, this.size * 4, `the gradient of "${this.name}"`);
+    this.#grad = new MemoryBlock(this.memory, this.size * 4, `the gradient of "${this.name}"`, this.ptr);
     this.gradient().fill(0);
   }
 

@@ -3,7 +3,7 @@
  * created with `measuring: true` it allocates nothing. A dry run of a step gives the numbers, so they are exact.
  */
 import { expectArgument } from "../core/call-options.ts";
-import { FIRST_BLOCK } from "../wasm/memory.ts";
+import { byMemory, FIRST_BLOCK } from "../wasm/memory.ts";
 import { completeArguments, optimizerOf, type Settings, type TrainingArguments } from "./arguments.ts";
 import type { TrainingExample } from "./check-examples.ts";
 import { trainingBytes } from "./micro-batch.ts";
@@ -29,6 +29,8 @@ export interface MemoryPlan {
   readonly overhead: number;
   /** The total. */
   readonly total: number;
+  /** The part of each memory. */
+  readonly memories: readonly number[];
 }
 
 /**
@@ -77,15 +79,25 @@ export function planOf(
   const { memory, arenaBytes, threads } = model.engine;
   const { kind, options } = optimizerOf(settings);
   const adapter = model.adapterBytes;
+  const count = memory.each.length;
+  const states = byMemory(memory, model.namedTrainable().values()).map((own) =>
+    own.length === 0 ? 0 : kind.stateBytes(own, options, threads),
+  );
   const parts = {
     base: memory.usedBytes - arenaBytes - adapter,
     adapter,
-    optimizer: kind.stateBytes(model.namedTrainable().values(), options, threads),
-    activations: working - workspace,
-    workspace,
-    overhead: FIRST_BLOCK,
+    optimizer: states.reduce((sum, bytes) => sum + bytes, 0),
+    activations: (working - workspace) * count,
+    workspace: workspace * count,
+    overhead: FIRST_BLOCK * count,
   };
-  return { ...parts, total: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0) };
+  return {
+    ...parts,
+    total: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0),
+    memories: memory.each.map(
+      ({ usedBytes }, i) => usedBytes - arenaBytes / count + states[i]! + working + FIRST_BLOCK,
+    ),
+  };
 }
 
 function stepBytes(

@@ -1,5 +1,4 @@
 /** One forward pass, with or without its backward pass, and the working memory that it needs. */
-import { sizeOf } from "../core/shape.ts";
 import type { GivenRows } from "../nn/pass/pass.ts";
 import type { Labelled } from "../nn/pass/sequences.ts";
 import { Tape, type TapeOptions, type Value } from "../tape/tape.ts";
@@ -102,6 +101,6 @@ export function trainingBytes(
 /** Sum of all losses, in f64. */
 export function sumOf(tape: Tape, losses: Value): number {
   let sum = 0;
-  for (const loss of tape.memory.f32(losses.ptr, sizeOf(losses.shape))) sum += loss;
+  for (const loss of tape.download(losses)) sum += loss;
   return sum;
 }

@@ -179,7 +179,7 @@ export class Trainer<M extends Trainable = Trainable, E extends TrainingExample 
   /** Throws StateError that lists settings that would fit, if the run does not fit into memory. */
   async #expectRoom(): Promise<void> {
     const plan = this.memory();
-    const allowed = this.#model.engine.memory.offer(plan.total);
+    const allowed = this.#model.engine.memory.offer(plan.total, plan.memories);
     if (plan.total <= allowed) return;
     const { fittingSettings, tooLittleMemory } = await import("./memory-fit.ts");
     const run = { model: this.#model, args: this.args, trainDataset: this.#held.train, own: this.#options };

@@ -14,6 +14,8 @@ interface Hole {
 export class Arena {
   readonly base: number;
   readonly capacity: number;
+  /** The addresses of its blocks in the engine's memory. */
+  readonly bases: readonly Ptr[];
   readonly #sizes = new Map<number, number>();
   #holes: Hole[] = [];
   #end = 0;
@@ -25,6 +27,7 @@ export class Arena {
   constructor(base: number, capacity: number) {
     this.base = base;
     this.capacity = capacity;
+    this.bases = capacity > 0 ? [base as Ptr] : [];
   }
 
   /** The largest extent so far, in bytes: the size that a block needs for this step. */

@@ -10,11 +10,11 @@ export class MemoryBlock {
   readonly #what: string;
   #ptr: Ptr | null;
 
-  /** Allocates at least `byteLength` bytes with undefined contents. `what` names it in errors. */
-  constructor(memory: Pick<Memory, "alloc" | "free">, byteLength: number, what: string) {
+  /** Allocates at least `byteLength` bytes with undefined contents. `what` names it in errors; for `near` see `Memory.alloc`. */
+  constructor(memory: Pick<Memory, "alloc" | "free">, byteLength: number, what: string, near?: Ptr) {
     this.#memory = memory;
     this.#what = what;
-    this.#ptr = memory.alloc(byteLength, what);
+    this.#ptr = memory.alloc(byteLength, what, near);
   }
 
   /** Its address. Throws StateError once it is freed. */

@@ -1,5 +1,5 @@
 /**
- * An engine: one compiled build of the kernels and one memory. Models live in an engine; two engines share nothing.
+ * An engine: one compiled build of the kernels and one memory, or several. Models live in an engine; two engines share nothing.
  */
 import { instantiateSync } from "@assemblyscript/loader";
 import { checksAddresses, compileBuild, compileWide, parallelism, preferredBuild, startThread } from "#host";
@@ -10,7 +10,7 @@ import { type Build, relaxedSupported } from "../kernels/builds.ts";
 import { Arena } from "./arena.ts";
 import type { Kernels } from "./generated/kernels.ts";
 import { MeasuredMemory } from "./measured-memory.ts";
-import { formatBytes, MAX_BYTES, Memory, type Ptr } from "./memory.ts";
+import { formatBytes, MAX_BYTES, Memory } from "./memory.ts";
 import { type KernelObserver, observedKernels, type StepUnderWay } from "./observed-kernels.ts";
 import { Pool, withRoomFor } from "./pool.ts";
 
@@ -31,8 +31,13 @@ export interface EngineOptions {
    * (workerd).
    */
   threads?: number;
-  /** Upper limit of the memory in bytes, at most 4 GiB. */
+  /** Upper limit of the memory in bytes, at most 4 GiB; of each, where there are several. */
   maxBytes?: number;
+  /**
+   * The number of memories, 1 by default: a model is spread over all of them, whole blocks at a time. Only one computes at a
+   * time, with all threads, and results are those of one memory bit for bit.
+   */
+  memories?: number;
   /**
    * Allocate nothing and compute nothing: models and adapters created in such an engine have no contents, but
    * `planMemory` reports how much memory they and their training would need in an engine with the same options.
@@ -56,6 +61,8 @@ export class Engine {
   readonly fewLoads: boolean = checksAddresses;
   /** The step that is being computed, for kernel observers; null between steps. */
   step: StepUnderWay | null = null;
+  /** Runs the steps of a model that is spread over several memories: a class like `Tape`. */
+  tapes: unknown = null;
   readonly #kernels: Kernels;
   #observed: Kernels | null = null;
   #arena: Arena = new Arena(0, 0);
@@ -64,18 +71,21 @@ export class Engine {
   #disposed = false;
 
   /** With more than one thread the module must import a shared memory. */
-  constructor(
-    module: WebAssembly.Module,
-    build: Build,
-    { threads = 1, maxBytes = MAX_BYTES, measuring = false }: EngineSizes = {},
-  ) {
+  constructor(module: WebAssembly.Module, build: Build, sizes: EngineSizes = {}, memory: Memory = newMemory(sizes)) {
+    const { threads = 1 } = sizes;
     this.build = build;
     this.threads = threads;
-    this.memory = measuring ? new MeasuredMemory(maxBytes) : new Memory(maxBytes, threads > 1);
-    const { instance } = instantiateSync(module, { env: { memory: this.memory.wasm } });
-    const exports = instance.exports as unknown as Kernels;
-    this.#pool = threads > 1 && !measuring ? new Pool(threads, startThread, module, this.memory, exports) : null;
-    this.#kernels = this.#pool?.kernels(exports) ?? withRoomFor(threads, exports);
+    this.memory = memory;
+    const exports = memory.each.map(
+      ({ wasm }) => instantiateSync(module, { env: { memory: wasm } }).instance.exports as unknown as Kernels,
+    );
+    this.#pool = threads > 1 && !memory.measuring ? new Pool(threads, startThread, module, memory.each, exports) : null;
+    this.#kernels = this.joined(exports.map((each, i) => this.#pool?.kernels(each, i) ?? withRoomFor(threads, each)));
+  }
+
+  /** Kernels that run in the memory of their arguments, given those of each memory. */
+  protected joined(kernels: readonly Kernels[]): Kernels {
+    return kernels[0]!;
   }
 
   get disposed(): boolean {
@@ -97,12 +107,12 @@ export class Engine {
 
   /** Size in bytes of the working memory that is kept between steps. */
   get arenaBytes(): number {
-    return this.#arena.capacity;
+    return this.#arena.capacity * this.memory.each.length;
   }
 
   /**
-   * The working memory of the next step, with room for `bytes`; grows the block if it is too small. Only one step at a
-   * time.
+   * The working memory of the next step, with room for `bytes` in each memory; grows the block if it is too small. Only one step
+   * at a time.
    */
   takeArena(bytes: number): Arena {
     this.expectLive("a step");
@@ -111,7 +121,7 @@ export class Engine {
     if (this.#arenaInUse) throw new StateError("a step is already running in this engine: release its tape first");
     if (this.#arena.capacity < bytes) {
       this.#freeArena();
-      this.#arena = new Arena(this.memory.alloc(bytes, `a step (${formatBytes(bytes)} of working memory)`), bytes);
+      this.#arena = this.newArena(bytes);
     }
     this.#arenaInUse = true;
     return this.#arena;
@@ -122,8 +132,17 @@ export class Engine {
     this.#arenaInUse = false;
   }
 
+  /** Working memory for a plan, which takes no memory. */
+  planningArena(): Arena {
+    return new Arena(0, Number.POSITIVE_INFINITY);
+  }
+
+  protected newArena(bytes: number): Arena {
+    return new Arena(this.memory.alloc(bytes, `a step (${formatBytes(bytes)} of working memory)`), bytes);
+  }
+
   #freeArena(): void {
-    if (this.#arena.capacity > 0) this.memory.free(this.#arena.base as Ptr);
+    for (const base of this.#arena.bases) this.memory.free(base);
     this.#arena = new Arena(0, 0);
   }
 
@@ -147,6 +166,11 @@ export class Engine {
 /** The options of an engine that determine its size. */
 export type EngineSizes = Pick<EngineOptions, "threads" | "maxBytes" | "measuring">;
 
+/** An empty memory. */
+export function newMemory({ threads = 1, maxBytes = MAX_BYTES, measuring = false }: EngineSizes): Memory {
+  return measuring ? new MeasuredMemory(maxBytes) : new Memory(maxBytes, threads > 1);
+}
+
 /**
  * Compiles the kernels and creates an engine. The loaders call this if no engine is given.
  *
@@ -155,7 +179,7 @@ export type EngineSizes = Pick<EngineOptions, "threads" | "maxBytes" | "measurin
  */
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
   callOptions("createEngine", checkedOptions, options);
-  const { maxBytes = MAX_BYTES, module, measuring = false } = options;
+  const { maxBytes = MAX_BYTES, module, measuring = false, memories = 1 } = options;
   if (typeof WebAssembly === "undefined") {
     throw new UnsupportedError(
       "createEngine: this JavaScript engine has no WebAssembly, in which the kernels run; Node has none with --jitless",
@@ -163,11 +187,12 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   }
   const threads = countThreads(options);
   const sizes = { threads, maxBytes, measuring };
+  const made = memories > 1 ? (await import("./memories.ts")).overMemories(memories) : Engine;
   const shared = threads > 1 && !measuring;
   const build = options.build ?? preferred("auto");
   const asksForWide = module === undefined && (build === "wide" || build === "fastest");
   const wide = asksForWide ? await wideBuild(build, shared, options.onWarning) : null;
-  if (wide !== null) return new Engine(wide, "wide", sizes);
+  if (wide !== null) return new made(wide, "wide", sizes);
   const relaxed = relaxedSupported();
   if (build === "relaxed" && !relaxed) {
     throw new UnsupportedError(
@@ -175,7 +200,7 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
     );
   }
   const plain = build === "baseline" || !relaxed ? "baseline" : "relaxed";
-  return new Engine(module ?? (await compileBuild(plain, shared)), build === "wide" ? build : plain, sizes);
+  return new made(module ?? (await compileBuild(plain, shared)), build === "wide" ? build : plain, sizes);
 }
 
 /** LORIKEET_BUILD if it is set, else `otherwise`. */
@@ -203,11 +228,15 @@ async function wideBuild(
   );
 }
 
+/** 128 GiB of address space: what a process may reserve for them, guard pages included, ends not far above. */
+export const MOST_MEMORIES = 32;
+
 /** Other checks of `threads` and `build` follow. */
 const checkedOptions = {
   build: oneOf<BuildChoice>(["auto", "fastest", "baseline", "relaxed", "wide"], "auto"),
   threads: option<unknown>(undefined, "a number", (value) => typeof value === "number"),
   maxBytes: whole(MAX_BYTES, { least: 1, most: MAX_BYTES }),
+  memories: whole(1, { least: 1, most: MOST_MEMORIES }),
   measuring: flag(false),
   module: option<unknown>(undefined, "a WebAssembly.Module", (value) => value instanceof WebAssembly.Module),
   onWarning: callback(),

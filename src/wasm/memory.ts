@@ -31,6 +31,8 @@ export class Memory {
   /** Whether it only assigns addresses and holds nothing: see src/wasm/measured-memory.ts. */
   readonly measuring: boolean = false;
   readonly wasm: WebAssembly.Memory;
+  /** The memories it is made of: see src/wasm/memories.ts. */
+  readonly each: readonly Memory[] = [this];
   readonly maxBytes: number;
   readonly #sizes = new Map<number, number>();
   #free: Block[] = [];
@@ -59,9 +61,9 @@ export class Memory {
 
   /**
    * How far this memory can grow toward a total of `byteLength`: that far, or to its limit, or to about where the host
-   * refuses to allocate more. Memory that the host allocated is kept.
+   * refuses to allocate more. Memory that the host allocated is kept. `parts` are those of each memory, where there are several.
    */
-  offer(byteLength: number): number {
+  offer(byteLength: number, _parts?: readonly number[]): number {
     if (byteLength > this.maxBytes) return this.maxBytes;
     if (this.reach(byteLength)) return byteLength;
     let [given, refused] = [this.byteLength, byteLength];
@@ -75,9 +77,9 @@ export class Memory {
 
   /**
    * A block of at least `byteLength` bytes, 64-byte aligned, with undefined contents. `what` names it in the error if
-   * memory runs out.
+   * memory runs out. `near` is an address in what the block is used with: where there are several memories, both are in the same.
    */
-  alloc(byteLength: number, what: string): Ptr {
+  alloc(byteLength: number, what: string, _near?: Ptr): Ptr {
     if (this.#closed) throw new StateError(`${what}: this engine was disposed of; create another`);
     const bytes = Math.max(ALIGN, aligned(byteLength));
     const ptr = this.#takeFree(bytes) ?? this.#takeEnd(bytes, what);
@@ -150,6 +152,16 @@ export class Memory {
     this.#free = joined;
   }
 
+  /** The place in `each` of the memory that an address is in. */
+  indexOf(_ptr: Ptr): number {
+    return 0;
+  }
+
+  /** Copies `byteLength` bytes. */
+  copy(to: Ptr, from: Ptr, byteLength: number): void {
+    new Uint8Array(this.wasm.buffer).copyWithin(to, from, from + byteLength);
+  }
+
   /** Views are valid until the memory next grows: use them immediately and never keep them. */
   u8(ptr: Ptr, length: number): Uint8Array {
     return new Uint8Array(this.wasm.buffer, ptr, length);
@@ -169,6 +181,13 @@ export class Memory {
   f64(ptr: Ptr, length: number): Float64Array {
     return new Float64Array(this.wasm.buffer, ptr, length);
   }
+}
+
+/** The same tensors by the memory that they are in. */
+export function byMemory<T extends { readonly ptr: Ptr }>(memory: Memory, tensors: Iterable<T>): T[][] {
+  const groups = memory.each.map((): T[] => []);
+  for (const tensor of tensors) groups[memory.indexOf(tensor.ptr)]!.push(tensor);
+  return groups;
 }
 
 /** "1.5 MB": decimal units, as disks and browsers use. */

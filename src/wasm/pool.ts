@@ -40,11 +40,17 @@ export class Pool {
   readonly #fate: { lost: string | null } = { lost: null };
   #job = 0;
 
-  /** `module` imports a shared memory; `exports` are its kernels in this thread. */
-  constructor(threads: number, start: StartThread, module: WebAssembly.Module, memory: Memory, exports: Kernels) {
+  /** `module` imports a shared memory; `exports` are its kernels in this thread, for each of the memories. */
+  constructor(
+    threads: number,
+    start: StartThread,
+    module: WebAssembly.Module,
+    memories: readonly Memory[],
+    exports: readonly Kernels[],
+  ) {
     this.threads = threads;
     this.#names = Object.keys(splits);
-    this.#kernels = this.#names.map((name) => exports[name as keyof Kernels] as Kernel);
+    this.#kernels = exports.flatMap((each) => this.#names.map((name) => each[name as keyof Kernels] as Kernel));
     this.#crew = {
       threads,
       numbers: new Int32Array(new SharedArrayBuffer(4 * (places.shares + threads * places.line))),
@@ -53,7 +59,13 @@ export class Pool {
       at: places,
     };
     this.#mayPark = mayPark(this.#crew.numbers);
-    const shared = { module, memory: memory.wasm, crew: this.#crew, names: this.#names, spins: SPINS };
+    const shared = {
+      module,
+      memories: memories.map(({ wasm }) => wasm),
+      crew: this.#crew,
+      names: this.#names,
+      spins: SPINS,
+    };
     try {
       for (let index = 1; index < threads; index++) {
         this.#workers.push(started(start, { ...shared, index }, threads, this.#fate));
@@ -65,19 +77,19 @@ export class Pool {
     dropped().register(this, this.#workers, this);
   }
 
-  /** The kernels of `exports`, split over the threads. Workspaces have room for all threads. */
-  kernels(exports: Kernels): Kernels {
+  /** The kernels of `exports`, those of one memory, split over the threads. Workspaces have room for all threads. */
+  kernels(exports: Kernels, memory: number): Kernels {
     const all = Object.entries(exports) as [string, Kernel][];
     return Object.fromEntries(
-      all.map(([name, kernel]) => [name, this.#over(name, kernel, exports)]),
+      all.map(([name, kernel]) => [name, this.#over(name, kernel, exports, memory)]),
     ) as unknown as Kernels;
   }
 
-  #over(name: string, kernel: Kernel, exports: Kernels): Kernel {
+  #over(name: string, kernel: Kernel, exports: Kernels, memory: number): Kernel {
     if (isWorkspace(name)) return roomFor(this.threads, kernel);
     const split = splits[name];
     if (split === undefined) return kernel;
-    const number = this.#names.indexOf(name);
+    const number = memory * this.#names.length + this.#names.indexOf(name);
     const cut = split.tile ? cutTile : cutItems;
     return (...args) => {
       const range = cut(args, split, this.threads);
@@ -106,7 +118,7 @@ export class Pool {
     if (Atomics.load(numbers, places.parked) > 0) Atomics.notify(numbers, places.job);
     takeChunks(this.#crew, this.#kernels, 0);
     this.#wait();
-    this.#expectDone(this.#names[kernel]!);
+    this.#expectDone(this.#names[kernel % this.#names.length]!);
   }
 
   #setCounters(chunk: number): void {

@@ -101,19 +101,21 @@ export function takeChunks(crew: Crew, kernels: readonly Kernel[], index: number
 /** The data that a worker thread receives. */
 export interface ThreadData {
   readonly module: WebAssembly.Module;
-  readonly memory: WebAssembly.Memory;
+  readonly memories: readonly WebAssembly.Memory[];
   readonly crew: Crew;
   readonly index: number;
-  /** Names of the kernels by number. */
+  /** Names of the kernels by number, the same for each memory. */
   readonly names: readonly string[];
   /** Polls of the job's number before parking. */
   readonly spins: number;
 }
 
 /** The life of a worker thread: never returns. */
-export function serve({ module, memory, crew, index, names, spins }: ThreadData, take: typeof takeChunks): void {
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  const kernels = names.map((name) => exports[name] as Kernel);
+export function serve({ module, memories, crew, index, names, spins }: ThreadData, take: typeof takeChunks): void {
+  const kernels = memories.flatMap((memory) => {
+    const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+    return names.map((name) => exports[name] as Kernel);
+  });
   const { numbers, at } = crew;
   const pause = (Atomics as { pause?: () => void }).pause ?? (() => {});
   let seen = 0;

@@ -98,8 +98,8 @@ async function poolOfTwo(start: StartThread, mine: (real: Kernels) => Partial<Ke
   const { exports } = instantiateSync(module, { env: { memory: memory.wasm } }).instance;
   const real = exports as unknown as Kernels;
   const own = { ...real, ...mine(real) };
-  const pool = new Pool(2, start, module, memory, own);
-  return { pool, memory, kernels: pool.kernels(own) };
+  const pool = new Pool(2, start, module, [memory], [own]);
+  return { pool, memory, kernels: pool.kernels(own, 0) };
 }
 
 test("workers take part: a caller that does nothing until another has worked gets done", async () => {

@@ -115,13 +115,14 @@ function changeOf(layer: Module, part: Foldable, base: Base): Float32Array {
   const { engine } = base;
   const [rows, columns] = layer.weight.shape as [number, number];
   const before = readElements(engine.memory, base.weightsOf(layer).weight);
-  const stored = Tape.once(engine, {}, (tape) => {
+  const run = (tape: Tape) => {
     const fold = part.fold!(tape);
     const ptr = tape.alloc(rows * columns * 4);
     if (!tape.planning) tape.memory.f32(ptr, before.length).set(before);
     fold({ tape, ptr, start: 0, end: rows });
     return tape.planning ? before : tape.memory.f32(ptr, before.length).map((x, i) => x - before[i]!);
-  });
+  };
+  const stored = Tape.once(engine, {}, (tape) => tape.at(layer.weight.ptr, () => run(tape)));
   if (layer.kind === "linear" && layer.stored === "out-in") return stored;
   return stored.map((_, i) => stored[(i % rows) * columns + Math.floor(i / rows)]!);
 }

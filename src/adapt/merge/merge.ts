@@ -127,7 +127,7 @@ function eachResult(
   const { weight, bias, parts } = job;
   const [rows, columns] = weight.shape as [number, number];
   const step = Math.max(1, Math.floor(PIECE / columns));
-  Tape.once(engine, {}, (tape) => {
+  const run = (tape: Tape) => {
     const folds = parts.map(({ part }) => part.fold!(tape));
     const ptr = tape.alloc(Math.min(step, rows) * columns * 4);
     for (let start = 0; start < rows; start += step) {
@@ -138,7 +138,8 @@ function eachResult(
       for (const fold of folds) fold(piece);
       if (!tape.planning) use(rounded(weight, tape.memory.f32(ptr, size).slice()), weight, start * columns);
     }
-  });
+  };
+  Tape.once(engine, {}, (tape) => tape.at(weight.ptr, () => run(tape)));
   if (bias === null) return;
   const values = readElements(engine.memory, bias);
   for (const { part } of parts) part.foldBias?.(values);

@@ -30,7 +30,7 @@ export function untie(base: Base, adapters: readonly Adapter[], replacing: boole
   const untied = affected(base, adapters, replacing);
   for (const { module, shared } of untied) {
     const { dtype, shape } = expectDense(shared);
-    const own = allocateFrozen(memory, `${module.name}.weight`, shape, dtype, false);
+    const own = allocateFrozen(memory, `${module.name}.weight`, shape, dtype, false, undefined, shared.ptr);
     storedBytes(memory, own).set(storedBytes(memory, shared));
     base.replaceWeight(module, own);
   }

@@ -67,6 +67,8 @@ export interface MakerOptions {
   /** The prefix of keys. */
   readonly prefix: string;
   readonly stored: StoredShapes | null;
+  /** An address in the memory that has the layer at a place. */
+  readonly near?: (place: string) => Ptr | undefined;
 }
 
 /** Creates the tensors of one adapter. Everything is stored by its key in a file. */
@@ -91,20 +93,21 @@ export class TensorMaker {
   at(place: string | null): Make {
     const { engine, seed, purpose, stored } = this.#options;
     const key = (suffix: string) => this.key(place, suffix);
+    const near = place === null ? undefined : this.#options.near?.(place);
     return {
       engine,
-      once: (compute) => Tape.once(engine, {}, compute),
+      once: (compute) => Tape.once(engine, {}, (tape) => tape.at(near ?? (0 as Ptr), () => compute(tape))),
       seed,
       loading: purpose === "load",
       stored: (suffix) => stored?.get(key(suffix))?.shape ?? null,
       param: (suffix, shape, start, { saved = true } = {}) => {
-        const param = this.param(key(suffix), shape, start);
+        const param = this.param(key(suffix), shape, start, key(suffix), near);
         if (!saved) this.unsaved.add(key(suffix));
         return param;
       },
-      constant: (suffix, shape, start) => this.#tensor(key(suffix), shape, start, purpose !== "list"),
+      constant: (suffix, shape, start) => this.#tensor(key(suffix), shape, start, purpose !== "list", near),
       kept: (suffix, shape, start) => {
-        const tensor = this.#tensor(key(suffix), shape, start, purpose !== "list" && !stored?.has(key(suffix)));
+        const tensor = this.#tensor(key(suffix), shape, start, purpose !== "list" && !stored?.has(key(suffix)), near);
         this.kept.set(key(suffix), tensor);
         return tensor;
       },
@@ -125,9 +128,15 @@ export class TensorMaker {
   }
 
   /** A trained tensor by its complete key. An unsaved one that a file lacks is initialized as for a fresh adapter. */
-  param(key: string, shape: Shape, start: Start, name = key): Param {
+  param(key: string, shape: Shape, start: Start, name = key, near?: Ptr): Param {
     const { purpose, stored } = this.#options;
-    const param = this.#tensor(name, shape, start, purpose === "fresh" || (purpose === "load" && !stored?.has(key)));
+    const param = this.#tensor(
+      name,
+      shape,
+      start,
+      purpose === "fresh" || (purpose === "load" && !stored?.has(key)),
+      near,
+    );
     this.params.set(key, param);
     return param;
   }
@@ -141,9 +150,9 @@ export class TensorMaker {
     for (const tensor of this.#made) tensor.dispose();
   }
 
-  #tensor(name: string, shape: Shape, start: Start, written: boolean): Param {
+  #tensor(name: string, shape: Shape, start: Start, written: boolean, near?: Ptr): Param {
     const { engine, seed, purpose } = this.#options;
-    const tensor = new Param(purpose === "list" ? noMemory : engine.memory, name, shape);
+    const tensor = new Param(purpose === "list" ? noMemory : engine.memory, name, shape, near);
     this.#made.push(tensor);
     const random = new Philox(seed, this.#stream++);
     if (written && !tensor.memory.measuring) begin(tensor, start, random);

@@ -24,29 +24,29 @@ export class RotaryTable {
     this.#frequencies = rotary.at(0);
   }
 
-  /** Tables that cover positions 0 to `positions` − 1, for a batch whose longest sequence has so many. */
-  upTo(positions: number): { cos: Ptr; sin: Ptr; rotaryDim: number } {
+  /** Tables that cover positions 0 to `positions` − 1, for a batch whose longest sequence has so many; for `near` see `Memory.alloc`. */
+  upTo(positions: number, near?: Ptr): { cos: Ptr; sin: Ptr; rotaryDim: number } {
     const frequencies = this.#rotary.at(positions);
     if (this.#sin === null || positions > this.#positions || frequencies !== this.#frequencies) {
       this.#frequencies = frequencies;
-      this.#make(positions);
+      this.#make(positions, near);
     }
     return { cos: this.#cos!.ptr, sin: this.#sin!.ptr, rotaryDim: 2 * frequencies.length };
   }
 
-  #make(positions: number): void {
+  #make(positions: number, near?: Ptr): void {
     this.dispose();
     const doubled = Math.max(WHOLE, 2 * positions);
     this.#positions = Math.max(positions, Math.min(this.#rotary.contextLength, doubled));
-    this.#cos = this.#fill(Math.cos);
-    this.#sin = this.#fill(Math.sin);
+    this.#cos = this.#fill(Math.cos, near);
+    this.#sin = this.#fill(Math.sin, near);
   }
 
-  #fill(of: (angle: number) => number): MemoryBlock {
+  #fill(of: (angle: number) => number, near?: Ptr): MemoryBlock {
     const { memory } = this.#engine;
     const { scale } = this.#rotary;
     const half = this.#frequencies.length;
-    const block = new MemoryBlock(memory, this.#positions * half * 4, "the rotary position table");
+    const block = new MemoryBlock(memory, this.#positions * half * 4, "the rotary position table", near);
     const table = memory.f32(block.ptr, this.#positions * half);
     for (let p = 0; p < this.#positions; p++) {
       for (let i = 0; i < half; i++) table[p * half + i] = scale * of(Math.fround(p * this.#frequencies[i]!));

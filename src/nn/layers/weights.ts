@@ -1,6 +1,7 @@
 /** How a model file requests its layers: by published name, with the expected shape. */
 import type { Stored } from "../../ops/linear/linear.ts";
 import type { Weight } from "../../tensor/tensor.ts";
+import type { Ptr } from "../../wasm/memory.ts";
 import { Attention, type AttentionParts } from "./attention.ts";
 import { Embedding } from "./embedding.ts";
 import { Linear } from "./linear.ts";
@@ -23,6 +24,9 @@ export type Init = "normal" | "zeros" | "ones";
  * its storage order, an output projection, a table of rows by id, or anything else.
  */
 export type Role = Stored | "output" | "table" | "other";
+
+/** An address in the memory that a tensor goes to, by its name: for a model that is spread over several. */
+export type Near = (name: string) => Ptr;
 
 /** Where tensors come from: a checkpoint, a random generator, or nowhere (shapes only). */
 export interface Tensors {
@@ -63,15 +67,19 @@ export class Weights {
     return path === "" ? this : new Weights(this.#tensors, this.#name(path), this.modules, this.sites);
   }
 
-  /** The blocks of a stack, which `make` builds at `path`.0, `path`.1 and so on, with their published names. */
+  /**
+   * The blocks of a stack, which `make` builds at `path`.0, `path`.1 and so on, with their published names and an address in the
+   * memory that has them.
+   */
   blocks<B extends object>(
     path: string,
     count: number,
     make: (w: Weights, layer: number) => B,
-  ): (B & { name: string })[] {
+  ): (B & { name: string; near: Ptr })[] {
     return Array.from({ length: count }, (_, layer) => {
       const part = this.at(`${path}.${layer}`);
-      return { ...make(part, layer), name: part.#prefix };
+      const block = make(part, layer);
+      return { ...block, name: part.#prefix, near: Array.from(this.modules.values()).at(-1)!.weight.ptr };
     });
   }
 

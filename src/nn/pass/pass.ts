@@ -14,6 +14,7 @@ import { sliceColumns } from "../../ops/layout/columns.ts";
 import { insertRows } from "../../ops/layout/rows.ts";
 import { dropout } from "../../ops/pointwise/dropout.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
+import type { Ptr } from "../../wasm/memory.ts";
 import { type BatchInput, type InputKind, rowStarts } from "./inputs.ts";
 import type { KvCache } from "./kv-cache.ts";
 import { expectIds, expectSequences, type SequenceRows, type Sequences } from "./sequences.ts";
@@ -75,6 +76,8 @@ export interface PassLimits {
 export interface Block<Shared extends readonly unknown[]> {
   /** Published name, such as "model.layers.0". */
   readonly name: string;
+  /** An address in the memory that has its weights. */
+  readonly near?: Ptr;
   /** [T, D] → [T, D] */
   run(x: Value, pass: Pass, ...shared: Shared): Value;
 }
@@ -131,13 +134,12 @@ export class Pass implements PassRows {
       );
     }
     const positions = this.#positionsAfter(past, limits.paddingId ?? null);
-    this.ids = { tape, ptr: tape.upload(ids), count: ids.length };
-    this.positions = { tape, ptr: tape.upload(positions), count: positions.length };
-    this.#segments = {
-      ptr: tape.upload(this.#quadruples(past)),
+    this.ids = tape.ids(ids);
+    this.positions = tape.ids(positions);
+    this.#segments = Object.assign(tape.ids(this.#quadruples(past)), {
       count: past.length,
       lengths: Array.from(past, (before, s) => [this.starts[s + 1]! - this.starts[s]!, before + counts[s]!] as const),
-    };
+    });
   }
 
   /** The required reach of a relative bias: with a cache, its capacity, so that every step needs the same memory. */
@@ -205,12 +207,15 @@ export class Pass implements PassRows {
   ): Value {
     const { tape } = this;
     const { given, watch } = this.#options;
-    let x = given ? this.#given(given) : tape.scope(embed);
+    const first = blocks[given?.depth ?? 0]?.near ?? (0 as Ptr);
+    let x = tape.at(first, () => (given ? this.#given(given) : tape.scope(embed)));
     for (let depth = given?.depth ?? 0; ; depth++) {
       watch?.({ depth, x, starts: this.starts, block: blocks[depth]?.name ?? null });
       const block = blocks[depth];
       if (!block) return x;
-      const y = tape.block(block.name, x, (rows) => block.run(rows, this, ...shared));
+      const y = tape.at(block.near ?? (0 as Ptr), () =>
+        tape.block(block.name, x, (rows) => block.run(rows, this, ...shared)),
+      );
       if (y !== x) tape.release(x);
       x = y;
     }
@@ -243,7 +248,7 @@ export class Pass implements PassRows {
     for (let s = 0; numbers && s + 1 < starts.length; s++) {
       all.set(numbers.subarray(starts[s], starts[s + 1]), this.starts[s]! + this.#prompts[s]!);
     }
-    return { tape: this.tape, ptr: this.tape.upload(all), count: all.length };
+    return this.tape.ids(all);
   }
 
   /** Attention of one layer to its own rows; keys and values go through the cache when there is one. */
@@ -300,11 +305,10 @@ export class Pass implements PassRows {
       const source = sourceOf(s);
       return [this.starts[s]!, this.starts[s + 1]!, starts[source]!, starts[source + 1]!] as const;
     });
-    return {
-      ptr: this.tape.upload(Int32Array.from(all.flat())),
+    return Object.assign(this.tape.ids(Int32Array.from(all.flat())), {
       count: all.length,
       lengths: all.map(([qStart, qEnd, kStart, kEnd]) => [qEnd - qStart, kEnd - kStart] as const),
-    };
+    });
   }
 
   /** Counts the tokens added to the cache in this pass. Called after all layers have run. */

@@ -34,7 +34,7 @@ export class CausalLM extends Model<Decoder> {
     const { rows, targets } = targetsOf(batch, () => virtual);
     if (rows.length === 0) throw new StateError("loss: no position of the batch has a label");
     expectIds("labels", targets, this.vocabSize);
-    const ids = (data: Int32Array): Ids => ({ tape, ptr: tape.upload(data), count: data.length });
+    const ids = (data: Int32Array): Ids => tape.ids(data);
     const { head } = this.body;
     return tape.scope(() => {
       const pass = this.pass(tape, batch, options);
@@ -66,7 +66,7 @@ export class CausalLM extends Model<Decoder> {
       const pass = this.pass(tape, sequences, options);
       const hidden = this.#run(pass);
       if (!rows) return this.body.head.forward(hidden, pass);
-      const picked = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
+      const picked = gatherRows(hidden, tape.ids(rows));
       return this.body.head.forward(picked, pass.picked(rows));
     });
   }
@@ -77,7 +77,7 @@ export class CausalLM extends Model<Decoder> {
       const pass = this.pass(tape, sequences, options);
       const hidden = this.#run(pass);
       const rows = pass.starts.subarray(1).map((end) => end - 1);
-      const picked = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
+      const picked = gatherRows(hidden, tape.ids(rows));
       return this.body.head.forward(picked, pass.picked(rows));
     });
   }

@@ -37,7 +37,7 @@ export class SequenceClassifier extends LabellingModel {
     if (this.problemType === "single_label_classification") {
       const classes = wholeNumbers("labels", labels);
       expectIds("labels", classes, this.numLabels);
-      return crossEntropy(logits, { tape, ptr: tape.upload(classes), count: classes.length });
+      return crossEntropy(logits, tape.ids(classes));
     }
     const targets = Float32Array.from(labels);
     const wanted = logits.shape[0]! * this.numLabels;

@@ -99,7 +99,7 @@ function headed(
 function onLastRows(hidden: Value, pass: Pass, head: Linear, padTokenId: number | null): Value {
   const { tape } = pass;
   const rows = Int32Array.from({ length: pass.starts.length - 1 }, (_, s) => lastRow(pass, s, padTokenId));
-  const last = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
+  const last = gatherRows(hidden, tape.ids(rows));
   return head.forward(last, pass.picked(rows));
 }
 

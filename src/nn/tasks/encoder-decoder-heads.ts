@@ -128,7 +128,7 @@ function sequenceClassifier<Config extends EncoderDecoderConfig>(
       const { decoder, hidden } = reread(pass);
       const { tape } = pass;
       const rows = endRows(decoder, pass, config.eosTokenId);
-      const ends = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
+      const ends = gatherRows(hidden, tape.ids(rows));
       const at = decoder.picked(rows);
       const inner = tanh(dense.forward(at.dropout(ends, classifierDropout), at));
       return out.forward(at.dropout(inner, classifierDropout), at);

@@ -87,6 +87,6 @@ export function headed(
 export function onFirstRows(hidden: Value, pass: Pass, body: OfFirstRows): Value {
   const { tape } = pass;
   const firsts = pass.starts.slice(0, -1);
-  const rows = gatherRows(hidden, { tape, ptr: tape.upload(firsts), count: firsts.length });
+  const rows = gatherRows(hidden, tape.ids(firsts));
   return body(rows, pass.picked(firsts));
 }

@@ -29,7 +29,7 @@ export class FeatureExtractor extends Model<Encoder> {
       if (pooling === "pooler" && this.body.pool) return this.body.pool(hidden, pass);
       if (pooling === "pooler") throw new UnsupportedError(`${this.architecture} has no pooler: use "mean" or "cls"`);
       const firsts = pass.starts.slice(0, -1);
-      return gatherRows(hidden, { tape, ptr: tape.upload(firsts), count: firsts.length });
+      return gatherRows(hidden, tape.ids(firsts));
     });
   }
 

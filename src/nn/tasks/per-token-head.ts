@@ -9,7 +9,7 @@ export function perTokenHead(head: Linear, dropout: number): (hidden: Value, pas
   return (hidden, pass, rows) => {
     if (!rows) return classify(hidden, pass);
     const { tape } = pass;
-    const picked = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
+    const picked = gatherRows(hidden, tape.ids(rows));
     return classify(picked, pass.picked(rows));
   };
 }

@@ -42,7 +42,7 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
     if (rows.length === 0) throw new StateError("loss: no position of the batch has a label");
     const labels = wholeNumbers("labels", targets);
     expectIds("labels", labels, this.vocabSize);
-    const ids = (data: Int32Array): Ids => ({ tape, ptr: tape.upload(data), count: data.length });
+    const ids = (data: Int32Array): Ids => tape.ids(data);
     const { head } = this.body;
     return tape.scope(() => {
       const decoded = this.#decoded(tape, batch, this.shiftRight(batch), options);
@@ -123,7 +123,7 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
       const hidden = this.body.decode(pass, memory);
       pass.finish();
       const rows = pass.starts.subarray(1).map((end) => end - 1);
-      const picked = gatherRows(hidden, { tape, ptr: tape.upload(rows), count: rows.length });
+      const picked = gatherRows(hidden, tape.ids(rows));
       return this.body.head.forward(picked, pass.picked(rows));
     });
   }

@@ -13,7 +13,7 @@ import { allocateFrozen, type FrozenWriter, frozenWriter, withoutMemory } from "
 import { type DenseDtype, type FrozenDtype, Param, type Weight } from "../../tensor/tensor.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { Ptr } from "../../wasm/memory.ts";
-import type { Init, Role, Tensors } from "../layers/weights.ts";
+import type { Init, Near, Role, Tensors } from "../layers/weights.ts";
 import { beginTensor } from "./fresh-tensors.ts";
 import { type KeptWeights, keptDtype } from "./kept-dtype.ts";
 
@@ -55,6 +55,7 @@ export interface CheckpointTensorsOptions
   readonly prefix: string;
   /** Standard deviation of a head that starts at random. */
   readonly std: number;
+  readonly near?: Near | undefined;
 }
 
 interface Placement {
@@ -141,8 +142,9 @@ export class CheckpointTensors implements Tensors {
 
   #allocate(name: string, shape: Shape, dtype: FrozenDtype, perColumn: boolean, storedAs?: DenseDtype): Weight {
     const { memory } = this.#engine;
-    if (this.#options.trainable) return new Param(memory, name, shape);
-    return allocateFrozen(memory, name, shape, dtype, perColumn, storedAs);
+    const near = this.#options.near?.(name);
+    if (this.#options.trainable) return new Param(memory, name, shape, near);
+    return allocateFrozen(memory, name, shape, dtype, perColumn, storedAs, near);
   }
 
   /**

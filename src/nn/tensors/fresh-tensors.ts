@@ -4,7 +4,7 @@ import { type Shape, sizeOf } from "../../core/shape.ts";
 import { allocateFrozen, frozenWriter, withoutMemory } from "../../tensor/frozen.ts";
 import { type DenseDtype, type Frozen, Param, type Weight } from "../../tensor/tensor.ts";
 import type { Engine } from "../../wasm/engine.ts";
-import type { Init, Role, Tensors } from "../layers/weights.ts";
+import type { Init, Near, Role, Tensors } from "../layers/weights.ts";
 import { type KeptWeights, keptDtype } from "./kept-dtype.ts";
 
 /** How random weights are made. */
@@ -18,6 +18,7 @@ export interface RandomOptions {
   readonly weights?: KeptWeights | null;
   /** The dtype that `weights` calls "stored", f32 by default. */
   readonly stored?: DenseDtype;
+  readonly near?: Near | undefined;
 }
 
 /** A prime, so that the rows of a matrix differ. */
@@ -29,7 +30,7 @@ const BLOCK = 1021;
  * requested: a model that is too large for the engine is refused before.
  */
 export function randomTensors(engine: Engine, options: RandomOptions): Tensors & { begin(): void; dispose(): void } {
-  const { seed, std, fast = false, weights = null, stored = "f32" } = options;
+  const { seed, std, fast = false, weights = null, stored = "f32", near } = options;
   const made: Weight[] = [];
   const starts: (() => void)[] = [];
   const get = (name: string, shape: Shape, init: Init, role: Role = "other"): Weight => {
@@ -40,13 +41,15 @@ export function randomTensors(engine: Engine, options: RandomOptions): Tensors &
         shape,
         keptDtype(weights, role, shape, stored),
         role === "in-out",
+        undefined,
+        near?.(name),
       );
       made.push(tensor);
       const stream = starts.length;
       starts.push(() => beginFrozen(engine, tensor, init, std, () => new Philox(seed, stream), fast));
       return tensor;
     }
-    const param = new Param(engine.memory, name, shape);
+    const param = new Param(engine.memory, name, shape, near?.(name));
     made.push(param);
     const stream = starts.length;
     starts.push(() => beginTensor(param.values(), init, std, new Philox(seed, stream), fast));

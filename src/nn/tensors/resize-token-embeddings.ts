@@ -70,8 +70,8 @@ function resizedTable({ engine, config }: Model, table: Weight, rows: number, op
   const [old, width] = table.shape as [number, number];
   const resized =
     table.kind === "param"
-      ? new Param(engine.memory, table.name, [rows, width])
-      : allocateFrozen(engine.memory, table.name, [rows, width], dtype, false);
+      ? new Param(engine.memory, table.name, [rows, width], table.ptr)
+      : allocateFrozen(engine.memory, table.name, [rows, width], dtype, false, undefined, table.ptr);
   const kept = Math.min(old, rows) * (storedBytes(engine.memory, table).length / old);
   storedBytes(engine.memory, resized).set(storedBytes(engine.memory, table).subarray(0, kept));
   if (table.kind === "param" && table.trainable) (resized as Param).setTrainable(true);

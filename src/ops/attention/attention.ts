@@ -116,9 +116,12 @@ export function attendKept(
   segments: Segments,
   bias: RelativeBias | null = null,
 ): Value {
-  const y = q.value.tape.value([q.value.shape[0]!, shape.heads * shape.headDim]);
-  run({ y, lse: null, q, k, v, shape, segments, bias });
-  return y;
+  const { tape } = q.value;
+  return tape.at(k.ptr, () => {
+    const y = tape.value([q.value.shape[0]!, shape.heads * shape.headDim]);
+    run({ y, lse: null, q, k, v, shape, segments, bias });
+    return y;
+  });
 }
 
 /** The bias's gradient, for each segment on its own until all are added up. */

@@ -1,18 +1,17 @@
 /** Rows of a table by id, and the low-rank delta of such a table. */
-import type { Tape, Value } from "../../tape/tape.ts";
+import type { Ids, Value } from "../../tape/tape.ts";
 import { isTrained, type Param, type Weight } from "../../tensor/tensor.ts";
 import type { Ptr } from "../../wasm/memory.ts";
 import { Layout, multiply } from "../linear/multiply.ts";
 
-/** Token ids in the step's memory, already checked against the vocabulary. */
-export interface Ids {
-  readonly tape: Tape;
-  readonly ptr: Ptr; // i32 [count]
-  readonly count: number;
+export type { Ids };
+
+/** y[i] = table[ids[i]]: table [V, D], or [1, V, D], → [T, D]. The ids are already checked against the vocabulary. */
+export function embedding(ids: Ids, table: Weight): Value {
+  return ids.tape.at(table.ptr, () => lookUp(ids, table));
 }
 
-/** y[i] = table[ids[i]]: table [V, D], or [1, V, D], → [T, D]. */
-export function embedding(ids: Ids, table: Weight): Value {
+function lookUp(ids: Ids, table: Weight): Value {
   const { tape, count } = ids;
   const width = table.shape.at(-1)!;
   const y = tape.value([count, width], [table.kind === "param" ? table : null]);
@@ -36,6 +35,10 @@ export function pickRows(to: Ptr, table: Weight, { tape, ptr, count }: Ids): voi
  * y + s·aᵀ[ids]·bᵀ: LoRA on an embedding, in place of y [T, D]. a is [r, V] and b [D, r], as PEFT stores them.
  */
 export function addEmbeddingDelta(y: Value, ids: Ids, a: Param, b: Param, scale: number): Value {
+  return y.tape.at(a.ptr, () => withDelta(y, ids, a, b, scale));
+}
+
+function withDelta(y: Value, ids: Ids, a: Param, b: Param, scale: number): Value {
   const { tape, count } = ids;
   const [r, vocabulary] = a.shape as [number, number];
   const width = b.shape[0]!;

@@ -44,6 +44,10 @@ export function linear(
   bias: Weight | null,
   deltas: readonly LowRank[] = [],
 ): Value {
+  return x.tape.at(weight.ptr, () => product(x, weight, stored, bias, deltas));
+}
+
+function product(x: Value, weight: Weight, stored: Stored, bias: Weight | null, deltas: readonly LowRank[]): Value {
   const [first, ...rest] = weight.shape as [number, ...number[]];
   const second = sizeOf(rest);
   const [out, width] = stored === "out-in" ? [first, second] : [second, first];

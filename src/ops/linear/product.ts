@@ -22,12 +22,14 @@ export interface Transposes {
  */
 export function lift(tape: Tape, param: Param, shape: Shape = param.shape, start = 0): Value {
   const size = sizeOf(shape);
-  const x = tape.value(shape, [param]);
-  tape.copy(x.ptr, (param.ptr + start * 4) as Ptr, size * 4);
-  tape.record(x, [], (dx) => {
-    if (param.trainable) tape.kernels.axpy_f32(param.grad + start * 4, dx, 1, 0, size);
+  return tape.at(param.ptr, () => {
+    const x = tape.value(shape, [param]);
+    tape.copy(x.ptr, (param.ptr + start * 4) as Ptr, size * 4);
+    tape.record(x, [], (dx) => {
+      if (param.trainable) tape.kernels.axpy_f32(param.grad + start * 4, dx, 1, 0, size);
+    });
+    return x;
   });
-  return x;
 }
 
 /** op(a)·op(b) [m, n]: a [m, k], or [k, m] transposed; b [k, n], or [n, k] transposed. */

@@ -22,6 +22,10 @@ const CHUNK = 2048;
 
 /** Losses [R, 1] in nats of hidden rows h [R, D] against labels (one id a row) under the head W [V, D]. */
 export function headCrossEntropy(h: Value, head: Weight, labels: Ids): Value {
+  return h.tape.at(head.ptr, () => lossOfHead(h, head, labels));
+}
+
+function lossOfHead(h: Value, head: Weight, labels: Ids): Value {
   const { tape } = h;
   const [rows, width] = h.shape as [number, number];
   expectLast("hidden rows", h.shape, head.shape[1]!, `the width of "${head.name}"`);

@@ -4,6 +4,10 @@ import { isTrained, type Weight } from "../../tensor/tensor.ts";
 
 /** y = (x − mean) / √(var + eps) · w + b over each row of x [T, D] (Ba, Kiros and Hinton 2016). */
 export function layerNorm(x: Value, weight: Weight, bias: Weight, eps: number): Value {
+  return x.tape.at(weight.ptr, () => normed(x, weight, bias, eps));
+}
+
+function normed(x: Value, weight: Weight, bias: Weight, eps: number): Value {
   const { tape } = x;
   const [rows, width] = x.shape as [number, number];
   expectLast(`input of "${weight.name}"`, x.shape, weight.shape[0]!, `the length of "${weight.name}"`);

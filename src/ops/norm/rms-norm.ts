@@ -7,6 +7,10 @@ import { isTrained, type Weight } from "../../tensor/tensor.ts";
  * length: then each piece is normed on its own, as queries and keys are per head in Qwen3.
  */
 export function rmsNorm(x: Value, weight: Weight, eps: number): Value {
+  return x.tape.at(weight.ptr, () => normed(x, weight, eps));
+}
+
+function normed(x: Value, weight: Weight, eps: number): Value {
   const { tape } = x;
   const width = weight.shape[0]!;
   if (x.shape[1]! % width !== 0)

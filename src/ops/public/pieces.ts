@@ -37,7 +37,7 @@ export function indexSelect(x: Value, rows: ArrayLike<number>): Value {
   const { tape } = x;
   const [count] = expectMatrix("indexSelect", x.shape);
   expectIndices("indexSelect: rows", rows, count);
-  return gatherRows(x, { tape, ptr: tape.upload(Int32Array.from(rows)), count: rows.length });
+  return gatherRows(x, tape.ids(Int32Array.from(rows)));
 }
 
 function expectAxis(name: string, axis: number): void {

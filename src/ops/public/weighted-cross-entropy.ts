@@ -49,7 +49,7 @@ export function crossEntropy(logits: Value, labels: ArrayLike<number>, given: Cr
   expectIndices("crossEntropy: labels", classOf, classes);
   const known = Int32Array.from(classOf);
   const weights = Float32Array.from(known, (label, i) => (ignored[i] ? 0 : (classWeights?.[label] ?? 1)));
-  const losses = lossesOf(logits, { tape, ptr: tape.upload(known), count: rows });
+  const losses = lossesOf(logits, tape.ids(known));
   const plain = classWeights === null && !ignored.includes(true);
   const weighted = plain ? losses : multiplyElements(losses, constant(tape, weights, [rows, 1]));
   if (reduction === "none") return weighted;

@@ -1,0 +1,186 @@
+/**
+ * Several memories as one. A WebAssembly memory ends at 4 GiB; an address here is the number of a memory, from 1, times 2^40,
+ * plus the address in it. Kernels take 32-bit addresses, and JavaScript passes a number to one modulo 2^32: so a kernel of the
+ * right memory takes such addresses as they are. Which one is right, its arguments say: sizes are smaller than any address.
+ *
+ * A call whose addresses are in two memories is refused: nothing is computed with an address of the wrong one.
+ */
+import { StateError } from "../core/errors.ts";
+import { Arena } from "./arena.ts";
+import { Engine, type EngineSizes, newMemory } from "./engine.ts";
+import type { Kernels } from "./generated/kernels.ts";
+import { formatBytes, Memory, type Ptr } from "./memory.ts";
+
+/** More than a plan, which knows no limit, assigns to a memory. */
+const SPACE = 2 ** 40;
+
+/** The index of the memory that an address is in. */
+export function memoryOf(ptr: number): number {
+  return Math.floor(ptr / SPACE) - 1;
+}
+
+/** The address in memory `index` of an address of its own. */
+export function addressIn(index: number, ptr: number): Ptr {
+  return ((index + 1) * SPACE + ptr) as Ptr;
+}
+
+/** Several memories. What is allocated near nothing is in the last. */
+export class Memories extends Memory {
+  override readonly measuring: boolean;
+  override readonly each: readonly Memory[];
+
+  constructor(sizes: EngineSizes, count: number) {
+    super(0);
+    this.each = Array.from({ length: count }, () => newMemory(sizes));
+    this.measuring = sizes.measuring ?? false;
+  }
+
+  override get usedBytes(): number {
+    return this.#sum(({ usedBytes }) => usedBytes);
+  }
+  override get peakBytes(): number {
+    return this.#sum(({ peakBytes }) => peakBytes);
+  }
+  override get byteLength(): number {
+    return this.#sum(({ byteLength }) => byteLength);
+  }
+  #sum(of: (memory: Memory) => number): number {
+    return this.each.reduce((sum, memory) => sum + of(memory), 0);
+  }
+
+  override alloc(byteLength: number, what: string, near: Ptr = 0 as Ptr): Ptr {
+    const index = near > 0 ? memoryOf(near) : this.each.length - 1;
+    return addressIn(index, this.each[index]!.alloc(byteLength, what));
+  }
+  override free(ptr: Ptr): void {
+    this.#at(ptr).free((ptr % SPACE) as Ptr);
+  }
+  /** All of `byteLength`, if each memory can grow to its part of `parts`; else the sum of how far they can. */
+  override offer(byteLength: number, parts: readonly number[] = []): number {
+    return parts.reduce((sum, part, i) => sum + Math.min(part, this.each[i]!.offer(part)), 0) || byteLength;
+  }
+  override close(): void {
+    for (const memory of this.each) memory.close();
+  }
+  override indexOf(ptr: Ptr): number {
+    return memoryOf(ptr);
+  }
+  override copy(to: Ptr, from: Ptr, byteLength: number): void {
+    this.u8(to, byteLength).set(this.u8(from, byteLength));
+  }
+
+  #at(ptr: Ptr): Memory {
+    const memory = this.each[memoryOf(ptr)];
+    if (memory === undefined) throw new StateError(`${ptr} is an address in none of the engine's memories`);
+    return memory;
+  }
+  override u8(ptr: Ptr, length: number): Uint8Array {
+    return this.#at(ptr).u8((ptr % SPACE) as Ptr, length);
+  }
+  override i8(ptr: Ptr, length: number): Int8Array {
+    return this.#at(ptr).i8((ptr % SPACE) as Ptr, length);
+  }
+  override u16(ptr: Ptr, length: number): Uint16Array {
+    return this.#at(ptr).u16((ptr % SPACE) as Ptr, length);
+  }
+  override i32(ptr: Ptr, length: number): Int32Array {
+    return this.#at(ptr).i32((ptr % SPACE) as Ptr, length);
+  }
+  override f32(ptr: Ptr, length: number): Float32Array {
+    return this.#at(ptr).f32((ptr % SPACE) as Ptr, length);
+  }
+  override f64(ptr: Ptr, length: number): Float64Array {
+    return this.#at(ptr).f64((ptr % SPACE) as Ptr, length);
+  }
+}
+
+/** The working memory of a step, in each memory: what is allocated is in the current one. */
+export class Arenas extends Arena {
+  override readonly bases: readonly Ptr[];
+  /** The index of the memory in which the step computes now. */
+  current: number;
+  readonly #each: readonly Arena[];
+
+  /** `bases` are the addresses of blocks of `capacity` bytes. */
+  constructor(bases: readonly Ptr[], capacity: number) {
+    super(0, capacity);
+    this.bases = bases;
+    this.#each = bases.map((base) => new Arena(base, capacity));
+    this.current = bases.length - 1;
+  }
+
+  /** The largest extent of any: as much as each of them needs. */
+  override get peakBytes(): number {
+    return Math.max(...this.#each.map(({ peakBytes }) => peakBytes));
+  }
+  override get usedBytes(): number {
+    return this.#each.reduce((sum, { usedBytes }) => sum + usedBytes, 0);
+  }
+  override get takenBytes(): number {
+    return this.#each.reduce((sum, { takenBytes }) => sum + takenBytes, 0);
+  }
+  override alloc(byteLength: number): Ptr {
+    return this.#each[this.current]!.alloc(byteLength);
+  }
+  override free(ptr: Ptr): void {
+    this.#each[memoryOf(ptr)]!.free(ptr);
+  }
+  override reset(): void {
+    for (const arena of this.#each) arena.reset();
+    this.current = this.#each.length - 1;
+  }
+}
+
+type Kernel = (...args: number[]) => number | undefined;
+
+/** Runs each call in the memory of its addresses; a kernel without one, which only returns a size, in any. */
+function inTheirMemory(name: string, each: readonly Kernel[]): Kernel {
+  return (...args) => {
+    let found = 0;
+    for (const arg of args) {
+      if (arg < SPACE) continue;
+      const index = memoryOf(arg);
+      if (found > 0 && index !== found - 1)
+        throw new StateError(
+          `kernel ${name}: its arguments are in two memories of the engine; use one memory for this, or report it`,
+        );
+      found = index + 1;
+    }
+    return each[Math.max(0, found - 1)]!(...args);
+  };
+}
+
+/** The class of engines with `count` memories. */
+export function overMemories(count: number) {
+  return class extends Engine {
+    constructor(module: WebAssembly.Module, build: Engine["build"], sizes: EngineSizes) {
+      super(module, build, sizes, new Memories(sizes, count));
+    }
+
+    protected override joined(kernels: readonly Kernels[]): Kernels {
+      const names = Object.keys(kernels[0]!) as (keyof Kernels)[];
+      const joined = names.map((name) => {
+        const each = kernels.map((of) => of[name] as Kernel);
+        return [name, typeof each[0] === "function" ? inTheirMemory(name, each) : each[0]];
+      });
+      return Object.fromEntries(joined) as Kernels;
+    }
+
+    override planningArena(): Arena {
+      const bases = Array.from({ length: count }, (_, index) => addressIn(index, 0));
+      return new Arenas(bases, Number.POSITIVE_INFINITY);
+    }
+
+    protected override newArena(bytes: number): Arena {
+      const what = `a step (${formatBytes(bytes)} of working memory)`;
+      const bases: Ptr[] = [];
+      try {
+        for (let i = 0; i < count; i++) bases.push(this.memory.alloc(bytes, what, addressIn(i, 0)));
+      } catch (error) {
+        for (const base of bases) this.memory.free(base);
+        throw error;
+      }
+      return new Arenas(bases, bytes);
+    }
+  };
+}
