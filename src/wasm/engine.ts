@@ -10,9 +10,10 @@ import { type Build, relaxedSupported } from "../kernels/builds.ts";
 import { Arena } from "./arena.ts";
 import type { Kernels } from "./generated/kernels.ts";
 import { MeasuredMemory } from "./measured-memory.ts";
-import { formatBytes, MAX_BYTES, Memory } from "./memory.ts";
+import { formatBytes, MAX_BYTES, Memory, type Ptr } from "./memory.ts";
 import { type KernelObserver, observedKernels, type StepUnderWay } from "./observed-kernels.ts";
 import { Pool, withRoomFor } from "./pool.ts";
+import { oneMemory, type Room } from "./room.ts";
 
 /** Options of `createEngine`. */
 export interface EngineOptions {
@@ -64,6 +65,7 @@ export class Engine {
   /** Runs the steps of a model that is spread over several memories: a class like `Tape`. */
   tapes: unknown = null;
   readonly #kernels: Kernels;
+  readonly #room: Room;
   #observed: Kernels | null = null;
   #arena: Arena = new Arena(0, 0);
   #arenaInUse = false;
@@ -71,21 +73,23 @@ export class Engine {
   #disposed = false;
 
   /** With more than one thread the module must import a shared memory. */
-  constructor(module: WebAssembly.Module, build: Build, sizes: EngineSizes = {}, memory: Memory = newMemory(sizes)) {
+  constructor(
+    module: WebAssembly.Module,
+    build: Build,
+    sizes: EngineSizes = {},
+    room: Room = oneMemory(newMemory(sizes)),
+  ) {
     const { threads = 1 } = sizes;
+    const { memory } = room;
     this.build = build;
     this.threads = threads;
     this.memory = memory;
+    this.#room = room;
     const exports = memory.each.map(
       ({ wasm }) => instantiateSync(module, { env: { memory: wasm } }).instance.exports as unknown as Kernels,
     );
     this.#pool = threads > 1 && !memory.measuring ? new Pool(threads, startThread, module, memory.each, exports) : null;
-    this.#kernels = this.joined(exports.map((each, i) => this.#pool?.kernels(each, i) ?? withRoomFor(threads, each)));
-  }
-
-  /** Kernels that run in the memory of their arguments, given those of each memory. */
-  protected joined(kernels: readonly Kernels[]): Kernels {
-    return kernels[0]!;
+    this.#kernels = room.joined(exports.map((each, i) => this.#pool?.kernels(each, i) ?? withRoomFor(threads, each)));
   }
 
   get disposed(): boolean {
@@ -121,7 +125,7 @@ export class Engine {
     if (this.#arenaInUse) throw new StateError("a step is already running in this engine: release its tape first");
     if (this.#arena.capacity < bytes) {
       this.#freeArena();
-      this.#arena = this.newArena(bytes);
+      this.#arena = this.#newArena(bytes);
     }
     this.#arenaInUse = true;
     return this.#arena;
@@ -134,11 +138,24 @@ export class Engine {
 
   /** Working memory for a plan, which takes no memory. */
   planningArena(): Arena {
-    return new Arena(0, Number.POSITIVE_INFINITY);
+    return this.#room.arena(this.#starts(), Number.POSITIVE_INFINITY);
   }
 
-  protected newArena(bytes: number): Arena {
-    return new Arena(this.memory.alloc(bytes, `a step (${formatBytes(bytes)} of working memory)`), bytes);
+  #newArena(bytes: number): Arena {
+    const bases: Ptr[] = [];
+    try {
+      for (const near of this.#starts())
+        bases.push(this.memory.alloc(bytes, `a step (${formatBytes(bytes)} of working memory)`, near));
+    } catch (error) {
+      for (const base of bases) this.memory.free(base);
+      throw error;
+    }
+    return this.#room.arena(bases, bytes);
+  }
+
+  /** The start of each memory. */
+  #starts(): Ptr[] {
+    return this.memory.each.map((_, i) => this.memory.addressIn(i));
   }
 
   #freeArena(): void {
@@ -187,12 +204,13 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   }
   const threads = countThreads(options);
   const sizes = { threads, maxBytes, measuring };
-  const made = memories > 1 ? (await import("./memories.ts")).overMemories(memories) : Engine;
+  const each = Array.from({ length: memories }, () => newMemory(sizes));
+  const room = memories > 1 ? (await import("./memories.ts")).over(each) : oneMemory(each[0]!);
   const shared = threads > 1 && !measuring;
   const build = options.build ?? preferred("auto");
   const asksForWide = module === undefined && (build === "wide" || build === "fastest");
   const wide = asksForWide ? await wideBuild(build, shared, options.onWarning) : null;
-  if (wide !== null) return new made(wide, "wide", sizes);
+  if (wide !== null) return new Engine(wide, "wide", sizes, room);
   const relaxed = relaxedSupported();
   if (build === "relaxed" && !relaxed) {
     throw new UnsupportedError(
@@ -200,7 +218,7 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
     );
   }
   const plain = build === "baseline" || !relaxed ? "baseline" : "relaxed";
-  return new made(module ?? (await compileBuild(plain, shared)), build === "wide" ? build : plain, sizes);
+  return new Engine(module ?? (await compileBuild(plain, shared)), build === "wide" ? build : plain, sizes, room);
 }
 
 /** LORIKEET_BUILD if it is set, else `otherwise`. */

@@ -7,9 +7,9 @@
  */
 import { StateError } from "../core/errors.ts";
 import { Arena } from "./arena.ts";
-import { Engine, type EngineSizes, newMemory } from "./engine.ts";
 import type { Kernels } from "./generated/kernels.ts";
-import { formatBytes, Memory, type Ptr } from "./memory.ts";
+import { Memory, type Ptr } from "./memory.ts";
+import type { Room } from "./room.ts";
 
 /** More than a plan, which knows no limit, assigns to a memory. */
 const SPACE = 2 ** 40;
@@ -19,20 +19,15 @@ export function memoryOf(ptr: number): number {
   return Math.floor(ptr / SPACE) - 1;
 }
 
-/** The address in memory `index` of an address of its own. */
-export function addressIn(index: number, ptr: number): Ptr {
-  return ((index + 1) * SPACE + ptr) as Ptr;
-}
-
 /** Several memories. What is allocated near nothing is in the last. */
 export class Memories extends Memory {
   override readonly measuring: boolean;
   override readonly each: readonly Memory[];
 
-  constructor(sizes: EngineSizes, count: number) {
+  constructor(each: readonly Memory[]) {
     super(0);
-    this.each = Array.from({ length: count }, () => newMemory(sizes));
-    this.measuring = sizes.measuring ?? false;
+    this.each = each;
+    this.measuring = each[0]!.measuring;
   }
 
   override get usedBytes(): number {
@@ -50,7 +45,7 @@ export class Memories extends Memory {
 
   override alloc(byteLength: number, what: string, near: Ptr = 0 as Ptr): Ptr {
     const index = near > 0 ? memoryOf(near) : this.each.length - 1;
-    return addressIn(index, this.each[index]!.alloc(byteLength, what));
+    return (this.addressIn(index) + this.each[index]!.alloc(byteLength, what)) as Ptr;
   }
   override free(ptr: Ptr): void {
     this.#at(ptr).free((ptr % SPACE) as Ptr);
@@ -61,6 +56,9 @@ export class Memories extends Memory {
   }
   override close(): void {
     for (const memory of this.each) memory.close();
+  }
+  override addressIn(index: number): Ptr {
+    return ((index + 1) * SPACE) as Ptr;
   }
   override indexOf(ptr: Ptr): number {
     return memoryOf(ptr);
@@ -150,37 +148,17 @@ function inTheirMemory(name: string, each: readonly Kernel[]): Kernel {
   };
 }
 
-/** The class of engines with `count` memories. */
-export function overMemories(count: number) {
-  return class extends Engine {
-    constructor(module: WebAssembly.Module, build: Engine["build"], sizes: EngineSizes) {
-      super(module, build, sizes, new Memories(sizes, count));
-    }
+/** The same kernels for all memories, given those of each. */
+function joined(kernels: readonly Kernels[]): Kernels {
+  const names = Object.keys(kernels[0]!) as (keyof Kernels)[];
+  const all = names.map((name) => {
+    const each = kernels.map((of) => of[name] as Kernel);
+    return [name, typeof each[0] === "function" ? inTheirMemory(name, each) : each[0]];
+  });
+  return Object.fromEntries(all) as Kernels;
+}
 
-    protected override joined(kernels: readonly Kernels[]): Kernels {
-      const names = Object.keys(kernels[0]!) as (keyof Kernels)[];
-      const joined = names.map((name) => {
-        const each = kernels.map((of) => of[name] as Kernel);
-        return [name, typeof each[0] === "function" ? inTheirMemory(name, each) : each[0]];
-      });
-      return Object.fromEntries(joined) as Kernels;
-    }
-
-    override planningArena(): Arena {
-      const bases = Array.from({ length: count }, (_, index) => addressIn(index, 0));
-      return new Arenas(bases, Number.POSITIVE_INFINITY);
-    }
-
-    protected override newArena(bytes: number): Arena {
-      const what = `a step (${formatBytes(bytes)} of working memory)`;
-      const bases: Ptr[] = [];
-      try {
-        for (let i = 0; i < count; i++) bases.push(this.memory.alloc(bytes, what, addressIn(i, 0)));
-      } catch (error) {
-        for (const base of bases) this.memory.free(base);
-        throw error;
-      }
-      return new Arenas(bases, bytes);
-    }
-  };
+/** What an engine consists of that has these memories. */
+export function over(each: readonly Memory[]): Room {
+  return { memory: new Memories(each), joined, arena: (bases, capacity) => new Arenas(bases, capacity) };
 }

@@ -146,6 +146,7 @@ test("only the places that are listed import on demand: listings, kernels, and w
     "train/advice/load-diagnosis.ts",
     "train/evaluation/evaluate.ts", // tasks and their metrics
     "train/trainer.ts", // checkpoints
+    "wasm/engine.ts", // several memories
     "worker.ts", // the library, in the worker
   ]);
 });

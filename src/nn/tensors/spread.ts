@@ -1,15 +1,12 @@
 /** Spreads a model over the memories of an engine: which tensor goes where. */
 import { HandingTape } from "../../tape/handing-tape.ts";
 import { createEngine, type Engine } from "../../wasm/engine.ts";
-import { addressIn } from "../../wasm/memories.ts";
-import type { Body } from "../define-model.ts";
-import type { Near, Tensors } from "../layers/weights.ts";
-import { Weights } from "../layers/weights.ts";
+import { type Near, type Tensors, Weights } from "../layers/weights.ts";
 
 /** Makes the tensors of a model in an engine. */
 export type Place = (engine: Engine, near?: Near) => Tensors;
 /** Builds the model of them. */
-export type Build = (weights: Weights, engine: Engine) => Body;
+export type Build = (weights: Weights, engine: Engine) => unknown;
 
 /**
  * Blocks stay whole and in the order of the model, so that activations change memories as rarely as can be, and the largest share
@@ -20,7 +17,7 @@ export async function spread(engine: Engine, place: Place, build: Build): Promis
   const taken = engine.memory.each.map(({ usedBytes }) => usedBytes);
   const memories = assigned(sizes, taken);
   engine.tapes = HandingTape;
-  return (name) => addressIn(memories.get(wholeOf(name)) ?? taken.length - 1, 0);
+  return (name) => engine.memory.addressIn(memories.get(wholeOf(name)) ?? taken.length - 1);
 }
 
 /** The part of a model that stays together: its block, or its layer where it is in none. */

@@ -19,17 +19,19 @@ export function cornerProduct(x: Value, matrix: Param, rows: number): Value {
     );
   }
   const b = { dtype: "f32", ptr: matrix.ptr } as const;
-  const y = tape.value([tokens, rows], [x]);
-  multiply(tape, {
-    ...{ c: y.ptr, a: x.ptr, b, ldb },
-    ...{ rows: tokens, columns: rows, inner: width, layout: Layout.bTransposed },
-  });
-  tape.record(y, [], (dy) => {
-    const { ptr, fresh } = tape.gradientSlot(x);
+  return tape.at(matrix.ptr, () => {
+    const y = tape.value([tokens, rows], [x]);
     multiply(tape, {
-      ...{ c: ptr, a: dy, b, ldb },
-      ...{ rows: tokens, columns: width, inner: rows, layout: fresh ? 0 : Layout.accumulate },
+      ...{ c: y.ptr, a: x.ptr, b, ldb },
+      ...{ rows: tokens, columns: rows, inner: width, layout: Layout.bTransposed },
     });
+    tape.record(y, [], (dy) => {
+      const { ptr, fresh } = tape.gradientSlot(x);
+      multiply(tape, {
+        ...{ c: ptr, a: dy, b, ldb },
+        ...{ rows: tokens, columns: width, inner: rows, layout: fresh ? 0 : Layout.accumulate },
+      });
+    });
+    return y;
   });
-  return y;
 }
