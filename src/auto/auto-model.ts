@@ -7,7 +7,7 @@ import { nameOf, openSource, type SourceLike } from "../checkpoint/open.ts";
 import { anObject, callback, callOptions, expectArgument } from "../core/call-options.ts";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import type { Source } from "../core/host.ts";
-import { flag, type Options, oneOf, whole } from "../core/options.ts";
+import { flag, type Options, oneOf, option, orNull, whole } from "../core/options.ts";
 import { isObject } from "../core/python-json.ts";
 import { type Task, tasks } from "../core/task.ts";
 import { copies, files } from "../models/index.generated.ts";
@@ -23,11 +23,18 @@ import { saveModel } from "../nn/tensors/save-model.ts";
 import { taskDefinitions } from "../tasks/index.generated.ts";
 import type { TaskDefinition } from "../tasks/kit/define-task.ts";
 import { createEngine, type Engine } from "../wasm/engine.ts";
+import { MAX_BYTES } from "../wasm/memory.ts";
+
+/** Creates an engine with so many memories. */
+export type OpenEngine = (memories: number) => Promise<Engine>;
 
 /** Options for loading a published model. */
 export interface FromPretrainedOptions extends LoadOptions {
-  /** The engine for the model. If omitted, one is created for the model and disposed of with it. */
-  engine?: Engine;
+  /**
+   * The engine for the model, or a function that creates one with as many memories as the model needs. If it is none, one is created
+   * for the model and disposed of with it, as one that the function creates is.
+   */
+  engine?: Engine | OpenEngine;
   /** Config keys to override, as published: `{ num_labels: 3 }`, for instance. */
   config?: RawConfig;
   /** Receives warnings, such as about a head that starts at random. `console.warn` by default. */
@@ -136,7 +143,7 @@ export async function loadConfig(from: SourceLike): Promise<RawConfig> {
 
 /** Options of `fromPretrained`. */
 const loading = {
-  engine: anObject("an engine"),
+  engine: orNull(option<unknown>(null, "an engine", (value) => ["object", "function"].includes(typeof value))),
   config: anObject("keys of a config"),
   onWarning: callback(),
   onProgress: callback(),
@@ -150,7 +157,7 @@ const loading = {
 
 /** Options of `fromConfig`. */
 const creating = {
-  engine: loading.engine,
+  engine: anObject("an engine"),
   seed: loading.seed,
   fast: flag(false),
   weights: weightsOption,
@@ -182,8 +189,10 @@ export async function loadPretrained<T extends Task>(
     }
     const std = initialStd(reader);
     const placing = { prefix: definition.prefix, std, trainable, seed, ignoreMismatchedSizes, weights: kept };
+    const stored = Array.from(checkpoint.tensors.values()).reduce((sum, { byteLength }) => sum + byteLength, 0);
     return await inEngine(
       options.engine,
+      2 * stored > MAX_BYTES,
       (engine, near) => new CheckpointTensors(engine, checkpoint, { ...placing, near }),
       (weights, engine) => build(config, weights, engine),
       async (engine, tensors) => {
@@ -194,7 +203,7 @@ export async function loadPretrained<T extends Task>(
         if (tensors.fresh.length > 0) warn(freshHead(tensors.fresh, source.name));
         const original = originalOf(definition.modelType);
         if (original) warn(`${name}: "model_type" is "${definition.modelType}", which is computed as "${original}"`);
-        const ownsEngine = options.engine === undefined;
+        const ownsEngine = engine !== options.engine;
         const parts = {
           engine,
           task: taskDefinitions[chosen],
@@ -224,19 +233,23 @@ function initialStd(config: ConfigReader): number {
 }
 
 /**
- * Makes a model of tensors in the given engine, or in a new one. If that fails, the tensors are freed and the
+ * Makes a model of tensors in the given engine, or in a new one, which may have several memories if the model is large. If that fails, the tensors are freed and the
  * new engine ends with its threads. Throws StateError if the engine is disposed of, before or meanwhile.
  */
 async function inEngine<S extends Tensors & { dispose(): void }, M extends Model>(
-  given: Engine | undefined,
+  given: Engine | OpenEngine | undefined,
+  isLarge: boolean,
   place: (engine: Engine, near?: Near) => S,
   build: (weights: Weights, engine: Engine) => Body,
   make: (engine: Engine, tensors: S) => Promise<M>,
 ): Promise<M> {
-  given?.expectLive("loading a model");
-  const engine = given ?? (await createEngine());
+  const spreading = () => import("../nn/tensors/spread.ts"); // few are so large
+  const open: OpenEngine = typeof given === "function" ? given : (memories) => createEngine({ memories });
+  const isOpen = typeof given === "object";
+  if (isOpen) given.expectLive("loading a model");
+  const engine = isOpen ? given : await open(isLarge ? await (await spreading()).memoriesFor(place, build) : 1);
   const several = engine.memory.each.length > 1;
-  const near = several ? await (await import("../nn/tensors/spread.ts")).spread(engine, place, build) : undefined;
+  const near = several ? await (await spreading()).spread(engine, place, build) : undefined;
   const tensors = place(engine, near);
   try {
     const model = await make(engine, tensors);
@@ -244,7 +257,7 @@ async function inEngine<S extends Tensors & { dispose(): void }, M extends Model
     return model;
   } catch (error) {
     tensors.dispose();
-    if (given === undefined) engine.dispose();
+    if (!isOpen) engine.dispose();
     throw error;
   }
 }
@@ -289,6 +302,7 @@ export async function modelFromConfig<T extends Task>(
   const start = { seed, std, fast, weights: kept ?? null, stored };
   return inEngine(
     given,
+    false,
     (engine, near) => randomTensors(engine, { ...start, near }),
     (weights, engine) => build(config, weights, engine),
     async (engine, tensors) => {

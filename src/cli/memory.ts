@@ -1,22 +1,25 @@
 /** The memory that a command needs, computed before anything is loaded. */
+import { totalmem } from "node:os";
 import { type FromPretrainedOptions, loadPretrained } from "../auto/auto-model.ts";
 import type { Task } from "../core/task.ts";
 import type { Model } from "../nn/tasks/model.ts";
 import { fittingSettings, type MeasuredRun, tooLittleMemory } from "../train/memory-fit.ts";
-import { planMemory } from "../train/memory-plan.ts";
+import { type MemoryPlan, planMemory } from "../train/memory-plan.ts";
 import { Trainer } from "../train/trainer.ts";
 import type { TrainerOptions } from "../train/trainer-options.ts";
-import { type BuildChoice, createEngine, type Engine, preferred } from "../wasm/engine.ts";
+import { type BuildChoice, createEngine, type Engine, MOST_MEMORIES, preferred } from "../wasm/engine.ts";
+import { MAX_BYTES } from "../wasm/memory.ts";
 
 /** The build and threads of an engine, or the requested ones. */
 export interface EngineLike {
   readonly build?: BuildChoice | null;
   readonly threads?: number | null;
+  readonly memories?: number | null;
 }
 
 /** An engine that only measures. */
-export function measuringEngine({ build, threads }: EngineLike): Promise<Engine> {
-  const sizes = typeof threads === "number" ? { threads } : {};
+export function measuringEngine({ build, threads, memories }: EngineLike): Promise<Engine> {
+  const sizes = { ...(typeof threads === "number" && { threads }), memories: memories ?? 1 };
   return createEngine({ build: build ?? preferred("fastest"), ...sizes, measuring: true });
 }
 
@@ -29,6 +32,22 @@ export async function measuredBase(
 ): Promise<Model> {
   const engine = await measuringEngine(like);
   return (await loadPretrained(from, task, { ...options, engine, onWarning: () => {} })) as Model;
+}
+
+/**
+ * The fewest memories that a run fits into, given its plan over a number of them; 1 where more of them are not enough, or the
+ * machine has less.
+ */
+export async function memoriesOf(planOver: (memories: number) => MemoryPlan | Promise<MemoryPlan>): Promise<number> {
+  let before = Number.POSITIVE_INFINITY;
+  for (let count = 1; count <= MOST_MEMORIES; count++) {
+    const { total, memories } = await planOver(count);
+    const most = Math.max(...memories);
+    if (count > 1 && (total > totalmem() || most >= before)) return 1;
+    if (most <= MAX_BYTES) return count;
+    before = most;
+  }
+  return 1;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Shared by commands that run a model: their options, and loading the model and adapter. */
 import { PeftModel } from "../adapt/peft-model.ts";
 import { adapterFacts, headFrom } from "../auto/adapter-facts.ts";
-import { type FromPretrainedOptions, loadPretrained } from "../auto/auto-model.ts";
+import { type FromPretrainedOptions, loadPretrained, type OpenEngine } from "../auto/auto-model.ts";
 import { type Options, oneOf, orNull, text, type ValuesOf } from "../core/options.ts";
 import { type Task, tasks } from "../core/task.ts";
 import type { Model } from "../nn/tasks/model.ts";
@@ -37,9 +37,14 @@ export const modelOptions = {
 } satisfies Options;
 
 /** The command line owns its process, so it may set V8's flag: it asks for "fastest" by default. */
-export async function openEngine({ threads, build }: EngineFlags): Promise<Engine> {
-  const sizes = typeof threads === "number" ? { threads } : {};
+export async function openEngine({ threads, build, memories }: EngineFlags): Promise<Engine> {
+  const sizes = { ...(typeof threads === "number" && { threads }), memories: memories ?? 1 };
   return createEngine({ build: build ?? preferred("fastest"), ...sizes, onWarning: notice });
+}
+
+/** The same with as many memories as a model needs, unless the flags say how many. */
+export function engineFor(flags: EngineFlags): OpenEngine {
+  return (memories) => openEngine({ ...flags, memories: flags.memories ?? memories });
 }
 
 /** The model that a command requests. */
@@ -57,12 +62,11 @@ export async function loadModel(flags: LoadFlags): Promise<Loaded> {
   expectModel(flags.model);
   if (flags.adapter !== null) expectAdapter(flags.adapter);
   const adapter = flags.adapter && adapterFolder(flags.adapter);
-  const engine = await openEngine(flags);
   const told = adapter === null ? { task: null, config: {} } : await adapterFacts(adapter);
   const options = { ...(adapter === null && { onWarning: askForAdapter }), ...headFrom(told), weights: flags.weights };
-  const base = await loadBase(flags.model, engine, flags.task ?? told.task, options);
+  const base = await loadBase(flags.model, engineFor(flags), flags.task ?? told.task, options);
   const model = adapter === null ? base : await PeftModel.fromPretrained(base, adapter, { onWarning: notice });
-  return { engine, base, model };
+  return { engine: base.engine, base, model };
 }
 
 /** A base without a trained head is rarely what is wanted where nothing trains it. */
@@ -73,7 +77,7 @@ function askForAdapter(warning: string): void {
 /** Loads only the base, with progress on standard error if loading takes long. */
 export async function loadBase(
   from: string,
-  engine: Engine,
+  engine: Engine | OpenEngine,
   task: Task | null,
   options: Pick<
     FromPretrainedOptions,

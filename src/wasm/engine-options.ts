@@ -1,6 +1,6 @@
 /** Options of `createEngine` that the command line also has. */
 import { type Options, oneOf, orNull, wholeOrNull } from "../core/options.ts";
-import { MOST_THREADS } from "./engine.ts";
+import { MOST_MEMORIES, MOST_THREADS } from "./engine.ts";
 
 const DEVICES = [
   "device",
@@ -27,6 +27,10 @@ export const engineOptions = {
       insteadOf: { ...Object.fromEntries(DEVICES.map((name) => [name, CPU])), "num-workers": CPU },
       common: true,
     },
+  ),
+  memories: wholeOrNull(
+    { least: 1, most: MOST_MEMORIES },
+    { help: "number of memories of 4 GiB each, over which the model is spread (default: as many as it needs)" },
   ),
   build: orNull(
     oneOf(["fastest", "auto", "baseline", "relaxed", "wide"], "fastest", {

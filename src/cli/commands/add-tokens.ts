@@ -12,7 +12,7 @@ import { engineOptions } from "../../wasm/engine-options.ts";
 import { commandOf } from "../command.ts";
 import { copyProcessingFiles } from "../copy-processing-files.ts";
 import { outputPath, requiredText } from "../flags/options.ts";
-import { loadBase, modelOptions, openEngine } from "../model-options.ts";
+import { engineFor, loadBase, modelOptions } from "../model-options.ts";
 import { expectModel, expectNoFile } from "../paths/mistaken-paths.ts";
 import { counted, print } from "../terminal.ts";
 
@@ -46,8 +46,7 @@ async function run(flags: ValuesOf<typeof options>): Promise<void> {
   const target = openTarget(flags.output);
   const { tokenizer, config } = await readTokenizerFolder(source);
   const extended = addTokens({ tokenizer, config }, tokens, flags.special);
-  const engine = await openEngine(flags);
-  const model = await loadBase(flags.model, engine, null);
+  const model = await loadBase(flags.model, engineFor(flags), null);
   const { padToMultipleOf, seed } = flags;
   const rows = resizeTokenEmbeddings(model, Math.max(model.vocabSize, extended.count), { padToMultipleOf, seed });
   await copyProcessingFiles(flags.model, target);

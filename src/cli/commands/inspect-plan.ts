@@ -19,7 +19,7 @@ import { fullTraining, type Trainable } from "../../train/trainable.ts";
 import { formatBytes, MAX_BYTES } from "../../wasm/memory.ts";
 import { adapted, type TrainingMethod } from "../adapter-from-flags.ts";
 import { spellAsFlags } from "../flags/options.ts";
-import { measuredBase, measuringEngine } from "../memory.ts";
+import { measuredBase, measuringEngine, memoriesOf } from "../memory.ts";
 import type { EngineFlags } from "../model-options.ts";
 import { grouped, notice, print } from "../terminal.ts";
 
@@ -52,8 +52,12 @@ interface Plannable {
 export async function showPlan(dir: string, flags: PlanFlags, command: Command, chosen: TrainingMethod): Promise<void> {
   const { weights, perDeviceTrainBatchSize: batchSize, json } = flags;
   const full = chosen.method === null && flags.adapterConfig === null;
-  const open = async (kept: KeptWeights, warn: (text: string) => void): Promise<Plannable> => {
-    const base = await baseOf(dir, flags, full ? null : kept);
+  const open = async (
+    kept: KeptWeights,
+    warn: (text: string) => void,
+    memories = flags.memories,
+  ): Promise<Plannable> => {
+    const base = await baseOf(dir, { ...flags, memories }, full ? null : kept);
     const adapter = { model: dir, adapterConfig: flags.adapterConfig };
     const adapt = () => adapted(base, adapter, command, chosen, { steps: 1000, warn });
     return { base, model: full ? fullTraining(base, async () => {}) : await adapt() };
@@ -68,10 +72,17 @@ export async function showPlan(dir: string, flags: PlanFlags, command: Command, 
   if (problem !== null) throw new FormatError(`--max-length ${maxLength}: ${problem}`);
   const trainDataset = Array<TrainingExample>(batchSize).fill(example);
   const args = completeArguments(Object.fromEntries(planned.map((name) => [name, flags[name]])), spellAsFlags(command));
-  const plan = planMemory(model, trainDataset, args);
+  const over = async (count: number) => {
+    const spread = count === 1 ? model : (await open(weights, () => {}, count)).model;
+    return planMemory(spread, trainDataset, args);
+  };
+  const count = flags.memories ?? (await memoriesOf(over));
+  const plan = flags.memories === null ? await over(count) : planMemory(model, trainDataset, args);
   const remade = async (kept: KeptWeights) => (await open(kept, () => {})).model;
   const run = { model, trainDataset, args, ...(!full && { weights, remade }) };
-  const fitting = plan.total <= MAX_BYTES ? [] : await fittingSettings(run, MAX_BYTES);
+  const allowed = count * MAX_BYTES;
+  const fits = Math.max(...plan.memories) <= MAX_BYTES;
+  const fitting = fits ? [] : await fittingSettings(run, allowed);
   const method = full ? "full" : (flags.adapterConfig ?? chosen.name);
   const { build, threads } = base.engine;
   if (json) {
@@ -83,7 +94,7 @@ export async function showPlan(dir: string, flags: PlanFlags, command: Command, 
         architecture: base.architecture,
         ...asked,
         plan,
-        allowed: MAX_BYTES,
+        allowed,
         fitting: ways,
       }),
     );
@@ -94,10 +105,17 @@ export async function showPlan(dir: string, flags: PlanFlags, command: Command, 
   const engine = `${build} build, ${threads === 1 ? "one thread" : `${threads} threads`}`;
   print(`training ${base.architecture} (${kept}) with ${method}, batches of ${batchSize} ${size}, ${engine}`);
   for (const [name, bytes] of [...partsOf(plan), ["total", plan.total] as const]) {
-    print(`  ${name.padEnd(14)}${grouped(bytes).padStart(15)} bytes  ${formatBytes(bytes).padStart(8)}`);
+    print(`  ${name.padEnd(14)}${row(bytes)}`);
   }
-  if (plan.total <= MAX_BYTES) print(`fits: an engine can have up to ${formatBytes(MAX_BYTES)}`);
-  else print(tooLittleMemory(plan, MAX_BYTES, fitting, spellAsFlags(command)).message);
+  if (count > 1) for (const [i, bytes] of plan.memories.entries()) print(`    memory ${i + 1}`.padEnd(16) + row(bytes));
+  if (fits && count > 1)
+    print(`fits: each of ${count} memories can have up to ${formatBytes(MAX_BYTES)}; the machine must have the total`);
+  else if (fits) print(`fits: an engine can have up to ${formatBytes(MAX_BYTES)}`);
+  else print(tooLittleMemory(plan, allowed, fitting, spellAsFlags(command)).message);
+}
+
+function row(bytes: number): string {
+  return `${grouped(bytes).padStart(15)} bytes  ${formatBytes(bytes).padStart(8)}`;
 }
 
 /**

@@ -11,7 +11,7 @@ import { commandOf } from "../command.ts";
 import { copyProcessingFiles } from "../copy-processing-files.ts";
 import { expectSameOutputs, probeFor } from "../expect-same-outputs.ts";
 import { outputPath, RequiredFlag } from "../flags/options.ts";
-import { loadBase, modelOptions, openEngine } from "../model-options.ts";
+import { engineFor, loadBase, modelOptions } from "../model-options.ts";
 import { expectAdapter, expectModel, expectNoFile } from "../paths/mistaken-paths.ts";
 import { adapterFolder } from "../paths/paths.ts";
 import { replaceOutput, samePlace } from "../replace-output.ts";
@@ -73,9 +73,8 @@ async function run(flags: Flags): Promise<void> {
   expectModel(flags.model);
   for (const { folder } of flags.adapter) expectAdapter(folder);
   expectNoFile(flags.output, "--output");
-  const engine = await openEngine(flags);
   const told = await adapterFacts(flags.adapter[0]!.folder);
-  const base = await loadBase(flags.model, engine, told.task, headFrom(told));
+  const base = await loadBase(flags.model, engineFor(flags), told.task, headFrom(told));
   const model = new PeftModel(base, { onWarning: notice });
   const result = await combined(model, flags);
   model.setAdapter(result);
@@ -92,7 +91,7 @@ async function run(flags: Flags): Promise<void> {
     await copyProcessingFiles(flags.model, target, flags.adapter[0]!.folder);
   });
   merged.dispose(); // its place is needed
-  const written = await loadBase(flags.output, engine, base.task);
+  const written = await loadBase(flags.output, engineFor(flags), base.task);
   expectSameOutputs(flags.output, written, probe, expected);
   print(`wrote the merged model to ${flags.output}, and checked that it says what base and adapter say`);
 }

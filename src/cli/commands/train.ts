@@ -40,6 +40,7 @@ import { type RunIdentity, settingsOfIdentity } from "../../train/run/run-identi
 import { expectNoRun } from "../../train/run/run-output.ts";
 import { plannedSteps } from "../../train/run/trainer-state.ts";
 import type { ProgressReport, TrainResult } from "../../train/train-result.ts";
+import { planMemory } from "../../train/memory-plan.ts";
 import { fullTraining, type Trainable } from "../../train/trainable.ts";
 import { countSteps, Trainer } from "../../train/trainer.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";
@@ -60,7 +61,7 @@ import {
   valuesOf,
 } from "../flags/options.ts";
 import { applyRunFile } from "../flags/run-file.ts";
-import { expectRoom, measuredBase } from "../memory.ts";
+import { expectRoom, measuredBase, memoriesOf } from "../memory.ts";
 import { beside, methodOption, methodOptions } from "../method-options.ts";
 import { loadBase, modelOptions, openEngine } from "../model-options.ts";
 import { type EndedRun, nextCommands } from "../next-commands.ts";
@@ -185,10 +186,9 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
   const asked = trainingArguments(command, given, flags.valid !== null || flags.validSplit > 0);
   const spell = spellAsFlags(command, { evalDataset: "--valid", outputDir: "--output" });
   if (!flags.resume && !asked.overwriteOutputDir) await expectNoRun(output, spell); // before anything is loaded
-  const engine = await openEngine(flags);
   const told = flags.initAdapter === null ? null : await adapterFacts(flags.initAdapter);
   const full = chosen.method === null && flags.adapterConfig === null && flags.initAdapter === null;
-  const data = await trainingData(flags, { engine, seed: asked.seed, trainable: full, told });
+  const data = await trainingData(flags, { engine: flags, seed: asked.seed, trainable: full, told });
   const { train, valid, test, task, loading, shapes } = data;
   const epochs = chooseEpochs(train, given);
   const steps = countSteps(train, { ...asked, ...chosenValues([epochs]) });
@@ -198,15 +198,21 @@ async function run(command: Command, chosen: TrainingMethod): Promise<void> {
     const described = { ...flags, dropout: asked.dropout, seed: asked.seed };
     return adapted(base, described, command, chosen, { steps, warn });
   };
-  const remade = async (weights: KeptWeights) =>
-    made(await measuredBase(flags.model, engine, task, { ...loading, weights }), () => {});
+  const remade = async (options: typeof loading, memories = flags.memories) =>
+    made(await measuredBase(flags.model, { ...flags, memories }, task, options), () => {});
   const shaped = await made(shapes, () => {});
   const choices = [epochs, chooseRate(shaped, given)].filter((choice) => choice !== null);
   const args = { ...asked, ...chosenValues(choices) };
+  const over = async (memories: number) => (memories === 1 ? shaped : remade(loading, memories));
+  const memories = flags.memories ?? (await memoriesOf(async (count) => planMemory(await over(count), train, args)));
+  const engine = await openEngine({ ...flags, memories });
   await expectRoom(engine, {
-    model: shaped,
+    model: flags.memories === null ? await over(memories) : shaped,
     ...{ trainDataset: train, evalDataset: valid, args, spell },
-    ...(!full && { weights: flags.weights, remade }),
+    ...(!full && {
+      weights: flags.weights,
+      remade: (weights: KeptWeights) => remade({ ...loading, weights }, memories),
+    }),
   });
   const base = await loadBase(flags.model, engine, task, loading);
   const model = await made(base, notice);

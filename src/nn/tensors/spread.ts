@@ -1,6 +1,7 @@
 /** Spreads a model over the memories of an engine: which tensor goes where. */
 import { HandingTape } from "../../tape/handing-tape.ts";
-import { createEngine, type Engine } from "../../wasm/engine.ts";
+import { createEngine, type Engine, MOST_MEMORIES } from "../../wasm/engine.ts";
+import { MAX_BYTES } from "../../wasm/memory.ts";
 import { type Near, type Tensors, Weights } from "../layers/weights.ts";
 
 /** Makes the tensors of a model in an engine. */
@@ -15,9 +16,21 @@ export type Build = (weights: Weights, engine: Engine) => unknown;
 export async function spread(engine: Engine, place: Place, build: Build): Promise<Near> {
   const sizes = await sizesOf(place, build);
   const taken = engine.memory.each.map(({ usedBytes }) => usedBytes);
-  const memories = assigned(sizes, taken);
+  const { memories } = assigned(sizes, taken);
   engine.tapes = HandingTape;
   return (name) => engine.memory.addressIn(memories.get(wholeOf(name)) ?? taken.length - 1);
+}
+
+/** How much of a memory weights may take at most: the rest is for adapters, optimizers and working memory. */
+const SHARE = 0.75 * MAX_BYTES;
+
+/** The number of memories for a model: as few as leave room in each. */
+export async function memoriesFor(place: Place, build: Build): Promise<number> {
+  const sizes = await sizesOf(place, build);
+  const most = Math.max(SHARE, ...sizes.values());
+  let count = 1;
+  while (count < MOST_MEMORIES && assigned(sizes, Array<number>(count).fill(0)).most > most) count++;
+  return count;
 }
 
 /** The part of a model that stays together: its block, or its layer where it is in none. */
@@ -44,15 +57,18 @@ async function sizesOf(place: Place, build: Build): Promise<Map<string, number>>
   return sizes;
 }
 
-/** The memory of each whole, given what is in each memory already. */
-function assigned(sizes: ReadonlyMap<string, number>, taken: readonly number[]): Map<string, number> {
+/** The memory of each whole, given what is in each memory already, and the most that is then in one. */
+function assigned(
+  sizes: ReadonlyMap<string, number>,
+  taken: readonly number[],
+): { memories: Map<string, number>; most: number } {
   let [low, high] = [0, [...sizes.values(), ...taken].reduce((sum, bytes) => sum + bytes, 0)];
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
     if (filled(sizes, taken, middle) === null) low = middle;
     else high = middle;
   }
-  return filled(sizes, taken, high)!;
+  return { memories: filled(sizes, taken, high)!, most: high };
 }
 
 /** The same with at most `most` bytes in each, null if they do not fit. */

@@ -1,9 +1,13 @@
 /** A model that is spread over several memories computes, bit for bit, what it does in one. */
 import { describe, expect, test } from "vitest";
 import type { MethodConfig } from "../../../src/adapt/method/define-method.ts";
-import { getPeftModel } from "../../../src/adapt/peft-model.ts";
+import { getPeftModel, PeftModel } from "../../../src/adapt/peft-model.ts";
+import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../../src/auto/auto-classes.ts";
 import { modelFromConfig } from "../../../src/auto/auto-model.ts";
+import { mapSource } from "../../../src/checkpoint/source.ts";
+import type { Source } from "../../../src/core/host.ts";
 import type { Task } from "../../../src/core/task.ts";
+import { generate } from "../../../src/generate/load-generate.ts";
 import { adalora } from "../../../src/methods/adalora.ts";
 import { adaptionPrompt } from "../../../src/methods/adaption_prompt.ts";
 import { bitfit } from "../../../src/methods/bitfit.ts";
@@ -21,15 +25,20 @@ import { promptTuning } from "../../../src/methods/prompt_tuning.ts";
 import { trainableTokens } from "../../../src/methods/trainable_tokens.ts";
 import { vera } from "../../../src/methods/vera.ts";
 import type { RawConfig } from "../../../src/nn/config.ts";
+import { ConfigReader } from "../../../src/nn/config.ts";
 import { pixelInput } from "../../../src/nn/pass/pixels.ts";
+import { concatenate } from "../../../src/nn/pass/sequences.ts";
 import type { Model } from "../../../src/nn/tasks/model.ts";
+import { randomTensors } from "../../../src/nn/tensors/fresh-tensors.ts";
 import type { KeptWeights } from "../../../src/nn/tensors/kept-dtype.ts";
+import { memoriesFor } from "../../../src/nn/tensors/spread.ts";
 import type { TrainingArguments } from "../../../src/train/arguments.ts";
 import type { TrainingExample } from "../../../src/train/check-examples.ts";
 import { planMemory } from "../../../src/train/memory-plan.ts";
 import { fullTraining, type Trainable } from "../../../src/train/trainable.ts";
 import { Trainer } from "../../../src/train/trainer.ts";
 import { createEngine, type Engine } from "../../../src/wasm/engine.ts";
+import { expectNothingKept } from "../../failing-loads.ts";
 
 const llama: RawConfig = {
   model_type: "llama",
@@ -181,5 +190,127 @@ describe.each(Object.entries(cases))("%s", (_, each) => {
     several.each.forEach(({ peakBytes }, i) => {
       expect(several.planned.memories[i]! / (peakBytes + 65536), `memory ${i}`).toBeCloseTo(1, 1);
     });
+  });
+});
+
+describe.each([1, 2])("with %i threads", (threads) => {
+  const make = (memories: number) => createEngine({ build: "baseline", threads, memories });
+  const greedy = { maxNewTokens: 8, temperature: 0, eosTokenId: null };
+
+  async function written(memories: number) {
+    using engine = await make(memories);
+    const base = await AutoModelForCausalLM.fromConfig(llama, { engine, seed: 3, weights: "bf16" });
+    const model = getPeftModel(base, prefixTuning({ numVirtualTokens: 3 }));
+    const one = await generate(model, [3, 5, 2, 6], greedy);
+    model.addAdapter("second", lora({ r: 4, initLoraWeights: false }));
+    model.setAdapter("second");
+    const beams = await generate(model, [3, 5, 2, 6], { maxNewTokens: 8, numBeams: 3, eosTokenId: null });
+    const logits = model.forward(concatenate([[3, 5, 2], [7]]));
+    base.dispose();
+    expect(engine.memory.usedBytes, "nothing is left").toBe(engine.arenaBytes);
+    return { one, beams, logits };
+  }
+  test("what a decoder writes is the same, with a cache, a prefix and beams", async () => {
+    const one = await written(1);
+    expect(one.one).toHaveLength(8);
+    for (const memories of [2, 3]) expect(await written(memories)).toEqual(one);
+  });
+
+  async function translated(memories: number) {
+    using engine = await make(memories);
+    const model = await AutoModelForSeq2SeqLM.fromConfig(t5, { engine, seed: 3, weights: "int8" });
+    const one = await generate(model, [3, 5, 2, 6], greedy);
+    const beams = await generate(model, [3, 5, 2, 6], { maxNewTokens: 8, numBeams: 3, eosTokenId: null });
+    return { one, beams };
+  }
+  test("what an encoder-decoder writes is the same", async () => {
+    const one = await translated(1);
+    expect(one.one.length).toBeGreaterThan(1);
+    for (const memories of [2, 3]) expect(await translated(memories)).toEqual(one);
+  });
+
+  async function saved(memories: number) {
+    using engine = await make(memories);
+    const base = await AutoModelForCausalLM.fromConfig(llama, { engine, seed: 3, weights: "f32" });
+    const model = getPeftModel(base, lora({ r: 4, useDora: true, initLoraWeights: false, modulesToSave: ["lm_head"] }));
+    const [folder, merged]: [Files, Files] = [new Map(), new Map()];
+    await model.savePretrained(folder);
+    await model.mergeAndUnload().savePretrained(merged);
+    return { folder, merged };
+  }
+  test("adapters and models are saved, loaded and merged as in one memory", async () => {
+    const one = await saved(1);
+    const two = await saved(2);
+    expect(two).toEqual(one);
+    using engine = await make(3);
+    const warnings: string[] = [];
+    const base = await AutoModelForCausalLM.fromPretrained(one.merged, { engine });
+    const model = await PeftModel.fromPretrained(base, one.folder, { onWarning: (text) => warnings.push(text) });
+    using other = await make(1);
+    const same = await AutoModelForCausalLM.fromPretrained(one.merged, { engine: other });
+    const adapted = await PeftModel.fromPretrained(same, one.folder, { onWarning: () => {} });
+    expect(model.forward(concatenate([[3, 5, 2]]))).toEqual(adapted.forward(concatenate([[3, 5, 2]])));
+    expect(warnings).toEqual([]);
+  });
+});
+
+type Files = Map<string, Uint8Array>;
+
+test("a load that fails frees what it had in all memories", async () => {
+  const files: Files = new Map();
+  using one = await createEngine({ build: "baseline", threads: 1 });
+  await (await AutoModelForCausalLM.fromConfig(gpt2, { engine: one, weights: "f32" })).savePretrained(files);
+  using engine = await createEngine({ build: "baseline", threads: 1, memories: 3 });
+  const load = (source: Source) => AutoModelForCausalLM.fromPretrained(source, { engine });
+  await expectNothingKept(engine, files, load);
+  using _model = await load(mapSource(files));
+  const each = engine.memory.each.map(({ usedBytes }) => usedBytes);
+  expect(Math.min(...each), "all of them are in use").toBeGreaterThan(0.2 * engine.memory.usedBytes);
+});
+
+test("a tensor that has no place in its memory is refused by name, and nothing is kept", async () => {
+  using engine = await createEngine({ build: "baseline", threads: 1, memories: 2, maxBytes: 2e5 });
+  const made = AutoModelForCausalLM.fromConfig(llama, { engine, weights: "f32" });
+  await expect(made).rejects.toThrow(
+    /^memory: "model\.layers\.\d.* needs .* more, but .* of at most 200 kB are in use$/,
+  );
+  expect(engine.memory.usedBytes).toBe(0);
+});
+
+describe("the number of memories", () => {
+  const hidden = { ...llama, hidden_size: 3072, intermediate_size: 8192, vocab_size: 128256 };
+  const large = { ...hidden, num_attention_heads: 24, num_key_value_heads: 8, num_hidden_layers: 28, head_dim: 128 };
+  const countFor = async (config: RawConfig, weights: KeptWeights) => {
+    const { llama: definition } = await import("../../../src/models/llama.ts");
+    const start = { seed: 0, std: 0.02, weights, stored: "bf16" } as const;
+    return memoriesFor(
+      (engine) => randomTensors(engine, start),
+      (w, engine) =>
+        definition.heads.languageModel!.build(definition.config(new ConfigReader(config, "config")), w, engine),
+    );
+  };
+  test("is what leaves a quarter of each for the rest", async () => {
+    expect(await countFor(llama, "stored")).toBe(1);
+    expect(await countFor({ ...large, tie_word_embeddings: true }, "stored")).toBe(3);
+    expect(await countFor({ ...large, tie_word_embeddings: true }, "nf4")).toBe(1);
+    expect(await countFor(large, "stored")).toBe(3);
+    expect(await countFor(large, "f32")).toBe(5);
+  });
+
+  test("is asked of a function that opens the engine, which belongs to the model", async () => {
+    const files: Files = new Map();
+    using one = await createEngine({ build: "baseline", threads: 1 });
+    await (await AutoModelForCausalLM.fromConfig(gpt2, { engine: one, weights: "f32" })).savePretrained(files);
+    const asked: number[] = [];
+    const open = (memories: number) => {
+      asked.push(memories);
+      return createEngine({ build: "baseline", threads: 1, memories: memories + 1 });
+    };
+    const model = await AutoModelForCausalLM.fromPretrained(files, { engine: open });
+    expect(asked).toEqual([1]);
+    expect(model.engine.memory.each).toHaveLength(2);
+    const { engine } = model;
+    model.dispose();
+    expect(engine.disposed).toBe(true);
   });
 });
