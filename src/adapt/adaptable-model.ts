@@ -1,7 +1,7 @@
 /** The view of a model that adapters need, created from the model or from the description of an unloaded one. */
 import type { RawConfig } from "../nn/config.ts";
 import type { DefaultTargets } from "../nn/define-model.ts";
-import type { Module, Site } from "../nn/layers/weights.ts";
+import type { Module, Near, Site } from "../nn/layers/weights.ts";
 import type { TaskTraits } from "../nn/tasks/task-traits.ts";
 import type { Weight } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";
@@ -16,6 +16,7 @@ export interface BaseWeights {
 /** The view of a model that adapters need. */
 export interface Base extends ModelShape {
   readonly engine: Engine;
+  readonly near?: Near | undefined;
   /** The layers that "all-linear" selects: every linear layer except the output projection. */
   readonly allLinear: readonly string[];
   /** Rows that the table of tokens had before it was resized; null if it was not. */
@@ -29,6 +30,7 @@ export interface Base extends ModelShape {
 
 export interface ModelLike {
   readonly engine: Engine;
+  readonly near?: Near | undefined;
   readonly traits: TaskTraits;
   readonly modelType: string;
   readonly config: RawConfig;
@@ -42,7 +44,7 @@ export interface ModelLike {
 
 /** Records the layers' current weights as those of the base. */
 export function baseOf(model: ModelLike): Base {
-  const { engine, traits, modelType, config, modules, sites, targets, headName } = model;
+  const { engine, near, traits, modelType, config, modules, sites, targets, headName } = model;
   const { resizedFrom = null, weightChanges = 0 } = model;
   const weights = new Map<Module, BaseWeights>();
   for (const module of modules.values()) {
@@ -52,6 +54,7 @@ export function baseOf(model: ModelLike): Base {
   const head = headName || (traits.headOutsideAllLinear ? headAmong([...modules.keys()], traits.headModules) : "");
   return {
     engine,
+    near,
     traits,
     modelType,
     config,

@@ -12,7 +12,6 @@ import type { Module } from "../nn/layers/weights.ts";
 import { readElements } from "../tensor/elements.ts";
 import type { Param, Weight } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/engine.ts";
-import type { Ptr } from "../wasm/memory.ts";
 import type { Base } from "./adaptable-model.ts";
 import { byPattern, findCopied, findTargets, STEPS } from "./matching.ts";
 import {
@@ -92,7 +91,7 @@ export class Adapter {
       purpose,
       prefix: this.#prefix,
       stored: stored ?? null,
-      near: (place) => nearest(base, place),
+      near: base.near,
     });
     const make: MakeAt = (place) => this.#maker.at(place);
     try {
@@ -391,11 +390,4 @@ function patternsIn(values: MethodValues, option: string): Readonly<Record<strin
 
 function lastPart(name: string): string {
   return name.slice(name.lastIndexOf(".") + 1);
-}
-
-/** An address in the memory that has a layer, or the layers below a place. */
-function nearest({ engine, layers }: Base, place: string): Ptr | undefined {
-  if (engine.memory.each.length === 1) return undefined;
-  const below = [...layers.keys()].find((name) => name.startsWith(`${place}.`));
-  return (layers.get(place) ?? layers.get(below ?? ""))?.weight.ptr;
 }

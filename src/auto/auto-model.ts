@@ -195,9 +195,7 @@ export async function loadPretrained<T extends Task>(
       2 * stored > MAX_BYTES,
       (engine, near) => new CheckpointTensors(engine, checkpoint, { ...placing, near }),
       (weights, engine) => build(config, weights, engine),
-      async (engine, tensors) => {
-        const weights = new Weights(tensors);
-        const body = build(config, weights, engine);
+      async ({ engine, near }, tensors, weights, body) => {
         await tensors.load(options);
         const warn = options.onWarning ?? console.warn;
         if (tensors.fresh.length > 0) warn(freshHead(tensors.fresh, source.name));
@@ -206,6 +204,7 @@ export async function loadPretrained<T extends Task>(
         const ownsEngine = engine !== options.engine;
         const parts = {
           engine,
+          near,
           task: taskDefinitions[chosen],
           definition,
           architecture,
@@ -241,7 +240,7 @@ async function inEngine<S extends Tensors & { dispose(): void }, M extends Model
   isLarge: boolean,
   place: (engine: Engine, near?: Near) => S,
   build: (weights: Weights, engine: Engine) => Body,
-  make: (engine: Engine, tensors: S) => Promise<M>,
+  make: (where: Pick<ModelParts, "engine" | "near">, tensors: S, weights: Weights, body: Body) => Promise<M>,
 ): Promise<M> {
   const spreading = () => import("../nn/tensors/spread.ts"); // few are so large
   const open: OpenEngine = typeof given === "function" ? given : (memories) => createEngine({ memories });
@@ -252,7 +251,8 @@ async function inEngine<S extends Tensors & { dispose(): void }, M extends Model
   const near = several ? await (await spreading()).spread(engine, place, build) : undefined;
   const tensors = place(engine, near);
   try {
-    const model = await make(engine, tensors);
+    const weights = new Weights(tensors);
+    const model = await make({ engine, near }, tensors, weights, build(weights, engine));
     engine.expectLive("loading a model");
     return model;
   } catch (error) {
@@ -305,12 +305,10 @@ export async function modelFromConfig<T extends Task>(
     false,
     (engine, near) => randomTensors(engine, { ...start, near }),
     (weights, engine) => build(config, weights, engine),
-    async (engine, tensors) => {
-      const weights = new Weights(tensors);
-      const body = build(config, weights, engine);
+    async ({ engine, near }, tensors, weights, body) => {
       tensors.begin();
       const parts = {
-        ...{ engine, task: taskDefinitions[chosen], definition, architecture, config: raw, body, weights },
+        ...{ engine, near, task: taskDefinitions[chosen], definition, architecture, config: raw, body, weights },
         ...{ nameOrPath: "", ownsEngine: !given },
       };
       return (await modelOf(chosen, parts)) as ModelFor[T];

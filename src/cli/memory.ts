@@ -35,15 +35,18 @@ export async function measuredBase(
 }
 
 /**
- * The fewest memories that a run fits into, given its plan over a number of them; 1 where more of them are not enough, or the
- * machine has less.
+ * The fewest memories that a run fits into, given its plan over a number of them; 1 where more of them are not enough, or the plan
+ * is larger than `machine`, by default what this one has.
  */
-export async function memoriesOf(planOver: (memories: number) => MemoryPlan | Promise<MemoryPlan>): Promise<number> {
+export async function memoriesOf(
+  planOver: (memories: number) => Pick<MemoryPlan, "total" | "memories"> | Promise<MemoryPlan>,
+  machine = totalmem(),
+): Promise<number> {
   let before = Number.POSITIVE_INFINITY;
   for (let count = 1; count <= MOST_MEMORIES; count++) {
     const { total, memories } = await planOver(count);
     const most = Math.max(...memories);
-    if (count > 1 && (total > totalmem() || most >= before)) return 1;
+    if (count > 1 && (total > machine || most >= before)) return 1;
     if (most <= MAX_BYTES) return count;
     before = most;
   }

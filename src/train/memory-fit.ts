@@ -244,6 +244,11 @@ export async function fittingSettings(run: MeasuredRun, allowed: number): Promis
   return whatFits(now, needs, allowed);
 }
 
+/** A line for each. */
+export function waysToFit(fitting: readonly Fitting[], spell: Spell): string[] {
+  return fitting.map(({ settings, bytes }) => `  ${describeSettings(settings, spell)}: ${formatBytes(bytes)}`);
+}
+
 /** Reports that a run needs more memory than allowed, and which settings would make it fit. */
 export function tooLittleMemory(
   plan: MemoryPlan,
@@ -252,7 +257,7 @@ export function tooLittleMemory(
   spell: Spell = asNamed,
 ): StateError {
   const parts = partsOf(plan).map(([name, bytes]) => `${name} ${formatBytes(bytes)}`);
-  const ways = fitting.map(({ settings, bytes }) => `  ${describeSettings(settings, spell)}: ${formatBytes(bytes)}`);
+  const ways = waysToFit(fitting, spell);
   const advice =
     ways.length > 0
       ? ["it would fit with", ...ways]

@@ -10,10 +10,10 @@ import { type Build, relaxedSupported } from "../kernels/builds.ts";
 import { Arena } from "./arena.ts";
 import type { Kernels } from "./generated/kernels.ts";
 import { MeasuredMemory } from "./measured-memory.ts";
-import { formatBytes, MAX_BYTES, Memory, type Ptr } from "./memory.ts";
+import { formatBytes, MAX_BYTES, Memory } from "./memory.ts";
 import { type KernelObserver, observedKernels, type StepUnderWay } from "./observed-kernels.ts";
 import { Pool, withRoomFor } from "./pool.ts";
-import { oneMemory, type Room } from "./room.ts";
+import type { Several } from "./several.ts";
 
 /** Options of `createEngine`. */
 export interface EngineOptions {
@@ -65,7 +65,7 @@ export class Engine {
   /** Runs the steps of a model that is spread over several memories: a class like `Tape`. */
   tapes: unknown = null;
   readonly #kernels: Kernels;
-  readonly #room: Room;
+  readonly #several: Several | null;
   #observed: Kernels | null = null;
   #arena: Arena = new Arena(0, 0);
   #arenaInUse = false;
@@ -73,23 +73,19 @@ export class Engine {
   #disposed = false;
 
   /** With more than one thread the module must import a shared memory. */
-  constructor(
-    module: WebAssembly.Module,
-    build: Build,
-    sizes: EngineSizes = {},
-    room: Room = oneMemory(newMemory(sizes)),
-  ) {
+  constructor(module: WebAssembly.Module, build: Build, sizes: EngineSizes = {}, several: Several | null = null) {
     const { threads = 1 } = sizes;
-    const { memory } = room;
+    const memory = several?.memory ?? newMemory(sizes);
     this.build = build;
     this.threads = threads;
     this.memory = memory;
-    this.#room = room;
+    this.#several = several;
     const exports = memory.each.map(
       ({ wasm }) => instantiateSync(module, { env: { memory: wasm } }).instance.exports as unknown as Kernels,
     );
     this.#pool = threads > 1 && !memory.measuring ? new Pool(threads, startThread, module, memory.each, exports) : null;
-    this.#kernels = room.joined(exports.map((each, i) => this.#pool?.kernels(each, i) ?? withRoomFor(threads, each)));
+    const kernels = exports.map((each, i) => this.#pool?.kernels(each, i) ?? withRoomFor(threads, each));
+    this.#kernels = several?.joined(kernels) ?? kernels[0]!;
   }
 
   get disposed(): boolean {
@@ -125,7 +121,8 @@ export class Engine {
     if (this.#arenaInUse) throw new StateError("a step is already running in this engine: release its tape first");
     if (this.#arena.capacity < bytes) {
       this.#freeArena();
-      this.#arena = this.#newArena(bytes);
+      const what = `a step (${formatBytes(bytes)} of working memory)`;
+      this.#arena = this.#several?.arena(bytes, what) ?? new Arena(this.memory.alloc(bytes, what), bytes);
     }
     this.#arenaInUse = true;
     return this.#arena;
@@ -138,24 +135,7 @@ export class Engine {
 
   /** Working memory for a plan, which takes no memory. */
   planningArena(): Arena {
-    return this.#room.arena(this.#starts(), Number.POSITIVE_INFINITY);
-  }
-
-  #newArena(bytes: number): Arena {
-    const bases: Ptr[] = [];
-    try {
-      for (const near of this.#starts())
-        bases.push(this.memory.alloc(bytes, `a step (${formatBytes(bytes)} of working memory)`, near));
-    } catch (error) {
-      for (const base of bases) this.memory.free(base);
-      throw error;
-    }
-    return this.#room.arena(bases, bytes);
-  }
-
-  /** The start of each memory. */
-  #starts(): Ptr[] {
-    return this.memory.each.map((_, i) => this.memory.addressIn(i));
+    return this.#several?.arena(null) ?? new Arena(0, Number.POSITIVE_INFINITY);
   }
 
   #freeArena(): void {
@@ -204,13 +184,12 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   }
   const threads = countThreads(options);
   const sizes = { threads, maxBytes, measuring };
-  const each = Array.from({ length: memories }, () => newMemory(sizes));
-  const room = memories > 1 ? (await import("./memories.ts")).over(each) : oneMemory(each[0]!);
+  const several = memories > 1 ? (await import("./memories.ts")).over(memories, () => newMemory(sizes)) : null;
   const shared = threads > 1 && !measuring;
   const build = options.build ?? preferred("auto");
   const asksForWide = module === undefined && (build === "wide" || build === "fastest");
   const wide = asksForWide ? await wideBuild(build, shared, options.onWarning) : null;
-  if (wide !== null) return new Engine(wide, "wide", sizes, room);
+  if (wide !== null) return new Engine(wide, "wide", sizes, several);
   const relaxed = relaxedSupported();
   if (build === "relaxed" && !relaxed) {
     throw new UnsupportedError(
@@ -218,7 +197,7 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
     );
   }
   const plain = build === "baseline" || !relaxed ? "baseline" : "relaxed";
-  return new Engine(module ?? (await compileBuild(plain, shared)), build === "wide" ? build : plain, sizes, room);
+  return new Engine(module ?? (await compileBuild(plain, shared)), build === "wide" ? build : plain, sizes, several);
 }
 
 /** LORIKEET_BUILD if it is set, else `otherwise`. */

@@ -9,7 +9,7 @@ import { StateError } from "../core/errors.ts";
 import { Arena } from "./arena.ts";
 import type { Kernels } from "./generated/kernels.ts";
 import { Memory, type Ptr } from "./memory.ts";
-import type { Room } from "./room.ts";
+import type { Several } from "./several.ts";
 
 /** More than a plan, which knows no limit, assigns to a memory. */
 const SPACE = 2 ** 40;
@@ -17,6 +17,11 @@ const SPACE = 2 ** 40;
 /** The index of the memory that an address is in. */
 export function memoryOf(ptr: number): number {
   return Math.floor(ptr / SPACE) - 1;
+}
+
+/** The start of memory `index`, which is near everything in it. */
+export function addressIn(index: number): Ptr {
+  return ((index + 1) * SPACE) as Ptr;
 }
 
 /** Several memories. What is allocated near nothing is in the last. */
@@ -45,7 +50,7 @@ export class Memories extends Memory {
 
   override alloc(byteLength: number, what: string, near: Ptr = 0 as Ptr): Ptr {
     const index = near > 0 ? memoryOf(near) : this.each.length - 1;
-    return (this.addressIn(index) + this.each[index]!.alloc(byteLength, what)) as Ptr;
+    return (addressIn(index) + this.each[index]!.alloc(byteLength, what)) as Ptr;
   }
   override free(ptr: Ptr): void {
     this.#at(ptr).free((ptr % SPACE) as Ptr);
@@ -56,9 +61,6 @@ export class Memories extends Memory {
   }
   override close(): void {
     for (const memory of this.each) memory.close();
-  }
-  override addressIn(index: number): Ptr {
-    return ((index + 1) * SPACE) as Ptr;
   }
   override indexOf(ptr: Ptr): number {
     return memoryOf(ptr);
@@ -158,7 +160,28 @@ function joined(kernels: readonly Kernels[]): Kernels {
   return Object.fromEntries(all) as Kernels;
 }
 
-/** What an engine consists of that has these memories. */
-export function over(each: readonly Memory[]): Room {
-  return { memory: new Memories(each), joined, arena: (bases, capacity) => new Arenas(bases, capacity) };
+function planned(count: number): Arenas {
+  const bases = Array.from({ length: count }, (_, index) => addressIn(index));
+  return new Arenas(bases, Number.POSITIVE_INFINITY);
+}
+
+function placed(memory: Memories, bytes: number, what: string): Arenas {
+  const bases: Ptr[] = [];
+  try {
+    for (const index of memory.each.keys()) bases.push(memory.alloc(bytes, what, addressIn(index)));
+    return new Arenas(bases, bytes);
+  } catch (error) {
+    for (const base of bases) memory.free(base);
+    throw error;
+  }
+}
+
+/** `count` memories for an engine. */
+export function over(count: number, make: () => Memory): Several {
+  const memory = new Memories(Array.from({ length: count }, make));
+  return {
+    memory,
+    joined,
+    arena: (bytes, what = "a step") => (bytes === null ? planned(count) : placed(memory, bytes, what)),
+  };
 }

@@ -152,10 +152,6 @@ export class Memory {
     this.#free = joined;
   }
 
-  /** The start of the memory at a place in `each`. */
-  addressIn(_index: number): Ptr {
-    return 0 as Ptr;
-  }
   /** The place in `each` of the memory that an address is in. */
   indexOf(_ptr: Ptr): number {
     return 0;

@@ -7,6 +7,7 @@ import { HandingTape } from "../../src/tape/handing-tape.ts";
 import { Tape } from "../../src/tape/tape.ts";
 import { Param } from "../../src/tensor/tensor.ts";
 import { createEngine, type Engine } from "../../src/wasm/engine.ts";
+import { addressIn } from "../../src/wasm/memories.ts";
 
 const build = "baseline";
 
@@ -18,7 +19,7 @@ async function engineOf(memories: number): Promise<Engine> {
 
 function paramIn(engine: Engine, index: number, shape: readonly [number, number], seed: number): Param {
   const { memory } = engine;
-  const param = new Param(memory, `p${seed}`, shape, memory.addressIn(index % memory.each.length));
+  const param = new Param(memory, `p${seed}`, shape, addressIn(index % memory.each.length));
   param.values().set(Float32Array.from({ length: param.size }, (_, i) => Math.sin(seed + i)));
   param.setTrainable(true);
   return param;
@@ -63,7 +64,7 @@ test("what was handed over is not changed in place", async () => {
   using engine = await engineOf(2);
   const step = (tape: Tape) => {
     const x = tape.value([1, 4]);
-    tape.at(engine.memory.addressIn(0), () => tape.recordInPlace(x, [], () => {}));
+    tape.at(addressIn(0), () => tape.recordInPlace(x, [], () => {}));
   };
   expect(() => Tape.once(engine, {}, step)).toThrow(
     new StateError("a Value that was handed over to another memory cannot be changed in place"),

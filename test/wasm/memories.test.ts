@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { StateError } from "../../src/core/errors.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
+import { addressIn } from "../../src/wasm/memories.ts";
 import type { Ptr } from "../../src/wasm/memory.ts";
 
 const build = "baseline";
@@ -9,7 +10,7 @@ test("blocks are near what they are used with, in the last memory where they are
   using engine = await createEngine({ build, threads: 1, memories: 3 });
   const { memory } = engine;
   expect(memory.each).toHaveLength(3);
-  const [first, second, third] = memory.each.map((_, i) => memory.alloc(100, "a block", memory.addressIn(i))) as [
+  const [first, second, third] = memory.each.map((_, i) => memory.alloc(100, "a block", addressIn(i))) as [
     Ptr,
     Ptr,
     Ptr,
@@ -28,7 +29,7 @@ test("blocks are near what they are used with, in the last memory where they are
 test("views and copies are of the memory of the address", async () => {
   using engine = await createEngine({ build, threads: 1, memories: 2 });
   const { memory } = engine;
-  const [here, there] = [0, 1].map((i) => memory.alloc(64, "a block", memory.addressIn(i))) as [Ptr, Ptr];
+  const [here, there] = [0, 1].map((i) => memory.alloc(64, "a block", addressIn(i))) as [Ptr, Ptr];
   memory.f32(here, 3).set([1, 2, 3]);
   memory.f32(there, 3).set([4, 5, 6]);
   expect([...memory.f32(here, 3)]).toEqual([1, 2, 3]);
@@ -43,7 +44,7 @@ test.each([1, 2])("a kernel runs in the memory of its addresses, with %i threads
   const { memory, kernels } = engine;
   const size = 100_000; // worth splitting
   for (const i of [1, 0, 1]) {
-    const [x, y, sum] = Array.from({ length: 3 }, () => memory.alloc(4 * size, "numbers", memory.addressIn(i))) as [
+    const [x, y, sum] = Array.from({ length: 3 }, () => memory.alloc(4 * size, "numbers", addressIn(i))) as [
       Ptr,
       Ptr,
       Ptr,
@@ -58,7 +59,7 @@ test.each([1, 2])("a kernel runs in the memory of its addresses, with %i threads
 test("a kernel is refused whose arguments are in two memories", async () => {
   using engine = await createEngine({ build, threads: 1, memories: 2 });
   const { memory, kernels } = engine;
-  const [here, there] = [0, 1].map((i) => memory.alloc(64, "a block", memory.addressIn(i))) as [Ptr, Ptr];
+  const [here, there] = [0, 1].map((i) => memory.alloc(64, "a block", addressIn(i))) as [Ptr, Ptr];
   memory.f32(here, 4).fill(7);
   const refused = new StateError(
     "kernel add_f32: its arguments are in two memories of the engine; use one memory for this, or report it",
@@ -71,7 +72,7 @@ test("a kernel is refused whose arguments are in two memories", async () => {
 test("each memory has the limit that is asked for, and its place for a step", async () => {
   using engine = await createEngine({ build, threads: 1, memories: 2, maxBytes: 1 << 20 });
   const { memory } = engine;
-  const kept = [0, 1].map((i) => memory.alloc(600_000, "weights", memory.addressIn(i)));
+  const kept = [0, 1].map((i) => memory.alloc(600_000, "weights", addressIn(i)));
   expect(() => memory.alloc(600_000, "more weights", kept[0])).toThrow("more weights needs 600 kB more");
   expect(memory.offer(2_000_000, [1_000_000, 1_000_000])).toBe(2_000_000);
   expect(memory.offer(2_000_000, [1_500_000, 500_000])).toBe((1 << 20) + 500_000);
@@ -95,5 +96,5 @@ test("disposing of the engine frees the steps' places in all memories, and ends 
   engine.returnArena();
   engine.dispose();
   expect(engine.memory.usedBytes).toBe(0);
-  expect(() => engine.memory.alloc(10, "a block", engine.memory.addressIn(0))).toThrow("was disposed of");
+  expect(() => engine.memory.alloc(10, "a block", addressIn(0))).toThrow("was disposed of");
 });

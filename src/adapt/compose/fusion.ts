@@ -95,7 +95,7 @@ export class Fusion {
     }
     const { seed, stored } = origin;
     const purpose = stored === null ? "fresh" : "load";
-    this.#maker = new TensorMaker({ engine: base.engine, seed, purpose, prefix: "", stored });
+    this.#maker = new TensorMaker({ engine: base.engine, near: base.near, seed, purpose, prefix: "", stored });
     try {
       for (const site of placesOf(adapters)) {
         this.layers.set(site, this.#layer(site, this.#maker.at(`${hubPlace(site)}.adapter_fusion_layer`), base));

@@ -1,6 +1,7 @@
 /** Creates a method's tensors: it handles names, memory and reproducible random numbers. */
 import { Philox } from "../../core/random/philox.ts";
 import type { Shape } from "../../core/shape.ts";
+import type { Near } from "../../nn/layers/weights.ts";
 import { Tape } from "../../tape/tape.ts";
 import { Param } from "../../tensor/tensor.ts";
 import type { Engine } from "../../wasm/engine.ts";
@@ -68,7 +69,7 @@ export interface MakerOptions {
   readonly prefix: string;
   readonly stored: StoredShapes | null;
   /** An address in the memory that has the layer at a place. */
-  readonly near?: (place: string) => Ptr | undefined;
+  readonly near?: Near | undefined;
 }
 
 /** Creates the tensors of one adapter. Everything is stored by its key in a file. */

@@ -13,8 +13,8 @@ import type { KeptWeights } from "../../nn/tensors/kept-dtype.ts";
 import type { DenseDtype } from "../../tensor/tensor.ts";
 import { completeArguments, type Settings } from "../../train/arguments.ts";
 import type { TrainingExample } from "../../train/check-examples.ts";
-import { fittingSettings, tooLittleMemory } from "../../train/memory-fit.ts";
-import { partsOf, planMemory } from "../../train/memory-plan.ts";
+import { fittingSettings, tooLittleMemory, waysToFit } from "../../train/memory-fit.ts";
+import { type MemoryPlan, partsOf, planMemory } from "../../train/memory-plan.ts";
 import { fullTraining, type Trainable } from "../../train/trainable.ts";
 import { formatBytes, MAX_BYTES } from "../../wasm/memory.ts";
 import { adapted, type TrainingMethod } from "../adapter-from-flags.ts";
@@ -76,23 +76,25 @@ export async function showPlan(dir: string, flags: PlanFlags, command: Command, 
     const spread = count === 1 ? model : (await open(weights, () => {}, count)).model;
     return planMemory(spread, trainDataset, args);
   };
-  const count = flags.memories ?? (await memoriesOf(over));
-  const plan = flags.memories === null ? await over(count) : planMemory(model, trainDataset, args);
+  const asked = flags.memories ?? null;
+  const least = planMemory(model, trainDataset, args); // over those that were asked for, else in one
+  const count = asked ?? (await memoriesOf(over, Number.POSITIVE_INFINITY));
+  const plan = asked === null && count > 1 ? await over(count) : least;
   const remade = async (kept: KeptWeights) => (await open(kept, () => {})).model;
   const run = { model, trainDataset, args, ...(!full && { weights, remade }) };
-  const allowed = count * MAX_BYTES;
-  const fits = Math.max(...plan.memories) <= MAX_BYTES;
-  const fitting = fits ? [] : await fittingSettings(run, allowed);
+  const allowed = (asked ?? 1) * MAX_BYTES;
+  const fits = (each: MemoryPlan) => Math.max(...each.memories) <= MAX_BYTES;
+  const fitting = fits(least) ? [] : await fittingSettings(run, allowed);
   const method = full ? "full" : (flags.adapterConfig ?? chosen.name);
   const { build, threads } = base.engine;
   if (json) {
     const ways = fitting.map(({ settings, bytes }) => ({ settings, bytes }));
-    const asked = { method, weights: full ? "f32" : weights, batchSize, maxLength, build, threads };
+    const settings = { method, weights: full ? "f32" : weights, batchSize, maxLength, build, threads };
     print(
       JSON.stringify({
         kind: "plan",
         architecture: base.architecture,
-        ...asked,
+        ...settings,
         plan,
         allowed,
         fitting: ways,
@@ -108,10 +110,11 @@ export async function showPlan(dir: string, flags: PlanFlags, command: Command, 
     print(`  ${name.padEnd(14)}${row(bytes)}`);
   }
   if (count > 1) for (const [i, bytes] of plan.memories.entries()) print(`    memory ${i + 1}`.padEnd(16) + row(bytes));
-  if (fits && count > 1)
-    print(`fits: each of ${count} memories can have up to ${formatBytes(MAX_BYTES)}; the machine must have the total`);
-  else if (fits) print(`fits: an engine can have up to ${formatBytes(MAX_BYTES)}`);
-  else print(tooLittleMemory(plan, allowed, fitting, spellAsFlags(command)).message);
+  if (!fits(plan)) print(tooLittleMemory(plan, allowed, fitting, spellAsFlags(command)).message);
+  else if (count > 1) print(`fits: each of ${count} memories can have up to ${formatBytes(MAX_BYTES)}`);
+  else print(`fits: an engine can have up to ${formatBytes(MAX_BYTES)}`);
+  const ways = fits(plan) ? waysToFit(fitting, spellAsFlags(command)) : [];
+  if (ways.length > 0) print(["one memory would be enough with", ...ways].join("\n"));
 }
 
 function row(bytes: number): string {

@@ -32,6 +32,7 @@ import { type Choice, chooseEpochs, chooseRate, chosenValues } from "../../train
 import { diagnoseRun, type Finding } from "../../train/advice/diagnosis.ts";
 import { completeArguments, type Settings, settings } from "../../train/arguments.ts";
 import type { FrozenCacheReport } from "../../train/frozen-cache.ts";
+import { planMemory } from "../../train/memory-plan.ts";
 import { Profiler } from "../../train/profiler.ts";
 import { savedIdentity } from "../../train/run/choose-checkpoint.ts";
 import type { LogEntry } from "../../train/run/progress.ts";
@@ -40,7 +41,6 @@ import { type RunIdentity, settingsOfIdentity } from "../../train/run/run-identi
 import { expectNoRun } from "../../train/run/run-output.ts";
 import { plannedSteps } from "../../train/run/trainer-state.ts";
 import type { ProgressReport, TrainResult } from "../../train/train-result.ts";
-import { planMemory } from "../../train/memory-plan.ts";
 import { fullTraining, type Trainable } from "../../train/trainable.ts";
 import { countSteps, Trainer } from "../../train/trainer.ts";
 import { engineOptions } from "../../wasm/engine-options.ts";

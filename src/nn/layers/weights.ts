@@ -25,7 +25,7 @@ export type Init = "normal" | "zeros" | "ones";
  */
 export type Role = Stored | "output" | "table" | "other";
 
-/** An address in the memory that a tensor goes to, by its name: for a model that is spread over several. */
+/** An address in the memory of a tensor, or of what is at a place, by its name: for a model that is spread over several. */
 export type Near = (name: string) => Ptr;
 
 /** Where tensors come from: a checkpoint, a random generator, or nowhere (shapes only). */

@@ -1,7 +1,7 @@
 /** A decoder-only language model: running, training and saving. */
 import { StateError } from "../../core/errors.ts";
 import { countLabelled } from "../../core/labels.ts";
-import { gatherRows, type Ids } from "../../ops/embed/embedding.ts";
+import { gatherRows } from "../../ops/embed/embedding.ts";
 import { crossEntropy, headCrossEntropy } from "../../ops/loss/cross-entropy.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import type { Decoder } from "../define-model.ts";
@@ -34,14 +34,13 @@ export class CausalLM extends Model<Decoder> {
     const { rows, targets } = targetsOf(batch, () => virtual);
     if (rows.length === 0) throw new StateError("loss: no position of the batch has a label");
     expectIds("labels", targets, this.vocabSize);
-    const ids = (data: Int32Array): Ids => tape.ids(data);
     const { head } = this.body;
     return tape.scope(() => {
       const pass = this.pass(tape, batch, options);
-      const hidden = gatherRows(this.#run(pass), ids(rows));
+      const hidden = gatherRows(this.#run(pass), tape.ids(rows));
       return head.isPlain
-        ? headCrossEntropy(hidden, head.weight, ids(targets))
-        : crossEntropy(head.forward(hidden, pass.picked(rows)), ids(targets));
+        ? headCrossEntropy(hidden, head.weight, tape.ids(targets))
+        : crossEntropy(head.forward(hidden, pass.picked(rows)), tape.ids(targets));
     });
   }
 

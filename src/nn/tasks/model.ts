@@ -9,7 +9,7 @@ import type { DenseDtype, Param, Weight } from "../../tensor/tensor.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { RawConfig } from "../config.ts";
 import type { Body, DefaultTargets, ModelDefinition } from "../define-model.ts";
-import type { Module, Site, Weights } from "../layers/weights.ts";
+import type { Module, Near, Site, Weights } from "../layers/weights.ts";
 import type { InputKind } from "../pass/inputs.ts";
 import { Pass, type PassOptions } from "../pass/pass.ts";
 import type { Labelled, LabelledSequences, Sequences } from "../pass/sequences.ts";
@@ -22,6 +22,8 @@ import type { TaskTraits } from "./task-traits.ts";
 /** What a model is made of. */
 export interface ModelParts<B extends Body = Body> {
   readonly engine: Engine;
+  /** Of a model that is spread over several memories. */
+  readonly near?: Near | undefined;
   readonly task: TaskTraits;
   readonly definition: ModelDefinition;
   readonly architecture: string;
@@ -55,6 +57,8 @@ export interface ActingOnModel {
 /** A model in an engine, created by one of the `AutoModel` classes. Adapters change its layers in place. */
 export abstract class Model<B extends Body = Body> implements TaskModel {
   readonly engine: Engine;
+  /** Where its layers are; undefined if all are in one memory. */
+  readonly near: Near | undefined;
   /** What follows from the task. */
   readonly traits: TaskTraits;
   readonly modelType: string;
@@ -92,6 +96,7 @@ export abstract class Model<B extends Body = Body> implements TaskModel {
 
   constructor(parts: ModelParts<B>) {
     this.engine = parts.engine;
+    this.near = parts.near;
     this.traits = parts.task;
     this.modelType = parts.definition.modelType;
     this.architecture = parts.architecture;

@@ -3,7 +3,7 @@
 import { StateError } from "../../core/errors.ts";
 import { countLabelled, IGNORED } from "../../core/labels.ts";
 import { wholeNumbers } from "../../core/whole-numbers.ts";
-import { gatherRows, type Ids } from "../../ops/embed/embedding.ts";
+import { gatherRows } from "../../ops/embed/embedding.ts";
 import { crossEntropy, headCrossEntropy } from "../../ops/loss/cross-entropy.ts";
 import { Tape, type Tensor, type Value } from "../../tape/tape.ts";
 import type { EncoderDecoder } from "../define-model.ts";
@@ -42,15 +42,14 @@ export class Seq2SeqLM extends Model<EncoderDecoder> {
     if (rows.length === 0) throw new StateError("loss: no position of the batch has a label");
     const labels = wholeNumbers("labels", targets);
     expectIds("labels", labels, this.vocabSize);
-    const ids = (data: Int32Array): Ids => tape.ids(data);
     const { head } = this.body;
     return tape.scope(() => {
       const decoded = this.#decoded(tape, batch, this.shiftRight(batch), options);
       const picked = Int32Array.from(rows);
-      const hidden = gatherRows(decoded.hidden, ids(picked));
+      const hidden = gatherRows(decoded.hidden, tape.ids(picked));
       return head.isPlain
-        ? headCrossEntropy(hidden, head.weight, ids(labels))
-        : crossEntropy(head.forward(hidden, decoded.pass.picked(picked)), ids(labels));
+        ? headCrossEntropy(hidden, head.weight, tape.ids(labels))
+        : crossEntropy(head.forward(hidden, decoded.pass.picked(picked)), tape.ids(labels));
     });
   }
 

@@ -3,7 +3,7 @@
 import { StateError } from "../../core/errors.ts";
 import { countLabelled, IGNORED } from "../../core/labels.ts";
 import { wholeNumbers } from "../../core/whole-numbers.ts";
-import { gatherRows, type Ids } from "../../ops/embed/embedding.ts";
+import { gatherRows } from "../../ops/embed/embedding.ts";
 import { crossEntropy } from "../../ops/loss/cross-entropy.ts";
 import type { Tape, Value } from "../../tape/tape.ts";
 import { tokenProblem } from "../pass/example-problems.ts";
@@ -22,7 +22,7 @@ export class TokenClassifier extends LabellingModel {
     return tape.scope(() => {
       const { rows, classes } = this.#labelled(batch);
       const pass = this.pass(tape, batch, options);
-      return crossEntropy(this.body.forward(pass, rows), idsOn(tape, classes));
+      return crossEntropy(this.body.forward(pass, rows), tape.ids(classes));
     });
   }
 
@@ -31,7 +31,7 @@ export class TokenClassifier extends LabellingModel {
     const rows = (s: number) =>
       [batch.starts[s]! + this.#virtual * (s + 1), batch.starts[s + 1]! + this.#virtual * (s + 1)] as const;
     const labelled = this.#labelled(batch);
-    const losses = crossEntropy(gatherRows(outputs, idsOn(tape, labelled.rows)), idsOn(tape, labelled.classes));
+    const losses = crossEntropy(gatherRows(outputs, tape.ids(labelled.rows)), tape.ids(labelled.classes));
     return { losses, outputs, rows };
   }
 
@@ -65,8 +65,4 @@ export class TokenClassifier extends LabellingModel {
       return `${example.labels.length} labels for ${example.inputIds.length} tokens, expected one per token`;
     return tokenProblem(example, this, this.numLabels);
   }
-}
-
-function idsOn(tape: Tape, data: Int32Array): Ids {
-  return tape.ids(data);
 }

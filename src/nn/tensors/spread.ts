@@ -1,6 +1,7 @@
 /** Spreads a model over the memories of an engine: which tensor goes where. */
 import { HandingTape } from "../../tape/handing-tape.ts";
 import { createEngine, type Engine, MOST_MEMORIES } from "../../wasm/engine.ts";
+import { addressIn } from "../../wasm/memories.ts";
 import { MAX_BYTES } from "../../wasm/memory.ts";
 import { type Near, type Tensors, Weights } from "../layers/weights.ts";
 
@@ -18,7 +19,7 @@ export async function spread(engine: Engine, place: Place, build: Build): Promis
   const taken = engine.memory.each.map(({ usedBytes }) => usedBytes);
   const { memories } = assigned(sizes, taken);
   engine.tapes = HandingTape;
-  return (name) => engine.memory.addressIn(memories.get(wholeOf(name)) ?? taken.length - 1);
+  return (name) => addressIn(memories.get(name) ?? memories.get(wholeOf(name)) ?? taken.length - 1);
 }
 
 /** How much of a memory weights may take at most: the rest is for adapters, optimizers and working memory. */
@@ -35,7 +36,7 @@ export async function memoriesFor(place: Place, build: Build): Promise<number> {
 
 /** The part of a model that stays together: its block, or its layer where it is in none. */
 function wholeOf(name: string): string {
-  return name.match(/^.*?\.\d+(?=\.)/)?.[0] ?? name.replace(/\.[^.]+$/, "");
+  return name.match(/^.*?\.\d+(?=\.|$)/)?.[0] ?? name.replace(/\.[^.]+$/, "");
 }
 
 /** Bytes of each whole, in order, by a dry run. */

@@ -137,6 +137,20 @@ describe("inspect --plan", () => {
     for (const { bytes } of fitting) expect(bytes).toBeLessThanOrEqual(allowed);
   });
 
+  test("shows the split over as many memories as a run takes, and what would do in one", async () => {
+    const text = await succeed(work, "inspect", "large", "--plan", "--batch-size", "1", "--max-length", "64");
+    const bytesOf = (name: string) =>
+      Number(new RegExp(`^ +${name} +([\\d,]+) bytes`, "m").exec(text)![1]!.replaceAll(",", ""));
+    const each = [1, 2, 3].map((i) => bytesOf(`memory ${i}`));
+    expect(each.reduce((sum, bytes) => sum + bytes, 0)).toBe(bytesOf("total"));
+    expect(Math.max(...each)).toBeLessThan(65535 * 65536);
+    expect(Math.min(...each) / Math.max(...each)).toBeGreaterThan(0.9);
+    expect(text).toMatch(/^fits: each of 3 memories can have up to 4\.3 GB\none memory would be enough with\n/m);
+    expect(text).toMatch(/^ {2}--weights int8: /m);
+    const two = await succeed(work, "inspect", "large", "--plan", "--max-length", "64", "--memories", "2");
+    expect(two).toMatch(/^training needs .*, but the limit is 8\.6 GB\nit would fit with\n/m);
+  });
+
   const refusals: Record<string, [readonly string[], RegExp]> = {
     "options of a plan without one": [
       ["inspect", "llama", "--batch-size", "4", "--r", "4"],
@@ -155,7 +169,8 @@ describe("inspect --plan", () => {
 
 describe("train", () => {
   test("refuses a run that cannot fit before it loads a byte of the weights, and says what would do", async () => {
-    const finished = await lorikeet(work, "train", "--model", "large", "--data", "rows.jsonl", "--output", "run-large");
+    const files = ["--model", "large", "--data", "rows.jsonl", "--output", "run-large"];
+    const finished = await lorikeet(work, "train", ...files, "--memories", "1");
     expectRefused(
       finished,
       /^error: training needs 10\.2 GB of memory \(base 9\.3 GB, .*\), but the limit is 4\.3 GB\nit would fit with\n {2}--weights int8: 3\.3 GB\n/,
