@@ -30,7 +30,7 @@ export type { Make, MakeAt, Start } from "./adapt/method/tensor-maker.ts";
 export type { TokensByEmbedding } from "./adapt/method/token-rows.ts";
 export type { AdapterOptions, GetPeftModelOptions, MergeOptions, RoutedOptions } from "./adapt/peft-model.ts";
 export type { Spelling } from "./adapt/trainable-line.ts";
-export type { ModelFor } from "./auto/auto-model.ts";
+export type { ModelFor, OpenEngine } from "./auto/auto-model.ts";
 export type { FileBytes } from "./checkpoint/source.ts";
 export type { RepoType } from "./core/host.ts";
 export type { ProblemType } from "./core/labels.ts";
@@ -68,7 +68,7 @@ export type { Parameter } from "./nn/layers/parameter.ts";
 export type { PatchConvolution } from "./nn/layers/patch-convolution.ts";
 export type { Residual, ResidualDelta, ResidualParts, SubLayer } from "./nn/layers/residual.ts";
 export type { RotaryFrequencies } from "./nn/layers/rotary-frequencies.ts";
-export type { Init, LinearShape, Module, Role, Site, Tensors, Weights } from "./nn/layers/weights.ts";
+export type { Init, LinearShape, Module, Near, Role, Site, Tensors, Weights } from "./nn/layers/weights.ts";
 export type { CrossAttention, CrossCache } from "./nn/pass/cross-attention.ts";
 export type { BatchInput, InputKind } from "./nn/pass/inputs.ts";
 export type { KvCache, KvCacheShape } from "./nn/pass/kv-cache.ts";
@@ -99,6 +99,7 @@ export type { OptimizerClass, OptimizerOptions, ParamState, StateTensor } from "
 export type { OptimizerName, PublishedOptimizerName } from "./optim/optimizers.ts";
 export type { NodePort, WebPort } from "./remote/port.ts";
 export type { Copied, GivenAll, IsPlain, RemoteProperty } from "./remote/remote.ts";
+export type { Slot } from "./tape/tape.ts";
 export type {
   FileReading,
   JsonRow,
@@ -134,5 +135,6 @@ export type { LossOf } from "./train/trainer.ts";
 export type { Arena } from "./wasm/arena.ts";
 export type { BuildChoice, EngineSizes } from "./wasm/engine.ts";
 export type { Kernels } from "./wasm/generated/kernels.ts";
-export type { Memory, Ptr } from "./wasm/memory.ts";
+export type { Memory, Ptr, ViewClass } from "./wasm/memory.ts";
 export type { KernelObserver, StepUnderWay } from "./wasm/observed-kernels.ts";
+export type { Several } from "./wasm/several.ts";

@@ -8,7 +8,7 @@
 import { StateError } from "../core/errors.ts";
 import { Arena } from "./arena.ts";
 import type { Kernels } from "./generated/kernels.ts";
-import { Memory, type Ptr } from "./memory.ts";
+import { Memory, type Ptr, type ViewClass } from "./memory.ts";
 import type { Several } from "./several.ts";
 
 /** More than a plan, which knows no limit, assigns to a memory. */
@@ -74,23 +74,9 @@ export class Memories extends Memory {
     if (memory === undefined) throw new StateError(`${ptr} is an address in none of the engine's memories`);
     return memory;
   }
-  override u8(ptr: Ptr, length: number): Uint8Array {
-    return this.#at(ptr).u8((ptr % SPACE) as Ptr, length);
-  }
-  override i8(ptr: Ptr, length: number): Int8Array {
-    return this.#at(ptr).i8((ptr % SPACE) as Ptr, length);
-  }
-  override u16(ptr: Ptr, length: number): Uint16Array {
-    return this.#at(ptr).u16((ptr % SPACE) as Ptr, length);
-  }
-  override i32(ptr: Ptr, length: number): Int32Array {
-    return this.#at(ptr).i32((ptr % SPACE) as Ptr, length);
-  }
-  override f32(ptr: Ptr, length: number): Float32Array {
-    return this.#at(ptr).f32((ptr % SPACE) as Ptr, length);
-  }
-  override f64(ptr: Ptr, length: number): Float64Array {
-    return this.#at(ptr).f64((ptr % SPACE) as Ptr, length);
+  protected override view<A>(Kind: ViewClass<A>, ptr: Ptr, length: number): A {
+    const { buffer } = this.#at(ptr).wasm;
+    return this.measuring ? new Kind(buffer, 0, 0) : new Kind(buffer, ptr % SPACE, length);
   }
 }
 

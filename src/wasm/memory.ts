@@ -21,6 +21,9 @@ export function aligned(byteLength: number): number {
   return Math.ceil(byteLength / ALIGN) * ALIGN;
 }
 
+/** A class of views. */
+export type ViewClass<A> = new (buffer: ArrayBufferLike, at: number, length: number) => A;
+
 interface Block {
   ptr: number;
   bytes: number;
@@ -162,24 +165,27 @@ export class Memory {
     new Uint8Array(this.wasm.buffer).copyWithin(to, from, from + byteLength);
   }
 
+  protected view<A>(Kind: ViewClass<A>, ptr: Ptr, length: number): A {
+    return new Kind(this.wasm.buffer, ptr, length);
+  }
   /** Views are valid until the memory next grows: use them immediately and never keep them. */
   u8(ptr: Ptr, length: number): Uint8Array {
-    return new Uint8Array(this.wasm.buffer, ptr, length);
+    return this.view(Uint8Array, ptr, length);
   }
   i8(ptr: Ptr, length: number): Int8Array {
-    return new Int8Array(this.wasm.buffer, ptr, length);
+    return this.view(Int8Array, ptr, length);
   }
   u16(ptr: Ptr, length: number): Uint16Array {
-    return new Uint16Array(this.wasm.buffer, ptr, length);
+    return this.view(Uint16Array, ptr, length);
   }
   i32(ptr: Ptr, length: number): Int32Array {
-    return new Int32Array(this.wasm.buffer, ptr, length);
+    return this.view(Int32Array, ptr, length);
   }
   f32(ptr: Ptr, length: number): Float32Array {
-    return new Float32Array(this.wasm.buffer, ptr, length);
+    return this.view(Float32Array, ptr, length);
   }
   f64(ptr: Ptr, length: number): Float64Array {
-    return new Float64Array(this.wasm.buffer, ptr, length);
+    return this.view(Float64Array, ptr, length);
   }
 }
 

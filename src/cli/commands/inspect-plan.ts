@@ -77,7 +77,7 @@ export async function showPlan(dir: string, flags: PlanFlags, command: Command, 
     return planMemory(spread, trainDataset, args);
   };
   const asked = flags.memories ?? null;
-  const least = planMemory(model, trainDataset, args); // over those that were asked for, else in one
+  const least = planMemory(model, trainDataset, args); // over as many as the flags say, else in one
   const count = asked ?? (await memoriesOf(over, Number.POSITIVE_INFINITY));
   const plan = asked === null && count > 1 ? await over(count) : least;
   const remade = async (kept: KeptWeights) => (await open(kept, () => {})).model;

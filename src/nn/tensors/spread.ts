@@ -8,13 +8,13 @@ import { type Near, type Tensors, Weights } from "../layers/weights.ts";
 /** Makes the tensors of a model in an engine. */
 export type Place = (engine: Engine, near?: Near) => Tensors;
 /** Builds the model of them. */
-export type Build = (weights: Weights, engine: Engine) => unknown;
+export type BuildModel = (weights: Weights, engine: Engine) => unknown;
 
 /**
  * Blocks stay whole and in the order of the model, so that activations change memories as rarely as can be, and the largest share
  * is as small as this allows: each memory has about the same room for working memory.
  */
-export async function spread(engine: Engine, place: Place, build: Build): Promise<Near> {
+export async function spread(engine: Engine, place: Place, build: BuildModel): Promise<Near> {
   const sizes = await sizesOf(place, build);
   const taken = engine.memory.each.map(({ usedBytes }) => usedBytes);
   const { memories } = assigned(sizes, taken);
@@ -26,7 +26,7 @@ export async function spread(engine: Engine, place: Place, build: Build): Promis
 const SHARE = 0.75 * MAX_BYTES;
 
 /** The number of memories for a model: as few as leave room in each. */
-export async function memoriesFor(place: Place, build: Build): Promise<number> {
+export async function memoriesFor(place: Place, build: BuildModel): Promise<number> {
   const sizes = await sizesOf(place, build);
   const most = Math.max(SHARE, ...sizes.values());
   let count = 1;
@@ -40,7 +40,7 @@ function wholeOf(name: string): string {
 }
 
 /** Bytes of each whole, in order, by a dry run. */
-async function sizesOf(place: Place, build: Build): Promise<Map<string, number>> {
+async function sizesOf(place: Place, build: BuildModel): Promise<Map<string, number>> {
   const engine = await createEngine({ measuring: true });
   const tensors = place(engine);
   const sizes = new Map<string, number>();
