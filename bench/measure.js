@@ -1,5 +1,5 @@
 /** Measurements of the machine and of this process. */
-import { PEAK_FLOPS } from "../dist/wasm/generated/constants.js";
+import { PEAK_FLOPS, PEAK_PAIRS_FLOPS } from "../dist/wasm/generated/constants.js";
 
 /** Seconds that `work` takes. */
 export function timed(work) {
@@ -13,13 +13,18 @@ export function processPeakBytes() {
   return 1024 * process.resourceUsage().maxRSS;
 }
 
-/** Rate of a kernel that only multiplies and adds in registers, on all threads of the engine, in floating-point operations a second. */
-export function measurePeak({ kernels, threads, memory }) {
+/**
+ * Rate of a kernel that only multiplies and adds in registers, on all threads of the engine, in floating-point operations a second; in
+ * the wide build in merged registers.
+ */
+export function measurePeak({ kernels, threads, memory, build }) {
   const [items, count] = [8 * threads, 125_000];
-  const out = memory.alloc(4 * items, "results of the peak kernel");
-  const seconds = best(() => kernels.simd_peak(out, count, 0.5, 0, items));
+  const out = memory.alloc(384 * items, "results of the peak kernel");
+  const [kernel, flops] =
+    build === "wide" ? [kernels.simd_peak_pairs, PEAK_PAIRS_FLOPS] : [kernels.simd_peak, PEAK_FLOPS];
+  const seconds = best(() => kernel(out, count, 0.5, 0, items));
   memory.free(out);
-  return (PEAK_FLOPS * items * count) / seconds;
+  return (flops * items * count) / seconds;
 }
 
 /** A block that exceeds every cache, and the rate at which all threads of an engine read it. */

@@ -6,13 +6,13 @@ import { openSource } from "../../src/checkpoint/open.ts";
 import { generate } from "../../src/generate/load-generate.ts";
 import { AutoTokenizer } from "../../src/text/auto-tokenizer.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
-import { builds } from "../kernels/bed.ts";
+import { engineBuilds } from "../kernels/bed.ts";
 
 const folder = new URL("../../../shared/models/stories260K", import.meta.url).pathname;
 const there = existsSync(folder);
 if (!there) console.warn("SKIPPED: shared/models/stories260K is not beside the project");
 
-for (const build of builds as ("baseline" | "relaxed")[]) {
+for (const build of engineBuilds) {
   test.skipIf(!there)(`stories260K (${build}) writes the published text, 200 greedy tokens`, async () => {
     using engine = await createEngine({ build });
     using model = await AutoModelForCausalLM.fromPretrained(folder, { engine });

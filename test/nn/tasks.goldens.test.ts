@@ -20,7 +20,7 @@ import {
   type Tensor,
   type TrainCase,
 } from "../golden-files.ts";
-import { builds } from "../kernels/bed.ts";
+import { engineBuilds } from "../kernels/bed.ts";
 
 interface Case {
   readonly task: Task;
@@ -115,7 +115,7 @@ function expectTraining(
   expect(checked).toBeGreaterThan(10);
 }
 
-for (const build of builds as ("baseline" | "relaxed")[]) {
+for (const build of engineBuilds) {
   describe(build, () => {
     for (const name of cases("tasks")) {
       const folder = `tasks/${name}`;
