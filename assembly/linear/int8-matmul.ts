@@ -55,7 +55,7 @@ export function matmul_int8(
         const src = b + (down ? <usize>j * rowB + <usize>p : <usize>p * rowB + <usize>j);
         fillB(sliversB, sliverB, src, rowB, down, cols, terms);
         sweep(blockA, sliversB, pairs, sums, rows, workspace);
-        if (cols > COLS) sweep(blockA, sliversB + sliverB, pairs, sums + (COLS << 2), rows, workspace);
+        if (COLS < STRIP && cols > COLS) sweep(blockA, sliversB + sliverB, pairs, sums + (COLS << 2), rows, workspace);
         const out = c + <usize>i * rowC + skip;
         const from = !first ? out : bias ? bias + skip : workspace;
         addScaled(

@@ -119,6 +119,7 @@ embedding_f16 a halves ids 37 37 0 9
 embedding_f32_dtable a floats ids 9 37 0 37
 column_sum_f32 a floats 13 37 37 0 37
 quantize_rows_i16 a b floats positive 37 37 40 16384 0 13
+quantize_rows_i16 a b floats 0 37 37 40 16384 0 13
 quantize_int8 a b floats 13 37 37 0 13
 quantize_nf4 a b floats 200 0 4
 head_chunk_f32 a b positive c d ids 0 37 37 0 13
