@@ -1,5 +1,6 @@
 /**
- * The sigmoid linear unit (Elfwing et al. 2017), s = sigmoid(x), and the gated unit of Llama's feed-forward (Shazeer 2020, SwiGLU).
+ * The sigmoid linear unit (Elfwing et al. 2017) and the gated unit of Llama's feed-forward (Shazeer 2020, SwiGLU), s = sigmoid(x)
+ * or sigmoid(gate).
  *
  *   silu         y = x·s              dx += dy·s·(1 + x·(1 − s))
  *   silu_gate    y = gate·s·up        dgate += dy·up·s·(1 + gate·(1 − s))      dup += dy·gate·s

@@ -31,7 +31,8 @@ const TABLE: usize = memory.data<i32>([0x77800000, 0x0f7fffff, 0x7f800000]);
 
 /**
  * Sign-extended halves to f32. Exponent and mantissa move into the f32 fields, and the product with 2¹¹² = 2¹²⁷⁻¹⁵ mends
- * the exponent's bias, subnormals too; the half's all-ones exponent becomes that of f32. Constants are in memory, as in exp.ts.
+ * the exponent's bias, subnormals too; the half's all-ones exponent becomes that of f32.
+ * Constants are in memory, as in exp.ts.
  */
 // @ts-ignore: decorator
 @inline

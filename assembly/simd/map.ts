@@ -55,7 +55,9 @@ export function map2<F>(
       v128.store(y + i, f.of(v128.load(a + i), v128.load(b + i), k, l, false));
     }
   }
-  for (; i < stop; i += 4) v128.store_lane<u32>(y + i, f.of(v128.load32_splat(a + i), v128.load32_splat(b + i), k, l, true), 0);
+  for (; i < stop; i += 4) {
+    v128.store_lane<u32>(y + i, f.of(v128.load32_splat(a + i), v128.load32_splat(b + i), k, l, true), 0);
+  }
 }
 
 /** y[i] = F(a[i], b[i], c[i]). */
@@ -79,7 +81,10 @@ export function map3<F>(
       v128.store(y + i, f.of(v128.load(a + i), v128.load(b + i), v128.load(c + i), k, l, false));
     }
   }
-  for (; i < stop; i += 4) v128.store_lane<u32>(y + i, f.of(v128.load32_splat(a + i), v128.load32_splat(b + i), v128.load32_splat(c + i), k, l, true), 0);
+  for (; i < stop; i += 4) {
+    const v = f.of(v128.load32_splat(a + i), v128.load32_splat(b + i), v128.load32_splat(c + i), k, l, true);
+    v128.store_lane<u32>(y + i, v, 0);
+  }
 }
 
 /** y[i] = F(a[i], b[i], c[i], d[i]). */
@@ -95,7 +100,9 @@ export function map4<F>(
   if (WIDE) {
     for (const whole = i + ((stop - i) & ~31); i < whole; i += 32) {
       const first = f.of(v128.load(a + i), v128.load(b + i), v128.load(c + i), v128.load(d + i), k, l, m, n, false);
-      const second = f.of(v128.load(a + i, 16), v128.load(b + i, 16), v128.load(c + i, 16), v128.load(d + i, 16), k, l, m, n, false);
+      const second = f.of(
+        v128.load(a + i, 16), v128.load(b + i, 16), v128.load(c + i, 16), v128.load(d + i, 16), k, l, m, n, false,
+      );
       v128.store(y + i, first), v128.store(y + i, second, 16);
     }
   } else {
@@ -103,5 +110,8 @@ export function map4<F>(
       v128.store(y + i, f.of(v128.load(a + i), v128.load(b + i), v128.load(c + i), v128.load(d + i), k, l, m, n, false));
     }
   }
-  for (; i < stop; i += 4) v128.store_lane<u32>(y + i, f.of(v128.load32_splat(a + i), v128.load32_splat(b + i), v128.load32_splat(c + i), v128.load32_splat(d + i), k, l, m, n, true), 0);
+  for (; i < stop; i += 4) {
+    const p = v128.load32_splat(a + i), q = v128.load32_splat(b + i), r = v128.load32_splat(c + i);
+    v128.store_lane<u32>(y + i, f.of(p, q, r, v128.load32_splat(d + i), k, l, m, n, true), 0);
+  }
 }

@@ -34,7 +34,7 @@ export function loadRest(p: usize, count: i32): v128 {
   return v128.load_lane<u32>(p, v128.shuffle<f32>(next, next, 0, 0, 1, 2), 0);
 }
 
-/** Four floats, or one in all lanes: what is left at the end of a range goes one by one through the instructions of the others. */
+/** Four floats, or one in all lanes: what is left at the end of a range goes one by one through what is done to four. */
 // @ts-ignore: decorator
 @inline
 export function loadFourOrOne(p: usize, four: bool): v128 {
