@@ -1,7 +1,10 @@
 /** What the tests of int8-matmul and int8-matvec share: a product with gaps between the rows of its operands. */
 import { type Int8Operands, type Int8Sizes, matmulInt8 } from "../reference/int8-matmul.ts";
 import { bNk } from "../reference/matmul.ts";
-import type { Bed } from "./bed.ts";
+import { type Bed, builds } from "./bed.ts";
+
+/** `builds`, and the relaxed one with dot products of bytes. */
+export const productBuilds = builds.includes("relaxed") ? [...builds, "dot"] : builds;
 
 export type Range = readonly [rowStart: number, rowEnd: number, colStart: number, colEnd: number];
 
