@@ -139,6 +139,7 @@ test("only the places that are listed import on demand: listings, kernels, and w
     "models/index.generated.ts",
     "nn/tensors/save-model.ts", // files of tensors
     "pipelines/pipeline.ts",
+    "runtime/dot-build.ts",
     "runtime/node.ts",
     "runtime/wide-build.ts", // the hub's cache, and zlib
     "text/auto-tokenizer.ts",
