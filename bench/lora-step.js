@@ -1,7 +1,6 @@
 /** The LoRA step to measure. */
 import { getPeftModel } from "../dist/adapt/peft-model.js";
 import { modelFromConfig } from "../dist/auto/auto-model.js";
-import { openEngine } from "../dist/cli/model-options.js";
 import { lora } from "../dist/methods/lora.js";
 import { concatenateLabelled } from "../dist/nn/pass/sequences.js";
 import { AdamW } from "../dist/optim/adamw.js";
@@ -43,6 +42,7 @@ export class BenchStep {
     this.arenaBytes = Tape.plan(model.engine, PASS, (tape) => this.#pass(tape));
   }
 
+  /** `options.engine` has the model. */
   static async open(options) {
     const model = await modelOfShape(options);
     const shape = shapes[options.shape];
@@ -71,9 +71,7 @@ export class BenchStep {
 
 const PASS = { recording: true, training: true };
 
-/** A model of a shape with random weights. */
-export async function modelOfShape(options) {
-  const engine = await openEngine(options);
-  const { weights } = options;
-  return await modelFromConfig(shapes[options.shape].config, null, { engine, fast: true, weights });
+/** A model of a shape with random weights, in an engine. */
+export async function modelOfShape({ shape, weights, engine }) {
+  return await modelFromConfig(shapes[shape].config, null, { engine, fast: true, weights });
 }

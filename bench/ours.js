@@ -5,14 +5,15 @@
  *
  * Float32 weights are those that all contestants agree on; others are the library's own.
  */
+import { openEngine } from "../dist/cli/model-options.js";
 import { fillAgreed } from "./agreed.js";
 import { BenchStep, modelOfShape } from "./lora-step.js";
 import { measurePeak } from "./measure.js";
 import { takeTurns, task } from "./turns.js";
 
 const { shape, build = "auto", threads = 1, weights = "f32", rows, r = 8, slice } = task();
-const model = await modelOfShape({ shape, build, threads, weights });
-const { engine } = model;
+const engine = await openEngine({ build, threads });
+const model = await modelOfShape({ shape, weights, engine });
 if (weights === "f32") fill(model.namedWeights());
 const made = new BenchStep(model, rows, { r });
 fill(made.peft.namedTrainable());

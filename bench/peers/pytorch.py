@@ -103,7 +103,8 @@ say({
     "losses": losses,
 })
 for _ in sys.stdin:
-    start = time.perf_counter()
+    start, processor = time.perf_counter(), time.process_time()
     for _ in range(steps):
         step()
-    say({"ms": 1000 * (time.perf_counter() - start) / steps, "peakBytes": peak_bytes()})
+    taken = {"ms": time.perf_counter() - start, "cpuMs": time.process_time() - processor}
+    say({**{name: 1000 * seconds / steps for name, seconds in taken.items()}, "peakBytes": peak_bytes()})
