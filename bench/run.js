@@ -45,8 +45,7 @@ for (const name of names) {
   keep(here(`results/${name}.json`), found);
   sections.push(section(found));
   console.log(`\n${sections.at(-1)}\n`);
-  for (const row of found.rows ?? [])
-    if (!row.missing && instability(row)) log(`UNSTABLE: ${row.what}: ${instability(row)}`);
+  for (const row of found.rows ?? []) if (!row.missing && instability(row)) log(`${row.what}: ${instability(row)}`);
 }
 
 const page = `${[head(), ...sections].join("\n\n")}\n`;
