@@ -98,7 +98,7 @@ export class BenchForward {
   }
 }
 
-/** Whether a model computes vectors of texts, and has no loss of its own. */
+/** Whether a model computes vectors of texts, without a loss that the model defines. */
 const embeds = (model) => model.task === "FEATURE_EXTRACTION";
 
 const PASS = { recording: true, training: true };

@@ -28,7 +28,7 @@ function judgment({ value, missing, sign, bar }) {
 
 const shown = (value, { digits, unit }) => (unit === "" ? value.toFixed(digits) : `${value.toFixed(digits)} ${unit}`);
 
-/** A case as a section of a page; `parts` are tables and pictures of its own, in Markdown. */
+/** A case as a section of a page; `parts` are more tables and pictures, in Markdown. */
 export function section({ title, about, rows = [], notes = [], parts = [] }) {
   const lines = rows.map((each) => {
     const measured = each.missing ? "" : shown(each.value, each);

@@ -3,11 +3,12 @@
  *
  *   npm run bench -- [--only matmul,decode] [--quick] [--out FILE.md]
  *
- * --only and --quick (few rounds) print the page, and write it only to the file given with --out. `npm run
- * bench:install` installs the peers and the Node with relaxed SIMD and merged vectors; what is missing is reported and skipped.
- * Takes about half an hour, with --quick a third of that.
+ * --only and --quick (few rounds) print the page, and write it only to the file given with --out; pictures of curves go into a folder
+ * beside it. `npm run bench:install` installs the peers and the Node with relaxed SIMD and merged vectors; what is missing is reported and
+ * skipped. Takes about half an hour, with --quick about a third of that.
  */
 import { readdirSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { keep } from "./harness.js";
 import { processorLine, vectorsLine } from "./machine.js";
@@ -23,6 +24,7 @@ const names = flags.only?.split(",") ?? all;
 const unknown = names.filter((name) => !all.includes(name));
 if (unknown.length > 0) throw new Error(`--only ${unknown.join()}: the cases are ${all.join(", ")}`);
 
+const out = flags.out ?? (flags.only || flags.quick ? null : here("RESULTS.md"));
 const began = performance.now();
 const seconds = () => `${((performance.now() - began) / 1000).toFixed(0)} s`;
 const log = (text) => console.error(`${seconds().padStart(7)}  ${text}`);
@@ -38,6 +40,7 @@ for (const name of names) {
   const { measure } = await import(`./cases/${name}.js`);
   const found = await measure({
     quick: flags.quick,
+    page: out && resolve(out),
     rounds: (many, few = 1) => (flags.quick ? few : many),
     python,
     log,
@@ -49,7 +52,6 @@ for (const name of names) {
 }
 
 const page = `${[head(), ...sections].join("\n\n")}\n`;
-const out = flags.out ?? (flags.only || flags.quick ? null : here("RESULTS.md"));
 if (out) writeFileSync(out, page);
 log(out ? `written to ${out}` : "not written: use --out FILE.md to write it");
 

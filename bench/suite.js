@@ -16,9 +16,9 @@ const MOST_SAMPLES = 15;
 const B_NK = 1;
 
 /**
- * Measures every build that the host supports on one thread, and the last of them on `threads`, by default one per core. `report` is
- * told of each figure as it is there, and of what is missing. `short` has few samples of the smallest networks. Under two minutes on a
- * machine that has nothing else to do.
+ * Measures every build that the host supports on one thread, and the last of them on `threads`, by default one per core. `report`
+ * receives each figure at once, and { build, missing } for a build that is not supported. `short` has few samples of the smallest
+ * networks. Under two minutes on a machine that has nothing else to do.
  *
  * Returns { host, seconds, missing, figures }; a figure is { build, threads, name, unit, value, spread, samples }: a median, and the
  * interquartile range over it. `missing` has the reason why a build is not measured.
