@@ -5,8 +5,8 @@
  *   node bench/growth.js [--only rank,layers] [--short] [--out FILE.json] [--pictures FOLDER]
  *
  * Prints the slopes (exponents of the fitted power laws) and where a curve bends away from what is expected, with the kernels in which it
- * does; --pictures draws each curve as an SVG. Steps are timed on one thread by the processor's time, the least of some runs. About three
- * minutes on a quiet machine, with --short (fewer and smaller sizes) half of one.
+ * does; --pictures draws each curve as an SVG. Steps are timed on one thread by the processor's time, the least of some runs. About a minute
+ * on a quiet machine, with --short (fewer and smaller sizes) a quarter of that.
  */
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -25,6 +25,8 @@ import { logLogSlope, spreadOf } from "./statistics.js";
 /** A neighbor that grew this many times more or less than expected is a bend: time is noisy, memory is counted. */
 const TIME_BEND = 1.3;
 const MEMORY_BEND = 1.15;
+/** So is a whole curve whose slope differs by this much, though no two neighbors do. */
+const SLOPE_BEND = 0.07;
 const RANK = 8;
 /** Milliseconds of a run that is timed once: noise is small beside it. */
 const LONG = 2000;
@@ -209,7 +211,10 @@ function measureRuns({ run, bytes, flops, step }, engine, budget) {
     samples.push(clock() - start);
     if (samples[0] > LONG) break;
   }
-  return { ...timesOf(samples), bytes, flops: flops ?? step.flops, kernels: profile(run, engine) };
+  const profiles = Array.from({ length: samples[0] > LONG ? 1 : 3 }, () => profile(run, engine));
+  const least = (name) => Math.min(...profiles.map((each) => each[name]));
+  const kernels = Object.fromEntries(Object.keys(profiles[0]).map((name) => [name, least(name)]));
+  return { ...timesOf(samples), bytes, flops: flops ?? step.flops, kernels };
 }
 
 /** Milliseconds of a run by kernel, and of what is between them. */
@@ -288,18 +293,23 @@ function growthOf(title, points, measured, proportions) {
   return { title, measured, expected, slope: slope(measured), expectedSlope: slope(expected) };
 }
 
-/** Between which neighbors it grew by another factor than expected. */
-function bendsOf(points, { measured, expected }, limit) {
-  return points.slice(1).flatMap(({ x }, i) => {
-    const [grew, should] = [measured, expected].map((values) => values[i + 1] / values[i]);
-    const beside = grew / should;
-    return beside > limit || beside < 1 / limit ? [{ i, from: points[i].x, to: x, grew, should }] : [];
-  });
+/** Between which neighbors it grew by another factor than expected; or from end to end, where none did and the slope differs. */
+function bendsOf(points, { measured, expected, slope, expectedSlope }, limit) {
+  const between = (first, last) => {
+    const [grew, should] = [measured, expected].map((values) => values[last] / values[first]);
+    return { ends: [first, last], from: points[first].x, to: points[last].x, grew, should };
+  };
+  const bends = points
+    .slice(1)
+    .map((_, i) => between(i, i + 1))
+    .filter(({ grew, should }) => Math.max(grew / should, should / grew) > limit);
+  const whole = bends.length === 0 && Math.abs(slope - expectedSlope) > SLOPE_BEND;
+  return whole ? [between(0, points.length - 1)] : bends;
 }
 
 /** The three kernels that differ most from growing as expected, in milliseconds. */
-function whyOf({ i, should }, points) {
-  const [before, after] = [points[i].kernels, points[i + 1].kernels];
+function whyOf({ ends, should }, points) {
+  const [before, after] = ends.map((at) => points[at].kernels);
   if (before === undefined) return [];
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
   return names
