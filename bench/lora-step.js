@@ -1,11 +1,11 @@
 /** The LoRA step to measure. */
 import { getPeftModel } from "../dist/adapt/peft-model.js";
 import { modelFromConfig } from "../dist/auto/auto-model.js";
-import { openEngine } from "../dist/cli/model-options.js";
 import { lora } from "../dist/methods/lora.js";
 import { concatenateLabelled } from "../dist/nn/pass/sequences.js";
 import { AdamW } from "../dist/optim/adamw.js";
 import { Tape } from "../dist/tape/tape.js";
+import { pairLosses } from "./pair-losses.js";
 import { benchRows } from "./rows.js";
 import { shapes } from "./shapes.js";
 
@@ -15,7 +15,7 @@ export class BenchStep {
   model;
   peft;
   rows;
-  /** Positions that are computed, and those that have a label. */
+  /** Positions that are computed, and those that have a label; of an embedding model, the pairs. */
   tokens;
   labels;
   /** Working memory of a step. */
@@ -37,12 +37,13 @@ export class BenchStep {
     const encoderDecoder = model.traits.stacks.length > 1;
     const positions = ({ inputIds, labels }) => inputIds.length + (encoderDecoder ? labels.length : 0);
     this.tokens = rows.reduce((sum, row) => sum + positions(row), 0);
-    this.labels = rows.reduce((sum, row) => sum + model.countLabels(row), 0);
+    this.labels = embeds(model) ? rows.length / 2 : rows.reduce((sum, row) => sum + model.countLabels(row), 0);
     this.#batch = concatenateLabelled(rows);
     this.#optimizer = new AdamW(model.engine, this.peft.namedTrainable(), { weightDecay: 0 });
     this.arenaBytes = Tape.plan(model.engine, PASS, (tape) => this.#pass(tape));
   }
 
+  /** `options.engine` has the model. */
   static async open(options) {
     const model = await modelOfShape(options);
     const shape = shapes[options.shape];
@@ -62,18 +63,47 @@ export class BenchStep {
   }
 
   #pass(tape) {
-    const losses = this.peft.loss(tape, this.#batch);
+    const losses = embeds(this.model) ? pairLosses(tape, this.model, this.#batch) : this.peft.loss(tape, this.#batch);
     this.loss = tape.download(losses).reduce((sum, loss) => sum + loss, 0) / this.labels;
     tape.backward(losses, 1 / this.labels);
     this.flops = tape.flops;
   }
 }
 
+/** A plain forward pass of an embedding model without adapters, to the loss of its pairs. */
+export class BenchForward {
+  engine;
+  tokens;
+  labels;
+  flops = 0;
+  loss = Number.NaN;
+  #arenaBytes;
+  #compute;
+
+  constructor(model, rows) {
+    const batch = concatenateLabelled(rows);
+    this.engine = model.engine;
+    this.tokens = batch.ids.length;
+    this.labels = rows.length / 2;
+    this.#compute = (tape) => {
+      const losses = tape.download(pairLosses(tape, model, batch));
+      this.loss = losses.reduce((sum, loss) => sum + loss, 0) / this.labels;
+      this.flops = tape.flops;
+    };
+    this.#arenaBytes = Tape.plan(model.engine, {}, this.#compute);
+  }
+
+  run() {
+    Tape.run(this.engine, this.#arenaBytes, {}, this.#compute);
+  }
+}
+
+/** Whether a model computes vectors of texts, without a loss that the model defines. */
+const embeds = (model) => model.task === "FEATURE_EXTRACTION";
+
 const PASS = { recording: true, training: true };
 
-/** A model of a shape with random weights. */
-export async function modelOfShape(options) {
-  const engine = await openEngine(options);
-  const { weights } = options;
-  return await modelFromConfig(shapes[options.shape].config, null, { engine, fast: true, weights });
+/** A model of a shape with random weights, in an engine. */
+export async function modelOfShape({ shape, weights, engine }) {
+  return await modelFromConfig(shapes[shape].config, null, { engine, fast: true, weights });
 }

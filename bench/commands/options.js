@@ -3,7 +3,7 @@ import { flag, oneOf, wholeOrNull } from "../../dist/core/options.js";
 import { shapes } from "../shapes.js";
 
 /** Names of the decoder-only shapes. */
-export const decoders = Object.keys(shapes).filter((name) => shapes[name].config.model_type !== "mt5");
+export const decoders = Object.keys(shapes).filter((name) => !["mt5", "bert"].includes(shapes[name].config.model_type));
 
 export const benchOptions = {
   tokens: wholeOrNull(2, { help: "tokens per sequence (default: those of the shape)", placeholder: "t" }),
