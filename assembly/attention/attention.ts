@@ -19,9 +19,9 @@
  *   workspace: attention_workspace(headDim) bytes, 16-byte aligned, one for each caller.
  *
  * Scores come multiplied by log₂ e, which is folded into the packed queries with the scale: softmax.ts. The forward pass holds them
- * [key][query], where a softmax runs along the lanes with no horizontal step and the probabilities already are the left operand of p·v;
- * the gradient, which needs no maxima, holds them [query][key], where p and ds already are that of dv and dk. Query heads that share keys and
- * values share their packing. The online softmax is that of Milakov and Gimelshein (2018), the order of the tiles that of
+ * [key][query], where a softmax runs along the lanes with no horizontal step and the probabilities already are the left operand of
+ * p·v; the gradient, which needs no maxima, holds them [query][key], where p and ds already are that of dv and dk. Query heads that
+ * share keys and values share their packing. The online softmax is that of Milakov and Gimelshein (2018), the order of the tiles that of
  * FlashAttention-2 (Dao 2023).
  */
 import { axpy, dot, madd } from "../simd/lanes";
@@ -50,7 +50,8 @@ const FEW: i32 = 4;
  * two, since queries would compete for a few lines of the cache.
  */
 const BY_KEY: usize = <usize>ROWS << 2;
-const BY_QUERY: usize = <usize>(KEYS_D + 16) << 2;/** Bytes of the scores of one tile of the gradient. */
+const BY_QUERY: usize = <usize>(KEYS_D + 16) << 2;
+/** Bytes of the scores of one tile of the gradient. */
 const SCORES_D: usize = ROWS_D * BY_QUERY;
 
 /** Bytes of working memory that either kernel needs. */

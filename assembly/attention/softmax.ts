@@ -3,8 +3,8 @@
  *
  *   2ˣ = 2ⁿ·2ʳ,  n = round(x),  |r| ≤ 1/2;  2ʳ by a polynomial of degree 6, 1 at r = 0
  *
- * x ≤ 127. Results below 2⁻¹²⁶·⁵ are 0; NaN stays NaN. The constants are loaded, since V8 makes a constant anew for every use, which took
- * more than half of the time.
+ * x ≤ 127. Results below 2⁻¹²⁶·⁵ are 0; NaN stays NaN. The constants are loaded, since V8 makes a constant anew for every use, which
+ * took more than half of the time.
  */
 import { madd } from "../simd/lanes";
 
