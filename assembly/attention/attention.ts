@@ -34,7 +34,7 @@ import { COLS, packLanes, packRows, product, roundUp } from "./tile";
 /** Bytes kept for a Gradient, after the Job. */
 const GRADIENT: i32 = 128;
 /** Queries, of all heads that share them, for which keys are packed once in the forward pass. */
-const BLOCK: i32 = 256;
+const BLOCK: i32 = 512;
 /** Queries of one score tile. 16 beats 32 by 15 % at 64 tokens (less lies above the diagonal) and equals it at 1024. */
 const ROWS: i32 = 16;
 /**

@@ -5,7 +5,7 @@ import { COLS, roundUp } from "./tile";
 /** Bytes kept for a Job at the start of the workspace. */
 export const JOB: i32 = 192;
 /** Keys of one score tile. */
-export const KEYS: i32 = 128;
+export const KEYS: i32 = 256;
 /** More than the keys of any segment. */
 export const FAR: i32 = 1 << 28;
 
