@@ -3,9 +3,10 @@ import { getPeftModel } from "../dist/adapt/peft-model.js";
 import { modelFromConfig } from "../dist/auto/auto-model.js";
 import { openEngine } from "../dist/cli/model-options.js";
 import { lora } from "../dist/methods/lora.js";
-import { concatenateLabelled } from "../dist/nn/pass/sequences.js";
 import { AdamW } from "../dist/optim/adamw.js";
 import { Tape } from "../dist/tape/tape.js";
+import { lossAndGradients, trainingBytes } from "../dist/train/micro-batch.js";
+import { Objective } from "../dist/train/objective.js";
 import { benchRows } from "./rows.js";
 import { shapes } from "./shapes.js";
 
@@ -24,10 +25,12 @@ export class BenchStep {
   flops = 0;
   /** Mean loss of the last step, before its update. */
   loss = Number.NaN;
+  #objective;
   #batch;
+  #how;
   #optimizer;
 
-  constructor(model, rows, { r, targetModules }) {
+  constructor(model, rows, { r, targetModules, activations = "f32" }) {
     model.dropout = 0;
     const named = targetModules ? { targetModules } : {};
     this.engine = model.engine;
@@ -38,9 +41,15 @@ export class BenchStep {
     const positions = ({ inputIds, labels }) => inputIds.length + (encoderDecoder ? labels.length : 0);
     this.tokens = rows.reduce((sum, row) => sum + positions(row), 0);
     this.labels = rows.reduce((sum, row) => sum + model.countLabels(row), 0);
-    this.#batch = concatenateLabelled(rows);
+    this.#objective = new Objective(this.peft);
+    this.#batch = this.#objective.batch(rows, { seed: [0, 0], training: true });
     this.#optimizer = new AdamW(model.engine, this.peft.namedTrainable(), { weightDecay: 0 });
-    this.arenaBytes = Tape.plan(model.engine, PASS, (tape) => this.#pass(tape));
+    this.#how = { activations };
+    this.arenaBytes = trainingBytes(this.#objective, this.#batch, this.#how);
+    Tape.plan(model.engine, { recording: true, training: true }, (tape) => {
+      tape.backward(this.peft.loss(tape, this.#batch.sequences));
+      this.flops = tape.flops;
+    });
   }
 
   static async open(options) {
@@ -56,20 +65,13 @@ export class BenchStep {
 
   /** Forward, backward and AdamW. */
   run() {
-    Tape.run(this.engine, this.arenaBytes, PASS, (tape) => this.#pass(tape));
+    const { labels } = this;
+    const how = { divisor: labels, seed: [0, 0], ...this.#how };
+    this.loss = lossAndGradients(this.#objective, this.arenaBytes, this.#batch, how).sum / labels;
     this.#optimizer.step(1e-3, 1);
     this.#optimizer.zeroGrad();
   }
-
-  #pass(tape) {
-    const losses = this.peft.loss(tape, this.#batch);
-    this.loss = tape.download(losses).reduce((sum, loss) => sum + loss, 0) / this.labels;
-    tape.backward(losses, 1 / this.labels);
-    this.flops = tape.flops;
-  }
 }
-
-const PASS = { recording: true, training: true };
 
 /** A model of a shape with random weights. */
 export async function modelOfShape(options) {
