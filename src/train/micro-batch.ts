@@ -5,7 +5,7 @@ import type { Labelled } from "../nn/pass/sequences.ts";
 import { type ActivationDtype, Tape, type TapeOptions, type Value } from "../tape/tape.ts";
 import type { TrainingExample } from "./check-examples.ts";
 import { type MicroBatch, type Objective, sequencesOf } from "./objective.ts";
-import { type BatchPart, partsOf, SMALL_STEP, wholeBatch } from "./parts.ts";
+import { type BatchPart, partsOf, rowsOfParts, wholeBatch } from "./parts.ts";
 
 /** The sum of the losses of a batch, in f64, and what they count for. */
 export interface SummedLoss {
@@ -68,20 +68,20 @@ const tapeOf = ({ given: _, ...how }: HowToTrain): TapeOptions => ({ ...training
  */
 function partsToRun(objective: Objective, batch: MicroBatch, how: HowToTrain): readonly BatchPart[] {
   const whole = [wholeBatch(batch)];
-  const parts = how.given === undefined ? partsOf(objective, batch) : null;
-  if (parts === null) return whole;
-  const key = `${collatedShape(batch)} ${batch.labels} ${how.checkpointing} ${how.activations}`;
-  let cuts = objective.cuts.get(key);
-  if (cuts === undefined) {
+  if (how.given !== undefined || partsOf(objective, batch) === null) return whole;
+  const key = `${collatedShape(batch)} ${batch.labels}`;
+  let rows = objective.cuts.get(key);
+  if (rows === undefined) {
     let divisible = false;
     const dryRun = (tape: Tape) => {
       passThrough(tape, objective, whole, 1, how);
       divisible = tape.isDivisible && !(objective.model.hasTarget && tape.streams > 0);
     };
-    cuts = Tape.plan(objective.engine, tapeOf(how), dryRun, { scratch: false }) > SMALL_STEP && divisible;
-    objective.cuts.set(key, cuts);
+    const bytes = Tape.plan(objective.engine, tapeOf(how), dryRun, { scratch: false });
+    rows = divisible ? rowsOfParts(batch, bytes) : 0;
+    objective.cuts.set(key, rows);
   }
-  return cuts ? parts : whole;
+  return (rows > 0 && partsOf(objective, batch, rows)) || whole;
 }
 
 const trainingTape: TapeOptions = { recording: true, training: true };
@@ -113,7 +113,7 @@ export function plannedBytes(
     const context = { seed: [seed, number++] as const, training };
     const collated = objective.hasCollator ? objective.batch(chosen, context) : null;
     const counted = collated?.labels ?? indices.reduce((sum, i) => sum + labels[i]!, 0);
-    const cuts = [...objective.cuts.values()].includes(true); // then it matters which sequences share a part
+    const cuts = [...objective.cuts.values()].some(Boolean); // then it matters which sequences share a part
     const each = cuts ? indices.map((i) => `${examples[i]!.inputIds.length}:${labels[i]}`) : "";
     const shape = `${collated === null ? shapeOf(chosen) : collatedShape(collated)} ${counted} ${each}`;
     if (seen.has(shape)) continue;

@@ -67,8 +67,8 @@ export interface MicroBatch {
 
 export class Objective {
   readonly model: Learner;
-  /** Which batches run in parts, by their shape: see src/train/micro-batch.ts. */
-  readonly cuts = new Map<string, boolean>();
+  /** Rows of the parts in which batches run, by their shape; 0 for those that run whole: see src/train/micro-batch.ts. */
+  readonly cuts = new Map<string, number>();
   readonly #computeLoss: ComputeLoss<unknown> | null;
   readonly #collate: DataCollator | null;
 

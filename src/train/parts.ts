@@ -5,7 +5,7 @@
  * Where one of this does not hold, the batch is not cut: a dry run finds out, which is also how its memory is known.
  */
 import type { PartOfBatch } from "../tape/tape.ts";
-import type { MicroBatch, Objective } from "./objective.ts";
+import { type MicroBatch, type Objective, tokensOf } from "./objective.ts";
 
 /** A batch, or a part of one, and where it stands. */
 export interface BatchPart {
@@ -13,7 +13,7 @@ export interface BatchPart {
   readonly part: PartOfBatch;
 }
 
-/** Working memory, without workspaces, that is not worth cutting a batch for. */
+/** Working memory, without workspaces, that parts are cut to, if their rows are not too few. */
 export const SMALL_STEP = 64e6;
 
 /** Fewer rows in a product cost time: packing a weight takes about as long as multiplying ten rows. */
@@ -27,22 +27,26 @@ export function wholeBatch(batch: MicroBatch): BatchPart {
   return { batch, part: { rows: batch.sequences.ids.length, before: 0, last: true } };
 }
 
-/** The parts that a batch could be cut into: at least two, or null. */
-export function partsOf(objective: Objective, { sequences }: MicroBatch): readonly BatchPart[] | null {
-  const { ids, starts, inputs, labels, examples } = sequences;
-  const total = ids.length;
-  if (!objective.isPlain || inputs || !(labels instanceof Int32Array) || total <= FEWEST_ROWS) return null;
-  const longest = examples.reduce((most, { inputIds }) => Math.max(most, inputIds.length), 0);
+/** How many rows the parts of a batch should have that takes `bytes` as a whole; 0 leaves it whole. */
+export function rowsOfParts({ tokens }: MicroBatch, bytes: number): number {
+  return bytes > SMALL_STEP ? Math.max(FEWEST_ROWS, Math.floor((tokens * SMALL_STEP) / bytes)) : 0;
+}
+
+/** The parts of up to `rows` rows, or one sequence, that a batch could be cut into: at least two, or null. */
+export function partsOf(objective: Objective, { sequences }: MicroBatch, rows = FEWEST_ROWS): BatchPart[] | null {
+  const { ids, starts, labels, examples } = sequences;
+  if (!objective.isPlain || !(labels instanceof Int32Array) || ids.length <= FEWEST_ROWS) return null;
+  const longest = Math.max(...examples.map(tokensOf));
   if (longest > (objective.model.steadyLength ?? 0)) return null;
-  const most = Math.max(longest, FEWEST_ROWS);
+  const most = Math.max(longest, rows);
   const parts: BatchPart[] = [];
   for (let first = 0, end = 1; first < examples.length; first = end++) {
     const before = starts[first]!;
     while (end < examples.length && starts[end + 1]! - before <= most) end++;
     const batch = objective.batch(examples.slice(first, end), { seed: [0, 0], training: true });
-    const rows = starts[end]! - before;
-    if (Math.min(batch.labels, rows) <= OTHER_PATH) return null;
-    parts.push({ batch, part: { rows, before, last: end === examples.length } });
+    const own = starts[end]! - before;
+    if (Math.min(batch.labels, own) <= OTHER_PATH) return null;
+    parts.push({ batch, part: { rows: own, before, last: end === examples.length } });
   }
   return parts.length > 1 ? parts : null;
 }

@@ -13,7 +13,7 @@ import type { KeptWeights } from "../../src/nn/tensors/kept-dtype.ts";
 import type { TrainingExample } from "../../src/train/check-examples.ts";
 import { type HowToTrain, lossAndGradients, trainingBytes } from "../../src/train/micro-batch.ts";
 import { Objective } from "../../src/train/objective.ts";
-import { partsOf } from "../../src/train/parts.ts";
+import { partsOf, rowsOfParts, SMALL_STEP } from "../../src/train/parts.ts";
 import { fullTraining, type Trainable } from "../../src/train/trainable.ts";
 import { createEngine } from "../../src/wasm/engine.ts";
 
@@ -21,7 +21,9 @@ import { createEngine } from "../../src/wasm/engine.ts";
 const limit = vi.hoisted(() => ({ bytes: 0 }));
 vi.mock("../../src/train/parts.ts", async (original) => {
   const real = await original<typeof import("../../src/train/parts.ts")>();
-  return Object.defineProperty({ ...real }, "SMALL_STEP", { get: () => limit.bytes });
+  const rowsOfParts: typeof real.rowsOfParts = (batch, bytes) =>
+    real.rowsOfParts(batch, limit.bytes === 0 ? Number.POSITIVE_INFINITY : (bytes / limit.bytes) * real.SMALL_STEP);
+  return { ...real, rowsOfParts };
 });
 beforeEach(() => {
   limit.bytes = 0;
@@ -106,7 +108,13 @@ async function step(each: Case, bytes: number) {
   const how = { divisor: batch.labels, seed: [3, 4] as const, ...each.how };
   const loss = lossAndGradients(objective, working, batch, how);
   const bits = params.map((param) => new Int32Array(param.gradient().slice().buffer));
-  return { loss, bits, working, isCut: [...objective.cuts.values()].includes(true), parts: partsOf(objective, batch) };
+  return {
+    loss,
+    bits,
+    working,
+    isCut: [...objective.cuts.values()].some((rows) => rows > 0),
+    parts: partsOf(objective, batch),
+  };
 }
 
 describe("a batch in parts has the bits of the whole, in less memory", () => {
@@ -149,6 +157,12 @@ test("parts are whole sequences in order, each as long as the longest one or 384
     [0, 500, false],
     [500, 500, true],
   ]);
+  limit.bytes = SMALL_STEP;
+  const large = objective.batch(ragged, { seed: [0, 0], training: true });
+  expect(rowsOfParts(large, 63e6), "little memory").toBe(0);
+  expect(rowsOfParts(large, 96e6)).toBe(Math.floor((2 / 3) * large.tokens));
+  expect(rowsOfParts(large, 640e6), "no fewer").toBe(384);
+  expect(partsOf(objective, large, 900)?.map(({ part }) => part.rows)).toEqual([872, 487]);
   expect(lengths([text(512)]), "one sequence").toBeNull();
   expect(lengths([text(100), text(200)]), "few rows").toBeNull();
   expect(
