@@ -5,6 +5,8 @@ import { lora } from "../dist/methods/lora.js";
 import { concatenateLabelled } from "../dist/nn/pass/sequences.js";
 import { AdamW } from "../dist/optim/adamw.js";
 import { Tape } from "../dist/tape/tape.js";
+import { lossAndGradients, trainingBytes } from "../dist/train/micro-batch.js";
+import { Objective } from "../dist/train/objective.js";
 import { pairLosses } from "./pair-losses.js";
 import { benchRows } from "./rows.js";
 import { shapes } from "./shapes.js";
@@ -24,10 +26,10 @@ export class BenchStep {
   flops = 0;
   /** Mean loss of the last step, before its update. */
   loss = Number.NaN;
-  #batch;
+  #step;
   #optimizer;
 
-  constructor(model, rows, { r, targetModules }) {
+  constructor(model, rows, { r, targetModules, activations = "f32" }) {
     model.dropout = 0;
     const named = targetModules ? { targetModules } : {};
     this.engine = model.engine;
@@ -38,9 +40,8 @@ export class BenchStep {
     const positions = ({ inputIds, labels }) => inputIds.length + (encoderDecoder ? labels.length : 0);
     this.tokens = rows.reduce((sum, row) => sum + positions(row), 0);
     this.labels = embeds(model) ? rows.length / 2 : rows.reduce((sum, row) => sum + model.countLabels(row), 0);
-    this.#batch = concatenateLabelled(rows);
     this.#optimizer = new AdamW(model.engine, this.peft.namedTrainable(), { weightDecay: 0 });
-    this.arenaBytes = Tape.plan(model.engine, PASS, (tape) => this.#pass(tape));
+    this.#step = embeds(model) ? this.#stepOfPairs() : this.#stepOfTrainer(activations);
   }
 
   /** `options.engine` has the model. */
@@ -57,16 +58,34 @@ export class BenchStep {
 
   /** Forward, backward and AdamW. */
   run() {
-    Tape.run(this.engine, this.arenaBytes, PASS, (tape) => this.#pass(tape));
+    this.loss = this.#step();
     this.#optimizer.step(1e-3, 1);
     this.#optimizer.zeroGrad();
   }
 
-  #pass(tape) {
-    const losses = embeds(this.model) ? pairLosses(tape, this.model, this.#batch) : this.peft.loss(tape, this.#batch);
-    this.loss = tape.download(losses).reduce((sum, loss) => sum + loss, 0) / this.labels;
-    tape.backward(losses, 1 / this.labels);
-    this.flops = tape.flops;
+  /** Loss and gradients as the trainer computes them. */
+  #stepOfTrainer(activations) {
+    const objective = new Objective(this.peft);
+    const batch = objective.batch(this.rows, { seed: [0, 0], training: true });
+    const how = { divisor: this.labels, seed: [0, 0], activations };
+    this.arenaBytes = trainingBytes(objective, batch, { activations });
+    Tape.plan(this.engine, PASS, (tape) => {
+      tape.backward(this.peft.loss(tape, batch.sequences));
+      this.flops = tape.flops;
+    });
+    return () => lossAndGradients(objective, this.arenaBytes, batch, how).sum / this.labels;
+  }
+
+  #stepOfPairs() {
+    const batch = concatenateLabelled(this.rows);
+    const pass = (tape) => {
+      const losses = pairLosses(tape, this.model, batch);
+      tape.backward(losses, 1 / this.labels);
+      this.flops = tape.flops;
+      return tape.download(losses).reduce((sum, loss) => sum + loss, 0) / this.labels;
+    };
+    this.arenaBytes = Tape.plan(this.engine, PASS, pass);
+    return () => Tape.run(this.engine, this.arenaBytes, PASS, pass);
   }
 }
 

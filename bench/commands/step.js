@@ -20,6 +20,7 @@ const options = {
   batch: benchOptions.batch,
   data: oneOf(dataKinds, "random", "label every token, or half of them in lengths spread 1:8 (batch 8)"),
   weights: benchOptions.weights,
+  activations: benchOptions.activations,
   method: oneOf(["lora"], "lora", "PEFT method"),
   r: whole(8, 1, "rank"),
   targetModules: namesOrPattern("layers to adapt (default: PEFT's)"),

@@ -145,7 +145,9 @@ test("only the places that are listed import on demand: listings, kernels, and w
     "text/auto-tokenizer.ts",
     "train/advice/load-chosen-settings.ts", // what the command line says of a run
     "train/advice/load-diagnosis.ts",
-    "train/evaluation/evaluate.ts", // tasks and their metrics
+    "train/evaluation/evaluate.ts",
+    "train/evaluation/run-evaluation.ts", // tasks and their metrics
+    "train/profiler.ts", // its report
     "train/trainer.ts", // checkpoints
     "worker.ts", // the library, in the worker
   ]);
