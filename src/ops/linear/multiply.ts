@@ -98,25 +98,21 @@ function multiplyInt8(tape: Tape, p: Product, b: Operand & { dtype: "int8" }): v
   kernels.quantize_rows_i16(q, scalesA, a, alongColumns ? 0 : b.scales, inner, lda, ldq, INT8_STEPS, 0, rows);
   const scalesB = alongColumns ? b.scales : 0;
   const few = rows <= FEW_ROWS;
-  const workspace = tape.alloc(few ? kernels.matvec_int8_workspace() : kernels.matmul_int8_workspace());
-  const args = [
-    c,
-    q,
-    scalesA,
-    b.ptr,
-    scalesB,
-    rows,
-    columns,
-    inner,
-    ldq,
-    ldb,
-    ldc,
-    layout,
-    p.bias ?? 0,
-    workspace,
-  ] as const;
-  if (few) kernels.matvec_int8(...args, 0, columns);
-  else kernels.matmul_int8(...args, 0, rows, 0, columns);
+  const bias = p.bias ?? 0;
+  let workspace: Ptr;
+  if (few && !(layout & Layout.bTransposed)) {
+    const parts = kernels.matvec_int8_parts(inner);
+    workspace = tape.alloc(parts * rows * columns * 4);
+    kernels.matvec_int8_rows(workspace, q, b.ptr, rows, columns, inner, ldq, ldb, 0, parts);
+    const sizes = [rows, columns, inner, ldc] as const;
+    kernels.matvec_int8_sum(c, workspace, scalesA, scalesB, ...sizes, layout, bias, 0, columns);
+  } else {
+    workspace = tape.alloc(few ? kernels.matvec_int8_workspace() : kernels.matmul_int8_workspace());
+    const sizes = [rows, columns, inner, ldq, ldb, ldc] as const;
+    const args = [c, q, scalesA, b.ptr, scalesB, ...sizes, layout, bias, workspace] as const;
+    if (few) kernels.matvec_int8(...args, 0, columns);
+    else kernels.matmul_int8(...args, 0, rows, 0, columns);
+  }
   for (const ptr of [q, scalesA, workspace]) tape.free(ptr);
   addLow(tape, p);
 }
@@ -152,12 +148,16 @@ function multiplyFloat(tape: Tape, p: Product, b: Operand & { dtype: DenseDtype 
   const lda = p.lda ?? (layout & Layout.aTransposed ? rows : inner);
   const ldb = p.ldb ?? (layout & Layout.bTransposed ? inner : columns);
   const ldc = p.ldc ?? columns;
+  const few = rows <= FEW_ROWS && !(layout & Layout.aTransposed);
+  if (few && b.dtype !== "nf4" && !(layout & Layout.bTransposed) && inner > 0) {
+    addStoredRows(tape, p, b, lda, ldb);
+    return;
+  }
   tape.flops += 2 * rows * columns * (inner + (low?.r ?? 0));
   const loads = tape.fewLoads ? Layout.fewLoads : 0;
   const sizes = [rows, columns, inner, lda, ldb, ldc, layout | loads, p.bias ?? 0] as const;
   const lowSizes = [low?.r ?? 0, low?.r ?? 0, low?.ldb ?? 0] as const;
   const args = [...sizes, low?.a ?? 0, low?.b ?? 0, ...lowSizes, low?.scale ?? 0] as const;
-  const few = rows <= FEW_ROWS && !(layout & Layout.aTransposed);
   if (few && b.dtype !== "nf4") {
     kernels[`matvec_${b.dtype}`](c, a, b.ptr, ...args, 0, columns);
     return;
@@ -167,6 +167,24 @@ function multiplyFloat(tape: Tape, p: Product, b: Operand & { dtype: DenseDtype 
   else if (few) kernels.matvec_nf4(c, a, b.ptr, b.first ?? 0, ...args, workspace, 0, columns);
   else kernels.matmul_nf4(c, a, b.ptr, b.first ?? 0, ...args, workspace, 0, rows, 0, columns);
   tape.free(workspace);
+}
+
+/** Most parts of a weight that are read by themselves, and the fewest rows of one. The order of summation depends on them. */
+const PARTS = 8;
+const PART_ROWS = 64;
+
+/** A few rows times a weight that is stored [inner, columns]: its rows are added up. See assembly/linear/matvec-rows.ts. */
+function addStoredRows(tape: Tape, p: Product, b: Operand & { dtype: DenseDtype }, lda: number, ldb: number): void {
+  const { kernels } = tape;
+  const { c, a, rows, columns, inner, layout, bias = 0 } = p;
+  const depth = Math.max(PART_ROWS, 4 * Math.ceil(inner / PARTS / 4));
+  const parts = Math.ceil(inner / depth);
+  tape.flops += 2 * rows * columns * inner;
+  const sums = tape.alloc(parts * rows * columns * 4);
+  kernels[`matvec_rows_${b.dtype}`](sums, a, b.ptr, rows, columns, inner, lda, ldb, depth, 0, parts);
+  kernels.matvec_sum_f32(c, sums, rows, columns, parts, p.ldc ?? columns, layout, bias, 0, columns);
+  tape.free(sums);
+  addLow(tape, p);
 }
 
 /** The layout of stacked matrices: elements from one matrix to the next, and from one stored row to the next. */
