@@ -10,6 +10,7 @@
 import { addDot, zipHigh, zipLow } from "../simd/int8";
 import { addScaled, chunkOf, STRIP } from "./int8-sum";
 import { ACCUMULATE, B_NK } from "./layout";
+import { setRows } from "./set-rows";
 
 /** Columns whose sums are kept at once. */
 const SPAN: i32 = 2048;
@@ -75,20 +76,14 @@ export function matvec_int8_sum(
   if (!(layout & ACCUMULATE)) setRows(c, ldc, m, bias, start, end);
   for (let s = 0; s < parts; s += PARTS, sums += PARTS * size) {
     for (let i = 0; i < m; i++) {
-      for (let at = sums + i * row + (<usize>start << 2), last = sums + i * row + (<usize>end << 2); at < last; at += 4) {
-        store<i32>(at, load<i32>(at) + load<i32>(at + size) + load<i32>(at + 2 * size) + load<i32>(at + 3 * size));
+      for (let j = start; j < end; j++) {
+        const at = sums + i * row + (<usize>j << 2);
+        let sum = 0;
+        for (let part = 0; part < PARTS; part++) sum += load<i32>(at + <usize>part * size);
+        store<i32>(at, sum);
       }
     }
     addStrips(c, ldc, sums + (<usize>start << 2), row, scalesA, scalesB, 0, m, start, end - start);
-  }
-}
-
-/** Columns start..end of every row become the bias, or zero without one. */
-function setRows(c: usize, ldc: i32, m: i32, bias: usize, start: i32, end: i32): void {
-  const skip = <usize>start << 2;
-  for (let i = 0; i < m; i++, c += <usize>ldc << 2) {
-    if (bias) memory.copy(c + skip, bias + skip, (end - start) << 2);
-    else memory.fill(c + skip, 0, (end - start) << 2);
   }
 }
 
@@ -106,21 +101,17 @@ function addStrips(
   }
 }
 
-/** sums[i, j] = Σ_p q[i, p]·b[j, p]: four columns of one row, as four long streams, or one column of four rows, at a time. */
+/** sums[i, j] = Σ_p q[i, p]·b[j, p]: four columns at a time, as four long streams. */
 function dots(sums: usize, q: usize, b: usize, rows: i32, cols: i32, terms: i32, rowQ: usize, rowB: usize): void {
-  const quarter = rows == 1 ? cols >> 2 : 0, step = <usize>quarter << 2;
-  for (let j = 0; j < quarter; j++, b += rowB, sums += 4) {
-    const four = fourColumns(q, b, quarter * rowB, terms);
-    v128.store_lane<u32>(sums, four, 0), v128.store_lane<u32>(sums + step, four, 1);
-    v128.store_lane<u32>(sums + 2 * step, four, 2), v128.store_lane<u32>(sums + 3 * step, four, 3);
-  }
-  b += 3 * quarter * rowB, sums += 3 * step;
-  for (let j = 4 * quarter; j < cols; j++, b += rowB, sums += 4) {
-    const last = rows - 1;
-    const row1 = <usize>min(1, last), row2 = <usize>min(2, last), row3 = <usize>last;
-    const four = fourRows(q, row1 * rowQ, row2 * rowQ, row3 * rowQ, b, terms);
-    v128.store_lane<u32>(sums, four, 0), v128.store_lane<u32>(sums + row1 * ROW, four, 1);
-    v128.store_lane<u32>(sums + row2 * ROW, four, 2), v128.store_lane<u32>(sums + row3 * ROW, four, 3);
+  const quarter = cols >> 2;
+  for (let j = 0, apart = <usize>quarter; j < cols; j++, b += rowB, sums += 4) {
+    if (j == quarter) j = 4 * quarter, b += 3 * apart * rowB, sums += 3 * apart << 2, apart = 0;
+    if (j == cols) break;
+    for (let i = 0, to = sums, from = q, step = apart << 2; i < rows; i++, to += ROW, from += rowQ) {
+      const four = fourColumns(from, b, apart * rowB, terms);
+      v128.store_lane<u32>(to, four, 0), v128.store_lane<u32>(to + step, four, 1);
+      v128.store_lane<u32>(to + 2 * step, four, 2), v128.store_lane<u32>(to + 3 * step, four, 3);
+    }
   }
 }
 
@@ -137,22 +128,6 @@ function fourColumns(q: usize, b: usize, row: usize, terms: i32): v128 {
   for (terms &= 7; terms > 0; terms--, b++, b1++, b2++, b3++, q += 2) {
     const v = i32x4.splat(<i32>load<i16>(q));
     sum = i32x4.add(sum, i32x4.mul(v, fourBytes(load<i8>(b), load<i8>(b1), load<i8>(b2), load<i8>(b3))));
-  }
-  return sum;
-}
-
-function fourRows(q: usize, row1: usize, row2: usize, row3: usize, b: usize, terms: i32): v128 {
-  let s0 = i32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
-  const end = b + <usize>(terms & ~7);
-  for (; b < end; b += 8, q += 16) {
-    const v = v128.load8x8_s(b);
-    s0 = addDot(v128.load(q), v, s0), s1 = addDot(v128.load(q + row1), v, s1);
-    s2 = addDot(v128.load(q + row2), v, s2), s3 = addDot(v128.load(q + row3), v, s3);
-  }
-  let sum = totals(s0, s1, s2, s3);
-  for (terms &= 7; terms > 0; terms--, b++, q += 2) {
-    const four = fourBytes(load<i16>(q), load<i16>(q + row1), load<i16>(q + row2), load<i16>(q + row3));
-    sum = i32x4.add(sum, i32x4.mul(four, i32x4.splat(<i32>load<i8>(b))));
   }
   return sum;
 }

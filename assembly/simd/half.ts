@@ -24,13 +24,6 @@ export function isBrain<T>(): bool {
   return sizeof<T>() == 2 && isSigned<T>();
 }
 
-/** Whether T is IEEE half, whose widening takes so much code and time that unrolled loops do not pay. */
-// @ts-ignore: decorator
-@inline
-export function isHalf<T>(): bool {
-  return sizeof<T>() == 2 && !isSigned<T>();
-}
-
 /**
  * Four of the eight consecutive numbers at p: the first four, of bfloat16 those at even places, which are a load and a shift away.
  * The other four are `loadSecond`.

@@ -76,21 +76,7 @@ export function runMatmul(bed: Bed, { sizes: s, pointers: p }: Int8Product, rang
   );
 }
 
-/** By the rows of B in two pieces of their range, where it is stored [k, n]. */
-export function runMatvec(bed: Bed, { sizes: s, pointers: p }: Int8Product, colStart = 0, colEnd = s.n): void {
-  if (!(s.layout & bNk)) {
-    const parts = bed.kernels.matvec_int8_parts(s.k);
-    const sums = bed.scratch(parts * s.m * s.n * 4);
-    const pieces = [
-      [0, 3],
-      [3, parts],
-    ] as const;
-    for (const [start, end] of pieces)
-      bed.kernels.matvec_int8_rows(sums, p.q, p.b, s.m, s.n, s.k, s.ldq, s.ldb, start, end);
-    const sizes = [s.m, s.n, s.k, s.ldc, s.layout, p.bias] as const;
-    bed.kernels.matvec_int8_sum(p.c, sums, p.scalesA, p.scalesB, ...sizes, colStart, colEnd);
-    return;
-  }
+export function runDots(bed: Bed, { sizes: s, pointers: p }: Int8Product, colStart = 0, colEnd = s.n): void {
   const workspace = bed.scratch(bed.kernels.matvec_int8_workspace());
   bed.kernels.matvec_int8(
     ...([

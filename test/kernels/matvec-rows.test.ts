@@ -8,11 +8,16 @@ function run(bed: Bed, dtype: Dtype, { sizes: s, pointers: p }: Product, depth: 
   const parts = Math.ceil(s.k / depth);
   const sums = bed.empty(parts * s.m * s.n);
   const at = sums.byteOffset;
+  const workspace = bed.scratch(bed.kernels.matvec_rows_workspace(s.n));
+  const sizes = [s.m, s.n, s.k, s.lda, s.ldb, depth] as const;
+  const sum = (start: number, end: number) => {
+    if (dtype === "f16") bed.kernels.matvec_rows_f16(at, p.a, p.b, ...sizes, workspace, start, end);
+    else bed.kernels[`matvec_rows_${dtype}`](at, p.a, p.b, ...sizes, start, end);
+  };
   const pieces = (length: number) => cuts.slice(1).map((cut, i) => [cuts[i]! * length, cut * length].map(Math.round));
-  for (const [start, end] of pieces(parts))
-    bed.kernels[`matvec_rows_${dtype}`](at, p.a, p.b, s.m, s.n, s.k, s.lda, s.ldb, depth, start!, end!);
+  for (const [start, end] of pieces(parts)) sum(start!, end!);
   for (const [start, end] of pieces(s.n))
-    bed.kernels.matvec_sum_f32(p.c, at, s.m, s.n, parts, s.ldc, s.layout, p.bias, start!, end!);
+    bed.kernels.matvec_sum_f32(p.c, at, s.m, s.n, parts, 1, s.ldc, s.layout, p.bias, start!, end!);
   return sums;
 }
 
