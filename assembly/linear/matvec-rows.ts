@@ -17,7 +17,7 @@ import { widen } from "../simd/nf4-read";
 import { loadPart, storePart } from "../simd/part";
 import { ACCUMULATE } from "./layout";
 
-/** Dtypes of B. */
+/** Dtypes of B: f32, bfloat16, IEEE half, NF4. The host has them too. */
 const FLOAT: i32 = 0;
 const BRAIN: i32 = 1;
 const HALF: i32 = 2;
@@ -26,20 +26,6 @@ const FOUR: i32 = 4;
 const WIDENED: i32 = HALF | FOUR;
 /** Columns of B that stay in the cache while several rows of A meet them. */
 const SPAN: i32 = 512;
-
-/** @split items of n * depth */
-export function matvec_rows_f32(
-  sums: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, depth: i32, start: i32, end: i32,
-): void {
-  addParts(sums, a, b, 0, m, n, k, lda, ldb, depth, 0, start, end, FLOAT);
-}
-
-/** @split items of n * depth */
-export function matvec_rows_bf16(
-  sums: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, depth: i32, start: i32, end: i32,
-): void {
-  addParts(sums, a, b, 0, m, n, k, lda, ldb, depth, 0, start, end, BRAIN);
-}
 
 /** Bytes of working memory that widening takes, 16-byte aligned; their contents do not matter. */
 export function matvec_rows_workspace(n: i32): i32 {
@@ -50,44 +36,9 @@ export function matvec_rows_workspace(n: i32): i32 {
  * @split items of n * depth
  * @workspace matvec_rows_workspace(n)
  */
-export function matvec_rows_f16(
-  sums: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, depth: i32, workspace: usize, start: i32,
-  end: i32,
-): void {
-  addParts(sums, a, b, 0, m, n, k, lda, ldb, depth, workspace, start, end, HALF);
-}
-
-/**
- * @split items of n * depth
- * @workspace matvec_rows_workspace(n)
- */
-export function matvec_rows_nf4(
-  sums: usize, a: usize, b: usize, first: i32, m: i32, n: i32, k: i32, lda: i32, ldb: i32, depth: i32, workspace: usize,
-  start: i32, end: i32,
-): void {
-  addParts(sums, a, b, first, m, n, k, lda, ldb, depth, workspace, start, end, FOUR);
-}
-
-/** @split items of m * parts */
-export function matvec_sum_f32(
-  c: usize, sums: usize, m: i32, n: i32, parts: i32, scale: f32, ldc: i32, layout: i32, bias: usize, start: i32, end: i32,
-): void {
-  const row = <usize>n << 2, part = <usize>m * row;
-  for (let i = 0; i < m; i++, c += <usize>ldc << 2, sums += row) {
-    for (let j = start; j < end; j += 4) {
-      const skip = <usize>j << 2, count = end - j;
-      const from = layout & ACCUMULATE ? c : bias;
-      let sum = f32x4.splat(0);
-      for (let s = 0, at = sums + skip; s < parts; s++, at += part) sum = f32x4.add(sum, loadPart(at, count));
-      sum = f32x4.mul(sum, f32x4.splat(scale));
-      storePart(c + skip, from ? f32x4.add(loadPart(from + skip, count), sum) : sum, count);
-    }
-  }
-}
-
-function addParts(
-  sums: usize, a: usize, b: usize, first: i32, m: i32, n: i32, k: i32, lda: i32, ldb: i32, depth: i32, workspace: usize,
-  start: i32, end: i32, dtype: i32,
+export function matvec_rows(
+  sums: usize, a: usize, b: usize, first: i32, dtype: i32, m: i32, n: i32, k: i32, lda: i32, ldb: i32, depth: i32,
+  workspace: usize, start: i32, end: i32,
 ): void {
   const rowB = <usize>ldb << (dtype == FLOAT ? 2 : 1), rowA = <usize>lda << 2, rowC = <usize>n << 2, size = <usize>m * rowC;
   for (let s = start; s < end; s++) {
@@ -108,6 +59,23 @@ function addParts(
       let from = y + <usize>q * rowB;
       if (dtype & WIDENED) widenRow(from = workspace, b, first, p + q, n, ldb, dtype);
       for (let i = 0; i < m; i++) addNumbers(c + i * rowC, x + i * rowA + (<usize>q << 2), from, 0, n, dtype);
+    }
+  }
+}
+
+/** @split items of m * parts */
+export function matvec_sum_f32(
+  c: usize, sums: usize, m: i32, n: i32, parts: i32, scale: f32, ldc: i32, layout: i32, bias: usize, start: i32, end: i32,
+): void {
+  const row = <usize>n << 2, part = <usize>m * row;
+  for (let i = 0; i < m; i++, c += <usize>ldc << 2, sums += row) {
+    for (let j = start; j < end; j += 4) {
+      const skip = <usize>j << 2, count = end - j;
+      const from = layout & ACCUMULATE ? c : bias;
+      let sum = f32x4.splat(0);
+      for (let s = 0, at = sums + skip; s < parts; s++, at += part) sum = f32x4.add(sum, loadPart(at, count));
+      sum = f32x4.mul(sum, f32x4.splat(scale));
+      storePart(c + skip, from ? f32x4.add(loadPart(from + skip, count), sum) : sum, count);
     }
   }
 }

@@ -57,7 +57,7 @@ function tasksFor({ kernels, memory, place }, stored, rows, [width, out]) {
       if (!few) kernels.matmul_f32(y, x, w, rows, n, k, k, stCols, n, layout, 0, ...low, workspace, 0, rows, 0, n);
       else if (layout & B_NK) kernels.matvec_f32(y, x, w, rows, n, k, k, stCols, n, layout, 0, ...low, 0, n);
       else {
-        kernels.matvec_rows_f32(workspace, x, w, rows, n, k, k, stCols, Math.ceil(k / 8), 0, 8);
+        kernels.matvec_rows(workspace, x, w, 0, 0, rows, n, k, k, stCols, Math.ceil(k / 8), 0, 0, 8);
         kernels.matvec_sum_f32(y, workspace, rows, n, 8, n, layout, 0, 0, n);
       }
     };

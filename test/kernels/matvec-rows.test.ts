@@ -3,6 +3,9 @@ import { accumulate, matmul } from "../reference/matmul.ts";
 import { Bed, builds } from "./bed.ts";
 import { type Dtype, dense, dtypes, gapsUntouched, type Product, product } from "./linear.ts";
 
+/** The kernel's numbers of dtypes. */
+const numbers = { f32: 0, bf16: 1, f16: 2 };
+
 /** The sums of parts of `depth` rows, in pieces of the range, and the result that they add up to. */
 function run(bed: Bed, dtype: Dtype, { sizes: s, pointers: p }: Product, depth: number, cuts = [0, 1]): Float32Array {
   const parts = Math.ceil(s.k / depth);
@@ -10,12 +13,9 @@ function run(bed: Bed, dtype: Dtype, { sizes: s, pointers: p }: Product, depth: 
   const at = sums.byteOffset;
   const workspace = bed.scratch(bed.kernels.matvec_rows_workspace(s.n));
   const sizes = [s.m, s.n, s.k, s.lda, s.ldb, depth] as const;
-  const sum = (start: number, end: number) => {
-    if (dtype === "f16") bed.kernels.matvec_rows_f16(at, p.a, p.b, ...sizes, workspace, start, end);
-    else bed.kernels[`matvec_rows_${dtype}`](at, p.a, p.b, ...sizes, start, end);
-  };
   const pieces = (length: number) => cuts.slice(1).map((cut, i) => [cuts[i]! * length, cut * length].map(Math.round));
-  for (const [start, end] of pieces(parts)) sum(start!, end!);
+  for (const [start, end] of pieces(parts))
+    bed.kernels.matvec_rows(at, p.a, p.b, 0, numbers[dtype], ...sizes, workspace, start!, end!);
   for (const [start, end] of pieces(s.n))
     bed.kernels.matvec_sum_f32(p.c, at, s.m, s.n, parts, 1, s.ldc, s.layout, p.bias, start!, end!);
   return sums;

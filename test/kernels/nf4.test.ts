@@ -15,6 +15,9 @@ function runMatmul({ kernels, memory }: Engine, { c, args, sizes }: Nf4Product, 
   memory.free(workspace);
 }
 
+/** The number of this dtype, see assembly/linear/matvec-rows.ts. */
+const NF4 = 4;
+
 /** With the parts of b cut at `cut`. */
 function runRows({ kernels, memory }: Engine, { c, args, sizes }: Nf4Product, cut = 0): void {
   const { m, n, k, lda, ldb, ldc, layout } = sizes;
@@ -24,7 +27,7 @@ function runRows({ kernels, memory }: Engine, { c, args, sizes }: Nf4Product, cu
   const workspace = memory.alloc(kernels.matvec_rows_workspace(n), "workspace");
   const sums = memory.alloc(parts * m * n * 4, "sums");
   for (const [start, end] of [[cut, parts], [0, cut]] as const) // biome-ignore format: ranges
-    kernels.matvec_rows_nf4(sums, a, w, first, m, n, k, lda, ldb, depth, workspace, start, end);
+    kernels.matvec_rows(sums, a, w, first, NF4, m, n, k, lda, ldb, depth, workspace, start, end);
   kernels.matvec_sum_f32(c, sums, m, n, parts, 1, ldc, layout, bias, 0, n);
   for (const ptr of [workspace, sums]) memory.free(ptr);
 }
@@ -78,7 +81,7 @@ describe.each(relaxedSupported() ? (["baseline", "relaxed"] as const) : (["basel
         }
     });
 
-    test("matvec_rows_nf4 is the same for a few rows", async () => {
+    test("matvec_rows is the same for a few rows", async () => {
       using engine = await createEngine({ build, threads: 1 });
       for (const layout of [0, accumulate])
         for (const m of [1, 2, 4, 5])

@@ -193,6 +193,9 @@ function multiplyFew(tape: Tape, p: Product, b: Operand & { dtype: DenseDtype | 
 const PARTS = 8;
 const PART_ROWS = 64;
 
+/** Numbers of dtypes: see assembly/linear/matvec-rows.ts. */
+const rowDtypes = { f32: 0, bf16: 1, f16: 2, nf4: 4 };
+
 interface StoredRows {
   readonly a: Ptr;
   readonly lda: number;
@@ -210,15 +213,11 @@ function addStoredRows(tape: Tape, p: Product, { a, lda, b, ldb, inner, scale }:
   const parts = Math.ceil(inner / depth);
   tape.flops += 2 * rows * columns * inner;
   const sums = tape.alloc(parts * rows * columns * 4);
+  const workspace = tape.alloc(kernels.matvec_rows_workspace(columns));
+  const first = b.dtype === "nf4" ? (b.first ?? 0) : 0;
   const sizes = [rows, columns, inner, lda, ldb, depth] as const;
-  if (b.dtype === "f32" || b.dtype === "bf16") {
-    kernels[`matvec_rows_${b.dtype}`](sums, a, b.ptr, ...sizes, 0, parts);
-  } else {
-    const workspace = tape.alloc(kernels.matvec_rows_workspace(columns));
-    if (b.dtype === "nf4") kernels.matvec_rows_nf4(sums, a, b.ptr, b.first ?? 0, ...sizes, workspace, 0, parts);
-    else kernels.matvec_rows_f16(sums, a, b.ptr, ...sizes, workspace, 0, parts);
-    tape.free(workspace);
-  }
+  kernels.matvec_rows(sums, a, b.ptr, first, rowDtypes[b.dtype], ...sizes, workspace, 0, parts);
+  tape.free(workspace);
   kernels.matvec_sum_f32(p.c, sums, rows, columns, parts, scale, p.ldc ?? columns, layout, p.bias ?? 0, 0, columns);
   tape.free(sums);
 }
