@@ -17,6 +17,42 @@ export function load4<T>(p: usize): v128 {
   return widenHalf(v128.load_ext<i16>(p));
 }
 
+/** Whether T is bfloat16. */
+// @ts-ignore: decorator
+@inline
+export function isBrain<T>(): bool {
+  return sizeof<T>() == 2 && isSigned<T>();
+}
+
+/**
+ * Four of the eight consecutive numbers at p: the first four, of bfloat16 those at even places, which are a load and a shift away.
+ * The other four are `loadSecond`.
+ */
+// @ts-ignore: decorator
+@inline
+export function loadFirst<T>(p: usize): v128 {
+  return isBrain<T>() ? i32x4.shl(v128.load(p), 16) : load4<T>(p);
+}
+
+// @ts-ignore: decorator
+@inline
+export function loadSecond<T>(p: usize): v128 {
+  return isBrain<T>() ? v128.and(v128.load(p), i32x4.splat(0xffff0000)) : load4<T>(p + 4 * sizeof<T>());
+}
+
+/** The same four of eight numbers in f32. */
+// @ts-ignore: decorator
+@inline
+export function firstOf<T>(u: v128, v: v128): v128 {
+  return isBrain<T>() ? v128.shuffle<f32>(u, v, 0, 2, 4, 6) : u;
+}
+
+// @ts-ignore: decorator
+@inline
+export function secondOf<T>(u: v128, v: v128): v128 {
+  return isBrain<T>() ? v128.shuffle<f32>(u, v, 1, 3, 5, 7) : v;
+}
+
 /** One number of dtype T at p. */
 // @ts-ignore: decorator
 @inline

@@ -30,7 +30,10 @@ const { values: flags } = parseArgs({
 function tasksFor({ kernels, memory, place, peak }, stored, rows, [width, out]) {
   const x = place(rows * Math.max(width, out));
   const [y, w] = [place(rows * Math.max(width, out)), place(width * out)];
-  const room = Math.max(kernels.matmul_workspace(), kernels.matmul_int8_workspace(), kernels.matvec_int8_workspace());
+  const most = Math.max(width, out);
+  const sums = 4 * rows * most * Math.max(8, kernels.matvec_int8_parts(most));
+  const others = [kernels.matmul_workspace(), kernels.matmul_int8_workspace(), kernels.matvec_int8_workspace()];
+  const room = Math.max(...others, rows <= 4 ? sums : 0);
   const workspace = place(room / 4);
   const [q, scalesA, b, scalesB] = [
     place((rows * Math.max(width, out)) / 2),
@@ -50,17 +53,27 @@ function tasksFor({ kernels, memory, place, peak }, stored, rows, [width, out]) 
   const flops = 2 * rows * width * out;
   const few = rows <= 4;
   const direction = (name, n, k, layout, scaleOfOutputs) => {
-    const f32 = () =>
-      few
-        ? kernels.matvec_f32(y, x, w, rows, n, k, k, stCols, n, layout, 0, 0, 0, 0, 0, 0, 0, 0, n)
-        : kernels.matmul_f32(y, x, w, rows, n, k, k, stCols, n, layout, 0, 0, 0, 0, 0, 0, 0, workspace, 0, rows, 0, n);
+    const f32 = () => {
+      const low = [0, 0, 0, 0, 0, 0];
+      if (!few) kernels.matmul_f32(y, x, w, rows, n, k, k, stCols, n, layout, 0, ...low, workspace, 0, rows, 0, n);
+      else if (layout & B_NK) kernels.matvec_f32(y, x, w, rows, n, k, k, stCols, n, layout, 0, ...low, 0, n);
+      else {
+        kernels.matvec_rows(workspace, x, w, 0, 0, rows, n, k, k, stCols, Math.ceil(k / 8), 0, 0, 8);
+        kernels.matvec_sum_f32(y, workspace, rows, n, 8, n, layout, 0, 0, n);
+      }
+    };
     const quantise = () =>
       kernels.quantize_rows_i16(q, scalesA, x, scaleOfOutputs ? 0 : scalesB, k, k, k, LIMIT, 0, rows);
     const right = scaleOfOutputs ? scalesB : 0;
-    const product = () =>
-      few
-        ? kernels.matvec_int8(y, q, scalesA, b, right, rows, n, k, k, stCols, n, layout, 0, workspace, 0, n)
-        : kernels.matmul_int8(y, q, scalesA, b, right, rows, n, k, k, stCols, n, layout, 0, workspace, 0, rows, 0, n);
+    const product = () => {
+      const sizes = [rows, n, k, k, stCols, n];
+      if (!few) kernels.matmul_int8(y, q, scalesA, b, right, ...sizes, layout, 0, workspace, 0, rows, 0, n);
+      else if (layout & B_NK) kernels.matvec_int8(y, q, scalesA, b, right, ...sizes, layout, 0, workspace, 0, n);
+      else {
+        kernels.matvec_int8_rows(workspace, q, b, rows, n, k, k, stCols, 0, kernels.matvec_int8_parts(k));
+        kernels.matvec_int8_sum(y, workspace, scalesA, right, rows, n, k, n, layout, 0, 0, n);
+      }
+    };
     const int8 = () => {
       quantise();
       product();

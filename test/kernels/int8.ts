@@ -82,7 +82,7 @@ export function runMatmul(bed: Bed, { sizes: s, pointers: p }: Int8Product, rang
   );
 }
 
-export function runMatvec(bed: Bed, { sizes: s, pointers: p }: Int8Product, colStart = 0, colEnd = s.n): void {
+export function runDots(bed: Bed, { sizes: s, pointers: p }: Int8Product, colStart = 0, colEnd = s.n): void {
   const workspace = bed.scratch(bed.kernels.matvec_int8_workspace());
   bed.kernels.matvec_int8(
     ...([
