@@ -8,7 +8,7 @@
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { AutoModelForCausalLM, getPeftModel, lora } from "../dist/index.js";
-import { median } from "./harness.js";
+import { median } from "./statistics.js";
 
 const { values } = parseArgs({
   options: { adapters: { type: "string", default: "100" }, rounds: { type: "string", default: "200" } },

@@ -10,12 +10,14 @@ import { watchPipes } from "../dist/cli/terminal.js";
 import { decode } from "./commands/decode.js";
 import { start } from "./commands/start.js";
 import { step } from "./commands/step.js";
+import { suite } from "./commands/suite.js";
 
 export const command = new Command("bench")
   .description("Measure speed on this machine.")
   .addCommand(step)
   .addCommand(decode)
   .addCommand(start)
+  .addCommand(suite)
   .showHelpAfterError("(--help shows the options, with examples)")
   .allowExcessArguments(false);
 

@@ -4,8 +4,8 @@
  */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { median } from "./harness.js";
 import { lastWords } from "./programs.js";
+import { summary } from "./statistics.js";
 
 /**
  * The allowed relative difference of losses between contestants with the same weights: float32 sums in different
@@ -49,18 +49,34 @@ export async function contest(contestants, rounds, log) {
   return results;
 }
 
-/** The ratio of the times of `slow` and `fast`: median over the rounds, each a pair of neighboring turns. */
+/**
+ * The ratio of the times of `slow` and `fast`: median over the rounds, each a pair of neighboring turns, and its spread. Processor
+ * time where both compute on one thread, which other processes do not disturb; else elapsed time.
+ */
 export function timesFaster(results, fast, slow) {
   const missing = missingOf(results, fast, slow);
   if (missing) return { missing };
-  const ratios = results[fast].turns.map((turn, i) => results[slow].turns[i].ms / turn.ms);
-  return { value: median(ratios) };
+  const time = [fast, slow].every((name) => onOneThread(results[name])) ? "cpuMs" : "ms";
+  return summary(results[fast].turns.map((turn, i) => results[slow].turns[i][time] / turn[time]));
 }
 
-/** Median over the turns of what `of` finds in each. */
+/** Whether a contestant computes on one thread, and its processor time is that of its work. */
+function onOneThread({ facts, turns }) {
+  return facts.threads === 1 && turns.every(({ cpuMs }) => cpuMs > 0);
+}
+
+/** Milliseconds of a turn: by the processor's time on one thread. */
+export const msOf = (turn, facts) => (onOneThread({ facts, turns: [turn] }) ? turn.cpuMs : turn.ms);
+
+/** The share of the SIMD peak measured beside each turn. */
+export function peakShare(results, name) {
+  return middle(results, name, (turn, facts) => facts.flops / (msOf(turn, facts) / 1000) / turn.peakFlops);
+}
+
+/** Median over the turns of what `of` finds in each, and its spread. */
 export function middle(results, name, of) {
   const missing = missingOf(results, name);
-  return missing ? { missing } : { value: median(results[name].turns.map((turn) => of(turn, results[name].facts))) };
+  return missing ? { missing } : summary(results[name].turns.map((turn) => of(turn, results[name].facts)));
 }
 
 /** The reason why one of them was not measured, or undefined. */
@@ -69,10 +85,10 @@ export function missingOf(results, ...names) {
   return name && `${name}: ${results[name].missing}`;
 }
 
-/** "relaxed 2,345.6 ms, pytorch 1,234.5 ms": medians. */
+/** "relaxed 2345.6 ms, pytorch 1234.5 ms": medians, of processor time on one thread. */
 export function timesLine(results) {
   const measured = Object.keys(results).filter((name) => !results[name].missing);
-  return measured.map((name) => `${name} ${middle(results, name, (turn) => turn.ms).value.toFixed(1)} ms`).join(", ");
+  return measured.map((name) => `${name} ${middle(results, name, msOf).value.toFixed(1)} ms`).join(", ");
 }
 
 /** Throws unless those who should compute the same do: equal losses before and after the first update. */

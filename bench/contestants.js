@@ -3,11 +3,14 @@ import { here, nodeFor } from "./programs.js";
 import { benchRows } from "./rows.js";
 import { shapes } from "./shapes.js";
 
-/** The work: a shape with rows for it, r 8. `batch` and `data` as in `lorikeet bench step`. */
-export function stepTask(shape, { data = "random", batch = shapes[shape].batch } = {}) {
-  const { config, tokens } = shapes[shape];
+/**
+ * The work: a shape with rows for it, r 8. `tokens`, `batch` and `data` as in `lorikeet bench step`. `pass` is "step", or "forward" for
+ * a plain forward pass of an embedding model.
+ */
+export function stepTask(shape, { data = "random", pass = "step", ...size } = {}) {
+  const { config, tokens, batch } = { ...shapes[shape], ...size };
   const rows = benchRows({ data, tokens, batch, vocabSize: config.vocab_size, encoderDecoder: false });
-  return { shape, config, rows, r: 8 };
+  return { shape, config, rows, pass, r: 8 };
 }
 
 /** Lorikeet, under the name of its build and, where they are not float32, its weights: "relaxed", "baseline int8". */

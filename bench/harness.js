@@ -8,10 +8,13 @@ import { cpus } from "node:os";
 import { dirname } from "node:path";
 import { instantiateSync } from "@assemblyscript/loader";
 import { Bench } from "tinybench";
-import { PEAK_FLOPS } from "../dist/wasm/generated/constants.js";
+import { compileWide } from "../dist/runtime/node.js";
+import { PEAK_FLOPS, PEAK_PAIRS_FLOPS } from "../dist/wasm/generated/constants.js";
+import { processorMs } from "./measure.js";
+import { median, spreadOf } from "./statistics.js";
 
 const bytesOf = (build) => readFileSync(new URL(`../build/${build}.wasm`, import.meta.url));
-/** Whether this engine supports a build. */
+/** Whether this engine supports a build; the wide one must be compiled to know. */
 export const runnable = (build) => WebAssembly.validate(bytesOf(build));
 
 /** Node 20 has relaxed SIMD only behind a flag: restarts this program with the flag, and exits with its exit code. */
@@ -22,21 +25,21 @@ export function withRelaxedSimd() {
   if (again.status !== 9) process.exit(again.status ?? 1); // 9: the engine does not know the flag
 }
 
-/** The builds that this engine can run. */
-export function availableBuilds() {
-  return ["baseline", "relaxed"].filter(
-    (build) => runnable(build) || console.log(`SKIPPED: no ${build} build in this engine`),
-  );
+/** Those of some builds that this engine supports. */
+export function supported(builds) {
+  const runs = (build) => (build === "wide" ? compileWide !== null : runnable(build));
+  return builds.filter((build) => runs(build) || console.log(`SKIPPED: no ${build} build in this engine`));
 }
 
-/** The address of the peak kernel's result, and that of the first array. */
+/** The address of the peak kernel's results, and that of the first array. */
 const PEAK_RESULT = 65536;
-const FIRST = PEAK_RESULT + 64;
+const FIRST = PEAK_RESULT + 512;
 
 /** One build in a separate memory. `place(n)` gives the address of n random f32 in [-1, 1). */
-export function openBuild(build, megabytes) {
+export async function openBuild(build, megabytes) {
   const memory = new WebAssembly.Memory({ initial: megabytes * 16, maximum: 65535 });
-  const { exports } = instantiateSync(new WebAssembly.Module(bytesOf(build)), { env: { memory } }).instance;
+  const module = build === "wide" ? await compileWide(false) : new WebAssembly.Module(bytesOf(build));
+  const { exports } = instantiateSync(module, { env: { memory } }).instance;
   let next = FIRST;
   let state = 1;
   const place = (length) => {
@@ -53,7 +56,7 @@ export function openBuild(build, megabytes) {
   const release = () => {
     next = FIRST;
   };
-  return { kernels: exports, memory, place, release };
+  return { kernels: exports, memory, place, release, peak: peakTask(exports, build) };
 }
 
 /** Machine, engine, build and commit in one line, for the head of a table. */
@@ -65,27 +68,31 @@ export function machineLine(build) {
 
 const PEAK_ITERATIONS = 20000;
 
-/** What the peak kernel does in a call. */
-export function peakTask(kernels) {
+/** What the peak kernel does in a call: that of the wide build in merged registers. */
+function peakTask(kernels, build) {
+  const [kernel, flops] =
+    build === "wide" ? [kernels.simd_peak_pairs, PEAK_PAIRS_FLOPS] : [kernels.simd_peak, PEAK_FLOPS];
   return {
     name: "peak",
-    flops: PEAK_FLOPS * PEAK_ITERATIONS,
-    run: () => kernels.simd_peak(PEAK_RESULT, PEAK_ITERATIONS, 0.5, 0, 1),
+    flops: flops * PEAK_ITERATIONS,
+    run: () => kernel(PEAK_RESULT, PEAK_ITERATIONS, 0.5, 0, 1),
   };
 }
 
 /**
- * Times tasks ({ name, flops, run }) in turns, each beside a run of the peak kernel, about `slice` milliseconds each.
- * Returns per task the rate in GFLOP/s and its fraction of the peak, medians over the rounds, with the raw samples.
+ * Times tasks ({ name, flops, run, peak }) in turns, each beside a run of its peak kernel, about `slice` milliseconds each.
+ * Returns per task the rate in GFLOP/s and its fraction of the peak, medians over the rounds, with the spread of the fraction and the
+ * raw samples.
  */
-export function inTurns(tasks, kernels, rounds, slice = 4) {
-  const peak = peakTask(kernels);
-  const counts = new Map([peak, ...tasks].map((task) => [task, repetitions(task, slice)]));
+export function inTurns(tasks, rounds, slice = 4) {
+  const counts = new Map();
+  for (const task of tasks.flatMap((each) => [each.peak, each]))
+    if (!counts.has(task)) counts.set(task, repetitions(task, slice));
   const samples = tasks.map(() => ({ rate: [], peak: [] }));
   for (let round = 0; round < rounds; round++) {
     const order = tasks.map((_, i) => (round % 2 ? tasks.length - 1 - i : i));
     for (const i of order) {
-      samples[i].peak.push(rateOf(peak, counts));
+      samples[i].peak.push(rateOf(tasks[i].peak, counts));
       samples[i].rate.push(rateOf(tasks[i], counts));
     }
   }
@@ -96,6 +103,7 @@ export function inTurns(tasks, kernels, rounds, slice = 4) {
       name,
       rate: median(rate),
       fraction: median(fractions),
+      spread: spreadOf(fractions),
       best: Math.max(...rate) / Math.max(...peak),
       samples: samples[i],
     };
@@ -110,19 +118,10 @@ function repetitions({ run }, slice) {
   return Math.max(1, Math.round(slice / (performance.now() - start)));
 }
 
-/**
- * Processor time of this process in milliseconds, which excludes other processes on a shared machine. Only for one
- * thread.
- */
-function cpuMilliseconds() {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-}
-
 /** Median rate of a few calls, in GFLOP/s of processor time. */
 function rateOf(task, counts) {
   const bench = new Bench({
-    now: cpuMilliseconds,
+    now: processorMs,
     iterations: counts.get(task),
     time: 0,
     warmup: false,
@@ -132,12 +131,6 @@ function rateOf(task, counts) {
   const { result } = bench.tasks[0];
   if (result.state !== "completed") throw result.error;
   return task.flops / (1e6 * median(result.latency.samples));
-}
-
-export function median(values) {
-  const sorted = Float64Array.from(values).sort();
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 /** Writes everything measured, raw samples included. */

@@ -1,11 +1,13 @@
 /** The LoRA step to measure. */
 import { getPeftModel } from "../dist/adapt/peft-model.js";
 import { modelFromConfig } from "../dist/auto/auto-model.js";
-import { openEngine } from "../dist/cli/model-options.js";
 import { lora } from "../dist/methods/lora.js";
 import { concatenateLabelled } from "../dist/nn/pass/sequences.js";
 import { AdamW } from "../dist/optim/adamw.js";
 import { Tape } from "../dist/tape/tape.js";
+import { lossAndGradients, trainingBytes } from "../dist/train/micro-batch.js";
+import { Objective } from "../dist/train/objective.js";
+import { pairLosses } from "./pair-losses.js";
 import { benchRows } from "./rows.js";
 import { shapes } from "./shapes.js";
 
@@ -15,7 +17,7 @@ export class BenchStep {
   model;
   peft;
   rows;
-  /** Positions that are computed, and those that have a label. */
+  /** Positions that are computed, and those that have a label; of an embedding model, the pairs. */
   tokens;
   labels;
   /** Working memory of a step. */
@@ -24,10 +26,10 @@ export class BenchStep {
   flops = 0;
   /** Mean loss of the last step, before its update. */
   loss = Number.NaN;
-  #batch;
+  #step;
   #optimizer;
 
-  constructor(model, rows, { r, targetModules }) {
+  constructor(model, rows, { r, targetModules, activations = "f32" }) {
     model.dropout = 0;
     const named = targetModules ? { targetModules } : {};
     this.engine = model.engine;
@@ -37,12 +39,12 @@ export class BenchStep {
     const encoderDecoder = model.traits.stacks.length > 1;
     const positions = ({ inputIds, labels }) => inputIds.length + (encoderDecoder ? labels.length : 0);
     this.tokens = rows.reduce((sum, row) => sum + positions(row), 0);
-    this.labels = rows.reduce((sum, row) => sum + model.countLabels(row), 0);
-    this.#batch = concatenateLabelled(rows);
+    this.labels = embeds(model) ? rows.length / 2 : rows.reduce((sum, row) => sum + model.countLabels(row), 0);
     this.#optimizer = new AdamW(model.engine, this.peft.namedTrainable(), { weightDecay: 0 });
-    this.arenaBytes = Tape.plan(model.engine, PASS, (tape) => this.#pass(tape));
+    this.#step = embeds(model) ? this.#stepOfPairs() : this.#stepOfTrainer(activations);
   }
 
+  /** `options.engine` has the model. */
   static async open(options) {
     const model = await modelOfShape(options);
     const shape = shapes[options.shape];
@@ -56,24 +58,71 @@ export class BenchStep {
 
   /** Forward, backward and AdamW. */
   run() {
-    Tape.run(this.engine, this.arenaBytes, PASS, (tape) => this.#pass(tape));
+    this.loss = this.#step();
     this.#optimizer.step(1e-3, 1);
     this.#optimizer.zeroGrad();
   }
 
-  #pass(tape) {
-    const losses = this.peft.loss(tape, this.#batch);
-    this.loss = tape.download(losses).reduce((sum, loss) => sum + loss, 0) / this.labels;
-    tape.backward(losses, 1 / this.labels);
-    this.flops = tape.flops;
+  /** Loss and gradients as the trainer computes them. */
+  #stepOfTrainer(activations) {
+    const objective = new Objective(this.peft);
+    const batch = objective.batch(this.rows, { seed: [0, 0], training: true });
+    const how = { divisor: this.labels, seed: [0, 0], activations };
+    this.arenaBytes = trainingBytes(objective, batch, { activations });
+    Tape.plan(this.engine, PASS, (tape) => {
+      tape.backward(this.peft.loss(tape, batch.sequences));
+      this.flops = tape.flops;
+    });
+    return () => lossAndGradients(objective, this.arenaBytes, batch, how).sum / this.labels;
+  }
+
+  #stepOfPairs() {
+    const batch = concatenateLabelled(this.rows);
+    const pass = (tape) => {
+      const losses = pairLosses(tape, this.model, batch);
+      tape.backward(losses, 1 / this.labels);
+      this.flops = tape.flops;
+      return tape.download(losses).reduce((sum, loss) => sum + loss, 0) / this.labels;
+    };
+    this.arenaBytes = Tape.plan(this.engine, PASS, pass);
+    return () => Tape.run(this.engine, this.arenaBytes, PASS, pass);
   }
 }
 
+/** A plain forward pass of an embedding model without adapters, to the loss of its pairs. */
+export class BenchForward {
+  engine;
+  tokens;
+  labels;
+  flops = 0;
+  loss = Number.NaN;
+  #arenaBytes;
+  #compute;
+
+  constructor(model, rows) {
+    const batch = concatenateLabelled(rows);
+    this.engine = model.engine;
+    this.tokens = batch.ids.length;
+    this.labels = rows.length / 2;
+    this.#compute = (tape) => {
+      const losses = tape.download(pairLosses(tape, model, batch));
+      this.loss = losses.reduce((sum, loss) => sum + loss, 0) / this.labels;
+      this.flops = tape.flops;
+    };
+    this.#arenaBytes = Tape.plan(model.engine, {}, this.#compute);
+  }
+
+  run() {
+    Tape.run(this.engine, this.#arenaBytes, {}, this.#compute);
+  }
+}
+
+/** Whether a model computes vectors of texts, without a loss that the model defines. */
+const embeds = (model) => model.task === "FEATURE_EXTRACTION";
+
 const PASS = { recording: true, training: true };
 
-/** A model of a shape with random weights. */
-export async function modelOfShape(options) {
-  const engine = await openEngine(options);
-  const { weights } = options;
-  return await modelFromConfig(shapes[options.shape].config, null, { engine, fast: true, weights });
+/** A model of a shape with random weights, in an engine. */
+export async function modelOfShape({ shape, weights, engine }) {
+  return await modelFromConfig(shapes[shape].config, null, { engine, fast: true, weights });
 }

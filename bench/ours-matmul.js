@@ -8,9 +8,8 @@ import { openBuild, runnable } from "./harness.js";
 import { takeTurns, task } from "./turns.js";
 
 const B_NK = 1;
-const { rows, in: width, out, slice } = task();
-const build = runnable("relaxed") ? "relaxed" : "baseline";
-const { kernels, memory, place } = openBuild(build, 64);
+const { rows, in: width, out, slice, build = runnable("relaxed") ? "relaxed" : "baseline" } = task();
+const { kernels, memory, place } = await openBuild(build, 64);
 const [x, w, y] = [rows * width, out * width, rows * out].map(place);
 const workspace = place(kernels.matmul_workspace() / 4);
 const values = (pointer, length) => new Float32Array(memory.buffer, pointer, length);

@@ -1,21 +1,22 @@
 /**
- * The Lorikeet contestant: a LoRA step.
+ * The Lorikeet contestant: a LoRA step, or a forward pass of an embedding model.
  *
  *   echo | node bench/ours.js '{"shape": "tiny", "build": "auto", "threads": 1, "weights": "f32", "rows": [...]}'
  *
  * Float32 weights are those that all contestants agree on; others are the library's own.
  */
+import { openEngine } from "../dist/cli/model-options.js";
 import { fillAgreed } from "./agreed.js";
-import { BenchStep, modelOfShape } from "./lora-step.js";
+import { BenchForward, BenchStep, modelOfShape } from "./lora-step.js";
 import { measurePeak } from "./measure.js";
 import { takeTurns, task } from "./turns.js";
 
-const { shape, build = "auto", threads = 1, weights = "f32", rows, r = 8, slice } = task();
-const model = await modelOfShape({ shape, build, threads, weights });
-const { engine } = model;
+const { shape, build = "auto", threads = 1, weights = "f32", rows, pass = "step", r = 8, slice } = task();
+const engine = await openEngine({ build, threads });
+const model = await modelOfShape({ shape, weights, engine });
 if (weights === "f32") fill(model.namedWeights());
-const made = new BenchStep(model, rows, { r });
-fill(made.peft.namedTrainable());
+const made = pass === "forward" ? new BenchForward(model, rows) : new BenchStep(model, rows, { r });
+if (pass === "step") fill(made.peft.namedTrainable());
 
 function step() {
   made.run();

@@ -8,8 +8,8 @@ export const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const node24 = here("engines/node_modules/node/bin/node");
 
 /**
- * The Node that a build is measured in: for baseline this one, for relaxed the one of bench/engines, or this one with the flag
- * that Node 20 has relaxed SIMD behind. A command and its first arguments.
+ * The Node that a build is measured in: for baseline this one, for relaxed and wide the one of bench/engines, or this one with the
+ * flag that Node 20 has relaxed SIMD behind. A command and its first arguments.
  */
 export function nodeFor(build) {
   if (build === "baseline") return [process.execPath];

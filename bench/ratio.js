@@ -1,5 +1,5 @@
 /** Ratios of times that were measured in pairs. */
-import { median } from "./harness.js";
+import { median } from "./statistics.js";
 
 /**
  * Of pairs [old, new]: the median of new / old, and the interval that holds the true median in 95 % of all runs, from the order of the

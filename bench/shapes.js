@@ -76,6 +76,21 @@ export const shapes = {
     tokens: 128,
     batch: 1,
   },
+  minilm: {
+    config: {
+      model_type: "bert",
+      architectures: ["BertModel"],
+      vocab_size: 30522,
+      hidden_size: 384,
+      intermediate_size: 1536,
+      num_hidden_layers: 6,
+      num_attention_heads: 12,
+      max_position_embeddings: 512,
+      type_vocab_size: 2,
+    },
+    tokens: 64,
+    batch: 8,
+  },
   "mt5-small": { config: mt5({ d_model: 512, d_ff: 1024, num_layers: 8, num_heads: 6 }), tokens: 128, batch: 1 },
   "mt0-large": { config: mt5({ d_model: 1024, d_ff: 2816, num_layers: 24, num_heads: 16 }), tokens: 128, batch: 1 },
 };

@@ -15,7 +15,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { JsonTokenizer } from "../dist/tokenizers/json-tokenizer.js";
-import { median } from "./harness.js";
+import { median } from "./statistics.js";
 
 const { values } = parseArgs({
   options: {

@@ -1,8 +1,9 @@
 /**
  * The protocol of a contestant: it prepares, reports that in a line of JSON, and then measures once per line of
- * standard input, answering with a line of JSON. Manually: echo | node bench/ours.js '{"shape": "tiny", ...}'
+ * standard input, answering with a line of JSON: elapsed and processor time of a step. Manually: echo | node bench/ours.js '{"shape": "tiny", ...}'
  */
 import { createInterface } from "node:readline";
+import { elapsedMs, processorMs } from "./measure.js";
 
 /** What to compute, from the command line. */
 export const task = () => JSON.parse(process.argv[2]);
@@ -19,10 +20,10 @@ export async function takeTurns(step, { slice = 500, facts = () => ({}), beside 
   say({ losses, ...facts() });
   for await (const _ of createInterface({ input: process.stdin })) {
     const extra = beside();
-    const start = performance.now();
+    const [elapsed, processor] = [elapsedMs(), processorMs()];
     for (let i = 0; i < steps; i++) await step();
-    const ms = (performance.now() - start) / steps;
-    say({ ms, peakBytes: 1024 * process.resourceUsage().maxRSS, ...extra });
+    const [ms, cpuMs] = [(elapsedMs() - elapsed) / steps, (processorMs() - processor) / steps];
+    say({ ms, cpuMs, peakBytes: 1024 * process.resourceUsage().maxRSS, ...extra });
   }
   process.exit(); // whatever threads a library has left
 }

@@ -9,7 +9,7 @@ import { memoryFlags } from "./wasm-memory.mjs";
 import { whenChanged, write } from "./when-changed.mjs";
 
 /** The builds that are shipped. */
-export const shipped = ["baseline", "relaxed", "wide"];
+export const shipped = ["baseline", "relaxed", "wide", "dot"];
 
 /** The kernels' source by name, such as "linear/matmul.ts". Line ends are those of the checkout, which no compiler minds. */
 export function kernelSources() {

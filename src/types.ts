@@ -99,7 +99,7 @@ export type { OptimizerClass, OptimizerOptions, ParamState, StateTensor } from "
 export type { OptimizerName, PublishedOptimizerName } from "./optim/optimizers.ts";
 export type { NodePort, WebPort } from "./remote/port.ts";
 export type { Copied, GivenAll, IsPlain, RemoteProperty } from "./remote/remote.ts";
-export type { Slot } from "./tape/tape.ts";
+export type { ActivationDtype, Again, PartOfBatch, Slot, WaitingRows } from "./tape/tape.ts";
 export type {
   FileReading,
   JsonRow,

@@ -2,48 +2,40 @@
  * Attention of a single query, as in decoding: nothing is packed, keys and values are read once where they lie.
  * Same online softmax, other order of summation than the tiles.
  */
-import { exp1, exp4 } from "../simd/exp";
 import { dot, hsum, madd } from "../simd/lanes";
 import { log1 } from "../simd/math";
+import { completeScores } from "./bias";
 import { endKey, firstKey, JOB, Job, KEYS } from "./job";
+import { addPowers, FACTOR, LN_2, STATS, SUM } from "./softmax";
+import { roundUp } from "./tile";
 
 /** The forward pass of one query, reading keys and values where they lie. */
 export function attendOne(job: Job, i: i32): void {
-  const scores = changetype<usize>(job) + JOB;
+  const stat = changetype<usize>(job) + JOB;
+  const scores = stat + STATS;
   const q = job.q + <usize>i * job.rowQ;
   const o = job.o + <usize>i * job.rowO;
   memory.fill(o, 0, <usize>job.headDim << 2);
-  let highest = -f32.MAX_VALUE, sum: f32 = 0;
+  memory.fill(stat, 0, STATS);
+  let highest = -f32.MAX_VALUE;
   const end = endKey(job, i);
   for (let key = firstKey(job, i); key < end; key += KEYS) {
-    const n = min(end - key, KEYS);
-    const before = highest;
-    const bias = job.bias == 0 ? 0 : job.bias + (<usize>(key - job.past - i) << 2);
+    const n = min(end - key, KEYS), n8 = roundUp(n, 8);
     let k = job.k + <usize>key * job.rowK;
-    for (let j = 0; j < n; j++, k += job.rowK) {
-      let score = job.scale * dot(q, k, job.headDim);
-      if (bias) score += load<f32>(bias + (<usize>j << 2));
-      store<f32>(scores + (<usize>j << 2), score);
-      highest = max(highest, score);
-    }
-    const factor = exp1(before - highest);
-    sum = sum * factor + exponentials(scores, highest, n);
-    weighRows(o, factor, scores, job.v + <usize>key * job.rowV, job.rowV, n, job.headDim);
+    for (let j = 0; j < n; j++, k += job.rowK) store<f32>(scores + (<usize>j << 2), job.scale2 * dot(q, k, job.headDim));
+    completeScores(job, scores, 4, i, key, n8);
+    splat8(stat + FACTOR, highest);
+    for (let j = 0; j < n; j++) highest = max(highest, load<f32>(scores + (<usize>j << 2)));
+    splat8(stat, highest);
+    addPowers(stat, scores, 32, n8 >> 3);
+    weighRows(o, load<f32>(stat, FACTOR), scores, job.v + <usize>key * job.rowV, job.rowV, n, job.headDim);
   }
-  finish1(job, i, highest, sum);
+  finish1(job, i, o, highest, hsum(f32x4.add(v128.load(stat, SUM), v128.load(stat, SUM + 16))));
 }
 
-/** x[j] = exp(x[j] − shift) for j < n; returns their sum. Writes up to three zeros more. */
-function exponentials(x: usize, shift: f32, n: i32): f32 {
-  for (let j = n; j & 3; j++) store<f32>(x + (<usize>j << 2), -Infinity);
-  const end = x + (<usize>n << 2);
-  let sum = f32x4.splat(0);
-  for (; x < end; x += 16) {
-    const e = exp4(f32x4.sub(v128.load(x), f32x4.splat(shift)));
-    v128.store(x, e);
-    sum = f32x4.add(sum, e);
-  }
-  return hsum(sum);
+function splat8(x: usize, value: f32): void {
+  const lanes = f32x4.splat(value);
+  v128.store(x, lanes), v128.store(x, lanes, 16);
 }
 
 /** o = factor·o + Σ_j p[j]·v[j, :] for n rows of d values. */
@@ -77,11 +69,12 @@ function weighRows(o: usize, factor: f32, p: usize, v: usize, rowV: usize, n: i3
   }
 }
 
-/** o *= 1 / sum, lse = highest + log(sum); 0 and −∞ when the sum is empty. */
-export function finish1(job: Job, i: i32, highest: f32, sum: f32): void {
-  const o = job.o + <usize>i * job.rowO;
+/** o = x / sum, lse = highest·ln 2 + log(sum); 0 and −∞ when the sum is empty. */
+export function finish1(job: Job, i: i32, x: usize, highest: f32, sum: f32): void {
+  const o = job.o + <usize>i * job.rowO, end = <usize>job.headDim << 2, end4 = end & ~15;
   const inverse: f32 = sum == 0 ? 0 : 1 / sum;
-  for (let c: usize = 0, end = <usize>job.headDim << 2; c < end; c += 4) store<f32>(o + c, load<f32>(o + c) * inverse);
-  if (job.lse == 0) return;
-  store<f32>(job.lse + ((<usize>i * job.heads) << 2), sum == 0 ? -Infinity : highest + log1(sum));
+  for (let c: usize = 0; c < end4; c += 16) v128.store(o + c, f32x4.mul(v128.load(x + c), f32x4.splat(inverse)));
+  for (let c = end4; c < end; c += 4) store<f32>(o + c, load<f32>(x + c) * inverse);
+  if (job.firstLse == 0) return;
+  store<f32>(job.lse + ((<usize>i * job.heads) << 2), sum == 0 ? -Infinity : highest * LN_2 + log1(sum));
 }

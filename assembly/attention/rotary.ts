@@ -24,13 +24,25 @@ export function rotary_f32(
 
 function turn(x: usize, half: usize, cos: usize, sin: usize, direction: f32): void {
   const sign = f32x4.splat(direction);
-  const end = x + half, end4 = x + (half & ~15);
-  for (; x < end4; x += 16, cos += 16, sin += 16) {
+  let left = half;
+  if (WIDE) {
+    for (; left >= 32; left -= 32, x += 32, cos += 32, sin += 32) {
+      const y = x + half;
+      const a = v128.load(x), b = v128.load(y), c = v128.load(cos), s = f32x4.mul(sign, v128.load(sin));
+      const a2 = v128.load(x, 16), b2 = v128.load(y, 16), c2 = v128.load(cos, 16);
+      const s2 = f32x4.mul(sign, v128.load(sin, 16));
+      v128.store(x, f32x4.sub(f32x4.mul(a, c), f32x4.mul(b, s)));
+      v128.store(x, f32x4.sub(f32x4.mul(a2, c2), f32x4.mul(b2, s2)), 16);
+      v128.store(y, f32x4.add(f32x4.mul(b, c), f32x4.mul(a, s)));
+      v128.store(y, f32x4.add(f32x4.mul(b2, c2), f32x4.mul(a2, s2)), 16);
+    }
+  }
+  for (; left >= 16; left -= 16, x += 16, cos += 16, sin += 16) {
     const a = v128.load(x), b = v128.load(x + half), c = v128.load(cos), s = f32x4.mul(sign, v128.load(sin));
     v128.store(x, f32x4.sub(f32x4.mul(a, c), f32x4.mul(b, s)));
     v128.store(x + half, f32x4.add(f32x4.mul(b, c), f32x4.mul(a, s)));
   }
-  for (; x < end; x += 4, cos += 4, sin += 4) {
+  for (; left > 0; left -= 4, x += 4, cos += 4, sin += 4) {
     const a = load<f32>(x), b = load<f32>(x + half), c = load<f32>(cos), s = direction * load<f32>(sin);
     store<f32>(x, a * c - b * s);
     store<f32>(x + half, b * c + a * s);

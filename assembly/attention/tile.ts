@@ -1,24 +1,39 @@
 /**
  * Small matrix products between packed panels, and the packing. All panels are f32 without gaps.
  *
- *   panel of 4   [inner][4]   the left operand of a tile: four rows of A, the inner dimension outermost
- *   panel of 8   [inner][8]   the right operand: eight columns of B
+ *   left operand    [inner][≥ 4]    four rows of A, the inner dimension outermost; stepA bytes from one inner index to the next
+ *   right operand   [inner][COLS]   COLS columns of B
  *
  * Packing pads with zeros, so a tile never has an edge: what lies beyond the true size is multiplied and ignored.
  */
 import { madd } from "../simd/lanes";
+import { wideTile } from "./wide-tile";
+
+/** Columns of a tile, and so of a right panel. */
+export const COLS: i32 = WIDE ? 16 : 8;
+const ROW_B: usize = <usize>COLS << 2;
+const ZEROS: usize = memory.data(64, 16);
 
 /**
- * c[4, 8] (+)= Σ_p a[p][i]·b[p][j], p < inner. Row i of c is at c + i·rowC, its columns 4 to 7 at + halfC bytes.
- * `fresh` overwrites c; otherwise the products are summed first and then added to it. Unrolling the loop by two or four
- * was a quarter slower in V8 11.3.
+ * c[4, COLS] (+)= Σ_p a[p][i]·b[p][j], p < inner, in order of p from c's old value, or from 0 if `fresh`. Row i of c is at c + i·rowC.
+ * Unrolling the loop by two or four was a quarter slower in V8 11.3.
  */
-export function tile(c: usize, rowC: usize, halfC: usize, a: usize, b: usize, inner: i32, fresh: bool): void {
-  let c00 = f32x4.splat(0), c01 = f32x4.splat(0);
-  let c10 = f32x4.splat(0), c11 = f32x4.splat(0);
-  let c20 = f32x4.splat(0), c21 = f32x4.splat(0);
-  let c30 = f32x4.splat(0), c31 = f32x4.splat(0);
-  for (const end = b + (<usize>inner << 5); b < end; a += 16, b += 32) {
+export function tile(c: usize, rowC: usize, a: usize, stepA: usize, b: usize, inner: i32, fresh: bool): void {
+  const end = b + <usize>inner * ROW_B;
+  let from = fresh ? ZEROS : c;
+  const rowFrom = fresh ? 0 : rowC;
+  if (WIDE) {
+    wideTile(c, rowC, from, rowFrom, a, stepA, b, end);
+    return;
+  }
+  let c00 = v128.load(from), c01 = v128.load(from, 16);
+  from += rowFrom;
+  let c10 = v128.load(from), c11 = v128.load(from, 16);
+  from += rowFrom;
+  let c20 = v128.load(from), c21 = v128.load(from, 16);
+  from += rowFrom;
+  let c30 = v128.load(from), c31 = v128.load(from, 16);
+  for (; b < end; a += stepA, b += ROW_B) {
     const b0 = v128.load(b), b1 = v128.load(b, 16);
     const a0 = v128.load32_splat(a);
     c00 = madd(a0, b0, c00);
@@ -33,33 +48,36 @@ export function tile(c: usize, rowC: usize, halfC: usize, a: usize, b: usize, in
     c30 = madd(a3, b0, c30);
     c31 = madd(a3, b1, c31);
   }
-  put(c, halfC, c00, c01, fresh);
-  put(c + rowC, halfC, c10, c11, fresh);
-  put(c + rowC * 2, halfC, c20, c21, fresh);
-  put(c + rowC * 3, halfC, c30, c31, fresh);
+  v128.store(c, c00), v128.store(c, c01, 16);
+  c += rowC;
+  v128.store(c, c10), v128.store(c, c11, 16);
+  c += rowC;
+  v128.store(c, c20), v128.store(c, c21, 16);
+  c += rowC;
+  v128.store(c, c30), v128.store(c, c31, 16);
 }
 
-// @ts-ignore: decorator
-@inline
-function put(c: usize, half: usize, low: v128, high: v128, fresh: bool): void {
-  v128.store(c, fresh ? low : f32x4.add(v128.load(c), low));
-  v128.store(c + half, fresh ? high : f32x4.add(v128.load(c + half), high));
-}
-
-/** c[rows, columns] (+)= A·B from panels of 4, panelA bytes apart, and of 8, panelB bytes apart; c steps by rowC. */
+/**
+ * c[rows, columns] (+)= A·B from left panels panelA bytes apart and right panels panelB bytes apart; c steps by rowC. Of the inner
+ * dimension, rows i to i + 3 need only low + i to high + i, and what lies outside is not read.
+ */
 export function product(
-  c: usize, rowC: usize, a: usize, panelA: usize, b: usize, panelB: usize,
-  rows: i32, columns: i32, inner: i32, fresh: bool,
+  c: usize, rowC: usize, a: usize, stepA: usize, panelA: usize, b: usize, panelB: usize,
+  rows: i32, columns: i32, inner: i32, low: i32, high: i32, fresh: bool,
 ): void {
-  for (let j = 0; j < columns; j += 8, c += 32, b += panelB) {
+  for (let j = 0; j < columns; j += COLS, c += ROW_B, b += panelB) {
     let left = a, out = c;
-    for (let i = 0; i < rows; i += 4, left += panelA, out += rowC * 4) tile(out, rowC, 16, left, b, inner, fresh);
+    for (let i = 0; i < rows; i += 4, left += panelA, out += rowC * 4) {
+      const from = max(low + i, 0), n = max(min(high + i, inner) - from, 0);
+      tile(out, rowC, left + <usize>from * stepA, stepA, b + <usize>from * ROW_B, n, fresh);
+    }
   }
 }
 
-/** Rows of x become lanes: dst [⌈n/width⌉][d][width], width 4 or 8, from n rows of d values, rowX bytes apart. */
-export function packLanes(dst: usize, width: i32, x: usize, rowX: usize, n: i32, d: i32): void {
+/** Rows of factor·x become lanes: dst [⌈n/width⌉][d][width], width a multiple of 4, from n rows of d values, rowX bytes apart. */
+export function packLanes(dst: usize, width: i32, x: usize, rowX: usize, n: i32, d: i32, factor: f32): void {
   const step = <usize>width << 2;
+  const factors = f32x4.splat(factor);
   for (let i = 0; i < roundUp(n, width); i += 4, x += rowX * 4) {
     const lane = i & (width - 1);
     const out = dst + (<usize>((i - lane) * d + lane) << 2);
@@ -68,49 +86,43 @@ export function packLanes(dst: usize, width: i32, x: usize, rowX: usize, n: i32,
     for (let c = 0; c < whole; c += 4) {
       const p = x + (<usize>c << 2);
       const q = p + rowX * 2;
-      const column = out + <usize>c * step;
-      storeTransposed(column, step, v128.load(p), v128.load(p + rowX), v128.load(q), v128.load(q + rowX));
+      storeTransposed(
+        out + <usize>c * step, step,
+        f32x4.mul(v128.load(p), factors), f32x4.mul(v128.load(p + rowX), factors),
+        f32x4.mul(v128.load(q), factors), f32x4.mul(v128.load(q + rowX), factors),
+      );
     }
     for (let c = whole; c < d; c++) {
       for (let r = 0; r < 4; r++) {
-        const value: f32 = r < rows ? load<f32>(x + <usize>r * rowX + (<usize>c << 2)) : 0;
+        const value: f32 = r < rows ? factor * load<f32>(x + <usize>r * rowX + (<usize>c << 2)) : 0;
         store<f32>(out + <usize>c * step + (<usize>r << 2), value);
       }
     }
   }
 }
 
-/** Columns of x become lanes: dst [⌈d/8⌉][nPadded][8] from n rows of d values, rowX bytes apart. */
+/** Columns of x become lanes: dst [⌈d/COLS⌉][nPadded][COLS] from n rows of d values, rowX bytes apart. */
 export function packRows(dst: usize, x: usize, rowX: usize, n: i32, nPadded: i32, d: i32): void {
-  const panel = <usize>nPadded << 5;
-  for (let c = 0; c < d; c += 8, dst += panel, x += 32) {
-    const columns = min(d - c, 8);
+  const panel = <usize>nPadded * ROW_B;
+  for (let c = 0; c < d; c += COLS, dst += panel, x += ROW_B) {
+    const columns = min(d - c, COLS);
     let out = dst, row = x;
-    for (let i = 0; i < n; i++, out += 32, row += rowX) {
-      if (columns == 8) {
+    for (let i = 0; i < n; i++, out += ROW_B, row += rowX) {
+      if (columns == COLS) {
         v128.store(out, v128.load(row));
         v128.store(out, v128.load(row, 16), 16);
+        if (WIDE) {
+          v128.store(out, v128.load(row, 32), 32);
+          v128.store(out, v128.load(row, 48), 48);
+        }
       } else {
-        for (let l = 0; l < 8; l++) {
+        for (let l = 0; l < COLS; l++) {
           const value: f32 = l < columns ? load<f32>(row + (<usize>l << 2)) : 0;
           store<f32>(out + (<usize>l << 2), value);
         }
       }
     }
     memory.fill(out, 0, dst + panel - out);
-  }
-}
-
-/**
- * Panels of 4 the other way round: src [rows/4][≥ columns][4], panels panelS bytes apart, to
- * dst [columns/4][≥ rows][4], panels panelD bytes apart. rows and columns are multiples of 4.
- */
-export function transposePanels(dst: usize, panelD: usize, src: usize, panelS: usize, rows: i32, columns: i32): void {
-  for (let i = 0; i < rows; i += 4, src += panelS, dst += 64) {
-    let p = src, out = dst;
-    for (let j = 0; j < columns; j += 4, p += 64, out += panelD) {
-      storeTransposed(out, 16, v128.load(p), v128.load(p, 16), v128.load(p, 32), v128.load(p, 48));
-    }
   }
 }
 

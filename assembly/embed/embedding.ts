@@ -35,6 +35,12 @@ function gather<T>(y: usize, table: usize, ids: usize, width: i32, ldt: i32, sta
   for (let i = start; i < end; i++) {
     let p = table + <usize>id(ids, i) * <usize>ldt * sizeof<T>();
     let left = width;
+    if (WIDE) {
+      for (; left > 7; left -= 8, p += 8 * sizeof<T>(), out += 32) {
+        const first = load4<T>(p), second = load4<T>(p + 4 * sizeof<T>());
+        v128.store(out, first), v128.store(out, second, 16);
+      }
+    }
     for (; left > 3; left -= 4, p += 4 * sizeof<T>(), out += 16) v128.store(out, load4<T>(p));
     for (; left > 0; left--, p += sizeof<T>(), out += 4) store<f32>(out, load1<T>(p));
   }

@@ -49,8 +49,9 @@ function fillAcross<T>(sliver: usize, step: usize, width: i32, src: usize, row: 
   const second = <usize>(width - 4);
   const end = sliver + <usize>depth * step;
   for (; sliver < end; sliver += step, src += row) {
-    v128.store(sliver, load4<T>(src));
-    v128.store(sliver + (second << 2), load4<T>(src + second * sizeof<T>()));
+    const low = load4<T>(src), high = load4<T>(src + second * sizeof<T>());
+    v128.store(sliver, low);
+    v128.store(sliver + (second << 2), high);
   }
 }
 

@@ -26,8 +26,8 @@ export function fillA(sliver: usize, q: usize, row: usize, lanes: i32, pairs: i3
 }
 
 /**
- * Up to STRIP columns, two slivers, and `depth` terms of B, stored [n, k] (down) or [k, n], rows at byte steps `row`. `step` bytes
- * from one sliver to the next.
+ * Up to STRIP columns, one or two slivers, and `depth` terms of B, stored [n, k] (down) or [k, n], rows at byte steps `row`. `step`
+ * bytes from one sliver to the next.
  */
 export function fillB(slivers: usize, step: usize, b: usize, row: usize, down: bool, cols: i32, depth: i32): void {
   const stepLane: usize = down ? row : 1, stepDepth: usize = down ? 1 : row;
@@ -35,7 +35,8 @@ export function fillB(slivers: usize, step: usize, b: usize, row: usize, down: b
   if (!down) fillAcross(slivers, step, b, row, whole);
   for (; cols > 0; cols -= COLS, slivers += step, b += COLS * stepLane) {
     const lanes = min(cols, COLS);
-    if (down) fillDown(slivers, b, row, lanes, whole);
+    if (down) fillDown(slivers, b, row, WIDE ? min(lanes, 8) : lanes, whole);
+    if (WIDE && down && lanes > 8) fillDown(slivers + 32, b + 8 * row, row, lanes - 8, whole);
     fillRest(slivers + (<usize>whole * COLS << 1), b + <usize>whole * stepDepth, stepLane, stepDepth, lanes, depth - whole);
   }
 }
@@ -73,6 +74,8 @@ function fillAcross(slivers: usize, step: usize, b: usize, row: usize, depth: i3
     const v0 = v128.load(b), v1 = v128.load(b + row);
     const low = zipLow(v0, v1), high = zipHigh(v0, v1);
     v128.store(slivers, i16x8.extend_low_i8x16_s(low)), v128.store(slivers, i16x8.extend_high_i8x16_s(low), 16);
-    v128.store(slivers + step, i16x8.extend_low_i8x16_s(high)), v128.store(slivers + step, i16x8.extend_high_i8x16_s(high), 16);
+    const second = slivers + (WIDE ? 0 : step);
+    v128.store(second, i16x8.extend_low_i8x16_s(high), WIDE ? 32 : 0);
+    v128.store(second, i16x8.extend_high_i8x16_s(high), WIDE ? 48 : 16);
   }
 }

@@ -13,17 +13,18 @@
  *
  * No sum overflows with q up to ±2¹⁴ = ±16384, the limit to quantize to: see int8-sum.ts. Blocking and ranges are those of matmul.ts.
  */
+import { DIGITS, dotFillA, dotFillB, dotSliverA } from "./int8-dot-fill";
 import { fillA, fillB } from "./int8-fill";
 import { addScaled, chunkOf, DEPTH, STRIP } from "./int8-sum";
 import { COLS, ROWS, tileInt8 } from "./int8-tile";
 import { ACCUMULATE, B_NK } from "./layout";
 
 /** Most rows of A packed at once: with DEPTH, 1 MB. */
-const HEIGHT: i32 = 520;
+const HEIGHT: i32 = DOT ? 340 : 520;
 
 /** Bytes of working memory that a product needs, 16-byte aligned; their contents do not matter. */
 export function matmul_int8_workspace(): i32 {
-  return ZEROS + SUMS + (STRIP + HEIGHT) * DEPTH * 2;
+  return ZEROS + SUMS + (STRIP + HEIGHT) * DEPTH * (DOT ? DIGITS : 2);
 }
 const ZEROS: i32 = STRIP * 4;
 const SUMS: i32 = HEIGHT * STRIP * 4;
@@ -46,16 +47,17 @@ export function matmul_int8(
   for (let i = rowStart; i < rowEnd; i += height) {
     const rows = min(height, rowEnd - i);
     for (let p = 0; p < k; p += depth) {
-      const terms = min(depth, k - p), pairs = (terms + 1) >> 1;
-      const sliverB = <usize>(pairs * COLS << 2);
-      fillBlockA(blockA, q + <usize>i * rowQ + (<usize>p << 1), rowQ, rows, pairs);
+      const terms = min(depth, k - p), steps = DOT ? (terms + 3) >> 2 : (terms + 1) >> 1;
+      const sliverB = <usize>(steps * COLS << 2);
+      fillBlockA(blockA, q + <usize>i * rowQ + (<usize>p << 1), rowQ, rows, terms, steps);
       const first = p == 0 && !(layout & ACCUMULATE);
       for (let j = colStart; j < colEnd; j += STRIP) {
         const cols = min(STRIP, colEnd - j), skip = <usize>j << 2;
         const src = b + (down ? <usize>j * rowB + <usize>p : <usize>p * rowB + <usize>j);
-        fillB(sliversB, sliverB, src, rowB, down, cols, terms);
-        sweep(blockA, sliversB, pairs, sums, rows, workspace);
-        if (cols > COLS) sweep(blockA, sliversB + sliverB, pairs, sums + (COLS << 2), rows, workspace);
+        if (DOT) dotFillB(sliversB, src, rowB, down, cols, terms);
+        else fillB(sliversB, sliverB, src, rowB, down, cols, terms);
+        sweep(blockA, sliversB, steps, sums, rows, workspace);
+        if (COLS < STRIP && cols > COLS) sweep(blockA, sliversB + sliverB, steps, sums + (COLS << 2), rows, workspace);
         const out = c + <usize>i * rowC + skip;
         const from = !first ? out : bias ? bias + skip : workspace;
         addScaled(
@@ -74,9 +76,18 @@ function evenHeight(rows: i32): i32 {
   return max((share + ROWS - 1) / ROWS, 1) * ROWS;
 }
 
-function fillBlockA(block: usize, q: usize, row: usize, rows: i32, pairs: i32): void {
-  const sliver = <usize>(pairs * ROWS << 2);
-  for (; rows > 0; rows -= ROWS, block += sliver, q += <usize>ROWS * row) fillA(block, q, row, min(rows, ROWS), pairs);
+/** Bytes of a sliver of A. */
+// @ts-ignore: decorator
+@inline
+function sliverA(steps: i32): usize {
+  return DOT ? dotSliverA(steps) : <usize>(steps * ROWS << 2);
+}
+
+function fillBlockA(block: usize, q: usize, row: usize, rows: i32, terms: i32, steps: i32): void {
+  for (; rows > 0; rows -= ROWS, block += sliverA(steps), q += <usize>ROWS * row) {
+    if (DOT) dotFillA(block, q, row, min(rows, ROWS), terms);
+    else fillA(block, q, row, min(rows, ROWS), steps);
+  }
 }
 
 /**
@@ -85,11 +96,10 @@ function fillBlockA(block: usize, q: usize, row: usize, rows: i32, pairs: i32): 
  * The first tile has a separate call so that the optimizer does not inline the other: V8 11 unrolls a loop within a
  * loop, runs out of registers, and does half as well.
  */
-function sweep(a: usize, b: usize, pairs: i32, sums: usize, rows: i32, zeros: usize): void {
-  const sliver = <usize>(pairs * ROWS << 2);
-  tileInt8(a, b, pairs, sums, STRIP << 2, zeros);
+function sweep(a: usize, b: usize, steps: i32, sums: usize, rows: i32, zeros: usize): void {
+  tileInt8(a, b, steps, sums, STRIP << 2, zeros);
   for (rows -= ROWS; rows > 0; rows -= ROWS) {
-    a += sliver, sums += ROWS * STRIP << 2;
-    tileInt8(a, b, pairs, sums, STRIP << 2, zeros);
+    a += sliverA(steps), sums += ROWS * STRIP << 2;
+    tileInt8(a, b, steps, sums, STRIP << 2, zeros);
   }
 }

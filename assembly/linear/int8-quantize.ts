@@ -15,8 +15,7 @@
  */
 import { loadPart, storePart } from "../simd/part";
 
-/** Added to a number below 2²², leaves its nearest integer in the low bits. */
-const ROUND: f32 = 12582912;
+/** 1.5·2²³: added to a number below 2²², leaves its nearest integer in the low bits. */
 const ROUND_BITS: i32 = 0x4b400000;
 const LEAST: f32 = 7.888609052210118e-31;
 
@@ -46,15 +45,32 @@ function magnitude(v: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function absMax(x: usize, factors: usize, cols: i32, scaled: bool): f32 {
+  // Doubled, which drops the sign.
   let most = i32x4.splat(0);
+  if (WIDE) {
+    let other = most;
+    for (; cols >= 8; cols -= 8, x += 32, factors += 32) {
+      let v0 = v128.load(x), v1 = v128.load(x, 16);
+      if (scaled) v0 = f32x4.mul(v0, v128.load(factors)), v1 = f32x4.mul(v1, v128.load(factors, 16));
+      most = i32x4.max_u(most, i32x4.shl(v0, 1)), other = i32x4.max_u(other, i32x4.shl(v1, 1));
+    }
+    most = i32x4.max_u(most, other);
+  }
   for (; cols > 0; cols -= 4, x += 16, factors += 16) {
     let v = loadPart(x, cols);
     if (scaled) v = f32x4.mul(v, loadPart(factors, cols));
-    most = i32x4.max_s(most, magnitude(v));
+    most = i32x4.max_u(most, i32x4.shl(v, 1));
   }
-  most = i32x4.max_s(most, v128.shuffle<i32>(most, most, 2, 3, 0, 1));
-  most = i32x4.max_s(most, v128.shuffle<i32>(most, most, 1, 0, 3, 2));
-  return f32x4.extract_lane(most, 0);
+  most = i32x4.max_u(most, v128.shuffle<i32>(most, most, 2, 3, 0, 1));
+  most = i32x4.max_u(most, v128.shuffle<i32>(most, most, 1, 0, 3, 2));
+  return f32x4.extract_lane(i32x4.shr_u(most, 1), 0);
+}
+
+/** The integers nearest to v·factor; round: of ROUND_BITS. */
+// @ts-ignore: decorator
+@inline
+function rounded(v: v128, factor: v128, round: v128): v128 {
+  return i32x4.sub(f32x4.add(f32x4.mul(v, factor), round), round);
 }
 
 /** Rows that are not finite become zeros: a NaN scale says it. */
@@ -65,11 +81,19 @@ function roundRow(out: usize, x: usize, factors: usize, cols: i32, inverse: f32,
     memory.fill(out, 0, cols << 1);
     return;
   }
-  const factor = f32x4.splat(inverse);
+  // Not a constant in the wide build: V8 12 and later make one anew at every use.
+  const factor = f32x4.splat(inverse), round = i32x4.splat(WIDE ? ROUND_BITS + (cols >> 31) : ROUND_BITS);
+  if (WIDE) {
+    for (; cols >= 8; cols -= 8, x += 32, factors += 32, out += 16) {
+      let v0 = v128.load(x), v1 = v128.load(x, 16);
+      if (scaled) v0 = f32x4.mul(v0, v128.load(factors)), v1 = f32x4.mul(v1, v128.load(factors, 16));
+      v128.store(out, i16x8.narrow_i32x4_s(rounded(v0, factor, round), rounded(v1, factor, round)));
+    }
+  }
   for (; cols > 0; cols -= 4, x += 16, factors += 16, out += 8) {
     let v = loadPart(x, cols);
     if (scaled) v = f32x4.mul(v, loadPart(factors, cols));
-    const bits = i32x4.sub(f32x4.add(f32x4.mul(v, factor), f32x4.splat(ROUND)), i32x4.splat(ROUND_BITS));
+    const bits = rounded(v, factor, round);
     const words = i16x8.narrow_i32x4_s(bits, bits);
     if (cols >= 4) {
       v128.store64_lane(out, words, 0);

@@ -4,18 +4,30 @@
  *   sums[i, j] = Σ_p a[p, i]·b[p, j]      i < ROWS, j < COLS, i32
  *
  *   a [pairs, ROWS, 2]   b [pairs, COLS, 2]   i16, two terms of the sum side by side
- *   sums    i32, rows at byte steps `row`      zeros   16 bytes of zeros
+ *   sums    i32, rows at byte steps `row`      zeros   32 bytes of zeros
  *
  * dot_i16x8_s multiplies eight pairs and adds them two by two: with the addition to the sums, two instructions for eight terms.
  *
  * V8 11 and 13 keep exactly this shape in registers. Scaling the sums here costs V8 11 half of its speed: it then spills in the loop.
+ * Where V8 merges pairs of vectors (WIDE), the same registers hold twice as much: 5x16. For dot products of bytes (DOT), a pair is four
+ * terms, and the slivers are those of int8-dot-fill.ts.
  */
 import { addDot } from "../simd/int8";
+import { dotTileInt8 } from "./int8-dot-tile";
+import { wideTileInt8 } from "./int8-wide-tile";
 
 export const ROWS: i32 = 5;
-export const COLS: i32 = 8;
+export const COLS: i32 = WIDE || DOT ? 16 : 8;
 
 export function tileInt8(a: usize, b: usize, pairs: i32, sums: usize, row: usize, zeros: usize): void {
+  if (DOT) {
+    dotTileInt8(a, b, pairs, sums, row);
+    return;
+  }
+  if (WIDE) {
+    wideTileInt8(a, b, pairs, sums, row, zeros);
+    return;
+  }
   let zero = v128.load_zero<u32>(zeros);
   zero = v128.load_lane<u32>(zeros, zero, 1, 4);
   zero = v128.load_lane<u32>(zeros, zero, 2, 8);

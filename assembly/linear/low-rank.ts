@@ -106,7 +106,10 @@ function storePair(p: usize, v0: v128, v1: v128, count: i32): void {
   if (count > 4) storePart(p + 16, v1, count - 4);
 }
 
-/** Rows of x summed up before da is touched: one cache line of each fits L1. Of 16, 32, 64 and 128 the fastest. */
+/**
+ * Rows of x summed up before da is touched: one cache line of each fits L1. Of 16, 32, 64 and 128 the fastest.
+ * @host LOW_RANK_ROWS
+ */
 const BLOCK: i32 = 128;
 
 /** @split items of ldx */

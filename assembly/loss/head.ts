@@ -16,9 +16,10 @@
  * A NaN among a row's logits makes its loss NaN.
  */
 import { exp1, exp4 } from "../simd/exp";
-import { hmax, hsum, madd } from "../simd/lanes";
+import { Scaled } from "../simd/formulas";
+import { hmax, hsum } from "../simd/lanes";
+import { map, map2 } from "../simd/map";
 import { log1 } from "../simd/math";
-import { loadPart, storePart } from "../simd/part";
 
 /** @split items of count */
 export function head_chunk_f32(
@@ -55,6 +56,13 @@ function largest(p: usize, n: i32, most: f32): f32 {
 function expRow(p: usize, n: i32, m: f32): f32 {
   const shift = f32x4.splat(m);
   let sums = f32x4.splat(0);
+  if (WIDE) {
+    for (; n > 7; n -= 8, p += 32) {
+      const first = exp4(f32x4.sub(v128.load(p), shift)), second = exp4(f32x4.sub(v128.load(p, 16), shift));
+      v128.store(p, first), v128.store(p, second, 16);
+      sums = f32x4.add(f32x4.add(sums, first), second);
+    }
+  }
   for (; n > 3; n -= 4, p += 16) {
     const e = exp4(f32x4.sub(v128.load(p), shift));
     v128.store(p, e);
@@ -72,9 +80,8 @@ function expRow(p: usize, n: i32, m: f32): f32 {
 /** @split items of cols */
 export function scale_rows_f32(y: usize, c: usize, cols: i32, start: i32, end: i32): void {
   for (let i = start; i < end; i++) {
-    const f = v128.load32_splat(c + (<usize>i << 2));
-    let p = y + (<usize>(i * cols) << 2);
-    for (let left = cols; left > 0; left -= 4, p += 16) storePart(p, f32x4.mul(f, loadPart(p, left)), left);
+    const row = y + (<usize>(i * cols) << 2);
+    map<Scaled>(row, row, 0, cols, v128.load32_splat(c + (<usize>i << 2)));
   }
 }
 
@@ -96,11 +103,17 @@ export function head_dx_f32(
   for (let i = start; i < end; i++) {
     const s = v128.load32_splat(dloss + (<usize>i << 2));
     const share = f32x4.splat(1 / load<f32>(sum + (<usize>i << 2)));
-    let at = <usize>(i * cols) << 2;
-    for (let left = cols; left > 0; left -= 4, at += 16) {
-      const d = f32x4.sub(f32x4.mul(share, loadPart(acc + at, left)), loadPart(w + at, left));
-      storePart(dx + at, f32x4.mul(s, d), left);
-    }
+    const at = <usize>(i * cols) << 2;
+    map2<Gradient>(dx + at, acc + at, w + at, 0, cols, s, share);
+  }
+}
+
+@unmanaged
+class Gradient {
+  // @ts-ignore: decorator
+  @inline
+  of(acc: v128, w: v128, scale: v128, share: v128, _once: bool): v128 {
+    return f32x4.mul(scale, f32x4.sub(f32x4.mul(share, acc), w));
   }
 }
 
@@ -111,13 +124,19 @@ export function softmax_dlogits_f32(
   for (let i = start; i < end; i++) {
     const scale = load<f32>(dloss + (<usize>i << 2)), s = f32x4.splat(scale);
     const row = logits + (<usize>(i * ldl) << 2), shift = v128.load32_splat(lse + (<usize>i << 2));
-    let p = row;
-    for (let left = count; left > 0; left -= 4, p += 16) {
-      storePart(p, f32x4.mul(s, exp4(f32x4.sub(loadPart(p, left), shift))), left);
-    }
+    map<Softmax>(row, row, 0, count, shift, s);
     const label = load<i32>(labels + (<usize>i << 2)) - firstId;
     if (label < 0 || label >= count) continue;
     const own = row + (<usize>label << 2);
     store<f32>(own, load<f32>(own) - scale);
+  }
+}
+
+@unmanaged
+class Softmax {
+  // @ts-ignore: decorator
+  @inline
+  of(l: v128, lse: v128, scale: v128, once: bool): v128 {
+    return f32x4.mul(scale, exp4(f32x4.sub(l, lse), once));
   }
 }

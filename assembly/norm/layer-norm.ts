@@ -9,8 +9,10 @@
  *   dw or db may be 0: not wanted
  *   start, end: range of rows; of columns for dw and db
  */
+import { Sum } from "../simd/formulas";
 import { hsum, madd } from "../simd/lanes";
-import { loadPart, storePart } from "../simd/part";
+import { map2, map3, map4 } from "../simd/map";
+import { loadRest } from "../simd/part";
 
 /** @split items of width */
 export function layer_norm_f32(
@@ -23,13 +25,26 @@ export function layer_norm_f32(
     const factor: f32 = 1 / sqrt<f32>(spread(from, centre, width) / <f32>width + eps);
     if (mean) store<f32>(mean + (i << 2), centre);
     if (inv) store<f32>(inv + (i << 2), factor);
-    const m = f32x4.splat(centre), f = f32x4.splat(factor);
-    let c: usize = 0;
-    for (let left = width; left > 0; left -= 4, c += 16) {
-      const n = f32x4.mul(f32x4.sub(loadPart(from + c, left), m), f);
-      const shift = b ? loadPart(b + c, left) : f32x4.splat(0);
-      storePart(to + c, madd(n, loadPart(w + c, left), shift), left);
-    }
+    if (b) map3<Shifted>(to, from, w, b, 0, width, f32x4.splat(centre), f32x4.splat(factor));
+    else map2<Unshifted>(to, from, w, 0, width, f32x4.splat(centre), f32x4.splat(factor));
+  }
+}
+
+@unmanaged
+class Shifted {
+  // @ts-ignore: decorator
+  @inline
+  of(x: v128, w: v128, b: v128, mean: v128, inv: v128, _once: bool): v128 {
+    return madd(f32x4.mul(f32x4.sub(x, mean), inv), w, b);
+  }
+}
+
+@unmanaged
+class Unshifted {
+  // @ts-ignore: decorator
+  @inline
+  of(x: v128, w: v128, mean: v128, inv: v128, once: bool): v128 {
+    return changetype<Shifted>(0).of(x, w, f32x4.splat(0), mean, inv, once);
   }
 }
 
@@ -38,7 +53,8 @@ export function layer_norm_f32(
 @inline
 function rowSum(x: usize, n: i32): f32 {
   let sum = f32x4.splat(0);
-  for (; n > 0; n -= 4, x += 16) sum = f32x4.add(sum, loadPart(x, n));
+  for (; n > 3; n -= 4, x += 16) sum = f32x4.add(sum, v128.load(x));
+  if (n > 0) sum = f32x4.add(sum, loadRest(x, n));
   return hsum(sum);
 }
 
@@ -66,24 +82,33 @@ export function layer_norm_f32_dx(
 ): void {
   const row = <usize>width << 2;
   for (let i: usize = start; i < <usize>end; i++) {
-    const at = i * row;
+    const dyi = dy + i * row, xi = x + i * row;
     const m = v128.load32_splat(mean + (i << 2)), f = v128.load32_splat(inv + (i << 2));
     let sumG = f32x4.splat(0), sumGn = f32x4.splat(0);
-    let c: usize = 0;
-    for (let left = width; left > 0; left -= 4, c += 16) {
-      const g = f32x4.mul(loadPart(w + c, left), loadPart(dy + at + c, left));
-      const n = f32x4.mul(f32x4.sub(loadPart(x + at + c, left), m), f);
+    let c: usize = 0, left = width;
+    for (; left > 3; left -= 4, c += 16) {
+      const g = f32x4.mul(v128.load(w + c), v128.load(dyi + c));
       sumG = f32x4.add(sumG, g);
-      sumGn = madd(g, n, sumGn);
+      sumGn = madd(g, f32x4.mul(f32x4.sub(v128.load(xi + c), m), f), sumGn);
+    }
+    if (left > 0) {
+      const g = f32x4.mul(loadRest(w + c, left), loadRest(dyi + c, left));
+      sumG = f32x4.add(sumG, g);
+      sumGn = madd(g, f32x4.mul(f32x4.sub(loadRest(xi + c, left), m), f), sumGn);
     }
     const meanG = f32x4.splat(hsum(sumG) / <f32>width), meanGn = f32x4.splat(hsum(sumGn) / <f32>width);
-    c = 0;
-    for (let left = width; left > 0; left -= 4, c += 16) {
-      const g = f32x4.mul(loadPart(w + c, left), loadPart(dy + at + c, left));
-      const n = f32x4.mul(f32x4.sub(loadPart(x + at + c, left), m), f);
-      const d = f32x4.sub(f32x4.sub(g, meanG), f32x4.mul(n, meanGn));
-      storePart(dx + at + c, madd(f, d, loadPart(dx + at + c, left)), left);
-    }
+    map4<Moved>(dx + i * row, dx + i * row, dyi, xi, w, 0, width, m, f, meanG, meanGn);
+  }
+}
+
+/** dx after. */
+@unmanaged
+class Moved {
+  // @ts-ignore: decorator
+  @inline
+  of(dx: v128, dy: v128, x: v128, w: v128, mean: v128, inv: v128, meanG: v128, meanGn: v128, _once: bool): v128 {
+    const g = f32x4.mul(w, dy), n = f32x4.mul(f32x4.sub(x, mean), inv);
+    return madd(inv, f32x4.sub(f32x4.sub(g, meanG), f32x4.mul(n, meanGn)), dx);
   }
 }
 
@@ -91,17 +116,20 @@ export function layer_norm_f32_dx(
 export function layer_norm_f32_dw(
   dw: usize, db: usize, dy: usize, x: usize, mean: usize, inv: usize, rows: i32, width: i32, start: i32, end: i32,
 ): void {
-  for (let i: usize = 0; i < <usize>rows; i++) {
+  const row = <usize>width << 2;
+  for (let i: usize = 0; i < <usize>rows; i++, dy += row, x += row) {
     const m = v128.load32_splat(mean + (i << 2)), f = v128.load32_splat(inv + (i << 2));
-    const row = i * (<usize>width << 2);
-    let c: usize = <usize>start << 2;
-    for (let left = end - start; left > 0; left -= 4, c += 16) {
-      const g = loadPart(dy + row + c, left);
-      if (dw) {
-        const n = f32x4.mul(f32x4.sub(loadPart(x + row + c, left), m), f);
-        storePart(dw + c, madd(g, n, loadPart(dw + c, left)), left);
-      }
-      if (db) storePart(db + c, f32x4.add(g, loadPart(db + c, left)), left);
-    }
+    if (dw) map3<AddToScale>(dw, dw, dy, x, start, end, m, f);
+    if (db) map2<Sum>(db, dy, db, start, end);
+  }
+}
+
+/** dw + dy·n. */
+@unmanaged
+class AddToScale {
+  // @ts-ignore: decorator
+  @inline
+  of(dw: v128, dy: v128, x: v128, mean: v128, inv: v128, _once: bool): v128 {
+    return madd(dy, f32x4.mul(f32x4.sub(x, mean), inv), dw);
   }
 }

@@ -8,7 +8,8 @@
  *   start, end: range of rows; of columns for dw
  */
 import { dot, hsum, madd } from "../simd/lanes";
-import { loadPart, storePart } from "../simd/part";
+import { map2, map3, map4 } from "../simd/map";
+import { loadRest } from "../simd/part";
 
 /** @split items of width */
 export function rms_norm_f32(
@@ -19,11 +20,16 @@ export function rms_norm_f32(
     const from = x + i * row, to = y + i * row;
     const factor: f32 = 1 / sqrt<f32>(dot(from, from, width) / <f32>width + eps);
     if (inv) store<f32>(inv + (i << 2), factor);
-    const f = f32x4.splat(factor);
-    let c: usize = 0;
-    for (let left = width; left > 0; left -= 4, c += 16) {
-      storePart(to + c, f32x4.mul(f32x4.mul(loadPart(from + c, left), f), loadPart(w + c, left)), left);
-    }
+    map2<Normalized>(to, from, w, 0, width, f32x4.splat(factor));
+  }
+}
+
+@unmanaged
+class Normalized {
+  // @ts-ignore: decorator
+  @inline
+  of(x: v128, w: v128, inv: v128, _l: v128, _once: bool): v128 {
+    return f32x4.mul(f32x4.mul(x, inv), w);
   }
 }
 
@@ -37,12 +43,17 @@ export function rms_norm_f32_dx(
     const factor = load<f32>(inv + (i << 2));
     const mean = dot3(w, dy + at, x + at, width) / <f32>width;
     const f = f32x4.splat(factor), k = f32x4.splat(factor * factor * factor * mean);
-    let c: usize = 0;
-    for (let left = width; left > 0; left -= 4, c += 16) {
-      const g = f32x4.mul(loadPart(w + c, left), loadPart(dy + at + c, left));
-      const d = f32x4.sub(f32x4.mul(f, g), f32x4.mul(k, loadPart(x + at + c, left)));
-      storePart(dx + at + c, f32x4.add(loadPart(dx + at + c, left), d), left);
-    }
+    map4<Moved>(dx + at, dx + at, dy + at, x + at, w, 0, width, f, k);
+  }
+}
+
+/** dx after, with k = inv³·mean(w·dy·x). */
+@unmanaged
+class Moved {
+  // @ts-ignore: decorator
+  @inline
+  of(dx: v128, dy: v128, x: v128, w: v128, inv: v128, k: v128, _m: v128, _n: v128, _once: bool): v128 {
+    return f32x4.add(dx, f32x4.sub(f32x4.mul(inv, f32x4.mul(w, dy)), f32x4.mul(k, x)));
   }
 }
 
@@ -51,9 +62,10 @@ export function rms_norm_f32_dx(
 @inline
 function dot3(p: usize, q: usize, r: usize, n: i32): f32 {
   let sum = f32x4.splat(0);
-  for (; n > 0; n -= 4, p += 16, q += 16, r += 16) {
-    sum = madd(f32x4.mul(loadPart(p, n), loadPart(q, n)), loadPart(r, n), sum);
+  for (; n > 3; n -= 4, p += 16, q += 16, r += 16) {
+    sum = madd(f32x4.mul(v128.load(p), v128.load(q)), v128.load(r), sum);
   }
+  if (n > 0) sum = madd(f32x4.mul(loadRest(p, n), loadRest(q, n)), loadRest(r, n), sum);
   return hsum(sum);
 }
 
@@ -61,13 +73,18 @@ function dot3(p: usize, q: usize, r: usize, n: i32): f32 {
 export function rms_norm_f32_dw(
   dw: usize, dy: usize, x: usize, inv: usize, rows: i32, width: i32, start: i32, end: i32,
 ): void {
-  for (let i = 0; i < rows; i++) {
-    const f = v128.load32_splat(inv + (<usize>i << 2));
-    const row = <usize>(i * width) << 2;
-    let c: usize = <usize>start << 2;
-    for (let left = end - start; left > 0; left -= 4, c += 16) {
-      const d = f32x4.mul(loadPart(dy + row + c, left), loadPart(x + row + c, left));
-      storePart(dw + c, madd(d, f, loadPart(dw + c, left)), left);
-    }
+  const row = <usize>width << 2;
+  for (let i = 0; i < rows; i++, dy += row, x += row) {
+    map3<AddToScale>(dw, dw, dy, x, start, end, v128.load32_splat(inv + (<usize>i << 2)));
+  }
+}
+
+/** dw + dy·x·inv. */
+@unmanaged
+class AddToScale {
+  // @ts-ignore: decorator
+  @inline
+  of(dw: v128, dy: v128, x: v128, inv: v128, _l: v128, _once: bool): v128 {
+    return madd(f32x4.mul(dy, x), inv, dw);
   }
 }

@@ -13,7 +13,7 @@
  * norms tell. A vector is a matrix of one row: row[0] / rowMean is 1, and col its second moment. Means are summed in f64.
  * Nothing is fused, so all builds give the same bits.
  */
-import { loadPart, storePart } from "../simd/part";
+import { loadFourOrOne, loadPart, storeFourOrOne, storePart } from "../simd/part";
 
 /** @split items of cols */
 export function adafactor_rows_f32(
@@ -100,16 +100,20 @@ export function adafactor_f32(
   const old1 = f32x4.splat(<f32>beta1), new1 = f32x4.splat(<f32>(1 - beta1));
   for (let i = start; i < end; i++) {
     const r = rowFactor(row, i, rowMean);
-    let at = <usize>i * <usize>cols << 2;
+    const at = <usize>i * <usize>cols << 2;
+    const pi = p + at, gi = g + at, fi = f + at;
+    const stop = <usize>cols << 2;
     let j: usize = 0;
-    for (let left = cols; left > 0; left -= 4, j += 16, at += 16) {
-      const u = update(r, loadPart(col + j, left), f32x4.mul(loadPart(g + at, left), clip), left);
+    while (j < stop) {
+      const four = stop - j > 15;
+      const u = update(r, loadFourOrOne(col + j, four), f32x4.mul(loadFourOrOne(gi + j, four), clip), 4);
       let moved = f32x4.mul(u, rate);
       if (f != 0) {
-        moved = f32x4.add(f32x4.mul(loadPart(f + at, left), old1), f32x4.mul(new1, moved));
-        storePart(f + at, moved, left);
+        moved = f32x4.add(f32x4.mul(loadFourOrOne(fi + j, four), old1), f32x4.mul(new1, moved));
+        storeFourOrOne(fi + j, moved, four);
       }
-      storePart(p + at, f32x4.sub(f32x4.mul(loadPart(p + at, left), kept), moved), left);
+      storeFourOrOne(pi + j, f32x4.sub(f32x4.mul(loadFourOrOne(pi + j, four), kept), moved), four);
+      j += four ? 16 : 4;
     }
   }
 }

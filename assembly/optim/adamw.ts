@@ -9,7 +9,7 @@
  * at step t = 1, 2, … Scalars are combined in f64 and rounded once, as torch does. Multiplications and additions are
  * not fused, so all builds give the same bits (torch fuses some: a unit in the last place). start, end: element range.
  */
-import { loadPart, storePart } from "../simd/part";
+import { loadFourOrOne, storeFourOrOne } from "../simd/part";
 
 /** @split items */
 export function adamw_f32(
@@ -24,15 +24,46 @@ export function adamw_f32(
   const floor = f32x4.splat(<f32>eps);
   const step = f32x4.splat(<f32>(lr / biasCorrection1));
   let i: usize = <usize>start << 2;
-  for (let left = end - start; left > 0; left -= 4, i += 16) {
-    const d = f32x4.mul(loadPart(g + i, left), clip);
-    const m0 = loadPart(m + i, left);
-    const m1 = f32x4.add(m0, f32x4.mul(new1, f32x4.sub(d, m0)));
-    const v1 = f32x4.add(f32x4.mul(loadPart(v + i, left), old2), f32x4.mul(f32x4.mul(new2, d), d));
-    const size = f32x4.add(f32x4.div(f32x4.sqrt(v1), root2), floor);
-    const moved = f32x4.div(f32x4.mul(step, m1), size);
-    storePart(m + i, m1, left);
-    storePart(v + i, v1, left);
-    storePart(p + i, f32x4.sub(f32x4.mul(loadPart(p + i, left), keep), moved), left);
+  const stop: usize = <usize>end << 2;
+  if (WIDE) {
+    for (const whole = i + ((stop - i) & ~31); i < whole; i += 32) {
+      const d = f32x4.mul(v128.load(g + i), clip), e = f32x4.mul(v128.load(g + i, 16), clip);
+      const m1 = first(v128.load(m + i), d, new1), n1 = first(v128.load(m + i, 16), e, new1);
+      const v1 = second(v128.load(v + i), d, old2, new2), w1 = second(v128.load(v + i, 16), e, old2, new2);
+      const p1 = moved(v128.load(p + i), m1, v1, keep, step, root2, floor);
+      const q1 = moved(v128.load(p + i, 16), n1, w1, keep, step, root2, floor);
+      v128.store(m + i, m1), v128.store(m + i, n1, 16);
+      v128.store(v + i, v1), v128.store(v + i, w1, 16);
+      v128.store(p + i, p1), v128.store(p + i, q1, 16);
+    }
   }
+  while (i < stop) {
+    const four = stop - i > 15;
+    const d = f32x4.mul(loadFourOrOne(g + i, four), clip);
+    const m1 = first(loadFourOrOne(m + i, four), d, new1);
+    const v1 = second(loadFourOrOne(v + i, four), d, old2, new2);
+    storeFourOrOne(m + i, m1, four);
+    storeFourOrOne(v + i, v1, four);
+    storeFourOrOne(p + i, moved(loadFourOrOne(p + i, four), m1, v1, keep, step, root2, floor), four);
+    i += four ? 16 : 4;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function first(m: v128, d: v128, new1: v128): v128 {
+  return f32x4.add(m, f32x4.mul(new1, f32x4.sub(d, m)));
+}
+
+// @ts-ignore: decorator
+@inline
+function second(v: v128, d: v128, old2: v128, new2: v128): v128 {
+  return f32x4.add(f32x4.mul(v, old2), f32x4.mul(f32x4.mul(new2, d), d));
+}
+
+// @ts-ignore: decorator
+@inline
+function moved(p: v128, m: v128, v: v128, keep: v128, step: v128, root2: v128, floor: v128): v128 {
+  const size = f32x4.add(f32x4.div(f32x4.sqrt(v), root2), floor);
+  return f32x4.sub(f32x4.mul(p, keep), f32x4.div(f32x4.mul(step, m), size));
 }

@@ -8,7 +8,7 @@
  * p, g, m: parameter, gradient, momentum; sign(0) = 0. Nothing is fused, so all builds give the same bits. start, end:
  * element range.
  */
-import { loadPart, storePart } from "../simd/part";
+import { loadFourOrOne, storeFourOrOne } from "../simd/part";
 
 /** @split items */
 export function lion_f32(
@@ -22,12 +22,15 @@ export function lion_f32(
   const up = f32x4.splat(<f32>lr), down = f32x4.splat(<f32>-lr);
   const zero = f32x4.splat(0);
   let i: usize = <usize>start << 2;
-  for (let left = end - start; left > 0; left -= 4, i += 16) {
-    const d = f32x4.mul(loadPart(g + i, left), clip);
-    const m0 = loadPart(m + i, left);
+  const stop: usize = <usize>end << 2;
+  while (i < stop) {
+    const four = stop - i > 15;
+    const d = f32x4.mul(loadFourOrOne(g + i, four), clip);
+    const m0 = loadFourOrOne(m + i, four);
     const c = f32x4.add(f32x4.mul(m0, old1), f32x4.mul(new1, d));
     const moved = v128.or(v128.and(f32x4.gt(c, zero), up), v128.and(f32x4.lt(c, zero), down));
-    storePart(p + i, f32x4.sub(f32x4.mul(loadPart(p + i, left), keep), moved), left);
-    storePart(m + i, f32x4.add(f32x4.mul(m0, old2), f32x4.mul(new2, d)), left);
+    storeFourOrOne(p + i, f32x4.sub(f32x4.mul(loadFourOrOne(p + i, four), keep), moved), four);
+    storeFourOrOne(m + i, f32x4.add(f32x4.mul(m0, old2), f32x4.mul(new2, d)), four);
+    i += four ? 16 : 4;
   }
 }

@@ -8,7 +8,7 @@
  * p, g, b: parameter, gradient, momentum buffer; b = 0 is no momentum, then p ← p − lr·g. Nothing is fused, so all builds
  * give the same bits. start, end: element range.
  */
-import { loadPart, storePart } from "../simd/part";
+import { loadFourOrOne, storeFourOrOne } from "../simd/part";
 
 /** @split items */
 export function sgd_f32(
@@ -20,14 +20,17 @@ export function sgd_f32(
   const old = f32x4.splat(<f32>momentum), fresh = f32x4.splat(<f32>gain);
   const rate = f32x4.splat(<f32>lr);
   let i: usize = <usize>start << 2;
-  for (let left = end - start; left > 0; left -= 4, i += 16) {
-    const p0 = loadPart(p + i, left);
-    let d = f32x4.add(f32x4.mul(loadPart(g + i, left), clip), f32x4.mul(decay, p0));
+  const stop: usize = <usize>end << 2;
+  while (i < stop) {
+    const four = stop - i > 15;
+    const p0 = loadFourOrOne(p + i, four);
+    let d = f32x4.add(f32x4.mul(loadFourOrOne(g + i, four), clip), f32x4.mul(decay, p0));
     if (b != 0) {
-      const b1 = f32x4.add(f32x4.mul(loadPart(b + i, left), old), f32x4.mul(fresh, d));
-      storePart(b + i, b1, left);
+      const b1 = f32x4.add(f32x4.mul(loadFourOrOne(b + i, four), old), f32x4.mul(fresh, d));
+      storeFourOrOne(b + i, b1, four);
       d = nesterov ? f32x4.add(d, f32x4.mul(old, b1)) : b1;
     }
-    storePart(p + i, f32x4.sub(p0, f32x4.mul(rate, d)), left);
+    storeFourOrOne(p + i, f32x4.sub(p0, f32x4.mul(rate, d)), four);
+    i += four ? 16 : 4;
   }
 }

@@ -84,11 +84,13 @@ function put(out: usize, x: usize, accumulate: bool, kept: v128, scale: v128, e:
  * (word 0, word 2) of two blocks, `odd` is (word 1, word 3).
  */
 const ROUNDS: i32 = 10;
+/** The multipliers of words 0 and 2, and what is added to the words of the key. In memory, as the constants of simd/exp.ts. */
+const TABLE: usize = memory.data<u32>([0xd2511f53, 0xcd9e8d57, 0x9e3779b9, 0xbb67ae85]);
 
 // @ts-ignore: decorator
 @inline
 function highHalves(even: v128): v128 {
-  const multipliers = i32x4(0xd2511f53, 0xcd9e8d57, 0xd2511f53, 0xcd9e8d57);
+  const multipliers = v128.load64_splat(TABLE);
   const first = i64x2.extmul_low_i32x4_u(even, multipliers), second = i64x2.extmul_high_i32x4_u(even, multipliers);
   return v128.shuffle<i32>(first, second, 3, 1, 7, 5);
 }
@@ -96,7 +98,7 @@ function highHalves(even: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function lowHalves(even: v128): v128 {
-  const multipliers = i32x4(0xd2511f53, 0xcd9e8d57, 0xd2511f53, 0xcd9e8d57);
+  const multipliers = v128.load64_splat(TABLE);
   const first = i64x2.extmul_low_i32x4_u(even, multipliers), second = i64x2.extmul_high_i32x4_u(even, multipliers);
   return v128.shuffle<i32>(first, second, 2, 0, 6, 4);
 }
@@ -105,7 +107,7 @@ function lowHalves(even: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function nextKey(key: v128): v128 {
-  return i32x4.add(key, i32x4(0x9e3779b9, 0xbb67ae85, 0x9e3779b9, 0xbb67ae85));
+  return i32x4.add(key, v128.load64_splat(TABLE, 8));
 }
 
 // @ts-ignore: decorator

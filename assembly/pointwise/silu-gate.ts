@@ -1,35 +1,51 @@
 /**
- * The gated unit of Llama's feed-forward (Shazeer 2020, SwiGLU), with s = sigmoid(gate):
+ * The sigmoid linear unit (Elfwing et al. 2017) and the gated unit of Llama's feed-forward (Shazeer 2020, SwiGLU), s = sigmoid(x)
+ * or sigmoid(gate).
  *
- *   y = gate·s·up
- *   dgate += dy·up·s·(1 + gate·(1 − s))      dup += dy·gate·s
+ *   silu         y = x·s              dx += dy·s·(1 + x·(1 − s))
+ *   silu_gate    y = gate·s·up        dgate += dy·up·s·(1 + gate·(1 − s))      dup += dy·gate·s
  *
- * start, end: element range. y may be gate or up.
+ * start, end: element range. y may be x, gate or up.
  */
+import { ONE } from "../simd/exp";
 import { madd } from "../simd/lanes";
 import { sigmoid4 } from "../simd/math";
-import { loadPart, storePart } from "../simd/part";
+import { gated, gateGradient } from "./gate";
+
+/** @split items */
+export function silu_f32(y: usize, x: usize, start: i32, end: i32): void {
+  silu_gate_f32(y, x, 0, start, end);
+}
+
+/** @split items */
+export function silu_f32_dx(dx: usize, dy: usize, x: usize, start: i32, end: i32): void {
+  silu_gate_f32_d(dx, 0, dy, x, 0, start, end);
+}
 
 /** @split items */
 export function silu_gate_f32(y: usize, gate: usize, up: usize, start: i32, end: i32): void {
-  let i: usize = <usize>start << 2;
-  for (let left = end - start; left > 0; left -= 4, i += 16) {
-    const g = loadPart(gate + i, left);
-    storePart(y + i, f32x4.mul(f32x4.mul(g, sigmoid4(g)), loadPart(up + i, left)), left);
-  }
+  gated<Silu>(y, gate, up, start, end);
 }
 
 /** @split items */
 export function silu_gate_f32_d(
   dgate: usize, dup: usize, dy: usize, gate: usize, up: usize, start: i32, end: i32,
 ): void {
-  const one = f32x4.splat(1);
-  let i: usize = <usize>start << 2;
-  for (let left = end - start; left > 0; left -= 4, i += 16) {
-    const g = loadPart(gate + i, left), d = loadPart(dy + i, left);
-    const s = sigmoid4(g);
-    const slope = f32x4.mul(s, madd(g, f32x4.sub(one, s), one));
-    storePart(dgate + i, madd(f32x4.mul(d, loadPart(up + i, left)), slope, loadPart(dgate + i, left)), left);
-    storePart(dup + i, madd(d, f32x4.mul(g, s), loadPart(dup + i, left)), left);
+  gateGradient<Silu>(dgate, dup, dy, gate, up, start, end);
+}
+
+@unmanaged
+class Silu {
+  // @ts-ignore: decorator
+  @inline
+  share(x: v128, once: bool): v128 {
+    return sigmoid4(x, once);
+  }
+
+  // @ts-ignore: decorator
+  @inline
+  gradient(d: v128, up: v128, x: v128, s: v128, dgate: v128): v128 {
+    const one = v128.load32_splat(ONE);
+    return madd(f32x4.mul(d, up), f32x4.mul(s, madd(x, f32x4.sub(one, s), one)), dgate);
   }
 }

@@ -85,6 +85,13 @@ export function levels(b0: v128, b1: v128, b2: v128, b3: v128, quarter: i32): v1
   return v128.shuffle<i16>(low, high, 0, 8, 1, 9, 2, 10, 3, 11);
 }
 
+/** Bytes of a table by codes below 16: for those the relaxed operation gives the same everywhere. */
+// @ts-ignore: decorator
+@inline
+export function lookUp(table: v128, codes: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(table, codes) : v128.swizzle(table, codes);
+}
+
 /** One element. */
 function element(w: usize, e: i32): f32 {
   const byte = load<u8>(codesOf(w) + <usize>(e >> 1));
@@ -104,7 +111,7 @@ export function widen(y: usize, w: usize, e: i32, end: i32): void {
     if (e & 1) store<f32>(y, element(w, e)), e++, y += 4;
     for (; e + 16 <= stop; e += 16, y += 64) {
       const c = codesLow(v128.load64_zero(codes + <usize>(e >> 1)));
-      const b0 = v128.swizzle(p0, c), b1 = v128.swizzle(p1, c), b2 = v128.swizzle(p2, c), b3 = v128.swizzle(p3, c);
+      const b0 = lookUp(p0, c), b1 = lookUp(p1, c), b2 = lookUp(p2, c), b3 = lookUp(p3, c);
       v128.store(y, f32x4.mul(scale, levels(b0, b1, b2, b3, 0)));
       v128.store(y, f32x4.mul(scale, levels(b0, b1, b2, b3, 1)), 16);
       v128.store(y, f32x4.mul(scale, levels(b0, b1, b2, b3, 2)), 32);

@@ -3,18 +3,18 @@
  * weights that each token needs.
  */
 import { commandOf } from "../../dist/cli/command.js";
+import { openEngine } from "../../dist/cli/model-options.js";
 import { LiveLine, print } from "../../dist/cli/terminal.js";
 import { UnsupportedError } from "../../dist/core/errors.js";
 import { whole } from "../../dist/core/options.js";
-import { sizeOf } from "../../dist/core/shape.js";
 import { Decoding } from "../../dist/generate/decoding.js";
-import { Embedding } from "../../dist/nn/layers/embedding.js";
 import { CausalLM } from "../../dist/nn/tasks/causal-lm.js";
 import { engineOptions } from "../../dist/wasm/engine-options.js";
 import { formatBytes } from "../../dist/wasm/memory.js";
-import { median } from "../harness.js";
+import { bytesPerToken } from "../bytes-per-token.js";
 import { modelOfShape } from "../lora-step.js";
-import { processPeakBytes, ReadRate, timed } from "../measure.js";
+import { clockFor, processPeakBytes, ReadRate, timed } from "../measure.js";
+import { median, summary } from "../statistics.js";
 import { benchOptions, decoders, shapeOption } from "./options.js";
 
 const options = {
@@ -38,7 +38,7 @@ export const decode = commandOf("decode", {
 async function run(flags) {
   const line = new LiveLine();
   line.show(`making ${flags.shape}`);
-  const model = await modelOfShape(flags);
+  const model = await modelOfShape({ ...flags, engine: await openEngine(flags) });
   if (!(model instanceof CausalLM))
     throw new UnsupportedError(`bench decode: ${flags.shape} is not a decoder-only model`);
   const { engine } = model;
@@ -50,23 +50,26 @@ async function run(flags) {
     for (let i = 0; i < flags.tokens; i++) decoding.step([i % model.vocabSize]);
   };
   write(); // warm-up
+  const clock = clockFor(engine.threads);
   const seconds = [];
   const reads = [];
   for (let round = 0; round < flags.rounds; round++) {
     line.show(`round ${round + 1} of ${flags.rounds}`);
     reads.push(reading.measure());
-    seconds.push(timed(write) / flags.tokens);
+    seconds.push(timed(write, clock) / flags.tokens);
   }
   decoding[Symbol.dispose]();
   line.end();
   const second = median(seconds);
+  const share = summary(seconds.map((s, i) => bytes / s / reads[i]));
   const found = {
     ...{ shape: flags.shape, build: engine.build, threads: engine.threads, weights: flags.weights },
     msPerToken: 1000 * second,
     tokensPerSecond: 1 / second,
     bytesPerToken: bytes,
     readBytesPerSecond: median(reads),
-    fractionOfRead: median(seconds.map((s, i) => bytes / s / reads[i])),
+    fractionOfRead: share.value,
+    spread: share.spread,
     processPeakBytes: processPeakBytes(),
     samplesMs: seconds.map((s) => 1000 * s),
     readSamples: reads,
@@ -83,18 +86,4 @@ async function run(flags) {
   print(
     `  ${formatBytes(bytes)} of weights read a token: ${(100 * found.fractionOfRead).toFixed(0)} % of the ${formatBytes(found.readBytesPerSecond)}/s that this machine reads`,
   );
-}
-
-/**
- * Weights that every token reads: all except tables from which it reads one row. A table that is also the head is read
- * whole.
- */
-function bytesPerToken(model) {
-  const all = new Map(Array.from(model.namedWeights().values(), (weight) => [weight.name, sizeOf(weight.shape)]));
-  const layers = [...model.modules.values()];
-  const read = new Set(layers.filter((layer) => !(layer instanceof Embedding)).map(({ weight }) => weight.name));
-  const sum = (names) => [...names].reduce((total, name) => total + all.get(name), 0);
-  const lookedUp = layers.filter((layer) => layer instanceof Embedding && !read.has(layer.weight.name));
-  const share = 1 - sum(lookedUp.map(({ weight }) => weight.name)) / sum(all.keys());
-  return Math.round(share * model.engine.memory.usedBytes);
 }

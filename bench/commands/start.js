@@ -5,9 +5,9 @@ import { print } from "../../dist/cli/terminal.js";
 import { StateError } from "../../dist/core/errors.js";
 import { whole } from "../../dist/core/options.js";
 import { engineOptions } from "../../dist/wasm/engine-options.js";
-import { median } from "../harness.js";
 import { benchRows } from "../rows.js";
 import { shapes } from "../shapes.js";
+import { median } from "../statistics.js";
 import { benchOptions, decoders, shapeOption } from "./options.js";
 
 const options = {

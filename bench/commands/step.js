@@ -1,16 +1,17 @@
 /** lorikeet bench step: the speed of a training step, compared with this machine's peak. */
 import { commandOf } from "../../dist/cli/command.js";
+import { openEngine } from "../../dist/cli/model-options.js";
 import { grouped, LiveLine, print } from "../../dist/cli/terminal.js";
 import { namesOrPattern, oneOf, text, whole } from "../../dist/core/options.js";
 import { folderTarget } from "../../dist/runtime/node.js";
 import { Profiler } from "../../dist/train/profiler.js";
 import { engineOptions } from "../../dist/wasm/engine-options.js";
 import { formatBytes } from "../../dist/wasm/memory.js";
-import { median } from "../harness.js";
 import { BenchStep } from "../lora-step.js";
-import { measurePeak, processPeakBytes, timed } from "../measure.js";
+import { clockFor, measurePeak, processPeakBytes, timed } from "../measure.js";
 import { dataKinds } from "../rows.js";
 import { shapes } from "../shapes.js";
+import { median, summary } from "../statistics.js";
 import { benchOptions, shapeOption } from "./options.js";
 
 const options = {
@@ -19,6 +20,7 @@ const options = {
   batch: benchOptions.batch,
   data: oneOf(dataKinds, "random", "label every token, or half of them in lengths spread 1:8 (batch 8)"),
   weights: benchOptions.weights,
+  activations: benchOptions.activations,
   method: oneOf(["lora"], "lora", "PEFT method"),
   r: whole(8, 1, "rank"),
   targetModules: namesOrPattern("layers to adapt (default: PEFT's)"),
@@ -45,14 +47,15 @@ async function run(flags) {
   const line = new LiveLine();
   line.show(`making ${flags.shape}`);
   const batch = flags.batch ?? (flags.data === "instruction" ? 8 : null);
-  const made = await BenchStep.open({ ...flags, batch });
+  const made = await BenchStep.open({ ...flags, batch, engine: await openEngine(flags) });
   made.run(); // warm-up: the JavaScript engine compiles the kernels
+  const clock = clockFor(made.engine.threads);
   const seconds = [];
   const peaks = [];
   for (let round = 0; round < flags.rounds; round++) {
     line.show(`round ${round + 1} of ${flags.rounds}`);
     peaks.push(measurePeak(made.engine));
-    seconds.push(timed(() => made.run()));
+    seconds.push(timed(() => made.run(), clock));
   }
   line.end();
   report(flags, made, seconds, peaks);
@@ -65,6 +68,7 @@ async function run(flags) {
 function report(flags, made, seconds, peaks) {
   const { engine, flops, tokens, rows } = made;
   const second = median(seconds);
+  const share = summary(seconds.map((s, i) => flops / s / peaks[i]));
   const longest = Math.max(...rows.map((row) => row.inputIds.length));
   const found = {
     ...{ shape: flags.shape, build: engine.build, threads: engine.threads, weights: flags.weights, data: flags.data },
@@ -74,7 +78,8 @@ function report(flags, made, seconds, peaks) {
     tokensPerSecond: tokens / second,
     flopsPerStep: flops,
     simdPeakFlops: median(peaks),
-    fractionOfPeak: median(seconds.map((s, i) => flops / s / peaks[i])),
+    fractionOfPeak: share.value,
+    spread: share.spread,
     arenaBytes: made.arenaBytes,
     peakBytes: engine.memory.peakBytes,
     wasmBytes: engine.memory.byteLength,

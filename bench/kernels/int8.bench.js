@@ -7,8 +7,9 @@
  * Rates count multiply and add as two, as in f32; "of f32" is the median of the rounds' ratios.
  */
 import { parseArgs } from "node:util";
-import { availableBuilds, inTurns, keep, machineLine, median, openBuild, withRelaxedSimd } from "../harness.js";
+import { inTurns, keep, machineLine, openBuild, supported, withRelaxedSimd } from "../harness.js";
 import { shapes } from "../shapes.js";
+import { median } from "../statistics.js";
 import { layers } from "./layers.js";
 
 const B_NK = 1;
@@ -26,10 +27,13 @@ const { values: flags } = parseArgs({
 });
 
 /** forward and dx of one layer, each in f32, as an int8 product, and as an int8 product with its quantization. */
-function tasksFor({ kernels, memory, place }, stored, rows, [width, out]) {
+function tasksFor({ kernels, memory, place, peak }, stored, rows, [width, out]) {
   const x = place(rows * Math.max(width, out));
   const [y, w] = [place(rows * Math.max(width, out)), place(width * out)];
-  const room = Math.max(kernels.matmul_workspace(), kernels.matmul_int8_workspace(), kernels.matvec_int8_workspace());
+  const most = Math.max(width, out);
+  const sums = 4 * rows * most * Math.max(8, kernels.matvec_int8_parts(most));
+  const others = [kernels.matmul_workspace(), kernels.matmul_int8_workspace(), kernels.matvec_int8_workspace()];
+  const room = Math.max(...others, rows <= 4 ? sums : 0);
   const workspace = place(room / 4);
   const [q, scalesA, b, scalesB] = [
     place((rows * Math.max(width, out)) / 2),
@@ -49,26 +53,36 @@ function tasksFor({ kernels, memory, place }, stored, rows, [width, out]) {
   const flops = 2 * rows * width * out;
   const few = rows <= 4;
   const direction = (name, n, k, layout, scaleOfOutputs) => {
-    const f32 = () =>
-      few
-        ? kernels.matvec_f32(y, x, w, rows, n, k, k, stCols, n, layout, 0, 0, 0, 0, 0, 0, 0, 0, n)
-        : kernels.matmul_f32(y, x, w, rows, n, k, k, stCols, n, layout, 0, 0, 0, 0, 0, 0, 0, workspace, 0, rows, 0, n);
+    const f32 = () => {
+      const low = [0, 0, 0, 0, 0, 0];
+      if (!few) kernels.matmul_f32(y, x, w, rows, n, k, k, stCols, n, layout, 0, ...low, workspace, 0, rows, 0, n);
+      else if (layout & B_NK) kernels.matvec_f32(y, x, w, rows, n, k, k, stCols, n, layout, 0, ...low, 0, n);
+      else {
+        kernels.matvec_rows(workspace, x, w, 0, 0, rows, n, k, k, stCols, Math.ceil(k / 8), 0, 0, 8);
+        kernels.matvec_sum_f32(y, workspace, rows, n, 8, n, layout, 0, 0, n);
+      }
+    };
     const quantise = () =>
       kernels.quantize_rows_i16(q, scalesA, x, scaleOfOutputs ? 0 : scalesB, k, k, k, LIMIT, 0, rows);
     const right = scaleOfOutputs ? scalesB : 0;
-    const product = () =>
-      few
-        ? kernels.matvec_int8(y, q, scalesA, b, right, rows, n, k, k, stCols, n, layout, 0, workspace, 0, n)
-        : kernels.matmul_int8(y, q, scalesA, b, right, rows, n, k, k, stCols, n, layout, 0, workspace, 0, rows, 0, n);
+    const product = () => {
+      const sizes = [rows, n, k, k, stCols, n];
+      if (!few) kernels.matmul_int8(y, q, scalesA, b, right, ...sizes, layout, 0, workspace, 0, rows, 0, n);
+      else if (layout & B_NK) kernels.matvec_int8(y, q, scalesA, b, right, ...sizes, layout, 0, workspace, 0, n);
+      else {
+        kernels.matvec_int8_rows(workspace, q, b, rows, n, k, k, stCols, 0, kernels.matvec_int8_parts(k));
+        kernels.matvec_int8_sum(y, workspace, scalesA, right, rows, n, k, n, layout, 0, 0, n);
+      }
+    };
     const int8 = () => {
       quantise();
       product();
     };
     agrees(memory, y, rows * n, f32, int8);
     return [
-      { name: `${name} f32`, flops, run: f32 },
-      { name: `${name} int8`, flops, run: int8 },
-      { name: `${name} product`, flops, run: product },
+      { name: `${name} f32`, flops, run: f32, peak },
+      { name: `${name} int8`, flops, run: int8, peak },
+      { name: `${name} product`, flops, run: product, peak },
     ];
   };
   return [
@@ -99,16 +113,16 @@ function agrees(memory, y, length, f32, int8) {
   if (!(error < most * 2 ** -14)) throw new Error(`int8 differs from f32 by ${error} of ${most}: not worth timing`);
 }
 
-function measure(build) {
+async function measure(build) {
   console.log(`\n${machineLine(build)}`);
-  const bed = openBuild(build, 192);
+  const bed = await openBuild(build, 192);
   const results = [];
   for (const shape of flags.shape.split(",")) {
     const { stored, widths } = layers(shapes[shape].config);
     for (const rows of flags.rows.split(",").map(Number)) {
       for (const size of widths) {
         bed.release();
-        const row = inTurns(tasksFor(bed, stored, rows, size), bed.kernels, Number(flags.rounds));
+        const row = inTurns(tasksFor(bed, stored, rows, size), Number(flags.rounds));
         results.push({ build, shape, rows, in: size[0], out: size[1], tasks: row });
         const cells = row.map((task, i) => {
           const f32 = row[i - (i % 3)].samples.rate;
@@ -126,7 +140,6 @@ function measure(build) {
 }
 
 console.log("Gop/s: median of the rounds");
-const results = availableBuilds()
-  .filter((build) => flags.build.split(",").includes(build))
-  .flatMap(measure);
+const results = [];
+for (const build of supported(flags.build.split(","))) results.push(...(await measure(build)));
 if (flags.out) keep(flags.out, results);

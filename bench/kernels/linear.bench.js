@@ -2,14 +2,16 @@
  * The matmuls of real networks as a fraction of the SIMD peak measured beside them.
  *
  *   node bench/kernels/linear.bench.js [--shape gpt2-124m,...] [--rows 64,128] [--build relaxed] [--rounds 15]
- *                                      [--tasks forward,dx] [--cold] [--out FILE.json]
+ *                                      [--tasks forward,dx] [--cold] [--against relaxed] [--out FILE.json]
  *
  * forward y = x·Wᵀ, dx = dy·W, dW += dyᵀ·x, and lora: forward with t = x·Aᵀ computed and s·t·Bᵀ riding along (rank 8).
  * "in -> out" are the layer's widths. --cold walks through 64 MB of weights, as a model's layers do, instead of repeating one.
+ * --against BUILD lets that build take turns with the others in the same process, and adds how many times its rate they reach.
  */
 import { parseArgs } from "node:util";
-import { availableBuilds, inTurns, keep, machineLine, openBuild, withRelaxedSimd } from "../harness.js";
+import { inTurns, keep, machineLine, openBuild, supported, withRelaxedSimd } from "../harness.js";
 import { shapes } from "../shapes.js";
+import { summary } from "../statistics.js";
 import { layers } from "./layers.js";
 
 const B_NK = 1;
@@ -28,11 +30,12 @@ const { values: flags } = parseArgs({
     rounds: { type: "string", default: "15" },
     tasks: { type: "string", default: "forward,dx,dW,lora" },
     cold: { type: "boolean", default: false },
+    against: { type: "string" },
     out: { type: "string" },
   },
 });
 
-function tasksFor({ kernels, memory, place }, stored, rows, [width, out]) {
+function tasksFor({ kernels, memory, place, peak }, stored, rows, [width, out]) {
   const copies = flags.cold ? Math.ceil((64 << 20) / (4 * width * out)) : 1;
   const weights = Array.from({ length: copies }, () => place(width * out));
   let turn = 0;
@@ -60,7 +63,7 @@ function tasksFor({ kernels, memory, place }, stored, rows, [width, out]) {
     },
   ];
   checkForward(memory, { x, w: weights[0], y, rows, width, out, ld, stored }, tasks[0].run);
-  return tasks.filter(({ name }) => flags.tasks.split(",").includes(name));
+  return tasks.filter(({ name }) => flags.tasks.split(",").includes(name)).map((task) => ({ ...task, peak }));
 }
 
 /** Compares some elements of y with f64 before anything is timed. */
@@ -78,19 +81,23 @@ function checkForward(memory, { x, w, y, rows, width, out, ld, stored }, run) {
   }
 }
 
-function measure(build) {
+async function measure(build) {
   console.log(`\n${machineLine(build)}${flags.cold ? ", weights from memory" : ""}`);
-  const bed = openBuild(build, 192);
+  const beds = [await openBuild(build, 192), ...(flags.against ? [await openBuild(flags.against, 192)] : [])];
   const results = [];
   for (const shape of flags.shape.split(",")) {
     const { stored, widths } = layers(shapes[shape].config);
     for (const rows of flags.rows.split(",").map(Number)) {
       for (const size of widths) {
-        bed.release();
-        const row = inTurns(tasksFor(bed, stored, rows, size), bed.kernels, Number(flags.rounds));
+        for (const bed of beds) bed.release();
+        const tasks = beds.map((bed) => tasksFor(bed, stored, rows, size));
+        const all = inTurns(tasks.flat(), Number(flags.rounds));
+        const own = all.slice(0, tasks[0].length);
+        const row = own.map((task, i) => ({ ...task, ...times(task, all[tasks[0].length + i]) }));
         results.push({ build, shape, rows, in: size[0], out: size[1], tasks: row });
         const cells = row.map(
-          (r) => `${r.name} ${r.rate.toFixed(1).padStart(5)} ${r.fraction.toFixed(2)} (best ${r.best.toFixed(2)})`,
+          (r) =>
+            `${r.name} ${r.rate.toFixed(1).padStart(5)} ${r.fraction.toFixed(2)} (best ${r.best.toFixed(2)})${r.times ? ` ${r.times.value.toFixed(2)} times ${flags.against}` : ""}`,
         );
         console.log(
           `${shape.padEnd(10)} ${String(rows).padStart(4)} rows ${size.join(" -> ").padEnd(12)} ${cells.join("  ")}`,
@@ -101,8 +108,13 @@ function measure(build) {
   return results;
 }
 
+/** How many times the rate of the other build's same task. */
+function times(task, other) {
+  if (other === undefined) return {};
+  return { times: summary(task.samples.rate.map((rate, round) => rate / other.samples.rate[round])) };
+}
+
 console.log("GFLOP/s and fraction of the SIMD peak: median of the rounds (best over best)");
-const results = availableBuilds()
-  .filter((build) => flags.build.split(",").includes(build))
-  .flatMap(measure);
+const results = [];
+for (const build of supported(flags.build.split(","))) results.push(...(await measure(build)));
 if (flags.out) keep(flags.out, results);

@@ -6,8 +6,9 @@
  */
 import { parseArgs } from "node:util";
 import { createEngine } from "../../dist/index.js";
-import { keep, machineLine, median, withRelaxedSimd } from "../harness.js";
+import { keep, machineLine, withRelaxedSimd } from "../harness.js";
 import { shapes } from "../shapes.js";
+import { median, spreadOf } from "../statistics.js";
 import { layers } from "./layers.js";
 
 const B_NK = 1;
@@ -54,7 +55,8 @@ function measure(one, several, rounds) {
   for (const until = performance.now() + 50; performance.now() < until; ) for (const work of [one, several]) work();
   const count = Math.max(1, Math.round(5 / elapsed(one, 1)));
   const samples = Array.from({ length: rounds }, () => [elapsed(one, count), elapsed(several, count)]);
-  return { ratio: median(samples.map(([alone, together]) => alone / together)), samples };
+  const ratios = samples.map(([alone, together]) => alone / together);
+  return { ratio: median(ratios), spread: spreadOf(ratios), samples };
 }
 
 const single = await createEngine({ build: flags.build, threads: 1 });
@@ -68,8 +70,8 @@ for (const shape of flags.shape.split(",")) {
     for (const size of widths) {
       const [alone, together] = [single, pool].map((engine) => productsIn(engine, stored, rows, size));
       for (const task of ["forward", "dx"]) {
-        const { ratio, samples } = measure(alone[task], together[task], Number(flags.rounds));
-        results.push({ build: pool.build, shape, rows, in: size[0], out: size[1], task, ratio, samples });
+        const { ratio, spread, samples } = measure(alone[task], together[task], Number(flags.rounds));
+        results.push({ build: pool.build, shape, rows, in: size[0], out: size[1], task, ratio, spread, samples });
         console.log(
           `${shape.padEnd(10)} ${String(rows).padStart(4)} rows ${size.join(" -> ")} ${task} ${ratio.toFixed(2)}`,
         );

@@ -1,4 +1,5 @@
-"""The contestant that is PyTorch with transformers and PEFT: a LoRA step, as their users write it.
+"""The contestant that is PyTorch with transformers and PEFT: a LoRA step, as their users write it, or with "pass": "forward" a forward
+pass of an embedding model.
 
     echo | python bench/peers/pytorch.py '{"config": {...}, "rows": [...], "r": 8, "threads": 1}'
 
@@ -58,27 +59,61 @@ def padded(rows):
     return batch
 
 
+DROPOUTS = {
+    "gpt2": ("resid_pdrop", "embd_pdrop", "attn_pdrop"),
+    "bert": ("hidden_dropout_prob", "attention_probs_dropout_prob"),
+}
+
+
+def pair_loss(model, input_ids, labels, attention_mask=None):
+    """See bench/pair-losses.js."""
+    hidden = model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+    if attention_mask is None:
+        vectors = hidden.mean(1)
+    else:
+        real = attention_mask.unsqueeze(-1).to(hidden.dtype)
+        vectors = (hidden * real).sum(1) / real.sum(1)
+    units = torch.nn.functional.normalize(vectors)
+    scores = 20 * units[0::2] @ units[1::2].T
+    return torch.nn.functional.cross_entropy(scores, torch.arange(len(scores)))
+
+
 torch.set_num_threads(task["threads"])
 imported = peak_bytes()
 kind = dict(task["config"])
-dropouts = {name: 0.0 for name in ("resid_pdrop", "embd_pdrop", "attn_pdrop")} if kind["model_type"] == "gpt2" else {}
+embeds = kind["model_type"] == "bert"
+forward_only = task.get("pass") == "forward"
+dropouts = {name: 0.0 for name in DROPOUTS.get(kind["model_type"], ())}
 config = transformers.AutoConfig.for_model(**kind, **dropouts, bos_token_id=None, eos_token_id=None)
-base = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-base.config.use_cache = False
-r = task.get("r", 8)
-model = peft.get_peft_model(base, peft.LoraConfig(r=r, lora_alpha=2 * r, lora_dropout=0.0, task_type="CAUSAL_LM"))
+auto = transformers.AutoModel if embeds else transformers.AutoModelForCausalLM
+model = auto.from_config(config, dtype=torch.float32)
+model.config.use_cache = False
+if not forward_only:
+    r = task.get("r", 8)
+    task_type = "FEATURE_EXTRACTION" if embeds else "CAUSAL_LM"
+    targets = {"target_modules": ["query", "value"]} if embeds else {}
+    lora = peft.LoraConfig(r=r, lora_alpha=2 * r, lora_dropout=0.0, task_type=task_type, **targets)
+    model = peft.get_peft_model(model, lora)
 with torch.no_grad():
     for name, tensor in model.named_parameters():
         if tensor.dim() >= 2 and ".lora_B." not in name:
             plain = name.removeprefix("base_model.model.").replace(".base_layer", "").replace(".default", "")
             fill_agreed(tensor, plain)
-model.train()
-optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3, weight_decay=0.0)
+model.train(not forward_only)
+trained = [] if forward_only else [p for p in model.parameters() if p.requires_grad]
+optimizer = torch.optim.AdamW(trained, lr=1e-3, weight_decay=0.0) if trained else None
 batch = padded(task["rows"])
 
 
+def loss_of_batch():
+    return pair_loss(model, **batch) if embeds else model(**batch).loss
+
+
 def step():
-    loss = model(**batch).loss
+    if forward_only:
+        with torch.no_grad():
+            return loss_of_batch().item()
+    loss = loss_of_batch()
     loss.backward()
     optimizer.step()
     optimizer.zero_grad()
@@ -103,7 +138,8 @@ say({
     "losses": losses,
 })
 for _ in sys.stdin:
-    start = time.perf_counter()
+    start, processor = time.perf_counter(), time.process_time()
     for _ in range(steps):
         step()
-    say({"ms": 1000 * (time.perf_counter() - start) / steps, "peakBytes": peak_bytes()})
+    taken = {"ms": time.perf_counter() - start, "cpuMs": time.process_time() - processor}
+    say({**{name: 1000 * seconds / steps for name, seconds in taken.items()}, "peakBytes": peak_bytes()})

@@ -163,6 +163,7 @@ export class PeftModel<M extends Model = Model> extends ModelAround<M> {
   override loss(tape: Tape, batch: LabelledSequences, options: PassOptions = {}): Value {
     const copies = this.#copies(options);
     if (tape.recording) this.#set.expectTrainedApart();
+    if (copies > 1) tape.needsWholeBatch = true;
     // The result of an untrained adapter for a row may depend on the other rows: then no rows can be cached.
     const keepsRows = copies === 1 && this.#set.applied().every(({ trainable }) => trainable);
     const losses = this.base.loss(tape, repeated(batch, copies), keepsRows ? options : allBlocks(options));

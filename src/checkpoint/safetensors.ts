@@ -19,8 +19,6 @@ import { expectNoPointer, mayBePointer } from "./git-lfs.ts";
 /** The reference implementation also refuses longer headers. */
 const MAX_HEADER_BYTES = 100_000_000;
 const LENGTH_BYTES = 8;
-/** The reference implementation refuses what is nested deeper, in fields that nothing reads too. */
-const MAX_DEPTH = 127;
 
 /** One tensor in a file. Its data is not in memory until `read`. */
 export interface CheckpointTensor {
@@ -93,10 +91,7 @@ async function headerLength(source: Source, file: string, size: number, what: st
 type HeaderJson = Readonly<Record<string, PyJson>>;
 
 function parseHeader(bytes: Uint8Array, what: string): HeaderJson {
-  const header = parsePythonJson(decode(bytes, what), `header of ${what}`, {
-    duplicates: "refuse",
-    maxDepth: MAX_DEPTH,
-  });
+  const header = parsePythonJson(decode(bytes, what), `header of ${what}`, { strict: true });
   if (isObject(header)) return header as HeaderJson;
   throw new FormatError(`header of ${what}: found ${brief(header)}, expected an object of tensors`);
 }

@@ -114,8 +114,8 @@ export interface Host {
   /** A compiled build of the kernels; `shared` is for memory shared by several threads. */
   compileBuild(build: "baseline" | "relaxed", shared?: boolean): Promise<WebAssembly.Module>;
   /**
-   * The wide build, compiled and tried; null where the JavaScript engine cannot merge vectors. Throws UnsupportedError if it computes
-   * something else than the relaxed build or is not faster.
+   * The wide build, compiled and tried; null where the JavaScript engine has none. Throws UnsupportedError if it computes something
+   * else than the relaxed build or is not faster.
    */
   readonly compileWide: ((shared: boolean) => Promise<WebAssembly.Module>) | null;
   /** LORIKEET_BUILD: the build to use where a program asks for none. */

@@ -139,10 +139,8 @@ function quote(text: string): string {
 }
 
 export interface ParseJsonOptions {
-  /** How to handle a key that occurs twice in one object: keep the last, as JSON and Python do, or refuse. */
-  readonly duplicates?: "last" | "refuse";
-  /** Levels of objects and lists within one another. Default 500: far above any real file, far below the limit of the stack. */
-  readonly maxDepth?: number;
+  /** As Rust's serde_json: no key twice in an object, neither NaN nor Infinity, at most 127 levels of nesting. Default false. */
+  readonly strict?: boolean;
 }
 
 /**
@@ -177,13 +175,15 @@ const WORDS = new Map<string, boolean | number | null>([
   ["Infinity", Number.POSITIVE_INFINITY],
   ["-Infinity", Number.NEGATIVE_INFINITY],
 ]);
+/** Far above the depth of any real file, far below the limit of the stack. */
 const MAX_DEPTH = 500;
+const STRICT_DEPTH = 127;
 
 /** A recursive-descent parser for one text. */
 class Reader {
   readonly #text: string;
   readonly #name: string;
-  readonly #refuseDuplicates: boolean;
+  readonly #strict: boolean;
   readonly #maxDepth: number;
   readonly #number: (literal: string) => PyJson;
   readonly #keepsOrder: boolean;
@@ -192,14 +192,14 @@ class Reader {
   constructor(
     text: string,
     name: string,
-    { duplicates, maxDepth = MAX_DEPTH }: ParseJsonOptions,
+    { strict = false }: ParseJsonOptions,
     number: (literal: string) => PyJson,
     keepsOrder: boolean,
   ) {
     this.#text = text;
     this.#name = name;
-    this.#refuseDuplicates = duplicates === "refuse";
-    this.#maxDepth = maxDepth;
+    this.#strict = strict;
+    this.#maxDepth = strict ? STRICT_DEPTH : MAX_DEPTH;
     this.#number = number;
     this.#keepsOrder = keepsOrder;
   }
@@ -219,7 +219,9 @@ class Reader {
       return first === "{" ? this.#object(depth) : this.#array(depth);
     }
     if (first === '"') return this.#string();
+    const start = this.#at;
     const word = this.#match(WORD);
+    if (this.#strict && word !== null && /[NI]/.test(word)) this.#fail("a value", start);
     if (word !== null) return WORDS.get(word)!;
     const literal = this.#match(NUMBER);
     return literal === null ? this.#fail("a value") : this.#number(literal);
@@ -235,7 +237,7 @@ class Reader {
       const start = this.#at;
       if (this.#text[start] !== '"') this.#fail("a key in double quotes");
       const key = this.#string();
-      if (this.#refuseDuplicates && Object.hasOwn(object, key)) this.#fail("a key not used before", start);
+      if (this.#strict && Object.hasOwn(object, key)) this.#fail("a key not used before", start);
       if (!this.#take(":")) this.#fail('":"');
       const value = this.#value(depth + 1);
       if (this.#keepsOrder && !Object.hasOwn(object, key)) keys.push(key);

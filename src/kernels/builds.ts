@@ -2,7 +2,7 @@
 
 /**
  * baseline: SIMD128. relaxed: the same source with fused multiply-add. wide: relaxed, in the shape that V8 merges into vectors of 256
- * bits.
+ * bits; on Arm, relaxed with dot products of bytes.
  */
 export type Build = "baseline" | "relaxed" | "wide";
 

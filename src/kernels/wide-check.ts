@@ -87,11 +87,13 @@ matmul_f32 a floats more 13 35 37 37 35 35 8 more small positive 3 3 35 0.5 work
 matmul_f32 a floats more 13 35 37 37 37 35 9 more small positive 3 3 3 0.5 workspace 0 13 0 35
 matmul_f16 a floats halves 13 35 37 37 35 35 0 more small positive 3 3 35 0.5 workspace 0 13 0 35
 matmul_bf16 a floats brains 13 35 37 37 35 35 0 more small positive 3 3 35 0.5 workspace 0 13 0 35
-matvec_f32 a floats more 3 35 37 37 35 35 0 more small positive 3 3 35 0.5 0 35
-matvec_f16 a floats halves 3 35 37 37 35 35 0 more small positive 3 3 35 0.5 0 35
-matvec_bf16 a floats brains 3 35 37 37 35 35 0 more small positive 3 3 35 0.5 0 35
+matvec_rows a floats more 0 0 3 35 37 37 35 16 workspace 0 3
+matvec_sum_f32 a floats 3 35 4 0.5 37 0 more 0 35
+matvec_rows a floats halves 0 2 3 35 37 37 35 16 workspace 0 3
+matvec_rows a floats brains 0 1 3 35 37 37 35 16 workspace 0 3
 matmul_int8 a shorts small floats positive 13 35 40 40 35 35 0 more workspace 0 13 0 35
-matvec_int8 a shorts small floats positive 3 35 40 40 35 35 0 more workspace 0 35
+matvec_int8_rows a shorts floats 3 35 40 40 35 0 4
+matvec_int8_sum a floats small positive 3 35 40 35 0 more 0 35
 low_rank_f32 a floats more 13 37 9 37 9 0 0 13
 low_rank_f32_da a floats more 13 37 9 0.5 0 9 37 0 37
 matmul_f16 a floats halves 13 35 37 37 37 35 1 more small positive 3 3 3 0.5 workspace 0 13 0 35
@@ -104,9 +106,8 @@ matvec_int8 a shorts small floats positive 3 35 40 40 40 35 1 more workspace 0 3
 low_rank_f32 a floats more 13 37 9 37 37 1 0 13
 low_rank_f32_da a floats more 13 37 9 0.5 1 9 37 0 37
 matmul_nf4 a floats nf4 0 13 48 40 40 48 48 0 0 0 0 0 0 0 0 workspace 0 13 0 48
-matvec_nf4 a floats nf4 0 3 48 40 40 48 48 0 0 0 0 0 0 0 0 workspace 0 48
+matvec_rows a floats nf4 0 4 3 48 40 40 48 16 workspace 0 3
 matmul_nf4 a floats nf4 0 13 48 40 40 40 48 1 0 0 0 0 0 0 0 workspace 0 13 0 48
-matvec_nf4 a floats nf4 0 3 48 40 40 40 48 1 0 0 0 0 0 0 0 workspace 0 48
 matvec_nf4_i16 a shorts small nf4 0 3 48 40 40 48 1 0 0 48
 embedding_nf4 a nf4 ids 40 0 9
 attention_f32 a b floats more positive 2 2 16 32 32 32 32 segments 0.2 1 0 0 0 0 workspace 0 4
@@ -119,6 +120,7 @@ embedding_f16 a halves ids 37 37 0 9
 embedding_f32_dtable a floats ids 9 37 0 37
 column_sum_f32 a floats 13 37 37 0 37
 quantize_rows_i16 a b floats positive 37 37 40 16384 0 13
+quantize_rows_i16 a b floats 0 37 37 40 16384 0 13
 quantize_int8 a b floats 13 37 37 0 13
 quantize_nf4 a b floats 200 0 4
 head_chunk_f32 a b positive c d ids 0 37 37 0 13

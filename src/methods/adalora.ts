@@ -119,18 +119,19 @@ function check({ totalStep, tinit, tfinal }: Values, spell: (name: string) => st
 
 function makeTriplets(layer: Linear, values: Values, make: Make): Triplets {
   const { initR, initLoraWeights, rankPattern } = values;
-  const present = (make.loading ? rankPattern?.[`${layer.name}.lora_E`] : null) ?? new Array<boolean>(initR).fill(true);
-  if (present.length !== initR) {
+  const pattern = (make.loading ? rankPattern?.[`${layer.name}.lora_E`] : null) ?? null;
+  if (pattern !== null && pattern.length !== initR) {
     throw new FormatError(
-      `rankPattern of "${layer.name}" lists ${present.length} ranks, expected ${initR}, the initR of its config`,
+      `rankPattern of "${layer.name}" lists ${pattern.length} ranks, expected ${initR}, the initR of its config`,
     );
   }
-  const r = present.filter(Boolean).length;
+  const r = pattern?.filter(Boolean).length ?? initR;
   const std = { normal: initLoraWeights ? 0.02 : 1 };
-  const kept = new Float32Array(r).fill(1);
   const a = make.param("lora_A", [r, layer.inFeatures], std);
   const b = make.param("lora_B", [layer.outFeatures, r], std);
   const e = make.param("lora_E", [r, 1], initLoraWeights ? "zeros" : std);
+  const kept = new Float32Array(r).fill(1); // the engine has room for as many ranks
+  const present = pattern ?? new Array<boolean>(initR).fill(true);
   for (const [suffix, param] of Object.entries({ lora_A: a, lora_B: b, lora_E: e }))
     make.exported(suffix, () => pruned(param, kept, suffix === "lora_B" ? 1 : 0));
   return { layer: layer.name, a, b, e, present, kept };

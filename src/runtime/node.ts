@@ -16,17 +16,18 @@ export async function compileBuild(build: "baseline" | "relaxed", shared = false
   return compileBundled(build, shared, (packed) => new Uint8Array(inflateSync(packed)));
 }
 
-/** V8 can merge vectors from Node 23.5 on, on x86. Deno's checks of addresses stand between the vectors; Bun has no V8. */
+/** Bun has no V8. Deno has, but its checks of addresses stand between the vectors to be merged. */
+const isNode = process.versions.bun === undefined && !checksAddresses;
+/** V8 can merge vectors from Node 23.5 on, on x86. */
 const merges =
-  process.arch === "x64" &&
-  process.versions.bun === undefined &&
-  !checksAddresses &&
-  process.versions.node.localeCompare("23.5", "en", { numeric: true }) >= 0;
+  isNode && process.arch === "x64" && process.versions.node.localeCompare("23.5", "en", { numeric: true }) >= 0;
 
-/** The wide build, compiled and tried. */
+/** The wide build, compiled and tried: merged vectors on x86, dot products of bytes on Arm. */
 export const compileWide: Host["compileWide"] = merges
   ? async (shared) => (await import("./wide-build.ts")).compileWide(shared)
-  : null;
+  : isNode && process.arch === "arm64"
+    ? async (shared) => (await import("./dot-build.ts")).compileDot(shared)
+    : null;
 
 export const preferredBuild = (): string | undefined => process.env.LORIKEET_BUILD;
 

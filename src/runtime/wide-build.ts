@@ -1,9 +1,9 @@
 /** The wide build in Node on x86, whose V8 merges pairs of 128-bit operations into 256-bit ones when its flag is set. */
-import { setFlagsFromString } from "node:v8";
 import { inflateSync } from "node:zlib";
 import { UnsupportedError } from "../core/errors.ts";
 import { compileBundled, unpackedBuild } from "../kernels/bundled.ts";
 import { type BuildAtWork, CHECK_PAGES, firstDifference } from "../kernels/wide-check.ts";
+import { withFlags } from "./v8-flags.ts";
 
 /** Set while the module compiles, so that all of it is merged code at once and none of it is compiled later. */
 const FLAGS = ["experimental-wasm-revectorize", "no-liftoff", "no-wasm-lazy-compilation"];
@@ -27,7 +27,8 @@ export function compileWide(shared: boolean): Promise<WebAssembly.Module> {
 }
 
 async function compiledAndTried(shared: boolean): Promise<WebAssembly.Module> {
-  const wide = compileMerged(await unpackedBuild(await import("../kernels/wide.generated.ts"), shared, inflate));
+  const bytes = await unpackedBuild(await import("../kernels/wide.generated.ts"), shared, inflate);
+  const wide = withFlags(FLAGS, () => new WebAssembly.Module(bytes));
   const merged = atWork(wide, shared);
   const differing = firstDifference(merged, atWork(await compileBundled("relaxed", false, inflate), false));
   if (differing !== null)
@@ -39,15 +40,6 @@ async function compiledAndTried(shared: boolean): Promise<WebAssembly.Module> {
     );
   }
   return wide;
-}
-
-function compileMerged(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
-  for (const flag of FLAGS) setFlagsFromString(`--${flag}`);
-  try {
-    return new WebAssembly.Module(bytes);
-  } finally {
-    for (const flag of FLAGS) setFlagsFromString(flag.startsWith("no-") ? `--${flag.slice(3)}` : `--no-${flag}`);
-  }
 }
 
 function atWork(module: WebAssembly.Module, shared: boolean): BuildAtWork {

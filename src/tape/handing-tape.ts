@@ -2,12 +2,12 @@
  * The tape of a model that is spread over several memories: what is computed in one and read in another is copied there, once,
  * and its gradient goes from one to the other with whoever adds to it. So every sum is what it is in one memory, term by term.
  */
-import { StateError } from "../core/errors.ts";
+import { StateError, UnsupportedError } from "../core/errors.ts";
 import { sizeOf } from "../core/shape.ts";
 import type { Param } from "../tensor/tensor.ts";
 import { type Arenas, memoryOf } from "../wasm/memories.ts";
 import type { Ptr } from "../wasm/memory.ts";
-import { type Ids, type Slot, Tape, type Value } from "./tape.ts";
+import { type Ids, type PartOfBatch, type Slot, Tape, type Value } from "./tape.ts";
 
 /** A Value with all of its addresses, by memory: the first is where it was computed, the others are of copies. */
 interface Spread extends Slot {
@@ -15,8 +15,19 @@ interface Spread extends Slot {
 }
 
 export class HandingTape extends Tape {
+  /** Batches are not cut into parts: the rows that wait for the next part are not handed over. */
+  override needsWholeBatch = true;
+
   get #current(): number {
     return (this.arena as Arenas).current;
+  }
+
+  override begin(part: PartOfBatch): void {
+    if (this.activations !== "f32")
+      throw new UnsupportedError(
+        `activations "${this.activations}" are not possible with a model in several memories; use "f32", or one memory`,
+      );
+    super.begin(part);
   }
 
   override at<T>(near: Ptr, body: () => T): T {
@@ -69,6 +80,9 @@ export class HandingTape extends Tape {
   override download(x: Value): Float32Array {
     return this.#where(x, () => super.download(x));
   }
+
+  /** Everything is kept: what is put away has one address. */
+  override recomputable(): void {}
 
   protected override drop(slot: Slot): void {
     for (const ptr of (slot as Spread).places.values()) this.arena.free(ptr);

@@ -5,11 +5,15 @@
  * the step comes from an arena: a Value is freed as soon as its scope has ended and no recorded op needs it.
  * With a planning tape, the same code computes nothing and yields the peak of the arena.
  *
+ * Until then, a Value that only the backward pass still reads is put away where that is cheap: a norm's or an activation
+ * function's result is computed again from what is kept anyway, and with activations in bf16 the rest is narrowed.
+ *
  * With checkpointing, only the inputs of each block are kept, and the backward pass reruns the block before it goes
  * back through it (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost"). Kernels, inputs and dropout
  * masks are the same both times, so the gradients are the same bits.
  */
 import { StateError } from "../core/errors.ts";
+import { bf16ToF32, f32ToBf16 } from "../core/half.ts";
 import { type Shape, sizeOf } from "../core/shape.ts";
 import type { Param } from "../tensor/tensor.ts";
 import type { Arena } from "../wasm/arena.ts";
@@ -35,6 +39,12 @@ export interface Tensor {
 
 /** A Value as the tape knows it. */
 export interface Slot extends Value {
+  /** Undefined while it is put away. */
+  ptr: Ptr;
+  /** How it can be computed again, or that its f32 bits must be kept. */
+  again: Again | "exact" | null;
+  /** While it is put away: its numbers in bf16, or 0 where they will be computed again. */
+  away: Ptr | 0 | null;
   grad: Ptr | null;
   holders: number;
   scopeEnded: boolean;
@@ -47,6 +57,27 @@ export interface Ids {
   readonly tape: Tape;
   readonly ptr: Ptr; // i32 [count]
   readonly count: number;
+}
+
+/** How a Value follows from others that are kept as long as it is. */
+export interface Again {
+  readonly from: readonly Slot[];
+  readonly compute: (y: Ptr) => void;
+}
+
+/** Consecutive sequences of a batch, of which the tape runs one part after the other. */
+export interface PartOfBatch {
+  /** Rows of its sequences, and of those before them. */
+  readonly rows: number;
+  readonly before: number;
+  readonly last: boolean;
+}
+
+/** Rows of a sum over the batch that wait for those of the next part: see src/ops/linear/outer-sum.ts. */
+export interface WaitingRows {
+  u: Ptr | null;
+  x: Ptr | null;
+  count: number;
 }
 
 interface Step {
@@ -76,7 +107,19 @@ export interface TapeOptions {
    * less memory.
    */
   checkpointing?: boolean;
+  /** The dtype of activations that only the backward pass still reads. */
+  activations?: ActivationDtype;
 }
+
+/** "f32" keeps activations as they are, "bf16" in half the memory, rounded to 8 bits. */
+export type ActivationDtype = (typeof activationDtypes)[number];
+export const activationDtypes = ["f32", "bf16"] as const;
+
+/** Narrower Values stay in f32: log-sums, factors of norms and products of low rank. */
+const NARROW = 32;
+
+/** Elements that a gradient in place computes at a time: half of a second-level cache. */
+const CHUNK = 1 << 16;
 
 /** Kernels that do nothing, for a plan. */
 function idle(kernels: Kernels): Kernels {
@@ -99,6 +142,7 @@ export class Tape {
   readonly training: boolean;
   readonly seed: readonly [number, number];
   readonly checkpointing: boolean;
+  readonly activations: ActivationDtype;
   /**
    * Floating-point operations of the products run or planned so far: two for each multiply-add that the model needs.
    * Recomputation by checkpointing is not counted.
@@ -110,6 +154,13 @@ export class Tape {
   place = "";
   /** Whether the backward pass is running. */
   unwinding = false;
+  /** The part that runs; null where the batch is not known. */
+  part: PartOfBatch | null = null;
+  /** Set by ops that do not have the same bits when the parts of a batch run one after the other. */
+  needsWholeBatch = false;
+  readonly #waiting = new Map<Param, WaitingRows>();
+  /** Params that a gradient must reach. */
+  readonly #trained = new Set<Param>();
   protected readonly arena: Arena;
   #steps: Step[] = [];
   #scopes: Slot[][] = [];
@@ -129,6 +180,7 @@ export class Tape {
     this.training = options.training ?? false;
     this.seed = options.seed ?? [0, 0];
     this.checkpointing = options.checkpointing ?? false;
+    this.activations = options.activations ?? "f32";
   }
 
   /**
@@ -173,6 +225,41 @@ export class Tape {
     return Tape.run(engine, bytes, options, step);
   }
 
+  // ---- parts of a batch
+
+  /** Begins the forward pass of a part: random numbers are those that its rows have in the batch as a whole. */
+  begin(part: PartOfBatch): void {
+    this.part = part;
+    this.#streams = 0;
+  }
+
+  /** The waiting rows of the sum that is the gradient of a Param. */
+  waitingRows(param: Param): WaitingRows {
+    const waiting = this.#waiting.get(param) ?? { u: null, x: null, count: 0 };
+    this.#waiting.set(param, waiting);
+    return waiting;
+  }
+
+  /**
+   * Whether what ran so far has the same bits in parts: the gradient of every Param must be one sum whose rows can wait. If several
+   * ops used the Param, parts would mix the order of their sums.
+   */
+  get isDivisible(): boolean {
+    return !this.needsWholeBatch && Array.from(this.#trained).every((param) => this.#waiting.has(param));
+  }
+
+  #noteTrained(param: Param): void {
+    if (this.#trained.has(param)) this.needsWholeBatch = true;
+    this.#trained.add(param);
+  }
+
+  /** How many rows of the batch come before those of an activation with this many. */
+  rowsBefore(rows: number): number {
+    if (this.part?.rows === rows) return this.part.before;
+    this.needsWholeBatch = true;
+    return 0;
+  }
+
   // ---- making values
 
   /**
@@ -193,12 +280,15 @@ export class Tape {
       shape,
       ptr: this.alloc(sizeOf(shape) * 4),
       needsGrad,
+      again: null,
+      away: null,
       grad: null,
       holders: 0,
       scopeEnded: false,
       order: this.#made++,
     };
     if (this.#unrecorded !== null) this.#noteReads(this.#unrecorded, from);
+    else if (needsGrad) for (const x of from) if (x?.kind === "param" && x.trainable) this.#noteTrained(x);
     this.#scopes.at(-1)?.push(slot);
     return slot;
   }
@@ -307,11 +397,50 @@ export class Tape {
     if (slot.scopeEnded) return;
     slot.scopeEnded = true;
     if (slot.holders === 0) this.drop(slot);
+    else if (!this.unwinding) this.#putAway(slot);
   }
 
   /** Frees the memory of a Value. */
   protected drop(slot: Slot): void {
     this.arena.free(slot.ptr);
+  }
+
+  /** Only the backward pass reads it from now on. */
+  #putAway(slot: Slot): void {
+    const { again, shape, ptr } = slot;
+    const size = sizeOf(shape);
+    if (again === "exact" || (again === null && (this.activations === "f32" || shape.at(-1)! < NARROW))) return;
+    slot.away = again === null ? this.alloc(size * 2) : 0;
+    if (slot.away !== 0 && !this.planning) f32ToBf16(this.memory.f32(ptr, size), this.memory.u16(slot.away, size));
+    this.free(ptr);
+  }
+
+  #bringBack(slot: Slot): void {
+    const { again, away, shape } = slot;
+    if (away === null) return;
+    const size = sizeOf(shape);
+    slot.away = null;
+    slot.ptr = this.alloc(size * 4);
+    if (away !== 0) {
+      if (!this.planning) bf16ToF32(this.memory.u16(away, size), this.memory.f32(slot.ptr, size));
+      this.free(away);
+    } else if (again !== null && again !== "exact") {
+      for (const x of again.from) this.#bringBack(x);
+      again.compute(slot.ptr);
+    }
+  }
+
+  /**
+   * `y` follows from these Values, which the op that made it keeps for its own gradient: instead of keeping `y` too, the
+   * backward pass computes it again, with the same kernel and so the same bits.
+   */
+  recomputable(y: Value, from: readonly Value[], compute: (y: Ptr) => void): void {
+    if (y.needsGrad && this.#unrecorded === null) (y as Slot).again = { from: from as readonly Slot[], compute };
+  }
+
+  /** Keeps the f32 bits of `x` for the backward pass, whatever the setting: where rounding would be multiplied. */
+  keepExact(x: Value): void {
+    (x as Slot).again = "exact";
   }
 
   /**
@@ -371,7 +500,34 @@ export class Tape {
    * also in place.
    */
   recordInPlace(x: Value, kept: readonly Value[], backward: (dx: Ptr) => void): void {
+    (x as Slot).again = null;
     this.note(x as Slot, kept as readonly Slot[], true, backward);
+  }
+
+  /**
+   * The same for a function of each element: `backward` adds to elements `start` to `end` of `dx`. If `x` has no gradient yet, it
+   * gets the memory of the gradient of `y`.
+   */
+  recordElements(
+    y: Value,
+    x: Value,
+    kept: readonly Value[],
+    backward: (dx: number, dy: Ptr, start: number, end: number) => void,
+  ): void {
+    this.note(y as Slot, kept as readonly Slot[], false, (dy) => {
+      const size = sizeOf(x.shape);
+      if ((x as Slot).grad !== null) return backward(this.gradient(x), dy, 0, size);
+      const scratch = this.alloc(Math.min(size, CHUNK) * 4);
+      for (let start = 0; start < size; start += CHUNK) {
+        const count = Math.min(CHUNK, size - start);
+        this.fill(scratch, count, 0);
+        backward(scratch - 4 * start, dy, start, start + count);
+        this.copy((dy + 4 * start) as Ptr, scratch, count * 4);
+      }
+      this.free(scratch);
+      (x as Slot).grad = dy;
+      (y as Slot).grad = null;
+    });
   }
 
   protected note(y: Slot, kept: readonly Slot[], inPlace: boolean, backward: (dy: Ptr) => void): void {
@@ -431,6 +587,7 @@ export class Tape {
   #backThrough({ y, kept, inPlace, place, backward }: Step): void {
     this.place = place;
     if (y.grad !== null) {
+      for (const slot of kept) this.#bringBack(slot);
       backward(y.grad);
       if (!inPlace) this.#freeGradient(y);
     }
@@ -438,8 +595,13 @@ export class Tape {
       // Some kernels compute the gradients of all operands at once, needed or not.
       if (!slot.needsGrad) this.#freeGradient(slot);
       slot.holders--;
-      if (slot.holders === 0 && slot.scopeEnded) this.drop(slot);
+      if (slot.holders === 0 && slot.scopeEnded) this.#discard(slot);
     }
+  }
+
+  #discard(slot: Slot): void {
+    if (slot.away === null) this.drop(slot);
+    else if (slot.away !== 0) this.arena.free(slot.away);
   }
 
   #freeGradient(slot: Slot): void {

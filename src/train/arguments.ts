@@ -32,6 +32,7 @@ import {
   publishedOptimizers,
 } from "../optim/optimizers.ts";
 import { schedulerTypes } from "../optim/schedules.ts";
+import { activationDtypes } from "../tape/tape.ts";
 
 const fixedOnResume = true;
 const EVERY = "--eval-steps, --save-steps and --logging-steps say after how many steps";
@@ -178,6 +179,14 @@ export const settings = {
   gradientCheckpointing: flag(false, {
     help: "recompute activations instead of keeping them: far less memory, a third slower",
     common: true,
+  }),
+  /**
+   * The dtype of activations that only the backward pass still reads: "bf16" halves them, which changes gradients by less than one
+   * part in a hundred.
+   */
+  activations: oneOf(activationDtypes, "f32", {
+    help: "dtype of activations kept for the backward pass: bf16 halves them",
+    fixedOnResume,
   }),
   /**
    * Bytes, outside the engine, for the outputs of the lower blocks that training does not change, kept for later

@@ -6,7 +6,7 @@ import type { OptimizerName } from "../optim/optimizers.ts";
 import { formatBytes } from "../wasm/memory.ts";
 import { completeArguments, type TrainingArguments } from "./arguments.ts";
 import type { TrainingExample } from "./check-examples.ts";
-import { type MemoryPlan, partsOf, planRun } from "./memory-plan.ts";
+import { type MemoryPlan, planRun } from "./memory-plan.ts";
 import { Objective, type OwnParts } from "./objective.ts";
 import type { Trainable } from "./trainable.ts";
 
@@ -270,4 +270,17 @@ export function tooLittleMemory(
       ...advice,
     ].join("\n"),
   );
+}
+
+/** The parts of a plan by their display names. */
+export function partsOf({
+  base,
+  adapter,
+  optimizer,
+  activations,
+  workspace,
+  overhead,
+}: MemoryPlan): [string, number][] {
+  const named = { base, adapter, optimizer, activations, workspace, "kernel tables": overhead };
+  return Object.entries(named);
 }

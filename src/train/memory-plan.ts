@@ -104,14 +104,14 @@ function stepBytes(
   model: Trainable,
   objective: Objective,
   batch: readonly TrainingExample[],
-  { dropout, gradientCheckpointing: checkpointing, seed }: Settings,
+  { dropout, gradientCheckpointing: checkpointing, activations, seed }: Settings,
   scratch = true,
 ): number {
   const own = model.dropout;
   model.dropout = dropout ?? own;
   try {
     const made = objective.batch(batch, { seed: [seed, 0], training: true });
-    return trainingBytes(objective, made, { checkpointing, scratch });
+    return trainingBytes(objective, made, { checkpointing, activations, scratch });
   } finally {
     model.dropout = own;
   }
@@ -132,17 +132,4 @@ export function largestBatch(
     if (fits) room -= tokensOf(example);
     return fits;
   });
-}
-
-/** The parts of a plan by their display names. */
-export function partsOf({
-  base,
-  adapter,
-  optimizer,
-  activations,
-  workspace,
-  overhead,
-}: MemoryPlan): [string, number][] {
-  const named = { base, adapter, optimizer, activations, workspace, "kernel tables": overhead };
-  return Object.entries(named);
 }

@@ -1,9 +1,10 @@
 /** One forward pass, with or without its backward pass, and the working memory that it needs. */
 import type { GivenRows } from "../nn/pass/pass.ts";
 import type { Labelled } from "../nn/pass/sequences.ts";
-import { Tape, type TapeOptions, type Value } from "../tape/tape.ts";
+import { type ActivationDtype, Tape, type TapeOptions, type Value } from "../tape/tape.ts";
 import type { TrainingExample } from "./check-examples.ts";
 import { type MicroBatch, type Objective, sequencesOf } from "./objective.ts";
+import { type BatchPart, partsOf, rowsOfParts, wholeBatch } from "./parts.ts";
 
 /** The sum of the losses of a batch, in f64, and what they count for. */
 export interface SummedLoss {
@@ -19,21 +20,67 @@ export function lossAndGradients(
   objective: Objective,
   bytes: number,
   batch: MicroBatch,
-  { divisor, seed, checkpointing = false, given }: { divisor: number; seed: readonly [number, number] } & HowToTrain,
+  { divisor, seed, ...how }: { divisor: number; seed: readonly [number, number] } & HowToTrain,
 ): SummedLoss {
-  const room = objective.hasOwnLoss ? Math.max(bytes, trainingBytes(objective, batch, { checkpointing })) : bytes;
-  return Tape.run(objective.engine, room, { ...trainingTape, seed, checkpointing }, (tape) => {
-    const { losses, count } = objective.losses(tape, batch, { given });
-    const sum = sumOf(tape, losses);
-    if (Number.isFinite(sum)) tape.backward(losses, 1 / divisor);
-    return { sum, count };
-  });
+  const parts = partsToRun(objective, batch, how);
+  const room = objective.hasOwnLoss ? Math.max(bytes, trainingBytes(objective, batch, how)) : bytes;
+  return Tape.run(objective.engine, room, { ...tapeOf(how), seed }, (tape) =>
+    passThrough(tape, objective, parts, divisor, how),
+  );
 }
 
-/** What a training step skips or computes twice; this changes its time and memory but not one bit of its result. */
+/** What a training step skips, computes twice or keeps rounded. Only rounding changes its result. */
 export interface HowToTrain {
   readonly checkpointing?: boolean;
+  readonly activations?: ActivationDtype;
   readonly given?: GivenRows | undefined;
+}
+
+/** Forward and backward passes of the parts of a batch. Nothing of a part is left when the next one begins. */
+function passThrough(
+  tape: Tape,
+  objective: Objective,
+  parts: readonly BatchPart[],
+  divisor: number,
+  { given }: HowToTrain,
+): SummedLoss {
+  let [sum, counted] = [0, 0];
+  for (const { batch, part } of parts) {
+    tape.begin(part);
+    const losses = tape.scope(() => {
+      const found = objective.losses(tape, batch, { given });
+      counted += found.count;
+      return found.losses;
+    });
+    if (!tape.planning) sum = sumOf(tape, losses, sum);
+    if (Number.isFinite(sum)) tape.backward(losses, 1 / divisor);
+    tape.release(losses);
+  }
+  return { sum, count: counted };
+}
+
+const tapeOf = ({ given: _, ...how }: HowToTrain): TapeOptions => ({ ...trainingTape, ...how });
+
+/**
+ * The parts in which a step runs a batch: the batch as a whole if it needs little memory, or if its bits would be others. That is
+ * found by a dry run for each shape.
+ */
+function partsToRun(objective: Objective, batch: MicroBatch, how: HowToTrain): readonly BatchPart[] {
+  const whole = [wholeBatch(batch)];
+  if (how.given !== undefined || partsOf(objective, batch) === null) return whole;
+  const key = `${collatedShape(batch)} ${batch.labels}`;
+  let rows = objective.cuts.get(key);
+  if (rows === undefined) {
+    let divisible = false;
+    const dryRun = (tape: Tape) => {
+      passThrough(tape, objective, whole, 1, how);
+      divisible = tape.isDivisible && !(objective.model.hasTarget && tape.streams > 0);
+    };
+    const bytes = Tape.plan(objective.engine, tapeOf(how), dryRun, { scratch: false });
+    rows = divisible ? rowsOfParts(batch, bytes) : 0;
+    objective.cuts.set(key, rows);
+  }
+  return (rows > 0 && partsOf(objective, batch, rows)) || whole;
 }
 
 const trainingTape: TapeOptions = { recording: true, training: true };
@@ -65,7 +112,9 @@ export function plannedBytes(
     const context = { seed: [seed, number++] as const, training };
     const collated = objective.hasCollator ? objective.batch(chosen, context) : null;
     const counted = collated?.labels ?? indices.reduce((sum, i) => sum + labels[i]!, 0);
-    const shape = `${collated === null ? shapeOf(chosen) : collatedShape(collated)} ${counted}`;
+    const cuts = [...objective.cuts.values()].some(Boolean); // then it matters which sequences share a part
+    const each = cuts ? indices.map((i) => `${examples[i]!.inputIds.length}:${labels[i]}`) : "";
+    const shape = `${collated === null ? shapeOf(chosen) : collatedShape(collated)} ${counted} ${each}`;
     if (seen.has(shape)) continue;
     seen.add(shape);
     bytes = Math.max(bytes, bytesOf(collated ?? objective.batch(chosen, context)));
@@ -89,18 +138,16 @@ function collatedShape({ sequences }: MicroBatch): string {
 export function trainingBytes(
   objective: Objective,
   batch: MicroBatch,
-  { checkpointing = false, given, scratch = true }: HowToTrain & { scratch?: boolean } = {},
+  { scratch = true, ...how }: HowToTrain & { scratch?: boolean } = {},
 ): number {
-  const step = (tape: Tape) => {
-    const { losses } = objective.losses(tape, batch, { given });
-    tape.backward(losses, 1);
-  };
-  return Tape.plan(objective.engine, { ...trainingTape, checkpointing }, step, { scratch });
+  const parts = partsToRun(objective, batch, how);
+  const step = (tape: Tape) => passThrough(tape, objective, parts, 1, how);
+  return Tape.plan(objective.engine, tapeOf(how), step, { scratch });
 }
 
-/** Sum of all losses, in f64. */
-export function sumOf(tape: Tape, losses: Value): number {
-  let sum = 0;
+/** Sum of all losses, in f64, after those before them. */
+export function sumOf(tape: Tape, losses: Value, before = 0): number {
+  let sum = before;
   for (const loss of tape.download(losses)) sum += loss;
   return sum;
 }

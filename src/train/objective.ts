@@ -53,7 +53,8 @@ export interface OwnParts {
 }
 
 /** What an objective needs from a model. */
-export type Learner = Pick<TaskModel, "engine" | "loss" | "countLabels">;
+export type Learner = Pick<TaskModel, "engine" | "loss" | "countLabels" | "hasTarget"> &
+  Partial<Pick<TaskModel, "steadyLength">>;
 
 /** A batch and its counts. */
 export interface MicroBatch {
@@ -66,6 +67,8 @@ export interface MicroBatch {
 
 export class Objective {
   readonly model: Learner;
+  /** Rows of the parts in which batches run, by their shape; 0 for those that run whole: see src/train/micro-batch.ts. */
+  readonly cuts = new Map<string, number>();
   readonly #computeLoss: ComputeLoss<unknown> | null;
   readonly #collate: DataCollator | null;
 

@@ -4,7 +4,7 @@ import type { Target } from "../core/host.ts";
 import { whole } from "../core/options.ts";
 import type { Engine } from "../wasm/engine.ts";
 import type { KernelObserver, StepUnderWay } from "../wasm/observed-kernels.ts";
-import { type ProfiledStep, profileTable, profileTrace } from "./profile-report.ts";
+import type { ProfiledStep } from "./profile-report.ts";
 
 /** Which steps are profiled. */
 export interface ProfilerOptions {
@@ -31,6 +31,8 @@ export class Profiler implements KernelObserver {
   readonly #steps: ProfiledStep[] = [];
   #begun = 0;
   #engine: Engine | null = null;
+  /** The code that writes reports is loaded on first use. */
+  #report: typeof import("./profile-report.ts") | null = null;
   #machine = "";
   /** The pass of the last call, and its progress. */
   #last: { pass: StepUnderWay | null; takenBytes: number; flops: number } = { pass: null, takenBytes: 0, flops: 0 };
@@ -49,6 +51,7 @@ export class Profiler implements KernelObserver {
   /** Runs `step`, one optimizer step in `engine`, and profiles it if it is one of the selected ones. */
   async during<T>(engine: Engine, step: () => Promise<T>): Promise<T> {
     const number = this.#begun++;
+    this.#report ??= await import("./profile-report.ts");
     if (number < this.#warmup || this.#steps.length === this.#wanted) return step();
     const profiled: ProfiledStep = { number: number + 1, began: performance.now(), ended: Number.NaN, calls: [] };
     this.#machine = `${engine.build} build, ${engine.threads === 1 ? "one thread" : `${engine.threads} threads`}`;
@@ -82,14 +85,14 @@ export class Profiler implements KernelObserver {
     this.#last = { pass, takenBytes, flops };
   }
 
-  /** Time, calls and bytes by kernel and by layer, as a Markdown page. */
+  /** Time, calls and bytes by kernel and by layer, as a Markdown page; empty before the first step. */
   table(): string {
-    return profileTable(this.#steps, this.#machine);
+    return this.#report?.profileTable(this.#steps, this.#machine) ?? "";
   }
 
-  /** Every call as trace events in JSON, for the performance panel of browsers and for Perfetto. */
+  /** Every call as trace events in JSON, for the performance panel of browsers and for Perfetto; empty before the first step. */
   trace(): string {
-    return profileTrace(this.#steps);
+    return this.#report?.profileTrace(this.#steps) ?? "";
   }
 
   /** Writes both, as `profile.md` and `trace.json`. */

@@ -155,11 +155,11 @@ export class Trainer<M extends Trainable = Trainable, E extends TrainingExample 
   plan(): number {
     this.#planned ??= this.#withDropout(() => {
       const { train: examples, evaluation, schedule } = this.#held;
-      const { gradientCheckpointing: checkpointing, cacheFrozen, seed } = this.args;
+      const { gradientCheckpointing: checkpointing, activations, cacheFrozen, seed } = this.args;
       const warn = (text: string) => this.#options.onWarning?.(text);
       if (cacheFrozen > 0)
         this.#cache = FrozenCache.open(this.#model, examples, cacheFrozen, { warn, spell: this.#spell });
-      const how = { checkpointing, given: this.#cache?.planned };
+      const how = { checkpointing, activations, given: this.#cache?.planned };
       const batches = { examples, batches: schedule.microBatches(), training: true, seed };
       const bytesOf = (batch: Parameters<typeof trainingBytes>[1]) => trainingBytes(this.#objective, batch, how);
       const training = plannedBytes(this.#objective, batches, bytesOf);

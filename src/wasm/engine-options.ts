@@ -34,7 +34,7 @@ export const engineOptions = {
   ),
   build: orNull(
     oneOf(["fastest", "auto", "baseline", "relaxed", "wide"], "fastest", {
-      help: "kernel build (default: LORIKEET_BUILD or, on the command line, fastest): baseline gives the same bits on every machine, relaxed uses fused multiply-add, wide also merges vectors (Node 23.5+ on x86); fastest and auto choose, auto never sets V8's flag for wide",
+      help: "kernel build (default: LORIKEET_BUILD or, on the command line, fastest): baseline gives the same bits on every machine, relaxed uses fused multiply-add, wide also merges vectors (Node 23.5+ on x86) or takes dot products of bytes (Node on Arm); fastest and auto choose, auto never sets V8's flag for wide",
     }),
   ),
 } satisfies Options;

@@ -23,7 +23,8 @@ export interface EngineOptions {
    * JavaScript engine supports it.
    *
    * "wide" gives the bits of relaxed at up to twice its speed in Node 23.5 and newer on x86 processors: while it compiles, it sets a
-   * flag of V8 that merges pairs of vectors. "fastest" chooses wide where it works and goes on as "auto" where it does not.
+   * flag of V8 that merges pairs of vectors. In Node on Arm it multiplies int8 weights with the processor's dot products of bytes.
+   * "fastest" chooses wide where it works and goes on as "auto" where it does not.
    */
   build?: BuildChoice;
   /**
@@ -221,7 +222,7 @@ async function wideBuild(
   }
   if (build === "fastest") return null;
   throw new UnsupportedError(
-    `createEngine: build "wide" takes Node 23.5 or newer on an x86 processor; "fastest" does without it elsewhere`,
+    `createEngine: build "wide" takes Node 23.5 or newer on an x86 processor, or Node on Arm; "fastest" does without it elsewhere`,
   );
 }
 

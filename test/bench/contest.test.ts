@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 
 const load = (file: string) => import(new URL(`../../bench/${file}`, import.meta.url).href);
 const { contest, timesFaster, middle } = await load("contest.js");
-const { row, section, verdict } = await load("report.js");
+const { instability, row, section, verdict } = await load("report.js");
+const { logLogSlope, median, spreadOf } = await load("statistics.js");
 const { fillAgreed } = await load("agreed.js");
 
 const quiet = () => {};
@@ -19,8 +20,23 @@ test("contestants take turns, and a ratio is the median over their pairs", async
   const log: string[] = [];
   const results = await contest([fake("a", 2), fake("b", 6)], 3, (line: string) => log.push(line));
   expect(log.filter((line) => line.startsWith("round")).map((line) => line.split(" ")[4])).toEqual([..."ababab"]);
-  expect(timesFaster(results, "a", "b")).toEqual({ value: 3 });
-  expect(middle(results, "b", (turn: { ms: number }) => turn.ms)).toEqual({ value: 6 });
+  expect(timesFaster(results, "a", "b")).toEqual({ value: 3, spread: 0 });
+  expect(middle(results, "b", (turn: { ms: number }) => turn.ms)).toEqual({ value: 6, spread: 0 });
+});
+
+test("on one thread the processor's time decides, on more the elapsed time", async () => {
+  const busy = (name: string, cpuMs: number, threads: number) => ({
+    ...fake(name, 100, [2, 1], { threads }),
+    command: fake(name, 100, [2, 1], { threads }).command.map((part) =>
+      part.replace("{ ms: 100 }", `{ ms: 100, cpuMs: ${cpuMs} }`),
+    ),
+  });
+  const ratio = async (threads: number) => {
+    const results = await contest([busy("a", 2, threads), busy("b", 8, threads)], 1, quiet);
+    return timesFaster(results, "a", "b").value;
+  };
+  expect(await ratio(1)).toBe(4);
+  expect(await ratio(2)).toBe(1);
 });
 
 test("contestants that arrive at other losses are not compared", async () => {
@@ -30,7 +46,7 @@ test("contestants that arrive at other losses are not compared", async () => {
 
 test("one that may differ is compared all the same", async () => {
   const other = { ...fake("b", 4, [2, 1.01]), agrees: false };
-  expect(timesFaster(await contest([fake("a", 2), other], 1, quiet), "a", "b")).toEqual({ value: 2 });
+  expect(timesFaster(await contest([fake("a", 2), other], 1, quiet), "a", "b")).toEqual({ value: 2, spread: 0 });
 });
 
 test("a contestant that fails, or computes on fewer threads than asked, is missing with its reason", async () => {
@@ -53,6 +69,21 @@ test("a row says whether its bar is met, by how much it is missed, or why it was
   expect(section({ title: "T", rows: [row("memory", { value: 3 }, "<=", 2, { unit: "GB", digits: 1 })] })).toContain(
     "| memory | 3.0 GB | ≤ 2.0 GB | missed by 50 % |",
   );
+});
+
+test("a figure whose middle half is spread by more than 5 % of its median is called unstable", () => {
+  const samples = [0.9, 0.96, 1, 1.04, 1.1];
+  expect(median(samples)).toBe(1);
+  expect(spreadOf(samples)).toBeCloseTo(0.08, 12);
+  expect(verdict(row("speed", { value: 1, spread: 0.08 }, ">=", 1))).toBe("met; unstable: spread 8 %");
+  expect(instability(row("speed", { value: 1, spread: 0.05 }))).toBe("");
+  expect(spreadOf([3])).toBe(0);
+  expect(() => median([])).toThrow("nothing was measured");
+});
+
+test("the slope of a power law is its exponent", () => {
+  const points = [1, 2, 4, 8].map((x) => [x, 3 * x ** 1.5]);
+  expect(logLogSlope(points)).toBeCloseTo(1.5, 12);
 });
 
 test("agreed weights are those that bench/peers/pytorch.py makes", () => {

@@ -140,10 +140,20 @@ describe("faults name the text, line and column", () => {
   });
 });
 
-test("a repeated key is refused where asked", () => {
-  expect(() => parseJson('{"a": 1, "a": 2}', "header", { duplicates: "refuse" })).toThrow(
-    'header: line 1, column 10: found "\\"a\\": 2}", expected a key not used before',
-  );
+test.each([
+  ['{"a": 1, "a": 2}', 'line 1, column 10: found "\\"a\\": 2}", expected a key not used before'],
+  ["[1, NaN]", 'line 1, column 5: found "NaN]", expected a value'],
+  ["[-Infinity]", 'line 1, column 2: found "-Infinity]", expected a value'],
+  [`${"[".repeat(128)}${"]".repeat(128)}`, "line 1, column 128: found"],
+])("what serde_json refuses is refused where asked: %s", (text, message) => {
+  expect(() => parseJson(text, "header", { strict: true })).toThrow(`header: ${message}`);
+  expect(() => parseJson(text, "header")).not.toThrow();
+});
+
+test("what serde_json reads is read: -0, words, 127 levels", () => {
+  expect(parseJson("[-0, true, null]", "header", { strict: true })).toEqual([-0, true, null]);
+  const deep = `${"[".repeat(127)}${"]".repeat(127)}`;
+  expect(() => parseJson(deep, "header", { strict: true })).not.toThrow();
 });
 
 test("a million floats of all sizes read back as themselves", () => {

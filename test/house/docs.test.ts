@@ -50,6 +50,7 @@ const contract = {
   "bench step": "--shape --tokens --batch --data --weights --method --r --threads --build --json",
   "bench decode": "--shape --tokens --weights --threads --build --json",
   "bench start": "--shape --tokens --batch --threads --build --json",
+  "bench suite": "--short --threads --build --json",
 };
 
 const commands = [generate, data, evaluate, predict, merge, methods, models, settings, bench];

@@ -139,12 +139,15 @@ test("only the places that are listed import on demand: listings, kernels, and w
     "models/index.generated.ts",
     "nn/tensors/save-model.ts", // files of tensors
     "pipelines/pipeline.ts",
+    "runtime/dot-build.ts",
     "runtime/node.ts",
     "runtime/wide-build.ts", // the hub's cache, and zlib
     "text/auto-tokenizer.ts",
     "train/advice/load-chosen-settings.ts", // what the command line says of a run
     "train/advice/load-diagnosis.ts",
-    "train/evaluation/evaluate.ts", // tasks and their metrics
+    "train/evaluation/evaluate.ts",
+    "train/evaluation/run-evaluation.ts", // tasks and their metrics
+    "train/profiler.ts", // its report
     "train/trainer.ts", // checkpoints
     "wasm/engine.ts", // several memories
     "worker.ts", // the library, in the worker

@@ -23,6 +23,7 @@ const names = [...kernels.values()].flat();
 const exceptions = {
   reference: new Map([
     ["matvec", "computes what matmul does, so it has the same reference"],
+    ["matvec-rows", "computes what matmul does"],
     ["int8-matvec", "computes what int8-matmul does"],
     ["nf4-matvec", "computes what matmul does"],
     ["peak", "multiplies registers to measure the machine; its numbers mean nothing"],

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { accumulate, bNk } from "../reference/matmul.ts";
-import { around4, Bed, builds } from "./bed.ts";
-import { type Int8Shape, int8Product, type Range, roundings, runMatmul, want } from "./int8.ts";
+import { around4, Bed } from "./bed.ts";
+import { type Int8Shape, int8Product, productBuilds, type Range, roundings, runMatmul, want } from "./int8.ts";
 import { dense, gapsUntouched } from "./linear.ts";
 
 const layouts = [0, bNk, accumulate, bNk | accumulate];
@@ -14,7 +14,7 @@ function agrees(bed: Bed, shape: Int8Shape): void {
   expect(gapsUntouched(x.c, x.sizes)).toBe(true);
 }
 
-for (const build of builds) {
+for (const build of productBuilds) {
   test(`matmul_int8 (${build}) sums integers exactly, for every tail and layout`, () => {
     for (const layout of layouts)
       for (const m of around4)
@@ -63,6 +63,23 @@ for (const build of builds) {
           // One conversion a chunk, and one addition between chunks.
           expect(Math.abs(result[0]! / exact - 1)).toBeLessThanOrEqual(Math.ceil(k / 1024) * 2 ** -23);
         }
+  });
+
+  test(`matmul_int8 (${build}) multiplies every q by every b exactly, in each place of a sum`, () => {
+    const [m, n, k] = [32769, 255, 24];
+    const bed = new Bed(build);
+    const q = bed.int16(new Int16Array(m * k));
+    for (let i = 0; i < m; i++) q[i * k + (i % k)] = i - 16384;
+    const b = bed.int8(Int8Array.from({ length: n * k }, (_, e) => Math.floor(e / k) - 127));
+    const c = bed.empty(m * n);
+    const ones = bed.zeros(m).fill(1).byteOffset;
+    const workspace = bed.scratch(bed.kernels.matmul_int8_workspace());
+    const at = [c.byteOffset, q.byteOffset, ones, b.byteOffset, 0] as const;
+    bed.kernels.matmul_int8(...at, m, n, k, k, k, n, bNk, 0, workspace, 0, m, 0, n);
+    let wrong = 0;
+    for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) if (c[i * n + j] !== (i - 16384) * (j - 127)) wrong += 1;
+    expect(wrong).toBe(0);
+    bed.checkGuards();
   });
 
   test(`matmul_int8 (${build}) leaves rows and columns outside its range alone, and ranges do not change a bit`, () => {

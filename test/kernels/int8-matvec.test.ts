@@ -1,8 +1,23 @@
 import { expect, test } from "vitest";
 import { accumulate, bNk } from "../reference/matmul.ts";
 import { around4, Bed, builds } from "./bed.ts";
-import { int8Product, roundings, runMatmul, runMatvec, want } from "./int8.ts";
+import { type Int8Product, int8Product, roundings, runDots, runMatmul, want } from "./int8.ts";
 import { dense, gapsUntouched } from "./linear.ts";
+
+/** By the rows of B, in two pieces of their range, where it is stored [k, n]. */
+function runMatvec(bed: Bed, x: Int8Product, colStart = 0, colEnd = x.sizes.n): void {
+  const { sizes: s, pointers: p } = x;
+  if (s.layout & bNk) {
+    runDots(bed, x, colStart, colEnd);
+    return;
+  }
+  const parts = bed.kernels.matvec_int8_parts(s.k);
+  const sums = bed.scratch(parts * s.m * s.n * 4);
+  for (const [start, end] of [[0, 3], [3, parts]] as const) // biome-ignore format: ranges
+    bed.kernels.matvec_int8_rows(sums, p.q, p.b, s.m, s.n, s.k, s.ldq, s.ldb, start, end);
+  const sizes = [s.m, s.n, s.k, s.ldc, s.layout, p.bias] as const;
+  bed.kernels.matvec_int8_sum(p.c, sums, p.scalesA, p.scalesB, ...sizes, colStart, colEnd);
+}
 
 const layouts = [0, bNk, accumulate, bNk | accumulate];
 

@@ -29,10 +29,12 @@ export function placed(engine: Engine, values: Float32Array): Ptr {
   return ptr;
 }
 
-type Middle<T> = T extends [number, ...infer Between extends number[], number, number, number] ? Between : never;
+type Middle<T> = T extends [number, ...infer Between extends number[], number, number, number, number, number]
+  ? Between
+  : never;
 
 /** What is between c and the workspace. */
-export type ProductArguments = Middle<Parameters<Kernels["matvec_nf4"]>>;
+export type ProductArguments = Middle<Parameters<Kernels["matmul_nf4"]>>;
 
 export interface Nf4Product {
   readonly sizes: Sizes;

@@ -7,22 +7,12 @@
  * A binary is looked for in the variable of its name (BUN, DENO, WORKERD, CHROMIUM, and NODE for another Node), then on the path.
  * The baseline build must give the same bits everywhere. Needs the package built: `npm run build`.
  */
-import { spawn } from "node:child_process";
-import {
-  accessSync,
-  constants,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { createServer } from "node:http";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { inBrowser, installed, printed, start } from "../../scripts/hosts.mjs";
 import { fixture } from "./fixture.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -31,47 +21,6 @@ const work = mkdtempSync(join(tmpdir(), "lorikeet-runtimes-"));
 const PATIENCE = 60_000;
 /** Node 20 has relaxed SIMD behind a flag. */
 const relaxed = process.version.startsWith("v20.") ? ["--experimental-wasm-relaxed-simd"] : [];
-
-/** The program to run, or null. */
-function installed(variable, ...names) {
-  const folders = (process.env.PATH ?? "").split(delimiter);
-  const places = [process.env[variable], ...names.flatMap((name) => folders.map((folder) => join(folder, name)))];
-  return places.find((path) => path && isProgram(path)) ?? null;
-}
-
-function isProgram(path) {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Starts a program and says how it ended; it is stopped when patience is at an end. */
-function start(program, args) {
-  const env = { ...process.env, DENO_NO_UPDATE_CHECK: "1" };
-  const child = spawn(program, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
-  const said = { out: "", err: "" };
-  child.stdout.on("data", (text) => (said.out += text));
-  child.stderr.on("data", (text) => (said.err += text));
-  const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE);
-  const ended = new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code) => {
-      clearTimeout(timer);
-      resolve({ code, ...said });
-    });
-  });
-  return { child, ended };
-}
-
-/** A host with a command line: what the scenario prints. */
-async function printed(program, args) {
-  const { code, out, err } = await start(program, args).ended;
-  if (code !== 0) throw new Error(`ended with ${code}\n${err}`);
-  return JSON.parse(out.trim().split("\n").at(-1));
-}
 
 /** The scenario, its model and the library in one file, as the host's conditions choose it. */
 async function bundle(name, conditions, ending) {
@@ -123,7 +72,7 @@ const config :Workerd.Config = (
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")]);
 `,
   );
-  const { child, ended } = start(program, ["serve", join(work, "worker.capnp"), "--control-fd=1"]);
+  const { child, ended } = start(program, ["serve", join(work, "worker.capnp"), "--control-fd=1"], PATIENCE);
   try {
     const port = await new Promise((resolve, reject) => {
       let text = "";
@@ -143,8 +92,8 @@ const config :Workerd.Config = (
   }
 }
 
-/** Serves a page that runs the scenario and posts what it found. */
-async function inBrowser(program) {
+/** A page that runs the scenario and posts what it found. */
+async function onPage(program) {
   const script = await bundle(
     "page.js",
     ["browser"],
@@ -152,52 +101,26 @@ async function inBrowser(program) {
     run().then((found) => ({ found }), (e) => ({ error: e.stack }))
       .then((body) => fetch("/found", { method: "POST", body: JSON.stringify(body) }));`,
   );
-  let post;
-  const found = new Promise((resolve) => (post = resolve));
-  const server = createServer(async (request, response) => {
-    if (request.method === "POST") {
-      let text = "";
-      for await (const part of request) text += part;
-      post(JSON.parse(text));
-      return response.end();
-    }
-    const isScript = request.url === "/page.js";
-    response.setHeader("content-type", isScript ? "text/javascript" : "text/html");
-    response.end(isScript ? readFileSync(script) : `<!doctype html><script type="module" src="/page.js"></script>`);
-  });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { child, ended } = start(program, [
-    ...["--headless=new", "--no-sandbox", "--disable-gpu", `--user-data-dir=${join(work, "profile")}`],
-    `http://127.0.0.1:${server.address().port}/`,
-  ]);
-  try {
-    const body = await Promise.race([found, ended.then(({ code, err }) => ({ error: `ended with ${code}\n${err}` }))]);
-    if (body.error) throw new Error(body.error);
-    return body.found;
-  } finally {
-    child.kill();
-    await ended;
-    server.close();
-  }
+  return inBrowser(program, { script, profile: join(work, "profile"), patience: PATIENCE });
 }
 
 /** The browser's bundle in Node: that bundling works, wherever no browser is installed. */
 async function bundledInNode(program) {
   const entry = await bundle("node.mjs", ["browser"], `console.log(JSON.stringify(await run()));`);
-  return printed(program, [...relaxed, entry]);
+  return printed(program, [...relaxed, entry], PATIENCE);
 }
 
 const hosts = {
-  node: [process.execPath, (program) => printed(program, [...relaxed, here("cli.mjs")])],
+  node: [process.execPath, (program) => printed(program, [...relaxed, here("cli.mjs")], PATIENCE)],
   "browser bundle in node": [process.execPath, bundledInNode],
-  "another node": [process.env.NODE ?? null, (program) => printed(program, [here("cli.mjs")])],
-  bun: [installed("BUN", "bun"), (program) => printed(program, [here("cli.mjs")])],
+  "another node": [process.env.NODE ?? null, (program) => printed(program, [here("cli.mjs")], PATIENCE)],
+  bun: [installed("BUN", "bun"), (program) => printed(program, [here("cli.mjs")], PATIENCE)],
   deno: [
     installed("DENO", "deno"),
-    (program) => printed(program, ["run", "--allow-read", "--allow-env", here("cli.mjs")]),
+    (program) => printed(program, ["run", "--allow-read", "--allow-env", here("cli.mjs")], PATIENCE),
   ],
   workerd: [installed("WORKERD", "workerd"), inWorkerd],
-  chromium: [installed("CHROMIUM", "chromium", "chromium-browser", "google-chrome"), inBrowser],
+  chromium: [installed("CHROMIUM", "chromium", "chromium-browser", "google-chrome"), onPage],
 };
 
 const asked = process.argv.slice(2);

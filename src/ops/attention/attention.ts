@@ -1,6 +1,6 @@
 import { ShapeError } from "../../core/errors.ts";
 import { expectShape, sizeOf } from "../../core/shape.ts";
-import type { Value } from "../../tape/tape.ts";
+import type { Tape, Value } from "../../tape/tape.ts";
 import type { Ptr } from "../../wasm/memory.ts";
 import type { RelativeBias } from "./relative-bias.ts";
 
@@ -63,9 +63,18 @@ export function attention(
   const rows = q.value.shape[0]!;
   const y = tape.value([rows, heads * shape.headDim], [q.value, k.value, v.value, bias?.table ?? null]);
   const lse = y.needsGrad ? tape.value([rows, heads]) : null;
-  const keys = { ptr: at(k), width: k.value.shape[1]! };
-  run({ y, lse, q, k: keys, v: { ptr: at(v), width: v.value.shape[1]! }, shape, segments, bias });
+  if (lse) tape.keepExact(lse); // the gradient has exp(score − lse)
+  const compute = (to: Ptr, sums: Ptr | 0) => {
+    const [keys, values] = [k, v].map((heads) => ({ ptr: at(heads), width: heads.value.shape[1]! })) as [
+      KeptHeads,
+      KeptHeads,
+    ];
+    run({ tape, y: to, lse: sums, q, k: keys, v: values, shape, segments, bias });
+  };
+  compute(y.ptr, lse?.ptr ?? 0);
+  tape.flops += 2 * 2 * pairProducts(shape, segments);
   const parts = [q, k, v];
+  if (isCheap(shape, segments, rows)) tape.recomputable(y, [q.value, k.value, v.value], (to) => compute(to, 0));
   tape.record(
     y,
     [...new Set(parts.map((p) => p.value)), y, lse!, bias?.table ?? null].filter((x) => x !== null),
@@ -119,7 +128,8 @@ export function attendKept(
   const { tape } = q.value;
   return tape.at(k.ptr, () => {
     const y = tape.value([q.value.shape[0]!, shape.heads * shape.headDim]);
-    run({ y, lse: null, q, k, v, shape, segments, bias });
+    run({ tape, y: y.ptr, lse: 0, q, k, v, shape, segments, bias });
+    tape.flops += 2 * 2 * pairProducts(shape, segments);
     return y;
   });
 }
@@ -175,9 +185,19 @@ function pairProducts({ heads, headDim, causal, window }: AttentionShape, { leng
 
 const at = (heads: Heads): Ptr => (heads.value.ptr + 4 * heads.column) as Ptr;
 
+/**
+ * Whether computing the result again takes less than 3 % of a step: a query sees keys for less than about a quarter of the width,
+ * of which a block's other products have twelve (and a step has three of each).
+ */
+function isCheap(shape: AttentionShape, segments: Segments, rows: number): boolean {
+  const width = shape.heads * shape.headDim;
+  return 4 * pairProducts(shape, segments) <= rows * width * width;
+}
+
 interface Run {
-  readonly y: Value;
-  readonly lse: Value | null;
+  readonly tape: Tape;
+  readonly y: Ptr;
+  readonly lse: Ptr | 0;
   readonly q: Heads;
   readonly k: KeptHeads;
   readonly v: KeptHeads;
@@ -186,14 +206,13 @@ interface Run {
   readonly bias: RelativeBias | null;
 }
 
-function run({ y, lse, q, k, v, shape, segments, bias }: Run): void {
-  const { tape } = y;
+function run({ tape, y, lse, q, k, v, shape, segments, bias }: Run): void {
   const { heads, kvHeads, headDim, scale, causal, window } = shape;
   if (bias) expectCovered(bias, shape, segments);
   const workspace = tape.alloc(tape.kernels.attention_workspace(headDim));
   tape.kernels.attention_f32(
-    y.ptr,
-    lse?.ptr ?? 0,
+    y,
+    lse,
     at(q),
     k.ptr,
     v.ptr,
@@ -203,7 +222,7 @@ function run({ y, lse, q, k, v, shape, segments, bias }: Run): void {
     q.value.shape[1]!,
     k.width,
     v.width,
-    y.shape[1]!,
+    heads * headDim,
     segments.ptr,
     scale,
     Number(causal),
@@ -214,5 +233,4 @@ function run({ y, lse, q, k, v, shape, segments, bias }: Run): void {
     segments.count * kvHeads,
   );
   tape.free(workspace);
-  tape.flops += 2 * 2 * pairProducts(shape, segments);
 }

@@ -3,6 +3,7 @@ import type { Ids, Value } from "../../tape/tape.ts";
 import { isTrained, type Param, type Weight } from "../../tensor/tensor.ts";
 import type { Ptr } from "../../wasm/memory.ts";
 import { Layout, multiply } from "../linear/multiply.ts";
+import { addOuter } from "../linear/outer-sum.ts";
 
 export type { Ids };
 
@@ -58,7 +59,7 @@ function withDelta(y: Value, ids: Ids, a: Param, b: Param, scale: number): Value
   });
   tape.record(sum, b.trainable ? [t] : [], (dy) => {
     if (y.needsGrad) tape.addGradient(y, dy);
-    if (b.trainable) tape.kernels.low_rank_f32_da(b.grad, t.ptr, dy, count, width, r, scale, 0, r, width, 0, width);
+    if (b.trainable) addOuter(tape, b, { u: t.ptr, x: dy, rows: count, width, r, scale, layout: 0 });
     if (!a.trainable) return;
     const dt = tape.alloc(count * r * 4);
     tape.kernels.low_rank_f32(dt, dy, b.ptr, count, width, r, width, r, 0, 0, count);

@@ -16,6 +16,7 @@ import { isTrained, type Param, type Weight } from "../../tensor/tensor.ts";
 import type { Ptr } from "../../wasm/memory.ts";
 import { columnsOf, rowsOf } from "../checks.ts";
 import { Layout, multiply } from "./multiply.ts";
+import { addOuter } from "./outer-sum.ts";
 
 /** One low-rank delta: s·(input·aᵀ)·bᵀ. */
 export interface LowRank {
@@ -182,8 +183,8 @@ function backProject(
   const u = tape.alloc(rows * r * 4);
   tape.flops += 2 * rows * r * (out + (a.trainable ? width : 0) + (b.trainable ? out : 0));
   tape.kernels.low_rank_f32(u, dy, b.ptr, rows, out, r, out, r, 0, 0, rows);
-  if (a.trainable) tape.kernels.low_rank_f32_da(a.grad, u, input.ptr, rows, width, r, scale, 1, r, width, 0, width);
-  if (b.trainable) tape.kernels.low_rank_f32_da(b.grad, t.ptr, dy, rows, out, r, scale, 0, r, out, 0, out);
+  if (a.trainable) addOuter(tape, a, { u, x: input.ptr, rows, width, r, scale, layout: 1 });
+  if (b.trainable) addOuter(tape, b, { u: t.ptr, x: dy, rows, width: out, r, scale, layout: 0 });
   return u;
 }
 

@@ -98,25 +98,21 @@ function multiplyInt8(tape: Tape, p: Product, b: Operand & { dtype: "int8" }): v
   kernels.quantize_rows_i16(q, scalesA, a, alongColumns ? 0 : b.scales, inner, lda, ldq, INT8_STEPS, 0, rows);
   const scalesB = alongColumns ? b.scales : 0;
   const few = rows <= FEW_ROWS;
-  const workspace = tape.alloc(few ? kernels.matvec_int8_workspace() : kernels.matmul_int8_workspace());
-  const args = [
-    c,
-    q,
-    scalesA,
-    b.ptr,
-    scalesB,
-    rows,
-    columns,
-    inner,
-    ldq,
-    ldb,
-    ldc,
-    layout,
-    p.bias ?? 0,
-    workspace,
-  ] as const;
-  if (few) kernels.matvec_int8(...args, 0, columns);
-  else kernels.matmul_int8(...args, 0, rows, 0, columns);
+  const bias = p.bias ?? 0;
+  let workspace: Ptr;
+  if (few && !(layout & Layout.bTransposed)) {
+    const parts = kernels.matvec_int8_parts(inner);
+    workspace = tape.alloc(parts * rows * columns * 4);
+    kernels.matvec_int8_rows(workspace, q, b.ptr, rows, columns, inner, ldq, ldb, 0, parts);
+    const sizes = [rows, columns, inner, ldc] as const;
+    kernels.matvec_int8_sum(c, workspace, scalesA, scalesB, ...sizes, layout, bias, 0, columns);
+  } else {
+    workspace = tape.alloc(few ? kernels.matvec_int8_workspace() : kernels.matmul_int8_workspace());
+    const sizes = [rows, columns, inner, ldq, ldb, ldc] as const;
+    const args = [c, q, scalesA, b.ptr, scalesB, ...sizes, layout, bias, workspace] as const;
+    if (few) kernels.matvec_int8(...args, 0, columns);
+    else kernels.matmul_int8(...args, 0, rows, 0, columns);
+  }
   for (const ptr of [q, scalesA, workspace]) tape.free(ptr);
   addLow(tape, p);
 }
@@ -148,25 +144,82 @@ function multiplyNf4(tape: Tape, p: Product, b: Operand & { dtype: "nf4" }): voi
 function multiplyFloat(tape: Tape, p: Product, b: Operand & { dtype: DenseDtype | "nf4" }): void {
   const { kernels } = tape;
   const { c, a, rows, columns, inner, low } = p;
-  const layout = p.layout | (low?.layout ?? 0);
+  if (rows <= FEW_ROWS && !(p.layout & Layout.aTransposed) && multiplyFew(tape, p, b)) return;
+  const layout = p.layout | (low?.layout ?? 0) | (tape.fewLoads ? Layout.fewLoads : 0);
+  tape.flops += 2 * rows * columns * (inner + (low?.r ?? 0));
   const lda = p.lda ?? (layout & Layout.aTransposed ? rows : inner);
   const ldb = p.ldb ?? (layout & Layout.bTransposed ? inner : columns);
-  const ldc = p.ldc ?? columns;
-  tape.flops += 2 * rows * columns * (inner + (low?.r ?? 0));
-  const loads = tape.fewLoads ? Layout.fewLoads : 0;
-  const sizes = [rows, columns, inner, lda, ldb, ldc, layout | loads, p.bias ?? 0] as const;
-  const lowSizes = [low?.r ?? 0, low?.r ?? 0, low?.ldb ?? 0] as const;
-  const args = [...sizes, low?.a ?? 0, low?.b ?? 0, ...lowSizes, low?.scale ?? 0] as const;
-  const few = rows <= FEW_ROWS && !(layout & Layout.aTransposed);
-  if (few && b.dtype !== "nf4") {
-    kernels[`matvec_${b.dtype}`](c, a, b.ptr, ...args, 0, columns);
-    return;
-  }
-  const workspace = tape.alloc(few ? kernels.matvec_nf4_workspace(columns, inner) : kernels.matmul_workspace());
-  if (b.dtype !== "nf4") kernels[`matmul_${b.dtype}`](c, a, b.ptr, ...args, workspace, 0, rows, 0, columns);
-  else if (few) kernels.matvec_nf4(c, a, b.ptr, b.first ?? 0, ...args, workspace, 0, columns);
-  else kernels.matmul_nf4(c, a, b.ptr, b.first ?? 0, ...args, workspace, 0, rows, 0, columns);
+  const sizes = [rows, columns, inner, lda, ldb, p.ldc ?? columns, layout, p.bias ?? 0] as const;
+  const args = [...sizes, ...lowArguments(low)] as const;
+  const workspace = tape.alloc(kernels.matmul_workspace());
+  if (b.dtype === "nf4") kernels.matmul_nf4(c, a, b.ptr, b.first ?? 0, ...args, workspace, 0, rows, 0, columns);
+  else kernels[`matmul_${b.dtype}`](c, a, b.ptr, ...args, workspace, 0, rows, 0, columns);
   tape.free(workspace);
+}
+
+type LowArguments = [a2: number, b2: number, r: number, lda2: number, ldb2: number, scale: number];
+
+function lowArguments(low: Product["low"]): LowArguments {
+  return low ? [low.a, low.b, low.r, low.r, low.ldb, low.scale] : [0, 0, 0, 0, 0, 0];
+}
+
+/** Reads b once, without panels. Returns false where that is not the faster way. */
+function multiplyFew(tape: Tape, p: Product, b: Operand & { dtype: DenseDtype | "nf4" }): boolean {
+  const { c, a, rows, columns, inner, low } = p;
+  const byRows = !(p.layout & Layout.bTransposed) && inner > 0;
+  // Widening takes longer than the product: a panel is widened once for all rows.
+  if (!byRows && (b.dtype === "nf4" || (b.dtype === "f16" && rows > 2))) return false;
+  const rest = low && !(low.layout & Layout.lowTransposed) ? low : undefined;
+  if (byRows) {
+    addStoredRows(tape, p, { a, lda: p.lda ?? inner, b, ldb: p.ldb ?? columns, inner, scale: 1 }, p.layout);
+    if (low && !rest) addLow(tape, p);
+  } else if (b.dtype !== "nf4") {
+    const fused = rest ? undefined : low;
+    tape.flops += 2 * rows * columns * (inner + (fused?.r ?? 0));
+    const sizes = [rows, columns, inner, p.lda ?? inner, p.ldb ?? inner, p.ldc ?? columns] as const;
+    const layout = p.layout | (fused?.layout ?? 0);
+    const args = [...sizes, layout, p.bias ?? 0, ...lowArguments(fused)] as const;
+    tape.kernels[`matvec_${b.dtype}`](c, a, b.ptr, ...args, 0, columns);
+  }
+  if (rest) {
+    const right = { dtype: "f32", ptr: rest.b } as const;
+    const factors = { a: rest.a, lda: rest.r, b: right, ldb: rest.ldb, inner: rest.r, scale: rest.scale };
+    addStoredRows(tape, { ...p, bias: undefined }, factors, Layout.accumulate);
+  }
+  return true;
+}
+
+/** Most parts that a weight is read in, and the fewest rows of one. The order of summation depends on them. */
+const PARTS = 8;
+const PART_ROWS = 64;
+
+/** Numbers of dtypes: see assembly/linear/matvec-rows.ts. */
+const rowDtypes = { f32: 0, bf16: 1, f16: 2, nf4: 4 };
+
+interface StoredRows {
+  readonly a: Ptr;
+  readonly lda: number;
+  readonly b: Operand & { dtype: DenseDtype | "nf4" };
+  readonly ldb: number;
+  readonly inner: number;
+  readonly scale: number;
+}
+
+/** c (+)= bias + scale·a·b for b stored [inner, columns], whose rows are added up: see assembly/linear/matvec-rows.ts. */
+function addStoredRows(tape: Tape, p: Product, { a, lda, b, ldb, inner, scale }: StoredRows, layout: number): void {
+  const { kernels } = tape;
+  const { rows, columns } = p;
+  const depth = Math.max(PART_ROWS, 4 * Math.ceil(inner / PARTS / 4));
+  const parts = Math.ceil(inner / depth);
+  tape.flops += 2 * rows * columns * inner;
+  const sums = tape.alloc(parts * rows * columns * 4);
+  const workspace = tape.alloc(kernels.matvec_rows_workspace(columns));
+  const first = b.dtype === "nf4" ? (b.first ?? 0) : 0;
+  const sizes = [rows, columns, inner, lda, ldb, depth] as const;
+  kernels.matvec_rows(sums, a, b.ptr, first, rowDtypes[b.dtype], ...sizes, workspace, 0, parts);
+  tape.free(workspace);
+  kernels.matvec_sum_f32(p.c, sums, rows, columns, parts, scale, p.ldc ?? columns, layout, p.bias ?? 0, 0, columns);
+  tape.free(sums);
 }
 
 /** The layout of stacked matrices: elements from one matrix to the next, and from one stored row to the next. */

@@ -57,14 +57,14 @@ function productOf(a: Value, b: Value, blocks: number, { transposeA = false, tra
     throw new ShapeError(`the factors ${shapes} of a product do not fit: ${k} columns meet ${inner} rows`);
   }
   const c = tape.value([blocks * m, n], [a, b]);
-  const [left, right] = [operand(a.ptr, transposeA), operand(b.ptr, transposeB)];
   const run = (to: Ptr, x: Operand, y: Operand, sizes: readonly [number, number, number], add: number) => {
     const [rows, columns, inner] = sizes;
     const layout = add | (x.transposed ? Layout.aTransposed : 0) | (y.transposed ? Layout.bTransposed : 0);
     multiplyBlocks(tape, { c: to, a: x.ptr, b: y.ptr, rows, columns, inner, layout, blocks });
   };
-  run(c.ptr, left, right, [m, n, k], 0);
+  run(c.ptr, operand(a.ptr, transposeA), operand(b.ptr, transposeB), [m, n, k], 0);
   tape.record(c, [...(a.needsGrad ? [b] : []), ...(b.needsGrad ? [a] : [])], (dc) => {
+    const [left, right] = [operand(a.ptr, transposeA), operand(b.ptr, transposeB)];
     const slope = operand(dc, false);
     if (a.needsGrad) {
       const { ptr, fresh } = tape.gradientSlot(a);

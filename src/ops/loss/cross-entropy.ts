@@ -33,7 +33,10 @@ function lossOfHead(h: Value, head: Weight, labels: Ids): Value {
   const gathers = loss.needsGrad && !isTrained(head);
   const running = new Running(tape, rows, labels);
   const sums = gathers ? tape.value([rows, width]) : null; // Σ exp(l − m)·W
-  if (sums) tape.fill(sums.ptr, sizeOf(sums.shape), 0);
+  if (sums) {
+    tape.keepExact(sums);
+    tape.fill(sums.ptr, sizeOf(sums.shape), 0);
+  }
   eachChunk(h, head, (logits, first, count, rowsOfHead) => {
     running.add(logits, first, count);
     if (!sums) return;
@@ -179,6 +182,7 @@ export function crossEntropy(logits: Value, labels: Ids): Value {
   const [rows, vocabulary] = logits.shape as [number, number];
   const size = rows * vocabulary;
   const loss = tape.value([rows, 1], [logits]);
+  tape.keepExact(logits); // the gradient has exp(logit − lse)
   const copy = tape.alloc(size * 4);
   tape.copy(copy, logits.ptr, size * 4);
   const running = new Running(tape, rows, labels);

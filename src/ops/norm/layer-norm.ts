@@ -1,6 +1,7 @@
 import { expectLast } from "../../core/shape.ts";
 import type { Value } from "../../tape/tape.ts";
 import { isTrained, type Weight } from "../../tensor/tensor.ts";
+import type { Ptr } from "../../wasm/memory.ts";
 
 /** y = (x − mean) / √(var + eps) · w + b over each row of x [T, D] (Ba, Kiros and Hinton 2016). */
 export function layerNorm(x: Value, weight: Weight, bias: Weight, eps: number): Value {
@@ -15,7 +16,10 @@ function normed(x: Value, weight: Weight, bias: Weight, eps: number): Value {
   const y = tape.value(x.shape, [x, ...trained]);
   const mean = tape.value([rows, 1]);
   const inv = tape.value([rows, 1]);
-  tape.kernels.layer_norm_f32(y.ptr, mean.ptr, inv.ptr, x.ptr, weight.ptr, bias.ptr, width, eps, 0, rows);
+  const compute = (to: Ptr) =>
+    tape.kernels.layer_norm_f32(to, mean.ptr, inv.ptr, x.ptr, weight.ptr, bias.ptr, width, eps, 0, rows);
+  compute(y.ptr);
+  tape.recomputable(y, [x], compute);
   tape.record(y, [x, mean, inv], (dy) => {
     const { kernels } = tape;
     if (x.needsGrad)

@@ -1,6 +1,7 @@
 import { expectLast } from "../../core/shape.ts";
 import type { Value } from "../../tape/tape.ts";
 import { isTrained, type Weight } from "../../tensor/tensor.ts";
+import type { Ptr } from "../../wasm/memory.ts";
 
 /**
  * y = x / √(mean(x²) + eps) · w over rows of `width` (Zhang and Sennrich 2019). x's last axis may be a multiple of w's
@@ -18,7 +19,9 @@ function normed(x: Value, weight: Weight, eps: number): Value {
   const rows = (x.shape[0]! * x.shape[1]!) / width;
   const y = tape.value(x.shape, [x, weight.kind === "param" ? weight : null]);
   const inv = tape.value([rows, 1]);
-  tape.kernels.rms_norm_f32(y.ptr, inv.ptr, x.ptr, weight.ptr, width, eps, 0, rows);
+  const compute = (to: Ptr) => tape.kernels.rms_norm_f32(to, inv.ptr, x.ptr, weight.ptr, width, eps, 0, rows);
+  compute(y.ptr);
+  tape.recomputable(y, [x], compute);
   tape.record(y, [x, inv], (dy) => {
     if (x.needsGrad) tape.kernels.rms_norm_f32_dx(tape.gradient(x), dy, x.ptr, weight.ptr, inv.ptr, width, 0, rows);
     if (isTrained(weight)) tape.kernels.rms_norm_f32_dw(weight.grad, dy, x.ptr, inv.ptr, rows, width, 0, width);

@@ -1,6 +1,7 @@
 /** Activations of one number, and the names by which configs ask for them. */
 import { sizeOf } from "../../core/shape.ts";
 import type { Value } from "../../tape/tape.ts";
+import type { Ptr } from "../../wasm/memory.ts";
 import { gelu } from "./gelu.ts";
 
 /** Names that published configs use. "gelu_new" is GELU's tanh form, "swish" another name of "silu". */
@@ -52,8 +53,10 @@ export function silu(x: Value): Value {
   const { tape } = x;
   const size = sizeOf(x.shape);
   const y = tape.value(x.shape, [x]);
-  tape.kernels.silu_f32(y.ptr, x.ptr, 0, size);
-  tape.record(y, [x], (dy) => tape.kernels.silu_f32_dx(tape.gradient(x), dy, x.ptr, 0, size));
+  const compute = (to: Ptr) => tape.kernels.silu_f32(to, x.ptr, 0, size);
+  compute(y.ptr);
+  tape.recomputable(y, [x], compute);
+  tape.recordElements(y, x, [x], (dx, dy, start, end) => tape.kernels.silu_f32_dx(dx, dy, x.ptr, start, end));
   return y;
 }
 
@@ -63,7 +66,9 @@ export function leakyRelu(x: Value, slope: number): Value {
   const size = sizeOf(x.shape);
   const y = tape.value(x.shape, [x]);
   tape.kernels.leaky_relu_f32(y.ptr, x.ptr, slope, 0, size);
-  tape.record(y, [y], (dy) => tape.kernels.leaky_relu_f32_dx(tape.gradient(x), dy, y.ptr, slope, 0, size));
+  tape.recordElements(y, x, [y], (dx, dy, start, end) =>
+    tape.kernels.leaky_relu_f32_dx(dx, dy, y.ptr, slope, start, end),
+  );
   return y;
 }
 
@@ -73,6 +78,6 @@ function fromResult(x: Value, kernel: "relu" | "tanh" | "sigmoid"): Value {
   const size = sizeOf(x.shape);
   const y = tape.value(x.shape, [x]);
   tape.kernels[`${kernel}_f32`](y.ptr, x.ptr, 0, size);
-  tape.record(y, [y], (dy) => tape.kernels[`${kernel}_f32_dx`](tape.gradient(x), dy, y.ptr, 0, size));
+  tape.recordElements(y, x, [y], (dx, dy, start, end) => tape.kernels[`${kernel}_f32_dx`](dx, dy, y.ptr, start, end));
   return y;
 }

@@ -1,5 +1,6 @@
 import { sizeOf } from "../../core/shape.ts";
 import type { Value } from "../../tape/tape.ts";
+import { columnsOf, rowsOf } from "../checks.ts";
 
 /**
  * Zeroes each element with probability p and divides the rest by 1 − p; the identity outside training (Srivastava et al.
@@ -17,7 +18,9 @@ export function dropout(x: Value, p: number): Value {
     return nothing;
   }
   const y = tape.value(x.shape, [x]);
-  tape.kernels.dropout_f32(y.ptr, x.ptr, p, low, high, stream, 0, size);
-  tape.record(y, [], (dy) => tape.kernels.dropout_f32_dx(tape.gradient(x), dy, p, low, high, stream, 0, size));
+  const first = tape.rowsBefore(rowsOf(x.shape)) * columnsOf(x.shape);
+  const mask = [p, low, high, stream, first, first + size] as const;
+  tape.kernels.dropout_f32(y.ptr - 4 * first, x.ptr - 4 * first, ...mask);
+  tape.record(y, [], (dy) => tape.kernels.dropout_f32_dx(tape.gradient(x) - 4 * first, dy - 4 * first, ...mask));
   return y;
 }

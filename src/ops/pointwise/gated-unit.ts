@@ -1,6 +1,7 @@
 /** Gated units of feed-forward layers (Shazeer 2020). */
 import { sizeOf } from "../../core/shape.ts";
 import type { Value } from "../../tape/tape.ts";
+import type { Ptr } from "../../wasm/memory.ts";
 import { expectSame } from "../checks.ts";
 import { type Activation, activation } from "./activation.ts";
 import { multiplyElements } from "./elementwise.ts";
@@ -20,7 +21,9 @@ export function gatedUnit(gate: Value, up: Value, name: Activation): Value {
   const { tape } = gate;
   const size = sizeOf(gate.shape);
   const y = tape.value(gate.shape, [gate, up]);
-  tape.kernels[`${kernel}_f32`](y.ptr, gate.ptr, up.ptr, 0, size);
+  const compute = (to: Ptr) => tape.kernels[`${kernel}_f32`](to, gate.ptr, up.ptr, 0, size);
+  compute(y.ptr);
+  tape.recomputable(y, [gate, up], compute);
   tape.record(y, [gate, up], (dy) => {
     tape.kernels[`${kernel}_f32_d`](tape.gradient(gate), tape.gradient(up), dy, gate.ptr, up.ptr, 0, size);
   });

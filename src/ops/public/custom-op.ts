@@ -39,6 +39,7 @@ export function customOp(definition: CustomOp): (...operands: Value[]) => Value 
   return (...operands) => {
     if (operands.length === 0) throw new StateError(`${name}: no operand was given, expected at least one Value`);
     const { tape } = operands[0]!;
+    tape.needsWholeBatch = true; // it may read across rows
     const y = tape.value(shape(...operands.map((x) => x.shape)), operands);
     const view = (ptr: Ptr, of: Shape) => tape.memory.f32(ptr, sizeOf(of));
     const numbersOf = (x: Value): Tensor => ({ data: view(x.ptr, x.shape).slice(), shape: x.shape });

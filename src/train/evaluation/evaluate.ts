@@ -3,7 +3,6 @@ import { callback, callOptions } from "../../core/call-options.ts";
 import { StateError } from "../../core/errors.ts";
 import { option, orNull, whole, wholeOrNull } from "../../core/options.ts";
 import { batchSchedule } from "../../data/batches.ts";
-import type { Metrics, Prediction } from "../../metrics/metrics.ts";
 import type { TaskModel } from "../../nn/tasks/task-model.ts";
 import { Tape, type Value } from "../../tape/tape.ts";
 import { checkExamples, type TrainingExample } from "../check-examples.ts";
@@ -152,14 +151,4 @@ export async function evaluateLoss(
     ...evaluation
   } = await evaluateIn(evaluationBytes(plain, examples, options), plain, examples, options);
   return evaluation;
-}
-
-/** The metrics of the model's task, or null. */
-export async function metricsOf({
-  task,
-  labelNames,
-  problemType,
-}: Pick<Evaluable, "task" | "labelNames" | "problemType">): Promise<Metrics<Prediction> | null> {
-  const { taskDefinition } = await import("../../data/known-tasks.ts");
-  return (await taskDefinition(task).metrics?.({ labelNames: labelNames ?? [], problemType })) ?? null;
 }

@@ -15,7 +15,6 @@ import {
   type EvaluateOptions,
   type Evaluation,
   evaluationBatches,
-  metricsOf,
 } from "./evaluate.ts";
 
 /** What is computed from outputs, besides the metrics of the task. */
@@ -168,4 +167,14 @@ function checkedMetrics(found: unknown): Readonly<Record<string, number>> {
   const what =
     wrong === undefined ? `returned ${found === null ? "null" : typeof found}` : `"${wrong[0]}" is not a number`;
   throw new FormatError(`computeMetrics: ${what}, expected numbers by name, such as { accuracy: 0.9 }`);
+}
+
+/** The metrics of the model's task, or null. */
+export async function metricsOf({
+  task,
+  labelNames,
+  problemType,
+}: Pick<Evaluable, "task" | "labelNames" | "problemType">): Promise<Metrics<Prediction> | null> {
+  const { taskDefinition } = await import("../../data/known-tasks.ts");
+  return (await taskDefinition(task).metrics?.({ labelNames: labelNames ?? [], problemType })) ?? null;
 }

@@ -52,7 +52,8 @@ export async function takeStep(run: StepContext, { step, microStep }: Progress, 
   let [loss, counted] = [0, 0];
   for (const [i, batch] of batches.entries()) {
     const seed = [args.seed, microStep + i] as const;
-    const how = { checkpointing: args.gradientCheckpointing, given: run.cache?.rowsOf(indices[i]!) };
+    const { gradientCheckpointing: checkpointing, activations } = args;
+    const how = { checkpointing, activations, given: run.cache?.rowsOf(indices[i]!) };
     const { sum, count } = lossAndGradients(objective, run.bytes, batch, { divisor: labels, seed, ...how });
     if (!Number.isFinite(sum)) throw notFinite("loss", sum, step, indices[i]!, examples, [i + 1, indices.length]);
     loss += sum;

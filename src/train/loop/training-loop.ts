@@ -1,9 +1,9 @@
 /** The steps of a run, with its reports, evaluations, checkpoints and callbacks. Loaded when the first run begins. */
 import type { Spell } from "../../core/options.ts";
 import type { TrainingExample } from "../check-examples.ts";
-import { type Evaluated, type EvaluateOptions, metricsOf } from "../evaluation/evaluate.ts";
+import type { Evaluated, EvaluateOptions } from "../evaluation/evaluate.ts";
 import { evaluationLog } from "../evaluation/evaluation-log.ts";
-import { evaluateIn, type OutputsUse } from "../evaluation/run-evaluation.ts";
+import { evaluateIn, metricsOf, type OutputsUse } from "../evaluation/run-evaluation.ts";
 import type { Profiler } from "../profiler.ts";
 import { atStart, type LogEntry, type Progress } from "../run/progress.ts";
 import type { RunIdentity } from "../run/run-identity.ts";

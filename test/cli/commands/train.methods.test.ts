@@ -3,6 +3,7 @@ import { cpSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { GOLDEN } from "../../golden-files.ts";
+import { sampled } from "../../matrix.ts";
 import {
   addTokenizer,
   expectRefused,
@@ -32,6 +33,8 @@ const needed: Readonly<Record<string, readonly string[]>> = {
   trainable_tokens: ["--token-indices", "5,9"],
   vera: ["--r", "4"],
 };
+/** Factors of the weights, prompts and prefixes, layers of its own, rotations, biases, tokens. */
+const KINDS = ["lora", "prefix_tuning", "bottleneck", "oft", "bitfit", "trainable_tokens"];
 /** Models for methods that Llama without biases has nothing for. */
 const modelFor = (method: string) => (method === "bitfit" ? "biased" : "llama");
 
@@ -47,7 +50,7 @@ beforeAll(() => {
   writeRows(at("rows.jsonl"), rows);
 });
 
-describe.each(methods)("--method %s", (method) => {
+describe.each(sampled(methods, KINDS))("--method %s", (method) => {
   const model = modelFor(method);
   const output = `out-${method}`;
 
