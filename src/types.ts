@@ -9,22 +9,7 @@ export type { Combination } from "./adapt/derive/combine.ts";
 export type { Rule } from "./adapt/derive/pruned-sum.ts";
 export type { LoadAdapterOptions, LoadFusionOptions } from "./adapt/files/load-options.ts";
 export type { Reduction, Scaling } from "./adapt/method/bottleneck-part.ts";
-export type {
-  CommonValues,
-  EmbeddingPart,
-  Foldable,
-  FromFile,
-  Lifecycle,
-  LinearPart,
-  Method,
-  MethodAbout,
-  MethodDefinition,
-  MethodValues,
-  ModelShape,
-  ResidualPart,
-  Rows,
-  SiteParts,
-} from "./adapt/method/define-method.ts";
+export type { CommonValues, EmbeddingPart, Foldable, FromFile, Lifecycle, LinearPart, Method, MethodAbout, MethodDefinition, MethodValues, ModelShape, ResidualPart, Rows, SiteParts } from "./adapt/method/define-method.ts";
 export type { Factored, Factors } from "./adapt/method/factors.ts";
 export type { Make, MakeAt, Start } from "./adapt/method/tensor-maker.ts";
 export type { TokensByEmbedding } from "./adapt/method/token-rows.ts";
@@ -49,17 +34,7 @@ export type { TemplateLimits } from "./jinja/values/limits.ts";
 export type { Build } from "./kernels/builds.ts";
 export type { ConfigReader } from "./nn/config.ts";
 export type { ConfigKeys } from "./nn/config-keys.ts";
-export type {
-  Bodies,
-  Body,
-  Decoder,
-  DefaultTargets,
-  Encoder,
-  EncoderDecoder,
-  HeadDefinition,
-  Headed,
-  ModelDefinition,
-} from "./nn/define-model.ts";
+export type { Bodies, Body, Decoder, DefaultTargets, Encoder, EncoderDecoder, HeadDefinition, Headed, ModelDefinition } from "./nn/define-model.ts";
 export type { Attention, AttentionDelta, AttentionParts } from "./nn/layers/attention.ts";
 export type { Embedding, EmbeddingDelta } from "./nn/layers/embedding.ts";
 export type { Linear, LinearDelta, LinearForward } from "./nn/layers/linear.ts";
@@ -90,7 +65,6 @@ export type { RandomOptions } from "./nn/tensors/fresh-tensors.ts";
 export type { KeptWeights } from "./nn/tensors/kept-dtype.ts";
 export type { AttentionShape, Heads, KeptHeads } from "./ops/attention/attention.ts";
 export type { RelativeBias } from "./ops/attention/relative-bias.ts";
-export type { Ids } from "./ops/embed/embedding.ts";
 export type { PatchGrid } from "./ops/layout/patches.ts";
 export type { WeightRows } from "./ops/linear/fold.ts";
 export type { LowRank, Stored } from "./ops/linear/linear.ts";
@@ -99,17 +73,8 @@ export type { OptimizerClass, OptimizerOptions, ParamState, StateTensor } from "
 export type { OptimizerName, PublishedOptimizerName } from "./optim/optimizers.ts";
 export type { NodePort, WebPort } from "./remote/port.ts";
 export type { Copied, GivenAll, IsPlain, RemoteProperty } from "./remote/remote.ts";
-export type { ActivationDtype, Again, PartOfBatch, Slot, WaitingRows } from "./tape/tape.ts";
-export type {
-  FileReading,
-  JsonRow,
-  Label,
-  RowContent,
-  RowFiles,
-  RowKind,
-  RowOf,
-  RowPlace,
-} from "./tasks/kit/define-row.ts";
+export type { ActivationDtype, Again, Ids, PartOfBatch, Slot, WaitingRows } from "./tape/tape.ts";
+export type { FileReading, JsonRow, Label, RowContent, RowFiles, RowKind, RowOf, RowPlace } from "./tasks/kit/define-row.ts";
 export type { AnswerSource } from "./tasks/kit/example.ts";
 export type { LabelledRow } from "./tasks/kit/labels.ts";
 export type { Dense, DenseDtype, Frozen, FrozenDtype, Int8, LoadedTensor, Nf4, Weight } from "./tensor/tensor.ts";

@@ -256,6 +256,15 @@ describe.each([1, 2])("with %i threads", (threads) => {
 
 type Files = Map<string, Uint8Array>;
 
+test("activations in bf16 are refused by name where a model is in several memories", async () => {
+  using engine = await createEngine({ build: "baseline", threads: 1, memories: 2 });
+  const model = await modelOf({ config: llama, examples: texts, method: lora({ r: 4 }) }, engine);
+  const trainer = new Trainer({ model, args: { maxSteps: 1, activations: "bf16" }, trainDataset: texts });
+  await expect(trainer.train()).rejects.toThrow(
+    'activations "bf16" are not possible with a model in several memories; use "f32", or one memory',
+  );
+});
+
 test("a load that fails frees what it had in all memories", async () => {
   const files: Files = new Map();
   using one = await createEngine({ build: "baseline", threads: 1 });
