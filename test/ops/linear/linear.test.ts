@@ -256,6 +256,31 @@ describe.each(stores)("a weight stored %s", (stored) => {
       }
     }
   });
+
+  test.each(["bf16", "f16"] as const)("in %s gives the bits of the same numbers in f32", async (dtype) => {
+    for (const build of builds) {
+      using gym = await Gym.open(build);
+      const narrow = wide(gym, stored, dtype);
+      const same = gym.frozen("same", narrow.shape);
+      gym.engine.memory.f32(same.ptr, 96 * 160).set(readElements(gym.engine.memory, narrow));
+      const [a, b] = [gym.param("a", [r, 160]), gym.param("b", [96, r])];
+      for (const rows of rowCounts) {
+        const x = gym.param("x", [rows, 160]);
+        const [found, expected] = [narrow, same].map((weight) => {
+          x.gradient().fill(0);
+          const y = Tape.once(gym.engine, { recording: true }, (tape) => {
+            const input = leaf(tape, x);
+            const y = linear(input, weight, stored, null, [{ input, a, b, scale: 0.75 }]);
+            const numbers = tape.download(y);
+            tape.backward(y, 1);
+            return numbers;
+          });
+          return { y, dx: x.gradient().slice() };
+        });
+        expect(found, `${build}, ${rows} rows`).toEqual(expected);
+      }
+    }
+  });
 });
 
 test("an int8 product cannot overflow: the largest numbers, all of one sign, give the exact sum for every inner width", async () => {
