@@ -5,11 +5,12 @@
  *
  * Arguments as there, but A is [m, k] always (no A_KM), B is stored [n, k] (matvec-rows.ts is for [k, n]), and the range is of
  * columns. Each element is a dot product along a row of B. Sums are ordered otherwise than in matmul.ts, so the two agree to
- * rounding only; bits do not depend on the range. Any m is correct; up to 4 rows this is faster than packing.
+ * rounding only; bits depend neither on the range nor on the dtype that the same numbers are stored in. Any m is correct; up to
+ * 4 rows this is faster than packing.
  *
  * B2 is stored [n, r].
  */
-import { BF16, F16, firstOf, load1, loadFirst, loadSecond, secondOf } from "../simd/half";
+import { BF16, F16, firstOf, isBrain, load1, loadFirst, loadSecond, secondOf } from "../simd/half";
 import { hsum, madd } from "../simd/lanes";
 import { A_KM, ACCUMULATE, B2_NK, B_NK } from "./layout";
 import { setRows } from "./set-rows";
@@ -83,8 +84,7 @@ function addFourColumns<T>(c: usize, stepC: usize, x: usize, y: usize, step: usi
     s2 = madd(first, loadFirst<T>(y2), s2), t2 = madd(second, loadSecond<T>(y2), t2);
     s3 = madd(first, loadFirst<T>(y3), s3), t3 = madd(second, loadSecond<T>(y3), t3);
   }
-  let sum0 = hsum(f32x4.add(s0, t0)), sum1 = hsum(f32x4.add(s1, t1));
-  let sum2 = hsum(f32x4.add(s2, t2)), sum3 = hsum(f32x4.add(s3, t3));
+  let sum0 = sumOf<T>(s0, t0), sum1 = sumOf<T>(s1, t1), sum2 = sumOf<T>(s2, t2), sum3 = sumOf<T>(s3, t3);
   for (; x < end; x += 4, y += sizeof<T>(), y2 += sizeof<T>()) {
     const value = load<f32>(x);
     sum0 += value * load1<T>(y), sum1 += value * load1<T>(y + step);
@@ -94,4 +94,12 @@ function addFourColumns<T>(c: usize, stepC: usize, x: usize, y: usize, step: usi
   sum0 = load<f32>(c) + scale * sum0, sum1 = load<f32>(c + stepC) + scale * sum1;
   sum2 = load<f32>(c2) + scale * sum2, sum3 = load<f32>(c2 + stepC) + scale * sum3;
   store<f32>(c, sum0), store<f32>(c + stepC, sum1), store<f32>(c2, sum2), store<f32>(c2 + stepC, sum3);
+}
+
+/** The sum of eight partial sums, in one order for all dtypes: those at even places are in s for bfloat16. */
+// @ts-ignore: decorator
+@inline
+function sumOf<T>(s: v128, t: v128): f32 {
+  if (!isBrain<T>()) return hsum(f32x4.add(s, t));
+  return hsum(f32x4.add(v128.shuffle<f32>(s, t, 0, 4, 1, 5), v128.shuffle<f32>(s, t, 2, 6, 3, 7)));
 }

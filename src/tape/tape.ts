@@ -121,10 +121,17 @@ const NARROW = 32;
 /** Elements that a gradient in place computes at a time: half of a second-level cache. */
 const CHUNK = 1 << 16;
 
-/** Kernels that do nothing, for a plan. */
-function idle(kernels: Kernels): Kernels {
-  const names = Object.keys(kernels);
-  return Object.fromEntries(names.map((name) => [name, () => 0])) as unknown as Kernels;
+/**
+ * Kernels that do nothing, for a plan. Those that count give the real numbers, workspaces without `scratch` have no bytes, and an
+ * arena refuses what any other may be asked for.
+ */
+function idle(kernels: Kernels, scratch: boolean): Kernels {
+  const inPlan = ([name, kernel]: [string, unknown]) => {
+    const isWorkspace = name.endsWith("_workspace");
+    if (name.endsWith("_parts") || (isWorkspace && scratch)) return [name, kernel];
+    return [name, isWorkspace ? () => 0 : () => undefined];
+  };
+  return Object.fromEntries(Object.entries(kernels).map(inPlan)) as Kernels;
 }
 
 /**
@@ -174,8 +181,7 @@ export class Tape {
     this.planning = planning;
     this.memory = engine.memory;
     this.fewLoads = engine.fewLoads;
-    // The real kernels provide the workspace sizes even in a plan.
-    this.kernels = planning ? { ...idle(engine.kernels), ...(scratch && sizes(engine.kernels)) } : engine.kernels;
+    this.kernels = planning ? idle(engine.kernels, scratch) : engine.kernels;
     this.recording = options.recording ?? false;
     this.training = options.training ?? false;
     this.seed = options.seed ?? [0, 0];
@@ -617,9 +623,4 @@ function tapesOf(engine: Engine): typeof Tape {
 
 function isPromise(result: unknown): result is PromiseLike<unknown> {
   return typeof (result as PromiseLike<unknown> | null)?.then === "function";
-}
-
-/** The kernels that only return a size. */
-function sizes(kernels: Kernels): Partial<Kernels> {
-  return Object.fromEntries(Object.entries(kernels).filter(([name]) => name.endsWith("_workspace")));
 }

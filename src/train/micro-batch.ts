@@ -13,7 +13,7 @@ export interface SummedLoss {
 }
 
 /**
- * The sum of all losses; adds the gradients of the losses divided by `divisor`. Nothing is added if the sum is not finite. An own
+ * The sum of all losses; adds the gradients of the losses divided by `divisor`, up to the part whose sum is not finite. An own
  * loss is planned first, because its memory may depend on what is in the batch.
  */
 export function lossAndGradients(

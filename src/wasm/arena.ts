@@ -101,7 +101,8 @@ export class Arena {
     }
     const offset = this.#end;
     const end = offset + bytes;
-    if (end > this.capacity) {
+    if (!(end <= this.capacity)) {
+      // NaN, a size that a plan does not know, is not either
       throw new StateError(
         `the step needs at least ${formatBytes(end)} of working memory, but ${formatBytes(this.capacity)} were reserved for it`,
       );

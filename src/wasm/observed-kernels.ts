@@ -21,11 +21,11 @@ export interface StepUnderWay {
 
 type Kernel = (...args: number[]) => number | undefined;
 
-/** The same kernels, timed. Kernels that return the size of a workspace are left unchanged. */
+/** The same kernels, timed. Kernels that only count bytes or parts are left unchanged. */
 export function observedKernels(kernels: Kernels, observer: KernelObserver): Kernels {
   const all = Object.entries(kernels) as [string, Kernel][];
   const timed = ([name, kernel]: [string, Kernel]): [string, Kernel] => {
-    if (name.endsWith("_workspace") || typeof kernel !== "function") return [name, kernel];
+    if (/_(workspace|parts)$/.test(name) || typeof kernel !== "function") return [name, kernel];
     return [
       name,
       (...args) => {

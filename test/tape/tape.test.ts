@@ -37,6 +37,13 @@ test("a plan computes nothing and its bytes are the peak of the run, forward and
   }
 });
 
+test("a plan refuses memory of a size that only a run would know", async () => {
+  using gym = await Gym.open("baseline");
+  const x = gym.param("x", rows);
+  const step = (tape: Tape) => void tape.alloc(tape.kernels.sum_squares_f32(x.ptr, 0, x.size));
+  expect(() => Tape.plan(gym.engine, {}, step)).toThrow(StateError);
+});
+
 test("scopes give back what nobody needs: the peak is lower with them", async () => {
   using gym = await Gym.open("baseline");
   const x = gym.param("x", rows);

@@ -167,8 +167,8 @@ function lowArguments(low: Product["low"]): LowArguments {
 function multiplyFew(tape: Tape, p: Product, b: Operand & { dtype: DenseDtype | "nf4" }): boolean {
   const { c, a, rows, columns, inner, low } = p;
   const byRows = !(p.layout & Layout.bTransposed) && inner > 0;
-  // Widening takes longer than the product: a panel is widened once for all rows.
-  if (!byRows && (b.dtype === "nf4" || (b.dtype === "f16" && rows > 2))) return false;
+  // Widening takes longer than the product: a panel is widened once for all rows. Halves have the path, and the bits, of f32.
+  if (!byRows && b.dtype === "nf4") return false;
   const rest = low && !(low.layout & Layout.lowTransposed) ? low : undefined;
   if (byRows) {
     addStoredRows(tape, p, { a, lda: p.lda ?? inner, b, ldb: p.ldb ?? columns, inner, scale: 1 }, p.layout);

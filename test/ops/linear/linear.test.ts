@@ -224,6 +224,65 @@ test("linear names the weight whose width does not fit", async () => {
   ).toThrow('input of "lora_A": last axis of [3, 7] must be 6');
 });
 
+const dtypes = ["f32", "bf16", "f16", "int8", "nf4"] as const;
+const rowCounts = [1, 2, 3, FEW_ROWS, FEW_ROWS + 1, 13];
+
+/** A frozen [96, 160] or [160, 96] with numbers of a Param. */
+function wide(gym: Gym, stored: Stored, dtype: (typeof dtypes)[number]) {
+  const shape = stored === "out-in" ? [96, 160] : [160, 96];
+  const weight = allocateFrozen(gym.engine.memory, "w", shape, dtype, stored === "in-out");
+  const writer = frozenWriter(gym.engine, weight);
+  const values = gym.param("values", shape).values().slice();
+  for (let pass = 0; pass < writer.passes; pass++) writer.write(values, 0, pass);
+  writer.finish();
+  return weight;
+}
+
+describe.each(stores)("a weight stored %s", (stored) => {
+  test.each(dtypes)("in %s takes the memory that a plan found, for every number of rows", async (dtype) => {
+    using gym = await Gym.open("baseline");
+    const weight = wide(gym, stored, dtype);
+    const [a, b] = [gym.param("a", [r, 160]), gym.param("b", [96, r])];
+    for (const rows of rowCounts) {
+      const x = gym.param("x", [rows, 160]);
+      for (const deltas of [false, true]) {
+        const step = (tape: Tape) => {
+          const input = leaf(tape, x);
+          const y = linear(input, weight, stored, null, deltas ? [{ input, a, b, scale: 0.75 }] : []);
+          tape.backward(y, 1);
+        };
+        const { planned, peak } = measure(gym.engine, { recording: true }, step);
+        expect(peak, `${rows} rows`).toBe(planned);
+      }
+    }
+  });
+
+  test.each(["bf16", "f16"] as const)("in %s gives the bits of the same numbers in f32", async (dtype) => {
+    for (const build of builds) {
+      using gym = await Gym.open(build);
+      const narrow = wide(gym, stored, dtype);
+      const same = gym.frozen("same", narrow.shape);
+      gym.engine.memory.f32(same.ptr, 96 * 160).set(readElements(gym.engine.memory, narrow));
+      const [a, b] = [gym.param("a", [r, 160]), gym.param("b", [96, r])];
+      for (const rows of rowCounts) {
+        const x = gym.param("x", [rows, 160]);
+        const [found, expected] = [narrow, same].map((weight) => {
+          x.gradient().fill(0);
+          const y = Tape.once(gym.engine, { recording: true }, (tape) => {
+            const input = leaf(tape, x);
+            const y = linear(input, weight, stored, null, [{ input, a, b, scale: 0.75 }]);
+            const numbers = tape.download(y);
+            tape.backward(y, 1);
+            return numbers;
+          });
+          return { y, dx: x.gradient().slice() };
+        });
+        expect(found, `${build}, ${rows} rows`).toEqual(expected);
+      }
+    }
+  });
+});
+
 test("an int8 product cannot overflow: the largest numbers, all of one sign, give the exact sum for every inner width", async () => {
   using gym = await Gym.open("baseline");
   for (const inner of [1, 1023, 1024, 1025, 2048, 9000])
