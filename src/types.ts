@@ -9,7 +9,22 @@ export type { Combination } from "./adapt/derive/combine.ts";
 export type { Rule } from "./adapt/derive/pruned-sum.ts";
 export type { LoadAdapterOptions, LoadFusionOptions } from "./adapt/files/load-options.ts";
 export type { Reduction, Scaling } from "./adapt/method/bottleneck-part.ts";
-export type { CommonValues, EmbeddingPart, Foldable, FromFile, Lifecycle, LinearPart, Method, MethodAbout, MethodDefinition, MethodValues, ModelShape, ResidualPart, Rows, SiteParts } from "./adapt/method/define-method.ts";
+export type {
+  CommonValues,
+  EmbeddingPart,
+  Foldable,
+  FromFile,
+  Lifecycle,
+  LinearPart,
+  Method,
+  MethodAbout,
+  MethodDefinition,
+  MethodValues,
+  ModelShape,
+  ResidualPart,
+  Rows,
+  SiteParts,
+} from "./adapt/method/define-method.ts";
 export type { Factored, Factors } from "./adapt/method/factors.ts";
 export type { Make, MakeAt, Start } from "./adapt/method/tensor-maker.ts";
 export type { TokensByEmbedding } from "./adapt/method/token-rows.ts";
@@ -34,7 +49,17 @@ export type { TemplateLimits } from "./jinja/values/limits.ts";
 export type { Build } from "./kernels/builds.ts";
 export type { ConfigReader } from "./nn/config.ts";
 export type { ConfigKeys } from "./nn/config-keys.ts";
-export type { Bodies, Body, Decoder, DefaultTargets, Encoder, EncoderDecoder, HeadDefinition, Headed, ModelDefinition } from "./nn/define-model.ts";
+export type {
+  Bodies,
+  Body,
+  Decoder,
+  DefaultTargets,
+  Encoder,
+  EncoderDecoder,
+  HeadDefinition,
+  Headed,
+  ModelDefinition,
+} from "./nn/define-model.ts";
 export type { Attention, AttentionDelta, AttentionParts } from "./nn/layers/attention.ts";
 export type { Embedding, EmbeddingDelta } from "./nn/layers/embedding.ts";
 export type { Linear, LinearDelta, LinearForward } from "./nn/layers/linear.ts";
@@ -74,7 +99,16 @@ export type { OptimizerName, PublishedOptimizerName } from "./optim/optimizers.t
 export type { NodePort, WebPort } from "./remote/port.ts";
 export type { Copied, GivenAll, IsPlain, RemoteProperty } from "./remote/remote.ts";
 export type { ActivationDtype, Again, Ids, PartOfBatch, Slot, WaitingRows } from "./tape/tape.ts";
-export type { FileReading, JsonRow, Label, RowContent, RowFiles, RowKind, RowOf, RowPlace } from "./tasks/kit/define-row.ts";
+export type {
+  FileReading,
+  JsonRow,
+  Label,
+  RowContent,
+  RowFiles,
+  RowKind,
+  RowOf,
+  RowPlace,
+} from "./tasks/kit/define-row.ts";
 export type { AnswerSource } from "./tasks/kit/example.ts";
 export type { LabelledRow } from "./tasks/kit/labels.ts";
 export type { Dense, DenseDtype, Frozen, FrozenDtype, Int8, LoadedTensor, Nf4, Weight } from "./tensor/tensor.ts";

@@ -167,7 +167,7 @@ test("the entry bundles for browsers with both builds in it, for workerd without
  * chat templates, every model, readers of files, image decoders.
  */
 const kB = 1000;
-const budgets = { build: 27 * kB, dot: 28 * kB, wide: 32 * kB, entry: 159.6 * kB, everything: 396 * kB };
+const budgets = { build: 27 * kB, dot: 28 * kB, wide: 32 * kB, entry: 159.8 * kB, everything: 396 * kB };
 const packed = (bytes: Uint8Array) => gzipSync(bytes, { level: 9 }).length;
 const total = (chunks: Uint8Array[]) => chunks.reduce((sum, chunk) => sum + packed(chunk), 0);
 
