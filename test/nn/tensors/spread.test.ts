@@ -39,6 +39,7 @@ import { fullTraining, type Trainable } from "../../../src/train/trainable.ts";
 import { Trainer } from "../../../src/train/trainer.ts";
 import { createEngine, type Engine } from "../../../src/wasm/engine.ts";
 import { expectNothingKept } from "../../failing-loads.ts";
+import { sampled } from "../../matrix.ts";
 
 const llama: RawConfig = {
   model_type: "llama",
@@ -179,7 +180,15 @@ async function trained(each: Case, memories: number) {
   return { losses, params, planned, trainer: trainer.memory(), each: engine.memory.each };
 }
 
-describe.each(Object.entries(cases))("%s", (_, each) => {
+/** Weights in integers, an encoder-decoder with dropout, blocks that run twice, prompts before all layers, every weight. */
+const KINDS = [
+  ...["LoRA with dropout on T5", "LoRA with gradient checkpointing", "LoRA on nf4", "prefix tuning", "VeRA"],
+  ...["bottleneck adapters on BERT", "every weight of T5 with Adafactor"],
+];
+
+describe.each(sampled(Object.keys(cases), KINDS))("%s", (name) => {
+  const each = cases[name]!;
+
   test.each([2, 3])("over %i memories", async (memories) => {
     const one = await trained(each, 1);
     const several = await trained(each, memories);
