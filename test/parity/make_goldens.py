@@ -30,7 +30,7 @@ from lora_cases import INITIALISED, TRAINED, WRITTEN
 from task_cases import CASES, make_task_batch
 from tasks import outputs_of, task_loss
 from tiny_models import VOCAB, is_norm, load_model, save_as, save_model, seeded
-from training import SHORT, adamw_steps, gradients_of, logits_of, loss_of, make_batch, reversed_batch, unsettled
+from training import SHORT, adamw_steps, gradients_of, logits_of, loss_of, make_batch, reversed_batch, shake, unsettled
 
 FULL_TRAINING = {"steps": 4, "lr": 1e-3, "weight_decay": 0.01, "betas": [0.9, 0.999], "eps": 1e-8, "max_grad_norm": 0}
 
@@ -71,7 +71,10 @@ def travel(build, batches, options, loss_of=loss_of):
     losses, end = adamw_steps(model, batches, named, options, loss_of)
     model, named = build()
     _, other = adamw_steps(model, [reversed_batch(b) for b in batches], named, options, loss_of)
-    return losses, end, unsettled(start, end, other)
+    model, named = build()
+    shake(named)
+    _, third = adamw_steps(model, batches, named, options, loss_of)
+    return losses, end, sorted({*unsettled(start, end, other), *unsettled(start, end, third)})
 
 
 def make_model(case, seed):

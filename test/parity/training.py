@@ -78,6 +78,14 @@ def reversed_batch(batch):
     return {key: rows[::-1] for key, rows in batch.items()}
 
 
+@torch.no_grad()
+def shake(named):
+    """Changes parameters by as much as float32 rounds them: one order of sums alone does not show all that rounding decides."""
+    generator = torch.Generator().manual_seed(1)
+    for parameter in named.values():
+        parameter.mul_(1 + 6e-8 * torch.randn(parameter.shape, generator=generator))
+
+
 def unsettled(start, end, other_end, limit=2e-3):
     """Names of tensors whose travel depends on rounding: where it differs between two equal runs by more than `limit`.
 
