@@ -1,6 +1,6 @@
 /** Options of `createEngine` that the command line also has. */
 import { type Options, oneOf, orNull, wholeOrNull } from "../core/options.ts";
-import { MOST_MEMORIES, MOST_THREADS } from "./engine.ts";
+import { buildChoices, MOST_MEMORIES, MOST_THREADS } from "./engine.ts";
 
 const DEVICES = [
   "device",
@@ -33,7 +33,7 @@ export const engineOptions = {
     { help: "number of memories of 4 GiB each, over which the model is spread (default: as many as it needs)" },
   ),
   build: orNull(
-    oneOf(["fastest", "auto", "baseline", "relaxed", "wide"], "fastest", {
+    oneOf(buildChoices, "auto", {
       help: "kernel build (default: LORIKEET_BUILD or, on the command line, fastest): baseline gives the same bits on every machine, relaxed uses fused multiply-add, wide also merges vectors (Node 23.5+ on x86) or takes dot products of bytes (Node on Arm); fastest and auto choose, auto never sets V8's flag for wide",
     }),
   ),

@@ -24,7 +24,7 @@ export interface EngineOptions {
    *
    * "wide" gives the bits of relaxed at up to twice its speed in Node 23.5 and newer on x86 processors: while it compiles, it sets a
    * flag of V8 that merges pairs of vectors. In Node on Arm it multiplies int8 weights with the processor's dot products of bytes.
-   * "fastest" chooses wide where it works and goes on as "auto" where it does not.
+   * "fastest" uses wide where it works, and does what "auto" does elsewhere.
    */
   build?: BuildChoice;
   /**
@@ -51,8 +51,10 @@ export interface EngineOptions {
   onWarning?: (text: string) => void;
 }
 
+/** What `createEngine` can be asked for, as a list for options. */
+export const buildChoices = ["auto", "fastest", "baseline", "relaxed", "wide"] as const;
 /** What `createEngine` can be asked for. */
-export type BuildChoice = "auto" | "fastest" | Build;
+export type BuildChoice = (typeof buildChoices)[number];
 
 /** One build of the kernels with one memory. Create it with `createEngine`; dispose of its models before the engine. */
 export class Engine {
@@ -231,7 +233,7 @@ export const MOST_MEMORIES = 32;
 
 /** Other checks of `threads` and `build` follow. */
 const checkedOptions = {
-  build: oneOf<BuildChoice>(["auto", "fastest", "baseline", "relaxed", "wide"], "auto"),
+  build: oneOf(buildChoices, "auto"),
   threads: option<unknown>(undefined, "a number", (value) => typeof value === "number"),
   maxBytes: whole(MAX_BYTES, { least: 1, most: MAX_BYTES }),
   memories: whole(1, { least: 1, most: MOST_MEMORIES }),
